@@ -1,0 +1,1 @@
+"""What Landbridge knows: the guide's rules, without Temporal, networks or files."""

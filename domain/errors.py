@@ -1,0 +1,32 @@
+"""Errors are sentences, split by the one question Temporal asks: is trying again of use."""
+
+
+class LandbridgeError(Exception):
+    """Anything that Landbridge itself has to say. The message is a sentence for a person, without personal data."""
+
+
+class Refused(LandbridgeError):
+    """The migration's rules do not allow it; the sentence says why and what to do."""
+
+
+class BadInput(LandbridgeError):
+    """What was handed in cannot be used; nothing was done."""
+
+
+class NotFound(LandbridgeError):
+    """There is no such migration or person."""
+
+
+class NeighbourUnavailable(LandbridgeError):
+    """A neighbour (mail server, Opsgenie, Atlassian) cannot be reached or asks for patience: try again.
+
+    `retry_after` is the wait in seconds that the neighbour asked for, if it did.
+    """
+
+    def __init__(self, sentence: str, *, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after
+
+
+class NeighbourRefuses(LandbridgeError):
+    """A neighbour refuses us as a whole (credentials, rights, licence, TLS): pause until a person has mended it."""

@@ -1,0 +1,120 @@
+"""What can happen to a person. Facts may come twice, late or early; requests were checked before they come here."""
+
+from dataclasses import dataclass, field
+
+from domain.links import Purpose
+from domain.people import SYSTEM, Actor
+
+
+@dataclass(frozen=True)
+class AccountSeen:
+    """Atlassian answered: the account exists, `verified` or not, newly `created` by us or found."""
+
+    email: str
+    """The address that was asked about: the answer counts only while it is the person's."""
+    account_id: str
+    verified: bool
+    created: bool = False
+
+
+@dataclass(frozen=True)
+class AccountProblem:
+    """Atlassian answered: this person's account cannot be created or used as it is."""
+
+    email: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class EmailVerified:
+    """The Opsgenie email is verified."""
+
+    by: Actor
+
+
+@dataclass(frozen=True)
+class Authenticated:
+    """Someone with the right to say so: the Atlassian account is set up."""
+
+    by: Actor
+
+
+@dataclass(frozen=True)
+class LinkFollowed:
+    """The person pressed the button behind a link."""
+
+    purpose: Purpose
+    generation: int
+
+
+@dataclass(frozen=True)
+class MailRequested:
+    """Send the mail of the person's state now; for one who needs attention, try again."""
+
+    by: Actor
+
+
+@dataclass(frozen=True)
+class MailSent:
+    """The mail server took a mail."""
+
+    purpose: Purpose
+    generation: int
+
+
+@dataclass(frozen=True)
+class MailDeferred:
+    """The mail server asked us to try this mail again later."""
+
+    purpose: Purpose
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class MailRefused:
+    """The mail server refused this person's address for good."""
+
+    purpose: Purpose
+    generation: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """An admin takes the person out of the migration."""
+
+    reason: str
+    by: Actor
+
+
+@dataclass(frozen=True)
+class EmailCorrected:
+    """An admin gives the person another address; whoever holds it has yet to prove it."""
+
+    email: str
+    by: Actor
+
+
+@dataclass(frozen=True)
+class MigrationEnded:
+    """The migration does not wait any more."""
+
+    reason: str
+    by: Actor = field(default=SYSTEM)
+
+
+Event = (
+    AccountSeen
+    | AccountProblem
+    | EmailVerified
+    | Authenticated
+    | LinkFollowed
+    | MailRequested
+    | MailSent
+    | MailDeferred
+    | MailRefused
+    | Excluded
+    | EmailCorrected
+    | MigrationEnded
+)

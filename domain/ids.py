@@ -1,0 +1,48 @@
+"""Every id that Landbridge makes, named once. None of them holds an address or a person's name."""
+
+import re
+
+from domain.errors import BadInput
+from domain.links import Purpose
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def check_opsgenie_account(name: str) -> str:
+    """Return the name of an Opsgenie account if it can stand in an id.
+
+    Raises:
+        BadInput: it cannot.
+
+    """
+    if not _ACCOUNT.fullmatch(name):
+        raise BadInput(
+            "The name of an Opsgenie account has 1 to 100 letters, digits, dots, underscores or hyphens and starts "
+            f"with a letter or digit; {name!r} does not fit."
+        )
+    return name
+
+
+def migration(opsgenie_account: str) -> str:
+    """Return the workflow id of an account's migration."""
+    return f"site-migration:{opsgenie_account}"
+
+
+def cohort(opsgenie_account: str, number: int) -> str:
+    """Return the workflow id of a migration's cohort, counted from 1."""
+    return f"{migration(opsgenie_account)}:cohort:{number}"
+
+
+def hand_out(digest: str, cohort_number: int) -> str:
+    """Return the update id under which a cohort gets its people: handing them out again changes nothing."""
+    return f"roster:{digest}:{cohort_number}"
+
+
+def message(run: str, cohort_number: int, person: int, purpose: Purpose, generation: int) -> str:
+    """Return the left part of a mail's Message-ID: the same for every attempt to send this very mail."""
+    return f"{purpose}.{generation}.{person}.{cohort_number}.{run}"
+
+
+def notice(run: str, kind: str, number: int) -> str:
+    """Return the left part of the Message-ID of the `number`-th recipient's notice."""
+    return f"{kind}.{number}.{run}"

@@ -1,0 +1,247 @@
+"""The rules of one person's way, as a pure function: state + event + now → state and when to act next.
+
+The guide's rules that hold here whatever the order of events: a verified Atlassian account needs nothing; an
+unverified Opsgenie email never gets the authentication email; everyone is in exactly one state.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from domain import events
+from domain.links import LinkState, Purpose
+from domain.people import (
+    ATLASSIAN,
+    FOR_ADMINS,
+    LINK,
+    MAILED,
+    SYSTEM,
+    TIMELINE_LENGTH,
+    Actor,
+    Entry,
+    Mailing,
+    Person,
+    State,
+)
+from domain.rules import Rules
+
+FIRST_DEFERRAL, LONGEST_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
+"""Waits after the mail server asked us to try one person again later; doubled each time."""
+_MISSING = {
+    State.ARRIVED: "The Atlassian account had not been looked up.",
+    State.EMAIL_UNVERIFIED: "The Opsgenie email was not verified.",
+    State.AUTHENTICATING: "The Atlassian account was not set up.",
+}
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail to be sent: what names it, wherever and however often the sending is tried."""
+
+    purpose: Purpose
+    generation: int
+
+
+def due_mail(person: Person, now: datetime) -> Mail | None:
+    """Return the mail to send now, if one is due."""
+    purpose = MAILED.get(person.state)
+    if purpose is None or person.due is None or person.due > now:
+        return None
+    return Mail(purpose, person.mailing(purpose).generation + 1)
+
+
+def needs_account(person: Person, now: datetime) -> bool:
+    """Return whether the Atlassian account is to be looked up or created now."""
+    return person.state is State.ARRIVED and person.due is not None and person.due <= now
+
+
+def why_not_resend(person: Person, now: datetime, rules: Rules) -> str:
+    """Return why the person's mail may not be sent again now, as a sentence; empty if it may."""
+    if person.problem:
+        return "The roster's row cannot be used; correct the address first."
+    purpose = MAILED.get(person.state)
+    if purpose is None and person.state not in FOR_ADMINS:
+        return f"There is no mail to send: the state is {person.state}."
+    if purpose is not None and (sent_at := person.mailing(purpose).sent_at) is not None:
+        left = rules.resend_cooldown - (now - sent_at)
+        if left > timedelta(0):
+            return f"A mail went out moments ago; wait {int(left.total_seconds()) + 1} seconds."
+    return ""
+
+
+def link_state(person: Person, link: Mail, now: datetime, rules: Rules) -> LinkState:
+    """Return what a link is still good for."""
+    if person.state is State.CONNECTED or (link.purpose is Purpose.VERIFICATION and person.email_verified):
+        return LinkState.DONE
+    if person.settled:
+        return LinkState.CLOSED
+    mailing = person.mailing(link.purpose)
+    # The person may be faster than the news that their mail was accepted.
+    on_its_way = link.generation == mailing.generation + 1
+    mailed_at = mailing.links.get(link.generation)
+    in_time = mailed_at is not None and now - mailed_at <= rules.link_lifetime(link.purpose)
+    return LinkState.OPEN if on_its_way or in_time else LinkState.EXPIRED
+
+
+def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clearest whole
+    person: Person, event: events.Event, now: datetime, rules: Rules
+) -> Person:
+    """Return the person as they are once `event` has happened at `now`.
+
+    A person of whom nothing is awaited any more stays as they are, and so does anyone whom the event does not concern:
+    facts that come twice, late or early change nothing.
+    """
+    if person.settled:
+        return person
+    match event:
+        case events.AccountSeen(email, account_id, verified, created) if email == person.email:
+            return _account_seen(person, account_id, now, verified=verified, created=created)
+        case events.AccountProblem(email, reason) if email == person.email:
+            return _enter(person, State.ATTENTION, now, ATLASSIAN, reason=reason)
+        case events.AccountSeen() | events.AccountProblem():
+            return person
+        case events.EmailVerified(by):
+            return _email_verified(person, by, now)
+        case events.Authenticated(by):
+            return _enter(person, State.CONNECTED, now, by)
+        case events.LinkFollowed(purpose, generation):
+            return _link_followed(person, Mail(purpose, generation), now, rules)
+        case events.MailRequested(by):
+            return _mail_requested(person, by, now, rules)
+        case events.MailSent(purpose, generation):
+            return _mail_sent(person, Mail(purpose, generation), now, rules)
+        case events.MailDeferred(purpose, generation, reason):
+            return _mail_deferred(person, Mail(purpose, generation), reason, now)
+        case events.MailRefused(purpose, generation, reason):
+            if _awaited(person, Mail(purpose, generation)):
+                return _enter(person, State.UNREACHABLE, now, SYSTEM, reason=reason)
+            return person
+        case events.Excluded(reason, by):
+            return _enter(person, State.EXCLUDED, now, by, reason=reason)
+        case events.EmailCorrected(email, by):
+            return _email_corrected(person, email, by, now)
+        case events.MigrationEnded(reason, by):
+            return _enter(
+                person, State.LEFT_BEHIND, now, by, reason=f"{reason} {_MISSING.get(person.state, person.reason)}"
+            )
+
+
+def _account_seen(person: Person, account_id: str, now: datetime, *, verified: bool, created: bool) -> Person:
+    known = _change(person, account_id=account_id)
+    if person.account_id != account_id:
+        what = "Atlassian account created" if created else "Atlassian account found"
+        known = _note(known, now, what, ATLASSIAN)
+    if verified:
+        return _enter(known, State.CONNECTED, now, ATLASSIAN)
+    if person.state is State.ARRIVED:
+        return _enter(known, _waiting_state(person), now, SYSTEM)
+    return known
+
+
+def _waiting_state(person: Person) -> State:
+    return State.AUTHENTICATING if person.email_verified else State.EMAIL_UNVERIFIED
+
+
+def _email_verified(person: Person, by: Actor, now: datetime) -> Person:
+    if person.email_verified:
+        return person
+    verified = _note(_change(person, email_verified=True), now, "email verified", by)
+    if person.state is State.EMAIL_UNVERIFIED or (
+        # Somebody saw a mail that the server had refused to take.
+        person.state is State.UNREACHABLE and person.account_id
+    ):
+        return _enter(verified, State.AUTHENTICATING, now, by)
+    return verified
+
+
+def _link_followed(person: Person, link: Mail, now: datetime, rules: Rules) -> Person:
+    if link_state(person, link, now, rules) is not LinkState.OPEN:
+        return person
+    if link.purpose is Purpose.VERIFICATION:
+        return _email_verified(person, LINK, now)
+    if rules.click_counts and person.state is State.AUTHENTICATING:
+        return _enter(person, State.CONNECTED, now, LINK)
+    return _note(person, now, "authentication link followed", LINK)
+
+
+def _mail_requested(person: Person, by: Actor, now: datetime, rules: Rules) -> Person:
+    if why_not_resend(person, now, rules):
+        return person
+    asked = _note(person, now, "mail requested", by)
+    if person.state in FOR_ADMINS:
+        return _enter(asked, State.ARRIVED, now, by)
+    purpose = MAILED[person.state]
+    mailing = person.mailing(purpose).model_copy(update={"links": {}})
+    return _change(asked, due=now, deferrals=0, mailings={**person.mailings, purpose: mailing})
+
+
+def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Person:
+    mailing = person.mailing(mail.purpose)
+    if mail.generation <= mailing.generation:
+        return person
+    lifetime = rules.link_lifetime(mail.purpose)
+    links = {generation: at for generation, at in mailing.links.items() if now - at <= lifetime}
+    newest = mailing.model_copy(
+        update={"generation": mail.generation, "sent_at": now, "links": {**links, mail.generation: now}}
+    )
+    sent = _note(
+        _change(person, mailings={**person.mailings, mail.purpose: newest}),
+        now,
+        f"{mail.purpose} email sent",
+        SYSTEM,
+    )
+    if MAILED.get(person.state) is not mail.purpose:
+        return sent
+    mails = person.mails_in_state + 1
+    due = now + rules.reminder_interval if mails <= rules.reminders_at_most else None
+    return _change(sent, mails_in_state=mails, deferrals=0, due=due)
+
+
+def _mail_deferred(person: Person, mail: Mail, reason: str, now: datetime) -> Person:
+    if not _awaited(person, mail):
+        return person
+    wait = min(FIRST_DEFERRAL * 2**person.deferrals, LONGEST_DEFERRAL)
+    noted = person if person.deferrals else _note(person, now, f"mail server asks for patience: {reason}", SYSTEM)
+    return _change(noted, due=now + wait, deferrals=person.deferrals + 1)
+
+
+def _awaited(person: Person, mail: Mail) -> bool:
+    """Whether this is the mail that the person is to get next, and not news of an earlier one."""
+    return MAILED.get(person.state) is mail.purpose and mail.generation == person.mailing(mail.purpose).generation + 1
+
+
+def _email_corrected(person: Person, email: str, by: Actor, now: datetime) -> Person:
+    if email == person.email:
+        return person
+    corrected = _note(
+        _change(person, email=email, email_verified=False, account_id="", problem=""), now, "email corrected", by
+    )
+    # Links that went to the old address must not speak for the new one.
+    mailings = {purpose: Mailing(generation=person.mailing(purpose).generation + 1) for purpose in Purpose}
+    return _enter(_change(corrected, mailings=mailings), State.ARRIVED, now, by)
+
+
+def _enter(person: Person, state: State, now: datetime, by: Actor, *, reason: str = "") -> Person:
+    if state is person.state:
+        return _change(person, reason=reason)
+    acts = state is State.ARRIVED or state in MAILED
+    entered = _change(
+        person,
+        state=state,
+        reason=reason,
+        since=now,
+        due=now if acts else None,
+        mails_in_state=0,
+        deferrals=0,
+    )
+    return _note(entered, now, f"{state}: {reason}" if reason else str(state), by)
+
+
+def _note(person: Person, now: datetime, what: str, by: Actor) -> Person:
+    timeline = [*person.timeline, Entry(at=now, what=what, by=by)]
+    if len(timeline) > TIMELINE_LENGTH:
+        timeline = [timeline[0], *timeline[-TIMELINE_LENGTH + 1 :]]
+    return _change(person, timeline=timeline)
+
+
+def _change(person: Person, **changes: object) -> Person:
+    return person.model_copy(update=changes)

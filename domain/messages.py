@@ -1,0 +1,307 @@
+"""What is said to and by the workflows: inputs, signals, updates, queries and their answers."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from domain.links import Purpose
+from domain.model import Model
+from domain.people import Actor, Counts, Person, State
+from domain.roster import Leader, RosterPerson, RosterSurvey
+from domain.rules import AtDeadline, Rules
+from domain.sites import NewSite, Site
+
+
+class Step(StrEnum):
+    """The guide's seven steps, under short names; the order is theirs."""
+
+    INITIATE = "1 initiate"
+    CHOOSE_SITE = "2 choose site"
+    SIGN_UP = "3 sign up"
+    CREATE_SITE = "4 create site"
+    AUTHENTICATE = "5 authenticate"
+    VERIFY = "6 verify"
+    COMPLETE = "7 complete"
+
+
+STEP_TITLES = {
+    Step.INITIATE: "Initiating the connection",
+    Step.CHOOSE_SITE: "Connect an existing Atlassian site",
+    Step.SIGN_UP: "Create a new Atlassian account",
+    Step.CREATE_SITE: "Create a new Atlassian site",
+    Step.AUTHENTICATE: "Authentication process",
+    Step.VERIFY: "Check if your users are verified",
+    Step.COMPLETE: "Migration complete",
+}
+"""The guide's headings."""
+
+
+class MigrationRequest(Model):
+    """The input of `SiteMigrationWorkflow`."""
+
+    opsgenie_account: str
+    initiator: str
+    """Address of the owner or admin who initiates."""
+    site: str = ""
+    """The name of an existing site to connect; empty: see `new_site`."""
+    new_site: NewSite | None = None
+    """The site to create; none, with `site` empty: the admin is asked."""
+    rules: Rules = Rules()
+    notify: list[str] = Field(default_factory=list)
+    """Who is told of tasks, deadline and completion; empty: all owners and admins."""
+    file_roster: RosterSurvey | None = None
+    """A roster from the starter's disk, which the starter hands out; none: it is read from Opsgenie."""
+
+
+class CohortInput(Model):
+    """What a cohort is, and what continue-as-new carries on."""
+
+    opsgenie_account: str
+    number: int
+    """Counts the migration's cohorts from 1."""
+    run: str
+    """See `domain.orders.MailContext.run`."""
+    initiator: str
+    rules: Rules
+    site: Site | None = None
+    """Known from the moment the cohort begins its work."""
+    paused: str = ""
+    """Why the cohort's work pauses; empty while it goes on."""
+    people: list[Person] = Field(default_factory=list)
+    waiting_rows: list[RosterPerson] = Field(default_factory=list)
+    """The roster's rows, until the cohort begins."""
+    told: "CohortNews | None" = None
+    """What the migration was last told."""
+    poll_due: datetime | None = None
+    poll_interval_seconds: float = 0
+    deadline_passed: bool = False
+
+
+class CohortNews(Model):
+    """A signal: what a cohort tells its migration. Milestones only, so that the migration's history stays small."""
+
+    number: int
+    opened: bool = False
+    """Everyone's account is known, and everyone who is to get a first mail was sent it."""
+    settled: bool = False
+    """Nobody is awaited."""
+    trouble: str = ""
+    """Why the cohort pauses."""
+    deadline_passed: bool = False
+    counts: Counts = Counts()
+    moved: list[str] = Field(default_factory=list)
+    """Corrected addresses that this cohort looks after although `domain.roster.cohort_of` would say another."""
+
+
+class CohortResult(Model):
+    """How a cohort ended."""
+
+    number: int
+    counts: Counts
+
+
+class MigrationResult(Model):
+    """How a migration ended; the report per person is a query."""
+
+    opsgenie_account: str
+    site: Site
+    counts: Counts
+    partial: bool
+    """Ended at the deadline with people left behind."""
+
+
+class Begin(Model):
+    """A signal to a cohort: the site stands, begin with accounts and mails."""
+
+    site: Site
+
+
+class PersonFact(Model):
+    """A signal, also by hand: a fact about one person (`email_verified`, `account_authenticated`)."""
+
+    email: str
+    by: Actor = Actor()
+    """Who says so."""
+
+
+class LinkFollowed(Model):
+    """A signal from the portal: the person pressed the button behind a link."""
+
+    person: int
+    purpose: Purpose
+    generation: int
+
+
+class PersonReturned(Model):
+    """A signal from the portal: the person comes back from Atlassian's page; it is time to ask there."""
+
+    person: int
+
+
+class NewLinkWanted(Model):
+    """A signal from the portal: the person asks for the mail again."""
+
+    person: int
+    purpose: Purpose
+
+
+class HandOut(Model):
+    """An update: a cohort's people. Before it begins they replace those it had; afterwards only news are taken."""
+
+    people: list[RosterPerson]
+
+
+class Known(Model):
+    """What a cohort knows of one roster row; the answer to the query `known`."""
+
+    email: str
+    email_verified: bool
+
+
+class ChooseSite(Model):
+    """An update: the admin selects an existing site."""
+
+    site: str
+    """Its name or URL."""
+    by: Actor = Actor()
+
+
+class NameSite(Model):
+    """An update: the admin names the site to create."""
+
+    new_site: NewSite
+    by: Actor = Actor()
+
+
+class Confirm(Model):
+    """An update: the admin reports the current task done."""
+
+    by: Actor = Actor()
+
+
+class Resend(Model):
+    """An update: send mails again, to one person or to all of a state."""
+
+    email: str = ""
+    state: State | None = None
+    by: Actor = Actor()
+
+
+class Resent(Model):
+    """The answer to `Resend`."""
+
+    queued: int = 0
+    not_now: int = 0
+    """People of that state for whom the cool-down still runs, or whose row cannot be used."""
+
+
+class Exclude(Model):
+    """An update: take a person out of the migration."""
+
+    email: str
+    reason: str
+    by: Actor = Actor()
+
+
+class CorrectEmail(Model):
+    """An update: give a person another address."""
+
+    email: str
+    new_email: str
+    by: Actor = Actor()
+
+
+class Pause(Model):
+    """An update to a migration, passed to its cohorts as a signal."""
+
+    reason: str
+    by: Actor = Actor()
+
+
+class Resume(Model):
+    """An update to a migration, passed to its cohorts as a signal."""
+
+    by: Actor = Actor()
+
+
+class SetDeadline(Model):
+    """An update to a migration, passed to its cohorts as a signal."""
+
+    deadline: datetime | None
+    at_deadline: AtDeadline
+    by: Actor = Actor()
+
+
+class StepStatus(StrEnum):
+    """How far a step is."""
+
+    TODO = "to do"
+    RUNNING = "running"
+    WAITING = "waiting for you"
+    """An owner or admin has something to do."""
+    DONE = "done"
+    SKIPPED = "not needed"
+
+
+class ChecklistItem(Model):
+    """One step of the guide, as it stands."""
+
+    step: Step
+    title: str
+    status: StepStatus
+    note: str = ""
+    """What happened, or what there is to do."""
+    since: datetime | None = None
+
+
+class Progress(Model):
+    """The answer to a migration's query `progress`; people are counted by the cohorts."""
+
+    opsgenie_account: str
+    initiator: str
+    step: Step
+    task: str = ""
+    """What the migration waits for an admin to do; empty if nothing."""
+    url: str = ""
+    """Where to do it."""
+    command: str = ""
+    """How to tell Landbridge."""
+    suggestions: list[str] = Field(default_factory=list)
+    """Site names to choose from, when one is asked for."""
+    sites: list[Site] = Field(default_factory=list)
+    """The sites linked to the initiator's email, once listed."""
+    site: Site | None = None
+    paused: str = ""
+    deadline: datetime | None = None
+    at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
+    checklist: list[ChecklistItem] = Field(default_factory=list)
+    leaders: list[Leader] = Field(default_factory=list)
+
+
+class PeopleQuery(Model):
+    """Which of a cohort's people; the argument of the query `people`."""
+
+    states: list[State] = Field(default_factory=list)
+    """Empty: all."""
+    email: str = ""
+    """One person, by any spelling of the address."""
+    offset: int = 0
+    limit: int = 250
+
+
+class PeoplePage(Model):
+    """The answer to `people`."""
+
+    people: list[Person]
+    total: int
+    """People who match, on all pages."""
+
+
+class CohortView(Model):
+    """The answer to a cohort's query `cohort`."""
+
+    number: int
+    counts: Counts
+    paused: str = ""
+    begun: bool = False

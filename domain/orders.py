@@ -1,0 +1,243 @@
+"""What activities are asked to do and what they answer. An outcome per person: one bad record never stops the others."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from domain.links import Purpose
+from domain.model import Model
+from domain.people import Counts
+from domain.roster import Leader
+from domain.rules import Rules
+from domain.sites import Site
+
+
+class AccountQuestion(Model):
+    """One person whose Atlassian account is asked for."""
+
+    person: int
+    email: str
+    name: str = ""
+
+
+class AccountOutcome(Model):
+    """What Atlassian answered about one person."""
+
+    person: int
+    email: str
+    """The address that was asked about."""
+    account_id: str = ""
+    """Empty: there is no account."""
+    verified: bool = False
+    """Atlassian's `emailVerified`: the person verified the address after the account was created."""
+    created: bool = False
+    """We created it just now."""
+    problem: str = ""
+    """Why the account cannot be created or used, as a sentence for an admin."""
+
+
+class AccountsOrder(Model):
+    """Look up a slice of people, or create the accounts that are missing."""
+
+    questions: list[AccountQuestion]
+
+
+class AccountOutcomes(Model):
+    """The outcomes of a slice."""
+
+    outcomes: list[AccountOutcome] = Field(default_factory=list)
+
+
+class MailOrder(Model):
+    """One mail to one person."""
+
+    person: int
+    purpose: Purpose
+    generation: int
+    email: str
+    name: str = ""
+    locale: str = ""
+    sso: bool = False
+    reminder: bool = False
+    """A mail of this purpose went out before."""
+
+
+class MailContext(Model):
+    """What all mails of a slice have in common."""
+
+    run: str
+    """Tells this migration's mails from those of an earlier one; part of every Message-ID."""
+    cohort_number: int
+    cohort_id: str
+    opsgenie_account: str
+    site: Site
+    initiator: str
+    rules: Rules
+
+
+class MailsOrder(Model):
+    """Send a slice of mails."""
+
+    context: MailContext
+    mails: list[MailOrder]
+
+
+class Delivery(StrEnum):
+    """What the mail server said of one mail."""
+
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    """Try this one again later (4xx for this recipient)."""
+    REFUSED = "refused"
+    """Never (5xx for this recipient)."""
+
+
+class MailOutcome(Model):
+    """What became of one mail."""
+
+    person: int
+    """The person's number; for a notice, the recipient's."""
+    purpose: Purpose | None = None
+    """None for a notice."""
+    generation: int = 1
+    delivery: Delivery
+    reason: str = ""
+    """The server's code and our words for it, without the address."""
+
+
+class MailOutcomes(Model):
+    """The outcomes of a slice."""
+
+    outcomes: list[MailOutcome] = Field(default_factory=list)
+
+
+class NoticeKind(StrEnum):
+    """Mails to owners and admins: a folder in `emails/` each."""
+
+    ADMIN_TASK = "admin_task"
+    """The migration waits for them."""
+    DEADLINE_PASSED = "deadline_passed"
+    MIGRATION_COMPLETE = "migration_complete"
+
+
+class Notice(Model):
+    """What a notice tells."""
+
+    kind: NoticeKind
+    opsgenie_account: str
+    site: Site | None = None
+    counts: Counts = Counts()
+    task: str = ""
+    """What to do, as a sentence, for `ADMIN_TASK`."""
+    url: str = ""
+    """Where to do it."""
+    command: str = ""
+    """The command that tells Landbridge it is done."""
+    at: datetime | None = None
+    """When it happened: the deadline, the completion."""
+
+
+class NoticeOrder(Model):
+    """One notice to one owner or admin."""
+
+    message_id: str
+    """The left part of the Message-ID, from `domain.ids`."""
+    number: int
+    recipient: Leader
+    notice: Notice
+
+
+class NoticesOrder(Model):
+    """Send a notice to everyone concerned."""
+
+    notices: list[NoticeOrder]
+
+
+class SignUpOrder(Model):
+    """The guide's step 3 for the initiator."""
+
+    email: str
+    first_name: str
+    last_name: str
+
+
+class SiteOrder(Model):
+    """The guide's step 4, or the check of a site that was named."""
+
+    email: str
+    name: str
+    first_name: str = ""
+    last_name: str = ""
+
+
+class ConnectOrder(Model):
+    """Connect the Opsgenie account to the site."""
+
+    opsgenie_account: str
+    site: Site
+    confirmed: bool = False
+    """An admin reports it done."""
+
+
+class SignedUp(Model):
+    """The initiator has an Atlassian account."""
+
+    account_id: str
+
+
+class Connected(Model):
+    """The Opsgenie account is connected to the site."""
+
+
+class NameNotFree(Model):
+    """The site name is taken, now or in the past."""
+
+    reason: str
+    suggestions: list[str] = Field(default_factory=list)
+    """Valid names near it, free when asked."""
+
+
+class AdminTask(Model):
+    """Something only an admin can do, since Atlassian has no public API for it."""
+
+    task: str
+    """What to do, as a sentence."""
+    url: str = ""
+    """Where."""
+
+
+class SignUpAnswer(Model):
+    """One of both."""
+
+    signed_up: SignedUp | None = None
+    task: AdminTask | None = None
+
+
+class SiteAnswer(Model):
+    """One of the three."""
+
+    site: Site | None = None
+    not_free: NameNotFree | None = None
+    task: AdminTask | None = None
+
+
+class ConnectAnswer(Model):
+    """Done, or a task."""
+
+    task: AdminTask | None = None
+
+
+class SitesAnswer(Model):
+    """The sites linked to the initiator's email."""
+
+    sites: list[Site] = Field(default_factory=list)
+
+
+class HandOutOrder(Model):
+    """Read the roster from its source and hand each cohort its people."""
+
+    opsgenie_account: str
+    cohorts: int
+    refresh: bool = False
+    """Hand out only what is new since: people who joined, addresses that were verified."""

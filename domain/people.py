@@ -1,0 +1,204 @@
+"""A person in a migration: exactly one named state, and what led there."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from domain.links import Purpose
+from domain.model import Model
+from domain.roster import RosterPerson
+
+TIMELINE_LENGTH = 30
+"""Entries kept of a person's timeline: the first, and the newest. Bounds what continue-as-new carries."""
+
+
+class State(StrEnum):
+    """Where a person stands. The value is what every surface shows."""
+
+    ARRIVED = "arrived"
+    """On the roster; the Atlassian account is being looked up or created."""
+    EMAIL_UNVERIFIED = "email_unverified"
+    """Has yet to verify the Opsgenie email; gets the verification email, never the authentication email."""
+    AUTHENTICATING = "authenticating"
+    """Has yet to set up the Atlassian account; gets the authentication email."""
+    CONNECTED = "connected"
+    """Has a verified Atlassian account: done."""
+    UNREACHABLE = "unreachable"
+    """The mail server refused the address for good; an admin corrects it or excludes the person."""
+    ATTENTION = "attention"
+    """Something only an admin can mend; `reason` says what."""
+    SKIPPED = "skipped"
+    """Not moved by rule, as `reason` says (blocked in Opsgenie)."""
+    EXCLUDED = "excluded"
+    """Taken out by an admin, with a reason."""
+    LEFT_BEHIND = "left_behind"
+    """The migration ended before they made it; `reason` says what was missing."""
+
+
+SETTLED = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED, State.LEFT_BEHIND})
+"""Nothing is awaited of these people. When everyone is settled, the migration is complete."""
+FOR_ADMINS = frozenset({State.UNREACHABLE, State.ATTENTION})
+"""These people wait for an owner or admin, not for themselves."""
+MAILED = {State.EMAIL_UNVERIFIED: Purpose.VERIFICATION, State.AUTHENTICATING: Purpose.AUTHENTICATION}
+"""States in which a person gets mail, and which."""
+
+
+class Source(StrEnum):
+    """How a fact or a request reached us."""
+
+    SYSTEM = "landbridge"
+    LINK = "link"
+    """The person pressed the button behind a mailed link."""
+    ATLASSIAN = "atlassian"
+    """Atlassian's own answer."""
+    OPSGENIE = "opsgenie"
+    """Opsgenie's own answer."""
+    ADMIN = "admin"
+    """An owner, admin or operator said so; recorded with who it was."""
+
+
+class Actor(Model):
+    """Who did something, and how it reached us."""
+
+    source: Source = Source.ADMIN
+    name: str = ""
+    """The address or login of an admin; empty for the others."""
+
+
+SYSTEM, LINK = Actor(source=Source.SYSTEM), Actor(source=Source.LINK)
+ATLASSIAN, OPSGENIE = Actor(source=Source.ATLASSIAN), Actor(source=Source.OPSGENIE)
+
+
+class Entry(Model):
+    """One line of a person's timeline."""
+
+    at: datetime
+    what: str
+    by: Actor = SYSTEM
+
+
+class Mailing(Model):
+    """What a person was sent for one purpose."""
+
+    generation: int = 0
+    """Of the newest mail that the mail server accepted; 0 before the first."""
+    sent_at: datetime | None = None
+    """When the newest was accepted."""
+    links: dict[int, datetime] = Field(default_factory=dict)
+    """The generations whose links were not replaced by a resend, and when each was mailed."""
+
+
+class Person(Model):
+    """Someone on the roster, and everything the migration knows of them."""
+
+    number: int
+    """Counts the cohort's people from 1; stands for the person in links, ids and logs."""
+    email: str
+    name: str = ""
+    role: str = "user"
+    locale: str = ""
+    sso: bool = False
+    email_verified: bool = False
+    """The Opsgenie email is verified: by Opsgenie, by our link, or by an admin's recorded act."""
+    problem: str = ""
+    """Why the roster's row cannot be used; empty once it was mended."""
+    state: State = State.ARRIVED
+    reason: str = ""
+    """What stands in the way, as a sentence; empty where the state says it all."""
+    since: datetime
+    """When the state began."""
+    account_id: str = ""
+    """The Atlassian account's id; empty until it is known."""
+    due: datetime | None = None
+    """When the system should act next for this person; none: it waits."""
+    mails_in_state: int = 0
+    """Mails sent by ourselves since the state began: the first, then reminders."""
+    deferrals: int = 0
+    """Times in a row that the mail server asked us to try again later."""
+    mailings: dict[Purpose, Mailing] = Field(default_factory=dict)
+    timeline: list[Entry] = Field(default_factory=list)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is awaited of anyone for this person."""
+        return self.state in SETTLED
+
+    def mailing(self, purpose: Purpose) -> Mailing:
+        """Return what was sent for a purpose."""
+        return self.mailings.get(purpose, Mailing())
+
+
+class Counts(Model):
+    """How many people are in each state."""
+
+    by_state: dict[State, int] = Field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """Everyone on the roster."""
+        return sum(self.by_state.values())
+
+    @property
+    def settled(self) -> int:
+        """People of whom nothing is awaited."""
+        return sum(n for state, n in self.by_state.items() if state in SETTLED)
+
+    @property
+    def waiting(self) -> int:
+        """People who wait, for themselves or for an admin."""
+        return self.total - self.settled
+
+    @property
+    def for_admins(self) -> int:
+        """People who wait for an owner or admin."""
+        return sum(n for state, n in self.by_state.items() if state in FOR_ADMINS)
+
+    def __getitem__(self, state: State) -> int:
+        """Return how many people are in one state."""
+        return self.by_state.get(state, 0)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Return both together."""
+        states = [state for state in State if self[state] or other[state]]
+        return Counts(by_state={state: self[state] + other[state] for state in states})
+
+
+def arrive(number: int, row: RosterPerson, now: datetime) -> Person:
+    """Return a person as the roster brings them, in the state that the roster alone decides."""
+    if row.problem:
+        state, reason = State.ATTENTION, f"The roster's row cannot be used: {row.problem}."
+    elif row.blocked:
+        state, reason = State.SKIPPED, "Blocked in Opsgenie: the subscription has no seat for them."
+    else:
+        state, reason = State.ARRIVED, ""
+    return Person(
+        number=number,
+        email=row.email,
+        name=row.name,
+        role=row.role,
+        locale=row.locale,
+        sso=row.sso,
+        email_verified=row.email_verified,
+        problem=row.problem,
+        state=state,
+        reason=reason,
+        since=now,
+        due=now if state is State.ARRIVED else None,
+        timeline=[Entry(at=now, what=str(state))],
+    )
+
+
+NEXT_STEP = {
+    State.ARRIVED: "Nothing: Landbridge looks up or creates the Atlassian account.",
+    State.EMAIL_UNVERIFIED: "Ask them to open the verification email, or resend it; an admin who knows the address may "
+    "verify it.",
+    State.AUTHENTICATING: "Ask them to open the authentication email, or resend it.",
+    State.CONNECTED: "Nothing.",
+    State.UNREACHABLE: "Correct the address, resend if it works again, or exclude the person.",
+    State.ATTENTION: "Mend what the reason says, then resend; or exclude the person.",
+    State.SKIPPED: "Nothing; unblock them in Opsgenie if they should move.",
+    State.EXCLUDED: "Nothing.",
+    State.LEFT_BEHIND: "Invite them to the site by hand, or start another migration for those who are left.",
+}
+"""What to do next for a person in each state, as the report says it."""

@@ -1,0 +1,53 @@
+"""Atlassian sites and the rules for their names."""
+
+import re
+
+from domain.errors import BadInput
+from domain.model import Model
+
+SHORTEST, LONGEST = 3, 63
+"""Characters in a site name. Atlassian says at least 3; a DNS label holds 63."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
+
+
+class Site(Model):
+    """An Atlassian site as it is listed for the initiator."""
+
+    id: str
+    """Atlassian's cloud id."""
+    name: str
+    """The first label of its URL: `acme` in https://acme.atlassian.net."""
+    url: str
+    admin: bool = False
+    """Whether the initiator is a site admin of it: only then can it be selected (the guide, step 2)."""
+
+
+class NewSite(Model):
+    """A site to be created, as the guide's step 4 asks for it."""
+
+    name: str
+    """The site name; see `check_name`. May be taken, which only Atlassian can tell."""
+    first_name: str
+    last_name: str
+
+
+def check_name(name: str) -> None:
+    """Check a site name by the rules that need no network.
+
+    Raises:
+        BadInput: with the rule it breaks.
+
+    """
+    if not SHORTEST <= len(name) <= LONGEST:
+        raise BadInput(f"A site name has {SHORTEST} to {LONGEST} characters; {name!r} has {len(name)}.")
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            f"A site name has only lowercase letters a-z, digits, and hyphens in the middle; {name!r} does not fit."
+        )
+
+
+def suggest_names(wanted: str) -> list[str]:
+    """Return up to four valid names near the wanted one, best first; whether they are free only Atlassian can tell."""
+    stem = re.sub(r"[^a-z0-9]+", "-", wanted.casefold()).strip("-")[: LONGEST - 6].strip("-") or "our-team"
+    candidates = [stem, f"{stem}-team", f"{stem}-ops", f"{stem}-hq", f"{stem}-2"]
+    return [name for name in candidates if name != wanted and len(name) >= SHORTEST][:4]
