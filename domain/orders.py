@@ -1,4 +1,4 @@
-"""What activities are asked to do and what they answer. An outcome per person: one bad record never stops the others."""
+"""What activities are asked to do, and an outcome per person: one bad record never stops the others."""
 
 from datetime import datetime
 from enum import StrEnum

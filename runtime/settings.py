@@ -1,0 +1,139 @@
+"""Settings from the environment (prefix `LANDBRIDGE_`) or a `.env` file. Temporal's own are `TEMPORAL_*`, not here."""
+
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from domain import addresses
+from domain.errors import BadInput
+
+PREFIX = "LANDBRIDGE_"
+SHORTEST_KEY = 32
+"""Characters in a signing key: 128 bits even when written in hexadecimal digits."""
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+
+
+def _config(part: str = "") -> SettingsConfigDict:
+    return SettingsConfigDict(
+        env_prefix=f"{PREFIX}{part}", env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+
+def _comma_separated(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+class SmtpSecurity(StrEnum):
+    """How the connection to the mail server is protected."""
+
+    STARTTLS = "starttls"
+    """Begins in clear and must turn to TLS before anything is said (usually port 587)."""
+    TLS = "tls"
+    """TLS from the first byte (usually port 465)."""
+    NONE = "none"
+    """In clear: for a mail server on this machine only."""
+
+
+class SmtpSettings(BaseSettings):
+    """The mail server: `LANDBRIDGE_SMTP_*`."""
+
+    model_config = _config("SMTP_")
+
+    host: str
+    port: int = Field(default=587, ge=1, le=65535)
+    username: str = ""
+    """Empty: no login."""
+    password: SecretStr = SecretStr("")
+    security: SmtpSecurity = SmtpSecurity.STARTTLS
+    sender: str = Field(validation_alias=f"{PREFIX}SMTP_FROM")
+    """The From address of every mail."""
+    ca_file: str = ""
+    """Certificates to trust instead of the system's, for a mail server with a private authority."""
+    connections: int = Field(default=8, ge=1, le=16)
+    """Connections kept open at once."""
+
+    @field_validator("sender")
+    @classmethod
+    def _check_sender(cls, value: str) -> str:
+        try:
+            return addresses.normalise(value)
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+
+
+class OpsgenieSettings(BaseSettings):
+    """Opsgenie's REST API v2: `LANDBRIDGE_OPSGENIE_*`."""
+
+    model_config = _config("OPSGENIE_")
+
+    url: AnyHttpUrl
+    """https://api.opsgenie.com, or https://api.eu.opsgenie.com for accounts in the EU."""
+    api_key: SecretStr
+    """Of an API integration that is not restricted from configuration access."""
+    sso_domains: Annotated[list[str], NoDecode, Field(default_factory=list)]
+    """Domains whose people sign in by SSO, separated by commas: Opsgenie's API does not say it of a user."""
+
+    _split = field_validator("sso_domains", mode="before")(_comma_separated)
+
+
+class AtlassianSettings(BaseSettings):
+    """The Atlassian Organizations API: `LANDBRIDGE_ATLASSIAN_*`."""
+
+    model_config = _config("ATLASSIAN_")
+
+    url: AnyHttpUrl = AnyHttpUrl("https://api.atlassian.com")
+    """Without the `/admin` of its paths."""
+    api_key: SecretStr
+    """An organization's API key."""
+    org_id: str
+    """The organization's id."""
+    provisioning_url: AnyHttpUrl | None = None
+    """The emulator's endpoints for sign-up, site creation and connection; unset: those are tasks for an admin, since
+    Atlassian has no public API for them."""
+
+
+class PortalSettings(BaseSettings):
+    """The web pages behind mailed links; shared by the portal and by the worker that writes the links."""
+
+    model_config = _config()
+
+    portal_url: AnyHttpUrl
+    """Where people reach the portal; every link starts with it."""
+    token_keys: Annotated[list[SecretStr], NoDecode, Field(min_length=1)]
+    """Keys that sign links, separated by commas: the first signs, all are accepted."""
+    atlassian_signup_url: AnyHttpUrl = AnyHttpUrl("https://id.atlassian.com/signup")
+    """Where a person sets up the Atlassian account; gets `email` and `continue` as query parameters."""
+    atlassian_login_url: AnyHttpUrl = AnyHttpUrl("https://id.atlassian.com/login")
+    """Where a person who signs in by SSO does so; gets the same parameters."""
+
+    _split = field_validator("token_keys", mode="before")(_comma_separated)
+
+    @field_validator("token_keys")
+    @classmethod
+    def _check_keys(cls, value: list[SecretStr]) -> list[SecretStr]:
+        if any(len(key.get_secret_value()) < SHORTEST_KEY for key in value):
+            raise ValueError(f"each key needs at least {SHORTEST_KEY} characters")
+        return value
+
+
+def load(settings: type[_Settings]) -> _Settings:
+    """Read one group of settings.
+
+    Raises:
+        BadInput: naming each setting that is missing or wrong, without its value.
+
+    """
+    try:
+        return settings()
+    except ValidationError as error:
+        prefix = settings.model_config.get("env_prefix", "")
+        problems = []
+        for detail in error.errors():
+            field = str(detail["loc"][0])
+            name = field if field.startswith(PREFIX) else f"{prefix}{field.upper()}"
+            missing = detail["type"] == "missing"
+            problems.append(f"{name} is not set" if missing else f"{name} is wrong: {detail['msg']}")
+        raise BadInput("; ".join(problems) + ". See docs/settings.md.") from None
