@@ -13,6 +13,7 @@ from domain.orders import (
     AccountQuestion,
     AdminTask,
     Connected,
+    MailContext,
     MailOrder,
     MailOutcome,
     NameNotFree,
@@ -77,7 +78,9 @@ class Provisioning(Protocol):
 class Mailer(Protocol):
     """The mail server."""
 
-    async def send(self, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]) -> None:
+    async def send(
+        self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
+    ) -> None:
         """Send people's mails over reused connections; `done` gets each outcome as the server answers."""
         ...
 

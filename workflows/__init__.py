@@ -1,0 +1,1 @@
+"""The migration as durable workflows: they decide and wait, activities act."""

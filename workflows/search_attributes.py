@@ -1,0 +1,26 @@
+"""What can be searched and counted in Temporal without asking a worker. Never personal data: it is not encrypted."""
+
+from temporalio.common import SearchAttributeKey
+
+OPSGENIE_ACCOUNT = SearchAttributeKey.for_keyword("OpsgenieAccount")
+MIGRATION_STEP = SearchAttributeKey.for_keyword("MigrationStep")
+"""On a migration: the value of `domain.messages.Step`."""
+MIGRATION_DEADLINE = SearchAttributeKey.for_datetime("MigrationDeadline")
+PEOPLE_TOTAL = SearchAttributeKey.for_int("PeopleTotal")
+"""On a cohort, like those below: everyone it looks after."""
+PEOPLE_WAITING = SearchAttributeKey.for_int("PeopleWaiting")
+"""Not settled, whoever they wait for."""
+PEOPLE_CONNECTED = SearchAttributeKey.for_int("PeopleConnected")
+PEOPLE_FOR_ADMINS = SearchAttributeKey.for_int("PeopleForAdmins")
+"""Waiting for an owner or admin: unreachable, or in need of attention."""
+
+ALL = {
+    OPSGENIE_ACCOUNT.name: "Keyword",
+    MIGRATION_STEP.name: "Keyword",
+    MIGRATION_DEADLINE.name: "Datetime",
+    PEOPLE_TOTAL.name: "Int",
+    PEOPLE_WAITING.name: "Int",
+    PEOPLE_CONNECTED.name: "Int",
+    PEOPLE_FOR_ADMINS.name: "Int",
+}
+"""Name and type of each, as a server must know them."""
