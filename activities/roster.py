@@ -32,7 +32,7 @@ class RosterActivities:
         done = {outcome.cohort for outcome in progress.outcomes}
         async with progress.beating():
             people = await self._read(order.opsgenie_account)
-            for number, slice_ in roster.divide(people, order.cohorts).items():
+            for number, slice_ in roster.divide(people, order.cohorts, order.moved).items():
                 if number in done:
                     continue
                 cohort_id = ids.cohort(order.opsgenie_account, number)

@@ -18,7 +18,14 @@ class CohortPeople:
 
     def __init__(self, people: Iterable[Person] = ()) -> None:
         self._by_number = {person.number: person for person in people}
-        self._numbers = {person.email.casefold(): person.number for person in reversed(self._by_number.values())}
+        self._numbers: dict[str, int] = {}
+        for person in self._by_number.values():
+            self._index(person)
+
+    def _index(self, person: Person) -> None:
+        """Find a person by each address they ever had; the first row of a mailbox keeps it."""
+        for email in (person.email, *person.former_emails):
+            self._numbers.setdefault(email.casefold(), person.number)
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -46,7 +53,7 @@ class CohortPeople:
             return self._by_number[known]
         number = len(self._by_number) + 1
         self._by_number[number] = arrive(number, row, now)
-        self._numbers.setdefault(row.email.casefold(), number)
+        self._index(self._by_number[number])
         return None
 
     def _stands_for(self, row: RosterPerson) -> bool:
@@ -59,10 +66,7 @@ class CohortPeople:
             return
         person = lifecycle.after(before, event, now, rules)
         self._by_number[number] = person
-        if person.email != before.email:
-            if self._numbers.get(before.email.casefold()) == number:
-                del self._numbers[before.email.casefold()]
-            self._numbers[person.email.casefold()] = number
+        self._index(person)
 
     def accounts_due(self, now: datetime, limit: int) -> list[Person]:
         """Return whose Atlassian account is to be looked up or created now."""

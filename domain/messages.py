@@ -155,6 +155,7 @@ class Known(Model):
 
     email: str
     email_verified: bool
+    """Or nothing more to learn about it: an address that was corrected."""
 
 
 class ChooseSite(Model):

@@ -166,7 +166,7 @@ class CohortRecord:
         """Take people who are new and addresses that were verified since; return how many people are looked after."""
         for row in message.people:
             known = self._people.receive(row, workflow.now())
-            if known is not None and row.email_verified:
+            if known is not None and row.email_verified and known.email == row.email:
                 self._happen(known.number, events.EmailVerified(OPSGENIE))
         return len(self._people)
 
@@ -211,7 +211,8 @@ class CohortRecord:
             email = addresses.normalise(message.new_email)
         except BadInput as error:
             raise ApplicationError(f"The new address cannot be used: {error}.", type="Refused") from None
-        if self._people.find(email) is not None:
+        holder = self._people.find(email)
+        if holder is not None and (holder.number != self._known(message.email).number or holder.email == email):
             raise ApplicationError("The new address is someone's already.", type="Refused")
 
     def _concerned(self, message: Resend) -> Sequence[Person]:
@@ -246,7 +247,11 @@ class CohortRecord:
     @workflow.query(description="What is known of the roster's rows.")
     def known(self) -> list[Known]:
         """Return every address, and whether it is verified."""
-        return [Known(email=p.email, email_verified=p.email_verified) for p in self._people.everyone()]
+        return [
+            Known(email=email, email_verified=p.email_verified or email != p.email)
+            for p in self._people.everyone()
+            for email in (p.email, *p.former_emails)
+        ]
 
     @workflow.query(description="What a mailed link is still good for.")
     def link(self, claims: LinkClaims) -> LinkView:

@@ -119,12 +119,12 @@ class MigrationRecord:
 
     # Updates: requests, refused before history is written.
 
-    @workflow.update(description="Select an existing site by name or URL.")
+    @workflow.update
     async def choose_site(self, request: ChooseSite) -> Decided:
         """Select a site; the answer comes once Atlassian was asked."""
         return await self._decide(Decision(request.site.strip()))
 
-    @workflow.update(description="Name the site to create.")
+    @workflow.update
     async def name_site(self, request: NameSite) -> Decided:
         """Name a new site; the answer comes once it exists, is refused, or is an admin's task."""
         return await self._decide(Decision(request.new_site))
@@ -171,19 +171,19 @@ class MigrationRecord:
         if self._task is None or not self._task.can_be_confirmed:
             raise ApplicationError("There is no task to confirm.", type="Refused")
 
-    @workflow.update(description="Start nothing new until resumed.")
+    @workflow.update
     async def pause(self, request: Pause) -> None:
         """Pause all cohorts."""
         self._paused = request.reason
         await self._signal_all("pause", request)
 
-    @workflow.update(description="Go on after a pause, or after mending what a neighbour refused.")
+    @workflow.update
     async def resume(self, request: Resume) -> None:
         """Resume all cohorts."""
         self._paused = ""
         await self._signal_all("resume", request)
 
-    @workflow.update(description="Set another deadline.")
+    @workflow.update
     async def set_deadline(self, request: SetDeadline) -> None:
         """Give all cohorts another deadline."""
         changed = {"deadline": request.deadline, "at_deadline": request.at_deadline}

@@ -183,6 +183,7 @@ class SiteMigrationWorkflow(MigrationWaits):
         refresh = HandOutOrder(opsgenie_account=self._request.opsgenie_account, cohorts=survey.cohorts, refresh=True)
         every = None if self._request.file_roster else self._rules.roster_refresh_interval
         while not await self._until(lambda: self._all_cohorts(lambda news: news.settled), every):
+            refresh = refresh.model_copy(update={"moved": self._moved})
             await self._have(RosterActivities.hand_out, refresh, options.ROSTER, "Who joined, who is verified?")
         self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
 
