@@ -44,7 +44,6 @@ class MigrationStatus(MigrationSummary):
     people_total: int
     people_waiting: int
     people_connected: int
-    people_for_admins: int
     exact: bool
     """The numbers are of this moment; otherwise they are at most a minute old, and `counts` is empty."""
     progress: Progress | None = None

@@ -92,7 +92,6 @@ class Migration:
             people_total=counts.total if exact else _add_up(cohorts, search_attributes.PEOPLE_TOTAL),
             people_waiting=counts.waiting if exact else _add_up(cohorts, search_attributes.PEOPLE_WAITING),
             people_connected=counts[State.CONNECTED] if exact else _add_up(cohorts, search_attributes.PEOPLE_CONNECTED),
-            people_for_admins=counts.for_admins if exact else _add_up(cohorts, search_attributes.PEOPLE_FOR_ADMINS),
         )
 
     async def progress(self) -> Progress:

@@ -212,7 +212,6 @@ class CohortWorkflow(CohortRecord):
                 search_attributes.PEOPLE_TOTAL.value_set(counts.total),
                 search_attributes.PEOPLE_WAITING.value_set(counts.waiting),
                 search_attributes.PEOPLE_CONNECTED.value_set(counts[State.CONNECTED]),
-                search_attributes.PEOPLE_FOR_ADMINS.value_set(counts.for_admins),
             ]
         )
         rows = "\n".join(f"| {state} | {number} |" for state, number in counts.by_state.items())
