@@ -16,6 +16,7 @@ from activities.failures import PlainFailures
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
 from domain import ids
+from domain.errors import NotFound
 from domain.messages import ChecklistItem, CohortResult, MigrationRequest, MigrationResult, Step
 from domain.people import Person, State
 from domain.roster import RosterPerson, survey
@@ -98,7 +99,11 @@ class Bench:
         return self.request(file_roster=survey(people))
 
     async def _is(self, email: str, state: State) -> bool:
-        return (await self.person(email)).state is state
+        try:
+            return (await self.person(email)).state is state
+        except NotFound:
+            # The roster is not handed out yet.
+            return False
 
 
 async def eventually(condition: Callable[[], Any]) -> None:
