@@ -12,6 +12,7 @@ from emails import Rendered
 
 LONGEST_NAME = 80
 """Characters of a name that a greeting shows; Opsgenie allows 512."""
+_NOTHING = "Nothing."
 _MADE_IT = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED})
 """States that nobody has to follow up."""
 
@@ -64,14 +65,15 @@ def notice_mail(order: NoticeOrder) -> Rendered:
 
 
 def _rows(counts: Counts) -> list[dict[str, str | int]]:
+    """Return a line for each state that someone is in: those who made it, then the rest and what to do for them."""
+    states = sorted((state for state in State if counts[state]), key=lambda state: state is not State.CONNECTED)
     return [
         {
             "state": state.replace("_", " ").capitalize(),
             "people": counts[state],
-            "next_step": "" if state is State.CONNECTED else NEXT_STEP[state],
+            "next_step": "" if NEXT_STEP[state] == _NOTHING else NEXT_STEP[state],
         }
-        for state in State
-        if counts[state]
+        for state in states
     ]
 
 
