@@ -22,6 +22,8 @@ from emails import Rendered
 
 SENDER_NAME = "Opsgenie migration"
 """How mail programs show the sender."""
+LONGEST_LOCAL_PART = 64
+"""Bytes before the @ (RFC 5321, 4.5.3.1.1)."""
 _BOUNDARY = "=_landbridge_part"
 """Cannot occur inside a part: quoted-printable writes every equals sign as `=3D` (RFC 2045, 6.7)."""
 _FIXED_HEADER = (
@@ -60,6 +62,8 @@ def envelope_address(address: str) -> str:
     if not _MAILBOX.fullmatch(normal):
         raise BadInput("it holds characters that cannot stand in an envelope")
     local, _, domain = normal.rpartition("@")
+    if len(local.encode()) > LONGEST_LOCAL_PART:
+        raise BadInput(f"the part before the @ is longer than {LONGEST_LOCAL_PART} bytes")
     if domain.isascii():
         return normal
     return f"{local}@{validate_email(normal, check_deliverability=False).ascii_domain}"

@@ -6,7 +6,7 @@ Errors are raised `from None`: their causes quote addresses, and causes are kept
 import asyncio
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiosmtplib
 
@@ -39,7 +39,7 @@ class Server:
     port: int
     username: str
     """Empty: no login."""
-    password: str
+    password: str = field(repr=False)
     starttls: bool
     """Begin in clear, and say nothing before STARTTLS has worked."""
     tls: ssl.SSLContext | None

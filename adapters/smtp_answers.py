@@ -60,7 +60,7 @@ CLOSING = 421
 _LOGIN = {530, 534, 535, 538}
 """Login or encryption wanted, or the login refused (RFC 4954, 4 and 6; RFC 3207, 4)."""
 _NOT_INTERNATIONAL = {504, 553, 555}
-"""Answers to MAIL FROM that mean SMTPUTF8 rather than the sender (RFC 6531, 3.5), beside those marked X.6.7."""
+"""Answers to MAIL FROM that mean SMTPUTF8 rather than the sender (RFC 6531, 3.5), beside those marked 5.6.7."""
 _OURS = re.compile(
     r"^5\.1\.[78]\b|^5\.7\.(?:54|57|60)\b"  # bad sender (RFC 3463); relay, login, send-as (Exchange)
     r"|\brelay|sender address rejected|client host rejected|helo command rejected|authentication required",
@@ -68,19 +68,18 @@ _OURS = re.compile(
 )
 """A refusal of a recipient that means us: servers judge sender and network only then (Postfix: smtpd_delay_reject)."""
 _RECIPIENT_REASONS = {
-    "1.1": "there is no such mailbox",
-    "1.2": "the domain does not take mail",
-    "1.3": "the server finds the address malformed",
-    "1.6": "the mailbox has moved",
-    "1.10": "the domain does not take mail",
-    "2.1": "the mailbox is disabled",
-    "2.2": "the mailbox is full",
-    "2.3": "the mail is too large for the mailbox",
-    "4.1": "the recipient's mail server does not answer",
-    "4.4": "the domain does not take mail",
-    "7.1": "the recipient's mail system does not permit this mail",
+    "4.2.2": "the mailbox is full",
+    "5.1.1": "there is no such mailbox",
+    "5.1.2": "the domain takes no mail",
+    "5.1.3": "the server finds the address malformed",
+    "5.1.6": "the mailbox has moved",
+    "5.1.10": "the domain takes no mail",
+    "5.2.1": "the mailbox is disabled",
+    "5.2.2": "the mailbox is full",
+    "5.4.4": "the domain takes no mail",
+    "5.7.1": "the recipient's mail system does not permit this mail",
 }
-"""Our words for enhanced status codes, without their class (RFC 3463, RFC 7505)."""
+"""Our words for enhanced status codes (RFC 3463, RFC 7505) in answers to RCPT TO."""
 
 
 def judge(answer: Answer, *, anyone_accepted: bool) -> Verdict:
@@ -108,7 +107,7 @@ def judge(answer: Answer, *, anyone_accepted: bool) -> Verdict:
     if said is Kind.NOT_NOW:
         return Verdict(Delivery.DEFERRED, f"{code}: {_reason(answer, 'the mail server asks to try again later')}")
     if stage is Stage.SENDER:
-        if answer.smtputf8 and (code in _NOT_INTERNATIONAL or _enhanced(answer) == "6.7"):
+        if answer.smtputf8 and (code in _NOT_INTERNATIONAL or _enhanced(answer) == "5.6.7"):
             return Verdict(Delivery.REFUSED, f"{code}: the mail server takes no letters outside ASCII before the @")
         raise NeighbourRefuses(
             f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
@@ -132,6 +131,6 @@ def _reason(answer: Answer, otherwise: str) -> str:
 
 
 def _enhanced(answer: Answer) -> str:
-    """Return the enhanced status code (RFC 3463) without its class, for example `1.1`; empty if there is none."""
-    found = re.match(r"[245]\.(\d{1,3}\.\d{1,3})\b", answer.words)
-    return found[1] if found else ""
+    """Return the enhanced status code (RFC 3463), for example `5.1.1`; empty if there is none."""
+    found = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", answer.words)
+    return found[0] if found else ""

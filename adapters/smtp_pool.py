@@ -54,6 +54,7 @@ class Pool:
             self._sweeper = None
         while self._idle:
             await self._idle.pop()[1].close()
+        self._allow_all_again()
 
     async def _take(self) -> Connection:
         while True:
@@ -61,7 +62,7 @@ class Pool:
             try:
                 return self._idle_one() or await self._another()
             except NeighbourUnavailable:
-                if not self._in_use:
+                if self._none_open:
                     self._slots.release()
                     raise
                 # The server allows no more connections than there are: go on with those, and keep this slot shut.
@@ -92,16 +93,23 @@ class Pool:
                 return connection
         return None
 
+    @property
+    def _none_open(self) -> bool:
+        return not self._in_use and not self._idle
+
     def _give_back(self, connection: Connection) -> None:
         if connection.usable:
             self._idle.append((asyncio.get_running_loop().time(), connection))
             if self._sweeper is None:
                 self._sweeper = asyncio.create_task(self._sweep())
         self._slots.release()
-        if not self._in_use:
-            while self._withheld:
-                self._withheld -= 1
-                self._slots.release()
+        self._allow_all_again()
+
+    def _allow_all_again(self) -> None:
+        """Once no connection is left, find out anew how many the server allows."""
+        while self._withheld and self._none_open:
+            self._withheld -= 1
+            self._slots.release()
 
     async def _sweep(self) -> None:
         """Close what nobody has used for a while."""
@@ -110,4 +118,5 @@ class Pool:
             latest = asyncio.get_running_loop().time() - self._idle_seconds
             while self._idle and self._idle[0][0] <= latest:
                 await self._idle.pop(0)[1].close()
+            self._allow_all_again()
         self._sweeper = None
