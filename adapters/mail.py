@@ -1,18 +1,19 @@
 """The port `Mailer` by SMTP: a slice of mails over reused connections, an outcome for each as the server answers."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import structlog
 
-from adapters import mail_content, mail_message, smtp
+from adapters import mail_content, mail_message
 from adapters.mail_message import Letter
 from adapters.smtp_answers import Verdict, judge
+from adapters.smtp_connection import Lost
 from adapters.smtp_pool import Pool
+from adapters.smtp_server import Server, tls_context
+from adapters.work_off import work_off
 from domain import ids
-from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from domain.errors import BadInput, NeighbourUnavailable
 from domain.links import Purpose
 from domain.orders import Delivery, MailContext, MailOrder, MailOutcome, NoticeOrder
 from domain.ports import LinkMint
@@ -20,8 +21,8 @@ from emails import Rendered
 
 ANSWER_SECONDS = 600.0
 """For one answer. RFC 5321, 4.5.3.2.6: a client that gives up on the final dot earlier makes duplicates."""
-LAST_MAIL_SECONDS = 5.0
-"""What a cancelled slice may take to finish the mails in hand, so that they are not sent a second time."""
+SECURITIES = ("starttls", "tls", "none")
+"""How the connection can be protected; see `SmtpMailer`."""
 TRIES = 2
 """Times in one go that a mail is handed over whose connection gets lost; then the person's turn comes again later."""
 
@@ -45,18 +46,6 @@ class _Job:
         )
 
 
-class _Slice:
-    """What those who work on one slice share: the jobs left, and whether to go on."""
-
-    def __init__(self, jobs: Iterator[_Job]) -> None:
-        self._jobs = jobs
-        self.trouble: NeighbourUnavailable | NeighbourRefuses | None = None
-        self.stopped = False
-
-    def next(self) -> _Job | None:
-        return None if self.stopped or self.trouble else next(self._jobs, None)
-
-
 class SmtpMailer:
     """Sends mail through one SMTP server."""
 
@@ -67,7 +56,7 @@ class SmtpMailer:
         port: int,
         username: str,
         password: str,
-        security: Literal["starttls", "tls", "none"],
+        security: str,
         sender: str,
         ca_file: str,
         connections: int,
@@ -81,7 +70,7 @@ class SmtpMailer:
             port: its port.
             username: empty for no login.
             password: of that user.
-            security: `starttls` is refused where the server does not offer it; `none` sends in clear.
+            security: `starttls`, which stops where the server does not offer it; `tls`; or `none`, in clear.
             sender: the From address of every mail; its domain is also the right part of every Message-ID.
             ca_file: certificates to trust instead of the system's; empty: the system's.
             connections: open at the same time, at most.
@@ -89,19 +78,21 @@ class SmtpMailer:
             answer_seconds: how long one answer of the server may take.
 
         Raises:
-            BadInput: the sender or the certificates cannot be used.
+            BadInput: the security, the sender or the certificates cannot be used.
 
         """
+        if security not in SECURITIES:
+            raise BadInput(f"LANDBRIDGE_SMTP_SECURITY is one of {', '.join(SECURITIES)}.")
         self._sender = mail_message.envelope_address(sender)
         if not self._sender.isascii():
             raise BadInput("LANDBRIDGE_SMTP_FROM can have letters outside ASCII only after the @.")
-        server = smtp.Server(
+        server = Server(
             host=host,
             port=port,
             username=username,
             password=password,
             starttls=security == "starttls",
-            tls=None if security == "none" else smtp.tls_context(ca_file),
+            tls=None if security == "none" else tls_context(ca_file),
             sender=self._sender,
             answer_seconds=answer_seconds,
         )
@@ -138,34 +129,10 @@ class SmtpMailer:
         )
 
     async def _work_off(self, jobs: Iterator[_Job], count: int, done: Callable[[MailOutcome], None]) -> None:
-        """Send all, several at a time. After trouble or a cancellation the mails in hand are finished, no more."""
-        piece = _Slice(jobs)
-        workers = [asyncio.create_task(self._work(piece, done)) for _ in range(min(self._connections, count))]
-        try:
-            if workers:
-                await asyncio.wait(workers)
-        except asyncio.CancelledError:
-            piece.stopped = True
-            await asyncio.wait(workers, timeout=LAST_MAIL_SECONDS)
-            raise
-        finally:
-            for worker in workers:
-                worker.cancel()
-            results = await asyncio.gather(*workers, return_exceptions=True)
-        for bug in results:
-            if bug is not None:
-                raise bug
-        if piece.trouble is not None:
-            raise piece.trouble
+        async def settle(job: _Job) -> None:
+            done(await self._settle(job))
 
-    async def _work(self, piece: _Slice, done: Callable[[MailOutcome], None]) -> None:
-        while job := piece.next():
-            try:
-                outcome = await self._settle(job)
-            except (NeighbourUnavailable, NeighbourRefuses) as trouble:
-                piece.trouble = piece.trouble or trouble
-                return
-            done(outcome)
+        await work_off(jobs, min(self._connections, count), settle)
 
     async def _settle(self, job: _Job) -> MailOutcome:
         try:
@@ -177,7 +144,7 @@ class SmtpMailer:
         for _ in range(TRIES):
             try:
                 verdict = await self._hand_over(letter)
-            except smtp.Lost as lost:
+            except Lost as lost:
                 self._note_loss(job, in_doubt=lost.in_doubt)
             else:
                 self._losses_in_a_row = 0
@@ -189,7 +156,7 @@ class SmtpMailer:
             async with self._pool.connection() as connection:
                 try:
                     answer = await connection.hand_over(letter)
-                except smtp.Lost as lost:
+                except Lost as lost:
                     if lost.stale:
                         continue
                     raise
@@ -205,8 +172,7 @@ class SmtpMailer:
             _log.warning(
                 "mail_in_doubt",
                 person=job.person,
-                purpose=job.purpose,
-                generation=job.generation,
+                message_id=job.message_id,
                 total=self.mails_in_doubt,
             )
         self._losses_in_a_row += 1

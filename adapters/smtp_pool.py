@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from adapters.smtp import Connection
+from adapters.smtp_connection import Connection
 from domain.errors import NeighbourRefuses, NeighbourUnavailable
 
 IDLE_SECONDS = 30.0

@@ -17,6 +17,7 @@ from cyclopts import App, Parameter
 from domain import addresses
 
 REFUSAL = "550 5.1.1 No such mailbox"
+FULL = "452 4.3.1 Cannot store the mail now"
 _UNFINISHED = ".tmp"
 
 
@@ -53,7 +54,12 @@ class Mailbox:
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the same
         """Write the mail and answer."""
         self._last += 1
-        await asyncio.to_thread(self._write, f"{self._last:08}", _with_envelope(envelope))
+        name = f"{self._last:08}"
+        try:
+            await asyncio.to_thread(self._write, name, _with_envelope(envelope))
+        except OSError:
+            (self._directory / f"{name}{_UNFINISHED}").unlink(missing_ok=True)
+            return FULL
         return "250 OK"
 
     def _write(self, name: str, mail: bytes) -> None:

@@ -172,6 +172,15 @@ async def test_notices_put_no_hostile_words_in_a_header(
     assert "javascript:" not in part(mail, "html")
 
 
+async def test_mailbox_that_cannot_write_asks_to_try_again(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """A full disk of the mail server loses nothing: the mail is deferred."""
+    mailbox.directory.rmdir()
+    await make_mailer(mailbox.port).send(CONTEXT, [order(1)], outcomes.append)
+    assert [outcome.delivery for outcome in outcomes] == [Delivery.DEFERRED]
+
+
 def test_parse_helper_reads_what_was_written() -> None:
     """The tests' own reading of mails keeps letters outside ASCII."""
     assert parse("To: zoë@example.com\r\n\r\n".encode())["To"] == "zoë@example.com"

@@ -107,6 +107,7 @@ async def test_server_that_refuses_us_at_the_door(make_mailer: MakeMailer, outco
     [
         ({"security": "tls", "ca_file": "/nowhere/ca.pem"}, "LANDBRIDGE_SMTP_CA_FILE"),
         ({"security": "starttls", "ca_file": __file__}, "LANDBRIDGE_SMTP_CA_FILE"),
+        ({"security": "ssl"}, "LANDBRIDGE_SMTP_SECURITY"),
         ({"sender": "zoë@example.com"}, "LANDBRIDGE_SMTP_FROM"),
     ],
 )

@@ -320,7 +320,7 @@ async def test_connection_cut_in_the_middle_of_a_mail_is_never_used_again(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the mail in hand cannot be finished in time, its connection is closed: its late answer belongs to no other."""
-    monkeypatch.setattr("adapters.mail.LAST_MAIL_SECONDS", 0.05)
+    monkeypatch.setattr("adapters.work_off.LAST_JOB_SECONDS", 0.05)
 
     def script(heard: Heard) -> Act | None:
         return Act.HANG if heard.connection == 1 and heard.line == DOT else None
@@ -337,3 +337,29 @@ async def test_connection_cut_in_the_middle_of_a_mail_is_never_used_again(
     assert by_person(outcomes) == {1: ACCEPTED}
     assert server.connections == 2
     assert list(message_ids(server.received).values()) == [2]
+
+
+async def test_server_that_says_nothing_is_unavailable(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that accepts connections and never greets does not hold up the slice for long."""
+    monkeypatch.setattr("adapters.smtp_server.OPENING_SECONDS", 0.05)
+    async with ScriptedServer(greeting=Act.HANG) as server:
+        with pytest.raises(NeighbourUnavailable, match="does not answer"):
+            await make_mailer(server.port).send(CONTEXT, [order(1), order(2)], outcomes.append)
+    assert outcomes == []
+
+
+async def test_server_may_refuse_one_internationalised_address(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome]
+) -> None:
+    """A server that offers SMTPUTF8 and yet refuses such a mail refuses that person, not us."""
+
+    def script(heard: Heard) -> str | None:
+        return "553 5.6.7 not here" if "SMTPUTF8" in heard.line else None
+
+    async with ScriptedServer(script, extensions=("8BITMIME", "SMTPUTF8")) as server:
+        await make_mailer(server.port, connections=1).send(
+            CONTEXT, [order(1, "zoë@example.com"), order(2)], outcomes.append
+        )
+    assert by_person(outcomes) == {1: REFUSED, 2: ACCEPTED}

@@ -2,15 +2,15 @@
 
 import asyncio
 
-from adapters import smtp
 from adapters.mail_message import Letter
 from adapters.smtp_pool import Pool
+from adapters.smtp_server import Server
 from tests.mail.scripted import ScriptedServer
 
 
-def at(port: int) -> smtp.Server:
+def at(port: int) -> Server:
     """Return the settings for a server on loopback."""
-    return smtp.Server(
+    return Server(
         host="127.0.0.1",
         port=port,
         username="",
