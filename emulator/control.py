@@ -46,9 +46,9 @@ async def get_state(request: Request) -> Response:
         {
             "opsgenieUsers": store.rows("SELECT * FROM opsgenie_users ORDER BY number"),
             "organizations": store.rows("SELECT id, name, directory_id, paid, seats FROM organizations"),
-            "accounts": store.rows("SELECT * FROM atlassian_accounts ORDER BY created_at, id"),
+            "accounts": store.rows("SELECT * FROM atlassian_accounts ORDER BY rowid"),
             "members": store.rows("SELECT * FROM members"),
-            "sites": store.rows("SELECT * FROM sites ORDER BY created_at, id"),
+            "sites": store.rows("SELECT * FROM sites ORDER BY rowid"),
             "siteRoles": store.rows("SELECT * FROM site_roles"),
             "usedSiteNames": [row["name"] for row in store.rows("SELECT name FROM used_site_names ORDER BY name")],
             "connections": store.rows("SELECT * FROM connections"),

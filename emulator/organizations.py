@@ -122,7 +122,7 @@ async def search_workspaces(request: Request) -> Response:
     if search.cursor:
         limit, start = _read_cursor(search.cursor)
     rows = store.rows(
-        "SELECT * FROM sites WHERE organization = ? ORDER BY created_at, id LIMIT ? OFFSET ?",
+        "SELECT * FROM sites WHERE organization = ? ORDER BY rowid LIMIT ? OFFSET ?",
         organization["id"],
         limit,
         start,
