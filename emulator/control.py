@@ -2,7 +2,7 @@
 
 - `PUT /emulator/seed`: put a document (see `emulator.seed`) in place of what is there.
 - `GET /emulator/state`: everything as JSON: Opsgenie users, organizations, Atlassian accounts, members, sites, roles,
-  connections, and `calls`, the number of calls by endpoint.
+  connections, and `calls`, the number of calls by endpoint. `DELETE`: forget everything, orders of trouble as well.
 - `POST /emulator/opsgenie/{account}/users`: someone joins (an `OpsgenieUser`).
 - `PATCH /emulator/opsgenie/{account}/users/{id or username}`: some fields of an `OpsgenieUser`. `DELETE`: they leave.
 - `PATCH /emulator/atlassian/accounts/{email}`: `{emailVerified, accountStatus}`.
@@ -55,6 +55,13 @@ async def get_state(request: Request) -> Response:
             "calls": {row["endpoint"]: row["count"] for row in store.rows("SELECT * FROM calls ORDER BY endpoint")},
         }
     )
+
+
+async def forget(request: Request) -> Response:
+    """Empty all tables and call off all faults."""
+    stores.of(request).clear()
+    request.app.state.faults.clear()
+    return Response(status_code=204)
 
 
 async def add_user(request: Request) -> Response:
@@ -124,6 +131,7 @@ async def _read(request: Request, model: type[_Body], *, changing: _Body | None 
 ROUTES = [
     Route("/emulator/seed", put_seed, methods=["PUT"]),
     Route("/emulator/state", get_state),
+    Route("/emulator/state", forget, methods=["DELETE"]),
     Route("/emulator/opsgenie/{account}/users", add_user, methods=["POST"]),
     Route("/emulator/opsgenie/{account}/users/{identifier}", change_user, methods=["PATCH", "DELETE"]),
     Route("/emulator/atlassian/accounts/{email}", change_account, methods=["PATCH"]),

@@ -137,9 +137,11 @@ class Store:
         """Run a statement once for each row."""
         self._connection.executemany(sql, rows)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
+    def clear(self) -> None:
+        """Empty all tables."""
+        with self.transaction():
+            for table in ("opsgenie_accounts", "organizations", "atlassian_accounts", "used_site_names", "calls"):
+                self.change(f"DELETE FROM {table}")  # what belongs to these goes with them
 
 
 def of(request: Request) -> Store:
