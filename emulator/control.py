@@ -9,6 +9,7 @@
 - `POST /emulator/faults`: order trouble (see `emulator.faults.Fault`). `DELETE /emulator/faults`: call it off.
 """
 
+import sqlite3
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -35,7 +36,11 @@ class AccountChange(Body):
 
 async def put_seed(request: Request) -> Response:
     """Load a document."""
-    seed.load(stores.of(request), await _read(request, Seed))
+    document = await _read(request, Seed)
+    try:
+        seed.load(stores.of(request), document)
+    except sqlite3.IntegrityError as error:
+        raise HTTPException(409, f"The document clashes with another one: {error}") from None
     return Response(status_code=204)
 
 

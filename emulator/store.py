@@ -140,8 +140,12 @@ class Store:
     def clear(self) -> None:
         """Empty all tables."""
         with self.transaction():
-            for table in ("opsgenie_accounts", "organizations", "atlassian_accounts", "used_site_names", "calls"):
-                self.change(f"DELETE FROM {table}")  # what belongs to these goes with them
+            # What belongs to one of these goes with it.
+            self.change("DELETE FROM opsgenie_accounts")
+            self.change("DELETE FROM organizations")
+            self.change("DELETE FROM atlassian_accounts")
+            self.change("DELETE FROM used_site_names")
+            self.change("DELETE FROM calls")
 
 
 def of(request: Request) -> Store:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx2
 import pytest
@@ -29,6 +29,12 @@ class Control:
     def __init__(self, url: str) -> None:
         self.url = url
         self.http = httpx2.Client(base_url=url, timeout=20)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
 
     def load(self, users: Sequence[Mapping[str, object]] = (), **organization: object) -> None:
         """Start over with these users and this organization."""
@@ -71,8 +77,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def control(service: str) -> Iterator[Control]:
     """Start over, without faults and with nobody in the Opsgenie account."""
-    control = Control(service)
-    with control.http as http:
-        http.delete("/emulator/state").raise_for_status()
+    with Control(service) as control:
+        control.http.delete("/emulator/state").raise_for_status()
         control.load()
         yield control
