@@ -81,10 +81,11 @@ def __getattr__(name: str) -> ASGIApp:
     """
     if name != "app":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from steering.links import open_desk  # noqa: PLC0415 - Temporal's client takes long to import
-
     try:
-        return create(runtime_settings.load(runtime_settings.PortalSettings), open_desk)
+        settings = runtime_settings.load(runtime_settings.PortalSettings)
     except BadInput as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log before there are settings
         raise SystemExit(2) from None
+    from steering.links import open_desk  # noqa: PLC0415 - Temporal's client takes long to import
+
+    return create(settings, open_desk)

@@ -47,17 +47,17 @@ class LinkPages:
 
     async def show_verification(self, request: Request) -> Response:
         """Show what the verification link is for."""
-        claims = self._claims(request, Purpose.VERIFICATION)
+        claims = await self._claims(request, Purpose.VERIFICATION)
         return self._by_state(request, claims, await _desk(request).view(claims))
 
     async def show_authentication(self, request: Request) -> Response:
         """Show what the authentication link is for."""
-        claims = self._claims(request, Purpose.AUTHENTICATION)
+        claims = await self._claims(request, Purpose.AUTHENTICATION)
         return self._by_state(request, claims, await _desk(request).view(claims))
 
     async def verify(self, request: Request) -> Response:
         """Tell the cohort that this mailbox was reached, and show what came of it."""
-        claims = self._claims(request, Purpose.VERIFICATION)
+        claims = await self._claims(request, Purpose.VERIFICATION)
         self._heard("link_followed", claims, heard=await _desk(request).follow(claims))
         view = await _desk(request).view(claims)
         if view is None or view.state is LinkState.OPEN:
@@ -66,7 +66,7 @@ class LinkPages:
 
     async def authenticate(self, request: Request) -> Response:
         """Tell the cohort, and lead on to Atlassian's page."""
-        claims = self._claims(request, Purpose.AUTHENTICATION)
+        claims = await self._claims(request, Purpose.AUTHENTICATION)
         # Asked first: where the click itself counts, the link is done afterwards, but the person is not.
         view = await _desk(request).view(claims)
         if view is not None and view.state is not LinkState.OPEN:
@@ -76,7 +76,7 @@ class LinkPages:
 
     async def come_back(self, request: Request) -> Response:
         """Make the cohort ask Atlassian, and show what it answers."""
-        claims = self._claims(request, Purpose.AUTHENTICATION)
+        claims = await self._claims(request, Purpose.AUTHENTICATION)
         look = request.query_params.get("look", "")
         looked = min(int(look), LOOKS) if look.isascii() and look.isdigit() and len(look) < len("100") else 0
         # Only the arrival is news; looking again is not, and scanners that send HEAD do not arrive.
@@ -101,12 +101,14 @@ class LinkPages:
         return await self._renew(request, Purpose.AUTHENTICATION)
 
     async def _renew(self, request: Request, purpose: Purpose) -> Response:
-        claims = self._claims(request, purpose)
+        claims = await self._claims(request, purpose)
         self._heard("new_link_wanted", claims, heard=await _desk(request).want_new(claims))
         return self._pages.show("links/on_its_way.html", HTTPStatus.ACCEPTED)
 
-    def _claims(self, request: Request, purpose: Purpose) -> LinkClaims:
+    async def _claims(self, request: Request, purpose: Purpose) -> LinkClaims:
         """Return what the request's link claims; any that is not ours is simply not found."""
+        # Nothing in it matters, but one that is too large is refused here, before anybody is told anything.
+        await request.body()
         claims = self._links.read(purpose, request.path_params["token"])
         if claims is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)

@@ -16,9 +16,13 @@ ANN = LinkView(
 
 
 class MemoryDesk:
-    """One person's cohort, as far as links go; every field can be set by a test."""
+    """One person's cohort, as far as links go, and a `portal.desk.LinkDesk`; every field can be set by a test."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again."""
         self.shown: LinkView | None = ANN
         """What a worker answers; None: no worker runs."""
         self.over = False
