@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from adapters.roster_values import READERS, Wrong, shown
+from adapters.roster_values import BY_HAND, EXPORTED, Wrong, shown
 from domain import addresses
 from domain.errors import BadInput
 from domain.roster import ProblemKind, RosterPerson, RosterProblem
@@ -40,9 +40,9 @@ class RosterCheck:
             return
         wrong: list[str] = []
         fields: dict[str, object] = {}
-        for name, read in READERS.items():
+        for name, read in (EXPORTED if exported else BY_HAND).items():
             try:
-                fields[name] = read(values.get(name), exported)
+                fields[name] = read(values.get(name))
             except Wrong as found:
                 self._problem(row, *found.problem)
                 wrong.append(found.clause)

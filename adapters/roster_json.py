@@ -22,6 +22,8 @@ def check(text: str, roster: RosterCheck) -> None:
         raise BadInput(
             "The file is no roster: it is nested too deeply, or has a number of thousands of digits."
         ) from None
+    if "\\ud" in text.casefold() and not _encodable(loaded):
+        raise BadInput("The file has one half of a surrogate pair (an escape like \\ud800), which is no character.")
     if not isinstance(loaded, list):
         raise BadInput("The roster has to be a list of people; of an answer of Opsgenie's API, that is its 'data'.")
     known: dict[tuple[str, ...], dict[str, int]] = {}
@@ -44,3 +46,11 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(set(keys)) != len(keys):
         raise BadInput("An object gives the same key twice; keep one.")
     return dict(pairs)
+
+
+def _encodable(loaded: object) -> bool:
+    try:
+        json.dumps(loaded, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -47,7 +47,7 @@ def _text(column_name: str, value: object) -> str:
     return value.strip()
 
 
-def _email(value: object, _exported: bool) -> str:  # noqa: FBT001 - the readers share a shape
+def _email(value: object) -> str:
     text = _text("email", value)
     if not text:
         raise Wrong(ProblemKind.MISSING, "There is no email address; add it or remove the row.", "no email address")
@@ -58,7 +58,7 @@ def _email(value: object, _exported: bool) -> str:  # noqa: FBT001 - the readers
         raise Wrong(ProblemKind.INVALID_ADDRESS, sentence, f"the address cannot be used: {error}") from None
 
 
-def _name(value: object, _exported: bool) -> str:  # noqa: FBT001
+def _name(value: object) -> str:
     name = " ".join(unicodedata.normalize("NFC", _text("name", value)).split())
     if len(name) > LONGEST_NAME:
         sentence = f"The name has {len(name)} characters; shorten it to {LONGEST_NAME}."
@@ -69,11 +69,9 @@ def _name(value: object, _exported: bool) -> str:  # noqa: FBT001
     return name
 
 
-def _role(value: object, exported: bool) -> str:  # noqa: FBT001
-    # Opsgenie's API has an object here, and its own word for a custom role is to be trusted.
-    named = value.get("name") if isinstance(value, Mapping) else value
-    role = " ".join(_text("role", named).casefold().split()) or "user"
-    custom = role.removeprefix(CUSTOM).strip() if role.startswith(CUSTOM) or exported else ""
+def _role(value: object) -> str:
+    role = _role_name(value)
+    custom = role.removeprefix(CUSTOM).strip() if role.startswith(CUSTOM) else ""
     if role in ROLES or 0 < len(custom) <= LONGEST_ROLE:
         return custom or role
     meant = get_close_matches(role, ROLES, n=1)
@@ -82,7 +80,20 @@ def _role(value: object, exported: bool) -> str:  # noqa: FBT001
     raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the role is not known")
 
 
-def _locale(value: object, _exported: bool) -> str:  # noqa: FBT001
+def _exported_role(value: object) -> str:
+    # Opsgenie's API has an object here.
+    role = _role_name(value.get("name") if isinstance(value, Mapping) else value)
+    if len(role) > LONGEST_ROLE:
+        sentence = f"The role {shown(role)} has {len(role)} characters, which no role of Opsgenie's has."
+        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the role is too long")
+    return role
+
+
+def _role_name(value: object) -> str:
+    return " ".join(_text("role", value).casefold().split()) or "user"
+
+
+def _locale(value: object) -> str:
     locale = _text("locale", value)
     if not _LOCALE.fullmatch(locale):
         sentence = f"The locale {shown(locale)} is not known; write it like 'en_US', or leave it empty."
@@ -96,7 +107,7 @@ class _Flag:
     def __init__(self, name: str) -> None:
         self._name = name
 
-    def __call__(self, value: object, _exported: bool) -> bool:  # noqa: FBT001
+    def __call__(self, value: object) -> bool:
         if isinstance(value, bool):
             return value
         word = _text(self._name, value).casefold()
@@ -106,7 +117,10 @@ class _Flag:
         return word in _YES
 
 
-READERS: dict[str, Callable[[object, bool], object]] = {
+Reader = Callable[[object], object]
+"""Reads the value of one column; None stands for a value that is not there. Raises `Wrong`."""
+
+BY_HAND: dict[str, Reader] = {
     "email": _email,
     "name": _name,
     "role": _role,
@@ -115,4 +129,6 @@ READERS: dict[str, Callable[[object, bool], object]] = {
     "sso": _Flag("sso"),
     "locale": _locale,
 }
-"""How to read each column, from its value and whether Opsgenie's own names are used; raises `Wrong`."""
+"""The columns of a roster that a person wrote."""
+EXPORTED = {**BY_HAND, "role": _exported_role}
+"""The columns of Opsgenie's own export, whose word for a custom role is to be trusted."""
