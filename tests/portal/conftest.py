@@ -20,8 +20,14 @@ KEY = "k" * 32
 
 
 def settings(**changes: object) -> PortalSettings:
-    """Return the portal's settings, without a look at the environment's `.env`."""
-    return PortalSettings.model_validate({"portal_url": PORTAL_URL, "token_keys": KEY, **changes})
+    """Return the portal's settings, each given here so that none comes from the tester's environment."""
+    usual = {
+        "portal_url": PORTAL_URL,
+        "token_keys": KEY,
+        "atlassian_signup_url": "https://id.atlassian.com/signup",
+        "atlassian_login_url": "https://id.atlassian.com/login",
+    }
+    return PortalSettings.model_validate({**usual, **changes})
 
 
 class _Server(uvicorn.Server):

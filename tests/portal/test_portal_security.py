@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
@@ -16,6 +17,7 @@ from domain.links import LinkClaims, LinkView, Purpose
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
 from tests.portal.desk import MemoryDesk, claims
 
+ROOT = Path(__file__).parents[2]
 LINKS = SignedLinks(PORTAL_URL, [KEY])
 VERIFY_TOKEN, AUTHENTICATE_TOKEN = (LINKS.token(claims(purpose)) for purpose in Purpose)
 VERIFY = urlsplit(LINKS.url(claims(Purpose.VERIFICATION))).path
@@ -167,12 +169,13 @@ async def test_health_tells_life_from_readiness(browser: httpx2.AsyncClient, des
     assert (await browser.get("/livez")).status_code == 200
 
 
-def test_a_missing_setting_is_one_sentence() -> None:
+def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
     """Started without settings, the portal says which are missing and ends, without a traceback."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LANDBRIDGE_")}
     environment["LANDBRIDGE_PORTAL_URL"] = "https://landbridge.example.com"
     ended = subprocess.run(
-        [sys.executable, "-m", "uvicorn", "portal.app:app", "--port", "0"],
+        [sys.executable, "-m", "uvicorn", "portal.app:app", "--port", "0", "--app-dir", str(ROOT)],
+        cwd=tmp_path,  # where no `.env` is
         env=environment,
         capture_output=True,
         text=True,
