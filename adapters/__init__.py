@@ -1,1 +1,1 @@
-"""The outside world behind the domain's ports: each adapter speaks one protocol and translates its errors."""
+"""The outside world behind the ports of `domain.ports`."""
