@@ -173,7 +173,7 @@ def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
     """Started without settings, the portal says which are missing and ends, without a traceback."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LANDBRIDGE_")}
     environment["LANDBRIDGE_PORTAL_URL"] = "https://landbridge.example.com"
-    ended = subprocess.run(
+    ended = subprocess.run(  # noqa: S603 - our own interpreter, our own words
         [sys.executable, "-m", "uvicorn", "portal.app:app", "--port", "0", "--app-dir", str(ROOT)],
         cwd=tmp_path,  # where no `.env` is
         env=environment,
