@@ -73,8 +73,8 @@ def _fetch(pinned: Path, place: Path) -> None:
 
 
 def _by_pip(python: str, pinned: Path, target: Path) -> None:
-    # A user's `user = true` cannot go with --target.
-    environment = {**os.environ, "PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    # A user's own `user = true` cannot go with --target, and nothing is installed for root at large.
+    environment = {**os.environ, "PIP_USER": "0", "PIP_ROOT_USER_ACTION": "ignore"}
     options = ["--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes", f"--target={target}"]
     subprocess.run([python, "-m", "pip", "install", *options, "-r", str(pinned)], check=True, env=environment)
 
