@@ -143,4 +143,6 @@ def _get(url: str) -> tuple[str, bytes]:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310 - scheme checked
             return response.geturl(), response.read()
     except (urllib.error.URLError, OSError) as error:
-        raise NotFetched(f"The package index does not answer ({bare.netloc}): {error}.") from None
+        raise NotFetched(
+            f"The package index does not answer ({bare.netloc}): {getattr(error, 'reason', error)}."
+        ) from None

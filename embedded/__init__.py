@@ -1,0 +1,1 @@
+"""The local stack: every process that a migration needs, on this machine."""

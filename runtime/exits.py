@@ -1,0 +1,111 @@
+"""The one way our processes end, and what their exit codes mean.
+
+The Temporal SDK can crash while the interpreter shuts down, after correct work. So a process writes out what it has to
+say and then leaves at once (`os._exit`), and its exit code is the one that it earned.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from enum import IntEnum
+from typing import NoReturn
+
+from domain.errors import BadInput, LandbridgeError, NotFound, Refused
+
+
+class Exit(IntEnum):
+    """Exit codes of every command. They are documented: scripts rely on them."""
+
+    DONE = 0
+    FAILED = 1
+    """The migration failed, or something unexpected happened."""
+    BAD_INPUT = 2
+    """A wrong argument, file or setting; nothing was done."""
+    REFUSED = 3
+    """The migration's rules do not allow it."""
+    UNREACHABLE = 4
+    """Temporal cannot be reached."""
+    NOT_FOUND = 5
+    """There is no such migration or person."""
+    INTERRUPTED = 130
+    """Ctrl-C, as shells count it."""
+
+
+class TemporalUnreachable(LandbridgeError):
+    """Temporal does not answer, or refuses our credentials."""
+
+
+_OF_ERRORS = {
+    BadInput: Exit.BAD_INPUT,
+    Refused: Exit.REFUSED,
+    TemporalUnreachable: Exit.UNREACHABLE,
+    NotFound: Exit.NOT_FOUND,
+}
+
+
+def code_of(error: LandbridgeError) -> Exit:
+    """Return the exit code for an error whose sentence a person was shown."""
+    return next((code for kind, code in _OF_ERRORS.items() if isinstance(error, kind)), Exit.FAILED)
+
+
+def run(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]]) -> NoReturn:
+    """Run `main`, which may be async, and end the process with the code that it returns; None is 0.
+
+    One of our errors ends it with its sentence on stderr; an unexpected one with its traceback in the log.
+    """
+    code = _outcome(main)
+    if not _flushed() and code == Exit.DONE:
+        code = Exit.FAILED
+    os._exit(code)
+
+
+def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]]) -> int:
+    code: object
+    try:
+        result = main()
+        code = asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+    except LandbridgeError as error:
+        _say(str(error))
+        code = code_of(error)
+    except KeyboardInterrupt:
+        code = Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        code = Exit.FAILED
+    except SystemExit as leaving:
+        code = leaving.code
+    except BaseException:
+        logging.getLogger("landbridge").critical("unexpected_error", exc_info=True)
+        code = Exit.FAILED
+    if isinstance(code, str):
+        _say(code)
+        return Exit.FAILED
+    return code if isinstance(code, int) else Exit.DONE
+
+
+async def _awaited(result: Awaitable[int | None]) -> int | None:
+    return await result
+
+
+def _say(sentence: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"{sentence}\n")
+
+
+def _flushed() -> bool:
+    """Write out everything; return False, having said why if anyone can hear it, if the output could not be taken."""
+    logging.shutdown()
+    flushed = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            flushed = False
+        except (OSError, ValueError) as error:
+            _say(f"The output could not be written: {error}.")
+            flushed = False
+    return flushed

@@ -1,0 +1,115 @@
+"""The connection to Temporal, set by `TEMPORAL_*` or a `temporal.toml` alone (the SDK's own settings).
+
+Importing this brings the SDK, which costs a third of a second: commands import it when they need it.
+"""
+
+import asyncio
+import functools
+import logging
+from datetime import timedelta
+
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.runtime import (
+    LogForwardingConfig,
+    LoggingConfig,
+    PrometheusConfig,
+    Runtime,
+    TelemetryConfig,
+    TelemetryFilter,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import BadInput
+from runtime import logs, settings
+from runtime.exits import TemporalUnreachable
+from runtime.process_settings import ProcessSettings
+
+DEFAULT_ADDRESS = "localhost:7233"
+DATA_CONVERTER = pydantic_data_converter
+"""How messages become payloads; a replayer needs the same. Fields left at their defaults are written too: who changes
+a default must not change what a running migration was told."""
+_PATIENCE = timedelta(seconds=10)
+"""How long a connection may take."""
+
+
+async def connect(*, serve_metrics: bool = False) -> Client:
+    """Connect to Temporal; with `serve_metrics` (a worker), serve the SDK's metrics where the settings say.
+
+    Raises:
+        TemporalUnreachable: it does not answer or refuses us.
+        BadInput: the settings of the connection cannot be used.
+
+    """
+    try:
+        config = ClientConfig.load_client_connect_config()
+    except (RuntimeError, OSError) as error:
+        raise BadInput(f"Temporal's settings cannot be read: {error}. See docs/settings.md.") from None
+    address = config.setdefault("target_host", DEFAULT_ADDRESS)
+    runtime = _runtime(settings.load(ProcessSettings).metrics_address if serve_metrics else "")
+    try:
+        async with asyncio.timeout(_PATIENCE.total_seconds()):
+            client = await Client.connect(
+                **config, data_converter=DATA_CONVERTER, connect_timeout=_PATIENCE, runtime=runtime
+            )
+            await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except ValueError as error:
+        raise BadInput(f"Temporal's address cannot be used ({address}): {error}. Set TEMPORAL_ADDRESS.") from None
+    except TimeoutError:
+        raise _unreachable(address, f"no answer within {_PATIENCE.seconds} seconds") from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise BadInput(
+                f"Temporal at {address} has no namespace {client.namespace!r}. Set TEMPORAL_NAMESPACE."
+            ) from None
+        raise _unreachable(address, _reason(f"{error.status.name} {error}")) from None
+    except RuntimeError as error:
+        raise _unreachable(address, _reason(str(error))) from None
+    return client
+
+
+def _unreachable(address: str, reason: str) -> TemporalUnreachable:
+    return TemporalUnreachable(
+        f"Temporal cannot be reached at {address}: {reason}. Start it (make dev starts one here), or set "
+        "TEMPORAL_ADDRESS or TEMPORAL_PROFILE to the one you mean."
+    )
+
+
+def _reason(said: str) -> str:
+    """Return what went wrong in a few words; what the SDK says is a dump of its inner workings."""
+    known = {
+        "connectionrefused": "nothing listens there",
+        "dns error": "the host's name is not known",
+        "unauthenticated": "it refuses the credentials",
+        "permissiondenied": "it refuses the credentials",
+        "certificate": "its certificate is not trusted",
+        "invalidcontenttype": "it does not speak TLS",
+    }
+    plain = said.casefold().replace("_", "")
+    return next((words for sign, words in known.items() if sign in plain), "the connection failed")
+
+
+@functools.cache
+def _runtime(metrics_address: str) -> Runtime:
+    """Return the SDK's engine, one for each process, with its own logs sent through ours."""
+    forwarding = LogForwardingConfig(
+        logger=logging.getLogger(logs.CORE),
+        append_target_to_name=False,
+        prepend_target_on_message=False,
+        append_log_fields_to_message=False,
+    )
+    try:
+        return Runtime(
+            telemetry=TelemetryConfig(
+                logging=LoggingConfig(
+                    filter=TelemetryFilter(core_level="WARN", other_level="ERROR"), forwarding=forwarding
+                ),
+                metrics=PrometheusConfig(bind_address=metrics_address, durations_as_seconds=True)
+                if metrics_address
+                else None,
+            )
+        )
+    except (ValueError, RuntimeError) as error:
+        raise BadInput(f"LANDBRIDGE_METRICS_ADDRESS cannot be used ({metrics_address}): {error}.") from None

@@ -1,0 +1,1 @@
+"""How the command line and the portal talk to a running migration."""
