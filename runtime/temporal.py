@@ -6,6 +6,7 @@ Importing this brings the SDK, which costs a third of a second: commands import 
 import asyncio
 import functools
 import logging
+from collections.abc import Mapping
 from datetime import timedelta
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -35,8 +36,11 @@ _PATIENCE = timedelta(seconds=10)
 """How long a connection may take."""
 
 
-async def connect(*, serve_metrics: bool = False) -> Client:
-    """Connect to Temporal; with `serve_metrics` (a worker), serve the SDK's metrics where the settings say.
+async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics: bool = False) -> Client:
+    """Connect to Temporal.
+
+    `environment` stands in for this process's own variables `TEMPORAL_*`; with `serve_metrics` (a worker), the SDK's
+    metrics are served where the settings say.
 
     Raises:
         TemporalUnreachable: it does not answer or refuses us.
@@ -44,7 +48,7 @@ async def connect(*, serve_metrics: bool = False) -> Client:
 
     """
     try:
-        config = ClientConfig.load_client_connect_config()
+        config = ClientConfig.load_client_connect_config(override_env_vars=environment)
     except (RuntimeError, OSError) as error:
         raise BadInput(f"Temporal's settings cannot be read: {error}. See docs/settings.md.") from None
     address = config.setdefault("target_host", DEFAULT_ADDRESS)

@@ -11,8 +11,9 @@ PEOPLE_TOTAL = SearchAttributeKey.for_int("PeopleTotal")
 PEOPLE_WAITING = SearchAttributeKey.for_int("PeopleWaiting")
 """Not settled, whoever they wait for."""
 PEOPLE_CONNECTED = SearchAttributeKey.for_int("PeopleConnected")
-PEOPLE_FOR_ADMINS = SearchAttributeKey.for_int("PeopleForAdmins")
-"""Waiting for an owner or admin: unreachable, or in need of attention."""
+PEOPLE_FOR_ADMINS = SearchAttributeKey.for_float("PeopleForAdmins")
+"""Waiting for an owner or admin: unreachable, or in need of attention. A whole number all the same: Temporal's SQL
+stores hold at most three attributes of type Int in a namespace."""
 
 ALL = {
     OPSGENIE_ACCOUNT.name: "Keyword",
@@ -21,6 +22,6 @@ ALL = {
     PEOPLE_TOTAL.name: "Int",
     PEOPLE_WAITING.name: "Int",
     PEOPLE_CONNECTED.name: "Int",
-    PEOPLE_FOR_ADMINS.name: "Int",
+    PEOPLE_FOR_ADMINS.name: "Double",
 }
 """Name and type of each, as a server must know them."""

@@ -1,0 +1,50 @@
+"""Ports of this machine for the stack's servers."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Collection
+
+HOST = "127.0.0.1"
+"""The stack listens on this machine only."""
+_PATIENCE = 2.0
+"""Seconds for one question to a server that starts."""
+
+
+def is_free(port: int) -> bool:
+    """Return whether nothing listens on a port of ours."""
+    return _bindable(port) != 0
+
+
+def preferred_or_free(preferred: int, *, but: Collection[int] = ()) -> int:
+    """Return `preferred` if it is free, otherwise (and for 0) any port that is; none of `but`."""
+    if preferred and preferred not in but and is_free(preferred):
+        return preferred
+    while (port := _bindable(0)) in but:
+        pass
+    return port
+
+
+async def accepts(port: int) -> bool:
+    """Return whether a server takes connections there."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            _, writer = await asyncio.open_connection(HOST, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+def _bindable(port: int) -> int:
+    """Return the port that could be bound (for 0, one that the system chose), 0 if it could not."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        # Without it, connections that ended a minute ago would still hold their port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return 0
+        return int(probe.getsockname()[1])
