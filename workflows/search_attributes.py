@@ -11,9 +11,8 @@ PEOPLE_TOTAL = SearchAttributeKey.for_int("PeopleTotal")
 PEOPLE_WAITING = SearchAttributeKey.for_int("PeopleWaiting")
 """Not settled, whoever they wait for."""
 PEOPLE_CONNECTED = SearchAttributeKey.for_int("PeopleConnected")
-PEOPLE_FOR_ADMINS = SearchAttributeKey.for_float("PeopleForAdmins")
-"""Waiting for an owner or admin: unreachable, or in need of attention. A whole number all the same: Temporal's SQL
-stores hold at most three attributes of type Int in a namespace."""
+PEOPLE_FOR_ADMINS = SearchAttributeKey.for_int("PeopleForAdmins")
+"""Waiting for an owner or admin: unreachable, or in need of attention."""
 
 ALL = {
     OPSGENIE_ACCOUNT.name: "Keyword",
@@ -22,6 +21,6 @@ ALL = {
     PEOPLE_TOTAL.name: "Int",
     PEOPLE_WAITING.name: "Int",
     PEOPLE_CONNECTED.name: "Int",
-    PEOPLE_FOR_ADMINS.name: "Double",
+    PEOPLE_FOR_ADMINS.name: "Int",
 }
 """Name and type of each, as a server must know them."""
