@@ -1,1 +1,1 @@
-"""Thin verbs over ports, run by Temporal."""
+"""What workflows have done for them: thin verbs over the domain's ports."""

@@ -33,11 +33,6 @@ def cohort(opsgenie_account: str, number: int) -> str:
     return f"{migration(opsgenie_account)}:cohort:{number}"
 
 
-def hand_out(digest: str, cohort_number: int) -> str:
-    """Return the update id under which a cohort gets its people: handing them out again changes nothing."""
-    return f"roster:{digest}:{cohort_number}"
-
-
 def message(run: str, cohort_number: int, person: int, purpose: Purpose, generation: int) -> str:
     """Return the left part of a mail's Message-ID: the same for every attempt to send this very mail."""
     return f"{purpose}.{generation}.{person}.{cohort_number}.{run}"

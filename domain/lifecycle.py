@@ -181,7 +181,12 @@ def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Perso
     lifetime = rules.link_lifetime(mail.purpose)
     links = {generation: at for generation, at in mailing.links.items() if now - at <= lifetime}
     newest = mailing.model_copy(
-        update={"generation": mail.generation, "sent_at": now, "links": {**links, mail.generation: now}}
+        update={
+            "generation": mail.generation,
+            "sent": mailing.sent + 1,
+            "sent_at": now,
+            "links": {**links, mail.generation: now},
+        }
     )
     sent = _note(
         _change(person, mailings={**person.mailings, mail.purpose: newest}),
@@ -212,11 +217,14 @@ def _awaited(person: Person, mail: Mail) -> bool:
 def _email_corrected(person: Person, email: str, by: Actor, now: datetime) -> Person:
     if email == person.email:
         return person
-    corrected = _note(
-        _change(person, email=email, email_verified=False, account_id="", problem=""), now, "email corrected", by
-    )
+    changes = {"email": email, "email_verified": False, "account_id": "", "problem": ""}
+    former = [*person.former_emails, person.email]
+    corrected = _note(_change(person, former_emails=former, **changes), now, "email corrected", by)
     # Links that went to the old address must not speak for the new one.
-    mailings = {purpose: Mailing(generation=person.mailing(purpose).generation + 1) for purpose in Purpose}
+    old = {purpose: person.mailing(purpose) for purpose in Purpose}
+    mailings = {
+        purpose: Mailing(generation=mailing.generation + 1, sent=mailing.sent) for purpose, mailing in old.items()
+    }
     return _enter(_change(corrected, mailings=mailings), State.ARRIVED, now, by)
 
 

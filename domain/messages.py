@@ -8,7 +8,7 @@ from pydantic import Field
 from domain.links import Purpose
 from domain.model import Model
 from domain.people import Actor, Counts, Person, State
-from domain.roster import Leader, RosterPerson, RosterSurvey
+from domain.roster import RosterPerson, RosterSurvey
 from domain.rules import AtDeadline, Rules
 from domain.sites import NewSite, Site
 
@@ -69,8 +69,6 @@ class CohortInput(Model):
     paused: str = ""
     """Why the cohort's work pauses; empty while it goes on."""
     people: list[Person] = Field(default_factory=list)
-    waiting_rows: list[RosterPerson] = Field(default_factory=list)
-    """The roster's rows, until the cohort begins."""
     told: "CohortNews | None" = None
     """What the migration was last told."""
     poll_due: datetime | None = None
@@ -87,7 +85,7 @@ class CohortNews(Model):
     settled: bool = False
     """Nobody is awaited."""
     trouble: str = ""
-    """Why the cohort pauses."""
+    """Why the cohort pauses, or which neighbour is away."""
     deadline_passed: bool = False
     counts: Counts = Counts()
     moved: list[str] = Field(default_factory=list)
@@ -147,7 +145,7 @@ class NewLinkWanted(Model):
 
 
 class HandOut(Model):
-    """An update: a cohort's people. Before it begins they replace those it had; afterwards only news are taken."""
+    """An update: rows of the roster. People who are new join; of the others only a verified email is news."""
 
     people: list[RosterPerson]
 
@@ -157,6 +155,7 @@ class Known(Model):
 
     email: str
     email_verified: bool
+    """Or nothing more to learn about it: an address that was corrected."""
 
 
 class ChooseSite(Model):
@@ -172,6 +171,15 @@ class NameSite(Model):
 
     new_site: NewSite
     by: Actor = Actor()
+
+
+class Decided(Model):
+    """The answer to `ChooseSite` and `NameSite`."""
+
+    site: Site | None = None
+    """The site that stands."""
+    task: str = ""
+    """What an admin has to do first; empty if nothing."""
 
 
 class Confirm(Model):
@@ -244,11 +252,32 @@ class StepStatus(StrEnum):
     SKIPPED = "not needed"
 
 
+class Owner(StrEnum):
+    """Who moves a step on."""
+
+    LANDBRIDGE = "landbridge"
+    ADMINS = "owners and admins"
+    PEOPLE = "people"
+
+
+STEP_OWNERS = {
+    Step.INITIATE: Owner.LANDBRIDGE,
+    Step.CHOOSE_SITE: Owner.ADMINS,
+    Step.SIGN_UP: Owner.LANDBRIDGE,
+    Step.CREATE_SITE: Owner.LANDBRIDGE,
+    Step.AUTHENTICATE: Owner.LANDBRIDGE,
+    Step.VERIFY: Owner.PEOPLE,
+    Step.COMPLETE: Owner.LANDBRIDGE,
+}
+"""Who moves each step on as a rule; while it is `WAITING`, owners and admins do."""
+
+
 class ChecklistItem(Model):
     """One step of the guide, as it stands."""
 
     step: Step
     title: str
+    owner: Owner
     status: StepStatus
     note: str = ""
     """What happened, or what there is to do."""
@@ -272,11 +301,16 @@ class Progress(Model):
     sites: list[Site] = Field(default_factory=list)
     """The sites linked to the initiator's email, once listed."""
     site: Site | None = None
+    """The site that was chosen or created."""
     paused: str = ""
+    """Why nothing new is started; empty while work goes on."""
+    troubles: list[str] = Field(default_factory=list)
+    """What keeps cohorts from their work, each once."""
     deadline: datetime | None = None
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
+    cohorts: int = 0
+    """How many cohorts there are; 0 before the roster is known."""
     checklist: list[ChecklistItem] = Field(default_factory=list)
-    leaders: list[Leader] = Field(default_factory=list)
 
 
 class PeopleQuery(Model):
@@ -303,5 +337,6 @@ class CohortView(Model):
 
     number: int
     counts: Counts
-    paused: str = ""
+    trouble: str = ""
+    """Why it pauses, or which neighbour is away."""
     begun: bool = False

@@ -239,5 +239,7 @@ class HandOutOrder(Model):
 
     opsgenie_account: str
     cohorts: int
+    moved: dict[str, int] = Field(default_factory=dict)
+    """Which cohort looks after a corrected address, by `domain.addresses.key`."""
     refresh: bool = False
     """Hand out only what is new since: people who joined, addresses that were verified."""

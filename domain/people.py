@@ -83,6 +83,8 @@ class Mailing(Model):
 
     generation: int = 0
     """Of the newest mail that the mail server accepted; 0 before the first."""
+    sent: int = 0
+    """Mails that the mail server accepted."""
     sent_at: datetime | None = None
     """When the newest was accepted."""
     links: dict[int, datetime] = Field(default_factory=dict)
@@ -95,6 +97,8 @@ class Person(Model):
     number: int
     """Counts the cohort's people from 1; stands for the person in links, ids and logs."""
     email: str
+    former_emails: list[str] = Field(default_factory=list)
+    """Addresses that an admin corrected: the roster may still say them, and they still mean this person."""
     name: str = ""
     role: str = "user"
     locale: str = ""

@@ -100,7 +100,7 @@ class LinkMint(Protocol):
 class CohortDesk(Protocol):
     """Running cohorts, as an activity reaches them."""
 
-    async def hand_out(self, cohort_id: str, update_id: str, people: Sequence[RosterPerson]) -> None:
+    async def hand_out(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Give a cohort its people; a repeat changes nothing."""
         ...
 

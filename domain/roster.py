@@ -1,7 +1,7 @@
 """The roster: the people of one Opsgenie account, checked whole before anything else happens."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from pydantic import Field
@@ -116,15 +116,26 @@ def cohort_of(email: str, cohorts: int) -> int:
 
     Anyone can work it out, so neither the migration nor a link needs a directory of addresses.
     """
-    hashed = hashlib.sha256(addresses.key(email).encode()).digest()
+    return _cohort_of_key(addresses.key(email), cohorts)
+
+
+def _cohort_of_key(key: str, cohorts: int) -> int:
+    hashed = hashlib.sha256(key.encode()).digest()
     return int.from_bytes(hashed[:8], "big") % cohorts + 1
 
 
-def divide(people: Iterable[RosterPerson], cohorts: int) -> dict[int, list[RosterPerson]]:
-    """Return each cohort's people by its number, in the roster's order; a cohort may be empty."""
+def divide(
+    people: Iterable[RosterPerson], cohorts: int, moved: Mapping[str, int] | None = None
+) -> dict[int, list[RosterPerson]]:
+    """Return each cohort's people by its number, in the roster's order; a cohort may be empty.
+
+    `moved` names the cohort of addresses that are not where `cohort_of` says, by `domain.addresses.key`.
+    """
     divided: dict[int, list[RosterPerson]] = {number: [] for number in range(1, cohorts + 1)}
     for person in people:
-        divided[cohort_of(person.email, cohorts)].append(person)
+        # A roster's addresses are in their normal form, where the key is the text without case: much faster to get.
+        key = person.email.casefold()
+        divided[(moved or {}).get(key) or _cohort_of_key(key, cohorts)].append(person)
     return divided
 
 

@@ -37,6 +37,8 @@ class Rules(Model):
     poll_interval_at_most: timedelta = timedelta(hours=6)
     roster_refresh_interval: timedelta = Field(default=timedelta(hours=6), ge=timedelta(seconds=1))
     """Between two looks for people who joined the Opsgenie account or verified their address there."""
+    task_mail_delay: timedelta = timedelta(minutes=10)
+    """How long a task may wait for an admin before they get a mail of it; usually they sit in front of it."""
     click_counts: bool = False
     """The click on the authentication link itself counts: only for where Atlassian cannot be asked."""
 

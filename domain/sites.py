@@ -46,6 +46,18 @@ def check_name(name: str) -> None:
         )
 
 
+def check(site: NewSite) -> None:
+    """Check what the guide's step 4 asks for.
+
+    Raises:
+        BadInput: with the rule it breaks.
+
+    """
+    check_name(site.name)
+    if not (site.first_name.strip() and site.last_name.strip()):
+        raise BadInput("A new site needs the first and the last name of its admin.")
+
+
 def suggest_names(wanted: str) -> list[str]:
     """Return up to four valid names near the wanted one, best first; whether they are free only Atlassian can tell."""
     stem = re.sub(r"[^a-z0-9]+", "-", wanted.casefold()).strip("-")[: LONGEST - 6].strip("-") or "our-team"

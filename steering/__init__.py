@@ -1,1 +1,1 @@
-"""How the command line and the portal talk to a running migration."""
+"""How the starter, the portal and the worker's activities talk to running migrations."""

@@ -11,8 +11,6 @@ PEOPLE_TOTAL = SearchAttributeKey.for_int("PeopleTotal")
 PEOPLE_WAITING = SearchAttributeKey.for_int("PeopleWaiting")
 """Not settled, whoever they wait for."""
 PEOPLE_CONNECTED = SearchAttributeKey.for_int("PeopleConnected")
-PEOPLE_FOR_ADMINS = SearchAttributeKey.for_int("PeopleForAdmins")
-"""Waiting for an owner or admin: unreachable, or in need of attention."""
 
 ALL = {
     OPSGENIE_ACCOUNT.name: "Keyword",
@@ -21,6 +19,5 @@ ALL = {
     PEOPLE_TOTAL.name: "Int",
     PEOPLE_WAITING.name: "Int",
     PEOPLE_CONNECTED.name: "Int",
-    PEOPLE_FOR_ADMINS.name: "Int",
 }
-"""Name and type of each, as a server must know them."""
+"""Name and type of each, as a server must know them. A server on SQL holds at most three of type Int."""

@@ -1,0 +1,48 @@
+from temporalio import activity
+
+from activities.progress import SliceProgress
+from domain.errors import LandbridgeError
+from domain.orders import MailOutcome, MailOutcomes, MailsOrder, NoticesOrder
+from domain.ports import Mailer
+
+BATCH = 16
+"""Mails given to the mailer at once: as many as it may hold connections. Between batches a worker can stop."""
+
+
+class MailActivities:
+    """Mail to people, owners and admins."""
+
+    def __init__(self, mailer: Mailer) -> None:
+        self._mailer = mailer
+
+    @activity.defn
+    async def send_mails(self, order: MailsOrder) -> MailOutcomes:
+        """Send a slice of mails, as far as the mail server takes them.
+
+        The answer may cover only a part: when the server breaks off or this worker is told to stop, what was sent is
+        recorded at once, and the rest is still due.
+        """
+        progress = SliceProgress(MailOutcome)
+        sent = {outcome.person for outcome in progress.outcomes}
+        left = [mail for mail in order.mails if mail.person not in sent]
+        async with progress.beating():
+            for start in range(0, len(left), BATCH):
+                if activity.is_worker_shutdown() and progress.outcomes:
+                    break
+                try:
+                    await self._mailer.send(order.context, left[start : start + BATCH], progress.add)
+                except LandbridgeError:
+                    if not progress.outcomes:
+                        raise
+                    break
+        return MailOutcomes(outcomes=progress.outcomes)
+
+    @activity.defn
+    async def send_notices(self, order: NoticesOrder) -> MailOutcomes:
+        """Send a notice to owners and admins, each once."""
+        progress = SliceProgress(MailOutcome)
+        sent = {outcome.person for outcome in progress.outcomes}
+        async with progress.beating():
+            left = [notice for notice in order.notices if notice.number not in sent]
+            await self._mailer.notify(left, progress.add)
+        return MailOutcomes(outcomes=progress.outcomes)

@@ -1,0 +1,121 @@
+"""The people of one cohort as a collection: who is who, who needs what now, and when the next is due."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from domain import addresses, lifecycle
+from domain.events import Event
+from domain.lifecycle import Mail
+from domain.messages import PeoplePage, PeopleQuery
+from domain.people import MAILED, Counts, Person, State, arrive
+from domain.roster import RosterPerson
+from domain.rules import Rules
+
+
+class CohortPeople:
+    """Everyone a cohort looks after, by number and by mailbox."""
+
+    def __init__(self, people: Iterable[Person] = ()) -> None:
+        self._by_number = {person.number: person for person in people}
+        self._numbers: dict[str, int] = {}
+        for person in self._by_number.values():
+            self._index(person)
+
+    def _index(self, person: Person) -> None:
+        """Find a person by each address they ever had; the first row of a mailbox keeps it."""
+        for email in (person.email, *person.former_emails):
+            self._numbers.setdefault(email.casefold(), person.number)
+
+    def __len__(self) -> int:
+        return len(self._by_number)
+
+    def everyone(self) -> list[Person]:
+        """Return all people, in the order of their numbers."""
+        return list(self._by_number.values())
+
+    def get(self, number: int) -> Person | None:
+        """Return the person with a number."""
+        return self._by_number.get(number)
+
+    def find(self, email: str) -> Person | None:
+        """Return the person with an address, in any spelling."""
+        number = self._numbers.get(addresses.key(email))
+        return None if number is None else self._by_number[number]
+
+    def receive(self, row: RosterPerson, now: datetime) -> Person | None:
+        """Take a row of the roster; return the person it already stands for, or None if it is someone new.
+
+        A row that cannot be used is someone of its own, even where its address is another's.
+        """
+        known = self._numbers.get(row.email.casefold())
+        if known is not None and not (row.problem and not self._stands_for(row)):
+            return self._by_number[known]
+        number = len(self._by_number) + 1
+        self._by_number[number] = arrive(number, row, now)
+        self._index(self._by_number[number])
+        return None
+
+    def _stands_for(self, row: RosterPerson) -> bool:
+        return any(person.email == row.email and person.problem == row.problem for person in self._by_number.values())
+
+    def happen(self, number: int, event: Event, now: datetime, rules: Rules) -> None:
+        """Apply an event to one person; an unknown number changes nothing."""
+        before = self._by_number.get(number)
+        if before is None:
+            return
+        person = lifecycle.after(before, event, now, rules)
+        self._by_number[number] = person
+        self._index(person)
+
+    def accounts_due(self, now: datetime, limit: int) -> list[Person]:
+        """Return whose Atlassian account is to be looked up or created now."""
+        return [person for person in self._by_number.values() if lifecycle.needs_account(person, now)][:limit]
+
+    def mails_due(self, now: datetime, limit: int) -> list[tuple[Person, Mail]]:
+        """Return who is to get which mail now."""
+        due = ((person, lifecycle.due_mail(person, now)) for person in self._by_number.values())
+        return [(person, mail) for person, mail in due if mail is not None][:limit]
+
+    def next_account(self) -> datetime | None:
+        """Return when the next account is to be looked up."""
+        return self._next_due(lambda person: person.state is State.ARRIVED)
+
+    def next_mail(self) -> datetime | None:
+        """Return when the next mail is to go out."""
+        return self._next_due(lambda person: person.state in MAILED)
+
+    def _next_due(self, concerned: Callable[[Person], bool]) -> datetime | None:
+        dues = (person.due for person in self._by_number.values() if person.due is not None and concerned(person))
+        return min(dues, default=None)
+
+    def to_ask_about(self) -> list[Person]:
+        """Return whom Atlassian is asked about: everyone who waits and has an account there."""
+        return [person for person in self._by_number.values() if person.account_id and not person.settled]
+
+    def opened(self) -> bool:
+        """Return whether everyone's account is known and everyone's first mail was tried."""
+        return not any(
+            person.state is State.ARRIVED
+            or (person.state in MAILED and not person.mails_in_state and not person.deferrals)
+            for person in self._by_number.values()
+        )
+
+    def settled(self) -> bool:
+        """Return whether nobody is awaited."""
+        return all(person.settled for person in self._by_number.values())
+
+    def counts(self) -> Counts:
+        """Return how many people are in each state."""
+        counted = Counter(person.state for person in self._by_number.values())
+        return Counts(by_state={state: counted[state] for state in State if counted[state]})
+
+    def page(self, query: PeopleQuery) -> PeoplePage:
+        """Return the people a query asks for."""
+        if query.email:
+            person = self.find(query.email)
+            people = [person] if person else []
+        else:
+            people = self.everyone()
+        matching = [person for person in people if not query.states or person.state in query.states]
+        return PeoplePage(people=matching[query.offset : query.offset + query.limit], total=len(matching))

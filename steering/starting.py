@@ -1,0 +1,123 @@
+"""Starting a migration, and handing out a roster that lies on the starter's disk."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from temporalio.client import Client
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from domain import ids, roster
+from domain.errors import NeighbourUnavailable, Refused
+from domain.messages import MigrationRequest, Step
+from domain.roster import RosterPerson
+from steering.answers import MigrationSummary, RunState, Started
+from steering.calls import QUERY_SECONDS, told
+from steering.cohorts import TemporalCohortDesk
+from steering.migration import summarise
+from workflows import options, search_attributes
+from workflows.site_migration import SiteMigrationWorkflow
+
+_AT_ONCE = 8
+"""Cohorts that get their people at the same time."""
+_RETRY_SECONDS = 0.25
+
+
+async def start(client: Client, request: MigrationRequest, *, again: bool = False) -> Started:
+    """Start a migration, unless one runs or, without `again`, was completed.
+
+    Raises:
+        Refused: the one that runs has another roster or another site.
+
+    """
+    workflow_id = ids.migration(request.opsgenie_account)
+    memo = {"asked": _asked(request)}
+    try:
+        with told(f"migration of {request.opsgenie_account}"):
+            await client.start_workflow(
+                SiteMigrationWorkflow.run,
+                request,
+                id=workflow_id,
+                task_queue=options.WORKFLOWS,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE
+                if again
+                else WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                static_summary=f"Opsgenie account {request.opsgenie_account} → Atlassian",
+                memo=memo,
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(search_attributes.OPSGENIE_ACCOUNT, request.opsgenie_account),
+                        SearchAttributePair(search_attributes.MIGRATION_STEP, str(Step.INITIATE)),
+                    ]
+                ),
+            )
+    except WorkflowAlreadyStartedError:
+        return await _already(client, workflow_id, memo["asked"])
+    return Started(workflow_id=workflow_id)
+
+
+def _asked(request: MigrationRequest) -> dict[str, str]:
+    """Return what must be the same when the same migration is started again; without personal data."""
+    return {
+        "roster": request.file_roster.digest if request.file_roster else "Opsgenie",
+        "site": request.site or (request.new_site.name if request.new_site else ""),
+    }
+
+
+async def _already(client: Client, workflow_id: str, asked: dict[str, str]) -> Started:
+    with told("migration"):
+        description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
+    run_state = summarise(description).run_state
+    before: dict[str, str] = await description.memo_value("asked", {}, type_hint=dict[str, str])
+    different = [what for what, value in asked.items() if value and before.get(what, "") not in {value, ""}]
+    if different and run_state is RunState.RUNNING:
+        raise Refused(
+            f"A migration of this Opsgenie account runs with another {' and another '.join(different)}. "
+            "Nothing was changed; let it end, or start with what it was started with."
+        )
+    return Started(workflow_id=workflow_id, already=run_state)
+
+
+async def hand_out(
+    client: Client, request: MigrationRequest, people: Sequence[RosterPerson], told_so_far: Callable[[int], None]
+) -> None:
+    """Hand the people of a roster file to a migration's cohorts; safe to repeat.
+
+    Waits for the cohorts to be there, and so for a worker. `told_so_far` gets the number of people handed out.
+    """
+    desk, at_once, done = TemporalCohortDesk(client), asyncio.Semaphore(_AT_ONCE), 0
+    migration = client.get_workflow_handle_for(SiteMigrationWorkflow.run, ids.migration(request.opsgenie_account))
+
+    async def one(number: int, rows: list[RosterPerson]) -> None:
+        nonlocal done
+        async with at_once:
+            while True:
+                try:
+                    await desk.hand_out(ids.cohort(request.opsgenie_account, number), rows)
+                    break
+                except NeighbourUnavailable:
+                    with told(f"migration of {request.opsgenie_account}"):
+                        description = await migration.describe(rpc_timeout=QUERY_SECONDS)
+                    if summarise(description).run_state is not RunState.RUNNING:
+                        return
+                    await asyncio.sleep(_RETRY_SECONDS)
+            done += len(rows)
+            told_so_far(done)
+
+    cohorts = roster.cohorts_for(len(people))
+    await asyncio.gather(*(one(number, rows) for number, rows in roster.divide(people, cohorts).items()))
+    with told(f"migration of {request.opsgenie_account}"):
+        await migration.signal(SiteMigrationWorkflow.roster_handed_out)
+
+
+async def listed(client: Client) -> list[MigrationSummary]:
+    """Return all migrations that Temporal still knows, newest first."""
+    with told("list of migrations"):
+        found = [e async for e in client.list_workflows("WorkflowType = 'SiteMigrationWorkflow'")]
+    return sorted(map(summarise, found), key=lambda summary: summary.started_at, reverse=True)

@@ -1,0 +1,204 @@
+"""The outside world in memory: each class implements a whole port, and tests order its trouble."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+
+from domain import addresses, sites
+from domain.errors import LandbridgeError
+from domain.links import LinkClaims, Purpose
+from domain.orders import (
+    AccountOutcome,
+    AccountQuestion,
+    AdminTask,
+    Connected,
+    Delivery,
+    MailContext,
+    MailOrder,
+    MailOutcome,
+    NameNotFree,
+    NoticeKind,
+    NoticeOrder,
+    SignedUp,
+)
+from domain.roster import RosterPerson, mark_duplicates
+from domain.sites import NewSite, Site
+
+
+@dataclass
+class Opsgenie:
+    """A `RosterSource`."""
+
+    people_listed: list[RosterPerson] = field(default_factory=list)
+    trouble: LandbridgeError | None = None
+    """Raised by every call while it is set."""
+
+    def add(self, *people: RosterPerson) -> None:
+        """List people."""
+        self.people_listed += people
+
+    def verify(self, email: str) -> None:
+        """Let someone verify the address at Opsgenie itself."""
+        self.people_listed = [
+            p.model_copy(update={"email_verified": True}) if p.email == email else p for p in self.people_listed
+        ]
+
+    async def people(self, opsgenie_account: str) -> AsyncIterator[RosterPerson]:
+        """List everyone."""
+        if self.trouble:
+            raise self.trouble
+        for person in mark_duplicates(self.people_listed):
+            yield person
+
+
+@dataclass
+class Account:
+    """An Atlassian account."""
+
+    id: str
+    verified: bool = False
+    problem: str = ""
+
+
+@dataclass
+class Atlassian:
+    """An `AccountDirectory` and a `Provisioning`."""
+
+    accounts: dict[str, Account] = field(default_factory=dict)
+    listed_sites: list[Site] = field(default_factory=list)
+    taken: set[str] = field(default_factory=set)
+    connections: dict[str, str] = field(default_factory=dict)
+    by_hand: bool = False
+    """Sign-up, sites and connections are tasks for an admin, as with the real service."""
+    trouble: LandbridgeError | None = None
+    calls: Counter[str] = field(default_factory=Counter)
+
+    def account(self, email: str, *, verified: bool = False, problem: str = "") -> Account:
+        """Return the account of an address, made if need be."""
+        found = self.accounts.setdefault(addresses.key(email), Account(id=f"account-{len(self.accounts) + 1}"))
+        found.verified, found.problem = found.verified or verified, problem
+        return found
+
+    async def find(self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]) -> None:
+        """Look up accounts."""
+        self._called("find")
+        done([self._outcome(question) for question in questions])
+
+    async def ensure(self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]) -> None:
+        """Look up accounts and create those that are missing."""
+        self._called("ensure")
+        for question in questions:
+            created = addresses.key(question.email) not in self.accounts
+            self.account(question.email, problem=self._outcome(question).problem)
+            done([self._outcome(question).model_copy(update={"created": created})])
+
+    def _outcome(self, question: AccountQuestion) -> AccountOutcome:
+        outcome = AccountOutcome(person=question.person, email=question.email)
+        account = self.accounts.get(addresses.key(question.email))
+        if account is None:
+            return outcome
+        return outcome.model_copy(
+            update={"account_id": account.id, "verified": account.verified, "problem": account.problem}
+        )
+
+    async def sites(self, email: str) -> list[Site]:
+        """List sites."""
+        self._called("sites")
+        return list(self.listed_sites)
+
+    async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp | AdminTask:
+        """Sign up, or ask an admin to."""
+        self._called("sign_up")
+        if self.by_hand and addresses.key(email) not in self.accounts:
+            return AdminTask(task="Sign up to Atlassian.", url="https://id.example.com/signup")
+        return SignedUp(account_id=self.account(email, verified=True).id)
+
+    async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree | AdminTask:
+        """Create a site, or ask an admin to."""
+        self._called("create_site")
+        if site.name in self.taken:
+            return NameNotFree(reason="The site name is taken.", suggestions=sites.suggest_names(site.name))
+        found = next((listed for listed in self.listed_sites if listed.name == site.name), None)
+        if found is None and self.by_hand:
+            return AdminTask(task=f"Create the site {site.name}.", url="https://start.example.com")
+        if found is None:
+            found = Site(id=f"cloud-{site.name}", name=site.name, url=f"https://{site.name}.atlassian.net", admin=True)
+            self.listed_sites.append(found)
+        return found
+
+    async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected | AdminTask:
+        """Connect, or ask an admin to."""
+        self._called("connect")
+        if self.by_hand and not confirmed:
+            return AdminTask(task="Connect the Opsgenie account in its settings.")
+        self.connections[opsgenie_account] = site.id
+        return Connected()
+
+    def _called(self, verb: str) -> None:
+        self.calls[verb] += 1
+        if self.trouble:
+            raise self.trouble
+
+
+@dataclass
+class Post:
+    """A `Mailer` that keeps what it sends."""
+
+    mails: list[tuple[MailContext, MailOrder]] = field(default_factory=list)
+    notices: list[NoticeOrder] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    """Addresses refused for good."""
+    deferred_once: set[str] = field(default_factory=set)
+    """Addresses that are to be tried again, once."""
+    trouble: LandbridgeError | None = None
+
+    def sent(self, email: str, purpose: Purpose | None = None) -> list[MailOrder]:
+        """Return the mails that reached an address."""
+        return [m for _, m in self.mails if m.email == email and purpose in {None, m.purpose}]
+
+    def told(self, kind: NoticeKind) -> list[NoticeOrder]:
+        """Return the notices of a kind."""
+        return [order for order in self.notices if order.notice.kind is kind]
+
+    def link(self, email: str, purpose: Purpose, number: int = -1) -> LinkClaims:
+        """Return what the link in someone's mail claims; the newest one unless told otherwise."""
+        context, order = [(c, m) for c, m in self.mails if m.email == email and m.purpose is purpose][number]
+        return LinkClaims(
+            cohort_id=context.cohort_id, person=order.person, purpose=purpose, generation=order.generation
+        )
+
+    async def send(
+        self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
+    ) -> None:
+        """Send people's mails."""
+        if self.trouble:
+            raise self.trouble
+        for order in orders:
+            outcome = MailOutcome(
+                person=order.person, purpose=order.purpose, generation=order.generation, delivery=Delivery.ACCEPTED
+            )
+            if order.email in self.refused:
+                outcome = outcome.model_copy(update={"delivery": Delivery.REFUSED, "reason": "550 no such mailbox"})
+            elif order.email in self.deferred_once:
+                self.deferred_once.discard(order.email)
+                outcome = outcome.model_copy(update={"delivery": Delivery.DEFERRED, "reason": "451 greylisted"})
+            else:
+                self.mails.append((context, order))
+            done(outcome)
+
+    async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
+        """Send notices."""
+        if self.trouble:
+            raise self.trouble
+        for order in orders:
+            self.notices.append(order)
+            done(MailOutcome(person=order.number, delivery=Delivery.ACCEPTED))
+
+
+@dataclass
+class World:
+    """Everything outside, for one test."""
+
+    opsgenie: Opsgenie = field(default_factory=Opsgenie)
+    atlassian: Atlassian = field(default_factory=Atlassian)
+    post: Post = field(default_factory=Post)

@@ -1,0 +1,45 @@
+"""The guide's steps as a checklist: how far each is, since when, and what there is to do."""
+
+from datetime import datetime
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Owner, Step, StepStatus
+
+
+class Checklist:
+    """All seven steps; exactly one is under way until the last is done."""
+
+    def __init__(self) -> None:
+        self._items = {step: _item(step, StepStatus.TODO) for step in Step}
+        self.step = Step.INITIATE
+
+    def mark(self, step: Step, status: StepStatus, now: datetime, note: str = "") -> None:
+        """Say how far a step is; the newest one that is running or waiting is the step the migration is in."""
+        self._items[step] = _item(step, status, note, now)
+        if status in {StepStatus.RUNNING, StepStatus.WAITING} or step is Step.COMPLETE:
+            self.step = step
+
+    def items(self) -> list[ChecklistItem]:
+        """Return the steps in the guide's order."""
+        return [self._items[step] for step in Step]
+
+    def markdown(self) -> str:
+        """Return the list for the Web UI."""
+        marks = {
+            StepStatus.TODO: "☐",
+            StepStatus.RUNNING: "▶",
+            StepStatus.WAITING: "✋",
+            StepStatus.DONE: "☑",
+            StepStatus.SKIPPED: "-",
+        }
+        rows = (
+            f"- {marks[i.status]} **{i.title}** ({i.status}){f': {i.note}' if i.note else ''}" for i in self.items()
+        )
+        return "\n".join(rows)
+
+
+def _item(step: Step, status: StepStatus, note: str = "", since: datetime | None = None) -> ChecklistItem:
+    owner = Owner.ADMINS if status is StepStatus.WAITING else STEP_OWNERS[step]
+    return ChecklistItem(step=step, title=STEP_TITLES[step], owner=owner, status=status, note=note, since=since)

@@ -1,0 +1,265 @@
+"""A slice of the roster, from the look-up of the accounts to everyone's end."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.accounts import AccountActivities
+    from activities.mail import MailActivities
+    from domain import events
+    from domain.lifecycle import Mail
+    from domain.messages import (
+        CohortInput,
+        CohortNews,
+        CohortResult,
+    )
+    from domain.orders import (
+        AccountOutcomes,
+        AccountQuestion,
+        AccountsOrder,
+        Delivery,
+        MailContext,
+        MailOrder,
+        MailOutcome,
+        MailsOrder,
+    )
+    from domain.people import Counts, Person, State
+    from domain.rules import AtDeadline
+    from workflows import options, search_attributes
+    from workflows.cohort_record import CohortRecord
+    from workflows.trouble import Failure, attempt
+
+_Order = TypeVar("_Order")
+_Answer = TypeVar("_Answer")
+
+SHOWN_AT_MOST_EVERY = timedelta(minutes=1)
+"""Between two updates of the search attributes while nothing but numbers changes; each is a billable action."""
+
+
+@workflow.defn
+class CohortWorkflow(CohortRecord):
+    """Looks after its people: one loop for each kind of work that can be due, until the migration closes it."""
+
+    @workflow.init
+    def __init__(self, start: CohortInput) -> None:
+        super().__init__(start)
+
+    @workflow.run
+    async def run(self, _: CohortInput) -> CohortResult:
+        """Work until the migration closes the cohort."""
+        await asyncio.gather(
+            self._provide_accounts(),
+            self._send_mails(),
+            self._ask_atlassian(),
+            self._keep_deadline(),
+            self._tell_migration(),
+            self._show(),
+        )
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if not self._closing:
+            workflow.continue_as_new(self._carried_on())
+        self._upsert()
+        return CohortResult(number=self._start.number, counts=self._people.counts())
+
+    # What is due.
+
+    async def _provide_accounts(self) -> None:
+        """Look up or create the Atlassian accounts of people who arrived (the guide, step 5)."""
+        while await self._due(self._people.next_account, "accounts"):
+            people = self._people.accounts_due(workflow.now(), options.ACCOUNT_SLICE)
+            summary = f"Atlassian accounts of {len(people)} people"
+            questions = _questions(people)
+            self._learn(await self._attempt(AccountActivities.ensure_accounts, questions, options.ACCOUNTS, summary))
+            self._poll_due = self._poll_due or workflow.now() + self._poll_interval
+
+    async def _send_mails(self) -> None:
+        """Send the mails that are due: first ones, reminders, and those asked for (the guide, steps 5 and 6)."""
+        while await self._due(self._people.next_mail, "mails"):
+            due = self._people.mails_due(workflow.now(), options.MAIL_SLICE)
+            order = MailsOrder(context=self._context(), mails=[_order(person, mail) for person, mail in due])
+            answer = await self._attempt(MailActivities.send_mails, order, options.MAIL, f"{len(due)} mails")
+            for outcome in answer.outcomes if answer else []:
+                self._happen(outcome.person, _delivered(outcome))
+
+    async def _ask_atlassian(self) -> None:
+        """Ask Atlassian who has set up the account: those who came back at once, everybody now and then."""
+        while await self._due(self._next_question, "question to Atlassian"):
+            poll = self._poll_due is not None and self._poll_due <= workflow.now()
+            people = [p for p in self._people.to_ask_about() if poll or p.number in self._came_back]
+            self._came_back, self._came_back_due = set(), None
+            before = self._people.counts()
+            for start in range(0, len(people), options.ACCOUNT_SLICE):
+                questions = _questions(people[start : start + options.ACCOUNT_SLICE])
+                summary = f"Are {len(questions.questions)} accounts verified?"
+                self._learn(await self._attempt(AccountActivities.find_accounts, questions, options.ACCOUNTS, summary))
+            if poll:
+                moved = self._people.counts() != before
+                longer = min(self._poll_interval * 2, self._rules.poll_interval_at_most)
+                self._poll_interval = self._rules.poll_interval if moved else longer
+                self._poll_due = workflow.now() + self._poll_interval
+
+    async def _keep_deadline(self) -> None:
+        """See to what the rules say of the deadline."""
+        while await self._due(self._next_deadline, "deadline", even_paused=True):
+            self._deadline_passed = True
+            if self._rules.at_deadline is AtDeadline.COMPLETE_PARTIAL and self._site:
+                for person in self._people.everyone():
+                    self._happen(person.number, events.MigrationEnded("The deadline passed."))
+
+    async def _tell_migration(self) -> None:
+        """Tell the migration of milestones, and of nothing else."""
+        while True:
+            await workflow.wait_condition(lambda: self._ending or self._news_is_due())
+            if self._ending:
+                return
+            news = self._news()
+            parent = workflow.info().parent
+            if parent is not None:
+                # A migration that is gone takes its cohorts with it: there is nobody to tell.
+                with suppress(ApplicationError):
+                    await workflow.get_external_workflow_handle(parent.workflow_id).signal("cohort_news", news)
+            self._told = news
+
+    async def _show(self) -> None:
+        """Keep what operators see in the Web UI and `status` adds up."""
+        while await self._due(self._next_show, "numbers for the Web UI", even_paused=True):
+            self._upsert()
+
+    # When the next of these is due.
+
+    def _next_question(self) -> datetime | None:
+        dues = [due for due in (self._poll_due, self._came_back_due) if due is not None]
+        return min(dues, default=None) if self._people.to_ask_about() else None
+
+    def _next_deadline(self) -> datetime | None:
+        return None if self._deadline_passed else self._rules.deadline
+
+    def _next_show(self) -> datetime | None:
+        news = self._news()
+        if news == self._shown:
+            return None
+        if self._shown is None or self._shown_at is None or _milestones(news) != _milestones(self._shown):
+            return workflow.now()
+        return self._shown_at + SHOWN_AT_MOST_EVERY
+
+    def _news_is_due(self) -> bool:
+        return self._told is None or _milestones(self._news()) != _milestones(self._told)
+
+    async def _due(self, when: Callable[[], datetime | None], what: str, *, even_paused: bool = False) -> bool:
+        """Wait until something is due; return False when this run is to end."""
+
+        def plan() -> datetime | None:
+            return when() if even_paused or self._may_act else None
+
+        while not self._ending:
+            planned, now = plan(), workflow.now()
+            if planned is not None and planned <= now:
+                return True
+
+            def changed(planned: datetime | None = planned) -> bool:
+                sooner = plan()
+                return self._ending or (sooner is not None and (planned is None or sooner < planned))
+
+            with suppress(asyncio.TimeoutError):
+                await workflow.wait_condition(
+                    changed, timeout=None if planned is None else planned - now, timeout_summary=f"Next {what}"
+                )
+        return False
+
+    @property
+    def _may_act(self) -> bool:
+        return self._site is not None and not self._paused
+
+    @property
+    def _ending(self) -> bool:
+        return self._closing or workflow.info().is_continue_as_new_suggested()
+
+    async def _attempt(
+        self, method: Callable[[Any, _Order], Awaitable[_Answer]], order: _Order, how: dict[str, Any], summary: str
+    ) -> _Answer | None:
+        """Have an activity done; trouble is told, and pauses the cohort where only people can mend it."""
+        answer = await attempt(method, order, how, summary)
+        queue = str(how["task_queue"])
+        if not isinstance(answer, Failure):
+            self._troubles.pop(queue, None)
+            return answer
+        if answer.needs_people:
+            self._paused = answer.sentence
+        else:
+            self._troubles[queue] = answer.sentence
+        return None
+
+    def _learn(self, answer: AccountOutcomes | None) -> None:
+        for outcome in answer.outcomes if answer else []:
+            if outcome.problem:
+                self._happen(outcome.person, events.AccountProblem(outcome.email, outcome.problem))
+            elif outcome.account_id:
+                seen = events.AccountSeen(outcome.email, outcome.account_id, outcome.verified, outcome.created)
+                self._happen(outcome.person, seen)
+
+    def _upsert(self) -> None:
+        self._shown, self._shown_at = self._news(), workflow.now()
+        counts = self._shown.counts
+        workflow.upsert_search_attributes(
+            [
+                search_attributes.OPSGENIE_ACCOUNT.value_set(self._start.opsgenie_account),
+                search_attributes.PEOPLE_TOTAL.value_set(counts.total),
+                search_attributes.PEOPLE_WAITING.value_set(counts.waiting),
+                search_attributes.PEOPLE_CONNECTED.value_set(counts[State.CONNECTED]),
+            ]
+        )
+        rows = "\n".join(f"| {state} | {number} |" for state, number in counts.by_state.items())
+        trouble = f"**{self._shown.trouble}**\n\n" if self._shown.trouble else ""
+        workflow.set_current_details(f"{trouble}| state | people |\n| --- | ---: |\n{rows}\n")
+
+    def _context(self) -> MailContext:
+        if self._site is None:
+            raise AssertionError("mails are due only once the site stands")
+        return MailContext(
+            run=self._start.run,
+            cohort_number=self._start.number,
+            cohort_id=workflow.info().workflow_id,
+            opsgenie_account=self._start.opsgenie_account,
+            site=self._site,
+            initiator=self._start.initiator,
+            rules=self._rules,
+        )
+
+
+def _milestones(news: CohortNews) -> CohortNews:
+    return news.model_copy(update={"counts": Counts()})
+
+
+def _questions(people: Sequence[Person]) -> AccountsOrder:
+    return AccountsOrder(questions=[AccountQuestion(person=p.number, email=p.email, name=p.name) for p in people])
+
+
+def _order(person: Person, mail: Mail) -> MailOrder:
+    return MailOrder(
+        person=person.number,
+        purpose=mail.purpose,
+        generation=mail.generation,
+        email=person.email,
+        name=person.name,
+        locale=person.locale,
+        sso=person.sso,
+        reminder=person.mails_in_state > 0,
+    )
+
+
+def _delivered(outcome: MailOutcome) -> events.Event:
+    if outcome.purpose is None:
+        raise AssertionError("a person's mail has a purpose")
+    match outcome.delivery:
+        case Delivery.ACCEPTED:
+            return events.MailSent(outcome.purpose, outcome.generation)
+        case Delivery.DEFERRED:
+            return events.MailDeferred(outcome.purpose, outcome.generation, outcome.reason)
+        case Delivery.REFUSED:
+            return events.MailRefused(outcome.purpose, outcome.generation, outcome.reason)

@@ -1,0 +1,259 @@
+"""What a migration knows: its handlers record what is decided and reported, and answer questions."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
+    from domain import addresses, ids, roster, sites
+    from domain.errors import BadInput
+    from domain.messages import (
+        ChecklistItem,
+        ChooseSite,
+        CohortNews,
+        Confirm,
+        Decided,
+        MigrationRequest,
+        NameSite,
+        Pause,
+        PersonFact,
+        Progress,
+        Resume,
+        SetDeadline,
+        Step,
+    )
+    from domain.sites import NewSite, Site
+    from workflows import options, search_attributes
+    from workflows.checklist import Checklist
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the migration waits for an owner or admin to do."""
+
+    task: str
+    command: str
+    """How to tell Landbridge that it is done."""
+    url: str = ""
+    suggestions: list[str] = field(default_factory=list)
+    can_be_confirmed: bool = False
+    """Done outside Landbridge, so that somebody has to say so."""
+
+
+@dataclass
+class Decision:
+    """An admin's choice of a site, and what became of it."""
+
+    choice: str | NewSite
+    """The name or URL of an existing site, or a site to create."""
+    answer: Decided | None = None
+    refusal: str = ""
+
+    @property
+    def judged(self) -> bool:
+        """Whether it is known what became of it."""
+        return self.answer is not None or bool(self.refusal)
+
+
+class MigrationRecord:
+    """The state of a migration, and everything that can be said to it or asked of it.
+
+    Handlers that pass something on to cohorts do so themselves: a migration never continues as new, so they are not
+    cut off, and it waits for them before it ends.
+    """
+
+    def __init__(self, request: MigrationRequest) -> None:
+        self._request = request
+        self._rules = request.rules
+        self._checklist = Checklist()
+        self._survey = request.file_roster
+        self._handed_out = False
+        self._sites: list[Site] = []
+        choice = request.new_site or request.site
+        self._decision = Decision(choice) if choice else None
+        self._site: Site | None = None
+        self._task: Task | None = None
+        self._confirmed = False
+        self._paused = ""
+        self._news: dict[int, CohortNews] = {}
+        self._moved: dict[str, int] = {}
+        self._deadline_told = False
+        self._lines = asyncio.Semaphore(options.PENDING_AT_MOST)
+
+    # Signals.
+
+    @workflow.signal(description="The starter has handed every cohort its people.")
+    def roster_handed_out(self) -> None:
+        """Go on with the guide's step 2."""
+        self._handed_out = True
+
+    @workflow.signal(description="A cohort's milestone.")
+    def cohort_news(self, news: CohortNews) -> None:
+        """Record what a cohort tells."""
+        self._news[news.number] = news
+        self._moved.update({addresses.key(email): news.number for email in news.moved})
+
+    @workflow.signal(description='By your word, an Opsgenie email is verified. Input: {"email": "..."}')
+    async def email_verified(self, fact: Any) -> None:  # noqa: ANN401 - sent by hand: anything may come
+        """Pass the fact on to the person's cohort."""
+        await self._pass_on_fact("email_verified", fact)
+
+    @workflow.signal(description='By your word, an Atlassian account is set up. Input: {"email": "..."}')
+    async def account_authenticated(self, fact: Any) -> None:  # noqa: ANN401 - sent by hand: anything may come
+        """Pass the fact on to the person's cohort."""
+        await self._pass_on_fact("account_authenticated", fact)
+
+    async def _pass_on_fact(self, signal: str, raw: object) -> None:
+        try:
+            fact = PersonFact.model_validate({"email": raw} if isinstance(raw, str) else raw)
+        except ValidationError:
+            workflow.logger.warning("signal_ignored", extra={"signal": signal, "reason": "it needs an email"})
+            return
+        await workflow.wait_condition(lambda: self._handed_out)
+        await self._signal(self.cohort_of(fact.email), signal, fact)
+
+    # Updates: requests, refused before history is written.
+
+    @workflow.update
+    async def choose_site(self, request: ChooseSite) -> Decided:
+        """Select a site; the answer comes once Atlassian was asked."""
+        return await self._decide(Decision(request.site.strip()))
+
+    @workflow.update
+    async def name_site(self, request: NameSite) -> Decided:
+        """Name a new site; the answer comes once it exists, is refused, or is an admin's task."""
+        return await self._decide(Decision(request.new_site))
+
+    @choose_site.validator
+    def _check_choose_site(self, request: ChooseSite) -> None:
+        self._refuse_once_chosen()
+        if not request.site.strip():
+            raise ApplicationError("Name the site to select.", type="Refused")
+
+    @name_site.validator
+    def _check_name_site(self, request: NameSite) -> None:
+        self._refuse_once_chosen()
+        try:
+            sites.check(request.new_site)
+        except BadInput as error:
+            raise ApplicationError(str(error), type="Refused") from None
+
+    def _refuse_once_chosen(self) -> None:
+        if self._site is not None:
+            raise ApplicationError(f"The site is chosen already: {self._site.url}", type="Refused")
+        if self._checklist.step is Step.SIGN_UP:
+            raise ApplicationError("The initiator's sign-up comes first; confirm it when it is done.", type="Refused")
+        if self._open_decision() is not None:
+            raise ApplicationError("Another choice is being checked; try again in a moment.", type="Refused")
+
+    def _open_decision(self) -> Decision | None:
+        return None if self._decision is None or self._decision.judged else self._decision
+
+    async def _decide(self, decision: Decision) -> Decided:
+        self._decision = decision
+        await workflow.wait_condition(lambda: decision.judged)
+        if decision.answer is None:
+            raise ApplicationError(decision.refusal, type="Refused")
+        return decision.answer
+
+    @workflow.update(description="Report the current task done.")
+    def confirm(self, _: Confirm) -> None:
+        """Have the current task checked again."""
+        self._confirmed = True
+
+    @confirm.validator
+    def _check_confirm(self, _: Confirm) -> None:
+        if self._task is None or not self._task.can_be_confirmed:
+            raise ApplicationError("There is no task to confirm.", type="Refused")
+
+    @workflow.update
+    async def pause(self, request: Pause) -> None:
+        """Pause all cohorts."""
+        self._paused = request.reason
+        await self._signal_all("pause", request)
+
+    @workflow.update
+    async def resume(self, request: Resume) -> None:
+        """Resume all cohorts."""
+        self._paused = ""
+        await self._signal_all("resume", request)
+
+    @workflow.update
+    async def set_deadline(self, request: SetDeadline) -> None:
+        """Give all cohorts another deadline."""
+        changed = {"deadline": request.deadline, "at_deadline": request.at_deadline}
+        self._rules = self._rules.model_copy(update=changed)
+        self._deadline_told = False
+        self._show()
+        await self._signal_all("set_deadline", request)
+
+    @set_deadline.validator
+    def _check_set_deadline(self, request: SetDeadline) -> None:
+        if request.deadline is not None and request.deadline <= workflow.now():
+            raise ApplicationError("The deadline lies in the past.", type="Refused")
+
+    # Queries.
+
+    @workflow.query(description="The steps, and what waits for whom.")
+    def progress(self) -> Progress:
+        """Return how the migration stands; people are counted by the cohorts."""
+        return Progress(
+            opsgenie_account=self._request.opsgenie_account,
+            initiator=self._request.initiator,
+            step=self._checklist.step,
+            task=self._task.task if self._task else "",
+            url=self._task.url if self._task else "",
+            command=self._task.command if self._task else "",
+            suggestions=self._task.suggestions if self._task else [],
+            sites=self._sites,
+            site=self._site,
+            paused=self._paused,
+            troubles=sorted({news.trouble for news in self._news.values() if news.trouble}),
+            deadline=self._rules.deadline,
+            at_deadline=self._rules.at_deadline,
+            cohorts=self._survey.cohorts if self._survey else 0,
+            checklist=self._checklist.items(),
+        )
+
+    @workflow.query(description="The steps: owner, kind, status.")
+    def checklist(self) -> list[ChecklistItem]:
+        """Return the seven steps."""
+        return self._checklist.items()
+
+    @workflow.query(description="Which cohort looks after an address.")
+    def cohort_of(self, email: str) -> int:
+        """Return the cohort's number; corrected addresses may be with another than their own."""
+        cohorts = self._survey.cohorts if self._survey else 1
+        return self._moved.get(addresses.key(email)) or roster.cohort_of(email, cohorts)
+
+    # Passing on.
+
+    async def _signal_all(self, signal: str, message: object = None) -> None:
+        numbers = range(1, (self._survey.cohorts if self._survey else 0) + 1)
+        await asyncio.gather(*(self._signal(number, signal, message) for number in numbers))
+
+    async def _signal(self, number: int, signal: str, message: object) -> None:
+        cohort = workflow.get_external_workflow_handle(ids.cohort(self._request.opsgenie_account, number))
+        async with self._lines:
+            try:
+                await cohort.signal(signal, args=[] if message is None else [message])
+            except ApplicationError:
+                workflow.logger.warning("signal_not_delivered", extra={"signal": signal, "cohort": number})
+
+    def _show(self) -> None:
+        """Keep what operators see in the Web UI and `status` reads without a worker."""
+        deadline = search_attributes.MIGRATION_DEADLINE
+        workflow.upsert_search_attributes(
+            [
+                search_attributes.OPSGENIE_ACCOUNT.value_set(self._request.opsgenie_account),
+                search_attributes.MIGRATION_STEP.value_set(str(self._checklist.step)),
+                deadline.value_set(self._rules.deadline) if self._rules.deadline else deadline.value_unset(),
+            ]
+        )
+        task = f"**{self._task.task}**\n\n`{self._task.command}`\n\n" if self._task else ""
+        workflow.set_current_details(task + self._checklist.markdown())

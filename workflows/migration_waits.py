@@ -1,0 +1,133 @@
+"""How a migration waits: for owners and admins, for neighbours, for its cohorts."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+from temporalio.workflow import ChildWorkflowHandle
+
+with workflow.unsafe.imports_passed_through():
+    from activities.mail import MailActivities
+    from domain import ids
+    from domain.messages import CohortNews, CohortResult, Decided, MigrationRequest, Step, StepStatus
+    from domain.orders import AdminTask, Notice, NoticeKind, NoticeOrder, NoticesOrder
+    from domain.people import Counts
+    from domain.roster import Leader
+    from workflows import options
+    from workflows.cohort import CohortWorkflow
+    from workflows.migration_record import MigrationRecord, Task
+    from workflows.trouble import Failure, attempt
+
+_Order = TypeVar("_Order")
+_Answer = TypeVar("_Answer")
+
+
+class MigrationWaits(MigrationRecord):
+    """A migration's ways to wait. Each returns a value; none of them gives up."""
+
+    def __init__(self, request: MigrationRequest) -> None:
+        super().__init__(request)
+        self._cohorts: list[ChildWorkflowHandle[CohortWorkflow, CohortResult]] = []
+        self._run = workflow.info().run_id.replace("-", "")[-12:]
+        self._notices = 0
+
+    async def _until(self, condition: Callable[[], bool], at_most: timedelta | None = None) -> bool:
+        """Wait for a condition, telling owners and admins of a missed deadline meanwhile; False after `at_most`."""
+        end = None if at_most is None else workflow.now() + at_most
+        while not condition():
+            left = None if end is None else end - workflow.now()
+            if left is not None and left <= timedelta(0):
+                return False
+            with suppress(asyncio.TimeoutError):
+                await workflow.wait_condition(lambda: condition() or self._deadline_is_news(), timeout=left)
+            if self._deadline_is_news():
+                self._deadline_told = True
+                await self._notify(NoticeKind.DEADLINE_PASSED)
+        return True
+
+    def _deadline_is_news(self) -> bool:
+        return not self._deadline_told and any(news.deadline_passed for news in self._news.values())
+
+    def _all_cohorts(self, condition: Callable[[CohortNews], bool]) -> bool:
+        return len(self._news) == len(self._cohorts) and all(map(condition, self._news.values()))
+
+    async def _ask_to_confirm(self, task: AdminTask) -> None:
+        """Wait until an admin reports a task done that Landbridge cannot do, or decides on another site."""
+        self._confirmed = False
+        if (decision := self._open_decision()) is not None:
+            decision.answer = Decided(task=task.task)
+        command = f"./starter.py confirm {self._request.opsgenie_account}"
+        await self._ask(
+            Task(task.task, command, url=task.url, can_be_confirmed=True),
+            until=lambda: self._confirmed or self._open_decision() is not None,
+        )
+
+    async def _ask(self, task: Task, until: Callable[[], bool]) -> None:
+        """Wait for owners and admins; when that takes long, remind them by mail."""
+        if until():
+            return
+        self._task = task
+        step = self._checklist.step
+        self._mark(step, StepStatus.WAITING, task.task)
+        wait = self._rules.task_mail_delay
+        for reminders in range(self._rules.reminders_at_most + 1):
+            with suppress(asyncio.TimeoutError):
+                await workflow.wait_condition(until, timeout=wait, timeout_summary="Until a mail reminds of the task")
+                break
+            await self._notify(NoticeKind.ADMIN_TASK)
+            wait = self._rules.reminder_interval * (reminders + 1)
+        await workflow.wait_condition(until)
+        self._task = None
+        self._mark(step, StepStatus.RUNNING)
+
+    # Having things done.
+
+    async def _have(
+        self, method: Callable[[Any, _Order], Awaitable[_Answer]], order: _Order, how: dict[str, Any], summary: str
+    ) -> _Answer:
+        """Have an activity done, however long it takes; where only people can mend it, wait for them."""
+        while True:
+            answer = await attempt(method, order, how, summary)
+            if not isinstance(answer, Failure):
+                return answer
+            if answer.refused:
+                raise ApplicationError(answer.sentence, type="Refused", non_retryable=True)
+            if answer.needs_people:
+                self._paused = answer.sentence
+                resume = f"./starter.py resume {self._request.opsgenie_account}"
+                await self._ask(Task(answer.sentence, resume), until=lambda: not self._paused)
+
+    async def _notify(self, kind: NoticeKind, counts: Counts | None = None) -> None:
+        """Mail those who are to be told; trouble with the mail server is waited out only for the last notice."""
+        survey = self._survey
+        leaders = survey.leaders if survey else []
+        told = [Leader(email=email) for email in self._request.notify] or leaders
+        if not told:
+            return
+        self._notices += 1
+        if counts is None:
+            counts = sum((news.counts for news in self._news.values()), Counts())
+        notice = Notice(
+            kind=kind,
+            opsgenie_account=self._request.opsgenie_account,
+            site=self._site,
+            counts=counts,
+            task=self._task.task if self._task else "",
+            url=self._task.url if self._task else "",
+            command=self._task.command if self._task else "",
+            at=workflow.now(),
+        )
+        name = f"{kind}.{self._notices}"
+        orders = [
+            NoticeOrder(message_id=ids.notice(self._run, name, number), number=number, recipient=leader, notice=notice)
+            for number, leader in enumerate(told, start=1)
+        ]
+        await attempt(MailActivities.send_notices, NoticesOrder(notices=orders), options.MAIL, f"Notice: {kind}")
+
+    def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:
+        self._checklist.mark(step, status, workflow.now(), note)
+        self._show()

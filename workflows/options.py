@@ -1,0 +1,53 @@
+"""Task queues and what is asked of Temporal for each kind of activity, named once.
+
+A neighbour has a queue of its own, so that its limits hold across all workers.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from temporalio.common import RetryPolicy
+
+WORKFLOWS = "landbridge"
+"""Workflow tasks."""
+MAIL_QUEUE = "landbridge-mail"
+OPSGENIE_QUEUE = "landbridge-opsgenie"
+ATLASSIAN_QUEUE = "landbridge-atlassian"
+
+ACCOUNT_SLICE = 100
+"""People per look-up activity: Atlassian's `users/search` takes 100 addresses a call."""
+MAIL_SLICE = 50
+"""Mails per activity: what can be sent twice when a worker dies, against one billable action each time."""
+
+PENDING_AT_MOST = 400
+"""Signals to cohorts under way at once; a workflow with 2,000 pending would not get on at all."""
+
+FINAL = ("NeighbourRefuses", "Refused", "BadInput")
+"""Errors of `domain.errors` that trying again does not mend."""
+
+_PATIENT = RetryPolicy(
+    initial_interval=timedelta(seconds=1),
+    backoff_coefficient=2.0,
+    maximum_interval=timedelta(minutes=1),
+    non_retryable_error_types=list(FINAL),
+)
+_AT_MOST = timedelta(minutes=10)
+"""How long one activity is tried before the workflow says that a neighbour is away, and begins anew."""
+
+
+def _options(queue: str, *, start_to_close: timedelta, heartbeat: timedelta | None = None) -> dict[str, Any]:
+    return {
+        "task_queue": queue,
+        "start_to_close_timeout": start_to_close,
+        "schedule_to_close_timeout": start_to_close + _AT_MOST,
+        "heartbeat_timeout": heartbeat,
+        "retry_policy": _PATIENT,
+    }
+
+
+MAIL = _options(MAIL_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=timedelta(seconds=30))
+"""A mail server may take 10 minutes over one message (RFC 5321, 4.5.3.2); the heartbeat tells it from a dead worker."""
+ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=timedelta(seconds=30))
+"""A roster of 100,000 is 1,000 pages."""
+ACCOUNTS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=5), heartbeat=timedelta(seconds=30))
+SITES = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1))

@@ -1,0 +1,252 @@
+"""The migration of one Opsgenie account, as the guide tells it."""
+
+import asyncio
+from collections.abc import Sequence
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.accounts import AccountActivities
+    from activities.roster import RosterActivities
+    from domain import addresses, ids, sites
+    from domain.errors import BadInput
+    from domain.messages import (
+        Begin,
+        CohortInput,
+        CohortResult,
+        Decided,
+        MigrationRequest,
+        MigrationResult,
+        Step,
+        StepStatus,
+    )
+    from domain.orders import (
+        ConnectOrder,
+        HandOutOrder,
+        NoticeKind,
+        SignUpOrder,
+        SiteOrder,
+    )
+    from domain.people import Counts, State
+    from domain.roster import RosterSurvey
+    from domain.sites import NewSite, Site
+    from workflows import options
+    from workflows.cohort import CohortWorkflow
+    from workflows.migration_record import Task
+    from workflows.migration_waits import MigrationWaits
+
+
+@workflow.defn
+class SiteMigrationWorkflow(MigrationWaits):
+    """Moves the people of an Opsgenie account to an Atlassian site, in the guide's seven steps."""
+
+    @workflow.init
+    def __init__(self, request: MigrationRequest) -> None:
+        super().__init__(request)
+
+    @workflow.run
+    async def run(self, _: MigrationRequest) -> MigrationResult:
+        """Take the seven steps."""
+        # 1 - Initiating the connection
+        survey = await self._initiate()
+        # 2 - Connect an existing Atlassian site
+        choice = await self._choose_site()
+        # 3 - Create a new Atlassian account
+        await self._sign_up(choice)
+        # 4 - Create a new Atlassian site
+        site = await self._create_site(choice)
+        # 5 - Authentication Process
+        await self._connect(site)
+        # 6 - Check if your users are verified
+        await self._await_people(survey)
+        # 7 - Migration complete
+        return await self._complete(site)
+
+    async def _initiate(self) -> RosterSurvey:
+        """Check the initiator and the whole roster, and hand every cohort its people; nothing is changed outside."""
+        self._mark(Step.INITIATE, StepStatus.RUNNING, "The roster is read.")
+        account = self._request.opsgenie_account
+        if self._survey is None:
+            self._survey = await self._have(RosterActivities.survey, account, options.ROSTER, "Read the roster")
+        survey = self._survey
+        initiator = addresses.key(self._request.initiator)
+        if not any(addresses.key(leader.email) == initiator for leader in survey.leaders):
+            raise ApplicationError(
+                "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither. "
+                "Nothing was done.",
+                type="Refused",
+                non_retryable=True,
+            )
+        starts = (self._start_cohort(number) for number in range(1, survey.cohorts + 1))
+        self._cohorts = list(await asyncio.gather(*starts))
+        if self._request.file_roster is None:
+            order = HandOutOrder(opsgenie_account=account, cohorts=survey.cohorts)
+            await self._have(RosterActivities.hand_out, order, options.ROSTER, "Hand out the roster")
+            self._handed_out = True
+        else:
+            await self._ask(
+                Task("Hand out the roster: run the start command again with the same file.", "./starter.py start"),
+                until=lambda: self._handed_out,
+            )
+        self._mark(Step.INITIATE, StepStatus.DONE, f"{survey.total} people are on the roster.")
+        return survey
+
+    async def _start_cohort(self, number: int) -> ChildWorkflowHandle[CohortWorkflow, CohortResult]:
+        account = self._request.opsgenie_account
+        start = CohortInput(
+            opsgenie_account=account,
+            number=number,
+            run=self._run,
+            initiator=self._request.initiator,
+            rules=self._rules,
+        )
+        return await workflow.start_child_workflow(
+            CohortWorkflow.run,
+            start,
+            id=ids.cohort(account, number),
+            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+            static_summary=f"Cohort {number} of {account}",
+        )
+
+    async def _choose_site(self) -> Site | NewSite:
+        """Wait for a choice that the rules allow: a site the initiator is a site admin of, or a new one."""
+        self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, "The initiator's sites are listed.")
+        await self._list_sites()
+        choice = await self._next_choice("Choose a site, or name a new one.")
+        note = choice.url if isinstance(choice, Site) else f"A new site, {choice.name}, is created."
+        self._mark(Step.CHOOSE_SITE, StepStatus.DONE, note)
+        return choice
+
+    async def _sign_up(self, choice: Site | NewSite) -> None:
+        """See to it that the initiator has an Atlassian account."""
+        if isinstance(choice, Site):
+            self._mark(Step.SIGN_UP, StepStatus.SKIPPED, "The initiator has an Atlassian account.")
+            return
+        self._mark(Step.SIGN_UP, StepStatus.RUNNING)
+        order = SignUpOrder(email=self._request.initiator, first_name=choice.first_name, last_name=choice.last_name)
+        while True:
+            answer = await self._have(AccountActivities.ensure_signed_up, order, options.SITES, "Sign up")
+            if answer.task is None:
+                break
+            await self._ask_to_confirm(answer.task)
+        self._mark(Step.SIGN_UP, StepStatus.DONE, "The initiator has an Atlassian account.")
+
+    async def _create_site(self, choice: Site | NewSite) -> Site:
+        """Create the site; a name that is not free asks again, as often as it takes."""
+        if isinstance(choice, Site):
+            self._mark(Step.CREATE_SITE, StepStatus.SKIPPED, "An existing site is used.")
+            return self._accept(choice)
+        while isinstance(choice, NewSite):
+            self._mark(Step.CREATE_SITE, StepStatus.RUNNING, f"The site {choice.name} is created.")
+            try:
+                sites.check(choice)
+            except BadInput as error:
+                choice = await self._another_choice(str(error), sites.suggest_names(choice.name))
+                continue
+            order = SiteOrder(
+                email=self._request.initiator,
+                name=choice.name,
+                first_name=choice.first_name,
+                last_name=choice.last_name,
+            )
+            answer = await self._have(AccountActivities.ensure_site, order, options.SITES, "Create the site")
+            if answer.site is not None:
+                choice = answer.site
+            elif answer.not_free is not None:
+                choice = await self._another_choice(answer.not_free.reason, answer.not_free.suggestions)
+            elif answer.task is not None:
+                await self._ask_to_confirm(answer.task)
+                if self._open_decision() is not None:
+                    choice = await self._next_choice("")
+        self._mark(Step.CREATE_SITE, StepStatus.DONE, choice.url)
+        return self._accept(choice)
+
+    async def _connect(self, site: Site) -> None:
+        """Connect Opsgenie to the site, and let the cohorts begin with accounts and emails."""
+        self._mark(Step.AUTHENTICATE, StepStatus.RUNNING, "Accounts are looked up or created, emails sent.")
+        order = ConnectOrder(opsgenie_account=self._request.opsgenie_account, site=site)
+        while True:
+            answer = await self._have(AccountActivities.ensure_connected, order, options.SITES, "Connect")
+            if answer.task is None:
+                break
+            await self._ask_to_confirm(answer.task)
+            order = order.model_copy(update={"confirmed": True})
+        await self._signal_all("begin", Begin(site=site))
+        await self._until(lambda: self._all_cohorts(lambda news: news.opened))
+        self._mark(Step.AUTHENTICATE, StepStatus.DONE, "Everyone has an Atlassian account or a reason why not.")
+
+    async def _await_people(self, survey: RosterSurvey) -> None:
+        """Wait until nobody is awaited any more, and keep an eye on who joins the Opsgenie account meanwhile."""
+        self._mark(Step.VERIFY, StepStatus.RUNNING, "People verify their emails and set up their accounts.")
+        refresh = HandOutOrder(opsgenie_account=self._request.opsgenie_account, cohorts=survey.cohorts, refresh=True)
+        every = None if self._request.file_roster else self._rules.roster_refresh_interval
+        while not await self._until(lambda: self._all_cohorts(lambda news: news.settled), every):
+            refresh = refresh.model_copy(update={"moved": self._moved})
+            await self._have(RosterActivities.hand_out, refresh, options.ROSTER, "Who joined, who is verified?")
+        self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
+
+    async def _complete(self, site: Site) -> MigrationResult:
+        """Close the cohorts, and tell owners and admins."""
+        self._mark(Step.COMPLETE, StepStatus.RUNNING, "Owners and admins are told.")
+        await self._signal_all("close")
+        results = await asyncio.gather(*self._cohorts)
+        counts = sum((result.counts for result in results), Counts())
+        await self._notify(NoticeKind.MIGRATION_COMPLETE, counts)
+        self._mark(Step.COMPLETE, StepStatus.DONE, f"{counts[State.CONNECTED]} of {counts.total} people are connected.")
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return MigrationResult(
+            opsgenie_account=self._request.opsgenie_account,
+            site=site,
+            counts=counts,
+            partial=counts[State.LEFT_BEHIND] > 0,
+        )
+
+    # Choosing a site.
+
+    async def _next_choice(self, task: str, suggestions: Sequence[str] = ()) -> Site | NewSite:
+        """Return the next choice that the rules allow; until there is one, `task` stands as what an admin has to do."""
+        account = self._request.opsgenie_account
+        command = f"./starter.py choose-site {account} SITE, or ./starter.py name-site {account} NAME"
+        while True:
+            if (decision := self._open_decision()) is None:
+                asked = Task(task, command, suggestions=list(suggestions))
+                await self._ask(asked, until=lambda: self._open_decision() is not None)
+            elif isinstance(decision.choice, NewSite):
+                return decision.choice
+            else:
+                await self._list_sites()
+                site = _pick(self._sites, decision.choice)
+                if site is not None and site.admin:
+                    return site
+                task, suggestions = _why_not(decision.choice, site, self._sites), ()
+                decision.refusal = task
+
+    async def _another_choice(self, problem: str, suggestions: Sequence[str]) -> Site | NewSite:
+        """Refuse the choice that was made, and return the next one."""
+        if (decision := self._open_decision()) is not None:
+            decision.refusal = f"{problem} Free names near it: {', '.join(suggestions)}." if suggestions else problem
+        return await self._next_choice(problem, suggestions)
+
+    async def _list_sites(self) -> None:
+        answer = await self._have(AccountActivities.list_sites, self._request.initiator, options.SITES, "List sites")
+        self._sites = answer.sites
+
+    def _accept(self, site: Site) -> Site:
+        self._site = site
+        if (decision := self._open_decision()) is not None:
+            decision.answer = Decided(site=site)
+        return site
+
+
+def _pick(listed: Sequence[Site], wanted: str) -> Site | None:
+    plain = wanted.casefold().removeprefix("https://").rstrip("/")
+    return next((s for s in listed if plain in {s.name, s.url.removeprefix("https://").rstrip("/")}), None)
+
+
+def _why_not(wanted: str, site: Site | None, listed: Sequence[Site]) -> str:
+    free = ", ".join(s.name for s in listed if s.admin) or "none"
+    if site is None:
+        return f"No site {wanted!r} is linked to the initiator's email. Sites to choose from: {free}."
+    return f"The initiator is not a site admin of {site.name}. Sites to choose from: {free}."
