@@ -25,7 +25,8 @@ from embedded.temporal_server import TemporalServer
 PROJECT = Path(__file__).resolve().parent.parent
 _OURS = ("LANDBRIDGE_", "TEMPORAL_", "EMULATOR_")
 """Variables that must not leak from the person's shell into the stack: they may mean a real account."""
-_PREFERRED = {"temporal": 7233, "web_ui": 8233, "emulator": 8081, "mailbox": 8025, "portal": 8080}
+_PREFERRED = {"temporal": 7233, "web_ui": 8233, "emulator": 8081, "mailbox": 8025, "worker": 9464, "portal": 8080}
+"""Where people find the programs, unless something else is there. The worker's is that of its metrics."""
 
 
 def _to_stderr(sentence: str) -> None:
@@ -97,6 +98,7 @@ class Stack:
             **inherited,
             **self._server.environment,
             "PYTHONPATH": str(PROJECT),
+            "LANDBRIDGE_METRICS_ADDRESS": f"{HOST}:{self._ports['worker']}",
             "LANDBRIDGE_SMTP_HOST": HOST,
             "LANDBRIDGE_SMTP_PORT": str(self._ports["mailbox"]),
             "LANDBRIDGE_SMTP_SECURITY": "none",
@@ -165,11 +167,6 @@ class Stack:
                 loop.remove_signal_handler(number)
 
     def _python(self, name: str, *arguments: str) -> Program:
-        port = self._ports.get(name)
-        return Program(
-            name,
-            [sys.executable, *arguments],
-            environment=self.environment,
-            ports=[port] if port else [],
-            ready=partial(ports.accepts, port) if port else None,
-        )
+        port = self._ports[name]
+        command = [sys.executable, *arguments]
+        return Program(name, command, environment=self.environment, ports=[port], ready=partial(ports.accepts, port))
