@@ -8,6 +8,17 @@ retention=${TEMPORAL_RETENTION:-30d}
 temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1 ||
   temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$retention"
 
+# The server takes some seconds to hear of a new namespace.
+patience=30
+until temporal operator search-attribute list --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1; do
+  patience=$((patience - 1))
+  if [ "$patience" -eq 0 ]; then
+    echo "The namespace $TEMPORAL_NAMESPACE does not come up." >&2
+    exit 1
+  fi
+  sleep 1
+done
+
 attribute() {
   temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" --name "$1" --type "$2"
 }
