@@ -82,7 +82,7 @@ async def test_a_program_that_dies_is_started_again_and_told_of(tmp_path: Path) 
         await supervisor.start(server("part", tmp_path / "journal", port=port))
         first = supervisor.pids["part"]
         os.kill(first, signal.SIGKILL)
-        assert await said.get() == f"part ended with code -9; it is started again. Its log: {tmp_path}/part.log"
+        assert await said.get() == f"part ended with code -9 and is started again; its log is {tmp_path}/part.log."
         await until(lambda: ports.accepts(port))
         assert supervisor.pids["part"] != first
 
@@ -90,7 +90,9 @@ async def test_a_program_that_dies_is_started_again_and_told_of(tmp_path: Path) 
 async def test_a_program_that_does_not_start_is_explained(tmp_path: Path) -> None:
     """The last thing that it said stands in the sentence, with the place of its log."""
     async with Supervisor(tmp_path, lambda _: None) as supervisor:
-        with pytest.raises(ProgramFailed, match=r"part ended with code 7: no such setting Its log: .*part\.log"):
+        with pytest.raises(
+            ProgramFailed, match=r"part ended with code 7; its log is .*part\.log\. It said last: no such setting"
+        ):
             await supervisor.start(never_ready("import sys; print('no such setting'); sys.exit(7)"))
 
 

@@ -1,1 +1,0 @@
-"""One folder for each email: subject, text and HTML."""
