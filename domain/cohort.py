@@ -25,7 +25,7 @@ class CohortPeople:
     def _index(self, person: Person) -> None:
         """Find a person by each address they ever had; the first row of a mailbox keeps it."""
         for email in (person.email, *person.former_emails):
-            self._numbers.setdefault(email.casefold(), person.number)
+            self._numbers.setdefault(addresses.key_of_normal(email), person.number)
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -48,7 +48,7 @@ class CohortPeople:
 
         A row that cannot be used is someone of its own, even where its address is another's.
         """
-        known = self._numbers.get(row.email.casefold())
+        known = self._numbers.get(addresses.key_of_normal(row.email))
         if known is not None and not (row.problem and not self._stands_for(row)):
             return self._by_number[known]
         number = len(self._by_number) + 1

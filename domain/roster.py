@@ -133,8 +133,7 @@ def divide(
     """
     divided: dict[int, list[RosterPerson]] = {number: [] for number in range(1, cohorts + 1)}
     for person in people:
-        # A roster's addresses are in their normal form, where the key is the text without case: much faster to get.
-        key = person.email.casefold()
+        key = addresses.key_of_normal(person.email)
         divided[(moved or {}).get(key) or _cohort_of_key(key, cohorts)].append(person)
     return divided
 
@@ -144,7 +143,7 @@ def mark_duplicates(people: Iterable[RosterPerson]) -> list[RosterPerson]:
     seen: set[str] = set()
     marked = []
     for person in people:
-        key = addresses.key(person.email)
+        key = addresses.key_of_normal(person.email)
         again = key in seen and not person.problem
         marked.append(
             person.model_copy(update={"problem": "the same mailbox stands on the roster twice"}) if again else person

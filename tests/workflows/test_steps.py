@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
@@ -110,7 +109,7 @@ class TestChoosingASite:
         bench.world.atlassian.listed_sites.append(other)
         await bench.start(site="other")
         await eventually(lambda: bench.waits_for("not a site admin of other"))
-        with pytest.raises(Refused, match="No site 'nowhere'.*: acme"):
+        with pytest.raises(Refused, match=r"No site 'nowhere'.*: acme"):
             await bench.migration.choose_site("nowhere", BY)
         with pytest.raises(Refused, match="not a site admin"):
             await bench.migration.choose_site("other", BY)
@@ -165,7 +164,7 @@ class TestCreatingASite:
         await eventually(lambda: bench.waits_for("The site name is taken."))
         progress = await bench.migration.progress()
         assert "fresh-team" in progress.suggestions
-        with pytest.raises(Refused, match="taken.*fresh-team"):
+        with pytest.raises(Refused, match=r"taken.*fresh-team"):
             await bench.migration.name_site(NewSite(name="fresh", first_name="Olga", last_name="Owner"), BY)
         decided = await bench.migration.name_site(NewSite(name="fresh-team", first_name="O", last_name="O"), BY)
         assert decided.site is not None
@@ -303,7 +302,17 @@ class TestVerifying:
         bench.world.opsgenie.add(BO)
         await bench.start()
         await eventually(lambda: bench.world.post.sent(BO.email))
-        for nonsense in (None, 7, [], {}, {"mail": "bo"}, {"email": None}, {"email": "nobody@example.com"}, "💥"):
+        nonsenses: list[object] = [
+            None,
+            7,
+            [],
+            {},
+            {"mail": "bo"},
+            {"email": None},
+            {"email": "nobody@example.com"},
+            "💥",
+        ]
+        for nonsense in nonsenses:
             await bench.handle.signal("email_verified", nonsense)
             await bench.handle.signal("account_authenticated", nonsense)
         await bench.handle.signal("email_verified", {"email": "BO@example.com"})
