@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
@@ -24,6 +25,9 @@ from workflows.site_migration import SiteMigrationWorkflow
 BY = Actor(name=OWNER_EMAIL)
 ACME = Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
 ANN = RosterPerson(email="ann@example.com", name="Ann", email_verified=True)
+SELDOM = timedelta(days=60)
+UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
+"""Nobody asks Atlassian now and then, so that weeks pass in a few leaps."""
 BO = RosterPerson(email="bo@example.com", name="Bo")
 
 
@@ -280,7 +284,7 @@ class TestVerifying:
     async def test_reminders_come_every_three_days_and_end(self, bench: Bench) -> None:
         """Five of them, and the links of a day ago do not work any more."""
         bench.world.opsgenie.add(BO)
-        await bench.start()
+        await bench.start(rules=UNASKED)
         await eventually(lambda: bench.world.post.sent(BO.email))
         first = bench.world.post.link(BO.email, Purpose.VERIFICATION)
         await bench.skip(timedelta(days=40))
@@ -400,7 +404,7 @@ class TestVerifying:
     async def test_a_pause_holds_mail_back(self, bench: Bench) -> None:
         """Facts are still recorded."""
         bench.world.opsgenie.add(BO)
-        await bench.start()
+        await bench.start(rules=UNASKED)
         await eventually(lambda: bench.world.post.sent(BO.email))
         await bench.migration.pause("Freeze over the holidays.", BY)
         await bench.handle.signal("email_verified", {"email": BO.email})
@@ -440,7 +444,9 @@ class TestCompletion:
         """The report says of each who did not make it what to do next."""
         bench.world.opsgenie.add(ANN, BO)
         deadline = datetime.now(UTC) + timedelta(days=14)
-        await bench.start(rules=Rules(deadline=deadline, at_deadline=AtDeadline.COMPLETE_PARTIAL))
+        await bench.start(
+            rules=UNASKED.model_copy(update={"deadline": deadline, "at_deadline": AtDeadline.COMPLETE_PARTIAL})
+        )
         await eventually(lambda: bench.world.post.sent(BO.email))
         await bench.skip(timedelta(days=15))
         result = await bench.handle.result()
@@ -454,7 +460,7 @@ class TestCompletion:
     async def test_by_default_the_migration_waits_on_after_the_deadline(self, bench: Bench) -> None:
         """Owners and admins are told once; another deadline can be set."""
         bench.world.opsgenie.add(ANN)
-        await bench.start(rules=Rules(deadline=datetime.now(UTC) + timedelta(days=14)))
+        await bench.start(rules=UNASKED.model_copy(update={"deadline": datetime.now(UTC) + timedelta(days=14)}))
         await eventually(lambda: bench.world.post.sent(ANN.email))
         await bench.skip(timedelta(days=20))
         await eventually(lambda: bench.world.post.told(NoticeKind.DEADLINE_PASSED))
