@@ -531,6 +531,6 @@ async def test_the_web_ui_tells_the_story(bench: Bench) -> None:
     await eventually(lambda: bench.world.post.sent(ANN.email))
     await eventually(lambda: bench.step_is(Step.VERIFY))
     for handle, workflow in ((bench.handle, SiteMigrationWorkflow), (bench.cohort(), CohortWorkflow)):
-        metadata = await handle.query("__temporal_workflow_metadata", result_type=dict)
-        assert metadata["definition"]["type"] == workflow.__name__
-        assert metadata["currentDetails"]
+        metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        assert metadata.definition.type == workflow.__name__
+        assert metadata.current_details
