@@ -50,6 +50,8 @@ class MigrationRequest(Model):
     rules: Rules = Rules()
     notify: list[str] = Field(default_factory=list)
     """Who is told of tasks, deadline and completion; empty: all owners and admins."""
+    plan: str = ""
+    """The digest of the roster that a plan was made with; empty: there was none. Another roster is refused."""
     file_roster: RosterSurvey | None = None
     """A roster from the starter's disk, which the starter hands out; none: it is read from Opsgenie."""
 

@@ -73,12 +73,11 @@ class SiteMigrationWorkflow(MigrationWaits):
         survey = self._survey
         initiator = addresses.key(self._request.initiator)
         if not any(addresses.key(leader.email) == initiator for leader in survey.leaders):
-            raise ApplicationError(
-                "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither. "
-                "Nothing was done.",
-                type="Refused",
-                non_retryable=True,
+            raise _refusal(
+                "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither."
             )
+        if self._request.plan and self._request.plan != survey.digest:
+            raise _refusal("The roster is another one than the plan was made with; look at a new plan.")
         starts = (self._start_cohort(number) for number in range(1, survey.cohorts + 1))
         self._cohorts = list(await asyncio.gather(*starts))
         if self._request.file_roster is None:
@@ -240,6 +239,10 @@ class SiteMigrationWorkflow(MigrationWaits):
         if (decision := self._open_decision()) is not None:
             decision.answer = Decided(site=site)
         return site
+
+
+def _refusal(sentence: str) -> ApplicationError:
+    return ApplicationError(f"{sentence} Nothing was done.", type="Refused", non_retryable=True)
 
 
 def _pick(listed: Sequence[Site], wanted: str) -> Site | None:

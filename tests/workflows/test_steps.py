@@ -12,7 +12,7 @@ from domain.links import LinkClaims, LinkState, Purpose
 from domain.messages import Step, StepStatus
 from domain.orders import NoticeKind
 from domain.people import Actor, Source, State
-from domain.roster import ADMIN, RosterPerson
+from domain.roster import ADMIN, RosterPerson, survey
 from domain.rules import AtDeadline, Rules
 from domain.sites import NewSite, Site
 from steering import starting
@@ -59,6 +59,16 @@ class TestInitiating:
         """Nor anyone who is not on the roster."""
         await bench.start(initiator="stranger@example.com")
         assert "Only an owner or admin" in await refusal(bench)
+
+    async def test_another_roster_than_the_planned_one_is_refused(self, bench: Bench) -> None:
+        """Somebody joined after the plan was looked at."""
+        planned = survey(bench.world.opsgenie.people_listed)
+        bench.world.opsgenie.add(ANN)
+        await bench.start(plan=planned.digest)
+        assert "another one than the plan" in await refusal(bench)
+        bench.world.opsgenie.people_listed.pop()
+        await bench.start(plan=planned.digest)
+        assert (await bench.handle.result()).counts.total == 1
 
     async def test_an_admin_may_in_any_spelling(self, bench: Bench) -> None:
         """The address is compared as a mailbox, not as text."""
