@@ -235,6 +235,12 @@ class Resume(Model):
     by: Actor = Actor()
 
 
+class Refresh(Model):
+    """An update to a migration, passed to its cohorts as a signal: ask Opsgenie and Atlassian now."""
+
+    by: Actor = Actor()
+
+
 class SetDeadline(Model):
     """An update to a migration, passed to its cohorts as a signal."""
 

@@ -31,6 +31,7 @@ from domain.messages import (
     PeopleQuery,
     PersonFact,
     Progress,
+    Refresh,
     Resend,
     Resent,
     Resume,
@@ -244,6 +245,11 @@ class Migration:
         """Go on."""
         with told(self._what):
             await self._handle.execute_update(SiteMigrationWorkflow.resume, Resume(by=by), rpc_timeout=UPDATE_SECONDS)
+
+    async def refresh(self, by: Actor) -> None:
+        """Ask Opsgenie and Atlassian at once who joined, who verified, who has set up the account."""
+        with told(self._what):
+            await self._handle.execute_update(SiteMigrationWorkflow.refresh, Refresh(by=by), rpc_timeout=UPDATE_SECONDS)
 
     async def set_deadline(self, deadline: datetime | None, at_deadline: AtDeadline, by: Actor) -> None:
         """Set another deadline, or none."""

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         Pause,
         PersonFact,
         Progress,
+        Refresh,
         Resume,
         SetDeadline,
         Step,
@@ -81,6 +82,7 @@ class MigrationRecord:
         self._task: Task | None = None
         self._confirmed = False
         self._paused = ""
+        self._refresh_wanted = False
         self._news: dict[int, CohortNews] = {}
         self._moved: dict[str, int] = {}
         self._deadline_told = False
@@ -186,10 +188,18 @@ class MigrationRecord:
         await self._signal_all("resume", request)
 
     @workflow.update
+    async def refresh(self, request: Refresh) -> None:
+        """Ask Opsgenie and Atlassian at once what they would be asked sooner or later."""
+        self._refresh_wanted = True
+        await self._signal_all("refresh", request)
+
+    @workflow.update
     async def set_deadline(self, request: SetDeadline) -> None:
         """Give all cohorts another deadline."""
         changed = {"deadline": request.deadline, "at_deadline": request.at_deadline}
         self._rules = self._rules.model_copy(update=changed)
+        # What cohorts told was about the deadline that stood until now.
+        self._news = {n: news.model_copy(update={"deadline_passed": False}) for n, news in self._news.items()}
         self._deadline_told = False
         self._show()
         await self._signal_all("set_deadline", request)

@@ -179,13 +179,21 @@ class SiteMigrationWorkflow(MigrationWaits):
     async def _await_people(self, survey: RosterSurvey) -> None:
         """Wait until nobody is awaited any more, and keep an eye on who joins the Opsgenie account meanwhile."""
         self._mark(Step.VERIFY, StepStatus.RUNNING, "People verify their emails and set up their accounts.")
-        refresh = HandOutOrder(opsgenie_account=self._request.opsgenie_account, cohorts=survey.cohorts, refresh=True)
-        every = None if self._request.file_roster else self._rules.roster_refresh_interval
-        while not await self._until(
-            lambda: self._all_cohorts(lambda news: news.settled), every, "Next look at the roster"
-        ):
-            refresh = refresh.model_copy(update={"moved": self._moved})
-            await self._have(RosterActivities.hand_out, refresh, options.ROSTER, "Who joined, who is verified?")
+        from_file = self._request.file_roster is not None
+        every = None if from_file else self._rules.roster_refresh_interval
+        while True:
+            await self._until(lambda: self._settled() or self._refresh_wanted, every, "Next look at the roster")
+            if self._settled():
+                break
+            self._refresh_wanted = False
+            if not from_file:
+                order = HandOutOrder(
+                    opsgenie_account=self._request.opsgenie_account,
+                    cohorts=survey.cohorts,
+                    moved=self._moved,
+                    refresh=True,
+                )
+                await self._have(RosterActivities.hand_out, order, options.ROSTER, "Who joined, who is verified?")
         self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
 
     async def _complete(self, site: Site) -> MigrationResult:
