@@ -1,11 +1,9 @@
-"""Ports of this machine for the stack's servers, and whether those answer."""
+"""Ports of this machine for the stack's servers."""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import Collection
-
-import httpx2
 
 HOST = "127.0.0.1"
 """The stack listens on this machine only."""
@@ -38,15 +36,6 @@ async def accepts(port: int) -> bool:
     with contextlib.suppress(OSError):
         await writer.wait_closed()
     return True
-
-
-async def answers(url: str) -> bool:
-    """Return whether an HTTP server there answers with success."""
-    try:
-        async with httpx2.AsyncClient(timeout=_PATIENCE, trust_env=False) as client:
-            return (await client.get(url)).is_success
-    except httpx2.HTTPError:
-        return False
 
 
 def _bindable(port: int) -> int:

@@ -35,8 +35,8 @@ class Program:
     """Where it will listen: they must be free, or another program's answers would pass for its own."""
     ready: Probe | None = None
     """Whether it does its work already; none: as soon as it runs."""
-    explain: Callable[[str], str] = lambda last_line: last_line
-    """Turns the last line of a failed start's log into a sentence for people."""
+    explain: Callable[[str], str] = lambda _: ""
+    """Turns the last line of a failed start's log into a sentence for people; empty: the line itself will do."""
     start_within: float = 30.0
     """Seconds until it must be ready."""
     stop_within: float = 30.0
@@ -70,6 +70,7 @@ class Process:
                     stdout=log,
                     stderr=log,
                     env=dict(self.program.environment),
+                    # Not where the person is: a .env file there may mean a real account.
                     cwd=self.log.parent,
                     start_new_session=True,
                 )
@@ -82,7 +83,7 @@ class Process:
         except TimeoutError:
             await self.stop()
             raise ProgramFailed(
-                f"{self.program.name} was not ready within {self.program.start_within:.0f} s. Its log: {self.log}"
+                f"{self.program.name} was not ready within {self.program.start_within:.0f} s; its log is {self.log}."
             ) from None
 
     async def ended(self) -> int:
@@ -120,7 +121,7 @@ class Process:
             if process.returncode is not None:
                 await self.ended()
                 raise ProgramFailed(
-                    f"{self.program.name} ended with code {process.returncode}: {self._reason()} Its log: {self.log}"
+                    f"{self.program.name} ended with code {process.returncode}; its log is {self.log}. {self._reason()}"
                 )
             await asyncio.sleep(_BETWEEN_PROBES)
 
@@ -128,5 +129,5 @@ class Process:
         with self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - _TAIL))
             lines = log.read().decode(errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing.")
-        return self.program.explain(last)
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return self.program.explain(last) or f"It said last: {last or 'nothing'}"

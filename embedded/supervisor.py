@@ -69,7 +69,7 @@ class Supervisor:
             began = time.monotonic()
             code = await process.ended()
             pause = FIRST_PAUSE if time.monotonic() - began > LASTING else pause
-            self._say(f"{name} ended with code {code}; it is started again. Its log: {process.log}")
+            self._say(f"{name} ended with code {code} and is started again; its log is {process.log}.")
             while True:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)

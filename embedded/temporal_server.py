@@ -93,8 +93,8 @@ class TemporalServer:
 
     def _explain(self, last: str) -> str:
         if "not a database" in last or "malformed" in last:
-            return f"its store is damaged; put a good copy in its place, or remove it to begin anew: {self.database}."
-        return last
+            return f"Its store {self.database} is damaged: put a good copy in its place, or remove it to begin anew."
+        return ""
 
 
 @asynccontextmanager

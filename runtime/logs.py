@@ -15,6 +15,7 @@ from runtime.process_settings import ProcessSettings
 
 CORE = "temporalio.core"
 """The logger that the SDK's Rust core is forwarded to (`runtime.temporal`)."""
+# Backslashes belong to the match: half of an escape must not be left in a JSON string.
 _ADDRESS = re.compile(r"[^\s@\"'<>(),;:]+@[\w-]+(\.[\w-]+)+")
 _QUIET = ("httpx2", "httpcore2")
 """Below warnings these write URLs and headers, which hold addresses and credentials."""
@@ -79,7 +80,7 @@ def configure(*, in_worker: bool = False) -> None:
 def _rendering() -> list[Processor]:
     if sys.stderr.isatty():
         return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
 
 
 def _unpack_core(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -32,7 +32,7 @@ DEFAULT_ADDRESS = "localhost:7233"
 DATA_CONVERTER = pydantic_data_converter
 """How messages become payloads; a replayer needs the same. Fields left at their defaults are written too: who changes
 a default must not change what a running migration was told."""
-_PATIENCE = timedelta(seconds=10)
+PATIENCE = timedelta(seconds=10)
 """How long a connection may take."""
 
 
@@ -54,15 +54,15 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
     address = config.setdefault("target_host", DEFAULT_ADDRESS)
     runtime = _runtime(settings.load(ProcessSettings).metrics_address if serve_metrics else "")
     try:
-        async with asyncio.timeout(_PATIENCE.total_seconds()):
+        async with asyncio.timeout(PATIENCE.total_seconds()):
             client = await Client.connect(
-                **config, data_converter=DATA_CONVERTER, connect_timeout=_PATIENCE, runtime=runtime
+                **config, data_converter=DATA_CONVERTER, connect_timeout=PATIENCE, runtime=runtime
             )
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     except ValueError as error:
         raise BadInput(f"Temporal's address cannot be used ({address}): {error}. Set TEMPORAL_ADDRESS.") from None
     except TimeoutError:
-        raise _unreachable(address, f"no answer within {_PATIENCE.seconds} seconds") from None
+        raise _unreachable(address, f"no answer within {PATIENCE.total_seconds():g} seconds") from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise BadInput(

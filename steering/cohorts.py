@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain import addresses
@@ -33,10 +33,8 @@ class TemporalCohortDesk:
             rows = HandOut(people=list(people[start : start + ROWS_PER_UPDATE]))
             try:
                 await cohort.execute_update(CohortWorkflow.hand_out, rows, rpc_timeout=_ANSWER)
-            except RPCError as error:
-                raise NeighbourUnavailable(
-                    f"The cohort {cohort_id} does not take its people: {error.status.name}."
-                ) from None
+            except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+                raise NeighbourUnavailable(f"The cohort {cohort_id} is not there yet, or no worker answers.") from None
 
     async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Tell a cohort what is new on the roster; one that has ended needs no news."""

@@ -153,6 +153,8 @@ class Migration:
 
         """
         number = await self._cohort_number(email)
+        if not number:
+            raise NotFound(f"The {self._what} has not read its roster yet.")
         page = await self._ask_people(number, PeopleQuery(email=email))
         if not page.people:
             raise NotFound(f"Nobody with this address is in the {self._what}.")

@@ -1,0 +1,116 @@
+"""Atlassian accounts and sites through the Organizations API: this module sends, `adapters.organizations` speaks."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Self, TypeVar
+
+from adapters import organizations
+from adapters.http import Body, Request, Transport
+from adapters.organizations import Invited, Page, RoleAssignment, User, Workspace
+from domain import addresses
+from domain.errors import NeighbourUnavailable
+from domain.orders import AccountOutcome, AccountQuestion
+from domain.sites import Site
+
+NAME = "Atlassian"
+_Item = TypeVar("_Item", bound=Body)
+_Done = Callable[[list[AccountOutcome]], None]
+
+
+class AtlassianDirectory:
+    """The port `AccountDirectory` on one Atlassian organization.
+
+    `url` is without the `/admin` of the API's paths; `api_key` is the organization's.
+    """
+
+    def __init__(self, url: str, api_key: str, org_id: str) -> None:
+        self._transport = Transport(NAME, url, f"Bearer {api_key}")
+        self._org_id = org_id
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.close()
+
+    async def find(self, questions: Sequence[AccountQuestion], done: _Done) -> None:
+        """Look up accounts, 100 in one call; see the port."""
+        for some in _batches(questions, organizations.MOST_SEARCHED):
+            users = await self._search(some)
+            done([organizations.outcome(question, users.get(_key(question))) for question in some])
+
+    async def ensure(self, questions: Sequence[AccountQuestion], done: _Done) -> None:
+        """Look up accounts and invite whoever has none, 25 in one call; see the port.
+
+        Whatever an invitation answers, what was found before and is found after it decides: a lost answer creates
+        nothing twice. An account outside the organization is adopted by the same invitation.
+        """
+        for some in _batches(questions, organizations.MOST_SEARCHED):
+            users = await self._search(some)
+            if there := [organizations.outcome(one, users[_key(one)]) for one in some if _key(one) in users]:
+                done(there)
+            for few in _batches([one for one in some if _key(one) not in users], organizations.MOST_INVITED):
+                invited = await self._invite(few)
+                found = await self._search(few)
+                done(
+                    [
+                        organizations.outcome_after_invitation(
+                            one, found.get(_key(one)), invited.get(_key(one), Invited())
+                        )
+                        for one in few
+                    ]
+                )
+
+    async def sites(self, email: str) -> list[Site]:
+        """List the organization's sites on which this address has a role, or all of them for an organization admin."""
+        org_id = self._org_id
+        users = await self._all(
+            User, lambda cursor: organizations.search_request(org_id, [email], cursor, platform_roles=True)
+        )
+        user = organizations.by_key(users).get(addresses.key(email))
+        if user is None:
+            return []
+        workspaces = await self._all(Workspace, lambda cursor: organizations.workspaces_request(org_id, cursor))
+        assignments = await self._all(
+            RoleAssignment, lambda cursor: organizations.role_assignments_request(org_id, user.account_id, cursor)
+        )
+        return organizations.sites_of(user, workspaces, assignments)
+
+    async def _search(self, questions: Sequence[AccountQuestion]) -> dict[str, User]:
+        emails = [question.email for question in questions]
+        users = await self._all(User, lambda cursor: organizations.search_request(self._org_id, emails, cursor))
+        return organizations.by_key(users)
+
+    async def _invite(self, questions: Sequence[AccountQuestion]) -> dict[str, Invited]:
+        """Invite people; return what became of each by the key of the address."""
+        emails = [question.email for question in questions]
+        answer = await self._transport.send(organizations.invite_request(self._org_id, emails))
+        if answer.status in organizations.INVITED:
+            return organizations.read_invitations(answer.read(organizations.Invitations))
+        problem = organizations.read_refusal(answer.status, answer.read(organizations.Errors))
+        if len(questions) == 1:
+            return {_key(questions[0]): Invited(problem=problem)}
+        # One of them spoils the call for all, and the answer does not say who.
+        half = len(questions) // 2
+        return {**await self._invite(questions[:half]), **await self._invite(questions[half:])}
+
+    async def _all(self, model: type[_Item], request: Callable[[str], Request]) -> list[_Item]:
+        """Read all pages of anything; a cursor that comes again would lead round for ever."""
+        items: list[_Item] = []
+        cursor, seen = "", set[str]()
+        while cursor not in seen:
+            seen.add(cursor)
+            page = (await self._transport.send(request(cursor))).read(Page[model])  # type: ignore[valid-type]  # made at run time
+            items += page.data
+            cursor = page.links.cursor
+            if not cursor:
+                return items
+        raise NeighbourUnavailable("Atlassian's pages lead round in a circle: they have to be read again.")
+
+
+def _key(question: AccountQuestion) -> str:
+    return addresses.key(question.email)
+
+
+def _batches(questions: Sequence[AccountQuestion], size: int) -> Iterator[Sequence[AccountQuestion]]:
+    for start in range(0, len(questions), size):
+        yield questions[start : start + size]

@@ -1,0 +1,192 @@
+"""The port `Mailer` by SMTP: a slice of mails over reused connections, an outcome for each as the server answers."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from adapters import mail_content, mail_message
+from adapters.mail_message import Letter
+from adapters.smtp_answers import Verdict, judge
+from adapters.smtp_connection import Lost
+from adapters.smtp_pool import Pool
+from adapters.smtp_server import Server, tls_context
+from adapters.work_off import work_off
+from domain import ids
+from domain.errors import BadInput, NeighbourUnavailable
+from domain.links import Purpose
+from domain.orders import Delivery, MailContext, MailOrder, MailOutcome, NoticeOrder
+from domain.ports import LinkMint
+from emails import Rendered
+
+ANSWER_SECONDS = 600.0
+"""For one answer. RFC 5321, 4.5.3.2.6: a client that gives up on the final dot earlier makes duplicates."""
+SECURITIES = ("starttls", "tls", "none")
+"""How the connection can be protected; see `SmtpMailer`."""
+TRIES = 2
+"""Times in one go that a mail is handed over whose connection gets lost; then the person's turn comes again later."""
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One mail to be sent; written only when its turn comes."""
+
+    person: int
+    purpose: Purpose | None
+    generation: int
+    email: str
+    message_id: str
+    write: Callable[[], Rendered]
+
+    def outcome(self, delivery: Delivery, reason: str = "") -> MailOutcome:
+        return MailOutcome(
+            person=self.person, purpose=self.purpose, generation=self.generation, delivery=delivery, reason=reason
+        )
+
+
+class SmtpMailer:
+    """Sends mail through one SMTP server."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        username: str,
+        password: str,
+        security: str,
+        sender: str,
+        ca_file: str,
+        connections: int,
+        links: LinkMint,
+        answer_seconds: float = ANSWER_SECONDS,
+    ) -> None:
+        """Prepare everything but connections, which are opened when there is mail.
+
+        Arguments:
+            host: the server's name, which its certificate must bear.
+            port: its port.
+            username: empty for no login.
+            password: of that user.
+            security: `starttls`, which stops where the server does not offer it; `tls`; or `none`, in clear.
+            sender: the From address of every mail; its domain is also the right part of every Message-ID.
+            ca_file: certificates to trust instead of the system's; empty: the system's.
+            connections: open at the same time, at most.
+            links: makes the links in people's mails.
+            answer_seconds: how long one answer of the server may take.
+
+        Raises:
+            BadInput: the security, the sender or the certificates cannot be used.
+
+        """
+        if security not in SECURITIES:
+            raise BadInput(f"LANDBRIDGE_SMTP_SECURITY is one of {', '.join(SECURITIES)}.")
+        self._sender = mail_message.envelope_address(sender)
+        if not self._sender.isascii():
+            raise BadInput("LANDBRIDGE_SMTP_FROM can have letters outside ASCII only after the @.")
+        server = Server(
+            host=host,
+            port=port,
+            username=username,
+            password=password,
+            starttls=security == "starttls",
+            tls=None if security == "none" else tls_context(ca_file),
+            sender=self._sender,
+            answer_seconds=answer_seconds,
+        )
+        self._pool = Pool(server.open, connections)
+        self._connections = connections
+        self._links = links
+        self._anyone_accepted = False
+        self._losses_in_a_row = 0
+        self.mails_in_doubt = 0
+        """Mails whose connection was lost when the server may have taken them already."""
+
+    async def send(
+        self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
+    ) -> None:
+        """Send people's mails; see `domain.ports.Mailer`."""
+        await self._work_off((self._person_job(context, order) for order in orders), len(orders), done)
+
+    async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
+        """Send notices to owners and admins; see `domain.ports.Mailer`."""
+        await self._work_off((_notice_job(order) for order in orders), len(orders), done)
+
+    async def close(self) -> None:
+        """Close the connections, once nothing is sent any more."""
+        await self._pool.close()
+
+    def _person_job(self, context: MailContext, order: MailOrder) -> _Job:
+        return _Job(
+            person=order.person,
+            purpose=order.purpose,
+            generation=order.generation,
+            email=order.email,
+            message_id=ids.message(context.run, context.cohort_number, order.person, order.purpose, order.generation),
+            write=lambda: mail_content.person_mail(context, order, self._links),
+        )
+
+    async def _work_off(self, jobs: Iterator[_Job], count: int, done: Callable[[MailOutcome], None]) -> None:
+        async def settle(job: _Job) -> None:
+            done(await self._settle(job))
+
+        await work_off(jobs, min(self._connections, count), settle)
+
+    async def _settle(self, job: _Job) -> MailOutcome:
+        try:
+            letter = mail_message.compose(
+                job.write(), sender=self._sender, recipient=job.email, message_id=job.message_id
+            )
+        except BadInput as error:
+            return job.outcome(Delivery.REFUSED, f"The address cannot be used: {error}.")
+        for _ in range(TRIES):
+            try:
+                verdict = await self._hand_over(letter)
+            except Lost as lost:
+                self._note_loss(job, in_doubt=lost.in_doubt)
+            else:
+                self._losses_in_a_row = 0
+                return job.outcome(verdict.delivery, verdict.reason)
+        return job.outcome(Delivery.DEFERRED, "the mail server ended the connection without an answer")
+
+    async def _hand_over(self, letter: Letter) -> Verdict:
+        while True:
+            async with self._pool.connection() as connection:
+                try:
+                    answer = await connection.hand_over(letter)
+                except Lost as lost:
+                    if lost.stale:
+                        continue
+                    raise
+            if answer is None:
+                return Verdict(Delivery.REFUSED, "the mail server takes no letters outside ASCII before the @")
+            verdict = judge(answer, anyone_accepted=self._anyone_accepted)
+            self._anyone_accepted = self._anyone_accepted or verdict.delivery is Delivery.ACCEPTED
+            return verdict
+
+    def _note_loss(self, job: _Job, *, in_doubt: bool) -> None:
+        if in_doubt:
+            self.mails_in_doubt += 1
+            _log.warning(
+                "mail_in_doubt",
+                person=job.person,
+                message_id=job.message_id,
+                total=self.mails_in_doubt,
+            )
+        self._losses_in_a_row += 1
+        if self._losses_in_a_row > TRIES * self._connections:
+            self._losses_in_a_row = 0
+            raise NeighbourUnavailable("The mail server ends every connection without an answer.")
+
+
+def _notice_job(order: NoticeOrder) -> _Job:
+    return _Job(
+        person=order.number,
+        purpose=None,
+        generation=1,
+        email=order.recipient.email,
+        message_id=order.message_id,
+        write=lambda: mail_content.notice_mail(order),
+    )

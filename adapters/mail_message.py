@@ -1,0 +1,112 @@
+"""A mail in the form it travels in: who it goes to, and the bytes.
+
+The standard library's way to build a message costs 1.4 ms of CPU, most of it for headers that are the same in every
+mail; so those are built once by the standard library, and only what differs is put in for each mail (0.1 ms).
+"""
+
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from functools import lru_cache
+
+from email_validator import validate_email
+
+from domain import addresses
+from domain.errors import BadInput
+from emails import Rendered
+
+SENDER_NAME = "Opsgenie migration"
+"""How mail programs show the sender."""
+LONGEST_LOCAL_PART = 64
+"""Bytes before the @ (RFC 5321, 4.5.3.1.1)."""
+_BOUNDARY = "=_landbridge_part"
+"""Cannot occur inside a part: quoted-printable writes every equals sign as `=3D` (RFC 2045, 6.7)."""
+_FIXED_HEADER = (
+    # RFC 3834: no out-of-office answers, please.
+    "Auto-Submitted: auto-generated\r\n"
+    "MIME-Version: 1.0\r\n"
+    f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"\r\n'
+).encode()
+_MAILBOX = re.compile(r"[^\s<>\"(),:;@\\\x00-\x1f\x7f]+@[^\s<>\"(),:;@\\\x00-\x1f\x7f]+")
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.-]+")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A mail ready to be sent, as often as it takes."""
+
+    recipient: str
+    """The envelope's address: the domain in ASCII (IDNA); the local part as it is."""
+    content: bytes
+    """Header and body, lines ended by CRLF. Pure ASCII but for the address of a recipient who `needs_smtputf8`."""
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether only a server with SMTPUTF8 (RFC 6531) can take it, since the local part is not ASCII."""
+        return not self.recipient.isascii()
+
+
+def envelope_address(address: str) -> str:
+    """Return an address as it stands on the envelope.
+
+    Raises:
+        BadInput: mail cannot be sent to it. The sentence does not repeat the address.
+
+    """
+    normal = addresses.normalise(address)
+    if not _MAILBOX.fullmatch(normal):
+        raise BadInput("it holds characters that cannot stand in an envelope")
+    local, _, domain = normal.rpartition("@")
+    if len(local.encode()) > LONGEST_LOCAL_PART:
+        raise BadInput(f"the part before the @ is longer than {LONGEST_LOCAL_PART} bytes")
+    if domain.isascii():
+        return normal
+    return f"{local}@{validate_email(normal, check_deliverability=False).ascii_domain}"
+
+
+def compose(rendered: Rendered, *, sender: str, recipient: str, message_id: str) -> Letter:
+    """Put a mail together.
+
+    Arguments:
+        rendered: what it says.
+        sender: the From address, in envelope form.
+        recipient: the address it goes to, in any form.
+        message_id: the left part of its Message-ID; the right is the sender's domain.
+
+    Raises:
+        BadInput: the recipient's address cannot be sent to.
+
+    """
+    to = envelope_address(recipient)
+    full_id = f"{message_id}@{sender.rpartition('@')[2]}"
+    if not _MESSAGE_ID.fullmatch(full_id):
+        raise ValueError("a Message-ID is made of letters, digits and few signs")
+    own_header = f"To: {to}\r\nMessage-ID: <{full_id}>\r\nDate: {format_datetime(datetime.now(UTC))}\r\n"
+    parts = [
+        f"--{_BOUNDARY}\r\n"
+        f'Content-Type: text/{kind}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n".encode()
+        + _quoted_printable(words)
+        for kind, words in (("plain", rendered.text), ("html", rendered.html))
+    ]
+    closing = f"--{_BOUNDARY}--\r\n".encode()
+    content = b"".join([own_header.encode(), _common_header(sender, rendered.subject), b"\r\n", *parts, closing])
+    return Letter(recipient=to, content=content)
+
+
+@lru_cache(maxsize=64)
+def _common_header(sender: str, subject: str) -> bytes:
+    """Return the lines that mails of one kind share; the standard library folds, encodes and refuses line breaks."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = Address(SENDER_NAME, addr_spec=sender)
+    message["Subject"] = subject
+    return message.as_bytes().removesuffix(b"\r\n") + _FIXED_HEADER
+
+
+def _quoted_printable(words: str) -> bytes:
+    return binascii.b2a_qp(words.replace("\n", "\r\n").encode(), istext=True)

@@ -1,0 +1,132 @@
+"""The roster from Opsgenie's REST API v2.
+
+Source: the published document https://docs.opsgenie.com/docs/opsgenie-openapi (operations getInfo and listUsers).
+"""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Self
+
+from adapters.http import Body, Request, Transport
+from domain import addresses, roster
+from domain.errors import BadInput, NeighbourUnavailable, Refused
+from domain.roster import RosterPerson
+
+NAME = "Opsgenie"
+PAGE = 100
+"""Users in one answer; Opsgenie gives no more."""
+_LONGEST_NAME = 512
+
+
+class Account(Body):
+    """The Opsgenie account that the key belongs to."""
+
+    name: str
+
+
+class AccountAnswer(Body):
+    """The answer to `GET /v2/account`."""
+
+    data: Account
+
+
+class Role(Body):
+    """A user's role."""
+
+    name: str | None = None
+
+
+class User(Body):
+    """A user, as far as we care. Only the id must be there: a user who lacks anything else is a row with a problem."""
+
+    id: str
+    username: str | None = None
+    full_name: str | None = None
+    role: Role | None = None
+    verified: bool | None = None
+    blocked: bool | None = None
+    locale: str | None = None
+
+
+class UsersPage(Body):
+    """The answer to `GET /v2/users`. Its `paging` links are not followed: they could lead anywhere."""
+
+    data: list[User]
+    total_count: int
+
+
+def account_request() -> Request:
+    """Ask which Opsgenie account the key belongs to."""
+    return Request("GET", "/v2/account")
+
+
+def page_request(offset: int) -> Request:
+    """Ask for a page of users, in the order in which they were created: whoever joins meanwhile comes last."""
+    query: dict[str, str | int] = {"limit": PAGE, "offset": offset, "sortField": "insertedAt", "order": "asc"}
+    return Request("GET", "/v2/users", query)
+
+
+def person_of(user: User, sso_domains: Collection[str]) -> RosterPerson:
+    """Return the roster's row for a user; `sso_domains` are normalised."""
+    found = user.username or ""
+    try:
+        email, problem = addresses.normalise(found), ""
+    except BadInput as error:
+        email, problem = found, f"The address cannot be used: {error}."
+    return RosterPerson(
+        email=email,
+        name=(user.full_name or "")[:_LONGEST_NAME],
+        role=((user.role and user.role.name) or "user").casefold(),
+        email_verified=bool(user.verified),
+        blocked=bool(user.blocked),
+        sso=email.rpartition("@")[2] in sso_domains,
+        locale=user.locale or "",
+        problem=problem,
+    )
+
+
+class OpsgenieRoster:
+    """The port `RosterSource` on Opsgenie."""
+
+    def __init__(self, url: str, api_key: str, sso_domains: Sequence[str] = ()) -> None:
+        self._transport = Transport(NAME, url, f"GenieKey {api_key}")
+        self._sso_domains = frozenset(_domain(name) for name in sso_domains)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.close()
+
+    async def people(self, opsgenie_account: str) -> AsyncIterator[RosterPerson]:
+        """List everyone once; see the port. Nobody is listed before all pages were read and agree with each other."""
+        account = (await self._transport.send(account_request())).read(AccountAnswer).data
+        if account.name != opsgenie_account:
+            raise Refused(
+                f"The Opsgenie API key belongs to another Opsgenie account than {opsgenie_account!r}: name the account "
+                "just as Opsgenie does, or set a key of that account."
+            )
+        people = [person_of(user, self._sso_domains) for user in await self._users()]
+        for person in roster.mark_duplicates(people):
+            yield person
+
+    async def _users(self) -> list[User]:
+        page = await self._page(0)
+        total, offset = page.total_count, len(page.data)
+        users = {user.id: user for user in page.data}
+        # A page without anybody, or beyond what was announced, ends it: pages that repeat cannot lead round for ever.
+        while page.data and page.total_count == total and offset < total:
+            page = await self._page(offset)
+            offset += len(page.data)
+            users.update((user.id, user) for user in page.data)
+        if not page.total_count == total == len(users):
+            raise NeighbourUnavailable(
+                "Opsgenie's list of users changed while it was read, or does not add up: it has to be read again."
+            )
+        return list(users.values())
+
+    async def _page(self, offset: int) -> UsersPage:
+        return (await self._transport.send(page_request(offset))).read(UsersPage)
+
+
+def _domain(name: str) -> str:
+    return addresses.normalise(f"someone@{name}").rpartition("@")[2]

@@ -1,0 +1,136 @@
+"""Sign-up, a new site, the connection to Opsgenie: Atlassian has no public API for them.
+
+`EmulatedProvisioning` does them at the emulator; `AdminProvisioning` hands them to an admin and checks what it can.
+"""
+
+from typing import Self
+from urllib.parse import quote
+
+from pydantic import Field
+
+from adapters.http import Body, Request, Transport
+from domain import sites
+from domain.errors import BadInput
+from domain.orders import AccountOutcome, AccountQuestion, AdminTask, Connected, NameNotFree, SignedUp
+from domain.ports import AccountDirectory
+from domain.sites import NewSite, Site
+
+NAME = "The emulator"
+SIGN_UP_URL = "https://id.atlassian.com/signup"
+ADMINISTRATION_URL = "https://admin.atlassian.com"
+OPSGENIE_URL = "https://app.opsgenie.com"
+_CONFLICT = 409
+
+
+class SignUpAnswer(Body):
+    """The emulator's answer to a sign-up."""
+
+    account_id: str
+
+
+class SiteAnswer(Body):
+    """The emulator's answer to a new site."""
+
+    id: str
+    name: str
+    url: str
+
+
+class NameTakenAnswer(Body):
+    """The emulator's answer to a name that is or was in use."""
+
+    suggestions: list[str] = Field(default_factory=list)
+
+
+class EmulatedProvisioning:
+    """The port `Provisioning` on the emulator's `/provisioning`; `api_key` is the organization's."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self._transport = Transport(NAME, url, f"Bearer {api_key}")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.close()
+
+    async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp:
+        """Sign the address up, unless it has an account."""
+        body = {"email": email, "firstName": first_name, "lastName": last_name}
+        answer = await self._transport.send(Request("POST", "/provisioning/v1/sign-ups", body=body))
+        return SignedUp(account_id=answer.read(SignUpAnswer).account_id)
+
+    async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree:
+        """Create the site, unless the same person did so before."""
+        body = {"email": email, "name": site.name, "firstName": site.first_name, "lastName": site.last_name}
+        answer = await self._transport.send(
+            Request("POST", "/provisioning/v1/sites", body=body, understood=frozenset({200, _CONFLICT}))
+        )
+        if answer.status == _CONFLICT:
+            taken = answer.read(NameTakenAnswer)
+            return NameNotFree(
+                reason=f"The site name {site.name!r} is taken, now or in the past.",
+                suggestions=[name for name in taken.suggestions if _is_valid(name)],
+            )
+        created = answer.read(SiteAnswer)
+        return Site(id=created.id, name=created.name, url=created.url, admin=True)
+
+    async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected:  # noqa: ARG002 - the port's; the emulator is asked
+        """Connect the Opsgenie account to the site, unless it is."""
+        path = f"/provisioning/v1/connections/{quote(opsgenie_account, safe='')}"
+        await self._transport.send(Request("PUT", path, body={"siteId": site.id}))
+        return Connected()
+
+
+class AdminProvisioning:
+    """The port `Provisioning` with an admin's hands, checked through the organization's directory."""
+
+    def __init__(self, directory: AccountDirectory) -> None:
+        self._directory = directory
+
+    async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp | AdminTask:  # noqa: ARG002 - the names are typed by whoever signs up
+        """Find the account; ask for a sign-up if there is none in the organization."""
+        outcomes: list[AccountOutcome] = []
+        await self._directory.find([AccountQuestion(person=0, email=email)], outcomes.extend)
+        if outcomes and outcomes[0].account_id:
+            return SignedUp(account_id=outcomes[0].account_id)
+        return AdminTask(
+            task="The initiator has no Atlassian account in the organization: sign up at Atlassian with the "
+            "initiator's address, and add that account to the organization.",
+            url=SIGN_UP_URL,
+        )
+
+    async def ensure_site(self, email: str, site: NewSite) -> Site | AdminTask:
+        """Find the site with the initiator as site admin; ask an admin for what is missing."""
+        linked = {found.name: found for found in await self._directory.sites(email)}
+        found = linked.get(site.name)
+        if found is None:
+            return AdminTask(
+                task=f"Create the site {site.name!r} in the Atlassian organization, with the initiator as site admin. "
+                "If Atlassian says that the name is taken, choose another one here too.",
+                url=ADMINISTRATION_URL,
+            )
+        if not found.admin:
+            return AdminTask(
+                task=f"Make the initiator a site admin of the site {site.name!r}, or choose another site.",
+                url=ADMINISTRATION_URL,
+            )
+        return found
+
+    async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected | AdminTask:
+        """Believe an admin who says that it is done; until then, ask for it: no API tells."""
+        if confirmed:
+            return Connected()
+        return AdminTask(
+            task=f"In the Opsgenie account {opsgenie_account!r}, open Settings, then General, press “Migrate to an "
+            f"Atlassian site” and select the site {site.name!r}; then confirm here.",
+            url=OPSGENIE_URL,
+        )
+
+
+def _is_valid(name: str) -> bool:
+    try:
+        sites.check_name(name)
+    except BadInput:
+        return False
+    return True

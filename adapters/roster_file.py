@@ -1,0 +1,87 @@
+"""A roster from a file on the starter's disk, CSV or JSON, checked whole before anything else happens."""
+
+import codecs
+import csv
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from adapters import roster_csv, roster_json
+from adapters.roster_check import Reading, RosterCheck
+from domain.errors import BadInput
+
+LARGEST = 256 * 1024 * 1024
+"""Bytes in a roster file: far beyond a million people, and bounds the memory that a wrong file can take."""
+_BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+
+
+def read(path: Path) -> Reading:
+    """Read a roster and check every row of it.
+
+    The file is UTF-8 (with or without a byte order mark) or UTF-16 with one. What starts with a bracket or brace is
+    JSON, all else CSV: see `roster_json` and `roster_csv` for the shapes.
+
+    Raises:
+        BadInput: the file as a whole cannot be read; what concerns one row is a problem in the answer.
+
+    """
+    try:
+        if not path.is_file():
+            raise BadInput(f"There is no file {path}.")
+        if path.stat().st_size > LARGEST:
+            raise BadInput(f"The file has more than {LARGEST // 1024**2} MiB: that is no roster.")
+        encoding = _encoding(path)
+        with path.open(encoding=encoding, newline="") as file:
+            return _read(file)
+    except UnicodeDecodeError as error:
+        raise BadInput(_undecodable(path, error)) from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _encoding(path: Path) -> str:
+    with path.open("rb") as file:
+        start = file.read(3)
+    return next((name for bom, name in _BOMS.items() if start.startswith(bom)), "utf-8")
+
+
+def _undecodable(path: Path, error: UnicodeDecodeError) -> str:
+    if error.encoding.startswith("utf-16"):
+        return "The file begins as UTF-16 but is damaged: save it again, best as UTF-8."
+    # The error counts from the start of some buffer; to name the line, the whole has to be looked at.
+    data = path.read_bytes()
+    try:
+        data.decode()
+    except UnicodeDecodeError as whole:
+        line = len(_LINE_END.findall(data, 0, whole.start)) + 1
+        return (
+            f"Line {line} is not UTF-8: most likely the file was saved in an older encoding such as Windows-1252. "
+            "Save it as “CSV UTF-8”."
+        )
+    return "The file changed while it was read: try again."
+
+
+def _read(file: TextIO) -> Reading:
+    check = RosterCheck()
+    lines = _without_nul(file)
+    first = next(lines, "")
+    if first.lstrip().startswith(("[", "{")):
+        roster_json.check(first + "".join(lines), check)
+    else:
+        try:
+            roster_csv.check(first, lines, check)
+        except csv.Error as error:
+            raise BadInput(roster_csv.explain(error, check.last_row)) from None
+    return check.finish()
+
+
+def _without_nul(file: TextIO) -> Iterator[str]:
+    for number, line in enumerate(file, start=1):
+        if "\0" in line:
+            raise BadInput(
+                f"Line {number} holds a NUL character: the file is damaged, or UTF-16 without a byte order mark. "
+                "Save it as UTF-8."
+            )
+        yield line

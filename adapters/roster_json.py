@@ -1,0 +1,56 @@
+"""A roster as JSON: a list of objects, with our names or with those of Opsgenie's own user data."""
+
+import json
+
+from adapters.roster_check import RosterCheck
+from adapters.roster_columns import columns, is_export
+from domain.errors import BadInput
+
+
+def check(text: str, roster: RosterCheck) -> None:
+    """Read the objects of a list into `roster`; a row is called by its place in the list, counted from 1.
+
+    Raises:
+        BadInput: it is no JSON, no list, or names a key twice or one that is not known.
+
+    """
+    try:
+        loaded = json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise BadInput(f"Line {error.lineno}, column {error.colno} is not JSON: {error.msg}.") from None
+    except (RecursionError, ValueError):
+        raise BadInput(
+            "The file is no roster: it is nested too deeply, or has a number of thousands of digits."
+        ) from None
+    if "\\ud" in text.casefold() and not _encodable(loaded):
+        raise BadInput("The file has one half of a surrogate pair (an escape like \\ud800), which is no character.")
+    if not isinstance(loaded, list):
+        raise BadInput("The roster has to be a list of people; of an answer of Opsgenie's API, that is its 'data'.")
+    known: dict[tuple[str, ...], dict[str, int]] = {}
+    for row, person in enumerate(loaded, start=1):
+        if not isinstance(person, dict):
+            roster.add(row, {}, exported=False, misfit="this is not an object with a person's data")
+            continue
+        keys = tuple(person)
+        if keys not in known:  # few lists have objects of more than one kind
+            try:
+                known[keys] = columns(keys)
+            except BadInput as error:
+                raise BadInput(f"Row {row}: {error}") from None
+        values = {name: person[keys[at]] for name, at in known[keys].items()}
+        roster.add(row, values, exported=is_export(keys))
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    keys = [key for key, _ in pairs]
+    if len(set(keys)) != len(keys):
+        raise BadInput("An object gives the same key twice; keep one.")
+    return dict(pairs)
+
+
+def _encodable(loaded: object) -> bool:
+    try:
+        json.dumps(loaded, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

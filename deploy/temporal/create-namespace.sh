@@ -1,0 +1,31 @@
+#!/bin/sh
+# Creates the namespace and the search attributes of workflows/search_attributes.py. TEMPORAL_ADDRESS and
+# TEMPORAL_NAMESPACE come from the environment.
+set -eu
+
+retention=${TEMPORAL_RETENTION:-30d}
+
+temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1 ||
+  temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$retention"
+
+# The server takes some seconds to hear of a new namespace.
+patience=30
+until temporal operator search-attribute list --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1; do
+  patience=$((patience - 1))
+  if [ "$patience" -eq 0 ]; then
+    echo "The namespace $TEMPORAL_NAMESPACE does not come up." >&2
+    exit 1
+  fi
+  sleep 1
+done
+
+attribute() {
+  temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" --name "$1" --type "$2"
+}
+
+attribute OpsgenieAccount Keyword
+attribute MigrationStep Keyword
+attribute MigrationDeadline Datetime
+attribute PeopleTotal Int
+attribute PeopleWaiting Int
+attribute PeopleConnected Int

@@ -1,0 +1,172 @@
+"""The embedded stack: every process that a migration needs, on this machine, with one call.
+
+The migration's own processes (worker, portal) are the real ones. What is not ours stands beside them as processes too:
+the Temporal server, an emulator of Opsgenie and Atlassian, a mail server that writes what it takes into a folder.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from embedded import ports, sample
+from embedded.ports import HOST
+from embedded.processes import Program
+from embedded.state import StateFolder
+from embedded.supervisor import Supervisor
+from embedded.temporal_server import TemporalServer
+
+PROJECT = Path(__file__).resolve().parent.parent
+_OURS = ("LANDBRIDGE_", "TEMPORAL_", "EMULATOR_")
+"""Variables that must not leak from the person's shell into the stack: they may mean a real account."""
+_PREFERRED = {"temporal": 7233, "web_ui": 8233, "emulator": 8081, "mailbox": 8025, "worker": 9464, "portal": 8080}
+"""Where people find the programs, unless something else is there. The worker's is that of its metrics."""
+
+
+def _to_stderr(sentence: str) -> None:
+    sys.stderr.write(f"{sentence}\n")
+
+
+class Stack:
+    """The running stack: `async with Stack(folder) as stack`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        fresh: bool = False,
+        seed: Path = sample.SEED,
+        refused: Sequence[str] = sample.REFUSED,
+        say: Callable[[str], None] = _to_stderr,
+    ) -> None:
+        """`folder` holds everything, and what it holds goes on unless `fresh`; `say` is told of processes that die."""
+        self.state = StateFolder(folder)
+        self.sample = sample.read(seed)
+        self._seed = seed.resolve()
+        self._fresh = fresh
+        self._refused = refused
+        self._say = say
+        self._running = AsyncExitStack()
+        self._ports: dict[str, int] = {}
+        for name, preferred in _PREFERRED.items():
+            self._ports[name] = ports.preferred_or_free(preferred, but=self._ports.values())
+        self._server = TemporalServer(
+            port=self._ports["temporal"], ui_port=self._ports["web_ui"], database=self.state.temporal_database
+        )
+
+    @property
+    def temporal_address(self) -> str:
+        """Host and port of the Temporal server."""
+        return self._server.address
+
+    @property
+    def web_ui_url(self) -> str:
+        """Temporal's Web UI."""
+        return self._server.ui_url
+
+    @property
+    def emulator_url(self) -> str:
+        """The emulator of Opsgenie and Atlassian."""
+        return f"http://{HOST}:{self._ports['emulator']}"
+
+    @property
+    def portal_url(self) -> str:
+        """Where mailed links lead."""
+        return f"http://{HOST}:{self._ports['portal']}"
+
+    @property
+    def mailbox(self) -> Path:
+        """The folder where every mail that was taken stands as a file."""
+        return self.state.mailbox
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process id of each running program by its name."""
+        return self._supervisor.pids
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The whole environment in which worker, portal and starter work with this stack, and with nothing else."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        return {
+            **inherited,
+            **self._server.environment,
+            "PYTHONPATH": str(PROJECT),
+            "LANDBRIDGE_METRICS_ADDRESS": f"{HOST}:{self._ports['worker']}",
+            "LANDBRIDGE_SMTP_HOST": HOST,
+            "LANDBRIDGE_SMTP_PORT": str(self._ports["mailbox"]),
+            "LANDBRIDGE_SMTP_SECURITY": "none",
+            "LANDBRIDGE_SMTP_FROM": "landbridge@example.com",
+            "LANDBRIDGE_OPSGENIE_URL": self.emulator_url,
+            "LANDBRIDGE_OPSGENIE_API_KEY": self.sample.opsgenie.api_key,
+            "LANDBRIDGE_OPSGENIE_SSO_DOMAINS": ",".join(self.sample.organization.sso_domains),
+            "LANDBRIDGE_ATLASSIAN_URL": self.emulator_url,
+            "LANDBRIDGE_ATLASSIAN_API_KEY": self.sample.organization.api_key,
+            "LANDBRIDGE_ATLASSIAN_ORG_ID": self.sample.organization.id,
+            "LANDBRIDGE_ATLASSIAN_PROVISIONING_URL": self.emulator_url,
+            "LANDBRIDGE_ATLASSIAN_SIGNUP_URL": f"{self.emulator_url}/signup",
+            "LANDBRIDGE_ATLASSIAN_LOGIN_URL": f"{self.emulator_url}/login",
+            "LANDBRIDGE_PORTAL_URL": self.portal_url,
+            "LANDBRIDGE_TOKEN_KEYS": self.state.token_key(),
+        }
+
+    def programs(self) -> list[Program]:
+        """Return the stack's programs in the order in which they start; each leans only on those before it."""
+        return [
+            self._server.program(),
+            self._python(
+                "emulator",
+                *("-m", "emulator", "--host", HOST, "--port", str(self._ports["emulator"])),
+                *("--database", str(self.state.emulator_database), "--seed", str(self._seed)),
+            ),
+            self._python(
+                "mailbox",
+                *("-m", "embedded.mailbox", "--host", HOST, "--port", str(self._ports["mailbox"])),
+                *("--directory", str(self.state.mailbox)),
+                *(word for address in self._refused for word in ("--refuse", address)),
+            ),
+            self._python("worker", str(PROJECT / "worker.py")),
+            self._python(
+                "portal",
+                *("-m", "uvicorn", "portal.app:app", "--host", HOST, "--port", str(self._ports["portal"])),
+                "--no-access-log",
+                "--no-server-header",
+            ),
+        ]
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as running:
+            running.enter_context(self.state.opened(fresh=self._fresh))
+            self._supervisor = await running.enter_async_context(Supervisor(self.state.logs, self._say))
+            for program in self.programs():
+                await self._supervisor.start(program)
+            self._running = running.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._running.aclose()
+
+    async def until_stopped(self) -> None:
+        """Wait for Ctrl-C or a request to end (SIGTERM)."""
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stopped.set)
+        try:
+            await stopped.wait()
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
+
+    def _python(self, name: str, *arguments: str) -> Program:
+        port = self._ports[name]
+        command = [sys.executable, *arguments]
+        return Program(name, command, environment=self.environment, ports=[port], ready=partial(ports.accepts, port))

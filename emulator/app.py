@@ -1,0 +1,26 @@
+"""The emulator as one ASGI application."""
+
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from emulator import control, opsgenie, organizations, pages, provisioning
+from emulator.faults import Fault, Traffic
+from emulator.store import Store
+
+
+def build(database: Path) -> Starlette:
+    """Return the application on this SQLite file, which is created if it is not there."""
+    store = Store(database)
+    faults: list[Fault] = []
+    app = Starlette(
+        routes=[*opsgenie.ROUTES, *organizations.ROUTES, *provisioning.ROUTES, *pages.ROUTES, *control.ROUTES],
+        middleware=[Middleware(Traffic, store=store, faults=faults)],
+        exception_handlers={
+            opsgenie.OpsgenieError: opsgenie.refuse,
+            organizations.OrganizationError: organizations.refuse,
+        },
+    )
+    app.state.store, app.state.faults = store, faults
+    return app

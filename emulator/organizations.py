@@ -1,0 +1,366 @@
+"""The Atlassian Organizations API under `/admin`: organizations, directories, sites, people, invitations.
+
+Source: the published OpenAPI document of https://developer.atlassian.com/cloud/admin/organization/rest/.
+"""
+
+import base64
+import binascii
+import uuid
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from emulator import accounts, sites
+from emulator import store as stores
+from emulator.seed import Body
+from emulator.store import Row, Store
+
+LARGEST_PAGE = 100
+LARGEST_WORKSPACE_PAGE = 1000
+_SCHEME = "Bearer "
+_INACTIVE_USER, _PAYMENT_REQUIRED, _LICENCE_LIMIT = "ADMIN-UAM-400-2", "ADMIN-UAM-402-1", "ADMIN-UAM-409-3"
+
+
+class OrganizationError(Exception):
+    """An answer in the shape of the API's errors: mostly a list of them, `flat` or a `proxy`'s for some operations."""
+
+    def __init__(self, status: int, code: str, title: str, *, shape: Literal["list", "flat", "proxy"] = "list") -> None:
+        super().__init__(title)
+        self.status, self.code, self.shape = status, code, shape
+
+
+async def refuse(_request: Request, error: Exception) -> Response:
+    """Turn an `OrganizationError` into the answer."""
+    if not isinstance(error, OrganizationError):
+        raise error
+    if error.shape == "proxy":
+        return JSONResponse({"code": error.status, "message": str(error)}, status_code=error.status)
+    body = {"id": str(uuid.uuid4()), "status": str(error.status), "code": error.code, "title": str(error)}
+    return JSONResponse(body if error.shape == "flat" else {"errors": [body]}, status_code=error.status)
+
+
+class WorkspaceSearch(Body):
+    """The body of `POST /v2/orgs/{orgId}/workspaces`; queries and sorting are not emulated."""
+
+    limit: int = Field(default=20, ge=1, le=LARGEST_WORKSPACE_PAGE)
+    cursor: str | None = None
+
+
+class UserSearch(Body):
+    """The body of `POST …/users/search`, as far as it is emulated."""
+
+    emails: list[str] | None = Field(default=None, min_length=1, max_length=100)
+    search_term: str | None = None
+    account_ids: list[str] | None = Field(default=None, min_length=1, max_length=10)
+    account_status: list[Literal["active", "inactive", "closed"]] | None = None
+    expand: list[Literal["platformRoles", "counts.resources", "productAccess", "groups"]] = Field(default_factory=list)
+    limit: int = Field(default=50, ge=1, le=LARGEST_PAGE)
+    cursor: str | None = None
+
+
+class PermissionRule(Body):
+    """Access that an invitation gives."""
+
+    resource: str
+    role: str
+
+
+class Invitation(Body):
+    """The body of `POST /v2/orgs/{orgId}/users/invite`. The emulator never sends mail."""
+
+    emails: list[str] = Field(min_length=1, max_length=25)
+    permission_rules: list[PermissionRule] = Field(default_factory=list)
+    additional_groups: list[str] = Field(default_factory=list)
+    send_notification: bool = False
+    notification_text: str = ""
+
+
+async def get_organizations(request: Request) -> Response:
+    """Answer `GET /v1/orgs`: the one organization of the key."""
+    store = stores.of(request)
+    organization = authorise(request, store, shape="proxy")
+    self_url = f"{request.base_url}admin/v1/orgs/{organization['id']}"
+    return JSONResponse(
+        {
+            "data": [
+                {
+                    "id": organization["id"],
+                    "type": "orgs",
+                    "attributes": {"name": organization["name"]},
+                    "relationships": {
+                        "domains": {"links": {"related": f"{self_url}/domains"}},
+                        "users": {"links": {"related": f"{self_url}/users"}},
+                    },
+                    "links": {"self": self_url},
+                }
+            ],
+            "links": {"self": str(request.url)},
+        }
+    )
+
+
+async def get_directories(request: Request) -> Response:
+    """Answer `GET /v2/orgs/{orgId}/directories`: each organization has one."""
+    store = stores.of(request)
+    organization = authorise(request, store)
+    directory = {"directoryId": organization["directory_id"], "name": organization["name"]}
+    return JSONResponse({"data": [directory], "links": {}})
+
+
+async def search_workspaces(request: Request) -> Response:
+    """Answer `POST /v2/orgs/{orgId}/workspaces`: one workspace for each site."""
+    store = stores.of(request)
+    organization = authorise(request, store, shape="proxy")
+    try:
+        search = WorkspaceSearch.model_validate_json(await request.body() or b"{}")
+    except ValidationError:
+        raise OrganizationError(400, "ADMIN-400-24", "Invalid request body", shape="flat") from None
+    limit, start = search.limit, 0
+    if search.cursor:
+        limit, start = _read_cursor(search.cursor)
+    rows = store.rows(
+        "SELECT * FROM sites WHERE organization = ? ORDER BY rowid LIMIT ? OFFSET ?",
+        organization["id"],
+        limit,
+        start,
+    )
+    total = store.number("SELECT count(*) FROM sites WHERE organization = ?", organization["id"])
+    links = {"self": str(request.url)}
+    if start + limit < total:
+        links["next"] = _cursor(limit, start + limit)
+    meta = {"pageSize": limit, "startIndex": start, "endIndex": start + len(rows), "total": total}
+    return JSONResponse({"data": [_workspace(request, row) for row in rows], "links": links, "meta": meta})
+
+
+async def search_users(request: Request) -> Response:
+    """Answer `POST /v2/orgs/{orgId}/directories/{directoryId}/users/search`: members of the organization only."""
+    store = stores.of(request)
+    organization = authorise(request, store)
+    try:
+        search = UserSearch.model_validate_json(await request.body() or b"{}")
+    except ValidationError:
+        raise OrganizationError(400, "ADMIN-400-24", "Invalid request body") from None
+    if search.emails is not None and search.search_term is not None:
+        raise OrganizationError(400, "ADMIN-400-24", "emails and searchTerm are mutually exclusive")
+    limit, start = search.limit, 0
+    if search.cursor:
+        _, start = _read_cursor(search.cursor)
+    found = [_user(store, row, search) for row in _members(store, organization["id"], search)]
+    links = {"next": _cursor(limit, start + limit)} if start + limit < len(found) else {}
+    return JSONResponse({"data": found[start : start + limit], "links": links})
+
+
+async def get_role_assignments(request: Request) -> Response:
+    """Answer `GET …/users/{accountId}/role-assignments`: what the person may do on the organization's sites."""
+    store = stores.of(request)
+    organization = authorise(request, store)
+    try:
+        limit = int(request.query_params.get("limit", "20"))
+    except ValueError:
+        limit = 0
+    if not 1 <= limit <= LARGEST_PAGE:
+        raise OrganizationError(400, "ADMIN-400-24", "limit is a number from 1 to 100")
+    start = 0
+    if cursor := request.query_params.get("cursor"):
+        limit, start = _read_cursor(cursor)
+    roles = store.rows(
+        "SELECT site_id, role FROM site_roles JOIN sites ON sites.id = site_id"
+        " WHERE account_id = ? AND organization = ? ORDER BY site_id, role LIMIT ? OFFSET ?",
+        request.path_params["account_id"],
+        organization["id"],
+        limit + 1,
+        start,
+    )
+    data = [
+        {
+            "directoryId": organization["directory_id"],
+            "resourceId": f"ari:cloud:platform::site/{row['site_id']}",
+            "resourceOwner": "platform",
+            "roles": [row["role"]],
+            "roleAssignments": [{"role": row["role"], "roleAssignmentMethods": ["direct"]}],
+            "userDirectoryStatus": "active",
+        }
+        for row in roles[:limit]
+    ]
+    links = {"next": _cursor(limit, start + limit)} if len(roles) > limit else {}
+    return JSONResponse({"data": data, "links": links})
+
+
+async def invite(request: Request) -> Response:
+    """Answer `POST /v2/orgs/{orgId}/users/invite`: an account for each address, all of them in one transaction."""
+    store = stores.of(request)
+    organization = authorise(request, store)
+    try:
+        invitation = Invitation.model_validate_json(await request.body())
+    except ValidationError:
+        raise OrganizationError(400, "ADMIN-UAM-400-1", "Bad Request") from None
+    if not all(email.strip("@").count("@") == 1 for email in invitation.emails):
+        raise OrganizationError(400, "ADMIN-UAM-400-1", "Bad Request")
+    if not organization["paid"]:
+        raise OrganizationError(402, _PAYMENT_REQUIRED, "Payment Required")
+    with store.transaction():
+        data, failed = _invite_all(store, organization, invitation.emails)
+    return JSONResponse({"data": data}, status_code=206 if failed else 200)
+
+
+def authorise(request: Request, store: Store, *, shape: Literal["list", "proxy"] = "list") -> Row:
+    """Return the organization of the key, if the path names no other and no directory but its own or `-`.
+
+    Raises:
+        OrganizationError: 401, 403 or 404.
+
+    """
+    header = request.headers.get("Authorization", "")
+    organization = store.row("SELECT * FROM organizations WHERE api_key = ?", header.removeprefix(_SCHEME))
+    if organization is None or not header.startswith(_SCHEME):
+        raise OrganizationError(401, "ADMIN-401-1", "Unauthorized", shape=shape)
+    flat: Literal["list", "flat"] = "flat" if shape == "proxy" else "list"
+    if request.path_params.get("org_id", organization["id"]) != organization["id"]:
+        raise OrganizationError(404, "ADMIN-404-2", "Organization not found", shape=flat)
+    if request.path_params.get("directory_id", "-") not in {"-", organization["directory_id"]}:
+        raise OrganizationError(404, "ADMIN-404-1", "Unknown resource", shape=flat)
+    return organization
+
+
+def _invite_all(store: Store, organization: Row, emails: list[str]) -> tuple[list[Row], bool]:
+    uninvitable = {
+        row["email_key"]: row["reason"]
+        for row in store.rows("SELECT * FROM uninvitable WHERE organization = ?", organization["id"])
+    }
+    known = {email: accounts.find(store, email) for email in emails}
+    if any(account and account["status"] != accounts.ACTIVE for account in known.values()):
+        raise OrganizationError(400, _INACTIVE_USER, "Inactive user")
+    data, failed = [], False
+    for email in emails:
+        if (reason := uninvitable.get(accounts.key(email))) is not None:
+            failed = True
+            data.append({"email": email, "results": [_failure(organization, reason)]})
+            continue
+        account_id = accounts.ensure(store, email, origin="invitation")
+        accounts.add_to_organization(store, organization["id"], account_id)
+        data.append({"email": email, "id": account_id, "results": []})
+    members = store.number("SELECT count(*) FROM members WHERE organization = ?", organization["id"])
+    if organization["seats"] is not None and members > organization["seats"]:
+        raise OrganizationError(409, _LICENCE_LIMIT, "Product License Limit Exceeded")
+    return data, failed
+
+
+def _failure(organization: Row, reason: str) -> Row:
+    result = {
+        "resource": f"ari:cloud:platform::org/{organization['id']}",
+        "role": "atlassian/user",
+        "status": "ERROR",
+        "statusReason": reason,
+    }
+    return {"roleAssignmentResult": [result], "groupAssignmentResult": []}
+
+
+def _members(store: Store, organization: str, search: UserSearch) -> list[Row]:
+    sql = (
+        "SELECT a.*, m.org_admin, m.added_at, m.organization FROM members m JOIN atlassian_accounts a"
+        " ON a.id = m.account_id WHERE m.organization = ?"
+    )
+    if search.emails is not None:
+        rows = [
+            row
+            for e in dict.fromkeys(search.emails)
+            for row in store.rows(f"{sql} AND a.email_key = ?", organization, accounts.key(e))
+        ]
+    else:
+        term = f"%{accounts.key(search.search_term or '')}%"
+        rows = store.rows(f"{sql} AND (a.email_key LIKE ? OR a.name LIKE ?) ORDER BY a.id", organization, term, term)
+    return [
+        row
+        for row in rows
+        if (not search.account_status or row["status"] in search.account_status)
+        and (not search.account_ids or row["id"] in search.account_ids)
+    ]
+
+
+def _user(store: Store, row: Row, search: UserSearch) -> Row:
+    active = row["status"] == accounts.ACTIVE
+    user = {
+        "accountId": row["id"],
+        "accountType": "atlassian",
+        "accountStatus": row["status"],
+        "status": "active" if active else "deactivated",
+        "membershipStatus": "active",
+        "claimStatus": "unmanaged",
+        "name": row["name"],
+        "nickname": row["name"],
+        "email": row["email"],
+        "emailVerified": bool(row["email_verified"]),
+        "addedToOrg": row["added_at"],
+        "links": {},
+    }
+    if "platformRoles" in search.expand:
+        user["platformRoles"] = _platform_roles(store, row)
+    return user
+
+
+def _platform_roles(store: Store, row: Row) -> list[str]:
+    site_admin = store.row(
+        "SELECT 1 FROM site_roles JOIN sites ON sites.id = site_id"
+        " WHERE account_id = ? AND organization = ? AND role = ?",
+        row["id"],
+        row["organization"],
+        sites.ADMIN,
+    )
+    return (["atlassian/org-admin"] if row["org_admin"] else []) + ([sites.ADMIN] if site_admin else [])
+
+
+def _workspace(request: Request, row: Row) -> Row:
+    creator = f"ari:cloud:identity::user/{row['created_by']}" if row["created_by"] else None
+    resource = f"ari:cloud:jira::site/{row['id']}"
+    return {
+        "id": resource,
+        "type": "workspace",
+        "attributes": {
+            "name": row["name"],
+            "typeKey": "jira",
+            "type": "Jira",
+            "owner": None,
+            "status": "online",
+            "statusDetails": [],
+            "icons": {},
+            "avatars": {},
+            "labels": [],
+            "sandbox": {"type": "NONE"},
+            "usage": None,
+            "capacity": None,
+            "createdAt": row["created_at"],
+            "createdBy": creator,
+            "hostUrl": row["url"],
+            "realm": "global",
+            "regions": [],
+        },
+        "links": {"self": f"{request.url}/{resource}"},
+        "relationships": {},
+    }
+
+
+def _cursor(limit: int, start: int) -> str:
+    return base64.urlsafe_b64encode(f"{limit}:{start}".encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[int, int]:
+    try:
+        limit, start = base64.urlsafe_b64decode(cursor).decode().split(":")
+        return int(limit), int(start)
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise OrganizationError(400, "ADMIN-400-1", "Invalid page cursor") from None
+
+
+_ORGANIZATION = "/admin/v2/orgs/{org_id}"
+_DIRECTORY = f"{_ORGANIZATION}/directories/{{directory_id}}"
+ROUTES = [
+    Route("/admin/v1/orgs", get_organizations),
+    Route(f"{_ORGANIZATION}/directories", get_directories),
+    Route(f"{_ORGANIZATION}/workspaces", search_workspaces, methods=["POST"]),
+    Route(f"{_DIRECTORY}/users/search", search_users, methods=["POST"]),
+    Route(f"{_DIRECTORY}/users/{{account_id}}/role-assignments", get_role_assignments),
+    Route(f"{_ORGANIZATION}/users/invite", invite, methods=["POST"]),
+]

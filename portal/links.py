@@ -1,0 +1,149 @@
+"""The pages behind mailed links: GET shows and changes nothing, POST tells the cohort."""
+
+from http import HTTPStatus
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from adapters.links import PATHS, SignedLinks
+from domain.links import LinkClaims, LinkState, LinkView, Purpose
+from portal.desk import LinkDesk
+from portal.pages import Pages
+from runtime.settings import PortalSettings
+
+LOOKS = 12
+"""Times that the page after the return from Atlassian looks again by itself."""
+SECONDS_BETWEEN_LOOKS = 5
+"""So that page stays busy for a minute; whoever leaves it open for a weekend costs nothing more."""
+
+logger = structlog.get_logger(__name__)
+
+
+class LinkPages:
+    """The handlers, and what they need to know."""
+
+    def __init__(self, links: SignedLinks, settings: PortalSettings, pages: Pages) -> None:
+        self._links = links
+        self._pages = pages
+        self._base_url = str(settings.portal_url).rstrip("/")
+        self._signup_url = str(settings.atlassian_signup_url)
+        self._login_url = str(settings.atlassian_login_url)
+
+    def routes(self) -> list[Route]:
+        """Return where the pages are."""
+        return [
+            Route("/verify/{token}", self.show_verification),
+            Route("/verify/{token}", self.verify, methods=["POST"]),
+            Route("/verify/{token}/new", self.renew_verification, methods=["POST"]),
+            Route("/authenticate/{token}", self.show_authentication),
+            Route("/authenticate/{token}", self.authenticate, methods=["POST"]),
+            Route("/authenticate/{token}/new", self.renew_authentication, methods=["POST"]),
+            Route("/return/{token}", self.come_back),
+        ]
+
+    async def show_verification(self, request: Request) -> Response:
+        """Show what the verification link is for."""
+        claims = await self._claims(request, Purpose.VERIFICATION)
+        return self._by_state(request, claims, await _desk(request).view(claims))
+
+    async def show_authentication(self, request: Request) -> Response:
+        """Show what the authentication link is for."""
+        claims = await self._claims(request, Purpose.AUTHENTICATION)
+        return self._by_state(request, claims, await _desk(request).view(claims))
+
+    async def verify(self, request: Request) -> Response:
+        """Tell the cohort that this mailbox was reached, and show what came of it."""
+        claims = await self._claims(request, Purpose.VERIFICATION)
+        self._heard("link_followed", claims, heard=await _desk(request).follow(claims))
+        view = await _desk(request).view(claims)
+        if view is None or view.state is LinkState.OPEN:
+            return self._pages.show("links/received.html", HTTPStatus.ACCEPTED)
+        return self._by_state(request, claims, view, just_now=True)
+
+    async def authenticate(self, request: Request) -> Response:
+        """Tell the cohort, and lead on to Atlassian's page."""
+        claims = await self._claims(request, Purpose.AUTHENTICATION)
+        # Asked first: where the click itself counts, the link is done afterwards, but the person is not.
+        view = await _desk(request).view(claims)
+        if view is not None and view.state is not LinkState.OPEN:
+            return self._by_state(request, claims, view)
+        self._heard("link_followed", claims, heard=await _desk(request).follow(claims))
+        return RedirectResponse(self._atlassian_page(view or LinkView(state=LinkState.OPEN), request), 303)
+
+    async def come_back(self, request: Request) -> Response:
+        """Make the cohort ask Atlassian, and show what it answers."""
+        claims = await self._claims(request, Purpose.AUTHENTICATION)
+        look = request.query_params.get("look", "")
+        looked = min(int(look), LOOKS) if look.isascii() and look.isdigit() and len(look) < len("100") else 0
+        # Only the arrival is news; looking again is not, and scanners that send HEAD do not arrive.
+        if not looked and request.method == "GET":
+            self._heard("person_returned", claims, heard=await _desk(request).returned(claims))
+        view = await _desk(request).view(claims)
+        if view is not None and view.state in {LinkState.DONE, LinkState.CLOSED}:
+            return self._by_state(request, claims, view)
+        return self._pages.show(
+            "links/checking.html",
+            token=request.path_params["token"],
+            next_look=looked + 1 if looked < LOOKS else 0,
+            seconds=SECONDS_BETWEEN_LOOKS,
+        )
+
+    async def renew_verification(self, request: Request) -> Response:
+        """Ask the cohort to mail a new verification link."""
+        return await self._renew(request, Purpose.VERIFICATION)
+
+    async def renew_authentication(self, request: Request) -> Response:
+        """Ask the cohort to mail a new authentication link."""
+        return await self._renew(request, Purpose.AUTHENTICATION)
+
+    async def _renew(self, request: Request, purpose: Purpose) -> Response:
+        claims = await self._claims(request, purpose)
+        self._heard("new_link_wanted", claims, heard=await _desk(request).want_new(claims))
+        return self._pages.show("links/on_its_way.html", HTTPStatus.ACCEPTED)
+
+    async def _claims(self, request: Request, purpose: Purpose) -> LinkClaims:
+        """Return what the request's link claims; any that is not ours is simply not found."""
+        # Nothing in it matters, but one that is too large is refused here, before anybody is told anything.
+        await request.body()
+        claims = self._links.read(purpose, request.path_params["token"])
+        if claims is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return claims
+
+    def _heard(self, event: str, claims: LinkClaims, *, heard: bool) -> None:
+        """Log what the desk was told, and stop where nobody was there to hear it."""
+        logger.info(event, cohort_id=claims.cohort_id, person=claims.person, purpose=str(claims.purpose), heard=heard)
+        if not heard:
+            raise HTTPException(HTTPStatus.GONE)
+
+    def _by_state(
+        self, request: Request, claims: LinkClaims, view: LinkView | None, *, just_now: bool = False
+    ) -> Response:
+        """Show a link's page as its state asks; without an answer, the open page without details."""
+        state = view.state if view else LinkState.OPEN
+        page = PATHS[claims.purpose]
+        return self._pages.show(
+            f"links/{page}.html" if state is LinkState.OPEN else f"links/{state}.html",
+            page=page,
+            token=request.path_params["token"],
+            view=view,
+            just_now=just_now,
+        )
+
+    def _atlassian_page(self, view: LinkView, request: Request) -> str:
+        """Return where the person goes on, with the way back."""
+        parts = urlsplit(self._login_url if view.sso else self._signup_url)
+        parameters = {"continue": f"{self._base_url}/return/{request.path_params['token']}"}
+        if view.email:
+            parameters = {"email": view.email, **parameters}
+        query = "&".join(filter(None, [parts.query, urlencode(parameters)]))
+        return urlunsplit(parts._replace(query=query))
+
+
+def _desk(request: Request) -> LinkDesk:
+    desk: LinkDesk = request.state.desk
+    return desk

@@ -1,0 +1,70 @@
+"""What every answer of the portal carries, and what its log must not."""
+
+import logging
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_TOKEN_IN_PATH = re.compile(r"(/(?:verify|authenticate|return)/)[^/?\s]+")
+
+
+def origin(url: str) -> str:
+    """Return a URL's origin, as a content security policy names it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+class SecurityHeaders:
+    """Middleware around the whole portal, its error pages included."""
+
+    def __init__(self, app: ASGIApp, *, portal_url: str, leads_to: Iterable[str]) -> None:
+        """Wrap `app`; `leads_to` are the URLs that its forms lead on to by redirect."""
+        self._app = app
+        # Browsers hold the redirect after a form to `form-action` too.
+        forms = " ".join(["'self'", *sorted({origin(url) for url in leads_to})])
+        self._headers = {
+            "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+            f"form-action {forms}; frame-ancestors 'none'",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "X-Robots-Tag": "noindex, nofollow",
+        }
+        if urlsplit(portal_url).scheme == "https":
+            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as the portal does, with the headers."""
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        await self._app(scope, receive, send_with_headers)
+
+
+class WithoutTokens(logging.Filter):
+    """Takes the tokens out of an access log's paths."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the record, without tokens."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                _TOKEN_IN_PATH.sub(r"\1…", value) if isinstance(value, str) else value for value in record.args
+            )
+        return True
+
+
+def keep_tokens_out_of_logs() -> None:
+    """Put `WithoutTokens` before uvicorn's access log, however uvicorn was started."""
+    logger = logging.getLogger("uvicorn.access")
+    if not any(isinstance(present, WithoutTokens) for present in logger.filters):
+        logger.addFilter(WithoutTokens())

@@ -1,0 +1,3 @@
+from tests.emulator.running import control, service
+
+__all__ = ["control", "service"]

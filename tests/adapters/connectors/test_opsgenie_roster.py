@@ -1,0 +1,128 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.opsgenie import OpsgenieRoster
+from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
+from domain.roster import RosterPerson
+from tests.emulator.running import ACCOUNT, OPSGENIE_KEY, Control
+
+
+@pytest.fixture
+async def roster(service: str) -> AsyncIterator[OpsgenieRoster]:
+    """Connect to the emulator, with two domains that sign in by SSO."""
+    async with OpsgenieRoster(service, OPSGENIE_KEY, ["sso.example.com", "BÜCHER.example"]) as roster:
+        yield roster
+
+
+async def read(roster: OpsgenieRoster, account: str = ACCOUNT) -> list[RosterPerson]:
+    """Read the whole roster."""
+    return [person async for person in roster.people(account)]
+
+
+def many(count: int) -> list[dict[str, object]]:
+    """Return this many users for a seed."""
+    return [{"username": f"person{number}@example.com"} for number in range(count)]
+
+
+def page(control: Control, offset: int) -> str:
+    """Return a page of users as the emulator answers it."""
+    return control.http.get(
+        "/v2/users",
+        params={"offset": offset, "sortField": "insertedAt"},
+        headers={"Authorization": f"GenieKey {OPSGENIE_KEY}"},
+    ).text
+
+
+async def test_people_come_with_all_that_the_migration_asks(control: Control, roster: OpsgenieRoster) -> None:
+    """Role, verification, blocks, locale and SSO are what Opsgenie says, in our words."""
+    control.load(
+        [
+            {"username": " Ann@EXAMPLE.com", "fullName": "Ann", "role": "owner", "locale": "de_DE"},
+            {"username": "marie@xn--bcher-kva.example", "role": "On-call lead", "verified": False, "blocked": True},
+            {"username": "小林@sso.example.com", "fullName": "小" * 600},
+        ]
+    )
+    assert await read(roster) == [
+        RosterPerson(email="Ann@example.com", name="Ann", role="owner", locale="de_DE", email_verified=True),
+        RosterPerson(email="marie@bücher.example", role="on-call lead", blocked=True, sso=True, locale="en_US"),
+        RosterPerson(email="小林@sso.example.com", name="小" * 512, email_verified=True, sso=True, locale="en_US"),
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
+async def test_every_page_is_read(control: Control, roster: OpsgenieRoster, count: int) -> None:
+    """Everyone is listed once, wherever pages end."""
+    control.load(many(count))
+    assert [person.email for person in await read(roster)] == [user["username"] for user in many(count)]
+
+
+async def test_addresses_that_cannot_be_used_stay_on_the_list_as_problems(
+    control: Control, roster: OpsgenieRoster
+) -> None:
+    """One bad row never stops the others; a mailbox that stands there twice counts once."""
+    control.load(
+        [
+            {"username": username}
+            for username in ["ann@example.com", "ANN@example.com", "no address", "", "a@b.example, c@d.example"]
+        ]
+    )
+    people = await read(roster)
+    assert [bool(person.problem) for person in people] == [False, True, True, True, True]
+    assert "twice" in people[1].problem
+
+
+async def test_a_key_of_another_opsgenie_account_is_refused(control: Control, roster: OpsgenieRoster) -> None:
+    """Nobody of another company is ever listed, not even if its name differs by case only."""
+    control.load(many(1))
+    before = control.state()["calls"].get("GET /v2/users", 0)
+    with pytest.raises(Refused, match="another Opsgenie account"):
+        await read(roster, "Acme")
+    assert control.state()["calls"].get("GET /v2/users", 0) == before
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_may_not_pauses(control: Control, service: str, status: int) -> None:
+    """A wrong key and a restricted one are for a person to mend, and the sentence says so."""
+    control.order("/v2/users", status=status)
+    async with OpsgenieRoster(service, OPSGENIE_KEY) as roster:
+        with pytest.raises(NeighbourRefuses, match="API key"):
+            await read(roster)
+    async with OpsgenieRoster(service, "wrong") as roster:
+        with pytest.raises(NeighbourRefuses, match="API key"):
+            await read(roster)
+
+
+@pytest.mark.parametrize("repeated", [0, 100])
+async def test_pages_that_repeat_end_and_are_read_again(
+    control: Control, roster: OpsgenieRoster, repeated: int
+) -> None:
+    """A page that comes twice neither leads round for ever nor loses anyone: the list does not add up."""
+    control.load(many(250))
+    control.order("offset=[12]00", status=200, body=page(control, repeated), times=2)
+    with pytest.raises(NeighbourUnavailable, match="read again"):
+        await read(roster)
+    control.http.delete("/emulator/faults")
+    assert len(await read(roster)) == 250
+
+
+async def test_a_list_that_changes_while_it_is_read_is_read_again(control: Control, roster: OpsgenieRoster) -> None:
+    """Someone who leaves shifts the pages, and another one would be missed: nobody is listed then."""
+    control.load(many(150))
+    second = page(control, 100)
+    control.order("offset=100", status=200, body=second.replace('"totalCount":150', '"totalCount":149'))
+    with pytest.raises(NeighbourUnavailable, match="read again"):
+        await read(roster)
+
+
+async def test_an_endless_promise_ends_with_the_first_empty_page(control: Control, roster: OpsgenieRoster) -> None:
+    """A total that no page fulfils is not waited for."""
+    control.order("/v2/users", status=200, body='{"data": [], "totalCount": 1000000000}')
+    with pytest.raises(NeighbourUnavailable, match="add up"):
+        await read(roster)
+
+
+def test_an_sso_domain_that_is_none_is_bad_input() -> None:
+    """A slip in the settings is told at the start, not by everyone being asked for a password."""
+    with pytest.raises(BadInput):
+        OpsgenieRoster("http://127.0.0.1:1", "key", ["not a domain"])

@@ -1,0 +1,146 @@
+import random
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from adapters import http
+from adapters.http import Transport
+from adapters.opsgenie import AccountAnswer, account_request
+from domain.errors import LandbridgeError, NeighbourRefuses, NeighbourUnavailable
+from tests.emulator.running import OPSGENIE_KEY, Control
+
+NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
+UNQUOTED = "<html>ann@example.com is not welcome</html>"
+
+
+@pytest.fixture
+async def transport(service: str) -> AsyncIterator[Transport]:
+    """Connect to the emulator as the connector to Opsgenie does."""
+    async with Transport("Opsgenie", service, f"GenieKey {OPSGENIE_KEY}") as transport:
+        yield transport
+
+
+async def ask(transport: Transport) -> str:
+    """Ask for the name of the Opsgenie account."""
+    return (await transport.send(account_request())).read(AccountAnswer).data.name
+
+
+@pytest.mark.parametrize(
+    "headers,seconds",
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "1000000000"}, 3600),
+        ({"Retry-After": "9" * 5000}, 3600),
+        ({"Retry-After": "-5"}, 0),
+        ({"Retry-After": format_datetime(NOW + timedelta(seconds=90), usegmt=True)}, 90),
+        ({"Retry-After": format_datetime(NOW - timedelta(days=1), usegmt=True)}, 0),
+        ({"Retry-After": "Mon, 01 Mar 9999 12:00:00 GMT"}, 3600),
+        ({"X-RateLimit-Period-In-Sec": "60"}, 60),
+        ({"Retry-After": "soon", "X-RateLimit-Period-In-Sec": "1"}, 1),
+        ({"Retry-After": "nan"}, None),
+        ({}, None),
+    ],
+)
+def test_a_wait_is_read_from_what_the_neighbour_says_and_never_longer_than_an_hour(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    """Seconds, dates, Opsgenie's own header, nonsense: all give a wait that we can live with."""
+    assert http.retry_after(headers, NOW) == seconds
+
+
+def test_any_header_at_all_gives_a_bounded_wait_or_none() -> None:
+    """No text in these headers raises anything."""
+    letters = random.Random(20270301)  # noqa: S311 - a repeatable choice, not a secret
+    for _ in range(2000):
+        text = "".join(letters.choice("0123456789 -+:,.einfMonGMTΩ\x00") for _ in range(letters.randrange(30)))
+        wait = http.retry_after({"Retry-After": text, "X-RateLimit-Period-In-Sec": text[::-1]}, NOW)
+        assert wait is None or 0 <= wait <= http.LONGEST_WAIT
+
+
+async def test_the_wait_of_a_429_comes_with_the_error(control: Control, transport: Transport) -> None:
+    """What the neighbour asks for reaches whoever decides when to try again."""
+    control.order("/v2/account", status=429, headers={"X-RateLimit-Period-In-Sec": "60"})
+    with pytest.raises(NeighbourUnavailable) as caught:
+        await ask(transport)
+    assert caught.value.retry_after == 60
+    assert await ask(transport) == "acme"
+
+
+@pytest.mark.parametrize(
+    "status,error",
+    [
+        *((status, NeighbourUnavailable) for status in (408, 425, 429, 500, 502, 503, 504, 599)),
+        *((status, NeighbourRefuses) for status in (301, 302, 307, 400, 401, 402, 403, 404, 405, 409, 410, 422, 451)),
+    ],
+)
+async def test_a_status_decides_whether_trying_again_helps(
+    control: Control, transport: Transport, status: int, error: type[LandbridgeError]
+) -> None:
+    """Trouble of theirs is tried again; what a person has to mend pauses us. Neither quotes the answer or the key."""
+    control.order("/v2/account", status=status, body=UNQUOTED)
+    with pytest.raises(error) as caught:
+        await ask(transport)
+    sentence = str(caught.value)
+    assert sentence.startswith("Opsgenie ")
+    assert str(status) in sentence
+    assert not any(secret in sentence for secret in ("ann@", "<html>", OPSGENIE_KEY))
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 200, "body": UNQUOTED},
+        {"status": 200, "body": ""},
+        {"status": 200, "body": "null"},
+        {"status": 200, "body": '{"data": {"name": 7}}'},
+        {"truncate": 20},
+        {"drop": True},
+        {"status": 200, "body": "x" * 1024, "headers": {"content-encoding": "gzip"}},
+        {"status": 200, "body": "0" * 1024, "repeat": 17 * 1024},
+        {"status": 200, "body": "0" * 1024, "repeat": 40 * 1024, "gzip": True},
+    ],
+    ids=["html", "empty", "null", "wrong type", "truncated", "dropped", "no gzip", "huge", "gzip bomb"],
+)
+async def test_garbage_is_trouble_of_theirs(control: Control, transport: Transport, fault: dict[str, object]) -> None:
+    """Whatever comes instead of the documented answer is tried again, and the transport works on."""
+    control.order("/v2/account", **fault)
+    with pytest.raises(NeighbourUnavailable) as caught:
+        await ask(transport)
+    assert "example.com" not in str(caught.value)
+    assert await ask(transport) == "acme"
+
+
+async def test_a_redirect_is_not_followed(control: Control, transport: Transport) -> None:
+    """The key goes nowhere but where it was meant to go."""
+    control.order("/v2/account", status=302, headers={"Location": f"{control.url}/v2/users/elsewhere"})
+    before = control.state()["calls"].get("GET /v2/users/{identifier}", 0)
+    with pytest.raises(NeighbourRefuses, match="redirects"):
+        await ask(transport)
+    assert control.state()["calls"].get("GET /v2/users/{identifier}", 0) == before
+
+
+async def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
+    control: Control, transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time for a whole answer is bounded, however slowly it drips."""
+    monkeypatch.setattr(http, "LONGEST_ANSWER", 0.05)
+    control.order("/v2/account", delay=5)
+    with pytest.raises(NeighbourUnavailable, match="in time"):
+        await ask(transport)
+
+
+async def test_nobody_listening_is_trouble_of_theirs(unused_tcp_port: int) -> None:
+    """A service that is down is tried again."""
+    async with Transport("Opsgenie", f"http://127.0.0.1:{unused_tcp_port}", "GenieKey x") as nobody:
+        with pytest.raises(NeighbourUnavailable, match="cannot be reached"):
+            await ask(nobody)
+
+
+async def test_tls_that_fails_pauses(service: str) -> None:
+    """A connection that cannot be made safely is never made in clear instead; a person has to look."""
+    async with Transport("Opsgenie", service.replace("http:", "https:"), "GenieKey x") as unsafe:
+        with pytest.raises(NeighbourRefuses, match="TLS"):
+            await ask(unsafe)

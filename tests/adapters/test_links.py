@@ -1,0 +1,134 @@
+"""Links that are mailed: only we can make one, and one opens only its own door."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from itsdangerous import URLSafeTimedSerializer
+
+from adapters.links import LONGEST_TOKEN, SignedLinks, _OneSpelling
+from domain import ids
+from domain.links import LinkClaims, Purpose
+from domain.ports import LinkMint
+
+OLD_KEY, NEW_KEY = "o" * 32, "n" * 32
+LINKS = SignedLinks("https://landbridge.example.com/", [NEW_KEY])
+ACCOUNTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True)
+CLAIMS = st.builds(
+    LinkClaims,
+    cohort_id=st.builds(ids.cohort, ACCOUNTS, st.integers(1, 400)),
+    person=st.integers(1, 10**6),
+    purpose=st.sampled_from(Purpose),
+    generation=st.integers(1, 10**4),
+)
+EXAMPLE = LinkClaims(cohort_id=ids.cohort("acme", 1), person=7, purpose=Purpose.VERIFICATION, generation=2)
+
+
+def _other(purpose: Purpose) -> Purpose:
+    return Purpose.AUTHENTICATION if purpose is Purpose.VERIFICATION else Purpose.VERIFICATION
+
+
+def _signed(payload: object) -> str:
+    """Sign a payload that this version would not write, with its own key and salt."""
+    serializer = URLSafeTimedSerializer(NEW_KEY, salt="landbridge.link.verification", signer=_OneSpelling)
+    token = serializer.dumps(payload)
+    assert isinstance(token, str)
+    return token
+
+
+@given(CLAIMS)
+def test_a_link_says_what_was_put_in(claims: LinkClaims) -> None:
+    """Whatever is minted is read back unchanged, fits the limit and stands under the configured URL."""
+    mint: LinkMint = LINKS
+    url = mint.url(claims)
+    page = "verify" if claims.purpose is Purpose.VERIFICATION else "authenticate"
+    prefix = f"https://landbridge.example.com/{page}/"
+    assert url.startswith(prefix)
+    token = url.removeprefix(prefix)
+    assert set(token) <= set(string.ascii_letters + string.digits + "-_.")
+    assert len(token) <= LONGEST_TOKEN
+    assert LINKS.read(claims.purpose, token) == claims
+
+
+@given(CLAIMS)
+def test_a_link_serves_one_purpose(claims: LinkClaims) -> None:
+    """A verification link never authenticates, nor the other way round."""
+    assert LINKS.read(_other(claims.purpose), LINKS.token(claims)) is None
+
+
+@given(CLAIMS, st.data())
+def test_a_changed_link_is_worth_nothing(claims: LinkClaims, data: st.DataObject) -> None:
+    """One character replaced, added or taken away anywhere makes a token unreadable."""
+    token = LINKS.token(claims)
+    at = data.draw(st.integers(0, len(token) - 1))
+    character = data.draw(st.characters() | st.sampled_from(string.ascii_letters + string.digits + "-_.= \n"))
+    kept = token[at + data.draw(st.integers(0, 1)) :]
+    changed = token[:at] + data.draw(st.sampled_from(["", character])) + kept
+    if changed != token:
+        assert LINKS.read(claims.purpose, changed) is None
+
+
+def test_spare_bits_of_a_signature_are_not_another_link() -> None:
+    """The last character of a signature has spare bits; only one spelling of them counts."""
+    token = LINKS.token(EXAMPLE)
+    alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+    readable = [end for end in alphabet if LINKS.read(EXAMPLE.purpose, token[:-1] + end)]
+    assert readable == [token[-1]]
+
+
+@given(CLAIMS, st.data())
+def test_a_truncated_link_is_worth_nothing(claims: LinkClaims, data: st.DataObject) -> None:
+    """Mail programs break long lines; the first part of a link opens nothing."""
+    token = LINKS.token(claims)
+    assert LINKS.read(claims.purpose, token[: data.draw(st.integers(0, len(token) - 1))]) is None
+
+
+@given(st.text(), st.sampled_from(Purpose))
+def test_any_text_can_be_tried(text: str, purpose: Purpose) -> None:
+    """Whatever somebody puts into the address bar, the answer is a plain no."""
+    assert LINKS.read(purpose, text) is None
+
+
+def test_a_key_can_be_replaced() -> None:
+    """The first key signs and all are accepted; a link whose key was taken off the list is worth nothing."""
+    before, between = SignedLinks("https://a.example", [OLD_KEY]), SignedLinks("https://a.example", [NEW_KEY, OLD_KEY])
+    assert between.read(EXAMPLE.purpose, before.token(EXAMPLE)) == EXAMPLE
+    assert LINKS.read(EXAMPLE.purpose, between.token(EXAMPLE)) == EXAMPLE
+    assert LINKS.read(EXAMPLE.purpose, before.token(EXAMPLE)) is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "site-migration:acme:cohort:1",
+        {"cohort_id": "c", "person": 1, "generation": 1},
+        [],
+        ["c", 1],
+        ["c", 1, 1, 1],
+        ["", 1, 1],
+        [1, 1, 1],
+        ["c", "1", 1],
+        ["c", 1.0, 1],
+        ["c", True, 1],
+        ["c", 0, 1],
+        ["c", 1, -1],
+        ["c", None, 1],
+        None,
+    ],
+    ids=str,
+)
+def test_a_signed_payload_of_another_shape_is_refused(payload: object) -> None:
+    """Even under our own signature, a payload that is not cohort, person and generation opens nothing."""
+    assert LINKS.read(Purpose.VERIFICATION, _signed(payload)) is None
+
+
+def test_an_oversized_token_is_refused() -> None:
+    """Longer than any of ours is refused unread, even when the signature is right."""
+    assert LINKS.read(Purpose.VERIFICATION, _signed(["".join(map(chr, range(33, 800))), 1, 1])) is None
+
+
+def test_a_url_under_a_path_keeps_it() -> None:
+    """A portal below a path of a shared host is linked below it."""
+    url = SignedLinks("https://tools.example.com/landbridge", [NEW_KEY]).url(EXAMPLE)
+    assert url.startswith("https://tools.example.com/landbridge/verify/")

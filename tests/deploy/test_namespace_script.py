@@ -1,0 +1,32 @@
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+
+from embedded import ports, temporal_server
+from runtime import temporal
+from workflows import search_attributes
+
+SCRIPT = Path(__file__).parent.parent.parent / "deploy" / "temporal" / "create-namespace.sh"
+
+
+async def test_the_script_prepares_a_namespace_and_may_run_again(tmp_path: Path) -> None:
+    """What it creates is what the workflows need, neither more nor less."""
+    server = temporal_server.TemporalServer(port=ports.preferred_or_free(0))
+    environment = {**server.environment, "TEMPORAL_NAMESPACE": "moving"}
+    path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
+    async with temporal_server.running(server, tmp_path):
+        for _ in range(2):
+            subprocess.run(  # noqa: ASYNC221, S603 - our own script, and nothing else goes on
+                ["/bin/sh", str(SCRIPT)], env={"PATH": path, **environment}, check=True, stdout=subprocess.DEVNULL
+            )
+        client = await temporal.connect(environment=environment)
+        listed = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="moving"))
+        ours = {
+            name: IndexedValueType.Name(kind).removeprefix("INDEXED_VALUE_TYPE_").capitalize()
+            for name, kind in listed.custom_attributes.items()
+        }
+    assert {name: ours.get(name) for name in search_attributes.ALL} == search_attributes.ALL

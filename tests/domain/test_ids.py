@@ -1,0 +1,57 @@
+"""Ids: made in one place, each for one thing, and without anybody's name."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import ids
+from domain.errors import BadInput
+from domain.links import Purpose
+
+ACCOUNTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True)
+NUMBERS = st.integers(1, 10**6)
+
+
+@given(ACCOUNTS)
+def test_an_opsgenie_account_can_stand_in_an_id(name: str) -> None:
+    """A name that fits is taken as it is."""
+    assert ids.check_opsgenie_account(name) == name
+
+
+@pytest.mark.parametrize("name", ["", "-acme", ".acme", "a" * 101, "acme corp", "acme:cohort", "acmé", "acme\n", "a/b"])
+def test_any_other_name_is_refused(name: str) -> None:
+    """Colons above all: they divide the parts of an id."""
+    with pytest.raises(BadInput):
+        ids.check_opsgenie_account(name)
+
+
+@given(st.tuples(ACCOUNTS, NUMBERS), st.tuples(ACCOUNTS, NUMBERS))
+def test_cohorts_never_share_an_id(one: tuple[str, int], other: tuple[str, int]) -> None:
+    """Two cohorts have one id only if they are one, and none has a migration's."""
+    assert (ids.cohort(*one) == ids.cohort(*other)) == (one == other)
+    assert ids.cohort(*one) != ids.migration(other[0])
+
+
+MAILS = st.tuples(
+    st.from_regex(r"[0-9a-f-]{1,36}", fullmatch=True), NUMBERS, NUMBERS, st.sampled_from(Purpose), NUMBERS
+)
+
+
+@given(MAILS, MAILS)
+def test_mails_never_share_a_message_id(
+    one: tuple[str, int, int, Purpose, int], other: tuple[str, int, int, Purpose, int]
+) -> None:
+    """The same for every attempt at one mail, and for no other mail."""
+    assert (ids.message(*one) == ids.message(*other)) == (one == other)
+    assert (ids.notice(one[0], "admin_task", one[1]) == ids.notice(other[0], "admin_task", other[1])) == (
+        (one[0], one[1]) == (other[0], other[1])
+    )
+    assert ids.message(*one) != ids.notice(other[0], "admin_task", other[1])
+
+
+@given(st.tuples(st.from_regex(r"[0-9a-f]{16}", fullmatch=True), NUMBERS), NUMBERS)
+def test_a_hand_out_is_named_by_roster_and_cohort(one: tuple[str, int], number: int) -> None:
+    """Handing out the same again is the same update; another roster or cohort is not."""
+    digest, cohort_number = one
+    assert (ids.hand_out(digest, cohort_number) == ids.hand_out(digest, number)) == (cohort_number == number)
+    assert ids.hand_out(digest, number) != ids.hand_out(f"{digest[1:]}g", number)

@@ -1,0 +1,297 @@
+"""One person's way: the guide's rules hold whatever happens in whatever order."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from domain import events, lifecycle
+from domain.lifecycle import Mail
+from domain.links import LinkState, Purpose
+from domain.people import ATLASSIAN, LINK, MAILED, OPSGENIE, SETTLED, Actor, Person, State, arrive
+from domain.roster import RosterPerson
+from domain.rules import Rules
+
+START = datetime(2026, 11, 23, tzinfo=UTC)
+RULES = Rules()
+ADMIN = Actor(name="olga@example.com")
+ANN = "ann@example.com"
+
+
+def ann(*events_in_order: events.Event, verified: bool = True, now: datetime = START) -> Person:
+    """Return Ann, after some events at one moment."""
+    person = arrive(1, RosterPerson(email=ANN, email_verified=verified), now)
+    for event in events_in_order:
+        person = lifecycle.after(person, event, now, RULES)
+    return person
+
+
+def seen(*, verified: bool = False) -> events.AccountSeen:
+    """Atlassian's answer about Ann."""
+    return events.AccountSeen(ANN, "account-1", verified=verified)
+
+
+def mailed(person: Person, now: datetime = START) -> Person:
+    """Let the mail that is due reach the person."""
+    mail = lifecycle.due_mail(person, now)
+    assert mail is not None
+    return lifecycle.after(person, events.MailSent(mail.purpose, mail.generation), now, RULES)
+
+
+class TestFirstState:
+    """What the roster and Atlassian's first answer decide."""
+
+    def test_a_verified_account_needs_nothing(self) -> None:
+        """Connected at once, and no mail ever."""
+        person = ann(seen(verified=True))
+        assert person.state is State.CONNECTED
+        assert lifecycle.due_mail(person, START + timedelta(days=30)) is None
+
+    def test_a_verified_email_gets_the_authentication_email(self) -> None:
+        """At once."""
+        person = ann(seen())
+        assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
+
+    def test_an_unverified_email_gets_the_verification_email_only(self) -> None:
+        """At once; the authentication email has to wait."""
+        person = ann(seen(), verified=False)
+        assert lifecycle.due_mail(person, START) == Mail(Purpose.VERIFICATION, 1)
+
+    def test_blocked_people_are_skipped_with_a_reason(self) -> None:
+        """Opsgenie has no seat for them."""
+        person = arrive(1, RosterPerson(email=ANN, blocked=True), START)
+        assert person.state is State.SKIPPED
+        assert "Blocked" in person.reason
+
+    def test_a_row_that_cannot_be_used_waits_for_an_admin_and_is_never_mailed(self) -> None:
+        """Neither a resend nor Atlassian's answer gets mail to it; a correction does."""
+        person = arrive(1, RosterPerson(email="broken@", problem="it is not an email address"), START)
+        assert person.state is State.ATTENTION
+        assert "correct the address" in lifecycle.why_not_resend(person, START, RULES)
+        person = lifecycle.after(person, events.MailRequested(ADMIN), START, RULES)
+        assert person.state is State.ATTENTION
+        person = lifecycle.after(person, events.EmailCorrected(ANN, ADMIN), START, RULES)
+        assert lifecycle.needs_account(person, START)
+
+
+class TestVerification:
+    """The guide's step 6."""
+
+    @pytest.mark.parametrize("by", [LINK, OPSGENIE, ADMIN])
+    def test_whoever_verifies_gets_the_authentication_email_at_once(self, by: Actor) -> None:
+        """By link, by Opsgenie's word, or by an admin's."""
+        person = lifecycle.after(mailed(ann(seen(), verified=False)), events.EmailVerified(by), START, RULES)
+        assert person.state is State.AUTHENTICATING
+        assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
+        assert person.timeline[-1].by == by
+
+    def test_the_click_verifies(self) -> None:
+        """The verification link reached that mailbox."""
+        person = mailed(ann(seen(), verified=False))
+        person = lifecycle.after(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
+        assert person.state is State.AUTHENTICATING
+
+    def test_early_news_is_kept(self) -> None:
+        """Verified before the account is known: no verification email at all."""
+        person = ann(events.EmailVerified(OPSGENIE), seen(), verified=False)
+        assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
+
+    def test_a_click_on_the_authentication_link_does_not_connect(self) -> None:
+        """Only Atlassian's answer does, unless the rules say that it cannot be asked."""
+        person = mailed(ann(seen()))
+        click = events.LinkFollowed(Purpose.AUTHENTICATION, 1)
+        assert lifecycle.after(person, click, START, RULES).state is State.AUTHENTICATING
+        assert lifecycle.after(person, click, START, Rules(click_counts=True)).state is State.CONNECTED
+
+
+class TestMails:
+    """Reminders, resends, refusals."""
+
+    def test_reminders_come_and_end(self) -> None:
+        """The first mail and five reminders, three days apart; then people are waited for."""
+        person, now = ann(seen()), START
+        for _ in range(6):
+            person = mailed(person, now)
+            assert lifecycle.due_mail(person, now + timedelta(days=3, seconds=-1)) is None
+            now += timedelta(days=3)
+        assert person.mailing(Purpose.AUTHENTICATION).sent == 6
+        assert lifecycle.due_mail(person, now + timedelta(days=365)) is None
+
+    def test_a_resend_waits_for_the_cool_down(self) -> None:
+        """Thirty seconds between two mails on request."""
+        person = mailed(ann(seen()))
+        assert "wait 30 seconds" in lifecycle.why_not_resend(person, START + timedelta(seconds=1), RULES)
+        assert lifecycle.after(person, events.MailRequested(ADMIN), START, RULES) == person
+        later = START + timedelta(seconds=31)
+        person = lifecycle.after(person, events.MailRequested(ADMIN), later, RULES)
+        assert lifecycle.due_mail(person, later) == Mail(Purpose.AUTHENTICATION, 2)
+
+    def test_resends_while_a_mail_is_on_its_way_make_no_second_mail(self) -> None:
+        """However many ask."""
+        person, later = mailed(ann(seen())), START + timedelta(minutes=1)
+        for _ in range(50):
+            person = lifecycle.after(person, events.MailRequested(ADMIN), later, RULES)
+        person = mailed(person, later)
+        assert lifecycle.due_mail(person, later) is None
+        assert person.mailing(Purpose.AUTHENTICATION).generation == 2
+
+    def test_deferred_mail_is_tried_again_under_the_same_generation(self) -> None:
+        """Later and later, but never beyond two hours."""
+        person = ann(seen())
+        for attempt in range(12):
+            person = lifecycle.after(person, events.MailDeferred(Purpose.AUTHENTICATION, 1, "451"), START, RULES)
+            assert person.due == START + min(timedelta(minutes=2**attempt), timedelta(hours=2))
+        assert lifecycle.due_mail(person, START + timedelta(hours=2)) == Mail(Purpose.AUTHENTICATION, 1)
+
+    def test_a_refused_address_is_unreachable_until_corrected(self) -> None:
+        """An admin corrects it; the new address has to prove itself."""
+        person = ann(seen(), events.MailRefused(Purpose.AUTHENTICATION, 1, "550 no such mailbox"))
+        assert person.state is State.UNREACHABLE
+        person = lifecycle.after(person, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
+        person = lifecycle.after(person, events.AccountSeen("ann.new@example.com", "2", verified=False), START, RULES)
+        assert person.state is State.EMAIL_UNVERIFIED
+        assert person.former_emails == [ANN]
+
+
+class TestLinks:
+    """What a link is good for."""
+
+    @given(st.timedeltas(timedelta(0), timedelta(days=30)))
+    def test_links_expire(self, age: timedelta) -> None:
+        """Verification links after a day, by the cohort's clock."""
+        person = mailed(ann(seen(), verified=False))
+        state = lifecycle.link_state(person, Mail(Purpose.VERIFICATION, 1), START + age, RULES)
+        assert state is (LinkState.OPEN if age <= timedelta(hours=24) else LinkState.EXPIRED)
+
+    def test_a_reminder_leaves_older_links_alive_and_a_resend_does_not(self) -> None:
+        """Until they expire."""
+        person, later = mailed(ann(seen())), START + timedelta(days=3)
+        person = mailed(person, later)
+        assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, 1), later, RULES) is LinkState.OPEN
+        later += timedelta(minutes=1)
+        person = mailed(lifecycle.after(person, events.MailRequested(LINK), later, RULES), later)
+        for old in (1, 2):
+            assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, old), later, RULES) is LinkState.EXPIRED
+        assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, 3), later, RULES) is LinkState.OPEN
+
+    def test_a_link_works_before_the_news_that_its_mail_was_taken(self) -> None:
+        """Some people are fast."""
+        person = ann(seen(), verified=False)
+        assert lifecycle.link_state(person, Mail(Purpose.VERIFICATION, 1), START, RULES) is LinkState.OPEN
+        person = lifecycle.after(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
+        assert person.state is State.AUTHENTICATING
+
+    def test_links_to_a_corrected_address_are_dead(self) -> None:
+        """Even one whose mail was on its way when the address was corrected."""
+        for person in (ann(seen(), verified=False), mailed(ann(seen(), verified=False))):
+            corrected = lifecycle.after(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
+            corrected = lifecycle.after(corrected, events.MailSent(Purpose.VERIFICATION, 1), START, RULES)
+            corrected = lifecycle.after(
+                corrected, events.AccountSeen("b@example.com", "2", verified=False), START, RULES
+            )
+            assert lifecycle.link_state(corrected, Mail(Purpose.VERIFICATION, 1), START, RULES) is LinkState.EXPIRED
+
+    def test_atlassians_late_answer_about_the_old_address_says_nothing_of_the_new_one(self) -> None:
+        """The account belongs to whoever holds the old address."""
+        person = ann(seen(), events.EmailCorrected("b@example.com", ADMIN), seen(verified=True))
+        assert person.state is State.ARRIVED
+
+
+ACTORS = st.sampled_from([LINK, OPSGENIE, ATLASSIAN, ADMIN])
+PURPOSES = st.sampled_from(list(Purpose))
+GENERATIONS = st.integers(0, 6)
+ANY_EVENT = st.one_of(
+    st.builds(
+        events.AccountSeen, st.sampled_from([ANN, "b@example.com"]), st.just("account-1"), st.booleans(), st.booleans()
+    ),
+    st.builds(events.AccountProblem, st.just(ANN), st.just("deactivated")),
+    st.builds(events.EmailVerified, ACTORS),
+    st.builds(events.Authenticated, st.just(ADMIN)),
+    st.builds(events.LinkFollowed, PURPOSES, GENERATIONS),
+    st.builds(events.MailRequested, ACTORS),
+    st.builds(events.MailSent, PURPOSES, GENERATIONS),
+    st.builds(events.MailDeferred, PURPOSES, GENERATIONS, st.just("451")),
+    st.builds(events.MailRefused, PURPOSES, GENERATIONS, st.just("550")),
+    st.builds(events.Excluded, st.just("left the company"), st.just(ADMIN)),
+    st.builds(events.EmailCorrected, st.just("b@example.com"), st.just(ADMIN)),
+    st.builds(events.MigrationEnded, st.just("The deadline passed.")),
+)
+
+
+class OneWay(RuleBasedStateMachine):
+    """Any events in any order, repeated, late and early, and the mails that really go out because of them."""
+
+    @initialize(verified=st.booleans(), blocked=st.booleans())
+    def arrives(self, verified: bool, blocked: bool) -> None:  # noqa: FBT001 - given by name
+        """Someone stands on the roster."""
+        self.now = START
+        row = RosterPerson(email=ANN, email_verified=verified, blocked=blocked)
+        self.person = arrive(1, row, START)
+        self.sent: list[tuple[str, Mail]] = []
+
+    @rule(event=ANY_EVENT)
+    def happens(self, event: events.Event) -> None:
+        """Anything at all."""
+        before = self.person
+        self.person = lifecycle.after(before, event, self.now, RULES)
+        if before.settled:
+            assert self.person == before
+        if self.person.state is State.CONNECTED and before.state is not State.CONNECTED:
+            assert isinstance(event, events.Authenticated) or (isinstance(event, events.AccountSeen) and event.verified)
+        if self.person.email_verified and not before.email_verified:
+            assert isinstance(event, events.EmailVerified) or (
+                isinstance(event, events.LinkFollowed)
+                and event.purpose is Purpose.VERIFICATION
+                and lifecycle.link_state(before, Mail(event.purpose, event.generation), self.now, RULES)
+                is LinkState.OPEN
+            )
+
+    @rule(event=ANY_EVENT)
+    def happens_twice(self, event: events.Event) -> None:
+        """A fact that comes again changes nothing but, for requests and deferrals, what is due."""
+        self.happens(event)
+        once = self.person
+        self.happens(event)
+        assert self.person.state is once.state
+
+    @precondition(lambda self: lifecycle.due_mail(self.person, self.now) is not None)
+    @rule()
+    def mail_goes_out(self) -> None:
+        """What is due is sent."""
+        mail = lifecycle.due_mail(self.person, self.now)
+        assert mail is not None
+        assert (self.person.email, mail) not in self.sent
+        if mail.purpose is Purpose.AUTHENTICATION:
+            assert self.person.email_verified
+            assert self.person.account_id
+        self.sent.append((self.person.email, mail))
+        self.person = lifecycle.after(self.person, events.MailSent(mail.purpose, mail.generation), self.now, RULES)
+
+    @rule(passing=st.timedeltas(timedelta(0), timedelta(days=5)))
+    def time_passes(self, passing: timedelta) -> None:
+        """People take their time."""
+        self.now += passing
+
+    @invariant()
+    def state_says_what_is_due(self) -> None:
+        """Only people who are mailed or arrive have something due; whoever is settled has nothing."""
+        if self.person.due is not None:
+            assert self.person.state in MAILED or self.person.state is State.ARRIVED
+        if self.person.state in SETTLED | {State.UNREACHABLE, State.ATTENTION}:
+            assert self.person.due is None
+        if self.person.state in {State.SKIPPED, State.EXCLUDED, State.LEFT_BEHIND, State.ATTENTION, State.UNREACHABLE}:
+            assert self.person.reason
+
+    @invariant()
+    def state_agrees_with_the_email(self) -> None:
+        """Unverified people are never asked to authenticate, verified ones never to verify."""
+        if self.person.state is State.EMAIL_UNVERIFIED:
+            assert not self.person.email_verified
+        if self.person.state is State.AUTHENTICATING:
+            assert self.person.email_verified
+
+
+TestOneWay = OneWay.TestCase
+TestOneWay.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)

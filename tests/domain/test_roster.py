@@ -1,0 +1,94 @@
+"""The roster as a whole: nobody is lost, nobody is moved about, every change shows."""
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import addresses, roster
+from domain.roster import COHORT_SIZE, MOST_COHORTS, RosterPerson
+
+PEOPLE = st.lists(
+    st.builds(
+        RosterPerson,
+        email=st.from_regex(r"[A-Ca-c]{1,2}@[ab]\.example", fullmatch=True) | st.text(max_size=5),
+        name=st.text(max_size=5),
+        role=st.sampled_from(["owner", "admin", "user", "night shift"]),
+        email_verified=st.booleans(),
+        problem=st.sampled_from(["", "", "the address cannot be used"]),
+    ),
+    max_size=30,
+)
+COHORTS = st.integers(1, MOST_COHORTS)
+
+
+@given(PEOPLE, COHORTS)
+def test_dividing_loses_nobody(people: list[RosterPerson], cohorts: int) -> None:
+    """Everyone is in exactly one cohort, there are no others, and each keeps the roster's order."""
+    divided = roster.divide(people, cohorts)
+    assert list(divided) == list(range(1, cohorts + 1))
+    assert sorted(map(id, people)) == sorted(id(person) for part in divided.values() for person in part)
+    for number, part in divided.items():
+        assert part == [person for person in people if roster.cohort_of(person.email, cohorts) == number]
+
+
+@given(st.text(), COHORTS)
+def test_a_cohort_is_in_range_and_stays(email: str, cohorts: int) -> None:
+    """Any text has a cohort, and every process works out the same."""
+    number = roster.cohort_of(email, cohorts)
+    assert 1 <= number <= cohorts
+    assert roster.cohort_of(f" {email} ", cohorts) == number
+
+
+def test_a_cohort_is_the_same_for_every_version() -> None:
+    """Running migrations hold people by these numbers: a change here would lose them."""
+    spellings = ["Ann@Example.com", " ann@example.com", "ANN@EXAMPLE.COM"]
+    assert [roster.cohort_of(email, 400) for email in spellings] == [254] * 3
+    assert roster.cohort_of("ann@xn--bcher-kva.example", 400) == roster.cohort_of("ann@bücher.example", 400)
+
+
+@given(st.integers(0, 10**7))
+def test_cohorts_are_enough_and_not_too_many(total: int) -> None:
+    """At least one, at most what Temporal holds, and not larger than planned below that."""
+    cohorts = roster.cohorts_for(total)
+    assert 1 <= cohorts <= MOST_COHORTS
+    assert cohorts == MOST_COHORTS or (cohorts - 1) * COHORT_SIZE < max(total, 1) <= cohorts * COHORT_SIZE
+
+
+@given(PEOPLE, st.randoms())
+def test_the_digest_does_not_know_the_order(people: list[RosterPerson], shuffled: random.Random) -> None:
+    """The same people in another order are the same roster."""
+    mixed = [*people]
+    shuffled.shuffle(mixed)
+    assert roster.digest(mixed) == roster.digest(people)
+
+
+@given(PEOPLE, PEOPLE)
+def test_the_digest_shows_every_change(people: list[RosterPerson], others: list[RosterPerson]) -> None:
+    """Rosters of different people differ, also when somebody is only there twice."""
+    assert roster.digest([*people, RosterPerson(email="new@example.com")]) != roster.digest(people)
+    same = sorted(map(repr, people)) == sorted(map(repr, others))
+    assert (roster.digest(people) == roster.digest(others)) == same
+
+
+@given(PEOPLE)
+def test_one_row_of_each_mailbox_stands(people: list[RosterPerson]) -> None:
+    """Marking duplicates removes nobody, changes nothing else, and is done after once."""
+    marked = roster.mark_duplicates(people)
+    assert [person.email for person in marked] == [person.email for person in people]
+    assert all(after == before for after, before in zip(marked, people, strict=True) if before.problem)
+    assert roster.mark_duplicates(marked) == marked
+    usable = [addresses.key(person.email) for person in marked if not person.problem]
+    assert len(usable) == len(set(usable))
+
+
+@given(PEOPLE)
+def test_a_survey_counts_everyone_and_names_who_leads(people: list[RosterPerson]) -> None:
+    """Leaders are owners and admins whose row can be used, in any case of the role's name."""
+    survey = roster.survey(people)
+    assert (survey.total, survey.problems) == (len(people), sum(bool(person.problem) for person in people))
+    assert [leader.email for leader in survey.leaders] == [
+        person.email for person in people if person.role in {"owner", "admin"} and not person.problem
+    ]
+    assert survey.cohorts == roster.cohorts_for(len(people))
+    assert RosterPerson(email="ann@example.com", role="Owner").leads

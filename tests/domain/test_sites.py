@@ -1,0 +1,41 @@
+"""Site names: what the guide's step 4 takes, and what is suggested instead."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import sites
+from domain.errors import BadInput
+
+ALLOWED = string.ascii_lowercase + string.digits + "-"
+NEAR_NAMES = st.text(ALLOWED + "A_. é", max_size=70) | st.text(max_size=70)
+
+
+@given(NEAR_NAMES)
+def test_a_name_is_taken_by_the_rules_alone(name: str) -> None:
+    """3 to 63 of a-z, 0-9 and hyphens, with hyphens only in the middle; nothing else."""
+    valid = 3 <= len(name) <= 63 and set(name) <= set(ALLOWED) and name[0] != "-" and name[-1] != "-"
+    if valid:
+        sites.check_name(name)
+    else:
+        with pytest.raises(BadInput):
+            sites.check_name(name)
+
+
+@given(NEAR_NAMES)
+def test_every_suggestion_is_a_valid_other_name(wanted: str) -> None:
+    """Whatever was wanted, there are one to four names to choose from, all valid and each different."""
+    suggestions = sites.suggest_names(wanted)
+    assert 1 <= len(suggestions) <= 4
+    assert len(set(suggestions)) == len(suggestions)
+    assert wanted not in suggestions
+    for name in suggestions:
+        sites.check_name(name)
+
+
+@pytest.mark.parametrize("wanted, first", [("Acme Corp.", "acme-corp"), ("acme", "acme-team"), ("--", "our-team")])
+def test_the_best_suggestion_is_near(wanted: str, first: str) -> None:
+    """A name that was only written wrongly comes back right; one that is taken gets something added."""
+    assert sites.suggest_names(wanted)[0] == first

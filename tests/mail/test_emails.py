@@ -1,0 +1,195 @@
+"""What the emails say, in text and in HTML."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+from bs4 import BeautifulSoup
+
+import emails
+from adapters import mail_content
+from domain.links import Purpose
+from domain.orders import MailOrder, Notice, NoticeKind, NoticeOrder
+from domain.people import NEXT_STEP, Counts, State
+from domain.roster import Leader
+from domain.rules import Rules
+from emails import Rendered
+from tests.mail.conftest import CONTEXT, PlainLinks, order
+
+NAME = "Zoë <b>& Sons</b>"
+NOTICE = Notice(
+    kind=NoticeKind.ADMIN_TASK,
+    opsgenie_account="acme",
+    site=CONTEXT.site,
+    counts=Counts(by_state={State.CONNECTED: 3, State.AUTHENTICATING: 2, State.EXCLUDED: 1}),
+    task="Create the site & come back.",
+    url="https://admin.example.net:8443/task?a=1&b=2",
+    command='starter.py confirm "acme"',
+    at=datetime(2026, 3, 14, 10, 0, tzinfo=UTC),
+)
+
+
+def personal(**changes: Any) -> Rendered:  # noqa: ANN401 - any field of the order
+    """Return a person's mail."""
+    return mail_content.person_mail(CONTEXT, order(**{"name": NAME} | changes), PlainLinks())
+
+
+def notice(kind: NoticeKind, **changes: object) -> Rendered:
+    """Return a notice."""
+    told = NOTICE.model_copy(update={"kind": kind, **changes})
+    recipient = Leader(email="olga@example.com", name=NAME)
+    return mail_content.notice_mail(NoticeOrder(message_id="x", number=1, recipient=recipient, notice=told))
+
+
+def every_email() -> Iterator[Rendered]:
+    """Return each email in each of its forms."""
+    for purpose in Purpose:
+        for sso in (False, True):
+            for reminder in (False, True):
+                yield personal(purpose=purpose, sso=sso, reminder=reminder)
+    for kind in NoticeKind:
+        yield notice(kind)
+        yield notice(kind, site=None, url="", command="", at=None)
+
+
+def words(html: str) -> str:
+    """Return what a reader of the HTML sees, on one line."""
+    return " ".join(BeautifulSoup(html, "html.parser").get_text(" ").split())
+
+
+@pytest.mark.parametrize("rendered", list(every_email()))
+def test_every_email_is_safe_and_complete(rendered: Rendered) -> None:
+    """Each has a subject of one line, text, and HTML with escaped names that loads nothing from elsewhere."""
+    page = BeautifulSoup(rendered.html, "html.parser")
+    assert rendered.subject
+    assert "\n" not in rendered.subject
+    assert f"Hello {NAME}," in rendered.text
+    assert "Hello <bdi>Zoë &lt;b&gt;&amp; Sons&lt;/b&gt;</bdi>," in rendered.html
+    assert page.html is not None
+    assert page.html["lang"] == "en"
+    assert page.title is not None
+    assert page.title.get_text()
+    assert not page.find_all(["img", "script", "link", "iframe", "form"])
+    assert "url(" not in rendered.html
+    assert "{{" not in rendered.html + rendered.text
+    assert "\n\n\n" not in rendered.text
+    assert "acme" in rendered.text
+    assert "acme" in words(rendered.html)
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_persons_mail_lets_its_reader_judge_it(purpose: Purpose) -> None:
+    """It names account, site, initiator, where the link leads and how long it works, and shows the whole link."""
+    rendered = personal(purpose=purpose, person=4, generation=2)
+    link = f"https://move.example.com/{purpose}/{CONTEXT.cohort_id}/4/2"
+    lifetime = {Purpose.VERIFICATION: "24 hours", Purpose.AUTHENTICATION: "7 days"}[purpose]
+    for shown in (rendered.text, words(rendered.html)):
+        for fact in ("acme", "https://acme.example.net", "olga@example.com", "move.example.com", link, lifetime):
+            assert fact in shown
+        assert "Did you not expect this?" in shown
+    links = {a["href"] for a in BeautifulSoup(rendered.html, "html.parser").find_all("a")}
+    assert links == {link}
+
+
+@pytest.mark.parametrize("reminder", [False, True])
+def test_people_with_sso_never_hear_of_passwords(*, reminder: bool) -> None:
+    """Their mail says to sign in by single sign-on as before, and that their settings stay; others set a password."""
+    sso = personal(sso=True, reminder=reminder)
+    plain = personal(sso=False, reminder=reminder)
+    assert "password" not in (sso.subject + sso.text + sso.html).casefold()
+    for shown in (sso.text, words(sso.html)):
+        assert "single sign-on as before; nothing changes in your SSO settings" in shown
+    assert "choose a password" in plain.text
+    assert "single sign-on" not in plain.text
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_reminders_say_so(purpose: Purpose) -> None:
+    """In the subject and in the first line; a first mail does not."""
+    first, reminder = personal(purpose=purpose), personal(purpose=purpose, reminder=True)
+    assert reminder.subject.startswith("Reminder: ")
+    assert reminder.text.startswith("Reminder: ")
+    body = BeautifulSoup(reminder.html, "html.parser").find("strong")
+    assert body is not None
+    assert body.get_text().startswith("Reminder: ")
+    assert "Reminder" not in first.subject + first.text + first.html
+
+
+def test_link_in_a_notice_is_shown_with_its_host_and_escaped() -> None:
+    """A notice shows task, address with its host and port, and command as they are; scripts are never linked to."""
+    task = notice(NoticeKind.ADMIN_TASK)
+    for shown in (task.text, words(task.html)):
+        for fact in (NOTICE.task, NOTICE.url, NOTICE.command, "admin.example.net:8443"):
+            assert fact in shown
+    assert 'href="https://admin.example.net:8443/task?a=1&amp;b=2"' in task.html
+    assert "href" not in notice(NoticeKind.ADMIN_TASK, url="javascript:alert(1)").html
+
+
+def test_end_is_told_with_counts_and_next_steps() -> None:
+    """The end's notice counts each state and says what to do for those who did not make it, and when it was."""
+    rendered = notice(NoticeKind.MIGRATION_COMPLETE)
+    for shown in (rendered.text, words(rendered.html)):
+        assert "3 of 6 people" in shown
+        assert NEXT_STEP[State.AUTHENTICATING] in shown
+        assert "14 March 2026, 10:00 UTC" in shown
+    assert rendered.subject == "Opsgenie migration of acme complete; 2 people did not make it"
+    everyone = notice(NoticeKind.MIGRATION_COMPLETE, counts=Counts(by_state={State.CONNECTED: 3, State.SKIPPED: 1}))
+    assert everyone.subject == "Opsgenie migration of acme complete"
+
+
+def test_passed_deadline_counts_those_who_are_missing() -> None:
+    """The notice of a passed deadline says how many are awaited."""
+    assert notice(NoticeKind.DEADLINE_PASSED).subject.startswith("Deadline passed: 2 people")
+    one = notice(NoticeKind.DEADLINE_PASSED, counts=Counts(by_state={State.ARRIVED: 1}))
+    assert one.subject.startswith("Deadline passed: one person has")
+
+
+@pytest.mark.parametrize(
+    "lifetime, said",
+    [
+        (timedelta(days=7), "7 days"),
+        (timedelta(days=1), "24 hours"),
+        (timedelta(hours=47, minutes=59), "47 hours"),
+        (timedelta(minutes=90), "90 minutes"),
+        (timedelta(seconds=5), "one minute"),
+    ],
+)
+def test_lifetimes_are_told_in_words(lifetime: timedelta, said: str) -> None:
+    """A link's lifetime is told in a unit that people use, and never as longer than it is by a unit."""
+    context = CONTEXT.model_copy(update={"rules": Rules(authentication_link_lifetime=lifetime)})
+    mail = MailOrder(person=1, purpose=Purpose.AUTHENTICATION, generation=1, email="a@example.com")
+    assert f"works for {said};" in mail_content.person_mail(context, mail, PlainLinks()).text
+
+
+@pytest.mark.parametrize(
+    "value, shown",
+    [
+        ("Ann\r\nBcc: x", "Ann Bcc: x"),
+        ("\u202egro.elpmaxe\u202c", "gro.elpmaxe"),
+        ("a\u2028b\u2029c\x00d\x1b[31m", "a b cd[31m"),
+        ("زهرا نیک\u200cپور", "زهرا نیک\u200cپور"),
+        ("  wide \t space ", "wide space"),
+        ("李小龙 O'Brien-Ångström", "李小龙 O'Brien-Ångström"),
+    ],
+)
+def test_names_are_shown_but_cannot_pretend(value: str, shown: str) -> None:
+    """Names of every script stay; what breaks lines or turns the direction of writing goes."""
+    assert emails.plain(value) == shown
+
+
+def test_missing_value_is_an_error() -> None:
+    """An email is never sent with a gap in it."""
+    with pytest.raises(jinja2.UndefinedError):
+        emails.render("verification", {"name": "Ann"})
+
+
+def test_every_kind_of_email_has_its_folder() -> None:
+    """One folder an email, three files each."""
+    root = Path(emails.__file__).parent
+    folders = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("__")}
+    assert folders == {*Purpose, *NoticeKind}
+    for folder in folders:
+        assert {path.name for path in (root / folder).iterdir()} == {"subject.txt", "body.txt", "body.html"}

@@ -1,0 +1,119 @@
+"""TLS and login with the mail server: either as configured, or not a byte of mail."""
+
+import pytest
+
+from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from domain.orders import Delivery, MailOutcome
+from tests.mail.conftest import CONTEXT, MakeMailer, order
+from tests.mail.scripted import CERTIFICATE, Heard, ScriptedServer, server_tls
+
+WORD = "open sesame"
+LOGIN = {"username": "user", "password": WORD}
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_mail_travels_by_tls(make_mailer: MakeMailer, outcomes: list[MailOutcome], security: str) -> None:
+    """With a certificate that we trust for that name, mail is sent, and the login only under TLS."""
+    extensions = ("STARTTLS", "AUTH PLAIN") if security == "starttls" else ("AUTH PLAIN",)
+    async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=extensions) as server:
+        await make_mailer(server.port, host="localhost", security=security, ca_file=str(CERTIFICATE), **LOGIN).send(
+            CONTEXT, [order(1)], outcomes.append
+        )
+    assert [outcome.delivery for outcome in outcomes] == [Delivery.ACCEPTED]
+    verbs = [line.split(" ")[0] for line in server.commands]
+    expected = ["EHLO", "STARTTLS"] if security == "starttls" else []
+    assert verbs[: len(expected) + 3] == [*expected, "EHLO", "AUTH", "MAIL"]
+
+
+async def test_server_without_starttls_gets_nothing(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """Where STARTTLS is not offered, or was stripped on the way, neither login nor mail is said in clear."""
+    async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
+        with pytest.raises(NeighbourRefuses, match="does not offer STARTTLS"):
+            await make_mailer(server.port, security="starttls", **LOGIN).send(
+                CONTEXT, [order(1), order(2)], outcomes.append
+            )
+    assert {line.split(" ")[0] for line in server.commands} == {"EHLO"}
+    assert outcomes == []
+
+
+@pytest.mark.parametrize(
+    "host, ca_file", [("localhost", ""), ("127.0.0.1", str(CERTIFICATE))], ids=["unknown authority", "another name"]
+)
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_bad_certificate_stops_everything(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome], host: str, ca_file: str, security: str
+) -> None:
+    """A certificate of an unknown authority or for another name pauses the migration; nothing is said after it."""
+    async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=("STARTTLS",)) as server:
+        with pytest.raises(NeighbourRefuses, match="LANDBRIDGE_SMTP_CA_FILE"):
+            await make_mailer(server.port, host=host, security=security, ca_file=ca_file).send(
+                CONTEXT, [order(1)], outcomes.append
+            )
+    assert {line.split(" ")[0] for line in server.commands} <= {"EHLO", "STARTTLS"}
+    assert outcomes == []
+
+
+async def test_tls_on_a_port_that_speaks_clear(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A port that answers in clear when TLS was expected is a setting to mend, and is said so."""
+    async with ScriptedServer() as server:
+        with pytest.raises(NeighbourRefuses, match="LANDBRIDGE_SMTP_SECURITY"):
+            await make_mailer(server.port, security="tls").send(CONTEXT, [order(1)], outcomes.append)
+
+
+async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A refused login pauses the migration; many mails waiting do not make many logins, which would lock the user."""
+
+    def script(heard: Heard) -> str | None:
+        return "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
+
+    async with ScriptedServer(script, extensions=("AUTH PLAIN",)) as server:
+        with pytest.raises(NeighbourRefuses, match="LANDBRIDGE_SMTP_PASSWORD") as caught:
+            await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(n) for n in range(1, 20)], outcomes.append)
+    assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
+    assert WORD not in repr(caught.value)
+    assert outcomes == []
+
+
+@pytest.mark.parametrize(
+    "answer, extensions, error",
+    [
+        ("454 4.7.0 try later", ("AUTH PLAIN",), NeighbourUnavailable),
+        ("250", (), NeighbourRefuses),
+        ("250", ("AUTH EXTERNAL",), NeighbourRefuses),
+    ],
+)
+async def test_login_that_cannot_be_tried(
+    make_mailer: MakeMailer, answer: str, extensions: tuple[str, ...], error: type[Exception]
+) -> None:
+    """A login that cannot be checked now is tried again; a server without a login that we know is a setting to mend."""
+
+    def script(heard: Heard) -> str | None:
+        return answer if heard.line.startswith("AUTH") else None
+
+    async with ScriptedServer(script, extensions=(*extensions, "8BITMIME")) as server:
+        with pytest.raises(error):
+            await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)], print)
+
+
+async def test_server_that_refuses_us_at_the_door(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A greeting with 5xx pauses the migration."""
+    async with ScriptedServer(greeting="554 5.7.1 go away") as server:
+        with pytest.raises(NeighbourRefuses, match="this network"):
+            await make_mailer(server.port).send(CONTEXT, [order(1)], outcomes.append)
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        ({"security": "tls", "ca_file": "/nowhere/ca.pem"}, "LANDBRIDGE_SMTP_CA_FILE"),
+        ({"security": "starttls", "ca_file": __file__}, "LANDBRIDGE_SMTP_CA_FILE"),
+        ({"security": "ssl"}, "LANDBRIDGE_SMTP_SECURITY"),
+        ({"sender": "zoë@example.com"}, "LANDBRIDGE_SMTP_FROM"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(
+    changes: dict[str, str], sentence: str, make_mailer: MakeMailer
+) -> None:
+    """A mailer that could never send is not made."""
+    with pytest.raises(BadInput, match=sentence):
+        make_mailer(25, **changes)

@@ -1,0 +1,74 @@
+"""A whole desk in memory: the cohorts' answers, and what they were told."""
+
+from collections.abc import Callable
+
+from domain.errors import NeighbourUnavailable
+from domain.links import LinkClaims, LinkState, LinkView, Purpose
+
+ANN = LinkView(
+    state=LinkState.OPEN,
+    site_name="acme",
+    site_url="https://acme.example.net",
+    opsgenie_account="acme-ops",
+    email="ann.lee+ops@example.com",
+    initiator="olga.owner@example.com",
+)
+
+
+class MemoryDesk:
+    """One person's cohort, as far as links go, and a `portal.desk.LinkDesk`; every field can be set by a test."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again."""
+        self.shown: LinkView | None = ANN
+        """What a worker answers; None: no worker runs."""
+        self.over = False
+        """The migration has ended."""
+        self.up = True
+        """Temporal answers."""
+        self.told: list[tuple[str, LinkClaims]] = []
+        """What was signalled, in order."""
+        self.on_follow: Callable[[], None] = lambda: None
+        """What the cohort does when it hears of a click."""
+
+    async def view(self, _claims: LinkClaims) -> LinkView | None:
+        """Answer as the worker would."""
+        return self.shown if self.up else None
+
+    async def follow(self, claims: LinkClaims) -> bool:
+        """Record a click."""
+        heard = self._tell("follow", claims)
+        if heard:
+            self.on_follow()
+        return heard
+
+    async def returned(self, claims: LinkClaims) -> bool:
+        """Record a return."""
+        return self._tell("returned", claims)
+
+    async def want_new(self, claims: LinkClaims) -> bool:
+        """Record a wish."""
+        return self._tell("want_new", claims)
+
+    async def reachable(self) -> bool:
+        """Say whether Temporal answers."""
+        return self.up
+
+    def show(self, **changes: object) -> None:
+        """Let the cohort answer with the usual view, changed."""
+        self.shown = ANN.model_copy(update=changes)
+
+    def _tell(self, fact: str, claims: LinkClaims) -> bool:
+        if not self.up:
+            raise NeighbourUnavailable("Temporal cannot be reached.")
+        if not self.over:
+            self.told.append((fact, claims))
+        return not self.over
+
+
+def claims(purpose: Purpose) -> LinkClaims:
+    """Return what the links of the tests claim."""
+    return LinkClaims(cohort_id="site-migration:acme-ops:cohort:3", person=17, purpose=purpose, generation=2)

@@ -1,0 +1,193 @@
+"""What the portal must not do, whoever asks."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from bs4 import BeautifulSoup
+
+from adapters.links import SignedLinks
+from domain.links import LinkClaims, LinkView, Purpose
+from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
+from tests.portal.desk import MemoryDesk, claims
+
+ROOT = Path(__file__).parents[2]
+LINKS = SignedLinks(PORTAL_URL, [KEY])
+VERIFY_TOKEN, AUTHENTICATE_TOKEN = (LINKS.token(claims(purpose)) for purpose in Purpose)
+VERIFY = urlsplit(LINKS.url(claims(Purpose.VERIFICATION))).path
+FORGED = SignedLinks(PORTAL_URL, ["f" * 32]).token(claims(Purpose.VERIFICATION))
+HOSTILE = '<script>alert(1)</script>"onmouseover=x \u202egnp.exe\u2066 \x07'
+
+
+@pytest.mark.parametrize("page", ["/verify/{}", "/authenticate/{}", "/verify/{}/new", "/authenticate/{}/new"])
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+async def test_every_unknown_link_gets_the_same_answer(
+    browser: httpx2.AsyncClient, desk: MemoryDesk, method: str, page: str
+) -> None:
+    """Forged, cut, of the other purpose, far too long or pure nonsense: one page, and nobody is asked or told."""
+    if method != "POST" and page.endswith("/new"):
+        assert (await browser.request(method, page.format(VERIFY_TOKEN))).status_code == 405
+        return
+    other = AUTHENTICATE_TOKEN if page.startswith("/verify") else VERIFY_TOKEN
+    tokens = [FORGED, VERIFY_TOKEN[:-1], AUTHENTICATE_TOKEN[:-1], other, "x", "%00", "%F0%9F%90%88", "a" * 5000, ".."]
+    answers = [await browser.request(method, page.format(token)) for token in tokens]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({answer.text for answer in answers}) == 1
+    assert desk.told == []
+
+
+@pytest.mark.parametrize(
+    "path, status", [(VERIFY, 200), ("/nowhere", 404), ("/verify/x", 404), ("/", 404), ("/static/portal.css", 200)]
+)
+async def test_every_answer_carries_the_protecting_headers(browser: httpx2.AsyncClient, path: str, status: int) -> None:
+    """No frames, no scripts, no referrer, no sniffing; HTTPS only where the portal is on HTTPS."""
+    response = await browser.get(path)
+    assert response.status_code == status
+    policy = response.headers["content-security-policy"]
+    for directive in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "style-src 'self'"):
+        assert directive in policy
+    assert "script-src" not in policy
+    assert "unsafe" not in policy
+    assert response.headers["referrer-policy"] == "no-referrer"
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["strict-transport-security"].startswith("max-age=")
+    assert ("no-store" in response.headers["cache-control"]) != path.startswith("/static/")
+    assert "set-cookie" not in response.headers
+    assert "server" not in response.headers
+
+
+async def test_plain_http_is_not_pinned_to_https(desk: MemoryDesk) -> None:
+    """A portal for trying out, without TLS, does not lock browsers out."""
+    async with serving(desk, settings(portal_url="http://127.0.0.1:1")) as browser:
+        assert "strict-transport-security" not in (await browser.get("/livez")).headers
+
+
+async def test_pages_run_no_script_and_load_nothing_from_elsewhere(browser: httpx2.AsyncClient) -> None:
+    """Everything that a page loads is the portal's own."""
+    page = BeautifulSoup((await browser.get(VERIFY)).text, "html.parser")
+    assert page.find_all("script") == []
+    assert page.find_all(style=True) == []
+    loaded = [str(tag.get("src") or tag.get("href")) for tag in page.find_all(["link", "img"])]
+    assert loaded
+    for path in loaded:
+        assert path.startswith("/static/")
+        assert (await browser.get(path)).status_code == 200
+
+
+async def test_names_from_outside_cannot_speak_for_the_page(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """Markup in a name is shown as text, and controls that reorder the line are gone."""
+    desk.show(initiator=HOSTILE, site_url="", site_name=HOSTILE, opsgenie_account=HOSTILE, email=HOSTILE)
+    text = (await browser.get(VERIFY)).text
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert not {"\u202e", "\u2066", "\x07"} & set(text)
+
+
+@pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-URL"])
+async def test_links_never_come_from_the_request(browser: httpx2.AsyncClient, header: str) -> None:
+    """Whoever sends another host name finds it nowhere in the answer."""
+    headers = {header: "evil.example"}
+    page = await browser.get(VERIFY, headers=headers)
+    led_on = await browser.post(f"/authenticate/{AUTHENTICATE_TOKEN}", headers=headers)
+    slash = await browser.get(f"{VERIFY}/", headers=headers)
+    for answer in (page, led_on, slash):
+        assert "evil" not in answer.text + str(answer.headers)
+    assert slash.status_code == 404
+
+
+async def test_nobody_can_choose_where_the_redirect_goes(browser: httpx2.AsyncClient) -> None:
+    """There is no parameter to name another target."""
+    names = ["continue", "next", "return_to", "url", "email"]
+    response = await browser.post(
+        f"/authenticate/{AUTHENTICATE_TOKEN}", params=dict.fromkeys(names, "//evil.example"), data={"next": "//evil"}
+    )
+    assert response.headers["location"].startswith("https://id.atlassian.com/")
+    assert "evil" not in response.headers["location"]
+
+
+async def test_a_large_body_is_refused(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """The forms have no fields, so nobody has megabytes to send."""
+    response = await browser.post(VERIFY, content=b"x" * 1_000_000)
+    assert response.status_code == 413
+    assert desk.told == []
+
+
+@pytest.mark.parametrize("method, path", [("PUT", VERIFY), ("DELETE", VERIFY), ("GET", f"{VERIFY}/new")])
+async def test_other_methods_are_answered_in_the_same_look(browser: httpx2.AsyncClient, method: str, path: str) -> None:
+    """A method that a page does not know is refused with a page."""
+    response = await browser.request(method, path)
+    assert response.status_code == 405
+    assert "portal.css" in response.text
+    assert "allow" in response.headers
+
+
+async def test_tokens_are_not_in_the_logs(
+    browser: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the server's access log nor ours has a link that somebody could open."""
+    caplog.set_level(logging.DEBUG)
+    for path in (VERIFY, f"/return/{AUTHENTICATE_TOKEN}?look=1", f"/verify/{FORGED}"):
+        await browser.get(path)
+        await browser.post(path)
+    served = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]
+    assert any('"GET /verify/… HTTP' in line for line in served)
+    said = capsys.readouterr()
+    everything = "\n".join([*served, said.out, said.err])
+    for token in (VERIFY_TOKEN, AUTHENTICATE_TOKEN, FORGED):
+        assert token not in everything
+
+
+class _BrokenDesk(MemoryDesk):
+    """A desk with a bug."""
+
+    async def view(self, _claims: LinkClaims) -> LinkView | None:
+        """Fail in a way that nobody foresaw."""
+        raise ZeroDivisionError
+
+
+async def test_a_bug_shows_a_page_without_its_inside() -> None:
+    """What nobody foresaw is a page in the same look and with the same headers, and tells nothing of its cause."""
+    async with serving(_BrokenDesk(), settings()) as browser:
+        response = await browser.get(VERIFY)
+    assert response.status_code == 500
+    assert "portal.css" in response.text
+    assert "ZeroDivision" not in response.text
+    assert "content-security-policy" in response.headers
+
+
+async def test_health_tells_life_from_readiness(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """Alive as long as it answers; ready only while Temporal can be reached."""
+    assert (await browser.get("/readyz")).status_code == 200
+    desk.up = False
+    assert (await browser.get("/readyz")).status_code == 503
+    assert (await browser.get("/livez")).status_code == 200
+
+
+def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
+    """Started without settings, the portal says which are missing and ends, without a traceback."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LANDBRIDGE_")}
+    environment["LANDBRIDGE_PORTAL_URL"] = "https://landbridge.example.com"
+    ended = subprocess.run(  # noqa: S603 - our own interpreter, our own words
+        [sys.executable, "-m", "uvicorn", "portal.app:app", "--port", "0", "--app-dir", str(ROOT)],
+        cwd=tmp_path,  # where no `.env` is
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert ended.returncode == 2
+    assert "LANDBRIDGE_TOKEN_KEYS is not set" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_views_that_other_versions_write_are_understood() -> None:
+    """A worker may be newer or older than the portal: unknown fields and missing ones are no error."""
+    view = LinkView.model_validate_json(json.dumps({"state": "open", "of_tomorrow": 1}))
+    assert view == LinkView(state=view.state)

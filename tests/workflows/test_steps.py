@@ -1,0 +1,521 @@
+"""The guide's seven steps, each on the real server; weeks pass in moments."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import ApplicationError
+
+from domain.errors import NeighbourRefuses, NotFound, Refused
+from domain.links import LinkClaims, LinkState, Purpose
+from domain.messages import Step, StepStatus
+from domain.orders import NoticeKind
+from domain.people import Actor, Source, State
+from domain.roster import ADMIN, RosterPerson
+from domain.rules import AtDeadline, Rules
+from domain.sites import NewSite, Site
+from steering import starting
+from steering.answers import RunState
+from steering.links import TemporalLinkDesk
+from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from workflows.cohort import CohortWorkflow
+from workflows.site_migration import SiteMigrationWorkflow
+
+BY = Actor(name=OWNER_EMAIL)
+ACME = Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
+ANN = RosterPerson(email="ann@example.com", name="Ann", email_verified=True)
+BO = RosterPerson(email="bo@example.com", name="Bo")
+
+
+async def refusal(bench: Bench) -> str:
+    """Return the sentence with which a migration was refused."""
+    with pytest.raises(WorkflowFailureError) as failed:
+        await bench.handle.result()
+    assert isinstance(failed.value.cause, ApplicationError)
+    assert failed.value.cause.type == "Refused"
+    return failed.value.cause.message
+
+
+class TestInitiating:
+    """Step 1."""
+
+    async def test_a_user_may_not_initiate(self, bench: Bench) -> None:
+        """Refused with a sentence, and nothing happens."""
+        bench.world.opsgenie.add(ANN)
+        await bench.start(initiator=ANN.email)
+        assert "Only an owner or admin" in await refusal(bench)
+        assert not bench.world.atlassian.calls
+        assert not bench.world.post.mails
+        status = await bench.migration.status()
+        assert status.run_state is RunState.FAILED
+        assert "Only an owner or admin" in status.failure
+        assert ANN.email not in status.failure
+
+    async def test_a_stranger_may_not_initiate(self, bench: Bench) -> None:
+        """Nor anyone who is not on the roster."""
+        await bench.start(initiator="stranger@example.com")
+        assert "Only an owner or admin" in await refusal(bench)
+
+    async def test_an_admin_may_in_any_spelling(self, bench: Bench) -> None:
+        """The address is compared as a mailbox, not as text."""
+        bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN, email_verified=True))
+        bench.world.atlassian.account("ada@example.com", verified=True)
+        await bench.start(initiator=" Ada@EXAMPLE.com ")
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+
+    async def test_starting_again_shows_the_one_that_runs(self, bench: Bench) -> None:
+        """It is not an error; another site under a running one is."""
+        bench.world.opsgenie.add(ANN)
+        assert (await bench.start()).already is None
+        assert (await bench.start()).already is RunState.RUNNING
+        with pytest.raises(Refused, match="another site"):
+            await bench.start(site="other")
+
+    async def test_a_completed_migration_is_not_started_again_by_accident(self, bench: Bench) -> None:
+        """Only with a word for it; then nobody gets a mail who needs none."""
+        await bench.start()
+        await bench.handle.result()
+        assert (await bench.start()).already is RunState.COMPLETED
+        assert (await starting.start(bench.client, bench.request(), again=True)).already is None
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 1
+        assert not bench.world.post.mails
+
+    async def test_credentials_that_are_refused_wait_for_an_admin(self, bench: Bench) -> None:
+        """The reason stands in the status, and the migration goes on once it is mended."""
+        bench.world.opsgenie.trouble = NeighbourRefuses("Opsgenie refuses the API key; check it.")
+        await bench.start()
+        await eventually(lambda: bench.waits_for("Opsgenie refuses the API key; check it."))
+        bench.world.opsgenie.trouble = None
+        await bench.migration.resume(BY)
+        assert (await bench.handle.result()).counts.total == 1
+
+
+class TestChoosingASite:
+    """Step 2."""
+
+    async def test_the_admin_is_asked_when_the_request_names_none(self, bench: Bench) -> None:
+        """The sites are listed, and the choice is an update."""
+        await bench.start(site="")
+        await eventually(lambda: bench.waits_for("Choose a site, or name a new one."))
+        progress = await bench.migration.progress()
+        assert progress.sites == [ACME]
+        assert progress.checklist[1].status is StepStatus.WAITING
+        assert (await bench.migration.choose_site("https://acme.atlassian.net/", BY)).site == ACME
+        assert (await bench.handle.result()).site == ACME
+
+    async def test_only_a_site_admin_can_select_a_site(self, bench: Bench) -> None:
+        """Refused with the sites to choose from; the migration goes on asking."""
+        other = Site(id="2", name="other", url="https://other.atlassian.net")
+        bench.world.atlassian.listed_sites.append(other)
+        await bench.start(site="other")
+        await eventually(lambda: bench.waits_for("not a site admin of other"))
+        with pytest.raises(Refused, match="No site 'nowhere'.*: acme"):
+            await bench.migration.choose_site("nowhere", BY)
+        with pytest.raises(Refused, match="not a site admin"):
+            await bench.migration.choose_site("other", BY)
+        # Somebody makes them site admin meanwhile: Atlassian is asked anew each time.
+        bench.world.atlassian.listed_sites[-1] = other.model_copy(update={"admin": True})
+        assert (await bench.migration.choose_site("other", BY)).site is not None
+        with pytest.raises((Refused, NotFound)):
+            await bench.migration.choose_site("acme", BY)
+
+    async def test_a_task_that_waits_long_is_mailed(self, bench: Bench) -> None:
+        """To all owners and admins, with the command."""
+        await bench.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
+        await eventually(lambda: bench.world.post.told(NoticeKind.ADMIN_TASK))
+        notice = bench.world.post.told(NoticeKind.ADMIN_TASK)[0]
+        assert notice.recipient.email == OWNER_EMAIL
+        assert notice.notice.task == "Choose a site, or name a new one."
+        assert f"./starter.py choose-site {bench.account}" in notice.notice.command
+
+
+class TestSigningUp:
+    """Step 3."""
+
+    async def test_an_initiator_without_an_account_signs_up(self, bench: Bench) -> None:
+        """Before the site is created."""
+        bench.world.atlassian.accounts.clear()
+        await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
+        await bench.handle.result()
+        assert bench.world.atlassian.account(OWNER_EMAIL).verified
+        assert (await bench.migration.progress()).checklist[2].status is StepStatus.DONE
+
+    async def test_where_no_api_can_it_is_an_admins_task(self, bench: Bench) -> None:
+        """Confirmed by the admin and checked with Atlassian, as often as it takes."""
+        bench.world.atlassian.accounts.clear()
+        bench.world.atlassian.by_hand = True
+        await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
+        await eventually(lambda: bench.waits_for("Sign up to Atlassian."))
+        await bench.migration.confirm(BY)
+        await eventually(lambda: bench.world.atlassian.calls["sign_up"] == 2)
+        await eventually(lambda: bench.waits_for("Sign up to Atlassian."))
+        bench.world.atlassian.account(OWNER_EMAIL, verified=True)
+        await bench.migration.confirm(BY)
+        await eventually(lambda: bench.waits_for("Create the site fresh."))
+
+
+class TestCreatingASite:
+    """Step 4."""
+
+    async def test_a_taken_name_asks_again_with_suggestions(self, bench: Bench) -> None:
+        """It never fails the migration."""
+        bench.world.atlassian.taken = {"fresh"}
+        await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
+        await eventually(lambda: bench.waits_for("The site name is taken."))
+        progress = await bench.migration.progress()
+        assert "fresh-team" in progress.suggestions
+        with pytest.raises(Refused, match="taken.*fresh-team"):
+            await bench.migration.name_site(NewSite(name="fresh", first_name="Olga", last_name="Owner"), BY)
+        decided = await bench.migration.name_site(NewSite(name="fresh-team", first_name="O", last_name="O"), BY)
+        assert decided.site is not None
+        assert decided.site.name == "fresh-team"
+        assert (await bench.handle.result()).site.name == "fresh-team"
+
+    async def test_an_invalid_name_asks_again(self, bench: Bench) -> None:
+        """Whether it came with the request or later."""
+        await bench.start(site="", new_site=NewSite(name="-Fresh-", first_name="Olga", last_name="Owner"))
+        await eventually(lambda: bench.waits_for("only lowercase letters"))
+        with pytest.raises(Refused, match="3 to 63 characters"):
+            await bench.migration.name_site(NewSite(name="ab", first_name="O", last_name="O"), BY)
+        # An existing site is a way out, too.
+        assert (await bench.migration.choose_site("acme", BY)).site == ACME
+
+    async def test_where_no_api_can_it_is_an_admins_task(self, bench: Bench) -> None:
+        """The site counts once Atlassian lists it; connecting is the next task."""
+        bench.world.atlassian.by_hand = True
+        await bench.start(site="")
+        await eventually(lambda: bench.waits_for("Choose a site"))
+        decided = await bench.migration.name_site(NewSite(name="fresh", first_name="O", last_name="O"), BY)
+        assert decided.task == "Create the site fresh."
+        bench.world.atlassian.listed_sites.append(
+            ACME.model_copy(update={"name": "fresh", "url": "https://fresh.example"})
+        )
+        await bench.migration.confirm(BY)
+        await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
+        await bench.migration.confirm(BY)
+        assert (await bench.handle.result()).site.name == "fresh"
+
+
+class TestAuthentication:
+    """Step 5."""
+
+    async def test_everyone_gets_an_account_and_only_verified_people_the_email(self, bench: Bench) -> None:
+        """A verified Atlassian account needs nothing; blocked people are left out."""
+        bench.world.opsgenie.add(ANN, BO, RosterPerson(email="cy@example.com", blocked=True, email_verified=True))
+        await bench.start()
+        await bench.until(BO.email, State.EMAIL_UNVERIFIED)
+        await eventually(lambda: bench.step_is(Step.VERIFY))
+        assert [m.purpose for m in bench.world.post.sent(ANN.email)] == [Purpose.AUTHENTICATION]
+        assert [m.purpose for m in bench.world.post.sent(BO.email)] == [Purpose.VERIFICATION]
+        assert not bench.world.post.sent(OWNER_EMAIL)
+        assert set(bench.world.atlassian.accounts) == {OWNER_EMAIL, ANN.email, BO.email}
+        assert bench.world.atlassian.connections == {bench.account: ACME.id}
+        assert (await bench.person("cy@example.com")).state is State.SKIPPED
+
+    async def test_an_account_that_cannot_be_used_waits_for_an_admin(self, bench: Bench) -> None:
+        """With the reason; once mended, a resend tries again."""
+        bench.world.opsgenie.add(ANN)
+        bench.world.atlassian.account(ANN.email, problem="The account is deactivated; have it reactivated.")
+        await bench.start()
+        person = await bench.until(ANN.email, State.ATTENTION)
+        assert person.reason == "The account is deactivated; have it reactivated."
+        bench.world.atlassian.account(ANN.email, problem="")
+        await bench.migration.resend(ANN.email, BY)
+        await eventually(lambda: bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION))
+
+    async def test_a_click_makes_the_cohort_ask_atlassian(self, bench: Bench) -> None:
+        """The click proves nothing; Atlassian's answer does."""
+        bench.world.opsgenie.add(ANN)
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(ANN.email))
+        desk, claims = TemporalLinkDesk(bench.client), bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+        before = bench.world.atlassian.calls["find"]
+        assert await desk.follow(claims)
+        await eventually(lambda: bench.world.atlassian.calls["find"] > before)
+        assert (await bench.person(ANN.email)).state is State.AUTHENTICATING
+        bench.world.atlassian.account(ANN.email, verified=True)
+        assert await desk.returned(claims)
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+
+    async def test_where_atlassian_cannot_be_asked_the_click_counts(self, bench: Bench) -> None:
+        """By a rule."""
+        bench.world.opsgenie.add(ANN)
+        await bench.start(rules=Rules(click_counts=True))
+        await eventually(lambda: bench.world.post.sent(ANN.email))
+        await TemporalLinkDesk(bench.client).follow(bench.world.post.link(ANN.email, Purpose.AUTHENTICATION))
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+
+    async def test_people_who_went_to_atlassian_by_themselves_are_found(self, bench: Bench) -> None:
+        """By asking every quarter of an hour, then more rarely."""
+        bench.world.opsgenie.add(ANN)
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(ANN.email))
+        await bench.skip(timedelta(hours=20))
+        assert 4 <= bench.world.atlassian.calls["find"] <= 8
+        bench.world.atlassian.account(ANN.email, verified=True)
+        await bench.skip(timedelta(hours=7))
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+
+
+class TestVerifying:
+    """Step 6."""
+
+    async def test_the_link_verifies_and_the_authentication_email_follows_at_once(self, bench: Bench) -> None:
+        """And a second click is friendly."""
+        bench.world.opsgenie.add(BO)
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        desk, claims = TemporalLinkDesk(bench.client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
+        view = await desk.view(claims)
+        assert view is not None
+        assert view.state is LinkState.OPEN
+        assert await desk.follow(claims)
+        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        view = await desk.view(claims)
+        assert view is not None
+        assert view.state is LinkState.DONE
+        assert await desk.follow(claims)
+        assert len(bench.world.post.sent(BO.email)) == 2
+
+    async def test_reminders_come_every_three_days_and_end(self, bench: Bench) -> None:
+        """Five of them, and the links of a day ago do not work any more."""
+        bench.world.opsgenie.add(BO)
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        first = bench.world.post.link(BO.email, Purpose.VERIFICATION)
+        await bench.skip(timedelta(days=40))
+        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 6)
+        assert [m.reminder for m in bench.world.post.sent(BO.email)] == [False] + [True] * 5
+        assert [m.generation for m in bench.world.post.sent(BO.email)] == [1, 2, 3, 4, 5, 6]
+        desk = TemporalLinkDesk(bench.client)
+        view = await desk.view(first)
+        assert view is not None
+        assert view.state is LinkState.EXPIRED
+        await desk.follow(first)
+        assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
+        # Who finds an old mail asks for a new one on the page.
+        await desk.want_new(first)
+        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 7)
+
+    async def test_a_signal_by_hand_moves_the_right_person(self, bench: Bench) -> None:
+        """With nothing but an address, in any spelling; nonsense is ignored."""
+        bench.world.opsgenie.add(BO)
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        for nonsense in (None, 7, [], {}, {"mail": "bo"}, {"email": None}, {"email": "nobody@example.com"}, "💥"):
+            await bench.handle.signal("email_verified", nonsense)
+            await bench.handle.signal("account_authenticated", nonsense)
+        await bench.handle.signal("email_verified", {"email": "BO@example.com"})
+        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        await bench.handle.signal("account_authenticated", {"email": BO.email, "by": {"name": "ops"}})
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+        who = [entry.by for entry in (await bench.person(BO.email)).timeline if entry.what == "connected"]
+        assert who == [Actor(source=Source.ADMIN, name="ops")]
+
+    async def test_a_refused_address_is_unreachable_until_an_admin_acts(self, bench: Bench) -> None:
+        """Corrected, it is mailed anew; the old address still finds the person."""
+        bench.world.opsgenie.add(BO)
+        bench.world.post.refused = {BO.email}
+        await bench.start()
+        assert "550" in (await bench.until(BO.email, State.UNREACHABLE)).reason
+        await bench.migration.correct_email(BO.email, "bo.new@example.com", BY)
+        await eventually(lambda: bench.world.post.sent("bo.new@example.com", Purpose.VERIFICATION))
+        assert (await bench.person(BO.email)).email == "bo.new@example.com"
+        await bench.handle.signal("email_verified", {"email": "bo.new@example.com"})
+        await bench.until("bo.new@example.com", State.AUTHENTICATING)
+        with pytest.raises(Refused, match="cannot be used"):
+            await bench.migration.correct_email(BO.email, "no address", BY)
+
+    async def test_a_deferred_mail_is_tried_again(self, bench: Bench) -> None:
+        """Greylisting costs a minute, and one mail arrives."""
+        bench.world.opsgenie.add(BO)
+        bench.world.post.deferred_once = {BO.email}
+        await bench.start()
+        await eventually(lambda: bench.step_is(Step.VERIFY))
+        await bench.skip(timedelta(minutes=2))
+        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 1)
+
+    async def test_resends_are_throttled_and_unknown_people_are_named_so(self, bench: Bench) -> None:
+        """Refused before history is written."""
+        bench.world.opsgenie.add(BO)
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        await bench.until(BO.email, State.EMAIL_UNVERIFIED)
+        with pytest.raises(Refused, match="wait"):
+            await bench.migration.resend(BO.email, BY)
+        assert (await bench.migration.resend_all(State.EMAIL_UNVERIFIED, BY)).not_now == 1
+        await bench.skip(timedelta(seconds=31))
+        assert (await bench.migration.resend_all(State.EMAIL_UNVERIFIED, BY)).queued == 1
+        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 2)
+        with pytest.raises(NotFound):
+            await bench.migration.resend("nobody@example.com", BY)
+
+    async def test_excluded_people_are_not_waited_for(self, bench: Bench) -> None:
+        """And their links are dead."""
+        bench.world.opsgenie.add(BO)
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        with pytest.raises(Refused, match="reason"):
+            await bench.migration.exclude(BO.email, " ", BY)
+        await bench.migration.exclude(BO.email, "left the company", BY)
+        result = await bench.handle.result()
+        assert result.counts[State.EXCLUDED] == 1
+        view = await TemporalLinkDesk(bench.client).view(bench.world.post.link(BO.email, Purpose.VERIFICATION))
+        assert view is not None
+        assert view.state is LinkState.CLOSED
+
+    async def test_people_who_join_meanwhile_are_picked_up(self, bench: Bench) -> None:
+        """And so are addresses that were verified at Opsgenie itself."""
+        bench.world.opsgenie.add(BO)
+        await bench.start(rules=Rules(roster_refresh_interval=timedelta(seconds=1)))
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        bench.world.opsgenie.add(ANN)
+        await eventually(lambda: bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION))
+        bench.world.opsgenie.verify(BO.email)
+        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        assert (await bench.migration.status()).people_total == 3
+
+    async def test_trouble_of_the_mail_server_pauses_and_resumes(self, bench: Bench) -> None:
+        """It is nobody's own trouble: all people keep their state."""
+        bench.world.opsgenie.add(BO)
+        bench.world.post.trouble = NeighbourRefuses("The mail server refuses the login; check it.")
+        await bench.start()
+        await eventually(lambda: bench.in_trouble("The mail server refuses the login; check it."))
+        bench.world.post.trouble = None
+        assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
+        await bench.migration.resume(BY)
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        await eventually(lambda: bench.in_trouble(""))
+
+    async def test_a_pause_holds_mail_back(self, bench: Bench) -> None:
+        """Facts are still recorded."""
+        bench.world.opsgenie.add(BO)
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        await bench.migration.pause("Freeze over the holidays.", BY)
+        await bench.handle.signal("email_verified", {"email": BO.email})
+        await bench.until(BO.email, State.AUTHENTICATING)
+        await bench.skip(timedelta(days=10))
+        assert len(bench.world.post.sent(BO.email)) == 1
+        await bench.migration.resume(BY)
+        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+
+
+class TestCompletion:
+    """Step 7."""
+
+    async def test_owners_and_admins_are_told(self, bench: Bench) -> None:
+        """Everyone once, with the numbers; nothing is left to do."""
+        bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN), ANN)
+        for email in ("ada@example.com", ANN.email):
+            bench.world.atlassian.account(email, verified=True)
+        await bench.start()
+        result = await bench.handle.result()
+        assert not result.partial
+        told = bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
+        assert {order.recipient.email for order in told} == {OWNER_EMAIL, "ada@example.com"}
+        assert told[0].notice.counts[State.CONNECTED] == 3
+        assert len({order.message_id for order in told}) == 2
+        report = await bench.migration.report()
+        assert [line.state for line in report.people] == [State.CONNECTED] * 3
+        assert all(item.status in {StepStatus.DONE, StepStatus.SKIPPED} for item in await bench.checklist())
+
+    async def test_who_is_told_can_be_chosen(self, bench: Bench) -> None:
+        """Not every owner wants such mail."""
+        await bench.start(notify=["team@example.com"])
+        await bench.handle.result()
+        assert [o.recipient.email for o in bench.world.post.notices] == ["team@example.com"]
+
+    async def test_a_deadline_can_complete_partially(self, bench: Bench) -> None:
+        """The report says of each who did not make it what to do next."""
+        bench.world.opsgenie.add(ANN, BO)
+        deadline = datetime.now(UTC) + timedelta(days=14)
+        await bench.start(rules=Rules(deadline=deadline, at_deadline=AtDeadline.COMPLETE_PARTIAL))
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        await bench.skip(timedelta(days=15))
+        result = await bench.handle.result()
+        assert result.partial
+        assert result.counts[State.LEFT_BEHIND] == 2
+        lines = {line.email: line for line in (await bench.migration.report()).people}
+        assert "not verified" in lines[BO.email].reason
+        assert "not set up" in lines[ANN.email].reason
+        assert lines[ANN.email].next_step
+
+    async def test_by_default_the_migration_waits_on_after_the_deadline(self, bench: Bench) -> None:
+        """Owners and admins are told once; another deadline can be set."""
+        bench.world.opsgenie.add(ANN)
+        await bench.start(rules=Rules(deadline=datetime.now(UTC) + timedelta(days=14)))
+        await eventually(lambda: bench.world.post.sent(ANN.email))
+        await bench.skip(timedelta(days=20))
+        await eventually(lambda: bench.world.post.told(NoticeKind.DEADLINE_PASSED))
+        await bench.skip(timedelta(days=20))
+        assert len(bench.world.post.told(NoticeKind.DEADLINE_PASSED)) == 1
+        assert (await bench.person(ANN.email)).state is State.AUTHENTICATING
+        with pytest.raises(Refused, match="past"):
+            await bench.migration.set_deadline(datetime.now(UTC) - timedelta(days=1), AtDeadline.KEEP_WAITING, BY)
+        # Already past for the cohort, whose time was skipped.
+        await bench.migration.set_deadline(datetime.now(UTC) + timedelta(days=1), AtDeadline.COMPLETE_PARTIAL, BY)
+        assert (await bench.handle.result()).counts[State.LEFT_BEHIND] == 1
+
+
+class TestFileRosters:
+    """A roster from the starter's disk, with workers elsewhere."""
+
+    async def test_the_starter_hands_each_cohort_its_people(self, bench: Bench) -> None:
+        """Six hundred people are three cohorts; a repeat changes nothing."""
+        people = [RosterPerson(email=f"p{n}@example.com", email_verified=True) for n in range(599)]
+        people.append(bench.world.opsgenie.people_listed[0])
+        for person in people[:550]:
+            bench.world.atlassian.account(person.email, verified=True)
+        request = bench.file_request(people)
+        await starting.start(bench.client, request)
+        handed_out: list[int] = []
+        await starting.hand_out(bench.client, request, people, handed_out.append)
+        await starting.hand_out(bench.client, request, people, handed_out.append)
+        assert handed_out[-1] == 600
+        await eventually(lambda: len(bench.world.post.mails) == 49)
+        status = await bench.migration.status()
+        assert status.people_total == 600
+        assert status.people_connected == 551
+        page = await bench.migration.people([State.AUTHENTICATING], offset=40, limit=20)
+        assert page.total == 49
+        assert len(page.people) == 9
+        assert bench.world.atlassian.calls["ensure"] <= 8
+
+    async def test_another_roster_under_a_running_one_is_refused(self, bench: Bench) -> None:
+        """The same one is shown."""
+        people = [bench.world.opsgenie.people_listed[0], ANN]
+        await starting.start(bench.client, bench.file_request(people))
+        assert (await starting.start(bench.client, bench.file_request(people[::-1]))).already is RunState.RUNNING
+        with pytest.raises(Refused, match="another roster"):
+            await starting.start(bench.client, bench.file_request([*people, BO]))
+
+
+async def test_links_of_others_say_nothing(bench: Bench) -> None:
+    """A link to a person or cohort that is not there looks like one to a migration that is over."""
+    bench.world.opsgenie.add(ANN)
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(ANN.email))
+    desk, claims = TemporalLinkDesk(bench.client), bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+    stranger: LinkClaims = claims.model_copy(update={"person": 99})
+    view = await desk.view(stranger)
+    assert view is not None
+    assert view.state is LinkState.CLOSED
+    assert not view.email
+    assert await desk.follow(stranger)
+    nowhere = claims.model_copy(update={"cohort_id": "site-migration:nobody:cohort:1"})
+    assert await desk.view(nowhere) is None
+    assert not await desk.follow(nowhere)
+
+
+async def test_the_web_ui_tells_the_story(bench: Bench) -> None:
+    """Signals, updates and queries describe themselves; the details show the checklist."""
+    bench.world.opsgenie.add(ANN)
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(ANN.email))
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+    for handle, workflow in ((bench.handle, SiteMigrationWorkflow), (bench.cohort(), CohortWorkflow)):
+        metadata = await handle.query("__temporal_workflow_metadata", result_type=dict)
+        assert metadata["definition"]["type"] == workflow.__name__
+        assert metadata["currentDetails"]

@@ -1,0 +1,37 @@
+"""Pins all requirements with hashes: `make requirements`. Each set builds on the one before, so that they agree."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import fetch_uv
+
+PROJECT = Path(__file__).resolve().parent.parent
+OPTIONS = ["--upgrade", "--universal", "--generate-hashes", "--no-header", "--no-annotate", "--python-version=3.11"]
+PINS = {
+    "uv": ["--group=uv"],
+    "main": ["pyproject.toml"],
+    "embedded": ["pyproject.toml", "--group=embedded", "--constraints=requirements/main.txt"],
+    "dev": ["pyproject.toml", "--group=dev", "--constraints=requirements/embedded.txt"],
+}
+"""Each file of requirements/ and what goes into it."""
+
+
+def main() -> int:
+    """Write every file of requirements/ anew and return the exit code."""
+    try:
+        uv, environment = fetch_uv.find_or_fetch(PROJECT)
+        for name, sources in PINS.items():
+            sys.stderr.write(f"Pinning requirements/{name}.txt ...\n")
+            command = [uv, "pip", "compile", "--quiet", *OPTIONS, *sources, f"--output-file=requirements/{name}.txt"]
+            subprocess.run(command, check=True, cwd=PROJECT, env=environment)
+    except fetch_uv.NotFetched as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except subprocess.CalledProcessError:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
