@@ -44,8 +44,9 @@ async def people(
 def _list(page: PeoplePage) -> Table:
     now = datetime.now(UTC)
     table = text.table("email", "name", "state", "for")
-    name = table.columns[1]
-    name.no_wrap, name.overflow, name.max_width = True, "ellipsis", _LONGEST_NAME
+    if text.out().is_terminal:
+        name = table.columns[1]
+        name.no_wrap, name.overflow, name.max_width = True, "ellipsis", _LONGEST_NAME
     table.columns[2].no_wrap = table.columns[3].no_wrap = True
     for person in page.people:
         table.add_row(text.cell(person.email), text.cell(person.name), _state(person), text.age(now - person.since))

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 from pydantic import ValidationError
 
+from adapters import roster_file
 from cli import moments, options, text
 from cli.options import SHOWN
 from domain import addresses, ids, roster, sites
@@ -144,9 +145,6 @@ def read_roster(path: Path) -> list[RosterPerson]:
         BadInput: the file, or any row of it, cannot be used; every problem was told.
 
     """
-    # Only who starts from a file needs it.
-    from adapters import roster_file  # noqa: PLC0415
-
     reading = roster_file.read(path)
     for problem in reading.problems:
         where = f"line {problem.row}: " if problem.row else ""
