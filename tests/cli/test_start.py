@@ -9,13 +9,12 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from cli import first_step
 from domain.errors import NotFound
 from domain.messages import StepStatus
 from domain.people import State
 from domain.roster import OWNER, RosterPerson, survey
 from steering import starting
-from steering.answers import RunState, Started
+from steering.answers import Started
 from steering.migration import Migration
 from tests.cli.conftest import STARTER, Cli, asked
 from tests.workflows.bench import OWNER_EMAIL, eventually
@@ -35,10 +34,10 @@ def roster(tmp_path: Path) -> Path:
 async def test_a_roster_with_problems_starts_nothing(cli: Cli, client: Client, account: str, tmp_path: Path) -> None:
     """Every problem is told by its line, so that one round of mending is enough."""
     path = tmp_path / "people.csv"
-    path.write_text("email,role\nnobody,owner\na@example.com,king\na@example.com,owner\n")
+    path.write_text("email,role\nnobody,owner\na@example.com,king\nb@example.com,owner\nb@example.com,user\n")
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", path, "--yes")
     assert (ran.code, ran.out) == (2, "")
-    for line in (2, 3, 4):
+    for line in (2, 3, 5):
         assert f"line {line}: " in ran.err
     assert "3 problems in the roster; nothing was started." in ran.err
     with pytest.raises(NotFound):
@@ -108,15 +107,6 @@ async def test_waiting_ends_with_the_migration_and_a_completed_one_is_shown(
     ran = await cli(*command, "--again", "-o", "json")
     assert ran.code == 0
     assert Started.model_validate_json(ran.out).already is None
-
-
-async def test_without_a_worker_the_start_stands(
-    client: Client, unattended: Migration, account: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Following ends after a while, with nothing known but that it runs."""
-    monkeypatch.setattr(first_step, "PATIENCE_SECONDS", 0)
-    status = await first_step.take(client, unattended, asked(account), None)
-    assert (status.run_state, status.progress) == (RunState.RUNNING, None)
 
 
 @pytest.mark.parametrize("answer, code", [(b"n\n", 2), (b"\x04", 2), (b"y\n", 0)])
