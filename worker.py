@@ -3,7 +3,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -21,6 +21,7 @@ from adapters.links import SignedLinks
 from adapters.mail import SmtpMailer
 from adapters.opsgenie import OpsgenieRoster
 from adapters.provisioning import AdminProvisioning, EmulatedProvisioning
+from domain.ports import Provisioning
 from runtime import exits, logs, settings, temporal
 from steering.cohorts import TemporalCohortDesk
 from workflows import options, sandbox
@@ -40,10 +41,15 @@ logger = structlog.get_logger()
 
 
 def build(
-    client: Client, accounts: AccountActivities, mail: MailActivities, roster: RosterActivities, **more: Any
+    client: Client,
+    accounts: AccountActivities,
+    mail: MailActivities,
+    roster: RosterActivities,
+    *,
+    workflows_cached: int = 1_000,
 ) -> list[Worker]:
-    """Return a worker for each task queue; `more` is for the one that serves workflows."""
-    activities = {
+    """Return a worker for each task queue; up to `workflows_cached` workflows are kept ready in memory."""
+    activities: dict[str, list[Callable[..., Any]]] = {
         options.MAIL_QUEUE: [mail.send_mails, mail.send_notices],
         options.OPSGENIE_QUEUE: [roster.survey, roster.hand_out],
         options.ATLASSIAN_QUEUE: [
@@ -61,7 +67,7 @@ def build(
         workflows=[SiteMigrationWorkflow, CohortWorkflow],
         workflow_runner=sandbox.runner(),
         graceful_shutdown_timeout=DRAIN,
-        **more,
+        max_cached_workflows=workflows_cached,
     )
     return [
         workflows,
@@ -105,26 +111,26 @@ async def main() -> int:
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
     client = await temporal.connect(serve_metrics=True)
     async with AsyncExitStack() as stack:
-        source = OpsgenieRoster(str(opsgenie.url), opsgenie.api_key.get_secret_value(), opsgenie.sso_domains)
-        directory = AtlassianDirectory(str(atlassian.url), org_key, atlassian.org_id)
-        provisioning = (
-            EmulatedProvisioning(str(atlassian.provisioning_url), org_key)
-            if atlassian.provisioning_url
-            else AdminProvisioning(directory)
+        source = await stack.enter_async_context(
+            OpsgenieRoster(str(opsgenie.url), opsgenie.api_key.get_secret_value(), opsgenie.sso_domains)
         )
+        directory = await stack.enter_async_context(AtlassianDirectory(str(atlassian.url), org_key, atlassian.org_id))
+        provisioning: Provisioning = AdminProvisioning(directory)
+        if atlassian.provisioning_url:
+            emulated = EmulatedProvisioning(str(atlassian.provisioning_url), org_key)
+            provisioning = await stack.enter_async_context(emulated)
         mailer = SmtpMailer(
-            SignedLinks(str(pages.portal_url), [key.get_secret_value() for key in pages.token_keys]),
             host=smtp.host,
             port=smtp.port,
             username=smtp.username,
             password=smtp.password.get_secret_value(),
-            security=smtp.security,
+            security=smtp.security.value,
             sender=smtp.sender,
             ca_file=smtp.ca_file,
             connections=smtp.connections,
+            links=SignedLinks(str(pages.portal_url), [key.get_secret_value() for key in pages.token_keys]),
         )
-        for adapter in (source, directory, provisioning, mailer):
-            await stack.enter_async_context(adapter)
+        stack.push_async_callback(mailer.close)
         workers = build(
             client,
             AccountActivities(directory, provisioning),

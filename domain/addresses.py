@@ -47,7 +47,7 @@ def key(address: str) -> str:
     try:
         return key_of_normal(normalise(address))
     except BadInput:
-        return address.strip().casefold()
+        return key_of_normal(address.strip())
 
 
 def key_of_normal(address: str) -> str:

@@ -9,6 +9,7 @@ import contextlib
 import inspect
 import logging
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
@@ -33,6 +34,8 @@ class Exit(IntEnum):
     """There is no such migration or person."""
     INTERRUPTED = 130
     """Ctrl-C, as shells count it."""
+    TERMINATED = 143
+    """SIGTERM, as shells count it, where a process does not take it as its ordinary end."""
 
 
 class TemporalUnreachable(LandbridgeError):
@@ -73,6 +76,8 @@ def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]
         code = code_of(error)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
+    except asyncio.CancelledError:
+        code = Exit.TERMINATED
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         code = Exit.FAILED
@@ -88,6 +93,9 @@ def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]
 
 
 async def _awaited(result: Awaitable[int | None]) -> int | None:
+    # As asyncio does with Ctrl-C: what was opened is closed in good order. `main` may handle the signal otherwise.
+    if (task := asyncio.current_task()) is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     return await result
 
 

@@ -44,10 +44,16 @@ class TemporalCohortDesk:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return
             raise NeighbourUnavailable(f"The cohort {cohort_id} does not answer: {error.status.name}.") from None
-        verified = {addresses.key(row.email): row.email_verified for row in known}
-        news = [row for row in people if not verified.get(row.email.casefold(), False)]
-        news = [row for row in news if row.email_verified or row.email.casefold() not in verified]
-        await self.hand_out(cohort_id, news)
+        verified: dict[str, bool] = {}
+        for row in known:
+            key = addresses.key(row.email)
+            verified[key] = verified.get(key, True) and row.email_verified
+
+        def is_news(row: RosterPerson) -> bool:
+            known_as_verified = verified.get(row.key)
+            return known_as_verified is None or (row.email_verified and not known_as_verified)
+
+        await self.hand_out(cohort_id, [row for row in people if is_news(row)])
 
     def _cohort(self, cohort_id: str) -> WorkflowHandle[CohortWorkflow, CohortResult]:
         return self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id)

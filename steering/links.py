@@ -1,3 +1,5 @@
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
@@ -7,11 +9,23 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import LandbridgeError, NeighbourUnavailable
 from domain.links import LinkClaims, LinkView
 from domain.messages import CohortResult, LinkFollowed, NewLinkWanted, PersonReturned
+from runtime import temporal
 from steering.calls import told
 from workflows.cohort import CohortWorkflow
 
 _PAGE_SECONDS = timedelta(seconds=2)
 """How long someone who opened a link waits for a worker's answer; the page can do without it."""
+
+
+@asynccontextmanager
+async def open_desk() -> AsyncIterator["TemporalLinkDesk"]:
+    """Connect to Temporal for as long as the portal runs.
+
+    Raises:
+        TemporalUnreachable: it does not answer now; whoever runs the portal starts it again.
+
+    """
+    yield TemporalLinkDesk(await temporal.connect())
 
 
 class TemporalLinkDesk:

@@ -83,9 +83,13 @@ def _ensure(wanted: str) -> None:
 
 
 def _works() -> bool:
-    """Whether `.venv` holds an interpreter that starts: the one it was made from may be gone."""
+    """Whether `.venv` is a whole environment whose interpreter starts: the one it was made from may be gone."""
     python = VENV / "bin" / "python"
-    return shutil.which(python) is not None and subprocess.run([python, "-Sc", ""], check=False).returncode == 0
+    in_environment = "import sys; sys.exit(sys.prefix == sys.base_prefix)"
+    return (
+        shutil.which(python) is not None
+        and subprocess.run([python, "-Ic", in_environment], check=False).returncode == 0
+    )
 
 
 def _run(*command: str, env: dict[str, str]) -> None:

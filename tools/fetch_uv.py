@@ -11,7 +11,6 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
@@ -87,8 +86,8 @@ def _from_index(pinned: Path, target: Path) -> None:
             "package manager (on Debian: apt-get install python3-pip), or set UV_DEFAULT_INDEX to your package index."
         )
     hashes = set(re.findall(r"sha256:([0-9a-f]{64})", pinned.read_text()))
-    url = _our_wheel(urllib.parse.urljoin(index.rstrip("/") + "/", "uv/"), hashes)
-    wheel = _get(url)[1]
+    address, page = _get(f"{index.rstrip('/')}/uv/", index)
+    _, wheel = _get(_our_wheel(address, page, hashes), index)
     if hashlib.sha256(wheel).hexdigest() not in hashes:
         raise NotFetched("The package index offers a uv that is not the pinned one; nothing was installed.")
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
@@ -99,9 +98,8 @@ def _from_index(pinned: Path, target: Path) -> None:
         binary.chmod(0o755)
 
 
-def _our_wheel(page: str, hashes: set[str]) -> str:
-    """Return the URL of the pinned wheel for this machine."""
-    address, body = _get(page)
+def _our_wheel(address: str, body: bytes, hashes: set[str]) -> str:
+    """Return the URL of the pinned wheel for this machine from the index's page at `address`."""
     if body.lstrip().startswith(b"{"):
         links = [f"{file['url']}#sha256={file['hashes'].get('sha256', '')}" for file in json.loads(body)["files"]]
     else:
@@ -128,21 +126,21 @@ class _Links(html.parser.HTMLParser):
             self.links.extend(value for name, value in attrs if name == "href" and value)
 
 
-def _get(url: str) -> tuple[str, bytes]:
-    """Return the final address and the content of a page."""
-    parts = urllib.parse.urlsplit(url)
+def _get(url: str, index: str) -> tuple[str, bytes]:
+    """Return the final address and the content of a page; the index's own login goes to the index alone."""
+    parts, login = urllib.parse.urlsplit(url), urllib.parse.urlsplit(index)
     if parts.scheme not in {"http", "https"}:
         raise NotFetched(
             f"A package index over {parts.scheme or 'no scheme'} is not supported here; use http or https."
         )
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     request = urllib.request.Request(bare.geturl(), headers={"Accept": SIMPLE_INDEX})  # noqa: S310 - scheme checked
-    if "@" in parts.netloc:
-        request.add_header("Authorization", index_settings.basic(parts.username or "", parts.password or ""))
+    if login.username and bare.netloc == login.netloc.rpartition("@")[2]:
+        header = index_settings.basic(login.username, login.password or "")
+        request.add_unredirected_header("Authorization", header)
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310 - scheme checked
             return response.geturl(), response.read()
-    except (urllib.error.URLError, OSError) as error:
-        raise NotFetched(
-            f"The package index does not answer ({bare.netloc}): {getattr(error, 'reason', error)}."
-        ) from None
+    except OSError as error:
+        reason = getattr(error, "reason", error)
+        raise NotFetched(f"The package index does not answer ({bare.netloc}): {reason}.") from None

@@ -47,11 +47,3 @@ def test_mails_never_share_a_message_id(
         (one[0], one[1]) == (other[0], other[1])
     )
     assert ids.message(*one) != ids.notice(other[0], "admin_task", other[1])
-
-
-@given(st.tuples(st.from_regex(r"[0-9a-f]{16}", fullmatch=True), NUMBERS), NUMBERS)
-def test_a_hand_out_is_named_by_roster_and_cohort(one: tuple[str, int], number: int) -> None:
-    """Handing out the same again is the same update; another roster or cohort is not."""
-    digest, cohort_number = one
-    assert (ids.hand_out(digest, cohort_number) == ids.hand_out(digest, number)) == (cohort_number == number)
-    assert ids.hand_out(digest, number) != ids.hand_out(f"{digest[1:]}g", number)

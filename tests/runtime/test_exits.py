@@ -34,6 +34,7 @@ def run(main: str, *, piped: str = "", arguments: str = "") -> subprocess.Comple
         ("raise NeighbourRefuses('No licence.')", 1, "No licence.\n"),
         ("sys.exit(2)", 2, ""),
         ("sys.exit('Enough.')", 1, "Enough.\n"),
+        ("os.kill(os.getpid(), signal.SIGTERM)\nawait asyncio.sleep(9)", 143, ""),
         ("os.kill(os.getpid(), signal.SIGINT)\nawait asyncio.sleep(9)", 130, ""),
     ],
 )

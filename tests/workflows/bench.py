@@ -2,17 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
-from temporalio.worker import Worker
 
+import worker
 from activities.accounts import AccountActivities
-from activities.failures import PlainFailures
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
 from domain import ids
@@ -25,7 +25,6 @@ from steering.answers import Started
 from steering.cohorts import TemporalCohortDesk
 from steering.migration import Migration
 from tests.fakes import World
-from workflows import options, sandbox
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 
@@ -54,13 +53,13 @@ class Bench:
         """One of its cohorts."""
         return self.client.get_workflow_handle_for(CohortWorkflow.run, ids.cohort(self.account, number))
 
-    def request(self, **changes: Any) -> MigrationRequest:
+    def request(self, **changes: object) -> MigrationRequest:
         """A request by the owner for an existing site."""
         return MigrationRequest(
             **{"opsgenie_account": self.account, "initiator": OWNER_EMAIL, "site": "acme", **changes}
         )
 
-    async def start(self, **changes: Any) -> Started:
+    async def start(self, **changes: object) -> Started:
         """Start the migration."""
         return await starting.start(self.client, self.request(**changes))
 
@@ -106,8 +105,16 @@ class Bench:
             return False
 
 
+async def end_all(client: Client) -> None:
+    """End every workflow, so that the next test's worker has nothing of this one to do."""
+    while running := [execution async for execution in client.list_workflows("ExecutionStatus = 'Running'")]:
+        for execution in running:
+            with suppress(RPCError):
+                await client.get_workflow_handle(execution.id).terminate()
+
+
 async def eventually(condition: Callable[[], Any]) -> None:
-    """Wait until a condition holds; the test's timeout is the limit. Looks often, since nothing here announces itself."""
+    """Wait until a condition holds; the test's timeout is the limit."""
     while True:
         result = condition()
         if await result if asyncio.iscoroutine(result) else result:
@@ -116,35 +123,14 @@ async def eventually(condition: Callable[[], Any]) -> None:
 
 
 @asynccontextmanager
-async def workers(client: Client, world: World, **settings: Any) -> AsyncIterator[None]:
-    """Serve workflows and activities with a world."""
-    accounts = AccountActivities(world.atlassian, world.atlassian)
-    mail = MailActivities(world.post)
-    roster = RosterActivities(world.opsgenie, TemporalCohortDesk(client))
-    queues = {
-        options.ATLASSIAN_QUEUE: [
-            accounts.ensure_accounts,
-            accounts.find_accounts,
-            accounts.list_sites,
-            accounts.ensure_signed_up,
-            accounts.ensure_site,
-            accounts.ensure_connected,
-        ],
-        options.MAIL_QUEUE: [mail.send_mails, mail.send_notices],
-        options.OPSGENIE_QUEUE: [roster.survey, roster.hand_out],
-    }
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(
-            Worker(
-                client,
-                task_queue=options.WORKFLOWS,
-                workflows=[SiteMigrationWorkflow, CohortWorkflow],
-                workflow_runner=sandbox.runner(),
-                **settings,
-            )
-        )
-        for queue, activities in queues.items():
-            await stack.enter_async_context(
-                Worker(client, task_queue=queue, activities=activities, interceptors=[PlainFailures()])
-            )
+async def served(client: Client, world: World, *, workflows_cached: int = 1_000) -> AsyncIterator[None]:
+    """Serve workflows and activities with a world, as the worker does."""
+    workers = worker.build(
+        client,
+        AccountActivities(world.atlassian, world.atlassian),
+        MailActivities(world.post),
+        RosterActivities(world.opsgenie, TemporalCohortDesk(client)),
+        workflows_cached=workflows_cached,
+    )
+    async with worker.serving(workers):
         yield

@@ -11,7 +11,7 @@ from domain.sites import Site
 from embedded import ports
 from embedded.temporal_server import TemporalServer, running
 from runtime import temporal
-from tests.workflows.bench import OWNER_EMAIL, Bench, workers
+from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, served
 
 _numbers = itertools.count(1)
 
@@ -41,5 +41,6 @@ async def bench(client: Client) -> AsyncIterator[Bench]:
     bench.world.atlassian.listed_sites.append(
         Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
     )
-    async with workers(client, bench.world):
+    async with served(client, bench.world):
         yield bench
+        await end_all(client)

@@ -25,6 +25,9 @@ from workflows.site_migration import SiteMigrationWorkflow
 BY = Actor(name=OWNER_EMAIL)
 ACME = Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
 ANN = RosterPerson(email="ann@example.com", name="Ann", email_verified=True)
+SELDOM = timedelta(days=60)
+UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
+"""Nobody asks Atlassian now and then, so that weeks pass in a few leaps."""
 BO = RosterPerson(email="bo@example.com", name="Bo")
 
 
@@ -110,7 +113,7 @@ class TestChoosingASite:
         bench.world.atlassian.listed_sites.append(other)
         await bench.start(site="other")
         await eventually(lambda: bench.waits_for("not a site admin of other"))
-        with pytest.raises(Refused, match="No site 'nowhere'.*: acme"):
+        with pytest.raises(Refused, match=r"No site 'nowhere'.*: acme"):
             await bench.migration.choose_site("nowhere", BY)
         with pytest.raises(Refused, match="not a site admin"):
             await bench.migration.choose_site("other", BY)
@@ -165,7 +168,7 @@ class TestCreatingASite:
         await eventually(lambda: bench.waits_for("The site name is taken."))
         progress = await bench.migration.progress()
         assert "fresh-team" in progress.suggestions
-        with pytest.raises(Refused, match="taken.*fresh-team"):
+        with pytest.raises(Refused, match=r"taken.*fresh-team"):
             await bench.migration.name_site(NewSite(name="fresh", first_name="Olga", last_name="Owner"), BY)
         decided = await bench.migration.name_site(NewSite(name="fresh-team", first_name="O", last_name="O"), BY)
         assert decided.site is not None
@@ -281,7 +284,7 @@ class TestVerifying:
     async def test_reminders_come_every_three_days_and_end(self, bench: Bench) -> None:
         """Five of them, and the links of a day ago do not work any more."""
         bench.world.opsgenie.add(BO)
-        await bench.start()
+        await bench.start(rules=UNASKED)
         await eventually(lambda: bench.world.post.sent(BO.email))
         first = bench.world.post.link(BO.email, Purpose.VERIFICATION)
         await bench.skip(timedelta(days=40))
@@ -303,7 +306,17 @@ class TestVerifying:
         bench.world.opsgenie.add(BO)
         await bench.start()
         await eventually(lambda: bench.world.post.sent(BO.email))
-        for nonsense in (None, 7, [], {}, {"mail": "bo"}, {"email": None}, {"email": "nobody@example.com"}, "💥"):
+        nonsenses: list[object] = [
+            None,
+            7,
+            [],
+            {},
+            {"mail": "bo"},
+            {"email": None},
+            {"email": "nobody@example.com"},
+            "💥",
+        ]
+        for nonsense in nonsenses:
             await bench.handle.signal("email_verified", nonsense)
             await bench.handle.signal("account_authenticated", nonsense)
         await bench.handle.signal("email_verified", {"email": "BO@example.com"})
@@ -391,7 +404,7 @@ class TestVerifying:
     async def test_a_pause_holds_mail_back(self, bench: Bench) -> None:
         """Facts are still recorded."""
         bench.world.opsgenie.add(BO)
-        await bench.start()
+        await bench.start(rules=UNASKED)
         await eventually(lambda: bench.world.post.sent(BO.email))
         await bench.migration.pause("Freeze over the holidays.", BY)
         await bench.handle.signal("email_verified", {"email": BO.email})
@@ -431,7 +444,9 @@ class TestCompletion:
         """The report says of each who did not make it what to do next."""
         bench.world.opsgenie.add(ANN, BO)
         deadline = datetime.now(UTC) + timedelta(days=14)
-        await bench.start(rules=Rules(deadline=deadline, at_deadline=AtDeadline.COMPLETE_PARTIAL))
+        await bench.start(
+            rules=UNASKED.model_copy(update={"deadline": deadline, "at_deadline": AtDeadline.COMPLETE_PARTIAL})
+        )
         await eventually(lambda: bench.world.post.sent(BO.email))
         await bench.skip(timedelta(days=15))
         result = await bench.handle.result()
@@ -445,7 +460,7 @@ class TestCompletion:
     async def test_by_default_the_migration_waits_on_after_the_deadline(self, bench: Bench) -> None:
         """Owners and admins are told once; another deadline can be set."""
         bench.world.opsgenie.add(ANN)
-        await bench.start(rules=Rules(deadline=datetime.now(UTC) + timedelta(days=14)))
+        await bench.start(rules=UNASKED.model_copy(update={"deadline": datetime.now(UTC) + timedelta(days=14)}))
         await eventually(lambda: bench.world.post.sent(ANN.email))
         await bench.skip(timedelta(days=20))
         await eventually(lambda: bench.world.post.told(NoticeKind.DEADLINE_PASSED))
@@ -516,6 +531,6 @@ async def test_the_web_ui_tells_the_story(bench: Bench) -> None:
     await eventually(lambda: bench.world.post.sent(ANN.email))
     await eventually(lambda: bench.step_is(Step.VERIFY))
     for handle, workflow in ((bench.handle, SiteMigrationWorkflow), (bench.cohort(), CohortWorkflow)):
-        metadata = await handle.query("__temporal_workflow_metadata", result_type=dict)
-        assert metadata["definition"]["type"] == workflow.__name__
-        assert metadata["currentDetails"]
+        metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        assert metadata.definition.type == workflow.__name__
+        assert metadata.current_details

@@ -1,0 +1,51 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+from temporalio.envconfig import ClientConfig
+
+from embedded.stack import Stack
+from runtime import settings
+from runtime.process_settings import ProcessSettings
+
+SEED = {
+    "opsgenie": {"name": "acme", "apiKey": "opsgenie-key", "users": []},
+    "organization": {"id": "acme-org", "apiKey": "organization-key", "ssoDomains": ["sso.example.com"]},
+}
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return the environment of a stack that somebody with other accounts in mind starts."""
+    monkeypatch.setenv("LANDBRIDGE_SMTP_USERNAME", "real")
+    monkeypatch.setenv("LANDBRIDGE_ATLASSIAN_API_KEY", "real")
+    monkeypatch.setenv("TEMPORAL_API_KEY", "real")
+    monkeypatch.setenv("TEMPORAL_PROFILE", "production")
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps(SEED))
+    stack = Stack(tmp_path / "state", seed=seed)
+    with stack.state.opened(fresh=True):
+        return stack.environment
+
+
+def test_nothing_of_the_persons_own_accounts_reaches_the_stack(environment: dict[str, str]) -> None:
+    """A demo never touches a real account."""
+    assert "real" not in environment.values()
+    config = ClientConfig.load_client_connect_config(override_env_vars=environment)
+    assert config == {"target_host": environment["TEMPORAL_ADDRESS"], "namespace": "default"}
+    assert environment["PATH"] == os.environ["PATH"]
+
+
+def test_it_is_all_that_the_processes_need(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every group of settings is complete, and speaks of the emulator."""
+    monkeypatch.undo()
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert settings.load(settings.SmtpSettings).security is settings.SmtpSecurity.NONE
+    assert settings.load(settings.OpsgenieSettings).sso_domains == ["sso.example.com"]
+    atlassian = settings.load(settings.AtlassianSettings)
+    assert (atlassian.org_id, atlassian.api_key.get_secret_value()) == ("acme-org", "organization-key")
+    assert atlassian.provisioning_url == atlassian.url
+    assert str(settings.load(settings.PortalSettings).portal_url).startswith("http://127.0.0.1:")
+    assert settings.load(ProcessSettings).metrics_address

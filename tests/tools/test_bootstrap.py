@@ -1,0 +1,181 @@
+import hashlib
+import http.server
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent.parent
+UV = f"""#!{sys.executable} -S
+# A stand-in for uv: makes environments that start, and writes down what it was asked.
+import os, pathlib, sys
+words = [word for word in sys.argv[1:] if not word.startswith("-")]
+folder = pathlib.Path(__file__).parent.parent.parent.parent
+with open(folder / "asked", "a") as asked:
+    asked.write(" ".join(words[:2]) + "\\n")
+if words[0] == "venv":
+    python = pathlib.Path(words[1]) / "bin" / "python"
+    python.parent.mkdir(parents=True, exist_ok=True)
+    python.unlink(missing_ok=True)
+    python.symlink_to(sys.executable)
+    (python.parent.parent / "pyvenv.cfg").write_text(f"home = {{pathlib.Path(sys.executable).parent}}")
+elif (folder / "fail").exists():
+    sys.exit("no answer")
+"""
+BARE = """
+import importlib.util, runpy, sys
+there = importlib.util.find_spec
+importlib.util.find_spec = lambda name: None if name in {"pip", "ensurepip"} else there(name)
+sys.path.insert(0, "tools")
+sys.argv = ["bootstrap.py", *sys.argv[1:]]
+runpy.run_path("tools/bootstrap.py", run_name="__main__")
+"""
+"""Starts the script in an interpreter that has neither pip nor ensurepip."""
+
+
+def wheel() -> bytes:
+    """Return a wheel of the stand-in."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("uv-1.0.data/scripts/uv", UV)
+    return content.getvalue()
+
+
+@pytest.fixture(params=["json", "html"])
+def index(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Serve a package index on this machine, in one of its two languages, behind a login."""
+    name, digest = f"uv-1.0-py3-none-{_platform()}.whl", hashlib.sha256(wheel()).hexdigest()
+    page = f'<a href="../../files/uv-1.0.tar.gz#sha256=0">x</a><a href="../../files/{name}#sha256={digest}">x</a>'
+    if request.param == "json":
+        page = json.dumps({"files": [{"url": f"../../files/{name}", "hashes": {"sha256": digest}}]})
+    pages = {"/simple/uv/": page.encode(), f"/files/{name}": wheel()}
+
+    class Index(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = pages.get(self.path) if self.headers["Authorization"] == "Basic bWU6cyZj" else None
+            self.send_response(404 if body is None else 200)
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://me:s%26c@127.0.0.1:{server.server_port}/simple"
+        server.shutdown()
+
+
+def _platform() -> str:
+    if sys.platform == "darwin":
+        return f"macosx_11_0_{platform.machine()}"
+    return f"{'manylinux_2_17' if platform.libc_ver()[0] == 'glibc' else 'musllinux_1_1'}_{platform.machine()}"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Return a project with the real script and requirements of its own."""
+    shutil.copytree(PROJECT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "requirements").mkdir()
+    for name in ("main", "embedded", "dev"):
+        (tmp_path / "requirements" / f"{name}.txt").write_text(f"{name}==1.0\n")
+    pin(tmp_path, hashlib.sha256(wheel()).hexdigest())
+    return tmp_path
+
+
+def pin(project: Path, digest: str) -> None:
+    """Pin the project's uv."""
+    (project / "requirements" / "uv.txt").write_text(f"uv==1.0 --hash=sha256:{digest}\n")
+
+
+def bootstrap(project: Path, wanted: str = "dev", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the script where there is neither uv, pip nor ensurepip, nor settings of a person's pip."""
+    command = [sys.executable, "-S", "-c", BARE, wanted]
+    bare = {"PATH": "/nowhere", "HOME": str(project), "PIP_CONFIG_FILE": os.devnull, "XDG_CONFIG_DIRS": "/nowhere"}
+    return subprocess.run(  # noqa: S603 - our own script
+        command, env={**bare, **environment}, cwd=project, capture_output=True, text=True, check=False
+    )
+
+
+def asked(project: Path) -> list[str]:
+    """Return what uv was asked so far, and forget it."""
+    file = project / "asked"
+    lines = file.read_text().splitlines() if file.exists() else []
+    file.unlink(missing_ok=True)
+    return lines
+
+
+def test_it_needs_nothing_but_an_index(project: Path, index: str) -> None:
+    """It takes uv straight from the index, checked by its hash, and fills an environment."""
+    done = bootstrap(project, UV_DEFAULT_INDEX=index)
+    assert (done.returncode, asked(project)) == (0, ["venv " + str(project / ".venv"), "pip sync"]), done.stderr
+    assert done.stderr.startswith("Setting up .venv from requirements/dev.txt ...\n")
+
+
+def test_the_index_that_pip_was_told_of_serves_too(project: Path, index: str) -> None:
+    """Whoever has set up pip has set up this."""
+    (project / "pip.conf").write_text(f"[global]\nindex-url = {index}\n")
+    assert bootstrap(project, PIP_CONFIG_FILE=str(project / "pip.conf")).returncode == 0
+
+
+def test_again_it_does_nothing_and_says_nothing(project: Path, index: str) -> None:
+    """Every make target may ask for it, for less than is there as well."""
+    bootstrap(project, UV_DEFAULT_INDEX=index)
+    asked(project)
+    for wanted in ("dev", "main"):
+        again = bootstrap(project, wanted)
+        assert (again.returncode, again.stderr, asked(project)) == (0, "", [])
+
+
+def test_new_requirements_are_installed_into_what_is_there(project: Path, index: str) -> None:
+    """And what was installed for more stays."""
+    bootstrap(project, UV_DEFAULT_INDEX=index)
+    asked(project)
+    (project / "requirements" / "dev.txt").write_text("dev==2.0\n")
+    assert bootstrap(project, "main").stderr.startswith("Setting up .venv from requirements/dev.txt")
+    assert asked(project) == ["pip sync"]
+
+
+def test_what_was_interrupted_or_broken_is_built_anew(project: Path, index: str) -> None:
+    """An interpreter that is gone, or an installation that stopped half-way, mends itself."""
+    (project / "fail").touch()
+    assert bootstrap(project, UV_DEFAULT_INDEX=index).returncode == 1
+    (project / "fail").unlink()
+    asked(project)
+    assert bootstrap(project).returncode == 0
+    (project / ".venv" / "bin" / "python").unlink()
+    assert bootstrap(project).returncode == 0
+    assert asked(project) == ["venv " + str(project / ".venv"), "pip sync"] * 2
+
+
+def test_another_uv_than_the_pinned_one_is_not_run(project: Path, index: str) -> None:
+    """What the index serves is not trusted: its hash is."""
+    pin(project, "0" * 64)
+    done = bootstrap(project, UV_DEFAULT_INDEX=index)
+    assert done.returncode == 1
+    assert "The package index has no uv for" in done.stderr
+    assert asked(project) == []
+
+
+def test_without_an_index_it_says_what_to_do(project: Path) -> None:
+    """One sentence, no traceback."""
+    done = bootstrap(project)
+    assert done.returncode == 1
+    assert "neither pip nor ensurepip" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_linked_environment_is_left_alone(project: Path) -> None:
+    """It is somebody else's."""
+    (project / ".venv").symlink_to(project / "elsewhere")
+    done = bootstrap(project)
+    assert (done.returncode, done.stderr) == (0, "")
