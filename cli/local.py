@@ -8,17 +8,17 @@ from cyclopts import Parameter
 from domain.errors import BadInput
 
 
-def demo(
+async def demo(
     *, keep: Annotated[bool, Parameter(help="Leave all running in the end, to play with, until Ctrl-C.")] = False
 ) -> int | None:
     """Migrate a sample account."""
-    code: int | None = _embedded("demo").main(keep=keep)
+    code: int | None = await _embedded("demo").main(keep=keep)
     return code
 
 
-def dev() -> int | None:
+async def dev() -> int | None:
     """Run everything in the foreground."""
-    code: int | None = _embedded("dev").main()
+    code: int | None = await _embedded("dev").main()
     return code
 
 
