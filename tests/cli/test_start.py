@@ -171,9 +171,7 @@ async def test_a_yes_starts_it(cli: Cli, client: Client, account: str) -> None:
     assert (await Migration(client, account).progress()).site is not None
 
 
-async def test_what_keeps_the_roster_from_being_read_is_told(
-    cli: Cli, client: Client, world: World, account: str
-) -> None:
+async def test_what_keeps_the_roster_from_being_read_is_told(cli: Cli, world: World, account: str) -> None:
     """The start ends with the task for an admin; once it is mended and resumed, the migration goes on."""
     world.opsgenie.trouble = NeighbourRefuses("Opsgenie refuses the API key.")
     try:
