@@ -317,7 +317,7 @@ class Progress(Model):
     deadline: datetime | None = None
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
     cohorts: int = 0
-    """How many cohorts there are; 0 before the roster is known."""
+    """How many cohorts run; 0 before the roster is known."""
     checklist: list[ChecklistItem] = Field(default_factory=list)
 
 

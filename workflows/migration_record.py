@@ -74,6 +74,7 @@ class MigrationRecord:
         self._rules = request.rules
         self._checklist = Checklist()
         self._survey = request.file_roster
+        self._number_of_cohorts = 0
         self._handed_out = False
         self._sites: list[Site] = []
         choice = request.new_site or request.site
@@ -228,7 +229,7 @@ class MigrationRecord:
             troubles=sorted({news.trouble for news in self._news.values() if news.trouble}),
             deadline=self._rules.deadline,
             at_deadline=self._rules.at_deadline,
-            cohorts=self._survey.cohorts if self._survey else 0,
+            cohorts=self._number_of_cohorts,
             checklist=self._checklist.items(),
         )
 
@@ -246,7 +247,7 @@ class MigrationRecord:
     # Passing on.
 
     async def _signal_all(self, signal: str, message: object = None) -> None:
-        numbers = range(1, (self._survey.cohorts if self._survey else 0) + 1)
+        numbers = range(1, self._number_of_cohorts + 1)
         await asyncio.gather(*(self._signal(number, signal, message) for number in numbers))
 
     async def _signal(self, number: int, signal: str, message: object) -> None:

@@ -191,8 +191,12 @@ class TestCreatingASite:
         await eventually(lambda: bench.waits_for("only lowercase letters"))
         with pytest.raises(Refused, match="3 to 63 characters"):
             await bench.migration.name_site(NewSite(name="ab", first_name="O", last_name="O"), BY)
-        # An existing site is a way out, too.
+        # An existing site is a way out, too, and the checklist says so.
         assert (await bench.migration.choose_site("acme", BY)).site == ACME
+        await bench.handle.result()
+        checklist = await bench.checklist()
+        assert checklist[1].note == ACME.url
+        assert checklist[3].status is StepStatus.SKIPPED
 
     async def test_where_no_api_can_it_is_an_admins_task(self, bench: Bench) -> None:
         """The site counts once Atlassian lists it; connecting is the next task."""
