@@ -132,12 +132,7 @@ class Stack:
                 *(word for address in self._refused for word in ("--refuse", address)),
             ),
             self._python("worker", str(PROJECT / "worker.py")),
-            self._python(
-                "portal",
-                *("-m", "uvicorn", "portal.app:app", "--host", HOST, "--port", str(self._ports["portal"])),
-                "--no-access-log",
-                "--no-server-header",
-            ),
+            self._python("portal", *("-m", "portal", "--host", HOST, "--port", str(self._ports["portal"]))),
         ]
 
     async def __aenter__(self) -> Self:
