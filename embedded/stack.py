@@ -6,6 +6,7 @@ the Temporal server, an emulator of Opsgenie and Atlassian, a mail server that w
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -94,11 +95,13 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The whole environment in which worker, portal and starter work with this stack, and with nothing else."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        return {**inherited, "PYTHONPATH": str(PROJECT), **self.variables}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The settings of Landbridge and of Temporal's clients that mean this stack."""
         return {
-            **inherited,
             **self._server.environment,
-            "PYTHONPATH": str(PROJECT),
-            "LANDBRIDGE_METRICS_ADDRESS": f"{HOST}:{self._ports['worker']}",
             "LANDBRIDGE_SMTP_HOST": HOST,
             "LANDBRIDGE_SMTP_PORT": str(self._ports["mailbox"]),
             "LANDBRIDGE_SMTP_SECURITY": "none",
@@ -131,7 +134,12 @@ class Stack:
                 *("--directory", str(self.state.mailbox)),
                 *(word for address in self._refused for word in ("--refuse", address)),
             ),
-            self._python("worker", str(PROJECT / "worker.py")),
+            self._python(
+                "worker",
+                str(PROJECT / "worker.py"),
+                # Its own, not the stack's: a second worker needs another port.
+                LANDBRIDGE_METRICS_ADDRESS=f"{HOST}:{self._ports['worker']}",
+            ),
             self._python("portal", *("-m", "portal", "--host", HOST, "--port", str(self._ports["portal"]))),
         ]
 
@@ -141,6 +149,7 @@ class Stack:
             self._supervisor = await running.enter_async_context(Supervisor(self.state.logs, self._say))
             for program in self.programs():
                 await self._supervisor.start(program)
+            running.enter_context(self.state.environment_told(self._shell_commands()))
             self._running = running.pop_all()
         return self
 
@@ -161,7 +170,19 @@ class Stack:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    def _python(self, name: str, *arguments: str) -> Program:
+    def _shell_commands(self) -> list[str]:
+        """Return what makes a shell mean this stack, whatever it meant before."""
+        strays = [name for name in os.environ if name.startswith(_OURS) and name not in self.variables]
+        return [f"unset {name}" for name in strays] + [
+            f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()
+        ]
+
+    def _python(self, name: str, *arguments: str, **variables: str) -> Program:
         port = self._ports[name]
-        command = [sys.executable, *arguments]
-        return Program(name, command, environment=self.environment, ports=[port], ready=partial(ports.accepts, port))
+        return Program(
+            name,
+            [sys.executable, *arguments],
+            environment={**self.environment, **variables},
+            ports=[port],
+            ready=partial(ports.accepts, port),
+        )
