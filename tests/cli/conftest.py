@@ -24,7 +24,7 @@ from runtime import temporal
 from steering import starting
 from steering.migration import Migration
 from tests.fakes import World
-from tests.workflows.bench import OWNER_EMAIL, eventually, workers
+from tests.workflows.bench import OWNER_EMAIL, eventually, served
 
 STARTER = Path(__file__).parents[2] / "starter.py"
 EVIL = "[bold]Eve[/bold] \x1b[31m\u202egnp.exe"
@@ -106,7 +106,7 @@ async def world(client: Client) -> AsyncIterator[World]:
     ]
     world.atlassian.taken.add("taken")
     world.post.refused.add("gone@example.com")
-    async with workers(client, world):
+    async with served(client, world):
         yield world
 
 
