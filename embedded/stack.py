@@ -51,7 +51,8 @@ class Stack:
         self.sample = sample.read(seed)
         self._seed = seed.resolve()
         self._fresh = fresh
-        self._refused = refused
+        self.refused = tuple(refused)
+        """Addresses that the mail server refuses for good."""
         self._say = say
         self._running = AsyncExitStack()
         self._ports: dict[str, int] = {}
@@ -132,7 +133,7 @@ class Stack:
                 "mailbox",
                 *("-m", "embedded.mailbox", "--host", HOST, "--port", str(self._ports["mailbox"])),
                 *("--directory", str(self.state.mailbox)),
-                *(word for address in self._refused for word in ("--refuse", address)),
+                *(word for address in self.refused for word in ("--refuse", address)),
             ),
             self._python(
                 "worker",
