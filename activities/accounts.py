@@ -1,3 +1,4 @@
+import structlog
 from temporalio import activity
 
 from activities.progress import SliceProgress
@@ -18,6 +19,8 @@ from domain.orders import (
 )
 from domain.ports import AccountDirectory, Provisioning
 from domain.sites import NewSite
+
+_logger = structlog.get_logger()
 
 
 class AccountActivities:
@@ -49,6 +52,14 @@ class AccountActivities:
             except LandbridgeError:
                 if not progress.outcomes:
                     raise
+        _logger.info(
+            "accounts_asked_for",
+            people=len(order.questions),
+            found=sum(bool(outcome.account_id) for outcome in progress.outcomes),
+            created=sum(outcome.created for outcome in progress.outcomes),
+            verified=sum(outcome.verified for outcome in progress.outcomes),
+            problems=sum(bool(outcome.problem) for outcome in progress.outcomes),
+        )
         return AccountOutcomes(outcomes=progress.outcomes)
 
     @activity.defn

@@ -1,9 +1,14 @@
+from collections import Counter
+
+import structlog
 from temporalio import activity
 
 from activities.progress import SliceProgress
 from domain.errors import LandbridgeError
 from domain.orders import MailOutcome, MailOutcomes, MailsOrder, NoticesOrder
 from domain.ports import Mailer
+
+_logger = structlog.get_logger()
 
 BATCH = 16
 """Mails given to the mailer at once: as many as it may hold connections. Between batches a worker can stop."""
@@ -35,6 +40,8 @@ class MailActivities:
                     if not progress.outcomes:
                         raise
                     break
+        counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
+        _logger.info("mails_handed_over", due=len(order.mails), **counted)
         return MailOutcomes(outcomes=progress.outcomes)
 
     @activity.defn
@@ -45,4 +52,5 @@ class MailActivities:
         async with progress.beating():
             left = [notice for notice in order.notices if notice.number not in sent]
             await self._mailer.notify(left, progress.add)
+        _logger.info("notices_handed_over", notices=len(order.notices))
         return MailOutcomes(outcomes=progress.outcomes)

@@ -1,3 +1,4 @@
+import structlog
 from temporalio import activity
 
 from activities.progress import SliceProgress
@@ -6,6 +7,8 @@ from domain.model import Model
 from domain.orders import HandOutOrder
 from domain.ports import CohortDesk, RosterSource
 from domain.roster import RosterPerson, RosterSurvey
+
+_logger = structlog.get_logger()
 
 
 class _HandedOut(Model):
@@ -41,6 +44,7 @@ class RosterActivities:
                 else:
                     await self._desk.hand_out(cohort_id, slice_)
                 progress.add(_HandedOut(cohort=number))
+        _logger.info("roster_handed_out", people=len(people), cohorts=order.cohorts, refresh=order.refresh)
         return len(people)
 
     async def _read(self, opsgenie_account: str) -> list[RosterPerson]:

@@ -108,7 +108,7 @@ async def main() -> int | None:
             stream.reconfigure(errors="replace")
     app = build()
     try:
-        code: int | None = await app.run_async()
+        code: int | None = await app.run_async(sys.argv[1:])
     except CycloptsError as error:
         raise BadInput(f"{error} See: {' '.join((PROGRAM, *(error.command_chain or ())))} --help") from None
     return code

@@ -115,11 +115,11 @@ class CohortPeople:
         return Counts(by_state={state: counted[state] for state in State if counted[state]})
 
     def page(self, query: PeopleQuery) -> PeoplePage:
-        """Return the people a query asks for."""
+        """Return the people a query asks for; with the timeline only where it asks for one person."""
         if query.email:
             person = self.find(query.email)
             people = [person] if person else []
         else:
-            people = self.everyone()
+            people = [person.model_copy(update={"timeline": []}) for person in self.everyone()]
         matching = [person for person in people if not query.states or person.state in query.states]
         return PeoplePage(people=matching[query.offset : query.offset + query.limit], total=len(matching))

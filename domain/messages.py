@@ -328,6 +328,7 @@ class PeoplePage(Model):
     """The answer to `people`."""
 
     people: list[Person]
+    """Without their timelines, unless one person was asked for."""
     total: int
     """People who match, on all pages."""
 

@@ -83,9 +83,12 @@ class Migration:
         except NoWorkerAnswers:
             progress, exact, views = None, False, []
         counts = sum(views, Counts())
+        described = await asyncio.gather(*(self._describe(cohort.id) for cohort in cohorts[:ASKED_AT_MOST]))
+        troubles = {sentence for workflow in (description, *described) for sentence in _failing(workflow)}
         return MigrationStatus(
             **summary.model_dump(),
             failure=failure,
+            troubles=sorted(troubles.union(progress.troubles if progress else ())),
             progress=progress,
             counts=counts,
             exact=exact,
@@ -106,6 +109,10 @@ class Migration:
             cause = error.cause
             return cause.message if isinstance(cause, ApplicationError) else type(cause).__name__
         return ""
+
+    async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription:
+        with told(self._what):
+            return await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
 
     async def _counts(self, cohort_id: str) -> Counts:
         with told(self._what):
@@ -318,6 +325,15 @@ def summarise(execution: WorkflowExecution) -> MigrationSummary:
         closed_at=execution.close_time,
         deadline=attributes.get(search_attributes.MIGRATION_DEADLINE),
     )
+
+
+def _failing(workflow: WorkflowExecutionDescription) -> list[str]:
+    """Return why activities have to be tried again; the sentences are ours (`activities.failures`)."""
+    return [
+        activity.last_failure.message
+        for activity in workflow.raw_description.pending_activities
+        if activity.last_failure.message
+    ]
 
 
 def _add_up(cohorts: Sequence[WorkflowExecution], attribute: SearchAttributeKey[int]) -> int:

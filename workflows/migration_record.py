@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -83,6 +84,7 @@ class MigrationRecord:
         self._news: dict[int, CohortNews] = {}
         self._moved: dict[str, int] = {}
         self._deadline_told = False
+        self._shown: tuple[Step, datetime | None] | None = None
         self._lines = asyncio.Semaphore(options.PENDING_AT_MOST)
 
     # Signals.
@@ -247,13 +249,16 @@ class MigrationRecord:
 
     def _show(self) -> None:
         """Keep what operators see in the Web UI and `status` reads without a worker."""
-        deadline = search_attributes.MIGRATION_DEADLINE
-        workflow.upsert_search_attributes(
-            [
-                search_attributes.OPSGENIE_ACCOUNT.value_set(self._request.opsgenie_account),
-                search_attributes.MIGRATION_STEP.value_set(str(self._checklist.step)),
-                deadline.value_set(self._rules.deadline) if self._rules.deadline else deadline.value_unset(),
-            ]
-        )
+        shown = (self._checklist.step, self._rules.deadline)
+        if shown != self._shown:
+            self._shown = shown
+            deadline = search_attributes.MIGRATION_DEADLINE
+            workflow.upsert_search_attributes(
+                [
+                    search_attributes.OPSGENIE_ACCOUNT.value_set(self._request.opsgenie_account),
+                    search_attributes.MIGRATION_STEP.value_set(str(self._checklist.step)),
+                    deadline.value_set(self._rules.deadline) if self._rules.deadline else deadline.value_unset(),
+                ]
+            )
         task = f"**{self._task.task}**\n\n`{self._task.command}`\n\n" if self._task else ""
         workflow.set_current_details(task + self._checklist.markdown())

@@ -35,15 +35,20 @@ class MigrationWaits(MigrationRecord):
         self._run = workflow.info().run_id.replace("-", "")[-12:]
         self._notices = 0
 
-    async def _until(self, condition: Callable[[], bool], at_most: timedelta | None = None) -> bool:
-        """Wait for a condition, telling owners and admins of a missed deadline meanwhile; False after `at_most`."""
+    async def _until(self, condition: Callable[[], bool], at_most: timedelta | None = None, why: str = "") -> bool:
+        """Wait for a condition, telling owners and admins of a missed deadline meanwhile; False after `at_most`.
+
+        `why` tells in the Web UI what comes after `at_most`.
+        """
         end = None if at_most is None else workflow.now() + at_most
         while not condition():
             left = None if end is None else end - workflow.now()
             if left is not None and left <= timedelta(0):
                 return False
             with suppress(asyncio.TimeoutError):
-                await workflow.wait_condition(lambda: condition() or self._deadline_is_news(), timeout=left)
+                await workflow.wait_condition(
+                    lambda: condition() or self._deadline_is_news(), timeout=left, timeout_summary=why
+                )
             if self._deadline_is_news():
                 self._deadline_told = True
                 await self._notify(NoticeKind.DEADLINE_PASSED)
@@ -130,4 +135,5 @@ class MigrationWaits(MigrationRecord):
 
     def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:
         self._checklist.mark(step, status, workflow.now(), note)
+        workflow.logger.info("step_marked", extra={"step": str(step), "status": str(status)})
         self._show()

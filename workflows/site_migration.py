@@ -182,7 +182,9 @@ class SiteMigrationWorkflow(MigrationWaits):
         self._mark(Step.VERIFY, StepStatus.RUNNING, "People verify their emails and set up their accounts.")
         refresh = HandOutOrder(opsgenie_account=self._request.opsgenie_account, cohorts=survey.cohorts, refresh=True)
         every = None if self._request.file_roster else self._rules.roster_refresh_interval
-        while not await self._until(lambda: self._all_cohorts(lambda news: news.settled), every):
+        while not await self._until(
+            lambda: self._all_cohorts(lambda news: news.settled), every, "Next look at the roster"
+        ):
             refresh = refresh.model_copy(update={"moved": self._moved})
             await self._have(RosterActivities.hand_out, refresh, options.ROSTER, "Who joined, who is verified?")
         self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")

@@ -85,6 +85,10 @@ class Bench:
         """Whether its cohorts tell just this trouble."""
         return (await self.migration.progress()).troubles == ([sentence] if sentence else [])
 
+    async def status_tells(self, sentence: str) -> bool:
+        """Whether `status` tells this trouble."""
+        return sentence in (await self.migration.status()).troubles
+
     async def step_is(self, step: Step) -> bool:
         """Whether it has come to a step."""
         return (await self.migration.progress()).step is step

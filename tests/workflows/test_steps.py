@@ -7,7 +7,7 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from domain.errors import NeighbourRefuses, NotFound, Refused
+from domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
 from domain.links import LinkClaims, LinkState, Purpose
 from domain.messages import Step, StepStatus
 from domain.orders import NoticeKind
@@ -400,6 +400,16 @@ class TestVerifying:
         await bench.migration.resume(BY)
         await eventually(lambda: bench.world.post.sent(BO.email))
         await eventually(lambda: bench.in_trouble(""))
+
+    async def test_a_neighbour_that_is_away_is_told_at_once(self, bench: Bench) -> None:
+        """Work goes on by itself once it is back."""
+        bench.world.opsgenie.add(BO)
+        bench.world.post.trouble = NeighbourUnavailable("The mail server does not answer.")
+        await bench.start()
+        await eventually(lambda: bench.status_tells("The mail server does not answer."))
+        bench.world.post.trouble = None
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        assert not (await bench.migration.status()).troubles
 
     async def test_a_pause_holds_mail_back(self, bench: Bench) -> None:
         """Facts are still recorded."""
