@@ -29,7 +29,7 @@ async def reasons(status: MigrationStatus | None, migration: Migration, logs: Pa
     else:
         progress = status.progress
         yield f"It is {status.run_state}, in step {progress.step}. {status.failure}".rstrip()
-        for sentence in filter(None, (progress.task, progress.paused, *progress.troubles)):
+        for sentence in filter(None, (progress.task, progress.paused, *status.troubles)):
             yield f"It waits: {sentence}"
     try:
         async for page in migration.everyone():

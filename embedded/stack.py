@@ -150,7 +150,7 @@ class Stack:
             self._supervisor = await running.enter_async_context(Supervisor(self.state.logs, self._say))
             for program in self.programs():
                 await self._supervisor.start(program)
-            running.enter_context(self.state.environment_told(self._shell_commands()))
+            running.enter_context(self.state.environment_told(self.shell_commands()))
             self._running = running.pop_all()
         return self
 
@@ -171,11 +171,12 @@ class Stack:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    def _shell_commands(self) -> list[str]:
+    def shell_commands(self) -> list[str]:
         """Return what makes a shell mean this stack, whatever it meant before."""
-        strays = [name for name in os.environ if name.startswith(_OURS) and name not in self.variables]
-        return [f"unset {name}" for name in strays] + [
-            f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()
+        patterns = " ".join(f"-e 's/^\\({prefix}[A-Z_]*\\)=.*/\\1/p'" for prefix in _OURS)
+        return [
+            f'for name in $(env | sed -n {patterns}); do unset "$name"; done; unset name',
+            *(f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()),
         ]
 
     def _python(self, name: str, *arguments: str, **variables: str) -> Program:
