@@ -18,7 +18,7 @@ from typing import Self
 
 from embedded import ports, sample
 from embedded.ports import HOST
-from embedded.processes import Program
+from embedded.processes import PortTaken, Program
 from embedded.state import StateFolder
 from embedded.supervisor import Supervisor
 from embedded.temporal_server import TemporalServer
@@ -28,6 +28,8 @@ _OURS = ("LANDBRIDGE_", "TEMPORAL_", "EMULATOR_")
 """Variables that must not leak from the person's shell into the stack: they may mean a real account."""
 _PREFERRED = {"temporal": 7233, "web_ui": 8233, "emulator": 8081, "mailbox": 8025, "worker": 9464, "portal": 8080}
 """Where people find the programs, unless something else is there. The worker's is that of its metrics."""
+_TRIES = 4
+"""Times that the stack starts anew because another program took one of its ports meanwhile."""
 
 
 def _to_stderr(sentence: str) -> None:
@@ -56,6 +58,10 @@ class Stack:
         self._say = say
         self._running = AsyncExitStack()
         self._ports: dict[str, int] = {}
+        self._choose_ports()
+
+    def _choose_ports(self) -> None:
+        self._ports.clear()
         for name, preferred in _PREFERRED.items():
             self._ports[name] = ports.preferred_or_free(preferred, but=self._ports.values())
         self._server = TemporalServer(
@@ -145,6 +151,15 @@ class Stack:
         ]
 
     async def __aenter__(self) -> Self:
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._start()
+            except PortTaken:
+                # Another stack was faster, most likely; once more, elsewhere.
+                self._choose_ports()
+        return await self._start()
+
+    async def _start(self) -> Self:
         async with AsyncExitStack() as running:
             running.enter_context(self.state.opened(fresh=self._fresh))
             self._supervisor = await running.enter_async_context(Supervisor(self.state.logs, self._say))
