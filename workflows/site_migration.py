@@ -120,7 +120,7 @@ class SiteMigrationWorkflow(MigrationWaits):
         self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, "The initiator's sites are listed.")
         await self._list_sites()
         choice = await self._next_choice("Choose a site, or name a new one.")
-        note = choice.url if isinstance(choice, Site) else f"A new site, {choice.name}, is created."
+        note = choice.url if isinstance(choice, Site) else "A new site is created."
         self._mark(Step.CHOOSE_SITE, StepStatus.DONE, note)
         return choice
 
