@@ -59,7 +59,7 @@ async def main(folder: Path, *, keep: bool) -> int:
             display.say("The last of them makes a new mail: open its link in your browser, and be Rita.\n")
             display.console.print(whereabouts.table(stack))
             await stack.until_stopped()
-        display.say("Stopping …")
+        display.say("\nStopping …")
     if not keep:
         display.say(f"The mails are in {stack.mailbox}. make demo KEEP=1 leaves everything running, to look around.")
     return code
