@@ -84,7 +84,9 @@ async def test_the_demo_moves_everyone_and_has_it_judged(tmp_path: Path) -> None
     assert "asks for a new link" in output
     assert not (tmp_path / "environment").exists()
     for name in ("worker", "portal"):
-        assert "Traceback" not in (tmp_path / "logs" / f"{name}.log").read_text()
+        log = (tmp_path / "logs" / f"{name}.log").read_text()
+        assert f"{name}_stopped" in log
+        assert "Traceback" not in log
 
 
 @pytest.mark.timeout(120)
