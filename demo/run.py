@@ -61,9 +61,8 @@ async def main(folder: Path, *, keep: bool) -> int:
             await stack.until_stopped()
         display.say("\nStopping …")
     if not keep:
-        display.say(
-            f"The mails are in {whereabouts.short(stack.mailbox)}. make demo KEEP=1 leaves everything running, to look around."
-        )
+        display.say(f"The mails are in {whereabouts.short(stack.mailbox)}.")
+        display.say("make demo KEEP=1 leaves everything running, to look around.")
     return code
 
 
