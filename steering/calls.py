@@ -1,9 +1,11 @@
 """One call to Temporal, its trouble told in our words."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import TypeVar
+from uuid import uuid4
 
 from temporalio.client import (
     WorkflowQueryFailedError,
@@ -20,6 +22,10 @@ QUERY_SECONDS = timedelta(seconds=5)
 """How long a worker has to answer a question."""
 UPDATE_SECONDS = timedelta(seconds=20)
 """How long a worker has to answer a request; some of them ask Atlassian first."""
+_DROPPED = "unexpected workflow task failure"
+"""The server's words for a request that it let fall; see `answered`."""
+_AGAIN_SECONDS = 0.05
+_Answer = TypeVar("_Answer")
 _UNANSWERED = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
 
 
@@ -59,6 +65,27 @@ async def told(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[N
         if error.status in _UNANSWERED:
             raise _nobody(what) from None
         raise TemporalUnreachable(f"Temporal does not answer: {error.status.name}.") from None
+
+
+async def answered(what: str, ask: Callable[[str], Awaitable[_Answer]]) -> _Answer:
+    """Return the answer to a request (an update) about `what`; `ask` sends it under the id it is given.
+
+    The server lets a request fall that comes in at the moment in which a run of the workflow ends and the next begins:
+    then it is sent again, under the same id, so that it cannot be carried out twice.
+
+    Raises:
+        NotFound, Refused, NoWorkerAnswers, TemporalUnreachable: as `told`.
+
+    """
+    request_id = uuid4().hex
+    async with told(what):
+        while True:
+            try:
+                return await ask(request_id)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.FAILED_PRECONDITION or _DROPPED not in error.message:
+                    raise
+                await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _nobody(what: str) -> NoWorkerAnswers:
