@@ -33,7 +33,8 @@ async def failures(client: Client, account: str) -> list[str]:
     told = []
     for history in await of_account(client, account):
         told += [
-            f"{history.workflow_id}: {event.workflow_task_failed_event_attributes.failure.message}"
+            f"{history.workflow_id}: {WorkflowTaskFailedCause.Name(event.workflow_task_failed_event_attributes.cause)} "
+            f"{event.workflow_task_failed_event_attributes.failure.message}"
             for event in history.events
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
             # News came in while the run was about to end: the server has it looked at first. All is well.
