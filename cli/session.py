@@ -1,0 +1,32 @@
+"""The connection to Temporal, for commands."""
+
+import logging
+
+from temporalio.client import Client
+
+from runtime import logs, temporal
+from steering.migration import Migration
+
+
+async def connect() -> Client:
+    """Connect to Temporal, with this process's logs sent through our pipeline.
+
+    Raises:
+        TemporalUnreachable: it does not answer or refuses us.
+        BadInput: a setting cannot be used.
+
+    """
+    logs.configure()
+    # The SDK warns of each try to reach a server that is away; the user gets one sentence when they have all failed.
+    logging.getLogger(logs.CORE).setLevel(logging.ERROR)
+    return await temporal.connect()
+
+
+async def migration(opsgenie_account: str) -> Migration:
+    """Connect, and return the migration of an account; whether there is one shows when it is asked.
+
+    Raises:
+        TemporalUnreachable, BadInput: as `connect`; also for a name that no Opsgenie account has.
+
+    """
+    return Migration(await connect(), opsgenie_account)
