@@ -28,5 +28,5 @@ def _embedded(part: str) -> Any:  # noqa: ANN401 - a module
     except ModuleNotFoundError as error:
         raise BadInput(
             f"This runs on a machine for development only: {error.name} is not installed here. "
-            "Install what it needs: python3 tools/bootstrap.py main"
+            "Install what it needs: python3 tools/bootstrap.py embedded"
         ) from None

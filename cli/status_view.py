@@ -68,10 +68,9 @@ def _troubles(status: MigrationStatus, trouble: str) -> list[str]:
             if running
             else "No worker answers: the steps cannot be shown."
         )
-    elif running:
-        troubles += [f"Paused: {progress.paused}"] if progress.paused else []
-        troubles += progress.troubles
-    return troubles
+    elif running and progress.paused:
+        troubles.append(f"Paused: {progress.paused}")
+    return troubles + (status.troubles if running else [])
 
 
 def _warning(sentence: str) -> RenderableType:

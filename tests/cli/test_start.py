@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from domain.errors import NotFound
+from domain.errors import NeighbourRefuses, NotFound
 from domain.messages import StepStatus
 from domain.people import State
 from domain.roster import OWNER, RosterPerson, survey
@@ -21,6 +21,7 @@ from steering import starting
 from steering.answers import Started
 from steering.migration import Migration
 from tests.cli.conftest import STARTER, Cli, asked
+from tests.fakes import World
 from tests.workflows.bench import OWNER_EMAIL
 
 pytestmark = pytest.mark.usefixtures("world")
@@ -168,3 +169,18 @@ async def test_a_yes_starts_it(cli: Cli, client: Client, account: str) -> None:
         os.write(terminal, b"yes\n")
         assert await process.wait() == 0
     assert (await Migration(client, account).progress()).site is not None
+
+
+async def test_what_keeps_the_roster_from_being_read_is_told(cli: Cli, world: World, account: str) -> None:
+    """The start ends with the task for an admin; once it is mended and resumed, the migration goes on."""
+    world.opsgenie.trouble = NeighbourRefuses("Opsgenie refuses the API key.")
+    try:
+        ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes")
+        assert ran.code == 0
+        assert "Opsgenie refuses the API key." in ran.out
+        assert f"./starter.py resume {account}" in ran.out
+    finally:
+        world.opsgenie.trouble = None
+    assert (await cli("resume", account)).code == 0
+    ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes")
+    assert "5 people are on the roster." in ran.out

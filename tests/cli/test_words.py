@@ -99,7 +99,6 @@ def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
         command="./starter.py confirm acme",
         suggestions=["acme-team"],
         sites=[Site(id="1", name="other", url="https://other.atlassian.net")],
-        troubles=["The mail server does not answer."],
         checklist=[
             ChecklistItem(
                 step=step, title=STEP_TITLES[step], owner=STEP_OWNERS[step], status=status, note="A note." * 9
@@ -118,6 +117,7 @@ def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
         people_waiting=1,
         people_connected=100_000,
         exact=True,
+        troubles=["The mail server does not answer."],
         progress=progress,
     )
     screen = io.StringIO()
