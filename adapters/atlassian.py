@@ -1,8 +1,9 @@
 """Atlassian accounts and sites through the Organizations API: this module sends, `adapters.organizations` speaks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Self, TypeVar
 
+from adapters import organization_survey as survey
 from adapters import organizations
 from adapters.http import Body, Request, Transport
 from adapters.organizations import Invited, Page, RoleAssignment, User, Workspace
@@ -10,6 +11,7 @@ from domain import addresses
 from domain.errors import NeighbourUnavailable
 from domain.orders import AccountOutcome, AccountQuestion
 from domain.sites import Site
+from domain.survey import Seats, Standing
 
 NAME = "Atlassian"
 _Item = TypeVar("_Item", bound=Body)
@@ -17,7 +19,7 @@ _Done = Callable[[list[AccountOutcome]], None]
 
 
 class AtlassianDirectory:
-    """The port `AccountDirectory` on one Atlassian organization.
+    """The ports `AccountDirectory` and `DirectorySurvey` on one Atlassian organization.
 
     `url` is without the `/admin` of the API's paths; `api_key` is the organization's.
     """
@@ -74,6 +76,30 @@ class AtlassianDirectory:
             RoleAssignment, lambda cursor: organizations.role_assignments_request(org_id, user.account_id, cursor)
         )
         return organizations.sites_of(user, workspaces, assignments)
+
+    async def standings(self, emails: Iterable[str]) -> AsyncIterator[Standing]:
+        """Say how addresses stand, 100 in one call; see the port."""
+        domains = await self._all(survey.Domain, lambda cursor: survey.domains_request(self._org_id, cursor))
+        own = survey.verified_domains(domains)
+        questions = [AccountQuestion(person=number, email=email) for number, email in enumerate(emails)]
+        for some in _batches(questions, organizations.MOST_SEARCHED):
+            users = await self._search(some)
+            for one in some:
+                user = users.get(_key(one))
+                yield survey.standing(one.email, user, organizations.outcome(one, user), own)
+
+    async def seats(self) -> list[Seats]:
+        """List the licences; one more call for each that Atlassian limits without saying what of it is used."""
+        workspaces = await self._all(Workspace, lambda cursor: organizations.workspaces_request(self._org_id, cursor))
+        found = [survey.seats_of(workspace, await self._used(workspace)) for workspace in workspaces]
+        return [seats for seats in found if seats is not None]
+
+    async def _used(self, workspace: Workspace) -> int | None:
+        said = workspace.attributes
+        if said.usage is not None or said.capacity is None or organizations.site_of(workspace) is None:
+            return said.usage
+        answer = await self._transport.send(survey.user_count_request(self._org_id, workspace.id))
+        return answer.read(survey.UserCount).count
 
     async def _search(self, questions: Sequence[AccountQuestion]) -> dict[str, User]:
         emails = [question.email for question in questions]

@@ -34,6 +34,7 @@ _WHAT_TO_DO = {
     402: "says that the subscription does not cover this (402): change the plan, then resume",
     403: "forbids this to the API key (403): give the key the right, or set another, then resume",
     404: "does not know what was asked for (404): check its URL and the organization's id, then resume",
+    422: "does not accept a value in the request (422): report this as a fault of Landbridge",
     409: "sees a conflict (409): look there for what stands in the way, then resume",
 }
 _Body = TypeVar("_Body", bound="Body")

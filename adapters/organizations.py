@@ -73,14 +73,22 @@ class User(Body):
     membership_status: str | None = None
     status: str | None = None
     """Made of the two above, and `for_deletion`."""
+    claim_status: str | None = None
+    """`managed` by an organization, or the person's own."""
     platform_roles: list[str] = Field(default_factory=list)
 
 
 class WorkspaceAttributes(Body):
     """What is said of a workspace."""
 
+    type_key: str | None = None
+    """The product, such as `jira`."""
     host_url: str | None = None
     status: str | None = None
+    capacity: int | None = None
+    """People that the licence covers. Filled in for a site's products where licence data is there."""
+    usage: int | None = None
+    """People who use it. Documented for Bitbucket only."""
 
 
 class Workspace(Body):
@@ -255,15 +263,19 @@ def sites_of(user: User, workspaces: Iterable[Workspace], assignments: Sequence[
     for assignment in assignments:
         roles.setdefault(_cloud_id(assignment.resource_id), set()).update(r.role for r in assignment.role_assignments)
     sites: dict[str, Site] = {}
-    for workspace in workspaces:
-        cloud_id, url = _cloud_id(workspace.id), urlsplit(workspace.attributes.host_url or "")
-        if not cloud_id or url.scheme != "https" or not url.hostname or workspace.attributes.status != "online":
-            continue
-        if everywhere or cloud_id in roles:
-            admin = everywhere or _SITE_ADMIN in roles[cloud_id]
-            name = url.hostname.split(".")[0]
-            sites.setdefault(cloud_id, Site(id=cloud_id, name=name, url=f"https://{url.netloc}", admin=admin))
+    for site in filter(None, map(site_of, workspaces)):
+        if everywhere or site.id in roles:
+            admin = everywhere or _SITE_ADMIN in roles[site.id]
+            sites.setdefault(site.id, site.model_copy(update={"admin": admin}))
     return list(sites.values())
+
+
+def site_of(workspace: Workspace) -> Site | None:
+    """Return the site that a workspace is on; none if it is on none, or not online."""
+    cloud_id, url = _cloud_id(workspace.id), urlsplit(workspace.attributes.host_url or "")
+    if not cloud_id or url.scheme != "https" or not url.hostname or workspace.attributes.status != "online":
+        return None
+    return Site(id=cloud_id, name=url.hostname.split(".")[0], url=f"https://{url.netloc}")
 
 
 def _organization(org_id: str) -> str:

@@ -110,6 +110,35 @@ async def get_directories(request: Request) -> Response:
     return JSONResponse({"data": [directory], "links": {}})
 
 
+async def get_domains(request: Request) -> Response:
+    """Answer `GET /v1/orgs/{orgId}/domains`: all on one page."""
+    store = stores.of(request)
+    organization = authorise(request, store, shape="proxy")
+    self_url = str(request.url.replace(query=""))
+    rows = store.rows("SELECT * FROM domains WHERE organization = ? ORDER BY name", organization["id"])
+    data = [
+        {
+            "id": row["name"],
+            "type": "domains",
+            "attributes": {"name": row["name"], "claim": {"type": "dns", "status": row["claim"]}},
+            "links": {"self": f"{self_url}/{row['name']}"},
+        }
+        for row in rows
+    ]
+    return JSONResponse({"data": data, "links": {"self": self_url}})
+
+
+async def count_users(request: Request) -> Response:
+    """Answer `GET …/users/count`, of all members or of those who can use `resourceIds`: every member can use a site."""
+    store = stores.of(request)
+    organization = authorise(request, store)
+    members = store.number("SELECT count(*) FROM members WHERE organization = ?", organization["id"])
+    resources = request.query_params.getlist("resourceIds")
+    sites_there = store.rows("SELECT id FROM sites WHERE organization = ?", organization["id"])
+    known = {f"ari:cloud:jira::site/{site['id']}" for site in sites_there}
+    return JSONResponse({"count": members if not resources or known & set(resources) else 0})
+
+
 async def search_workspaces(request: Request) -> Response:
     """Answer `POST /v2/orgs/{orgId}/workspaces`: one workspace for each site."""
     store = stores.of(request)
@@ -132,7 +161,8 @@ async def search_workspaces(request: Request) -> Response:
     if start + limit < total:
         links["next"] = _cursor(limit, start + limit)
     meta = {"pageSize": limit, "startIndex": start, "endIndex": start + len(rows), "total": total}
-    return JSONResponse({"data": [_workspace(request, row) for row in rows], "links": links, "meta": meta})
+    data = [_workspace(request, row, organization["seats"]) for row in rows]
+    return JSONResponse({"data": data, "links": links, "meta": meta})
 
 
 async def search_users(request: Request) -> Response:
@@ -288,7 +318,7 @@ def _user(store: Store, row: Row, search: UserSearch) -> Row:
         "accountStatus": row["status"],
         "status": "active" if active else "deactivated",
         "membershipStatus": "active",
-        "claimStatus": "unmanaged",
+        "claimStatus": "managed" if _is_managed(store, row) else "unmanaged",
         "name": row["name"],
         "nickname": row["name"],
         "email": row["email"],
@@ -299,6 +329,15 @@ def _user(store: Store, row: Row, search: UserSearch) -> Row:
     if "platformRoles" in search.expand:
         user["platformRoles"] = _platform_roles(store, row)
     return user
+
+
+def _is_managed(store: Store, row: Row) -> bool:
+    """Whether an organization has claimed the domain of the address: one that is emulated, or any other."""
+    domain = str(row["email_key"]).rpartition("@")[2]
+    return bool(
+        store.row("SELECT 1 FROM managed_elsewhere WHERE account_id = ?", row["id"])
+        or store.row("SELECT 1 FROM domains WHERE name = ? AND claim = 'verified'", domain)
+    )
 
 
 def _platform_roles(store: Store, row: Row) -> list[str]:
@@ -312,7 +351,7 @@ def _platform_roles(store: Store, row: Row) -> list[str]:
     return (["atlassian/org-admin"] if row["org_admin"] else []) + ([sites.ADMIN] if site_admin else [])
 
 
-def _workspace(request: Request, row: Row) -> Row:
+def _workspace(request: Request, row: Row, seats: int | None) -> Row:
     creator = f"ari:cloud:identity::user/{row['created_by']}" if row["created_by"] else None
     resource = f"ari:cloud:jira::site/{row['id']}"
     return {
@@ -330,7 +369,7 @@ def _workspace(request: Request, row: Row) -> Row:
             "labels": [],
             "sandbox": {"type": "NONE"},
             "usage": None,
-            "capacity": None,
+            "capacity": seats,
             "createdAt": row["created_at"],
             "createdBy": creator,
             "hostUrl": row["url"],
@@ -358,9 +397,11 @@ _ORGANIZATION = "/admin/v2/orgs/{org_id}"
 _DIRECTORY = f"{_ORGANIZATION}/directories/{{directory_id}}"
 ROUTES = [
     Route("/admin/v1/orgs", get_organizations),
+    Route("/admin/v1/orgs/{org_id}/domains", get_domains),
     Route(f"{_ORGANIZATION}/directories", get_directories),
     Route(f"{_ORGANIZATION}/workspaces", search_workspaces, methods=["POST"]),
     Route(f"{_DIRECTORY}/users/search", search_users, methods=["POST"]),
+    Route(f"{_DIRECTORY}/users/count", count_users),
     Route(f"{_DIRECTORY}/users/{{account_id}}/role-assignments", get_role_assignments),
     Route(f"{_ORGANIZATION}/users/invite", invite, methods=["POST"]),
 ]

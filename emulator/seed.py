@@ -69,6 +69,8 @@ class AtlassianAccount(Body):
     member: bool = True
     """A member of the organization; otherwise its API does not show the account before it is invited."""
     org_admin: bool = False
+    managed_elsewhere: bool = False
+    """Another organization has claimed the address's domain."""
 
 
 class Site(Body):
@@ -90,7 +92,11 @@ class Organization(Body):
     paid: bool = True
     """False: invitations are answered with 402."""
     seats: int | None = None
-    """Members it may have; further invitations are answered with 409."""
+    """Members it may have; further invitations are answered with 409. Each can use each of its sites."""
+    domains: dict[str, Literal["verified", "unverified", "superseded", "missing_token", "deleted"]] = Field(
+        default_factory=dict
+    )
+    """Domains that it has claimed, and how far: it manages the accounts of those that are `verified`."""
     sso_domains: list[str] = Field(default_factory=list)
     uninvitable: dict[str, str] = Field(default_factory=dict)
     """Addresses whose invitation fails (206), with the reason that the answer gives."""
@@ -184,6 +190,10 @@ def _load_organization(store: Store, organization: Organization) -> None:
         ((domain.casefold(), organization.id) for domain in organization.sso_domains),
     )
     store.change_many(
+        "INSERT INTO domains VALUES (?, ?, ?)",
+        ((organization.id, name.casefold(), claim) for name, claim in organization.domains.items()),
+    )
+    store.change_many(
         "INSERT INTO uninvitable VALUES (?, ?, ?)",
         ((organization.id, accounts.key(email), reason) for email, reason in organization.uninvitable.items()),
     )
@@ -198,6 +208,8 @@ def _load_organization(store: Store, organization: Organization) -> None:
             account.account_status,
             account_id,
         )
+        if account.managed_elsewhere:
+            store.change("INSERT INTO managed_elsewhere VALUES (?)", account_id)
         if account.member:
             accounts.add_to_organization(store, organization.id, account_id, org_admin=account.org_admin)
     for site in organization.sites:
