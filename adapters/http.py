@@ -89,11 +89,13 @@ class Transport:
     Redirects are not followed: the key would go wherever they point.
     """
 
-    def __init__(self, neighbour: str, url: str, authorization: str) -> None:
+    def __init__(self, neighbour: str, url: str, authorization: str = "") -> None:
+        """Take the neighbour's name for sentences, the URL that paths are under, and its key, if it wants one."""
+        headers = {"Authorization": authorization} if authorization else {}
         self._neighbour = neighbour
         self._client = httpx2.AsyncClient(
             base_url=url.rstrip("/"),
-            headers={"Authorization": authorization, "Accept": "application/json", "User-Agent": "Landbridge"},
+            headers={**headers, "Accept": "application/json", "User-Agent": "Landbridge"},
             timeout=_TIMEOUT,
             follow_redirects=False,
         )

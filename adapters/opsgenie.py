@@ -83,7 +83,7 @@ def person_of(user: User, sso_domains: Collection[str]) -> RosterPerson:
     try:
         email, problem = addresses.normalise(found), ""
     except BadInput as error:
-        email, problem = found, f"The address cannot be used: {error}."
+        email, problem = found, f"the address cannot be used: {error}"
     return RosterPerson(
         email=email,
         name=(user.full_name or "")[:_LONGEST_NAME],
@@ -108,6 +108,11 @@ class OpsgenieRoster:
 
     async def __aexit__(self, *_: object) -> None:
         await self._transport.close()
+
+    async def look(self) -> tuple[str, int]:
+        """Return the name of the key's account and the number of its users, whom the key may list."""
+        account = (await self._transport.send(account_request())).read(AccountAnswer).data
+        return account.name, (await self._page(0)).total_count
 
     async def people(self, opsgenie_account: str) -> AsyncIterator[RosterPerson]:
         """List everyone once; see the port. Nobody is listed before all pages were read and agree with each other."""

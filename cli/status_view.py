@@ -101,7 +101,7 @@ def _steps(progress: Progress) -> RenderableType:
     for number, item in enumerate(progress.checklist, start=1):
         mark, style = _MARKS[item.status]
         steps.add_row(Text(mark, style), Text(f"{number} {item.title}", style), text.cell(_how_far(item)))
-    return Padding(steps, (1, 0, 0, 0))
+    return Padding(steps, (1, 0, 0, 0), expand=False)
 
 
 def _how_far(item: ChecklistItem) -> str:

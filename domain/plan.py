@@ -239,18 +239,23 @@ def seats_for(seats: list[Seats], site: Site | None) -> Seats | None:
 
 
 def stops(
-    request: MigrationRequest, survey: RosterSurvey, listed: list[Site], seats: Seats | None, totals: Totals
+    request: MigrationRequest,
+    *,
+    survey: RosterSurvey | None,
+    listed: list[Site] | None,
+    seats: Seats | None,
+    totals: Totals,
 ) -> list[Stop]:
-    """Return what stops a migration whose roster can be read; `listed` are the initiator's sites."""
+    """Return what stops a migration, as far as it is known.
+
+    `survey` is none where the roster could not be read, `listed` where the initiator's sites could not; `seats` are
+    those that `seats_for` chose.
+    """
     found = []
-    if not survey.led_by(request.initiator):
-        found.append(
-            Stop(
-                kind=StopKind.INITIATOR,
-                sentence="The initiator is neither owner nor admin of the Opsgenie account: one of those has to be it.",
-            )
-        )
-    if request.site:
+    if survey is not None and not survey.led_by(request.initiator):
+        sentence = "The initiator is neither owner nor admin of the Opsgenie account: one of those has to be it."
+        found.append(Stop(kind=StopKind.INITIATOR, sentence=sentence))
+    if request.site and listed is not None:
         site = sites.pick(listed, request.site)
         if site is None or not site.admin:
             found.append(Stop(kind=StopKind.SITE, sentence=sites.why_not(request.site, site, listed)))
@@ -262,7 +267,7 @@ def stops(
     if seats is not None and (over := totals[Fate.OVER_LICENCE]):
         sentence = (
             f"The licence of {seats.product} on {seats.site.name} has {seats.free} free seats for "
-            f"{totals[Fate.NEW] + over} new people: buy {over} more, or unblock fewer."
+            f"{totals[Fate.NEW] + over} new people: {over} are missing. Buy them first."
         )
         found.append(Stop(kind=StopKind.LICENCE, sentence=sentence))
     return found

@@ -1,0 +1,161 @@
+"""Making a plan: asking Opsgenie and Atlassian what is needed for it. Nothing is changed anywhere."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from adapters import roster_file
+from adapters.atlassian import AtlassianDirectory
+from adapters.opsgenie import OpsgenieRoster
+from cli import neighbours, text
+from domain import plan, roster, sites
+from domain.errors import NeighbourRefuses, NeighbourUnavailable, Refused
+from domain.messages import MigrationRequest
+from domain.plan import Plan, PlanLine, Planner, Stop, StopKind, Totals
+from domain.roster import RosterPerson
+from domain.sites import Site
+from domain.survey import Seats, Standing
+
+MOST_TRIES = 6
+"""Times in a row that a neighbour may ask for patience or not answer before we give up."""
+LONGEST_PAUSE = 120.0
+"""Seconds; whoever asks us to wait longer than this is not waited for."""
+_Answer = TypeVar("_Answer")
+
+
+async def from_file(request: MigrationRequest, path: Path) -> Plan:
+    """Plan with the people of a roster file.
+
+    Raises:
+        BadInput: the file as a whole cannot be read, or a setting is missing or wrong.
+        NeighbourUnavailable: Atlassian does not answer, after some tries.
+
+    """
+    reading = roster_file.read(path)
+    stops = [
+        Stop(
+            kind=StopKind.ROSTER,
+            sentence=f"Line {problem.row}: {problem.sentence}" if problem.row else problem.sentence,
+        )
+        for problem in reading.problems
+    ]
+    async with neighbours.atlassian() as directory:
+        return await _make(request, reading.people, stops, directory)
+
+
+async def from_opsgenie(request: MigrationRequest) -> Plan:
+    """Plan with the people that Opsgenie lists.
+
+    Raises:
+        BadInput: a setting is missing or wrong.
+        NeighbourUnavailable: Opsgenie or Atlassian does not answer, after some tries.
+
+    """
+    people: list[RosterPerson] = []
+    stops = []
+    async with neighbours.opsgenie() as source, neighbours.atlassian() as directory:
+        try:
+            with text.err().status("The roster is read from Opsgenie …"):
+                people = await _patiently(lambda: _listed(source, request.opsgenie_account))
+        except Refused as error:
+            stops.append(Stop(kind=StopKind.ROSTER, sentence=str(error)))
+        except NeighbourRefuses as error:
+            stops.append(_refusal(error))
+        return await _make(request, people, stops, directory)
+
+
+async def _listed(source: OpsgenieRoster, opsgenie_account: str) -> list[RosterPerson]:
+    return [person async for person in source.people(opsgenie_account)]
+
+
+async def _make(
+    request: MigrationRequest, people: list[RosterPerson], stops: list[Stop], directory: AtlassianDirectory
+) -> Plan:
+    digest = "" if stops else roster.digest(people)
+    listed: list[Site] | None = None
+    seats, lines, planner = None, list[PlanLine](), Planner()
+    try:
+        with text.err().status("The initiator's sites are listed …"):
+            listed = await _patiently(lambda: directory.sites(request.initiator))
+            seats = plan.seats_for(await _patiently(directory.seats), sites.pick(listed, request.site))
+        planner = Planner(seats.free if seats else None)
+        lines = await _lines(planner, people, directory)
+    except NeighbourRefuses as error:
+        stops.append(_refusal(error))
+    survey = roster.survey(people) if people else None
+    stops += plan.stops(request, survey=survey, listed=listed, seats=seats, totals=planner.totals)
+    return Plan(
+        opsgenie_account=request.opsgenie_account,
+        initiator=request.initiator,
+        site=request.new_site.name if request.new_site else request.site,
+        digest=digest,
+        stops=stops,
+        remarks=[] if listed is None else _remarks(request, listed, seats),
+        sites=listed or [],
+        totals=planner.totals if lines else Totals(),
+        people=lines,
+    )
+
+
+async def _lines(planner: Planner, people: list[RosterPerson], directory: AtlassianDirectory) -> list[PlanLine]:
+    asked = [person for person in people if plan.asks_atlassian(person)]
+    standings = _standings(asked, directory)
+    console, lines = text.err(), list[PlanLine]()
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("Atlassian accounts", total=len(asked))
+        for person in people:
+            standing = None
+            if plan.asks_atlassian(person):
+                standing = await anext(standings)
+                bar.advance(task)
+            lines.append(planner.take(person, standing))
+    return lines
+
+
+async def _standings(people: Sequence[RosterPerson], directory: AtlassianDirectory) -> AsyncIterator[Standing]:
+    """Yield how each of these people stands; after trouble, go on from where it came."""
+    done = tries = 0
+    while done < len(people):
+        try:
+            async for standing in directory.standings(person.email for person in people[done:]):
+                done, tries = done + 1, 0
+                yield standing
+        except NeighbourUnavailable as trouble:
+            tries += 1
+            await _bear(trouble, tries)
+
+
+async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+    tries = 0
+    while True:
+        try:
+            return await ask()
+        except NeighbourUnavailable as trouble:
+            tries += 1
+            await _bear(trouble, tries)
+
+
+async def _bear(trouble: NeighbourUnavailable, tries: int) -> None:
+    """Wait as long as a neighbour asks us to, or longer from try to try; raise its trouble if that is of no use."""
+    pause = 2.0**tries / 2 if trouble.retry_after is None else trouble.retry_after
+    if tries >= MOST_TRIES or pause > LONGEST_PAUSE:
+        raise trouble
+    text.say(f"{trouble} The next try is in {pause:g} s.")
+    await asyncio.sleep(pause)
+
+
+def _refusal(error: NeighbourRefuses) -> Stop:
+    return Stop(kind=StopKind.NEIGHBOUR, sentence=neighbours.sentence(error))
+
+
+def _remarks(request: MigrationRequest, listed: Sequence[Site], seats: Seats | None) -> list[str]:
+    if request.new_site is not None:
+        return ["Whether the name of the new site is free shows only when it is created, and so do its seats."]
+    if not request.site:
+        choice = ", ".join(site.name for site in listed if site.admin) or "none, so it will have to be a new one"
+        return [f"No site is named, so the start will ask, and seats are not counted. To choose from: {choice}."]
+    return [] if seats else ["Atlassian does not say how many seats are left, so they are not counted."]
