@@ -5,7 +5,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from emulator import control, opsgenie, organizations, pages, provisioning
+from emulator import control, opsgenie, organizations, pages, provisioning, sites
 from emulator.faults import Fault, Traffic
 from emulator.store import Store
 
@@ -15,7 +15,14 @@ def build(database: Path) -> Starlette:
     store = Store(database)
     faults: list[Fault] = []
     app = Starlette(
-        routes=[*opsgenie.ROUTES, *organizations.ROUTES, *provisioning.ROUTES, *pages.ROUTES, *control.ROUTES],
+        routes=[
+            *opsgenie.ROUTES,
+            *organizations.ROUTES,
+            *provisioning.ROUTES,
+            *sites.ROUTES,
+            *pages.ROUTES,
+            *control.ROUTES,
+        ],
         middleware=[Middleware(Traffic, store=store, faults=faults)],
         exception_handlers={
             opsgenie.OpsgenieError: opsgenie.refuse,

@@ -53,6 +53,7 @@ async def get_state(request: Request) -> Response:
             "organizations": store.rows("SELECT id, name, directory_id, paid, seats FROM organizations"),
             "accounts": store.rows("SELECT * FROM atlassian_accounts ORDER BY rowid"),
             "members": store.rows("SELECT * FROM members"),
+            "invitationMails": store.rows("SELECT organization, email FROM invitation_mails ORDER BY rowid"),
             "sites": store.rows("SELECT * FROM sites ORDER BY rowid"),
             "siteRoles": store.rows("SELECT * FROM site_roles"),
             "usedSiteNames": [row["name"] for row in store.rows("SELECT name FROM used_site_names ORDER BY name")],

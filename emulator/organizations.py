@@ -69,7 +69,7 @@ class PermissionRule(Body):
 
 
 class Invitation(Body):
-    """The body of `POST /v2/orgs/{orgId}/users/invite`. The emulator never sends mail."""
+    """The body of `POST /v2/orgs/{orgId}/users/invite`. The emulator sends no mail: it notes whom it would mail."""
 
     emails: list[str] = Field(min_length=1, max_length=25)
     permission_rules: list[PermissionRule] = Field(default_factory=list)
@@ -233,6 +233,11 @@ async def invite(request: Request) -> Response:
         raise OrganizationError(402, _PAYMENT_REQUIRED, "Payment Required")
     with store.transaction():
         data, failed = _invite_all(store, organization, invitation.emails)
+        if invitation.send_notification:
+            store.change_many(
+                "INSERT INTO invitation_mails VALUES (?, ?, ?)",
+                ((organization["id"], one["email"], accounts.now()) for one in data if "id" in one),
+            )
     return JSONResponse({"data": data}, status_code=206 if failed else 200)
 
 
