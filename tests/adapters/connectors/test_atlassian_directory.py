@@ -155,6 +155,34 @@ async def test_a_deactivated_account_outside_the_organization_spoils_only_itself
     assert sum(outcome.created for outcome in outcomes) == 24
 
 
+@pytest.mark.parametrize(
+    "code,word", [("ADMIN-UAM-402-1", "402"), ("ADMIN-UAM-409-3", "seats"), ("ADMIN-UAM-403-2", "403")]
+)
+async def test_a_refusal_that_comes_with_one_person_pauses_until_it_is_mended(
+    control: Control, directory: AtlassianDirectory, code: str, word: str
+) -> None:
+    """The last seat is taken half-way: nobody is failed for it, and the repeat takes up the rest."""
+    control.load(uninvitable={"person30@example.com": code})
+    with pytest.raises(NeighbourRefuses, match=word):
+        await ask(directory.ensure, *many(60))
+    assert len(control.state()["accounts"]) == 25
+    organization = f"/emulator/atlassian/organizations/{ORGANIZATION}"
+    control.http.patch(organization, json={"uninvitable": {}}).raise_for_status()
+    outcomes = await ask(directory.ensure, *many(60))
+    assert [bool(outcome.account_id) and not outcome.problem for outcome in outcomes] == [True] * 60
+    assert len(control.state()["accounts"]) == 60
+
+
+async def test_one_whom_atlassian_calls_inactive_or_in_conflict_spoils_only_themselves(
+    control: Control, directory: AtlassianDirectory
+) -> None:
+    """The others of the call are invited without them."""
+    control.load(uninvitable={"person3@example.com": "ADMIN-UAM-400-2", "person9@example.com": "ADMIN-UAM-409-2"})
+    outcomes = await ask(directory.ensure, *many(25))
+    assert [outcome.person - 1 for outcome in outcomes if outcome.problem] == [3, 9]
+    assert sum(outcome.created for outcome in outcomes) == 23
+
+
 @pytest.mark.parametrize("status,word", [("inactive", "deactivated"), ("closed", "closed")])
 async def test_an_account_that_cannot_be_used_is_a_problem_to_mend(
     control: Control, directory: AtlassianDirectory, status: str, word: str
