@@ -86,16 +86,15 @@ class Answer:
 class Transport:
     """Sends requests to one neighbour over reused connections.
 
-    Redirects are not followed: the key would go wherever they point.
+    Redirects are not followed: the key would go wherever they point. Without `authorization` none is sent.
     """
 
     def __init__(self, neighbour: str, url: str, authorization: str = "") -> None:
-        """Take the neighbour's name for sentences, the URL that paths are under, and its key, if it wants one."""
-        headers = {"Authorization": authorization} if authorization else {}
         self._neighbour = neighbour
+        credentials = {"Authorization": authorization} if authorization else {}
         self._client = httpx2.AsyncClient(
             base_url=url.rstrip("/"),
-            headers={**headers, "Accept": "application/json", "User-Agent": "Landbridge"},
+            headers={**credentials, "Accept": "application/json", "User-Agent": "Landbridge"},
             timeout=_TIMEOUT,
             follow_redirects=False,
         )

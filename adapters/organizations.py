@@ -6,7 +6,7 @@ Source: the published OpenAPI document of https://developer.atlassian.com/cloud/
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -158,6 +158,8 @@ class Invited:
     account_id: str = ""
     problem: str = ""
     """Why it did not work, as a sentence."""
+    mailed: bool = False
+    """Atlassian mailed its own invitation."""
 
 
 def search_request(org_id: str, emails: Iterable[str], cursor: str = "", *, platform_roles: bool = False) -> Request:
@@ -170,9 +172,9 @@ def search_request(org_id: str, emails: Iterable[str], cursor: str = "", *, plat
     return Request("POST", f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/search", body=body)
 
 
-def invite_request(org_id: str, emails: Iterable[str]) -> Request:
-    """Invite at most 25 addresses. Atlassian sends no mail: ours is the only one that people get."""
-    body = {"emails": list(dict.fromkeys(emails)), "sendNotification": False}
+def invite_request(org_id: str, emails: Iterable[str], *, mail: bool = False) -> Request:
+    """Invite at most 25 addresses; with `mail`, Atlassian sends its own invitation to them."""
+    body = {"emails": list(dict.fromkeys(emails)), "sendNotification": mail}
     return Request("POST", f"{_organization(org_id)}/users/invite", body=body, understood=INVITED | _REFUSED)
 
 
@@ -223,16 +225,19 @@ def outcome_after_invitation(question: AccountQuestion, user: User | None, invit
             email=question.email,
             account_id=invited.account_id,
             created=bool(invited.account_id),
+            mailed=invited.mailed and not problem,
             problem=problem
             or ("" if invited.account_id else "Atlassian did not invite the address and gave no reason."),
         )
     found = outcome(question, user)
-    return found.model_copy(update={"created": not found.verified and not found.problem})
+    created = not found.verified and not found.problem
+    return found.model_copy(update={"created": created, "mailed": created and invited.mailed})
 
 
-def read_invitations(invitations: Invitations) -> dict[str, Invited]:
-    """Return what became of each invited address, by its key."""
-    return {addresses.key(one.email): _read_invitation(one) for one in invitations.data}
+def read_invitations(invitations: Invitations, *, mail: bool) -> dict[str, Invited]:
+    """Return what became of each invited address, by its key; `mail` as it was asked for."""
+    read = {addresses.key(one.email): _read_invitation(one) for one in invitations.data}
+    return {key: replace(one, mailed=mail and not one.problem) for key, one in read.items()}
 
 
 def read_refusal(status: int, errors: Errors) -> str:

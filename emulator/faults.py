@@ -1,12 +1,18 @@
-"""Trouble on order, and a count of calls: the one middleware in front of everything but `/emulator/`."""
+"""Trouble on order, and a count of calls: the one middleware in front of everything but `/emulator/`.
+
+What was ordered is kept in memory: a restart of the emulator calls it off.
+"""
 
 import asyncio
 import gzip
+import math
 import re
 
 from pydantic import Field
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from emulator.limits import Limits
 from emulator.seed import Body
 from emulator.store import Store
 
@@ -41,17 +47,20 @@ class Fault(Body):
 
 
 class Traffic:
-    """Counts calls by endpoint in the store and makes the faults happen that were ordered (kept in memory)."""
+    """Counts calls by endpoint in the store, and makes the faults and limits happen that were ordered."""
 
-    def __init__(self, app: ASGIApp, *, store: Store, faults: list[Fault]) -> None:
-        self._app, self._store, self._faults = app, store, faults
+    def __init__(self, app: ASGIApp, *, store: Store, faults: list[Fault], limits: Limits) -> None:
+        self._app, self._store, self._faults, self._limits = app, store, faults, limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or scope["path"].startswith("/emulator/"):
             await self._app(scope, receive, send)
             return
-        fault = self._take(f"{scope['method']} {scope['path']}?{scope['query_string'].decode()}")
+        target = f"{scope['method']} {scope['path']}?{scope['query_string'].decode()}"
+        fault = self._take(target)
+        if fault is None and (wait := self._limits.wait(target, Headers(scope=scope).get("authorization", ""))):
+            fault = _throttled(wait)
         if fault is None:
             await self._app(scope, receive, send)
         else:
@@ -100,6 +109,18 @@ class Traffic:
         )
         # The server closes a connection whose answer stays incomplete.
         await send({"type": "http.response.body", "body": body, "more_body": fault.drop})
+
+
+def _throttled(wait: float) -> Fault:
+    headers = {
+        "Content-Type": "application/json",
+        # Both services' way to say it; neither has fractions of a second, so whoever waits that long comes late enough.
+        "Retry-After": str(math.ceil(wait)),
+        "X-RateLimit-State": "THROTTLED",
+        "X-RateLimit-Reason": "ACCOUNT",
+        "X-RateLimit-Period-In-Sec": str(math.ceil(wait)),
+    }
+    return Fault(match="", status=429, headers=headers, body='{"message": "Too many requests"}')
 
 
 async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -22,6 +22,17 @@ LARGEST_PAGE = 100
 LARGEST_WORKSPACE_PAGE = 1000
 _SCHEME = "Bearer "
 _INACTIVE_USER, _PAYMENT_REQUIRED, _LICENCE_LIMIT = "ADMIN-UAM-400-2", "ADMIN-UAM-402-1", "ADMIN-UAM-409-3"
+_REFUSALS = {
+    "ADMIN-UAM-400-1": "Bad Request",
+    _INACTIVE_USER: "Inactive user",
+    "ADMIN-UAM-400-3": "Invalid role",
+    "ADMIN-UAM-400-4": "Product not licensed",
+    _PAYMENT_REQUIRED: "Payment Required",
+    "ADMIN-UAM-403-2": "Not allowed to manage the organization",
+    "ADMIN-UAM-409-2": "Resource conflicts",
+    _LICENCE_LIMIT: "Product License Limit Exceeded",
+}
+"""Codes with which one address makes a whole invitation fail, and their titles; the status stands in the code."""
 
 
 class OrganizationError(Exception):
@@ -69,7 +80,7 @@ class PermissionRule(Body):
 
 
 class Invitation(Body):
-    """The body of `POST /v2/orgs/{orgId}/users/invite`. The emulator never sends mail."""
+    """The body of `POST /v2/orgs/{orgId}/users/invite`. The emulator sends no mail: it notes whom it would mail."""
 
     emails: list[str] = Field(min_length=1, max_length=25)
     permission_rules: list[PermissionRule] = Field(default_factory=list)
@@ -230,9 +241,14 @@ async def invite(request: Request) -> Response:
     if not all(email.strip("@").count("@") == 1 for email in invitation.emails):
         raise OrganizationError(400, "ADMIN-UAM-400-1", "Bad Request")
     if not organization["paid"]:
-        raise OrganizationError(402, _PAYMENT_REQUIRED, "Payment Required")
+        raise _refusal(_PAYMENT_REQUIRED)
     with store.transaction():
         data, failed = _invite_all(store, organization, invitation.emails)
+        if invitation.send_notification:
+            store.change_many(
+                "INSERT INTO invitation_mails VALUES (?, ?, ?)",
+                ((organization["id"], one["email"], accounts.now()) for one in data if "id" in one),
+            )
     return JSONResponse({"data": data}, status_code=206 if failed else 200)
 
 
@@ -262,7 +278,10 @@ def _invite_all(store: Store, organization: Row, emails: list[str]) -> tuple[lis
     }
     known = {email: accounts.find(store, email) for email in emails}
     if any(account and account["status"] != accounts.ACTIVE for account in known.values()):
-        raise OrganizationError(400, _INACTIVE_USER, "Inactive user")
+        raise _refusal(_INACTIVE_USER)
+    for email in emails:
+        if uninvitable.get(accounts.key(email)) in _REFUSALS:
+            raise _refusal(uninvitable[accounts.key(email)])
     data, failed = [], False
     for email in emails:
         if (reason := uninvitable.get(accounts.key(email))) is not None:
@@ -274,8 +293,12 @@ def _invite_all(store: Store, organization: Row, emails: list[str]) -> tuple[lis
         data.append({"email": email, "id": account_id, "results": []})
     members = store.number("SELECT count(*) FROM members WHERE organization = ?", organization["id"])
     if organization["seats"] is not None and members > organization["seats"]:
-        raise OrganizationError(409, _LICENCE_LIMIT, "Product License Limit Exceeded")
+        raise _refusal(_LICENCE_LIMIT)
     return data, failed
+
+
+def _refusal(code: str) -> OrganizationError:
+    return OrganizationError(int(code.split("-")[2]), code, _REFUSALS[code])
 
 
 def _failure(organization: Row, reason: str) -> Row:

@@ -18,6 +18,7 @@ Every field and its default stands in the classes below.
 """
 
 import uuid
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -99,7 +100,8 @@ class Organization(Body):
     """Domains that it has claimed, and how far: it manages the accounts of those that are `verified`."""
     sso_domains: list[str] = Field(default_factory=list)
     uninvitable: dict[str, str] = Field(default_factory=dict)
-    """Addresses whose invitation fails (206), with the reason that the answer gives."""
+    """Addresses whose invitation fails (206), with the reason that the answer gives. If that is one of Atlassian's error
+    codes, such as `ADMIN-UAM-409-3`, the whole call fails with it instead."""
     accounts: list[AtlassianAccount] = Field(default_factory=list)
     sites: list[Site] = Field(default_factory=list)
     past_site_names: list[str] = Field(default_factory=list)
@@ -144,6 +146,15 @@ def add_user(store: Store, account: str, user: OpsgenieUser) -> str:
         accounts.now(),
     )
     return user_id
+
+
+def set_uninvitable(store: Store, organization: str, uninvitable: Mapping[str, str]) -> None:
+    """Say anew whom an organization cannot invite, and why."""
+    store.change("DELETE FROM uninvitable WHERE organization = ?", organization)
+    store.change_many(
+        "INSERT INTO uninvitable VALUES (?, ?, ?)",
+        ((organization, accounts.key(email), reason) for email, reason in uninvitable.items()),
+    )
 
 
 def _forget(store: Store, seed: Seed) -> None:
@@ -193,10 +204,7 @@ def _load_organization(store: Store, organization: Organization) -> None:
         "INSERT INTO domains VALUES (?, ?, ?)",
         ((organization.id, name.casefold(), claim) for name, claim in organization.domains.items()),
     )
-    store.change_many(
-        "INSERT INTO uninvitable VALUES (?, ?, ?)",
-        ((organization.id, accounts.key(email), reason) for email, reason in organization.uninvitable.items()),
-    )
+    set_uninvitable(store, organization.id, organization.uninvitable)
     store.change_many(
         "INSERT OR IGNORE INTO used_site_names VALUES (?)", ((name,) for name in organization.past_site_names)
     )

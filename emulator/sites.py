@@ -1,9 +1,18 @@
-"""Sites of organizations. A name that was ever used is never free again."""
+"""Sites of organizations. A name that was ever used is never free again.
+
+`GET /sites/{name}/_edge/tenant_info` answers anyone as a site does at its own address: `{"cloudId": "…"}`, or 404 where
+there is none of this name.
+"""
 
 import re
 import uuid
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
 from emulator import accounts
+from emulator import store as stores
 from emulator.store import Row, Store
 
 ADMIN, USER = "atlassian/site-admin", "atlassian/user"
@@ -63,3 +72,14 @@ def grant(store: Store, site_id: str, account_id: str, role: str) -> None:
 def find(store: Store, name: str) -> Row | None:
     """Return the site that has this name."""
     return store.row("SELECT * FROM sites WHERE name = ?", name)
+
+
+async def get_tenant_info(request: Request) -> Response:
+    """Answer who a site is."""
+    site = find(stores.of(request), request.path_params["name"])
+    if site is None:
+        return JSONResponse({"message": "There is no such site"}, status_code=404)
+    return JSONResponse({"cloudId": site["id"]})
+
+
+ROUTES = [Route("/sites/{name}/_edge/tenant_info", get_tenant_info)]

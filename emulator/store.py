@@ -69,6 +69,11 @@ CREATE TABLE IF NOT EXISTS domains (
     claim TEXT NOT NULL,
     PRIMARY KEY (organization, name)
 );
+CREATE TABLE IF NOT EXISTS invitation_mails (
+    organization TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    email TEXT NOT NULL,
+    sent_at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS members (
     organization TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     account_id TEXT NOT NULL REFERENCES atlassian_accounts (id) ON DELETE CASCADE,

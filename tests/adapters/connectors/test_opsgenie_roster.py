@@ -141,6 +141,15 @@ async def test_trouble_in_the_middle_asks_for_that_page_again_and_for_no_other(
     assert control.state()["calls"][USERS] - before == 4 + (3 if "truncate" in fault else 0)
 
 
+async def test_a_rate_limit_below_the_rosters_pages_is_lived_with(control: Control, roster: OpsgenieRoster) -> None:
+    """Three calls at a time, and five are needed: the roster is read once, more slowly."""
+    control.load(many(350))
+    control.http.post("/emulator/limits", json={"match": "/v2/", "calls": 3, "seconds": 0.2}).raise_for_status()
+    before = control.state()["calls"].get(USERS, 0)
+    assert len(await read(roster)) == 350
+    assert control.state()["calls"][USERS] - before == 4
+
+
 @pytest.mark.parametrize(
     "fault,seconds", [({"headers": {"Retry-After": "900"}}, 900), ({"headers": {"Retry-After": "0"}, "times": 5}, 0)]
 )
