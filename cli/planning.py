@@ -12,7 +12,7 @@ from adapters.atlassian import AtlassianDirectory
 from adapters.opsgenie import OpsgenieRoster
 from cli import neighbours, text
 from domain import plan, roster, sites
-from domain.errors import NeighbourRefuses, NeighbourUnavailable, Refused
+from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
 from domain.messages import MigrationRequest
 from domain.plan import Plan, PlanLine, Planner, Stop, StopKind, Totals
 from domain.roster import RosterPerson
@@ -86,14 +86,17 @@ async def _make(
     except NeighbourRefuses as error:
         stops.append(_refusal(error))
     survey = roster.survey(people) if people else None
-    stops += plan.stops(request, survey=survey, listed=listed, seats=seats, totals=planner.totals)
+    taken = await _name_taken(request, listed or [])
+    stops += plan.stops(
+        request, survey=survey, listed=listed, seats=seats, totals=planner.totals, name_taken=bool(taken)
+    )
     return Plan(
         opsgenie_account=request.opsgenie_account,
         initiator=request.initiator,
         site=request.new_site.name if request.new_site else request.site,
         digest=digest,
         stops=stops,
-        remarks=[] if listed is None else _remarks(request, listed, seats),
+        remarks=[] if listed is None else _remarks(request, listed, seats, taken),
         sites=listed or [],
         totals=planner.totals if lines else Totals(),
         people=lines,
@@ -152,10 +155,32 @@ def _refusal(error: NeighbourRefuses) -> Stop:
     return Stop(kind=StopKind.NEIGHBOUR, sentence=neighbours.sentence(error))
 
 
-def _remarks(request: MigrationRequest, listed: Sequence[Site], seats: Seats | None) -> list[str]:
+async def _name_taken(request: MigrationRequest, listed: Sequence[Site]) -> bool | None:
+    """Return whether a site of somebody else has the name of the new one; none: it is not known, or none is wanted."""
+    door, new = neighbours.site_door(), request.new_site
+    if door is None or new is None:
+        return None
+    try:
+        return not any(site.name == new.name for site in listed) and await door.cloud_id(new.name) is not None
+    except (BadInput, NeighbourUnavailable, NeighbourRefuses):
+        return None
+
+
+def _remarks(
+    request: MigrationRequest,
+    listed: Sequence[Site],
+    seats: Seats | None,
+    taken: bool | None,  # noqa: FBT001 - found, not chosen
+) -> list[str]:
+    remarks = []
+    if neighbours.invites():
+        remarks.append("Atlassian mails its own invitation to whoever is new and verified; our email is the reminder.")
     if request.new_site is not None:
-        return ["Whether the name of the new site is free shows only when it is created, and so do its seats."]
-    if not request.site:
+        known = "No site has the name now; whether one ever had it" if taken is False else "Whether the name is free"
+        remarks.append(f"{known} shows only when the site is created, and so do its seats.")
+    elif not request.site:
         choice = ", ".join(site.name for site in listed if site.admin) or "none, so it will have to be a new one"
-        return [f"No site is named, so the start will ask, and seats are not counted. To choose from: {choice}."]
-    return [] if seats else ["Atlassian does not say how many seats are left, so they are not counted."]
+        remarks.append(f"No site is named, so the start will ask, and seats are not counted. To choose from: {choice}.")
+    elif seats is None:
+        remarks.append("Atlassian does not say how many seats are left, so they are not counted.")
+    return remarks

@@ -245,11 +245,12 @@ def stops(
     listed: list[Site] | None,
     seats: Seats | None,
     totals: Totals,
+    name_taken: bool = False,
 ) -> list[Stop]:
     """Return what stops a migration, as far as it is known.
 
     `survey` is none where the roster could not be read, `listed` where the initiator's sites could not; `seats` are
-    those that `seats_for` chose.
+    those that `seats_for` chose; `name_taken` says that a site has the name of the new one.
     """
     found = []
     if survey is not None and not survey.led_by(request.initiator):
@@ -264,10 +265,14 @@ def stops(
             sites.check(request.new_site)
         except BadInput as error:
             found.append(Stop(kind=StopKind.SITE, sentence=str(error)))
+        if name_taken:
+            free = ", ".join(sites.suggest_names(request.new_site.name))
+            sentence = f"A site {request.new_site.name!r} exists already: name another, such as {free}."
+            found.append(Stop(kind=StopKind.SITE, sentence=sentence))
     if seats is not None and (over := totals[Fate.OVER_LICENCE]):
         sentence = (
-            f"The licence of {seats.product} on {seats.site.name} has {seats.free} free seats for "
-            f"{totals[Fate.NEW] + over} new people: {over} are missing. Buy them first."
+            f"The licence of {seats.product} on {seats.site.name} has {seats.free} seats left for "
+            f"{totals[Fate.NEW] + over} new people: buy {over} more first."
         )
         found.append(Stop(kind=StopKind.LICENCE, sentence=sentence))
     return found
