@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from adapters import roster_file
+from domain import ids
 from domain.errors import NeighbourRefuses, NotFound
 from domain.messages import StepStatus
 from domain.people import State

@@ -18,16 +18,11 @@ def shown(plan: Plan) -> str:
     return screen.getvalue()
 
 
-def blocked(number: int, name: str = "") -> tuple[RosterPerson, PlanLine]:
-    """Return someone who is blocked."""
-    row = RosterPerson(email=f"person{number}@example.com", name=name, blocked=True)
-    return row, Planner().take(row, None)
-
-
 def test_many_of_a_kind_are_counted_and_some_named() -> None:
     """Nobody scrolls through thousands of lines; where the others are is told."""
     planner = Planner()
-    lines = [planner.take(blocked(number)[0], None) for number in range(500)]
+    rows = [RosterPerson(email=f"person{number}@example.com", blocked=True) for number in range(500)]
+    lines = [planner.take(row, None) for row in rows]
     screen = shown(Plan(opsgenie_account="acme", initiator="a@example.com", totals=planner.totals, people=lines))
     assert "person11@example.com" in screen
     assert "person12@example.com" not in screen
