@@ -1,4 +1,5 @@
 import structlog
+from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.progress import SliceProgress
@@ -21,6 +22,7 @@ from domain.ports import AccountDirectory, Provisioning
 from domain.sites import NewSite
 
 _logger = structlog.get_logger()
+_OUTCOMES = TypeAdapter(list[AccountOutcome])
 
 
 class AccountActivities:
@@ -42,7 +44,7 @@ class AccountActivities:
         return await self._slice(order, create=False)
 
     async def _slice(self, order: AccountsOrder, *, create: bool) -> AccountOutcomes:
-        progress = SliceProgress(AccountOutcome)
+        progress = SliceProgress(_OUTCOMES)
         known = {outcome.person for outcome in progress.outcomes}
         left = [question for question in order.questions if question.person not in known]
         ask = self._directory.ensure if create else self._directory.find

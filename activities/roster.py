@@ -1,4 +1,5 @@
 import structlog
+from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.progress import SliceProgress
@@ -15,6 +16,9 @@ class _HandedOut(Model):
     cohort: int
 
 
+_OUTCOMES = TypeAdapter(list[_HandedOut])
+
+
 class RosterActivities:
     """The roster as Opsgenie has it."""
 
@@ -25,13 +29,13 @@ class RosterActivities:
     @activity.defn
     async def survey(self, opsgenie_account: str) -> RosterSurvey:
         """Read the whole roster and sum it up; names only owners and admins."""
-        async with SliceProgress(_HandedOut).beating():
+        async with SliceProgress(_OUTCOMES).beating():
             return roster.survey(await self._read(opsgenie_account))
 
     @activity.defn
     async def hand_out(self, order: HandOutOrder) -> int:
         """Read the whole roster and hand each cohort its people, or only what is new; return the roster's length."""
-        progress = SliceProgress(_HandedOut)
+        progress = SliceProgress(_OUTCOMES)
         done = {outcome.cohort for outcome in progress.outcomes}
         async with progress.beating():
             people = await self._read(order.opsgenie_account)

@@ -86,7 +86,9 @@ def _task(progress: Progress) -> RenderableType:
     if progress.suggestions:
         lines.append(text.cell(f"Free names: {', '.join(progress.suggestions)}"))
     lines.append(text.cell(progress.command, "bold"))
-    return Panel(text.lines(*lines), title="This waits for you", title_align="left", border_style="yellow")
+    return Panel(
+        text.lines(*lines), title="This waits for you", title_align="left", border_style="yellow", expand=False
+    )
 
 
 def _site(site: Site) -> str:

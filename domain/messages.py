@@ -235,6 +235,12 @@ class Resume(Model):
     by: Actor = Actor()
 
 
+class Refresh(Model):
+    """An update to a migration, passed to its cohorts as a signal: ask Opsgenie and Atlassian now."""
+
+    by: Actor = Actor()
+
+
 class SetDeadline(Model):
     """An update to a migration, passed to its cohorts as a signal."""
 
@@ -311,7 +317,7 @@ class Progress(Model):
     deadline: datetime | None = None
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
     cohorts: int = 0
-    """How many cohorts there are; 0 before the roster is known."""
+    """How many cohorts run; 0 before the roster is known."""
     checklist: list[ChecklistItem] = Field(default_factory=list)
 
 

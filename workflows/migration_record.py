@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         Pause,
         PersonFact,
         Progress,
+        Refresh,
         Resume,
         SetDeadline,
         Step,
@@ -73,6 +74,7 @@ class MigrationRecord:
         self._rules = request.rules
         self._checklist = Checklist()
         self._survey = request.file_roster
+        self._number_of_cohorts = 0
         self._handed_out = False
         self._sites: list[Site] = []
         choice = request.new_site or request.site
@@ -81,6 +83,7 @@ class MigrationRecord:
         self._task: Task | None = None
         self._confirmed = False
         self._paused = ""
+        self._refresh_wanted = False
         self._news: dict[int, CohortNews] = {}
         self._moved: dict[str, int] = {}
         self._deadline_told = False
@@ -186,10 +189,18 @@ class MigrationRecord:
         await self._signal_all("resume", request)
 
     @workflow.update
+    async def refresh(self, request: Refresh) -> None:
+        """Ask Opsgenie and Atlassian at once what they would be asked sooner or later."""
+        self._refresh_wanted = True
+        await self._signal_all("refresh", request)
+
+    @workflow.update
     async def set_deadline(self, request: SetDeadline) -> None:
         """Give all cohorts another deadline."""
         changed = {"deadline": request.deadline, "at_deadline": request.at_deadline}
         self._rules = self._rules.model_copy(update=changed)
+        # What cohorts told was about the deadline that stood until now.
+        self._news = {n: news.model_copy(update={"deadline_passed": False}) for n, news in self._news.items()}
         self._deadline_told = False
         self._show()
         await self._signal_all("set_deadline", request)
@@ -218,7 +229,7 @@ class MigrationRecord:
             troubles=sorted({news.trouble for news in self._news.values() if news.trouble}),
             deadline=self._rules.deadline,
             at_deadline=self._rules.at_deadline,
-            cohorts=self._survey.cohorts if self._survey else 0,
+            cohorts=self._number_of_cohorts,
             checklist=self._checklist.items(),
         )
 
@@ -236,7 +247,7 @@ class MigrationRecord:
     # Passing on.
 
     async def _signal_all(self, signal: str, message: object = None) -> None:
-        numbers = range(1, (self._survey.cohorts if self._survey else 0) + 1)
+        numbers = range(1, self._number_of_cohorts + 1)
         await asyncio.gather(*(self._signal(number, signal, message) for number in numbers))
 
     async def _signal(self, number: int, signal: str, message: object) -> None:

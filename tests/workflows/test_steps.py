@@ -191,8 +191,12 @@ class TestCreatingASite:
         await eventually(lambda: bench.waits_for("only lowercase letters"))
         with pytest.raises(Refused, match="3 to 63 characters"):
             await bench.migration.name_site(NewSite(name="ab", first_name="O", last_name="O"), BY)
-        # An existing site is a way out, too.
+        # An existing site is a way out, too, and the checklist says so.
         assert (await bench.migration.choose_site("acme", BY)).site == ACME
+        await bench.handle.result()
+        checklist = await bench.checklist()
+        assert checklist[1].note == ACME.url
+        assert checklist[3].status is StepStatus.SKIPPED
 
     async def test_where_no_api_can_it_is_an_admins_task(self, bench: Bench) -> None:
         """The site counts once Atlassian lists it; connecting is the next task."""
@@ -399,6 +403,22 @@ class TestVerifying:
         await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
         assert (await bench.migration.status()).people_total == 3
 
+    async def test_neighbours_are_asked_at_once_on_request(self, bench: Bench) -> None:
+        """Who joined, who verified at Opsgenie, who has set up the account."""
+        bench.world.opsgenie.add(BO)
+        await bench.start(rules=UNASKED)
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        await eventually(lambda: bench.step_is(Step.VERIFY))
+        bench.world.opsgenie.add(ANN)
+        bench.world.opsgenie.verify(BO.email)
+        await bench.migration.refresh(BY)
+        await eventually(lambda: bench.world.post.sent(ANN.email))
+        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        bench.world.atlassian.account(ANN.email, verified=True)
+        bench.world.atlassian.account(BO.email, verified=True)
+        await bench.migration.refresh(BY)
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 3
+
     async def test_trouble_of_the_mail_server_pauses_and_resumes(self, bench: Bench) -> None:
         """It is nobody's own trouble: all people keep their state."""
         bench.world.opsgenie.add(BO)
@@ -492,6 +512,7 @@ class TestCompletion:
         # Already past for the cohort, whose time was skipped.
         await bench.migration.set_deadline(datetime.now(UTC) + timedelta(days=1), AtDeadline.COMPLETE_PARTIAL, BY)
         assert (await bench.handle.result()).counts[State.LEFT_BEHIND] == 1
+        assert len(bench.world.post.told(NoticeKind.DEADLINE_PASSED)) == 1
 
 
 class TestFileRosters:
