@@ -11,10 +11,11 @@ from adapters import roster_file
 from adapters.atlassian import AtlassianDirectory
 from adapters.opsgenie import OpsgenieRoster
 from cli import neighbours, text
-from domain import plan, roster, sites
+from domain import planner, roster, sites
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
 from domain.messages import MigrationRequest
-from domain.plan import Plan, PlanLine, Planner, Stop, StopKind, Totals
+from domain.plan import Plan, PlanLine, Stop, StopKind, Totals
+from domain.planner import Planner
 from domain.roster import RosterPerson
 from domain.sites import Site
 from domain.survey import Seats, Standing
@@ -76,20 +77,17 @@ async def _make(
 ) -> Plan:
     digest = "" if stops else roster.digest(people)
     listed: list[Site] | None = None
-    seats, lines, planner = None, list[PlanLine](), Planner()
+    seats, lines, totals = None, list[PlanLine](), Totals()
     try:
         with text.err().status("The initiator's sites are listed …"):
             listed = await _patiently(lambda: directory.sites(request.initiator))
-            seats = plan.seats_for(await _patiently(directory.seats), sites.pick(listed, request.site))
-        planner = Planner(seats.free if seats else None)
-        lines = await _lines(planner, people, directory)
+            seats = planner.seats_for(await _patiently(directory.seats), sites.pick(listed, request.site))
+        lines, totals = await _lines(Planner(seats.free if seats else None), people, directory)
     except NeighbourRefuses as error:
         stops.append(_refusal(error))
     survey = roster.survey(people) if people else None
     taken = await _name_taken(request, listed or [])
-    stops += plan.stops(
-        request, survey=survey, listed=listed, seats=seats, totals=planner.totals, name_taken=bool(taken)
-    )
+    stops += planner.stops(request, survey=survey, listed=listed, seats=seats, totals=totals, name_taken=bool(taken))
     return Plan(
         opsgenie_account=request.opsgenie_account,
         initiator=request.initiator,
@@ -98,13 +96,15 @@ async def _make(
         stops=stops,
         remarks=[] if listed is None else _remarks(request, listed, seats, taken),
         sites=listed or [],
-        totals=planner.totals if lines else Totals(),
+        totals=totals,
         people=lines,
     )
 
 
-async def _lines(planner: Planner, people: list[RosterPerson], directory: AtlassianDirectory) -> list[PlanLine]:
-    asked = [person for person in people if plan.asks_atlassian(person)]
+async def _lines(
+    taking: Planner, people: list[RosterPerson], directory: AtlassianDirectory
+) -> tuple[list[PlanLine], Totals]:
+    asked = [person for person in people if planner.asks_atlassian(person)]
     standings = _standings(asked, directory)
     console, lines = text.err(), list[PlanLine]()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -112,11 +112,11 @@ async def _lines(planner: Planner, people: list[RosterPerson], directory: Atlass
         task = bar.add_task("Atlassian accounts", total=len(asked))
         for person in people:
             standing = None
-            if plan.asks_atlassian(person):
+            if planner.asks_atlassian(person):
                 standing = await anext(standings)
                 bar.advance(task)
-            lines.append(planner.take(person, standing))
-    return lines
+            lines.append(taking.take(person, standing))
+    return lines, taking.totals
 
 
 async def _standings(people: Sequence[RosterPerson], directory: AtlassianDirectory) -> AsyncIterator[Standing]:

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import events, plan
+from domain import events, planner
 from domain.cohort import CohortPeople
 from domain.links import Purpose
 from domain.messages import MigrationRequest
 from domain.people import SETTLED, State
-from domain.plan import Fate, Planner, StopKind, Totals
+from domain.plan import Fate, PlanLine, StopKind, Totals
+from domain.planner import Planner
 from domain.roster import ADMIN, OWNER, RosterPerson, mark_duplicates, survey
 from domain.rules import Rules
 from domain.sites import NewSite, Site
@@ -41,16 +42,14 @@ def as_answered(state: AccountState, manager: Manager, *, verified: bool) -> Sta
 STANDINGS = st.builds(as_answered, st.sampled_from(AccountState), st.sampled_from(Manager), verified=st.booleans())
 
 
-def planned(
-    roster: list[RosterPerson], answers: list[Standing], seats: int | None
-) -> tuple[list[plan.PlanLine], Totals]:
+def planned(roster: list[RosterPerson], answers: list[Standing], seats: int | None) -> tuple[list[PlanLine], Totals]:
     """Return a plan; the answers are those about each row, whether it is asked about or not."""
-    planner = Planner(seats)
+    taking = Planner(seats)
     lines = [
-        planner.take(row, answer if plan.asks_atlassian(row) else None)
+        taking.take(row, answer if planner.asks_atlassian(row) else None)
         for row, answer in zip(roster, answers, strict=True)
     ]
-    return lines, planner.totals
+    return lines, taking.totals
 
 
 @st.composite
@@ -72,7 +71,7 @@ def test_everyone_has_one_line_and_the_totals_add_up(
     assert totals.by_mail == {
         mail: sum(line.mail is mail for line in lines) for mail in Purpose if any(line.mail is mail for line in lines)
     }
-    assert sum(totals.by_manager.values()) == sum(plan.asks_atlassian(row) for row in roster)
+    assert sum(totals.by_manager.values()) == sum(planner.asks_atlassian(row) for row in roster)
     assert totals.sso == sum(row.sso for row in roster)
     assert all(line.reason for line in lines)
     if seats is not None:
@@ -93,7 +92,7 @@ def test_a_plan_agrees_with_what_a_cohort_does(answered: tuple[list[RosterPerson
     for at, number in number_of_row.items():
         person, answer = people.get(number), answers[at]
         assert person is not None
-        assert (number in asked) == plan.asks_atlassian(roster[at])
+        assert (number in asked) == planner.asks_atlassian(roster[at])
         if number in asked and answer.problem:
             people.happen(number, events.AccountProblem(person.email, answer.problem), NOW, Rules())
         elif number in asked:
@@ -135,7 +134,7 @@ def asked(**changes: object) -> MigrationRequest:
 def stopped_by(request: MigrationRequest, **changes: object) -> list[StopKind]:
     """Return what stops it."""
     known = {"survey": survey(OWNED), "listed": [SITE], "seats": None, "totals": Totals(), **changes}
-    return [stop.kind for stop in plan.stops(request, **known)]  # type: ignore[arg-type]  # a test's choice
+    return [stop.kind for stop in planner.stops(request, **known)]  # type: ignore[arg-type]  # a test's choice
 
 
 @pytest.mark.parametrize(
@@ -170,11 +169,11 @@ def test_too_few_seats_stop_a_migration() -> None:
         Seats(site=SITE, product="free"),
         Seats(site=Site(id="2", name="b", url="https://b.atlassian.net"), product="jira", used=9, allowed=9),
     ]
-    scarcest = plan.seats_for(seats, SITE)
+    scarcest = planner.seats_for(seats, SITE)
     assert scarcest == seats[0]
-    assert plan.seats_for(seats, None) is None
+    assert planner.seats_for(seats, None) is None
     totals = Totals(by_fate={Fate.NEW: 1, Fate.OVER_LICENCE: 4})
-    (stop,) = plan.stops(asked(), survey=survey(OWNED), listed=[SITE], seats=scarcest, totals=totals)
+    (stop,) = planner.stops(asked(), survey=survey(OWNED), listed=[SITE], seats=scarcest, totals=totals)
     assert stop.kind is StopKind.LICENCE
     assert "jira on acme has 1 seats left for 5 new people: buy 4 more" in stop.sentence
 

@@ -6,7 +6,8 @@ from rich.console import Console
 
 from cli import plan_view
 from domain.people import State
-from domain.plan import Fate, Plan, PlanLine, Planner, Stop, StopKind
+from domain.plan import Fate, Plan, PlanLine, Stop, StopKind
+from domain.planner import Planner
 from domain.roster import RosterPerson
 from tests.cli.conftest import EVIL
 
