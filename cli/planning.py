@@ -24,6 +24,8 @@ MOST_TRIES = 6
 """Times in a row that a neighbour may ask for patience or not answer before we give up."""
 LONGEST_PAUSE = 120.0
 """Seconds; whoever asks us to wait longer than this is not waited for."""
+ASKED_AT_ONCE = 10_000
+"""People whose questions are held in memory; for each such lot the organization's domains are asked for again."""
 _Answer = TypeVar("_Answer")
 
 
@@ -124,7 +126,7 @@ async def _standings(people: Sequence[RosterPerson], directory: AtlassianDirecto
     done = tries = 0
     while done < len(people):
         try:
-            async for standing in directory.standings(person.email for person in people[done:]):
+            async for standing in directory.standings([person.email for person in people[done : done + ASKED_AT_ONCE]]):
                 done, tries = done + 1, 0
                 yield standing
         except NeighbourUnavailable as trouble:
