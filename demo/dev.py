@@ -2,16 +2,14 @@
 
 from pathlib import Path
 
-from rich.console import Console
-
-from demo import whereabouts
+from demo import display, whereabouts
 from demo.admin import INITIATOR
 from embedded.stack import Stack
 
 
 async def main(folder: Path) -> None:
     """Run the stack until Ctrl-C; what is in `folder` goes on."""
-    console = Console(highlight=False, markup=False, emoji=False)
+    console = display.open_console()
     console.print("Starting Temporal, the emulator, the mail server, the worker and the portal …")
     async with Stack(folder, say=console.print) as stack:
         console.print("Everything runs, and is started again if it dies. Ctrl-C ends it; what is there stays there.\n")

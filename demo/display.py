@@ -26,15 +26,23 @@ _LATELY = 5
 """Happenings that the picture shows: with it, 24 lines have room for what the admin did."""
 _REFRESH = 4
 """Pictures a second."""
+_UNBROKEN = 10_000
+"""Columns where nobody looks."""
+
+
+def open_console() -> Console:
+    """Return stdout for people; a program that reads it gets every line whole."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _UNBROKEN
+    return console
 
 
 class Display:
     """Shows the demo. What the admin does stays on the screen, everything else moves on."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, markup=False, emoji=False)
-        if not self.console.is_terminal:
-            self.console.width = 10_000
+        self.console = open_console()
         self._began = time.monotonic()
         self._status: MigrationStatus | None = None
         self._mails: dict[str, int] = {}

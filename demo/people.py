@@ -19,7 +19,7 @@ from demo.mails import Mail
 _LOOK_SECONDS = 0.2
 """Between two looks into the mailbox folder."""
 _TRIES = 10
-"""Times that someone opens a page which does not show."""
+"""Times that someone opens a page which does not show, or presses buttons in a row."""
 _NEW_LINK = "Send me a new link"
 _SEED = 25
 """Of the pauses people make: the same in every demo."""
@@ -131,6 +131,7 @@ class _Person:
         call_admin: Callable[[], None],
         tell: Callable[..., None],
     ) -> None:
+        self._email = email
         self._name = name
         self._habit = habit
         self._inbox = inbox
@@ -174,7 +175,9 @@ class _Person:
             await self._pause(1, 2)
             page = await browser.open(link)
         self._habit = Habit.PROMPT
-        while page.button:
+        for _ in range(_TRIES):
+            if not page.button:
+                break
             await self._pause(0.3, 1)
             page = await self._fill_in_and_press(browser, page)
         if onward := page.onward("Continue to"):
@@ -191,7 +194,7 @@ class _Person:
             self._tell(Doing.SET_UP)
         elif "single sign-on" in page.button:
             self._tell(Doing.SIGNED_IN)
-        answers = {"name": self._name, "password": secrets.token_urlsafe(12)}
+        answers = {"email": self._email, "name": self._name, "password": secrets.token_urlsafe(12)}
         return await browser.press(page, {field: answers[field] for field in wanted})
 
     async def _lose_and_find(self, browser: Browser, old: Mail) -> Mail:

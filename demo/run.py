@@ -59,9 +59,10 @@ async def main(folder: Path, *, keep: bool) -> int:
             display.say("The last of them makes a new mail: open its link in your browser, and be Rita.\n")
             display.console.print(whereabouts.table(stack))
             await stack.until_stopped()
-        display.say("Stopping …")
+        display.say("\nStopping …")
     if not keep:
-        display.say(f"The mails are in {stack.mailbox}. make demo KEEP=1 leaves everything running, to look around.")
+        display.say(f"The mails are in {whereabouts.short(stack.mailbox)}.")
+        display.say("make demo KEEP=1 leaves everything running, to look around.")
     return code
 
 
@@ -102,6 +103,8 @@ class Demo:
                 await _while(self._until_over(migration), people.live(), admin.look_after())
             except Stalled as stalled:
                 display.say(str(stalled), "bold red")
+                async for line in stall.reasons(migration, stack.state.logs):
+                    display.say(f"  {line}")
                 return Exit.FAILED
         display.say(f"\nThe migration is complete after {time.monotonic() - self._began:.0f} seconds. Its report:\n")
         await self._show_report()
@@ -129,10 +132,12 @@ class Demo:
                     return
             look = (status and (status.counts, status.progress), delivered.total(), len(self._deeds))
             seen, news = look, news if look == seen else now
-            if now - news > STALL_SECONDS or now - self._began > AT_MOST_SECONDS or _failed(status):
-                async for line in stall.reasons(status, migration, self._stack.state.logs):
-                    self._display.say(line)
+            if status is not None and status.run_state is not RunState.RUNNING:
+                raise Stalled(f"The migration has {status.run_state}.")
+            if now - news > STALL_SECONDS:
                 raise Stalled(f"The demo has come to a halt: nothing new for {now - news:.0f} seconds.")
+            if now - self._began > AT_MOST_SECONDS:
+                raise Stalled(f"The demo is not done after {AT_MOST_SECONDS} seconds.")
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _show_report(self) -> None:
@@ -161,10 +166,6 @@ class Demo:
             for sentence in finding.against:
                 self._display.say(f"    {sentence}", "red")
         return Exit.DONE if all(finding.holds for finding in findings) else Exit.FAILED
-
-
-def _failed(status: MigrationStatus | None) -> bool:
-    return status is not None and status.run_state not in {RunState.RUNNING, RunState.COMPLETED}
 
 
 async def _while(leading: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:

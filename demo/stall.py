@@ -1,12 +1,12 @@
 """Why nothing moves any more, as far as one can see from here."""
 
 import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from domain.errors import LandbridgeError
 from runtime.exits import TemporalUnreachable
-from steering.answers import MigrationStatus
 from steering.migration import Migration
 
 _LINES = 3
@@ -15,30 +15,33 @@ _LONGEST = 240
 """Characters of each that are shown."""
 _TAIL = 64 * 1024
 """Bytes of a log that are looked at."""
+_TROUBLE = re.compile(r"error|exception|fatal|fail|kill|refuse|warn", re.IGNORECASE)
+"""In lines that are no events: the end of a traceback, or the last words of a program."""
 _WRONG = {"warn", "warning", "error", "critical", "fatal"}
+"""Levels of events."""
 
 
 class Stalled(LandbridgeError):
-    """Nothing happens any more; the sentence says since when."""
+    """The demo does not get to its end; the sentence says how that shows."""
 
 
-async def reasons(status: MigrationStatus | None, migration: Migration, logs: Path) -> AsyncIterator[str]:
+async def reasons(migration: Migration, logs: Path) -> AsyncIterator[str]:
     """Yield, line by line, what the migration waits for, who is awaited, and what the processes complain of."""
-    if status is None or status.progress is None:
-        yield "No worker told how the migration stands."
-    else:
-        progress = status.progress
-        yield f"It is {status.run_state}, in step {progress.step}. {status.failure}".rstrip()
-        for sentence in filter(None, (progress.task, progress.paused, *status.troubles)):
-            yield f"It waits: {sentence}"
     try:
+        status = await migration.status()
+        yield f"The migration is {status.run_state}, in step {status.step}. {status.failure}".rstrip()
+        if status.progress is None:
+            yield "No worker answers."
+        waits = (status.progress.task, status.progress.paused) if status.progress else ()
+        for sentence in filter(None, (*waits, *status.troubles)):
+            yield f"It waits: {sentence}"
         async for page in migration.everyone():
             for person in page.people:
                 if not person.settled:
-                    last = person.timeline[-1]
-                    yield f"{person.email} is {person.state}. Last, at {last.at:%H:%M:%S} UTC: {last.what}"
+                    reason = f": {person.reason}" if person.reason else ""
+                    yield f"{person.email} is {person.state} since {person.since:%H:%M:%S} UTC{reason}"
     except TemporalUnreachable as error:
-        yield f"Who is awaited cannot be asked: {error}"
+        yield str(error)
     for line in complaints(logs):
         yield line
 
@@ -59,6 +62,5 @@ def _is_complaint(line: str) -> bool:
     try:
         event = json.loads(line)
     except ValueError:
-        # Not of a log: a traceback, or the last words of a program.
-        return bool(line.strip())
+        return _TROUBLE.search(line) is not None
     return isinstance(event, dict) and str(event.get("level", "")).lower() in _WRONG

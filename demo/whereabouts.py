@@ -18,8 +18,8 @@ def table(stack: Stack) -> Table:
         ("Temporal's Web UI", stack.web_ui_url),
         ("Portal (people's links)", stack.portal_url),
         ("Opsgenie and Atlassian", f"{stack.emulator_url} (emulator)"),
-        ("Mailbox folder", _short(stack.mailbox)),
-        ("Logs", _short(stack.state.logs)),
+        ("Mailbox folder", short(stack.mailbox)),
+        ("Logs", short(stack.state.logs)),
     ):
         addresses.add_row(Text(f"  {what}"), Text(where, "bold"))
     return addresses
@@ -28,11 +28,11 @@ def table(stack: Stack) -> Table:
 def commands(stack: Stack, *lines: str) -> Text:
     """Return commands to type in another terminal, which first has to know of this stack."""
     return Text("\n").join(
-        Text(f"  {line}", "bold") for line in (f"source {shlex.quote(_short(stack.state.environment))}", *lines)
+        Text(f"  {line}", "bold") for line in (f"source {shlex.quote(short(stack.state.environment))}", *lines)
     )
 
 
-def _short(path: Path) -> str:
+def short(path: Path) -> str:
     """Return a path as one would type it here."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
