@@ -7,9 +7,12 @@ import asyncio
 import gzip
 import math
 import re
+from collections.abc import Awaitable, Callable
 
 from pydantic import Field
-from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from emulator.limits import Limits
@@ -49,8 +52,17 @@ class Fault(Body):
 class Traffic:
     """Counts calls by endpoint in the store, and makes the faults and limits happen that were ordered."""
 
-    def __init__(self, app: ASGIApp, *, store: Store, faults: list[Fault], limits: Limits) -> None:
-        self._app, self._store, self._faults, self._limits = app, store, faults, limits
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        store: Store,
+        faults: list[Fault],
+        limits: Limits,
+        refuse: Callable[[Request, Exception], Awaitable[Response]],
+    ) -> None:
+        """`refuse` words an answer as the service that was asked does."""
+        self._app, self._store, self._faults, self._limits, self._refuse = app, store, faults, limits, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -59,12 +71,14 @@ class Traffic:
             return
         target = f"{scope['method']} {scope['path']}?{scope['query_string'].decode()}"
         fault = self._take(target)
-        if fault is None and (wait := self._limits.wait(target, Headers(scope=scope).get("authorization", ""))):
-            fault = _throttled(wait)
-        if fault is None:
-            await self._app(scope, receive, send)
-        else:
+        request = Request(scope)
+        if fault is not None:
             await self._fail(fault, scope, receive, send)
+        elif wait := self._limits.wait(target, request.headers.get("Authorization", "")):
+            answer = await self._refuse(request, HTTPException(429, "Too many requests", _throttled(wait)))
+            await answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
         route = scope.get("route")
         self._store.change(
             "INSERT INTO calls VALUES (?, 1) ON CONFLICT (endpoint) DO UPDATE SET count = count + 1",
@@ -111,16 +125,15 @@ class Traffic:
         await send({"type": "http.response.body", "body": body, "more_body": fault.drop})
 
 
-def _throttled(wait: float) -> Fault:
-    headers = {
-        "Content-Type": "application/json",
-        # Both services' way to say it; neither has fractions of a second, so whoever waits that long comes late enough.
-        "Retry-After": str(math.ceil(wait)),
+def _throttled(wait: float) -> dict[str, str]:
+    """Return both services' ways to ask for a wait; neither has fractions of a second."""
+    seconds = str(math.ceil(wait))
+    return {
+        "Retry-After": seconds,
         "X-RateLimit-State": "THROTTLED",
         "X-RateLimit-Reason": "ACCOUNT",
-        "X-RateLimit-Period-In-Sec": str(math.ceil(wait)),
+        "X-RateLimit-Period-In-Sec": seconds,
     }
-    return Fault(match="", status=429, headers=headers, body='{"message": "Too many requests"}')
 
 
 async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

@@ -3,18 +3,16 @@
 Source: the published OpenAPI document of https://developer.atlassian.com/cloud/admin/organization/rest/.
 """
 
-import base64
-import binascii
 import uuid
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from emulator import accounts, sites
 from emulator import store as stores
+from emulator.openapi import FLAG, TEXT, WHOLE, Operation, array, nullable, one_of, record
 from emulator.seed import Body
 from emulator.store import Row, Store
 
@@ -35,41 +33,99 @@ _REFUSALS = {
 """Codes with which one address makes a whole invitation fail, and their titles; the status stands in the code."""
 
 
-class OrganizationError(Exception):
-    """An answer in the shape of the API's errors: mostly a list of them, `flat` or a `proxy`'s for some operations."""
+Shape = Literal["list", "flat", "proxy", "forbidden"]
 
-    def __init__(self, status: int, code: str, title: str, *, shape: Literal["list", "flat", "proxy"] = "list") -> None:
+
+class OrganizationError(Exception):
+    """An answer in one of the API's four shapes of errors: mostly a `list` of them."""
+
+    def __init__(self, status: int, code: str, title: str, *, shape: Shape = "list") -> None:
         super().__init__(title)
         self.status, self.code, self.shape = status, code, shape
 
 
-async def refuse(_request: Request, error: Exception) -> Response:
+async def refuse(request: Request, error: Exception) -> Response:
     """Turn an `OrganizationError` into the answer."""
     if not isinstance(error, OrganizationError):
         raise error
-    if error.shape == "proxy":
-        return JSONResponse({"code": error.status, "message": str(error)}, status_code=error.status)
-    body = {"id": str(uuid.uuid4()), "status": str(error.status), "code": error.code, "title": str(error)}
-    return JSONResponse(body if error.shape == "flat" else {"errors": [body]}, status_code=error.status)
+    status, title, name = error.status, str(error), str(uuid.uuid4())
+    body: Row = {"id": name, "status": str(status), "code": error.code, "title": title}
+    if error.shape == "list":
+        body = {"errors": [body]}
+    elif error.shape == "proxy":
+        body = {"code": status, "message": title}
+    elif error.shape == "forbidden":
+        where = {"path": request.url.path, "requestId": name, "timestamp": accounts.now()}
+        body = {"error": "Forbidden", "message": title, "status": status, **where}
+    return JSONResponse(body, status_code=status)
+
+
+Cursor = Annotated[str, Field(pattern=r"^[0-9]{1,4}:[0-9]{1,9}$")]
+"""How many, and after how many: nothing that anybody but the emulator should read."""
+Email = Annotated[str, Field(pattern=r"^[^@\x00-\x20]+@[^@\x00-\x20]+$")]
+
+
+def _no_text(value: object) -> object:
+    if isinstance(value, str | bool):
+        raise ValueError("a number is written as one")  # noqa: TRY004 - pydantic's own way to refuse
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_text)]
+"""A number as JSON knows it: 20 and 20.0, but not "20"."""
 
 
 class WorkspaceSearch(Body):
     """The body of `POST /v2/orgs/{orgId}/workspaces`; queries and sorting are not emulated."""
 
-    limit: int = Field(default=20, ge=1, le=LARGEST_WORKSPACE_PAGE)
-    cursor: str | None = None
+    limit: Whole = Field(default=20, ge=1, le=LARGEST_WORKSPACE_PAGE)
+
+
+class WorkspaceContinuation(Body):
+    """The same for a further page: a cursor stands alone."""
+
+    cursor: Cursor
 
 
 class UserSearch(Body):
     """The body of `POST …/users/search`, as far as it is emulated."""
 
-    emails: list[str] | None = Field(default=None, min_length=1, max_length=100)
-    search_term: str | None = None
-    account_ids: list[str] | None = Field(default=None, min_length=1, max_length=10)
-    account_status: list[Literal["active", "inactive", "closed"]] | None = None
-    expand: list[Literal["platformRoles", "counts.resources", "productAccess", "groups"]] = Field(default_factory=list)
-    limit: int = Field(default=50, ge=1, le=LARGEST_PAGE)
-    cursor: str | None = None
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["emails", "searchTerm"]}})
+
+    emails: Annotated[list[str], Field(json_schema_extra={"uniqueItems": True})] = Field(
+        default_factory=list, min_length=1, max_length=100
+    )
+    search_term: str = ""
+    account_ids: list[str] = Field(default_factory=list, min_length=1, max_length=10)
+    account_status: list[Literal["active", "inactive", "closed"]] = Field(
+        default_factory=list, min_length=1, max_length=3
+    )
+    expand: Annotated[
+        list[Literal["platformRoles", "counts.resources", "productAccess", "groups"]],
+        Field(json_schema_extra={"uniqueItems": True}),
+    ] = Field(default_factory=list)
+    limit: Whole = Field(default=50, ge=1, le=LARGEST_PAGE)
+    cursor: Cursor = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> "UserSearch":
+        if {"emails", "search_term"} <= self.model_fields_set:
+            raise ValueError("emails and searchTerm are mutually exclusive")
+        if len(set(self.emails)) < len(self.emails) or len(set(self.expand)) < len(self.expand):
+            raise ValueError("items are unique")
+        return self
+
+
+class RoleAssignmentsPage(Body):
+    """The query of `GET …/users/{accountId}/role-assignments`."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    limit: Annotated[str, Field(pattern="^([1-9][0-9]?|100)$")] = "20"
+    cursor: Cursor = ""
+
+
+_workspace_search = TypeAdapter[WorkspaceSearch | WorkspaceContinuation](WorkspaceSearch | WorkspaceContinuation)
 
 
 class PermissionRule(Body):
@@ -82,10 +138,10 @@ class PermissionRule(Body):
 class Invitation(Body):
     """The body of `POST /v2/orgs/{orgId}/users/invite`. The emulator sends no mail: it notes whom it would mail."""
 
-    emails: list[str] = Field(min_length=1, max_length=25)
+    emails: list[Email] = Field(min_length=1, max_length=25)
     permission_rules: list[PermissionRule] = Field(default_factory=list)
     additional_groups: list[str] = Field(default_factory=list)
-    send_notification: bool = False
+    send_notification: bool = Field(default=False, strict=True)
     notification_text: str = ""
 
 
@@ -116,7 +172,7 @@ async def get_organizations(request: Request) -> Response:
 async def get_directories(request: Request) -> Response:
     """Answer `GET /v2/orgs/{orgId}/directories`: each organization has one."""
     store = stores.of(request)
-    organization = authorise(request, store)
+    organization = authorise(request, store, unknown=(401, "list"))
     directory = {"directoryId": organization["directory_id"], "name": organization["name"]}
     return JSONResponse({"data": [directory], "links": {}})
 
@@ -124,7 +180,7 @@ async def get_directories(request: Request) -> Response:
 async def get_domains(request: Request) -> Response:
     """Answer `GET /v1/orgs/{orgId}/domains`: all on one page."""
     store = stores.of(request)
-    organization = authorise(request, store, shape="proxy")
+    organization = authorise(request, store, shape="proxy", unknown=(403, "forbidden"))
     self_url = str(request.url.replace(query=""))
     rows = store.rows("SELECT * FROM domains WHERE organization = ? ORDER BY name", organization["id"])
     data = [
@@ -153,14 +209,12 @@ async def count_users(request: Request) -> Response:
 async def search_workspaces(request: Request) -> Response:
     """Answer `POST /v2/orgs/{orgId}/workspaces`: one workspace for each site."""
     store = stores.of(request)
-    organization = authorise(request, store, shape="proxy")
+    organization = authorise(request, store, shape="proxy", unknown=(404, "flat"))
     try:
-        search = WorkspaceSearch.model_validate_json(await request.body() or b"{}")
+        search = _workspace_search.validate_json(await request.body() or b"{}")
     except ValidationError:
         raise OrganizationError(400, "ADMIN-400-24", "Invalid request body", shape="flat") from None
-    limit, start = search.limit, 0
-    if search.cursor:
-        limit, start = _read_cursor(search.cursor)
+    limit, start = _read_cursor(search.cursor) if isinstance(search, WorkspaceContinuation) else (search.limit, 0)
     rows = store.rows(
         "SELECT * FROM sites WHERE organization = ? ORDER BY rowid LIMIT ? OFFSET ?",
         organization["id"],
@@ -184,11 +238,7 @@ async def search_users(request: Request) -> Response:
         search = UserSearch.model_validate_json(await request.body() or b"{}")
     except ValidationError:
         raise OrganizationError(400, "ADMIN-400-24", "Invalid request body") from None
-    if search.emails is not None and search.search_term is not None:
-        raise OrganizationError(400, "ADMIN-400-24", "emails and searchTerm are mutually exclusive")
-    limit, start = search.limit, 0
-    if search.cursor:
-        _, start = _read_cursor(search.cursor)
+    limit, start = search.limit, _read_cursor(search.cursor)[1] if search.cursor else 0
     found = [_user(store, row, search) for row in _members(store, organization["id"], search)]
     links = {"next": _cursor(limit, start + limit)} if start + limit < len(found) else {}
     return JSONResponse({"data": found[start : start + limit], "links": links})
@@ -199,14 +249,10 @@ async def get_role_assignments(request: Request) -> Response:
     store = stores.of(request)
     organization = authorise(request, store)
     try:
-        limit = int(request.query_params.get("limit", "20"))
-    except ValueError:
-        limit = 0
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise OrganizationError(400, "ADMIN-400-24", "limit is a number from 1 to 100")
-    start = 0
-    if cursor := request.query_params.get("cursor"):
-        limit, start = _read_cursor(cursor)
+        page = RoleAssignmentsPage.model_validate(dict(request.query_params))
+    except ValidationError:
+        raise OrganizationError(400, "ADMIN-400-24", "Invalid query") from None
+    limit, start = _read_cursor(page.cursor) if page.cursor else (int(page.limit), 0)
     roles = store.rows(
         "SELECT site_id, role FROM site_roles JOIN sites ON sites.id = site_id"
         " WHERE account_id = ? AND organization = ? ORDER BY site_id, role LIMIT ? OFFSET ?",
@@ -238,8 +284,6 @@ async def invite(request: Request) -> Response:
         invitation = Invitation.model_validate_json(await request.body())
     except ValidationError:
         raise OrganizationError(400, "ADMIN-UAM-400-1", "Bad Request") from None
-    if not all(email.strip("@").count("@") == 1 for email in invitation.emails):
-        raise OrganizationError(400, "ADMIN-UAM-400-1", "Bad Request")
     if not organization["paid"]:
         raise _refusal(_PAYMENT_REQUIRED)
     with store.transaction():
@@ -252,22 +296,26 @@ async def invite(request: Request) -> Response:
     return JSONResponse({"data": data}, status_code=206 if failed else 200)
 
 
-def authorise(request: Request, store: Store, *, shape: Literal["list", "proxy"] = "list") -> Row:
+def authorise(
+    request: Request, store: Store, *, shape: Shape = "list", unknown: tuple[int, Shape] = (404, "list")
+) -> Row:
     """Return the organization of the key, if the path names no other and no directory but its own or `-`.
 
+    Operations differ in the `shape` of their 401, and in what their document has for an `unknown` organization.
+
     Raises:
-        OrganizationError: 401, 403 or 404.
+        OrganizationError: 401, or `unknown`.
 
     """
     header = request.headers.get("Authorization", "")
     organization = store.row("SELECT * FROM organizations WHERE api_key = ?", header.removeprefix(_SCHEME))
     if organization is None or not header.startswith(_SCHEME):
         raise OrganizationError(401, "ADMIN-401-1", "Unauthorized", shape=shape)
-    flat: Literal["list", "flat"] = "flat" if shape == "proxy" else "list"
+    status, unknown_shape = unknown
     if request.path_params.get("org_id", organization["id"]) != organization["id"]:
-        raise OrganizationError(404, "ADMIN-404-2", "Organization not found", shape=flat)
+        raise OrganizationError(status, "ADMIN-404-2", "Organization not found", shape=unknown_shape)
     if request.path_params.get("directory_id", "-") not in {"-", organization["directory_id"]}:
-        raise OrganizationError(404, "ADMIN-404-1", "Unknown resource", shape=flat)
+        raise OrganizationError(status, "ADMIN-404-1", "Unknown resource", shape=unknown_shape)
     return organization
 
 
@@ -316,14 +364,14 @@ def _members(store: Store, organization: str, search: UserSearch) -> list[Row]:
         "SELECT a.*, m.org_admin, m.added_at, m.organization FROM members m JOIN atlassian_accounts a"
         " ON a.id = m.account_id WHERE m.organization = ?"
     )
-    if search.emails is not None:
+    if search.emails:
         rows = [
             row
-            for e in dict.fromkeys(search.emails)
+            for e in search.emails
             for row in store.rows(f"{sql} AND a.email_key = ?", organization, accounts.key(e))
         ]
     else:
-        term = f"%{accounts.key(search.search_term or '')}%"
+        term = f"%{accounts.key(search.search_term)}%"
         rows = store.rows(f"{sql} AND (a.email_key LIKE ? OR a.name LIKE ?) ORDER BY a.id", organization, term, term)
     return [
         row
@@ -405,26 +453,167 @@ def _workspace(request: Request, row: Row, seats: int | None) -> Row:
 
 
 def _cursor(limit: int, start: int) -> str:
-    return base64.urlsafe_b64encode(f"{limit}:{start}".encode()).decode()
+    return f"{limit}:{start}"
 
 
 def _read_cursor(cursor: str) -> tuple[int, int]:
-    try:
-        limit, start = base64.urlsafe_b64decode(cursor).decode().split(":")
-        return int(limit), int(start)
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        raise OrganizationError(400, "ADMIN-400-1", "Invalid page cursor") from None
+    limit, start = cursor.split(":")
+    return max(1, int(limit)), int(start)
 
 
 _ORGANIZATION = "/admin/v2/orgs/{org_id}"
 _DIRECTORY = f"{_ORGANIZATION}/directories/{{directory_id}}"
-ROUTES = [
-    Route("/admin/v1/orgs", get_organizations),
-    Route("/admin/v1/orgs/{org_id}/domains", get_domains),
-    Route(f"{_ORGANIZATION}/directories", get_directories),
-    Route(f"{_ORGANIZATION}/workspaces", search_workspaces, methods=["POST"]),
-    Route(f"{_DIRECTORY}/users/search", search_users, methods=["POST"]),
-    Route(f"{_DIRECTORY}/users/count", count_users),
-    Route(f"{_DIRECTORY}/users/{{account_id}}/role-assignments", get_role_assignments),
-    Route(f"{_ORGANIZATION}/users/invite", invite, methods=["POST"]),
+_FLAT = record(dict.fromkeys(("id", "status", "code", "title"), TEXT))
+_ERRORS = record({"errors": array(_FLAT)})
+_PROXY = record({"code": WHOLE, "message": TEXT})
+_NEXT = record({"next": TEXT}, optional=["next"])
+_REFUSED = {401: _ERRORS, 404: _ERRORS, 429: _ERRORS}
+_SELF = record({"self": TEXT})
+_RELATED = record({"links": record({"related": TEXT})})
+_ORG = record(
+    {
+        "id": TEXT,
+        "type": one_of("orgs"),
+        "attributes": record({"name": TEXT}),
+        "relationships": record({"domains": _RELATED, "users": _RELATED}),
+        "links": _SELF,
+    }
+)
+_CLAIM = record(
+    {
+        "type": one_of("dns"),
+        "status": one_of("verified", "unverified", "superseded", "missing_token", "deleted"),
+    }
+)
+_DOMAIN = record(
+    {"id": TEXT, "type": one_of("domains"), "attributes": record({"name": TEXT, "claim": _CLAIM}), "links": _SELF}
+)
+_FORBIDDEN = record({**dict.fromkeys(("error", "message", "path", "requestId", "timestamp"), TEXT), "status": WHOLE})
+_EMPTY = record({})
+_WORKSPACE = record(
+    {
+        "id": TEXT,
+        "type": one_of("workspace"),
+        "attributes": record(
+            {
+                **dict.fromkeys(("name", "typeKey", "type", "createdAt", "hostUrl", "realm"), TEXT),
+                **dict.fromkeys(("owner", "createdBy"), nullable(TEXT)),
+                **dict.fromkeys(("usage", "capacity"), nullable(WHOLE)),
+                **dict.fromkeys(("statusDetails", "labels", "regions"), array(TEXT)),
+                **dict.fromkeys(("icons", "avatars"), _EMPTY),
+                "status": one_of("online"),
+                "sandbox": record({"type": one_of("NONE")}),
+            }
+        ),
+        "links": _SELF,
+        "relationships": _EMPTY,
+    }
+)
+_META = record(dict.fromkeys(("pageSize", "startIndex", "endIndex", "total"), WHOLE))
+_USER = record(
+    {
+        "accountId": TEXT,
+        "accountType": one_of("atlassian"),
+        "accountStatus": one_of("active", "inactive", "closed"),
+        "status": one_of("active", "deactivated"),
+        "membershipStatus": one_of("active"),
+        "claimStatus": one_of("managed", "unmanaged"),
+        **dict.fromkeys(("name", "nickname", "email", "addedToOrg"), TEXT),
+        "emailVerified": FLAG,
+        "links": _EMPTY,
+        "platformRoles": array(one_of("atlassian/org-admin", sites.ADMIN)),
+    },
+    optional=["platformRoles"],
+)
+_ASSIGNMENT = record(
+    {
+        **dict.fromkeys(("directoryId", "resourceId", "resourceOwner"), TEXT),
+        "roles": array(TEXT),
+        "roleAssignments": array(record({"role": TEXT, "roleAssignmentMethods": array(TEXT)})),
+        "userDirectoryStatus": one_of("active"),
+    }
+)
+_GIVEN = record({"resource": TEXT, "role": TEXT, "status": one_of("INVITED", "ERROR"), "statusReason": TEXT})
+_RESULT = record({"roleAssignmentResult": array(_GIVEN), "groupAssignmentResult": array(_EMPTY)})
+_INVITED = record(
+    {"data": array(record({"email": TEXT, "id": TEXT, "results": array(_RESULT)}, optional=["id"]))},
+)
+OPERATIONS = [
+    Operation(
+        "GET",
+        "/admin/v1/orgs",
+        get_organizations,
+        {200: record({"data": array(_ORG), "links": _SELF}), 401: _PROXY, 429: _PROXY},
+        "Bearer",
+    ),
+    Operation(
+        "GET",
+        "/admin/v1/orgs/{org_id}/domains",
+        get_domains,
+        {200: record({"data": array(_DOMAIN), "links": _SELF}), 401: _PROXY, 403: _FORBIDDEN, 429: _PROXY},
+        "Bearer",
+    ),
+    Operation(
+        "GET",
+        f"{_ORGANIZATION}/directories",
+        get_directories,
+        {
+            200: record({"data": array(record({"directoryId": TEXT, "name": TEXT})), "links": _EMPTY}),
+            **dict.fromkeys((401, 429), _ERRORS),
+        },
+        "Bearer",
+    ),
+    Operation(
+        "POST",
+        f"{_ORGANIZATION}/workspaces",
+        search_workspaces,
+        {
+            200: record(
+                {
+                    "data": array(_WORKSPACE),
+                    "links": record({"self": TEXT, "next": TEXT}, optional=["next"]),
+                    "meta": _META,
+                }
+            ),
+            400: _FLAT,
+            401: _PROXY,
+            404: _FLAT,
+        },
+        "Bearer",
+        body=WorkspaceSearch | WorkspaceContinuation,
+        body_required=False,
+    ),
+    Operation(
+        "POST",
+        f"{_DIRECTORY}/users/search",
+        search_users,
+        {200: record({"data": array(_USER), "links": _NEXT}), 400: _ERRORS, **_REFUSED},
+        "Bearer",
+        body=UserSearch,
+        body_required=False,
+    ),
+    Operation(
+        "GET",
+        f"{_DIRECTORY}/users/count",
+        count_users,
+        {200: record({"count": WHOLE}), **_REFUSED},
+        "Bearer",
+        query={"resourceIds": array(TEXT)},
+    ),
+    Operation(
+        "GET",
+        f"{_DIRECTORY}/users/{{account_id}}/role-assignments",
+        get_role_assignments,
+        {200: record({"data": array(_ASSIGNMENT), "links": _NEXT}), 400: _ERRORS, **_REFUSED},
+        "Bearer",
+        query=RoleAssignmentsPage.model_json_schema()["properties"],
+    ),
+    Operation(
+        "POST",
+        f"{_ORGANIZATION}/users/invite",
+        invite,
+        {200: _INVITED, 206: _INVITED, **dict.fromkeys((400, 402, 403, 409), _ERRORS), **_REFUSED},
+        "Bearer",
+        body=Invitation,
+    ),
 ]

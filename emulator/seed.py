@@ -100,8 +100,8 @@ class Organization(Body):
     """Domains that it has claimed, and how far: it manages the accounts of those that are `verified`."""
     sso_domains: list[str] = Field(default_factory=list)
     uninvitable: dict[str, str] = Field(default_factory=dict)
-    """Addresses whose invitation fails (206), with the reason that the answer gives. If that is one of Atlassian's error
-    codes, such as `ADMIN-UAM-409-3`, the whole call fails with it instead."""
+    """Addresses whose invitation fails (206), with the reason that the answer gives. If that is an error code of
+    Atlassian's, such as `ADMIN-UAM-409-3`, the whole call fails with it instead."""
     accounts: list[AtlassianAccount] = Field(default_factory=list)
     sites: list[Site] = Field(default_factory=list)
     past_site_names: list[str] = Field(default_factory=list)

@@ -9,10 +9,10 @@ import uuid
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from emulator import accounts
 from emulator import store as stores
+from emulator.openapi import TEXT, Operation, record
 from emulator.store import Row, Store
 
 ADMIN, USER = "atlassian/site-admin", "atlassian/user"
@@ -20,12 +20,13 @@ ADMIN, USER = "atlassian/site-admin", "atlassian/user"
 DOMAIN = "atlassian.example"
 """Stands for atlassian.net, where the names of the sample could belong to someone."""
 LONGEST = 63
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+NAME = "[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
+"""A site name, as a regular expression."""
 
 
 def is_valid(name: str) -> bool:
     """Return whether a name is 3 to 63 lowercase letters, digits and hyphens, these in the middle only."""
-    return _NAME.fullmatch(name) is not None
+    return re.fullmatch(NAME, name) is not None
 
 
 def is_free(store: Store, name: str) -> bool:
@@ -82,4 +83,11 @@ async def get_tenant_info(request: Request) -> Response:
     return JSONResponse({"cloudId": site["id"]})
 
 
-ROUTES = [Route("/sites/{name}/_edge/tenant_info", get_tenant_info)]
+OPERATIONS = [
+    Operation(
+        "GET",
+        "/sites/{name}/_edge/tenant_info",
+        get_tenant_info,
+        {200: record({"cloudId": TEXT}), 404: record({"message": TEXT})},
+    )
+]

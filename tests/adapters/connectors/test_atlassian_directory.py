@@ -224,18 +224,18 @@ async def test_a_refusal_that_is_about_no_one_person_pauses(
 async def test_search_results_over_several_pages_are_all_read(control: Control, directory: AtlassianDirectory) -> None:
     """A cursor is followed, be it bare or in a URL."""
     control.load(accounts=[{"email": "ann@example.com"}, {"email": "bob@example.com"}])
-    url = "https://api.example.com/admin?cursor=MTAwOjE="
+    url = "https://api.example.com/admin?cursor=100:1"
     control.order("users/search", status=200, body=f'{{"data": [], "links": {{"next": "{url}"}}}}')
     (bob,) = await ask(directory.find, "bob@example.com")
     assert bob.account_id == ""
-    control.order("users/search", status=200, body='{"data": [], "links": {"next": "MTAwOjA="}}')
+    control.order("users/search", status=200, body='{"data": [], "links": {"next": "100:0"}}')
     (ann,) = await ask(directory.find, "ann@example.com")
     assert ann.account_id
 
 
 async def test_cursors_that_lead_round_in_a_circle_end(control: Control, directory: AtlassianDirectory) -> None:
     """The same cursor twice is trouble of theirs."""
-    control.order("users/search", status=200, body='{"data": [], "links": {"next": "again"}}', times=9)
+    control.order("users/search", status=200, body='{"data": [], "links": {"next": "7:7"}}', times=9)
     with pytest.raises(NeighbourUnavailable, match="circle"):
         await ask(directory.find, "ann@example.com")
 

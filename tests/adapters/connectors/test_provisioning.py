@@ -201,8 +201,8 @@ class TestByAdmin:
 
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            assert await SiteDoor(f"http://127.0.0.1:{port}/{{name}}").cloud_id("ours") is None
-        assert heads[0].startswith(b"GET /ours/_edge/tenant_info ")
+            assert await SiteDoor(f"http://127.0.0.1:{port}/sites/{{name}}").cloud_id("ours") is None
+        assert heads[0].startswith(b"GET /sites/ours/_edge/tenant_info ")
         assert b"authorization" not in heads[0].lower()
 
     async def test_the_url_of_sites_says_where_their_name_stands(self) -> None:
