@@ -21,6 +21,7 @@ from adapters.links import SignedLinks
 from adapters.mail import SmtpMailer
 from adapters.opsgenie import OpsgenieRoster
 from adapters.provisioning import AdminProvisioning, EmulatedProvisioning
+from adapters.site_door import SiteDoor
 from domain.ports import Provisioning
 from runtime import exits, logs, settings, temporal
 from steering.cohorts import TemporalCohortDesk
@@ -114,8 +115,13 @@ async def main() -> int:
         source = await stack.enter_async_context(
             OpsgenieRoster(str(opsgenie.url), opsgenie.api_key.get_secret_value(), opsgenie.sso_domains)
         )
-        directory = await stack.enter_async_context(AtlassianDirectory(str(atlassian.url), org_key, atlassian.org_id))
-        provisioning: Provisioning = AdminProvisioning(directory)
+        directory = await stack.enter_async_context(
+            AtlassianDirectory(
+                str(atlassian.url), org_key, atlassian.org_id, sends_invitations=atlassian.sends_invitations
+            )
+        )
+        door = SiteDoor(atlassian.site_url) if atlassian.site_url else None
+        provisioning: Provisioning = AdminProvisioning(directory, door)
         if atlassian.provisioning_url:
             emulated = EmulatedProvisioning(str(atlassian.provisioning_url), org_key)
             provisioning = await stack.enter_async_context(emulated)

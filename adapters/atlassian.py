@@ -1,15 +1,17 @@
 """Atlassian accounts and sites through the Organizations API: this module sends, `adapters.organizations` speaks."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Self, TypeVar
 
+from adapters import organization_survey as survey
 from adapters import organizations
 from adapters.http import Body, Request, Transport
 from adapters.organizations import Invited, Page, RoleAssignment, User, Workspace
 from domain import addresses
-from domain.errors import NeighbourUnavailable
+from domain.errors import NeighbourRefuses, NeighbourUnavailable
 from domain.orders import AccountOutcome, AccountQuestion
 from domain.sites import Site
+from domain.survey import Seats, Standing
 
 NAME = "Atlassian"
 _Item = TypeVar("_Item", bound=Body)
@@ -17,14 +19,16 @@ _Done = Callable[[list[AccountOutcome]], None]
 
 
 class AtlassianDirectory:
-    """The port `AccountDirectory` on one Atlassian organization.
+    """The ports `AccountDirectory` and `DirectorySurvey` on one Atlassian organization.
 
-    `url` is without the `/admin` of the API's paths; `api_key` is the organization's.
+    `url` is without the `/admin` of the API's paths; `api_key` is the organization's. With `sends_invitations`,
+    Atlassian mails its own invitation to people who may be mailed and for whom an account is created.
     """
 
-    def __init__(self, url: str, api_key: str, org_id: str) -> None:
+    def __init__(self, url: str, api_key: str, org_id: str, *, sends_invitations: bool = False) -> None:
         self._transport = Transport(NAME, url, f"Bearer {api_key}")
         self._org_id = org_id
+        self._sends_invitations = sends_invitations
 
     async def __aenter__(self) -> Self:
         return self
@@ -39,7 +43,7 @@ class AtlassianDirectory:
             done([organizations.outcome(question, users.get(_key(question))) for question in some])
 
     async def ensure(self, questions: Sequence[AccountQuestion], done: _Done) -> None:
-        """Look up accounts and invite whoever has none, 25 in one call; see the port.
+        """Look up accounts, invite whoever has none, 25 in one call, and look again; see the port.
 
         Whatever an invitation answers, what was found before and is found after it decides: a lost answer creates
         nothing twice. An account outside the organization is adopted by the same invitation.
@@ -48,17 +52,8 @@ class AtlassianDirectory:
             users = await self._search(some)
             if there := [organizations.outcome(one, users[_key(one)]) for one in some if _key(one) in users]:
                 done(there)
-            for few in _batches([one for one in some if _key(one) not in users], organizations.MOST_INVITED):
-                invited = await self._invite(few)
-                found = await self._search(few)
-                done(
-                    [
-                        organizations.outcome_after_invitation(
-                            one, found.get(_key(one)), invited.get(_key(one), Invited())
-                        )
-                        for one in few
-                    ]
-                )
+            if missing := [one for one in some if _key(one) not in users]:
+                await self._create(missing, done)
 
     async def sites(self, email: str) -> list[Site]:
         """List the organization's sites on which this address has a role, or all of them for an organization admin."""
@@ -75,23 +70,80 @@ class AtlassianDirectory:
         )
         return organizations.sites_of(user, workspaces, assignments)
 
+    async def standings(self, emails: Iterable[str]) -> AsyncIterator[Standing]:
+        """Say how addresses stand, 100 in one call; see the port."""
+        domains = await self._all(survey.Domain, lambda cursor: survey.domains_request(self._org_id, cursor))
+        own = survey.verified_domains(domains)
+        questions = [AccountQuestion(person=number, email=email) for number, email in enumerate(emails)]
+        for some in _batches(questions, organizations.MOST_SEARCHED):
+            users = await self._search(some)
+            for one in some:
+                user = users.get(_key(one))
+                yield survey.standing(one.email, user, organizations.outcome(one, user), own)
+
+    async def seats(self) -> list[Seats]:
+        """List the licences; one more call for each that Atlassian limits without saying what of it is used."""
+        workspaces = await self._all(Workspace, lambda cursor: organizations.workspaces_request(self._org_id, cursor))
+        found = [survey.seats_of(workspace, await self._used(workspace)) for workspace in workspaces]
+        return [seats for seats in found if seats is not None]
+
+    async def _used(self, workspace: Workspace) -> int | None:
+        said = workspace.attributes
+        if said.usage is not None or said.capacity is None or organizations.site_of(workspace) is None:
+            return said.usage
+        answer = await self._transport.send(survey.user_count_request(self._org_id, workspace.id))
+        return answer.read(survey.UserCount).count
+
     async def _search(self, questions: Sequence[AccountQuestion]) -> dict[str, User]:
         emails = [question.email for question in questions]
         users = await self._all(User, lambda cursor: organizations.search_request(self._org_id, emails, cursor))
         return organizations.by_key(users)
 
-    async def _invite(self, questions: Sequence[AccountQuestion]) -> dict[str, Invited]:
+    async def _create(self, missing: Sequence[AccountQuestion], done: _Done) -> None:
+        """Invite people who were not found, and look again; trouble does not make us forget whom it did not stop."""
+        mailed = [one for one in missing if self._sends_invitations and one.may_be_mailed]
+        unmailed = [one for one in missing if one not in mailed]
+        calls = [
+            (few, group is mailed)
+            for group in (mailed, unmailed)
+            for few in _batches(group, organizations.MOST_INVITED)
+        ]
+        asked: list[AccountQuestion] = []
+        invited: dict[str, Invited] = {}
+        trouble: NeighbourUnavailable | NeighbourRefuses | None = None
+        for few, mail in calls:
+            try:
+                invited.update(await self._invite(few, mail=mail))
+            except (NeighbourUnavailable, NeighbourRefuses) as error:
+                trouble = error
+                break
+            asked += few
+        if asked:
+            found = await self._search(asked)
+            done(
+                [
+                    organizations.outcome_after_invitation(one, found.get(_key(one)), invited.get(_key(one), Invited()))
+                    for one in asked
+                ]
+            )
+        if trouble is not None:
+            raise trouble
+
+    async def _invite(self, questions: Sequence[AccountQuestion], *, mail: bool) -> dict[str, Invited]:
         """Invite people; return what became of each by the key of the address."""
         emails = [question.email for question in questions]
-        answer = await self._transport.send(organizations.invite_request(self._org_id, emails))
+        answer = await self._transport.send(organizations.invite_request(self._org_id, emails, mail=mail))
         if answer.status in organizations.INVITED:
-            return organizations.read_invitations(answer.read(organizations.Invitations))
+            return organizations.read_invitations(answer.read(organizations.Invitations), mail=mail)
         problem = organizations.read_refusal(answer.status, answer.read(organizations.Errors))
         if len(questions) == 1:
             return {_key(questions[0]): Invited(problem=problem)}
         # One of them spoils the call for all, and the answer does not say who.
         half = len(questions) // 2
-        return {**await self._invite(questions[:half]), **await self._invite(questions[half:])}
+        return {
+            **await self._invite(questions[:half], mail=mail),
+            **await self._invite(questions[half:], mail=mail),
+        }
 
     async def _all(self, model: type[_Item], request: Callable[[str], Request]) -> list[_Item]:
         """Read all pages of anything; a cursor that comes again would lead round for ever."""

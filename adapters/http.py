@@ -34,6 +34,7 @@ _WHAT_TO_DO = {
     402: "says that the subscription does not cover this (402): change the plan, then resume",
     403: "forbids this to the API key (403): give the key the right, or set another, then resume",
     404: "does not know what was asked for (404): check its URL and the organization's id, then resume",
+    422: "does not accept a value in the request (422): report this as a fault of Landbridge",
     409: "sees a conflict (409): look there for what stands in the way, then resume",
 }
 _Body = TypeVar("_Body", bound="Body")
@@ -85,14 +86,15 @@ class Answer:
 class Transport:
     """Sends requests to one neighbour over reused connections.
 
-    Redirects are not followed: the key would go wherever they point.
+    Redirects are not followed: the key would go wherever they point. Without `authorization` none is sent.
     """
 
-    def __init__(self, neighbour: str, url: str, authorization: str) -> None:
+    def __init__(self, neighbour: str, url: str, authorization: str = "") -> None:
         self._neighbour = neighbour
+        credentials = {"Authorization": authorization} if authorization else {}
         self._client = httpx2.AsyncClient(
             base_url=url.rstrip("/"),
-            headers={"Authorization": authorization, "Accept": "application/json", "User-Agent": "Landbridge"},
+            headers={**credentials, "Accept": "application/json", "User-Agent": "Landbridge"},
             timeout=_TIMEOUT,
             follow_redirects=False,
         )

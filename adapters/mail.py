@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from adapters import mail_content, mail_message
+from adapters import mail_content, mail_message, smtp_server
 from adapters.mail_message import Letter
 from adapters.smtp_answers import Verdict, judge
 from adapters.smtp_connection import Lost
 from adapters.smtp_pool import Pool
-from adapters.smtp_server import Server, tls_context
 from adapters.work_off import work_off
 from domain import ids
 from domain.errors import BadInput, NeighbourUnavailable
@@ -21,8 +20,6 @@ from emails import Rendered
 
 ANSWER_SECONDS = 600.0
 """For one answer. RFC 5321, 4.5.3.2.6: a client that gives up on the final dot earlier makes duplicates."""
-SECURITIES = ("starttls", "tls", "none")
-"""How the connection can be protected; see `SmtpMailer`."""
 TRIES = 2
 """Times in one go that a mail is handed over whose connection gets lost; then the person's turn comes again later."""
 
@@ -81,21 +78,17 @@ class SmtpMailer:
             BadInput: the security, the sender or the certificates cannot be used.
 
         """
-        if security not in SECURITIES:
-            raise BadInput(f"LANDBRIDGE_SMTP_SECURITY is one of {', '.join(SECURITIES)}.")
-        self._sender = mail_message.envelope_address(sender)
-        if not self._sender.isascii():
-            raise BadInput("LANDBRIDGE_SMTP_FROM can have letters outside ASCII only after the @.")
-        server = Server(
+        server = smtp_server.configured(
             host=host,
             port=port,
             username=username,
             password=password,
-            starttls=security == "starttls",
-            tls=None if security == "none" else tls_context(ca_file),
-            sender=self._sender,
+            security=security,
+            sender=sender,
+            ca_file=ca_file,
             answer_seconds=answer_seconds,
         )
+        self._sender = server.sender
         self._pool = Pool(server.open, connections)
         self._connections = connections
         self._links = links

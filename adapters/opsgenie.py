@@ -1,8 +1,12 @@
 """The roster from Opsgenie's REST API v2.
 
+The one place where a connector itself waits and asks again: a roster counts only if all of its pages agree, and one
+that is throttled page by page would never end if each trouble sent it back to the first.
+
 Source: the published document https://docs.opsgenie.com/docs/opsgenie-openapi (operations getInfo and listUsers).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Self
 
@@ -14,6 +18,14 @@ from domain.roster import RosterPerson
 NAME = "Opsgenie"
 PAGE = 100
 """Users in one answer; Opsgenie gives no more."""
+LONGEST_PAUSE = 60.0
+"""Seconds that are waited before one page is asked for again; Opsgenie throttles by the second and by the minute."""
+PAUSES = 1200.0
+"""Seconds that one reading waits in all: with its calls it stays below the half hour that Temporal gives it."""
+FIRST_PAUSE = 0.2
+"""Seconds, where Opsgenie asks for none; four times as long after each further trouble with the same page."""
+MOST_TRIES = 5
+"""Of one page."""
 _LONGEST_NAME = 512
 
 
@@ -71,7 +83,7 @@ def person_of(user: User, sso_domains: Collection[str]) -> RosterPerson:
     try:
         email, problem = addresses.normalise(found), ""
     except BadInput as error:
-        email, problem = found, f"The address cannot be used: {error}."
+        email, problem = found, f"the address cannot be used: {error}"
     return RosterPerson(
         email=email,
         name=(user.full_name or "")[:_LONGEST_NAME],
@@ -97,6 +109,11 @@ class OpsgenieRoster:
     async def __aexit__(self, *_: object) -> None:
         await self._transport.close()
 
+    async def look(self) -> tuple[str, int]:
+        """Return the name of the key's account and the number of its users, whom the key may list."""
+        account = (await self._transport.send(account_request())).read(AccountAnswer).data
+        return account.name, (await self._page(0)).total_count
+
     async def people(self, opsgenie_account: str) -> AsyncIterator[RosterPerson]:
         """List everyone once; see the port. Nobody is listed before all pages were read and agree with each other."""
         account = (await self._transport.send(account_request())).read(AccountAnswer).data
@@ -113,9 +130,10 @@ class OpsgenieRoster:
         page = await self._page(0)
         total, offset = page.total_count, len(page.data)
         users = {user.id: user for user in page.data}
+        patience = PAUSES
         # A page without anybody, or beyond what was announced, ends it: pages that repeat cannot lead round for ever.
         while page.data and page.total_count == total and offset < total:
-            page = await self._page(offset)
+            page, patience = await self._page_patiently(offset, patience)
             offset += len(page.data)
             users.update((user.id, user) for user in page.data)
         if not page.total_count == total == len(users):
@@ -123,6 +141,24 @@ class OpsgenieRoster:
                 "Opsgenie's list of users changed while it was read, or does not add up: it has to be read again."
             )
         return list(users.values())
+
+    async def _page_patiently(self, offset: int, patience: float) -> tuple[UsersPage, float]:
+        """Return a page, and the seconds of `patience` that are left after waiting for it.
+
+        Raises:
+            NeighbourUnavailable: it did not come in `MOST_TRIES`, or we are asked to wait longer than that is worth.
+
+        """
+        for attempt in range(MOST_TRIES):
+            try:
+                return await self._page(offset), patience
+            except NeighbourUnavailable as trouble:
+                pause = FIRST_PAUSE * 4**attempt if trouble.retry_after is None else trouble.retry_after
+                if attempt + 1 == MOST_TRIES or pause > min(LONGEST_PAUSE, patience):
+                    raise
+                patience -= pause
+                await asyncio.sleep(pause)
+        raise AssertionError("the last try returns or raises")
 
     async def _page(self, offset: int) -> UsersPage:
         return (await self._transport.send(page_request(offset))).read(UsersPage)

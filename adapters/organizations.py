@@ -6,7 +6,7 @@ Source: the published OpenAPI document of https://developer.atlassian.com/cloud/
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -73,14 +73,22 @@ class User(Body):
     membership_status: str | None = None
     status: str | None = None
     """Made of the two above, and `for_deletion`."""
+    claim_status: str | None = None
+    """`managed` by an organization, or the person's own."""
     platform_roles: list[str] = Field(default_factory=list)
 
 
 class WorkspaceAttributes(Body):
     """What is said of a workspace."""
 
+    type_key: str | None = None
+    """The product, such as `jira`."""
     host_url: str | None = None
     status: str | None = None
+    capacity: int | None = None
+    """People that the licence covers. Filled in for a site's products where licence data is there."""
+    usage: int | None = None
+    """People who use it. Documented for Bitbucket only."""
 
 
 class Workspace(Body):
@@ -150,6 +158,8 @@ class Invited:
     account_id: str = ""
     problem: str = ""
     """Why it did not work, as a sentence."""
+    mailed: bool = False
+    """Atlassian mailed its own invitation."""
 
 
 def search_request(org_id: str, emails: Iterable[str], cursor: str = "", *, platform_roles: bool = False) -> Request:
@@ -162,9 +172,9 @@ def search_request(org_id: str, emails: Iterable[str], cursor: str = "", *, plat
     return Request("POST", f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/search", body=body)
 
 
-def invite_request(org_id: str, emails: Iterable[str]) -> Request:
-    """Invite at most 25 addresses. Atlassian sends no mail: ours is the only one that people get."""
-    body = {"emails": list(dict.fromkeys(emails)), "sendNotification": False}
+def invite_request(org_id: str, emails: Iterable[str], *, mail: bool = False) -> Request:
+    """Invite at most 25 addresses; with `mail`, Atlassian sends its own invitation to them."""
+    body = {"emails": list(dict.fromkeys(emails)), "sendNotification": mail}
     return Request("POST", f"{_organization(org_id)}/users/invite", body=body, understood=INVITED | _REFUSED)
 
 
@@ -215,16 +225,19 @@ def outcome_after_invitation(question: AccountQuestion, user: User | None, invit
             email=question.email,
             account_id=invited.account_id,
             created=bool(invited.account_id),
+            mailed=invited.mailed and not problem,
             problem=problem
             or ("" if invited.account_id else "Atlassian did not invite the address and gave no reason."),
         )
     found = outcome(question, user)
-    return found.model_copy(update={"created": not found.verified and not found.problem})
+    created = not found.verified and not found.problem
+    return found.model_copy(update={"created": created, "mailed": created and invited.mailed})
 
 
-def read_invitations(invitations: Invitations) -> dict[str, Invited]:
-    """Return what became of each invited address, by its key."""
-    return {addresses.key(one.email): _read_invitation(one) for one in invitations.data}
+def read_invitations(invitations: Invitations, *, mail: bool) -> dict[str, Invited]:
+    """Return what became of each invited address, by its key; `mail` as it was asked for."""
+    read = {addresses.key(one.email): _read_invitation(one) for one in invitations.data}
+    return {key: replace(one, mailed=mail and not one.problem) for key, one in read.items()}
 
 
 def read_refusal(status: int, errors: Errors) -> str:
@@ -255,15 +268,19 @@ def sites_of(user: User, workspaces: Iterable[Workspace], assignments: Sequence[
     for assignment in assignments:
         roles.setdefault(_cloud_id(assignment.resource_id), set()).update(r.role for r in assignment.role_assignments)
     sites: dict[str, Site] = {}
-    for workspace in workspaces:
-        cloud_id, url = _cloud_id(workspace.id), urlsplit(workspace.attributes.host_url or "")
-        if not cloud_id or url.scheme != "https" or not url.hostname or workspace.attributes.status != "online":
-            continue
-        if everywhere or cloud_id in roles:
-            admin = everywhere or _SITE_ADMIN in roles[cloud_id]
-            name = url.hostname.split(".")[0]
-            sites.setdefault(cloud_id, Site(id=cloud_id, name=name, url=f"https://{url.netloc}", admin=admin))
+    for site in filter(None, map(site_of, workspaces)):
+        if everywhere or site.id in roles:
+            admin = everywhere or _SITE_ADMIN in roles[site.id]
+            sites.setdefault(site.id, site.model_copy(update={"admin": admin}))
     return list(sites.values())
+
+
+def site_of(workspace: Workspace) -> Site | None:
+    """Return the site that a workspace is on; none if it is on none, or not online."""
+    cloud_id, url = _cloud_id(workspace.id), urlsplit(workspace.attributes.host_url or "")
+    if not cloud_id or url.scheme != "https" or not url.hostname or workspace.attributes.status != "online":
+        return None
+    return Site(id=cloud_id, name=url.hostname.split(".")[0], url=f"https://{url.netloc}")
 
 
 def _organization(org_id: str) -> str:

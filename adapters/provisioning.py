@@ -9,6 +9,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from adapters.http import Body, Request, Transport
+from adapters.site_door import SiteDoor
 from domain import sites
 from domain.errors import BadInput
 from domain.orders import AccountOutcome, AccountQuestion, AdminTask, Connected, NameNotFree, SignedUp
@@ -83,10 +84,14 @@ class EmulatedProvisioning:
 
 
 class AdminProvisioning:
-    """The port `Provisioning` with an admin's hands, checked through the organization's directory."""
+    """The port `Provisioning` with an admin's hands, checked through the organization's directory.
 
-    def __init__(self, directory: AccountDirectory) -> None:
+    `door` asks sites themselves as well; without it, whether a name is free is Atlassian's to tell the admin.
+    """
+
+    def __init__(self, directory: AccountDirectory, door: SiteDoor | None = None) -> None:
         self._directory = directory
+        self._door = door
 
     async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp | AdminTask:  # noqa: ARG002 - the names are typed by whoever signs up
         """Find the account; ask for a sign-up if there is none in the organization."""
@@ -100,11 +105,17 @@ class AdminProvisioning:
             url=SIGN_UP_URL,
         )
 
-    async def ensure_site(self, email: str, site: NewSite) -> Site | AdminTask:
+    async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree | AdminTask:
         """Find the site with the initiator as site admin; ask an admin for what is missing."""
         linked = {found.name: found for found in await self._directory.sites(email)}
         found = linked.get(site.name)
         if found is None:
+            if self._door is not None and await self._door.cloud_id(site.name) is not None:
+                return NameNotFree(
+                    reason=f"A site {site.name!r} exists already, but the organization does not show the initiator "
+                    "there. If it is yours, make the initiator a site admin of it and name it again after a minute.",
+                    suggestions=await self._free_names(site.name),
+                )
             return AdminTask(
                 task=f"Create the site {site.name!r} in the Atlassian organization, with the initiator as site admin. "
                 "If Atlassian says that the name is taken, choose another one here too.",
@@ -115,7 +126,18 @@ class AdminProvisioning:
                 task=f"Make the initiator a site admin of the site {site.name!r}, or choose another site.",
                 url=ADMINISTRATION_URL,
             )
+        if self._door is not None and await self._door.cloud_id(site.name) != found.id:
+            return AdminTask(
+                task=f"The site {site.name!r} does not answer at its address yet, or another one does: open it, and "
+                "confirm here once it is there.",
+                url=found.url,
+            )
         return found
+
+    async def _free_names(self, wanted: str) -> list[str]:
+        if self._door is None:
+            return []
+        return [name for name in sites.suggest_names(wanted) if await self._door.cloud_id(name) is None]
 
     async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected | AdminTask:
         """Believe an admin who says that it is done; until then, ask for it: no API tells."""

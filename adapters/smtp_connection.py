@@ -68,6 +68,23 @@ class Connection:
         self._served = True
         return Answer(stage, TAKEN)
 
+    async def rehearse(self) -> Answer:
+        """Name the sender of a mail and take it back; return what the server says of that sender.
+
+        Raises:
+            Lost: there was no answer, or one that makes no sense. The connection is closed.
+
+        """
+        try:
+            await self._smtp.mail(self._sender, encoding="ascii")
+            await self._smtp.rset()
+        except aiosmtplib.SMTPResponseException as error:
+            return await self._refused(Stage.SENDER, error, smtputf8=False)
+        except (aiosmtplib.SMTPException, OSError):
+            self._drop()
+            raise self._lost(Stage.SENDER) from None
+        return Answer(Stage.SENDER, TAKEN)
+
     async def close(self) -> None:
         """Say goodbye and close."""
         with suppress(aiosmtplib.SMTPException, OSError):

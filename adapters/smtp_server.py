@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 
 import aiosmtplib
 
-from adapters.smtp_answers import Kind, kind
-from adapters.smtp_connection import Connection
+from adapters import mail_message
+from adapters.smtp_answers import Kind, judge, kind
+from adapters.smtp_connection import Connection, Lost
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
 
 OPENING_SECONDS = 60.0
 """For the whole of connecting, TLS, greeting and login."""
+SECURITIES = ("starttls", "tls", "none")
+"""How the connection can be protected; see `adapters.mail.SmtpMailer`."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,22 @@ class Server:
             smtp.close()
             raise
         return Connection(smtp, self.sender)
+
+    async def rehearse(self) -> None:
+        """See whether mail could be sent now: connect, log in, name the sender, say goodbye. Nothing is sent.
+
+        Raises:
+            NeighbourUnavailable, NeighbourRefuses: as for `open`, or the sender is not accepted.
+
+        """
+        connection = await self.open()
+        try:
+            answer = await connection.rehearse()
+        except Lost:
+            raise NeighbourUnavailable(f"The mail server {self._where} hung up when it heard of a mail.") from None
+        finally:
+            await connection.close()
+        judge(answer, anyone_accepted=False)
 
     @property
     def _where(self) -> str:
@@ -115,6 +134,40 @@ class Server:
                 f"The mail server {self._where} offers no login that we know (CRAM-MD5, PLAIN, LOGIN): check "
                 "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY, or leave LANDBRIDGE_SMTP_USERNAME empty."
             ) from None
+
+
+def configured(
+    *,
+    host: str,
+    port: int,
+    username: str,
+    password: str,
+    security: str,
+    sender: str,
+    ca_file: str,
+    answer_seconds: float,
+) -> Server:
+    """Return the server that settings describe; see `adapters.mail.SmtpMailer` for what they mean.
+
+    Raises:
+        BadInput: the security, the sender or the certificates cannot be used.
+
+    """
+    if security not in SECURITIES:
+        raise BadInput(f"LANDBRIDGE_SMTP_SECURITY is one of {', '.join(SECURITIES)}.")
+    envelope_sender = mail_message.envelope_address(sender)
+    if not envelope_sender.isascii():
+        raise BadInput("LANDBRIDGE_SMTP_FROM can have letters outside ASCII only after the @.")
+    return Server(
+        host=host,
+        port=port,
+        username=username,
+        password=password,
+        starttls=security == "starttls",
+        tls=None if security == "none" else tls_context(ca_file),
+        sender=envelope_sender,
+        answer_seconds=answer_seconds,
+    )
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:

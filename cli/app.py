@@ -24,6 +24,23 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "Before it": (
+        Command(
+            "check",
+            "check:check",
+            "Look whether every neighbour is well, and what to do.\n\n"
+            "One line for each: Temporal, mail, Opsgenie, Atlassian, the portal. Run it with the settings of a worker; "
+            "it changes nothing, sends nothing, and needs no migration.",
+        ),
+        Command(
+            "plan",
+            "plan:plan",
+            "Say what a migration would do, and what stops it.\n\n"
+            "A dry run, for each person and with the reason: it reads from Opsgenie (or a file) and Atlassian and "
+            "changes nothing anywhere. Run it with the settings of a worker; it needs no Temporal. Its digest is for "
+            "start --plan: with another roster, nothing is started then.",
+        ),
+    ),
     "A migration": (
         Command(
             "start",

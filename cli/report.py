@@ -1,69 +1,32 @@
-import csv
-import io
-from collections.abc import Iterable, Sequence
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Sequence
 
-from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
 from cli import session, text
-from cli.options import SHOWN, Account
+from cli.options import Account
+from cli.spreadsheet import SheetOutput, SheetOutput_, as_csv
 from cli.status_view import STATE_STYLES
 from domain.people import NEXT_STEP, State
 from steering.answers import Report, ReportLine
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - spreadsheets take the wide ones too
-"""What makes a spreadsheet run a cell (OWASP, CSV Injection)."""
-
-
-class ReportOutput(StrEnum):
-    """In what form the report is wanted."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
 
 
 async def report(
     account: Account,
     /,
     *,
-    output: Annotated[
-        ReportOutput,
-        Parameter(
-            name=("--output", "-o"),
-            metavar="FORM",
-            help="A table of who is not connected; everyone as JSON for programs, or as CSV for a spreadsheet.",
-        ),
-        SHOWN,
-    ] = ReportOutput.TABLE,
+    output: SheetOutput_ = SheetOutput.TABLE,
 ) -> None:
     """Show who made it, who did not, and what to do next."""
     migration = await session.migration(account)
     answer = await migration.report()
     match output:
-        case ReportOutput.JSON:
+        case SheetOutput.JSON:
             text.write_json(answer)
-        case ReportOutput.CSV:
-            text.write(as_csv(answer.people))
-        case ReportOutput.TABLE:
+        case SheetOutput.CSV:
+            text.write(as_csv(ReportLine, answer.people))
+        case SheetOutput.TABLE:
             _show(answer)
-
-
-def as_csv(lines: Iterable[ReportLine]) -> str:
-    """Return the lines as CSV that a spreadsheet takes for nothing but text."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(ReportLine.model_fields)
-    for line in lines:
-        writer.writerow(_harmless(value) for value in line.model_dump(mode="json").values())
-    return file.getvalue()
-
-
-def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _show(answer: Report) -> None:

@@ -29,6 +29,10 @@ async def start(
             metavar="EMAIL",
         ),
     ] = None,
+    plan: Annotated[
+        str,
+        Parameter(help="The plan that was agreed on: with another roster, nothing is started.", metavar="DIGEST"),
+    ] = "",
     yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
     again: Annotated[bool, Parameter(help="Start another one although one was completed.")] = False,
     wait: Annotated[bool, Parameter(help="Wait for its end, and exit by its outcome.")] = False,
@@ -45,6 +49,7 @@ async def start(
         rules=rules or RuleOptions(),
         notify=notify or [],
         people=people,
+        plan=plan.strip(),
     )
     if not yes and not asking.possible():
         raise BadInput("Nobody is here to be asked: say --yes.")

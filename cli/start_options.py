@@ -12,7 +12,7 @@ from adapters import roster_file
 from cli import moments, options, text
 from cli.options import SHOWN
 from domain import addresses, ids, roster, sites
-from domain.errors import BadInput
+from domain.errors import BadInput, Refused
 from domain.messages import MigrationRequest
 from domain.roster import RosterPerson
 from domain.rules import AtDeadline, Rules
@@ -46,15 +46,25 @@ class SiteOptions:
             BadInput: the options contradict each other, or break a rule.
 
         """
+        existing, new = self.named()
+        if new is not None:
+            sites.check(new)
+        return existing, new
+
+    def named(self) -> tuple[str, NewSite | None]:
+        """Return the same without a look at the rules for new sites.
+
+        Raises:
+            BadInput: the options contradict each other.
+
+        """
         if self.site and self.new_site:
             raise BadInput("Give --site for an existing site or --new-site to create one, not both.")
         if not self.new_site:
             if self.first_name or self.last_name:
                 raise BadInput("--first-name and --last-name belong to --new-site.")
             return self.site.strip(), None
-        new = NewSite(name=self.new_site, first_name=self.first_name, last_name=self.last_name)
-        sites.check(new)
-        return "", new
+        return "", NewSite(name=self.new_site, first_name=self.first_name, last_name=self.last_name)
 
 
 @Parameter(name="*", group=Group.create_ordered("Rules"))
@@ -116,26 +126,40 @@ def request(
     rules: RuleOptions,
     notify: list[str],
     people: list[RosterPerson] | None,
+    plan: str = "",
 ) -> MigrationRequest:
     """Return what is asked for.
 
     Raises:
         BadInput: something of it cannot be used.
+        Refused: the plan was made with another roster file.
 
     """
     existing, new = site.wanted()
+    file_roster = None if people is None else roster.survey(people)
+    if plan and file_roster is not None and plan != file_roster.digest:
+        raise Refused(
+            "The roster file is another one than the plan was made with; nothing was started. Look at a new plan."
+        )
     return MigrationRequest(
         opsgenie_account=ids.check_opsgenie_account(account),
-        initiator=_address("--initiator", initiator),
+        initiator=address("--initiator", initiator),
         site=existing,
         new_site=new,
         rules=rules.rules(),
-        notify=[_address("--notify", email) for email in notify],
-        file_roster=None if people is None else roster.survey(people),
+        notify=[address("--notify", email) for email in notify],
+        plan=plan,
+        file_roster=file_roster,
     )
 
 
-def _address(option: str, email: str) -> str:
+def address(option: str, email: str) -> str:
+    """Return the address that an option names, normalised.
+
+    Raises:
+        BadInput: it is none; the sentence names the option.
+
+    """
     try:
         return addresses.normalise(email)
     except BadInput as error:

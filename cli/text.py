@@ -46,14 +46,18 @@ def say(sentence: str) -> None:
 
 def write(text: str) -> None:
     """Write an answer for programs to stdout, in UTF-8 wherever we are."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
+    _write(text.encode())
 
 
 def write_json(answer: BaseModel | Sequence[BaseModel]) -> None:
     """Write an answer of steering's as it is."""
-    write(to_json(answer, indent=2).decode() + "\n")
+    _write(to_json(answer, indent=2) + b"\n")
+
+
+def _write(encoded: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(encoded)
+    sys.stdout.buffer.flush()
 
 
 def plain(text: str) -> str:

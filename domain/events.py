@@ -8,13 +8,17 @@ from domain.people import SYSTEM, Actor
 
 @dataclass(frozen=True)
 class AccountSeen:
-    """Atlassian answered: the account exists, `verified` or not, newly `created` by us or found."""
+    """Atlassian answered: the account exists, `verified` or not, newly `created` by us or found.
+
+    `mailed`: Atlassian itself has sent the invitation just now.
+    """
 
     email: str
     """The address that was asked about: the answer counts only while it is the person's."""
     account_id: str
     verified: bool
     created: bool = False
+    mailed: bool = False
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,8 @@ def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clea
     if person.settled:
         return person
     match event:
-        case events.AccountSeen(email, account_id, verified, created) if email == person.email:
-            return _account_seen(person, account_id, now, verified=verified, created=created)
+        case events.AccountSeen(email) if email == person.email:
+            return _account_seen(person, event, now, rules)
         case events.AccountProblem(email, reason) if email == person.email:
             return _enter(person, State.ATTENTION, now, ATLASSIAN, reason=reason)
         case events.AccountSeen() | events.AccountProblem():
@@ -125,16 +125,26 @@ def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clea
             )
 
 
-def _account_seen(person: Person, account_id: str, now: datetime, *, verified: bool, created: bool) -> Person:
-    known = _change(person, account_id=account_id)
-    if person.account_id != account_id:
-        what = "Atlassian account created" if created else "Atlassian account found"
+def _account_seen(person: Person, seen: events.AccountSeen, now: datetime, rules: Rules) -> Person:
+    known = _change(person, account_id=seen.account_id)
+    if person.account_id != seen.account_id:
+        what = "Atlassian account created" if seen.created else "Atlassian account found"
         known = _note(known, now, what, ATLASSIAN)
-    if verified:
+    if seen.verified:
         return _enter(known, State.CONNECTED, now, ATLASSIAN)
     if person.state is State.ARRIVED:
-        return _enter(known, _waiting_state(person), now, SYSTEM)
+        waiting = _enter(known, _waiting_state(person), now, SYSTEM)
+        return _invited_by_atlassian(waiting, now, rules) if seen.mailed else waiting
     return known
+
+
+def _invited_by_atlassian(person: Person, now: datetime, rules: Rules) -> Person:
+    """Let Atlassian's own mail stand for our first one; what follows are our reminders."""
+    invited = _note(person, now, "invitation sent by Atlassian", ATLASSIAN)
+    if person.state is not State.AUTHENTICATING:
+        return invited
+    due = now + rules.reminder_interval if rules.reminders_at_most else None
+    return _change(invited, mails_in_state=1, due=due)
 
 
 def _waiting_state(person: Person) -> State:

@@ -19,6 +19,8 @@ class AccountQuestion(Model):
     person: int
     email: str
     name: str = ""
+    may_be_mailed: bool = False
+    """Atlassian may mail its own invitation, where it is set to: the Opsgenie email is verified."""
 
 
 class AccountOutcome(Model):
@@ -33,6 +35,8 @@ class AccountOutcome(Model):
     """Atlassian's `emailVerified`: the person verified the address after the account was created."""
     created: bool = False
     """We created it just now."""
+    mailed: bool = False
+    """Atlassian has mailed its own invitation just now: it stands for the first authentication email."""
     problem: str = ""
     """Why the account cannot be created or used, as a sentence for an admin."""
 

@@ -4,7 +4,7 @@ Every verb is safe to repeat. Every verb may raise `NeighbourUnavailable` (try a
 a person has mended it); what concerns one person or one request is an outcome, never an exception.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Protocol
 
 from domain.links import LinkClaims
@@ -22,6 +22,7 @@ from domain.orders import (
 )
 from domain.roster import RosterPerson
 from domain.sites import NewSite, Site
+from domain.survey import Seats, Standing
 
 
 class RosterSource(Protocol):
@@ -53,6 +54,21 @@ class AccountDirectory(Protocol):
 
     async def sites(self, email: str) -> list[Site]:
         """List the sites linked to an address; each says whether its owner is a site admin there."""
+        ...
+
+
+class DirectorySurvey(Protocol):
+    """What a dry run asks of the Atlassian organization: it reads only."""
+
+    def standings(self, emails: Iterable[str]) -> AsyncIterator[Standing]:
+        """Say how each of these addresses stands, in their order; an address that comes twice is answered twice.
+
+        Costs one call for each 100 addresses, and one for the organization's domains.
+        """
+        ...
+
+    async def seats(self) -> list[Seats]:
+        """List the licences of the organization's sites that are online, one for each product on each site."""
         ...
 
 

@@ -75,6 +75,11 @@ class RosterSurvey(Model):
         """How many cohorts look after these people."""
         return cohorts_for(self.total)
 
+    def led_by(self, email: str) -> bool:
+        """Whether this is the address of an owner or admin, who may initiate the migration (the guide, step 1)."""
+        key = addresses.key(email)
+        return any(addresses.key(leader.email) == key for leader in self.leaders)
+
 
 class ProblemKind(StrEnum):
     """What can be wrong with a row."""

@@ -1,6 +1,7 @@
 """Atlassian sites and the rules for their names."""
 
 import re
+from collections.abc import Sequence
 
 from domain.errors import BadInput
 from domain.model import Model
@@ -63,3 +64,17 @@ def suggest_names(wanted: str) -> list[str]:
     stem = re.sub(r"[^a-z0-9]+", "-", wanted.casefold()).strip("-")[: LONGEST - 6].strip("-") or "our-team"
     candidates = [stem, f"{stem}-team", f"{stem}-ops", f"{stem}-hq", f"{stem}-2"]
     return [name for name in candidates if name != wanted and len(name) >= SHORTEST][:4]
+
+
+def pick(listed: Sequence[Site], wanted: str) -> Site | None:
+    """Return the site that is meant, by its name or URL."""
+    plain = wanted.casefold().removeprefix("https://").rstrip("/")
+    return next((s for s in listed if plain in {s.name, s.url.removeprefix("https://").rstrip("/")}), None)
+
+
+def why_not(wanted: str, site: Site | None, listed: Sequence[Site]) -> str:
+    """Return why a site that was picked, or not found, cannot be selected, as a sentence."""
+    free = ", ".join(s.name for s in listed if s.admin) or "none"
+    if site is None:
+        return f"No site {wanted!r} is linked to the initiator's email. Sites to choose from: {free}."
+    return f"The initiator is not a site admin of {site.name}. Sites to choose from: {free}."

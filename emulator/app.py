@@ -3,24 +3,54 @@
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 
-from emulator import control, opsgenie, organizations, pages, provisioning
+from emulator import control, openapi, opsgenie, organizations, pages, provisioning, sites
 from emulator.faults import Fault, Traffic
+from emulator.limits import Limits
+from emulator.opsgenie import OpsgenieError
+from emulator.organizations import OrganizationError, Shape
 from emulator.store import Store
+
+OPERATIONS = [*opsgenie.OPERATIONS, *organizations.OPERATIONS, *provisioning.OPERATIONS, *sites.OPERATIONS]
+"""What is emulated of the services' APIs; `GET /openapi.json` describes it."""
 
 
 def build(database: Path) -> Starlette:
     """Return the application on this SQLite file, which is created if it is not there."""
     store = Store(database)
-    faults: list[Fault] = []
+    faults, limits = list[Fault](), Limits()
+    described = [operation.route for operation in OPERATIONS]
     app = Starlette(
-        routes=[*opsgenie.ROUTES, *organizations.ROUTES, *provisioning.ROUTES, *pages.ROUTES, *control.ROUTES],
-        middleware=[Middleware(Traffic, store=store, faults=faults)],
+        routes=[*described, openapi.route(OPERATIONS), *pages.ROUTES, *control.ROUTES],
+        middleware=[Middleware(Traffic, store=store, faults=faults, limits=limits, refuse=_refuse)],
         exception_handlers={
-            opsgenie.OpsgenieError: opsgenie.refuse,
-            organizations.OrganizationError: organizations.refuse,
+            OpsgenieError: opsgenie.refuse,
+            OrganizationError: organizations.refuse,
+            HTTPException: _refuse,
         },
     )
-    app.state.store, app.state.faults = store, faults
+    # A service does not send those who ask it elsewhere.
+    app.router.redirect_slashes = False
+    app.state.store, app.state.faults, app.state.limits = store, faults, limits
     return app
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Answer what no endpoint does in the words of the service that was asked."""
+    if not isinstance(error, HTTPException):
+        raise error
+    path = request.url.path
+    if path.startswith("/v2/"):
+        answer = await opsgenie.refuse(request, OpsgenieError(error.status_code, error.detail))
+    elif path.startswith(("/admin/", "/provisioning/")):
+        shape: Shape = "proxy" if path.startswith("/admin/v1/") else "list"
+        unknown = OrganizationError(error.status_code, f"ADMIN-{error.status_code}-1", error.detail, shape=shape)
+        answer = await organizations.refuse(request, unknown)
+    else:
+        answer = PlainTextResponse(error.detail, error.status_code)
+    answer.headers.update(error.headers or {})
+    return answer

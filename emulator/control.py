@@ -6,13 +6,16 @@
 - `POST /emulator/opsgenie/{account}/users`: someone joins (an `OpsgenieUser`).
 - `PATCH /emulator/opsgenie/{account}/users/{id or username}`: some fields of an `OpsgenieUser`. `DELETE`: they leave.
 - `PATCH /emulator/atlassian/accounts/{email}`: `{emailVerified, accountStatus}`.
-- `POST /emulator/faults`: order trouble (see `emulator.faults.Fault`). `DELETE /emulator/faults`: call it off.
+- `PATCH /emulator/atlassian/organizations/{id}`: `{paid, seats, uninvitable}`, as in `emulator.seed.Organization`.
+- `POST /emulator/faults`: order trouble (see `emulator.faults.Fault`). `GET`: what is still to come.
+- `POST /emulator/limits`: limit the rate of calls (see `emulator.limits.Limit`).
+- `DELETE /emulator/faults`: call off all trouble and limits.
 """
 
 import sqlite3
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,6 +24,7 @@ from starlette.routing import Route
 from emulator import accounts, opsgenie, seed
 from emulator import store as stores
 from emulator.faults import Fault
+from emulator.limits import Limit
 from emulator.seed import Body, OpsgenieUser, Seed
 
 _Body = TypeVar("_Body", bound=BaseModel)
@@ -32,6 +36,16 @@ class AccountChange(Body):
 
     email_verified: bool | None = None
     account_status: Literal["active", "inactive", "closed"] | None = None
+
+
+class OrganizationChange(Body):
+    """What may be changed of an organization."""
+
+    paid: bool | None = None
+    seats: int | None = None
+    """Members it may have; null: as many as come."""
+    uninvitable: dict[str, str] = Field(default_factory=dict)
+    """In place of those before."""
 
 
 async def put_seed(request: Request) -> Response:
@@ -53,6 +67,7 @@ async def get_state(request: Request) -> Response:
             "organizations": store.rows("SELECT id, name, directory_id, paid, seats FROM organizations"),
             "accounts": store.rows("SELECT * FROM atlassian_accounts ORDER BY rowid"),
             "members": store.rows("SELECT * FROM members"),
+            "invitationMails": store.rows("SELECT organization, email FROM invitation_mails ORDER BY rowid"),
             "sites": store.rows("SELECT * FROM sites ORDER BY rowid"),
             "siteRoles": store.rows("SELECT * FROM site_roles"),
             "usedSiteNames": [row["name"] for row in store.rows("SELECT name FROM used_site_names ORDER BY name")],
@@ -65,8 +80,7 @@ async def get_state(request: Request) -> Response:
 async def forget(request: Request) -> Response:
     """Empty all tables and call off all faults."""
     stores.of(request).clear()
-    request.app.state.faults.clear()
-    return Response(status_code=204)
+    return await call_off(request)
 
 
 async def add_user(request: Request) -> Response:
@@ -111,15 +125,43 @@ async def change_account(request: Request) -> Response:
     return Response(status_code=204 if changed else 404)
 
 
+async def change_organization(request: Request) -> Response:
+    """Change what an organization may invite; what the body leaves out stays as it is."""
+    store, identifier = stores.of(request), request.path_params["identifier"]
+    change = await _read(request, OrganizationChange)
+    with store.transaction():
+        if store.row("SELECT 1 FROM organizations WHERE id = ?", identifier) is None:
+            raise HTTPException(404)
+        if change.paid is not None:
+            store.change("UPDATE organizations SET paid = ? WHERE id = ?", change.paid, identifier)
+        if "seats" in change.model_fields_set:
+            store.change("UPDATE organizations SET seats = ? WHERE id = ?", change.seats, identifier)
+        if "uninvitable" in change.model_fields_set:
+            seed.set_uninvitable(store, identifier, change.uninvitable)
+    return Response(status_code=204)
+
+
 async def order_fault(request: Request) -> Response:
     """Order a fault; it comes after those ordered before it."""
     request.app.state.faults.append(await _read(request, Fault))
     return Response(status_code=204)
 
 
-async def call_off_faults(request: Request) -> Response:
-    """Forget all faults."""
+async def get_faults(request: Request) -> Response:
+    """Show the faults that are still to come."""
+    return JSONResponse([fault.model_dump(mode="json", by_alias=True) for fault in request.app.state.faults])
+
+
+async def order_limit(request: Request) -> Response:
+    """Order a limit, beside those ordered before it."""
+    request.app.state.limits.order(await _read(request, Limit))
+    return Response(status_code=204)
+
+
+async def call_off(request: Request) -> Response:
+    """Forget all faults and limits."""
     request.app.state.faults.clear()
+    request.app.state.limits.clear()
     return Response(status_code=204)
 
 
@@ -140,6 +182,9 @@ ROUTES = [
     Route("/emulator/opsgenie/{account}/users", add_user, methods=["POST"]),
     Route("/emulator/opsgenie/{account}/users/{identifier}", change_user, methods=["PATCH", "DELETE"]),
     Route("/emulator/atlassian/accounts/{email}", change_account, methods=["PATCH"]),
+    Route("/emulator/atlassian/organizations/{identifier}", change_organization, methods=["PATCH"]),
     Route("/emulator/faults", order_fault, methods=["POST"]),
-    Route("/emulator/faults", call_off_faults, methods=["DELETE"]),
+    Route("/emulator/faults", get_faults),
+    Route("/emulator/faults", call_off, methods=["DELETE"]),
+    Route("/emulator/limits", order_limit, methods=["POST"]),
 ]

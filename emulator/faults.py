@@ -1,12 +1,21 @@
-"""Trouble on order, and a count of calls: the one middleware in front of everything but `/emulator/`."""
+"""Trouble on order, and a count of calls: the one middleware in front of everything but `/emulator/`.
+
+What was ordered is kept in memory: a restart of the emulator calls it off.
+"""
 
 import asyncio
 import gzip
+import math
 import re
+from collections.abc import Awaitable, Callable
 
 from pydantic import Field
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from emulator.limits import Limits
 from emulator.seed import Body
 from emulator.store import Store
 
@@ -41,21 +50,35 @@ class Fault(Body):
 
 
 class Traffic:
-    """Counts calls by endpoint in the store and makes the faults happen that were ordered (kept in memory)."""
+    """Counts calls by endpoint in the store, and makes the faults and limits happen that were ordered."""
 
-    def __init__(self, app: ASGIApp, *, store: Store, faults: list[Fault]) -> None:
-        self._app, self._store, self._faults = app, store, faults
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        store: Store,
+        faults: list[Fault],
+        limits: Limits,
+        refuse: Callable[[Request, Exception], Awaitable[Response]],
+    ) -> None:
+        """`refuse` words an answer as the service that was asked does."""
+        self._app, self._store, self._faults, self._limits, self._refuse = app, store, faults, limits, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http" or scope["path"].startswith("/emulator/"):
             await self._app(scope, receive, send)
             return
-        fault = self._take(f"{scope['method']} {scope['path']}?{scope['query_string'].decode()}")
-        if fault is None:
-            await self._app(scope, receive, send)
-        else:
+        target = f"{scope['method']} {scope['path']}?{scope['query_string'].decode()}"
+        fault = self._take(target)
+        request = Request(scope)
+        if fault is not None:
             await self._fail(fault, scope, receive, send)
+        elif wait := self._limits.wait(target, request.headers.get("Authorization", "")):
+            answer = await self._refuse(request, HTTPException(429, "Too many requests", _throttled(wait)))
+            await answer(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
         route = scope.get("route")
         self._store.change(
             "INSERT INTO calls VALUES (?, 1) ON CONFLICT (endpoint) DO UPDATE SET count = count + 1",
@@ -100,6 +123,17 @@ class Traffic:
         )
         # The server closes a connection whose answer stays incomplete.
         await send({"type": "http.response.body", "body": body, "more_body": fault.drop})
+
+
+def _throttled(wait: float) -> dict[str, str]:
+    """Return both services' ways to ask for a wait; neither has fractions of a second."""
+    seconds = str(math.ceil(wait))
+    return {
+        "Retry-After": seconds,
+        "X-RateLimit-State": "THROTTLED",
+        "X-RateLimit-Reason": "ACCOUNT",
+        "X-RateLimit-Period-In-Sec": seconds,
+    }
 
 
 async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, list[tuple[bytes, bytes]], bytes]:

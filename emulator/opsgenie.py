@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from emulator import store as stores
+from emulator.openapi import FLAG, NUMBER, TEXT, WHOLE, Operation, array, one_of, record
 from emulator.store import Row, Store
 
 LARGEST_PAGE = 100
+LARGEST_OFFSET = 10_000_000
 _SCHEME = "GenieKey "
 _SORT = {"username": "username", "fullName": "full_name", "insertedAt": "number"}
 _SEARCHABLE = {
@@ -30,7 +31,10 @@ _SEARCHABLE = {
 _BUILT_IN_ROLES = {"owner", "admin", "user", "stakeholder", "observer"}
 _TOOK = 0.0
 """Seconds that the answer took; the emulator does not measure it."""
-_TERM = re.compile(r'(\w+)\s*:\s*(?:"([^"]*)"|(\S+))')
+_WORD = '(?:"[^"]*"|[!#-~]+)'
+_QUERY = rf"(?:{'|'.join(_SEARCHABLE)}):{_WORD}(?: AND (?:{'|'.join(_SEARCHABLE)}):{_WORD})*"
+"""What is emulated of the query language: fields with exact values, all of which must match."""
+_TERM = re.compile(r'(\w+):(?:"([^"]*)"|([!#-~]+))')
 
 
 class OpsgenieError(Exception):
@@ -60,14 +64,13 @@ async def list_users(request: Request) -> Response:
     """Answer `GET /v2/users`: a page of at most 100."""
     store = stores.of(request)
     account = _authorise(request, store)
-    limit, offset = _number(request, "limit", LARGEST_PAGE), _number(request, "offset", 0)
-    sort = request.query_params.get("sortField", request.query_params.get("sort", "username"))
+    limit = _number(request, "limit", default=LARGEST_PAGE, least=1, most=LARGEST_PAGE)
+    offset = _number(request, "offset", default=0, least=0, most=LARGEST_OFFSET)
+    sort = request.query_params.get("sortField", "username")
     order = request.query_params.get("order", "asc")
-    if not 1 <= limit <= LARGEST_PAGE:
-        raise OpsgenieError(422, f"limit should be between 1 and {LARGEST_PAGE}")
-    if offset < 0 or sort not in _SORT or order not in {"asc", "desc"}:
-        raise OpsgenieError(422, "offset, sortField or order is not valid")
-    where, values = _filter(request.query_params.get("query", ""))
+    if sort not in _SORT or order not in {"asc", "desc"}:
+        raise OpsgenieError(422, "sortField or order is not valid")
+    where, values = _filter(request.query_params.get("query"))
     chosen = f"FROM opsgenie_users WHERE account = ?{where}"
     total = store.number(f"SELECT count(*) {chosen}", account["name"], *values)
     users = store.rows(
@@ -114,18 +117,20 @@ def _authorise(request: Request, store: Store) -> Row:
     return account
 
 
-def _number(request: Request, name: str, default: int) -> int:
+def _number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
     value = request.query_params.get(name, str(default))
-    if not re.fullmatch(r"-?\d{1,9}", value):
-        raise OpsgenieError(422, f"{name} should be a number")
+    if not re.fullmatch(r"-?[0-9]{1,9}", value) or not least <= int(value) <= most:
+        raise OpsgenieError(422, f"{name} should be a number from {least} to {most}")
     return int(value)
 
 
-def _filter(query: str) -> tuple[str, list[object]]:
+def _filter(query: str | None) -> tuple[str, list[object]]:
+    if query is None:
+        return "", []
+    if not re.fullmatch(_QUERY, query):
+        raise OpsgenieError(422, "query cannot be understood")
     conditions, values = "", list[object]()
     for field, quoted, plain in _TERM.findall(query):
-        if field not in _SEARCHABLE:
-            raise OpsgenieError(422, "query has a field that cannot be searched")
         value = quoted or plain
         flag = {"true": 1, "false": 0}.get(value.casefold())
         conditions += f" AND {_SEARCHABLE[field]} = ? COLLATE NOCASE"
@@ -169,8 +174,53 @@ def _answer(body: Row, status: int = 200) -> JSONResponse:
     return JSONResponse({**body, "took": _TOOK, "requestId": request_id}, status_code=status, headers=headers)
 
 
-ROUTES = [
-    Route("/v2/account", get_account),
-    Route("/v2/users", list_users),
-    Route("/v2/users/{identifier}", get_user),
+_META = {"took": NUMBER, "requestId": TEXT}
+_ERROR = record({"message": TEXT, **_META})
+_ROLE = record({"id": TEXT, "name": TEXT})
+_USER = record(
+    {
+        "id": TEXT,
+        "username": TEXT,
+        "fullName": TEXT,
+        "role": _ROLE,
+        "blocked": FLAG,
+        "verified": FLAG,
+        "locale": TEXT,
+        "timeZone": TEXT,
+        "userAddress": record(dict.fromkeys(("country", "state", "city", "line", "zipCode"), TEXT)),
+        "createdAt": TEXT,
+    }
+)
+_PLAN = record({"name": TEXT, "maxUserCount": WHOLE, "isYearly": FLAG})
+_ACCOUNT = record({"name": TEXT, "userCount": WHOLE, "plan": _PLAN})
+_LINKS = record(dict.fromkeys(("first", "last", "next", "prev"), TEXT), optional=["next", "prev"])
+_REFUSED = {401: _ERROR, 403: _ERROR, 429: _ERROR}
+_LIST = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE},
+    "offset": {"type": "integer", "minimum": 0, "maximum": LARGEST_OFFSET},
+    "sortField": one_of(*_SORT),
+    "order": one_of("asc", "desc"),
+    "query": {"type": "string", "pattern": f"^{_QUERY}$"},
+}
+OPERATIONS = [
+    Operation("GET", "/v2/account", get_account, {200: record({"data": _ACCOUNT, **_META}), **_REFUSED}, "GenieKey"),
+    Operation(
+        "GET",
+        "/v2/users",
+        list_users,
+        {
+            200: record({"data": array(_USER), "totalCount": WHOLE, "paging": _LINKS, **_META}),
+            422: _ERROR,
+            **_REFUSED,
+        },
+        "GenieKey",
+        query=_LIST,
+    ),
+    Operation(
+        "GET",
+        "/v2/users/{identifier}",
+        get_user,
+        {200: record({"data": _USER, "expandable": array(TEXT), **_META}), 404: _ERROR, **_REFUSED},
+        "GenieKey",
+    ),
 ]

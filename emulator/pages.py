@@ -1,9 +1,11 @@
-"""The pages on which people set up their Atlassian account: with a password, or by single sign-on.
+"""The pages for people: an Atlassian account is set up with a password or by single sign-on, a site is created.
 
 The real service proves the address by a mail of its own; here, whoever opens the page is believed. A password is
-checked and forgotten: nothing else of the emulator asks for it.
+checked and forgotten: nothing else of the emulator asks for it. The same belief creates sites, in the organization that
+the account is a member of.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlencode, urlsplit
 
 from jinja2 import Environment, PackageLoader
@@ -11,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from emulator import accounts
+from emulator import accounts, sites
 from emulator import store as stores
 from emulator.store import Store
 
@@ -58,6 +60,38 @@ async def log_in(request: Request) -> Response:
     return _set_up(store, fields, origin="single sign-on")
 
 
+async def create_site(request: Request) -> Response:
+    """Show `/create-site?email=&site=` and create the site, with the owner of the address as its site admin."""
+    store = stores.of(request)
+    form = await request.form() if request.method == "POST" else request.query_params
+    fields = {name: str(form.get(name, "")).strip() for name in ("email", "site")}
+    if request.method != "POST":
+        return _render("create_site.html", fields)
+    with store.transaction():
+        status, problem = _create_site(store, fields["email"], fields["site"])
+    if problem:
+        return _render("create_site.html", {**fields, "problem": problem}, status)
+    return _render("done.html", {"title": f"The site {fields['site']} is there", "email": fields["email"]})
+
+
+def _create_site(store: Store, email: str, name: str) -> tuple[int, str]:
+    """Create a site; return the status, and what stands in the way if anything does."""
+    member = store.row(
+        "SELECT m.organization, m.account_id FROM members m JOIN atlassian_accounts a ON a.id = m.account_id"
+        " WHERE a.email_key = ? AND a.status = ? ORDER BY m.added_at",
+        accounts.key(email),
+        accounts.ACTIVE,
+    )
+    if member is None:
+        return 404, "No organization has a member with this address: sign up first."
+    if not sites.is_valid(name):
+        return 422, "A site name has 3 to 63 lowercase letters, digits and hyphens, these in the middle only."
+    if not sites.is_free(store, name):
+        return 409, f"This name is or was in use. Free ones: {', '.join(sites.suggestions(store, name))}."
+    sites.create(store, member["organization"], name, created_by=member["account_id"])
+    return 200, ""
+
+
 async def _fields(request: Request) -> dict[str, str]:
     form = await request.form() if request.method == "POST" else {}
     return {
@@ -90,19 +124,24 @@ def _set_up(store: Store, fields: dict[str, str], *, origin: str) -> Response:
 def _page(template: str, fields: dict[str, str], *, status: int = 200, problem: str = "", title: str = "") -> Response:
     target = urlsplit(fields["continue"])
     onward = fields["continue"] if target.scheme in {"http", "https"} and target.netloc else ""
-    html = _templates.get_template(template).render(
-        email=fields["email"],
-        name=fields["name"],
-        onward=onward,
-        onward_host=target.netloc,
-        problem=problem,
-        title=title,
-        shortest_password=SHORTEST_PASSWORD,
-    )
-    return HTMLResponse(html, status_code=status, headers=_HEADERS)
+    values = {
+        "email": fields["email"],
+        "name": fields["name"],
+        "onward": onward,
+        "onward_host": target.netloc,
+        "problem": problem,
+        "title": title,
+        "shortest_password": SHORTEST_PASSWORD,
+    }
+    return _render(template, values, status)
+
+
+def _render(template: str, values: Mapping[str, object], status: int = 200) -> Response:
+    return HTMLResponse(_templates.get_template(template).render(values), status_code=status, headers=_HEADERS)
 
 
 ROUTES = [
     Route("/signup", sign_up, methods=["GET", "POST"]),
     Route("/login", log_in, methods=["GET", "POST"]),
+    Route("/create-site", create_site, methods=["GET", "POST"]),
 ]

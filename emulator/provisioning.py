@@ -10,21 +10,23 @@ All with the organization's Bearer key, in JSON, and safe to repeat:
   409: the Opsgenie account is connected to another site.
 """
 
-from pydantic import ValidationError
+from typing import Annotated
+
+from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from emulator import accounts, organizations, sites
 from emulator import store as stores
-from emulator.organizations import OrganizationError
+from emulator.openapi import TEXT, Operation, array, record
+from emulator.organizations import Email, OrganizationError
 from emulator.seed import Body
 
 
 class SignUp(Body):
     """Someone signs up."""
 
-    email: str
+    email: Email
     first_name: str
     last_name: str
 
@@ -32,7 +34,8 @@ class SignUp(Body):
 class NewSite(SignUp):
     """Someone creates a site."""
 
-    name: str
+    name: Annotated[str, Field(json_schema_extra={"pattern": f"^{sites.NAME}$"})]
+    """Checked apart, so that a name that breaks the rules has a status of its own."""
 
 
 class Connection(Body):
@@ -102,8 +105,38 @@ async def connect(request: Request) -> Response:
     return JSONResponse({"opsgenieAccount": account, "siteId": site_id})
 
 
-ROUTES = [
-    Route("/provisioning/v1/sign-ups", sign_up, methods=["POST"]),
-    Route("/provisioning/v1/sites", create_site, methods=["POST"]),
-    Route("/provisioning/v1/connections/{opsgenie_account}", connect, methods=["PUT"]),
+_ERRORS = record({"errors": array(record(dict.fromkeys(("id", "status", "code", "title"), TEXT)))})
+_REFUSED = {401: _ERRORS, 400: _ERRORS, 429: _ERRORS}
+_TAKEN = record({"message": TEXT, "suggestions": array(TEXT)})
+OPERATIONS = [
+    Operation(
+        "POST",
+        "/provisioning/v1/sign-ups",
+        sign_up,
+        {200: record({"accountId": TEXT}), **_REFUSED},
+        "Bearer",
+        body=SignUp,
+    ),
+    Operation(
+        "POST",
+        "/provisioning/v1/sites",
+        create_site,
+        {
+            200: record({"id": TEXT, "name": TEXT, "url": TEXT}),
+            404: _ERRORS,
+            409: _TAKEN,
+            422: _ERRORS,
+            **_REFUSED,
+        },
+        "Bearer",
+        body=NewSite,
+    ),
+    Operation(
+        "PUT",
+        "/provisioning/v1/connections/{opsgenie_account}",
+        connect,
+        {200: record({"opsgenieAccount": TEXT, "siteId": TEXT}), 404: _ERRORS, 409: _ERRORS, **_REFUSED},
+        "Bearer",
+        body=Connection,
+    ),
 ]

@@ -18,6 +18,7 @@ Every field and its default stands in the classes below.
 """
 
 import uuid
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -69,6 +70,8 @@ class AtlassianAccount(Body):
     member: bool = True
     """A member of the organization; otherwise its API does not show the account before it is invited."""
     org_admin: bool = False
+    managed_elsewhere: bool = False
+    """Another organization has claimed the address's domain."""
 
 
 class Site(Body):
@@ -90,10 +93,15 @@ class Organization(Body):
     paid: bool = True
     """False: invitations are answered with 402."""
     seats: int | None = None
-    """Members it may have; further invitations are answered with 409."""
+    """Members it may have; further invitations are answered with 409. Each can use each of its sites."""
+    domains: dict[str, Literal["verified", "unverified", "superseded", "missing_token", "deleted"]] = Field(
+        default_factory=dict
+    )
+    """Domains that it has claimed, and how far: it manages the accounts of those that are `verified`."""
     sso_domains: list[str] = Field(default_factory=list)
     uninvitable: dict[str, str] = Field(default_factory=dict)
-    """Addresses whose invitation fails (206), with the reason that the answer gives."""
+    """Addresses whose invitation fails (206), with the reason that the answer gives. If that is an error code of
+    Atlassian's, such as `ADMIN-UAM-409-3`, the whole call fails with it instead."""
     accounts: list[AtlassianAccount] = Field(default_factory=list)
     sites: list[Site] = Field(default_factory=list)
     past_site_names: list[str] = Field(default_factory=list)
@@ -140,6 +148,15 @@ def add_user(store: Store, account: str, user: OpsgenieUser) -> str:
     return user_id
 
 
+def set_uninvitable(store: Store, organization: str, uninvitable: Mapping[str, str]) -> None:
+    """Say anew whom an organization cannot invite, and why."""
+    store.change("DELETE FROM uninvitable WHERE organization = ?", organization)
+    store.change_many(
+        "INSERT INTO uninvitable VALUES (?, ?, ?)",
+        ((organization, accounts.key(email), reason) for email, reason in uninvitable.items()),
+    )
+
+
 def _forget(store: Store, seed: Seed) -> None:
     emails = [user.username for user in seed.opsgenie.users] + [one.email for one in seed.organization.accounts]
     store.change_many("DELETE FROM atlassian_accounts WHERE email_key = ?", ((accounts.key(e),) for e in emails))
@@ -184,9 +201,10 @@ def _load_organization(store: Store, organization: Organization) -> None:
         ((domain.casefold(), organization.id) for domain in organization.sso_domains),
     )
     store.change_many(
-        "INSERT INTO uninvitable VALUES (?, ?, ?)",
-        ((organization.id, accounts.key(email), reason) for email, reason in organization.uninvitable.items()),
+        "INSERT INTO domains VALUES (?, ?, ?)",
+        ((organization.id, name.casefold(), claim) for name, claim in organization.domains.items()),
     )
+    set_uninvitable(store, organization.id, organization.uninvitable)
     store.change_many(
         "INSERT OR IGNORE INTO used_site_names VALUES (?)", ((name,) for name in organization.past_site_names)
     )
@@ -198,6 +216,8 @@ def _load_organization(store: Store, organization: Organization) -> None:
             account.account_status,
             account_id,
         )
+        if account.managed_elsewhere:
+            store.change("INSERT INTO managed_elsewhere VALUES (?)", account_id)
         if account.member:
             accounts.add_to_organization(store, organization.id, account_id, org_admin=account.org_admin)
     for site in organization.sites:

@@ -1,9 +1,18 @@
-"""Sites of organizations. A name that was ever used is never free again."""
+"""Sites of organizations. A name that was ever used is never free again.
+
+`GET /sites/{name}/_edge/tenant_info` answers anyone as a site does at its own address: `{"cloudId": "…"}`, or 404 where
+there is none of this name.
+"""
 
 import re
 import uuid
 
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
 from emulator import accounts
+from emulator import store as stores
+from emulator.openapi import TEXT, Operation, record
 from emulator.store import Row, Store
 
 ADMIN, USER = "atlassian/site-admin", "atlassian/user"
@@ -11,12 +20,13 @@ ADMIN, USER = "atlassian/site-admin", "atlassian/user"
 DOMAIN = "atlassian.example"
 """Stands for atlassian.net, where the names of the sample could belong to someone."""
 LONGEST = 63
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+NAME = "[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
+"""A site name, as a regular expression."""
 
 
 def is_valid(name: str) -> bool:
     """Return whether a name is 3 to 63 lowercase letters, digits and hyphens, these in the middle only."""
-    return _NAME.fullmatch(name) is not None
+    return re.fullmatch(NAME, name) is not None
 
 
 def is_free(store: Store, name: str) -> bool:
@@ -63,3 +73,21 @@ def grant(store: Store, site_id: str, account_id: str, role: str) -> None:
 def find(store: Store, name: str) -> Row | None:
     """Return the site that has this name."""
     return store.row("SELECT * FROM sites WHERE name = ?", name)
+
+
+async def get_tenant_info(request: Request) -> Response:
+    """Answer who a site is."""
+    site = find(stores.of(request), request.path_params["name"])
+    if site is None:
+        return JSONResponse({"message": "There is no such site"}, status_code=404)
+    return JSONResponse({"cloudId": site["id"]})
+
+
+OPERATIONS = [
+    Operation(
+        "GET",
+        "/sites/{name}/_edge/tenant_info",
+        get_tenant_info,
+        {200: record({"cloudId": TEXT}), 404: record({"message": TEXT})},
+    )
+]

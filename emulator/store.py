@@ -60,6 +60,20 @@ CREATE TABLE IF NOT EXISTS atlassian_accounts (
     origin TEXT NOT NULL,
     created_at TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS managed_elsewhere (
+    account_id TEXT PRIMARY KEY REFERENCES atlassian_accounts (id) ON DELETE CASCADE
+);
+CREATE TABLE IF NOT EXISTS domains (
+    organization TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    claim TEXT NOT NULL,
+    PRIMARY KEY (organization, name)
+);
+CREATE TABLE IF NOT EXISTS invitation_mails (
+    organization TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    email TEXT NOT NULL,
+    sent_at TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS members (
     organization TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     account_id TEXT NOT NULL REFERENCES atlassian_accounts (id) ON DELETE CASCADE,

@@ -93,6 +93,17 @@ class AtlassianSettings(BaseSettings):
     provisioning_url: AnyHttpUrl | None = None
     """The emulator's endpoints for sign-up, site creation and connection; unset: those are tasks for an admin, since
     Atlassian has no public API for them."""
+    site_url: str = "https://{name}.atlassian.net"
+    """Where a site of this name is asked whether it is there, without credentials; empty: it is not asked."""
+    sends_invitations: bool = False
+    """Atlassian mails its own invitation to those for whom we create an account; ours is then the reminder."""
+
+    @field_validator("site_url")
+    @classmethod
+    def _check_site_url(cls, value: str) -> str:
+        if value and not (value.startswith(("https://", "http://")) and "{name}" in value):
+            raise ValueError("it starts with https:// and has {name} where the site's name stands")
+        return value
 
 
 class PortalSettings(BaseSettings):

@@ -10,7 +10,7 @@ from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
     from activities.roster import RosterActivities
-    from domain import addresses, ids, sites
+    from domain import ids, sites
     from domain.errors import BadInput
     from domain.messages import (
         Begin,
@@ -73,8 +73,7 @@ class SiteMigrationWorkflow(MigrationWaits):
         if self._survey is None:
             self._survey = await self._have(RosterActivities.survey, account, options.ROSTER, "Read the roster")
         survey = self._survey
-        initiator = addresses.key(self._request.initiator)
-        if not any(addresses.key(leader.email) == initiator for leader in survey.leaders):
+        if not survey.led_by(self._request.initiator):
             raise _refusal(
                 "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither."
             )
@@ -236,10 +235,10 @@ class SiteMigrationWorkflow(MigrationWaits):
                 return decision.choice
             else:
                 await self._list_sites()
-                site = _pick(self._sites, decision.choice)
+                site = sites.pick(self._sites, decision.choice)
                 if site is not None and site.admin:
                     return site
-                task, suggestions = _why_not(decision.choice, site, self._sites), ()
+                task, suggestions = sites.why_not(decision.choice, site, self._sites), ()
                 decision.refusal = task
 
     async def _another_choice(self, problem: str, suggestions: Sequence[str]) -> Site | NewSite:
@@ -261,15 +260,3 @@ class SiteMigrationWorkflow(MigrationWaits):
 
 def _refusal(sentence: str) -> ApplicationError:
     return ApplicationError(f"{sentence} Nothing was done.", type="Refused", non_retryable=True)
-
-
-def _pick(listed: Sequence[Site], wanted: str) -> Site | None:
-    plain = wanted.casefold().removeprefix("https://").rstrip("/")
-    return next((s for s in listed if plain in {s.name, s.url.removeprefix("https://").rstrip("/")}), None)
-
-
-def _why_not(wanted: str, site: Site | None, listed: Sequence[Site]) -> str:
-    free = ", ".join(s.name for s in listed if s.admin) or "none"
-    if site is None:
-        return f"No site {wanted!r} is linked to the initiator's email. Sites to choose from: {free}."
-    return f"The initiator is not a site admin of {site.name}. Sites to choose from: {free}."

@@ -7,8 +7,8 @@ import pytest
 from cyclopts import Argument
 from pydantic import BaseModel
 
-from cli import app
-from domain import messages, people, sites
+from cli import app, checkup
+from domain import messages, people, plan, sites
 from runtime.exits import Exit
 from steering import answers
 
@@ -30,6 +30,11 @@ MODELS = (
     answers.FoundPerson,
     answers.Report,
     answers.ReportLine,
+    checkup.Finding,
+    plan.Plan,
+    plan.PlanLine,
+    plan.Totals,
+    plan.Stop,
     messages.Resent,
     messages.Decided,
 )

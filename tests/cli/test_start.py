@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
+from adapters import roster_file
+from domain import ids
 from domain.errors import NeighbourRefuses, NotFound
 from domain.messages import StepStatus
 from domain.people import State
-from domain.roster import OWNER, RosterPerson, survey
+from domain.roster import OWNER, RosterPerson, digest, survey
 from steering import starting
 from steering.answers import Started
 from steering.migration import Migration
@@ -69,6 +71,26 @@ async def test_a_roster_file_is_handed_out(cli: Cli, client: Client, account: st
     assert Started.model_validate_json(ran.out) == Started(workflow_id=f"site-migration:{account}")
     page = await Migration(client, account).people()
     assert sorted(person.email for person in page.people) == ["cara@example.com", OWNER_EMAIL]
+
+
+async def test_another_roster_than_the_plans_is_refused(
+    cli: Cli, client: Client, account: str, roster: Path, world: World
+) -> None:
+    """A file before anything is started, Opsgenie's in the first step; the very roster of the plan is taken."""
+    start = ("start", account, "--initiator", OWNER_EMAIL, "--yes")
+    of_file, of_opsgenie = digest(roster_file.read(roster).people), digest(world.opsgenie.people_listed)
+    ran = await cli(*start, "--roster", roster, "--plan", of_opsgenie)
+    assert (ran.code, ran.out) == (3, "")
+    assert "another one than the plan was made with; nothing was started" in ran.err
+    with pytest.raises(NotFound):
+        await Migration(client, account).status()
+    ran = await cli(*start, "--plan", of_file)
+    assert (ran.code, ran.out) == (3, "")
+    assert "another one than the plan was made with" in ran.err
+    for planned in (("--plan", of_opsgenie), ("--roster", str(roster), "--plan", of_file, "--again")):
+        ran = await cli(*start, *planned)
+        assert ran.code == 0, ran
+        await client.get_workflow_handle(ids.migration(account)).terminate()
 
 
 async def test_a_second_start_goes_on_with_the_hand_out(cli: Cli, client: Client, account: str, roster: Path) -> None:

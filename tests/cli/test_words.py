@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli import moments, report, status_view, text
+from cli import moments, status_view, text
+from cli.spreadsheet import as_csv
 from domain.errors import BadInput
 from domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
 from domain.people import Counts, State
@@ -46,7 +47,7 @@ def test_no_cell_of_the_csv_is_a_formula(rest: str, sign: str) -> None:
         mails=1,
         next_step="",
     )
-    assert f"'{sign}" in report.as_csv([line])
+    assert f"'{sign}" in as_csv(ReportLine, [line])
 
 
 @pytest.mark.parametrize(

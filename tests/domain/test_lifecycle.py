@@ -106,6 +106,36 @@ class TestVerification:
         assert lifecycle.after(person, click, START, Rules(click_counts=True)).state is State.CONNECTED
 
 
+class TestAtlassiansOwnInvitation:
+    """Where Atlassian mails people itself."""
+
+    INVITED = events.AccountSeen(ANN, "account-1", verified=False, created=True, mailed=True)
+
+    def test_it_stands_for_the_first_authentication_email(self) -> None:
+        """Ours comes as the first reminder, and as often as after a mail of our own."""
+        person, now, sent = ann(self.INVITED), START, 0
+        assert person.state is State.AUTHENTICATING
+        assert lifecycle.due_mail(person, START) is None
+        while person.due is not None:
+            now = person.due
+            person, sent = mailed(person, now), sent + 1
+        assert now == START + RULES.reminders_at_most * RULES.reminder_interval
+        assert sent == RULES.reminders_at_most
+
+    def test_without_reminders_ours_never_comes_by_itself_but_on_request(self) -> None:
+        """Who lost Atlassian's mail asks for ours."""
+        rules = Rules(reminders_at_most=0)
+        person = lifecycle.after(ann(), self.INVITED, START, rules)
+        assert person.due is None
+        asked = lifecycle.after(person, events.MailRequested(ADMIN), START, rules)
+        assert lifecycle.due_mail(asked, START) == Mail(Purpose.AUTHENTICATION, 1)
+
+    def test_an_unverified_email_gets_our_verification_email_all_the_same(self) -> None:
+        """Whatever Atlassian sent, the Opsgenie email has yet to be proved."""
+        person = ann(self.INVITED, verified=False)
+        assert lifecycle.due_mail(person, START) == Mail(Purpose.VERIFICATION, 1)
+
+
 class TestMails:
     """Reminders, resends, refusals."""
 

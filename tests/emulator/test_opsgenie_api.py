@@ -88,6 +88,26 @@ def test_orders_that_cannot_be_understood_are_refused(control: Control, body: st
     assert answer.status_code == 422
 
 
+def test_each_key_has_a_limit_of_its_own(control: Control) -> None:
+    """Over the limit there is 429 with the wait in both services' words; another key is not held up."""
+    control.http.post("/emulator/limits", json={"match": "GET /v2/", "calls": 2, "seconds": 3600}).raise_for_status()
+    answers = [control.http.get("/v2/account", headers=HEADERS) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    waits = {answers[2].headers["Retry-After"], answers[2].headers["X-RateLimit-Period-In-Sec"]}
+    assert waits == {"3600"}
+    assert control.http.get("/v2/account", headers={"Authorization": "GenieKey other"}).status_code == 401
+    control.http.delete("/emulator/faults").raise_for_status()
+    assert control.http.get("/v2/account", headers=HEADERS).status_code == 200
+
+
+def test_faults_that_are_still_to_come_are_listed(control: Control) -> None:
+    """A test can see that everything it ordered has happened."""
+    control.order("GET /v2/account", status=503)
+    assert [fault["match"] for fault in control.http.get("/emulator/faults").json()] == ["GET /v2/account"]
+    control.http.get("/v2/account", headers=HEADERS)
+    assert control.http.get("/emulator/faults").json() == []
+
+
 def test_a_fault_comes_as_often_as_ordered_and_calls_are_counted(control: Control) -> None:
     """Skipped, made, and over; an endpoint that was never reached is not counted as called."""
     control.order("GET /v2/account", skip=1, times=2, status=503, headers={"Retry-After": "3"}, body="<h1>Sorry</h1>")

@@ -126,3 +126,18 @@ def test_what_comes_from_outside_is_escaped(control: Control) -> None:
         )
         assert "<script" not in page.text
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+def test_a_site_is_created_by_hand(control: Control) -> None:
+    """Its creator is site admin of it; a name that is taken or breaks the rules is asked for again."""
+    page = control.http.get("/create-site", params={"email": EMAIL})
+    assert control.state()["sites"] == []
+    assert press(control, page, site="-bad-").status_code == 422
+    assert press(control, page, site="ours", email="nobody@example.com").status_code == 404
+    assert press(control, page, site="ours").status_code == 200
+    (site,) = control.state()["sites"]
+    assert (site["name"], site["created_by"]) == ("ours", control.account(EMAIL)["id"])
+    again = press(control, page, site="ours")
+    assert (again.status_code, "ours-team" in again.text) == (409, True)
+    assert control.http.get("/sites/ours/_edge/tenant_info").json() == {"cloudId": site["id"]}
+    assert control.http.get("/sites/theirs/_edge/tenant_info").status_code == 404

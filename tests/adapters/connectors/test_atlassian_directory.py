@@ -86,6 +86,30 @@ async def test_twenty_five_are_invited_at_once(control: Control, directory: Atla
     assert calls(control, INVITE) - before == 6
 
 
+async def test_a_thousand_people_cost_a_call_for_each_hundred_and_each_twenty_five(
+    control: Control, directory: AtlassianDirectory
+) -> None:
+    """Looked up, created and looked up again; afterwards each poll is a tenth of a call for each ten people."""
+    before = calls(control, SEARCH), calls(control, INVITE)
+    assert len(await ask(directory.ensure, *many(1000))) == 1000
+    assert (calls(control, SEARCH) - before[0], calls(control, INVITE) - before[1]) == (2 * 10, 40)
+    assert len(await ask(directory.find, *many(1000))) == 1000
+    assert (calls(control, SEARCH) - before[0], calls(control, INVITE) - before[1]) == (3 * 10, 40)
+
+
+@pytest.mark.parametrize("status,error", [(429, NeighbourUnavailable), (402, NeighbourRefuses)])
+async def test_whoever_was_invited_before_trouble_came_is_told(
+    control: Control, directory: AtlassianDirectory, status: int, error: type[Exception]
+) -> None:
+    """The outcomes so far are handed over, then the trouble is raised."""
+    control.order("users/invite", skip=2, status=status)
+    outcomes: list[AccountOutcome] = []
+    questions = [AccountQuestion(person=n, email=email) for n, email in enumerate(many(80), 1)]
+    with pytest.raises(error):
+        await directory.ensure(questions, outcomes.extend)
+    assert [outcome.person for outcome in outcomes if outcome.created] == list(range(1, 51))
+
+
 async def test_a_lost_answer_creates_nothing_twice(control: Control, directory: AtlassianDirectory) -> None:
     """The invitation was done but its answer lost: the repeat finds the accounts."""
     control.order("users/invite", afterCommit=True, drop=True)
@@ -131,6 +155,34 @@ async def test_a_deactivated_account_outside_the_organization_spoils_only_itself
     assert sum(outcome.created for outcome in outcomes) == 24
 
 
+@pytest.mark.parametrize(
+    "code,word", [("ADMIN-UAM-402-1", "402"), ("ADMIN-UAM-409-3", "seats"), ("ADMIN-UAM-403-2", "403")]
+)
+async def test_a_refusal_that_comes_with_one_person_pauses_until_it_is_mended(
+    control: Control, directory: AtlassianDirectory, code: str, word: str
+) -> None:
+    """The last seat is taken half-way: nobody is failed for it, and the repeat takes up the rest."""
+    control.load(uninvitable={"person30@example.com": code})
+    with pytest.raises(NeighbourRefuses, match=word):
+        await ask(directory.ensure, *many(60))
+    assert len(control.state()["accounts"]) == 25
+    organization = f"/emulator/atlassian/organizations/{ORGANIZATION}"
+    control.http.patch(organization, json={"uninvitable": {}}).raise_for_status()
+    outcomes = await ask(directory.ensure, *many(60))
+    assert [bool(outcome.account_id) and not outcome.problem for outcome in outcomes] == [True] * 60
+    assert len(control.state()["accounts"]) == 60
+
+
+async def test_one_whom_atlassian_calls_inactive_or_in_conflict_spoils_only_themselves(
+    control: Control, directory: AtlassianDirectory
+) -> None:
+    """The others of the call are invited without them."""
+    control.load(uninvitable={"person3@example.com": "ADMIN-UAM-400-2", "person9@example.com": "ADMIN-UAM-409-2"})
+    outcomes = await ask(directory.ensure, *many(25))
+    assert [outcome.person - 1 for outcome in outcomes if outcome.problem] == [3, 9]
+    assert sum(outcome.created for outcome in outcomes) == 23
+
+
 @pytest.mark.parametrize("status,word", [("inactive", "deactivated"), ("closed", "closed")])
 async def test_an_account_that_cannot_be_used_is_a_problem_to_mend(
     control: Control, directory: AtlassianDirectory, status: str, word: str
@@ -172,20 +224,65 @@ async def test_a_refusal_that_is_about_no_one_person_pauses(
 async def test_search_results_over_several_pages_are_all_read(control: Control, directory: AtlassianDirectory) -> None:
     """A cursor is followed, be it bare or in a URL."""
     control.load(accounts=[{"email": "ann@example.com"}, {"email": "bob@example.com"}])
-    url = "https://api.example.com/admin?cursor=MTAwOjE="
+    url = "https://api.example.com/admin?cursor=100:1"
     control.order("users/search", status=200, body=f'{{"data": [], "links": {{"next": "{url}"}}}}')
     (bob,) = await ask(directory.find, "bob@example.com")
     assert bob.account_id == ""
-    control.order("users/search", status=200, body='{"data": [], "links": {"next": "MTAwOjA="}}')
+    control.order("users/search", status=200, body='{"data": [], "links": {"next": "100:0"}}')
     (ann,) = await ask(directory.find, "ann@example.com")
     assert ann.account_id
 
 
 async def test_cursors_that_lead_round_in_a_circle_end(control: Control, directory: AtlassianDirectory) -> None:
     """The same cursor twice is trouble of theirs."""
-    control.order("users/search", status=200, body='{"data": [], "links": {"next": "again"}}', times=9)
+    control.order("users/search", status=200, body='{"data": [], "links": {"next": "7:7"}}', times=9)
     with pytest.raises(NeighbourUnavailable, match="circle"):
         await ask(directory.find, "ann@example.com")
+
+
+class TestAtlassiansOwnInvitations:
+    """Who gets a mail from Atlassian itself, where it is set to send them."""
+
+    async def ask(self, service: str, *, sends: bool) -> dict[str, AccountOutcome]:
+        """Create accounts for people of all kinds."""
+        questions = [
+            AccountQuestion(person=1, email="verified@example.com", may_be_mailed=True),
+            AccountQuestion(person=2, email="unverified@example.com"),
+            AccountQuestion(person=3, email="there@example.com", may_be_mailed=True),
+            AccountQuestion(person=4, email="bad@example.com", may_be_mailed=True),
+            AccountQuestion(person=5, email="outside@example.com", may_be_mailed=True),
+        ]
+        outcomes: list[AccountOutcome] = []
+        async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION, sends_invitations=sends) as directory:
+            await directory.ensure(questions, outcomes.extend)
+        return {outcome.email.partition("@")[0]: outcome for outcome in outcomes}
+
+    @pytest.fixture(autouse=True)
+    def world(self, control: Control) -> None:
+        """Someone is a member, someone has a verified account elsewhere, someone cannot be invited."""
+        control.load(
+            accounts=[
+                {"email": "there@example.com"},
+                {"email": "outside@example.com", "emailVerified": True, "member": False},
+            ],
+            uninvitable={"bad@example.com": "Blocked"},
+        )
+
+    async def test_by_default_atlassian_mails_nobody(self, control: Control, service: str) -> None:
+        """Ours is the only mail that people get."""
+        outcomes = await self.ask(service, sends=False)
+        assert not any(outcome.mailed for outcome in outcomes.values())
+        assert control.state()["invitationMails"] == []
+
+    async def test_only_people_with_a_verified_email_and_a_new_account_are_mailed_by_atlassian(
+        self, control: Control, service: str
+    ) -> None:
+        """An unverified email never gets it (the guide, step 6); who was a member before, or failed, got none."""
+        outcomes = await self.ask(service, sends=True)
+        assert [name for name, outcome in outcomes.items() if outcome.mailed] == ["verified"]
+        assert outcomes["unverified"].created
+        mailed = {row["email"] for row in control.state()["invitationMails"]}
+        assert mailed == {"verified@example.com", "outside@example.com"}
 
 
 class TestSites:

@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters import opsgenie
 from adapters.opsgenie import OpsgenieRoster
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
 from domain.roster import RosterPerson
@@ -113,6 +114,68 @@ async def test_a_list_that_changes_while_it_is_read_is_read_again(control: Contr
     control.order("offset=100", status=200, body=second.replace('"totalCount":150', '"totalCount":149'))
     with pytest.raises(NeighbourUnavailable, match="read again"):
         await read(roster)
+
+
+USERS = "GET /v2/users"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "headers": {"X-RateLimit-State": "THROTTLED", "X-RateLimit-Period-In-Sec": "0"}},
+        {"status": 503, "headers": {"Retry-After": "0"}},
+        {"truncate": 100},
+    ],
+    ids=["throttled", "unavailable", "truncated"],
+)
+async def test_trouble_in_the_middle_asks_for_that_page_again_and_for_no_other(
+    control: Control, roster: OpsgenieRoster, fault: dict[str, object]
+) -> None:
+    """However tight Opsgenie throttles, a long roster gets to its end: what was read stays read."""
+    control.load(many(350))
+    for offset in (100, 200, 300):
+        control.order(f"offset={offset}", **fault)
+    before = control.state()["calls"].get(USERS, 0)
+    assert len(await read(roster)) == 350
+    # A truncated answer is the real one, cut: it was counted too.
+    assert control.state()["calls"][USERS] - before == 4 + (3 if "truncate" in fault else 0)
+
+
+async def test_a_rate_limit_below_the_rosters_pages_is_lived_with(control: Control, roster: OpsgenieRoster) -> None:
+    """Three calls at a time, and five are needed: the roster is read once, more slowly."""
+    control.load(many(350))
+    control.http.post("/emulator/limits", json={"match": "/v2/", "calls": 3, "seconds": 0.2}).raise_for_status()
+    before = control.state()["calls"].get(USERS, 0)
+    assert len(await read(roster)) == 350
+    assert control.state()["calls"][USERS] - before == 4
+
+
+@pytest.mark.parametrize(
+    "fault,seconds", [({"headers": {"Retry-After": "900"}}, 900), ({"headers": {"Retry-After": "0"}, "times": 5}, 0)]
+)
+async def test_a_wait_that_is_too_long_or_has_no_end_is_left_to_who_asked(
+    control: Control, roster: OpsgenieRoster, fault: dict[str, object], seconds: float
+) -> None:
+    """The trouble says how long Opsgenie asks us to wait, and nothing holds a place meanwhile."""
+    control.load(many(150))
+    control.order("offset=100", status=429, **fault)
+    with pytest.raises(NeighbourUnavailable, match="429") as caught:
+        await read(roster)
+    assert caught.value.retry_after == seconds
+    assert len(await read(roster)) == 150
+
+
+async def test_the_waits_of_one_reading_are_bounded_in_all(
+    control: Control, roster: OpsgenieRoster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who throttles for ever is tried again later, from the beginning."""
+    monkeypatch.setattr(opsgenie, "PAUSES", 0.015)
+    control.load(many(350))
+    for offset in (100, 200, 300):
+        control.order(f"offset={offset}", status=429, headers={"Retry-After": "0.01"})
+    with pytest.raises(NeighbourUnavailable) as caught:
+        await read(roster)
+    assert caught.value.retry_after == 0.01
 
 
 async def test_an_endless_promise_ends_with_the_first_empty_page(control: Control, roster: OpsgenieRoster) -> None:

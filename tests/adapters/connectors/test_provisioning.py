@@ -1,10 +1,12 @@
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from adapters.atlassian import AtlassianDirectory
 from adapters.provisioning import AdminProvisioning, EmulatedProvisioning
-from domain.errors import NeighbourRefuses, NeighbourUnavailable
+from adapters.site_door import SiteDoor
+from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
 from domain.orders import AdminTask, Connected, NameNotFree, SignedUp
 from domain.ports import Provisioning
 from domain.sites import NewSite, Site
@@ -30,7 +32,7 @@ async def emulated(service: str, control: Control) -> AsyncIterator[EmulatedProv
 async def by_admin(service: str) -> AsyncIterator[AdminProvisioning]:
     """Let an admin do the work in the same organization."""
     async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
-        yield AdminProvisioning(directory)
+        yield AdminProvisioning(directory, SiteDoor(f"{service}/sites/{{name}}"))
 
 
 @pytest.fixture(params=["emulated", "by admin"])
@@ -141,6 +143,82 @@ class TestByAdmin:
         task = await by_admin.ensure_site(ANN, new("ours"))
         assert isinstance(task, AdminTask)
         assert "site admin" in task.task
+
+    async def test_a_name_that_anothers_site_bears_asks_for_another(
+        self, control: Control, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
+    ) -> None:
+        """The site itself is asked, since the organization does not show it; what is suggested is free."""
+        await emulated.ensure_site(BOB, new("ours"))
+        await emulated.ensure_site(BOB, new("ours-team"))
+        answer = await by_admin.ensure_site(ANN, new("ours"))
+        assert isinstance(answer, NameNotFree)
+        assert "'ours'" in answer.reason
+        assert answer.suggestions
+        assert "ours-team" not in answer.suggestions
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"status": 404, "body": "<h1>Not here yet</h1>"},
+            {"status": 302, "headers": {"Location": "https://elsewhere.example"}},
+            {"status": 200, "body": '{"cloudId": "another"}'},
+        ],
+        ids=["not there", "redirected", "another site"],
+    )
+    async def test_a_site_that_does_not_answer_as_itself_is_a_task(
+        self,
+        control: Control,
+        emulated: EmulatedProvisioning,
+        by_admin: AdminProvisioning,
+        fault: dict[str, object],
+    ) -> None:
+        """Nobody's people are sent to a site that is not there; a redirect is not followed."""
+        created = await emulated.ensure_site(ANN, new("ours"))
+        control.order("tenant_info", **fault)
+        task = await by_admin.ensure_site(ANN, new("ours"))
+        assert isinstance(task, AdminTask)
+        assert "answer" in task.task
+        assert await by_admin.ensure_site(ANN, new("ours")) == created
+
+    async def test_a_site_that_has_trouble_is_asked_again(
+        self, control: Control, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
+    ) -> None:
+        """Neither an error page nor an endless one says anything of the name."""
+        await emulated.ensure_site(ANN, new("ours"))
+        for fault in ({"status": 503}, {"status": 200, "body": "<html>"}, {"body": "0" * 1024, "repeat": 17 * 1024}):
+            control.order("tenant_info", **fault)
+            with pytest.raises(NeighbourUnavailable):
+                await by_admin.ensure_site(ANN, new("ours"))
+
+    async def test_sites_are_asked_without_the_key(self) -> None:
+        """Whoever answers at a site's address learns nothing of us."""
+        heads = list[bytes]()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            assert await SiteDoor(f"http://127.0.0.1:{port}/sites/{{name}}").cloud_id("ours") is None
+        assert heads[0].startswith(b"GET /sites/ours/_edge/tenant_info ")
+        assert b"authorization" not in heads[0].lower()
+
+    async def test_the_url_of_sites_says_where_their_name_stands(self) -> None:
+        """A slip in the settings is told at the start."""
+        with pytest.raises(BadInput, match="name"):
+            SiteDoor("https://atlassian.example")
+
+    async def test_without_a_door_the_organizations_word_is_enough(
+        self, service: str, emulated: EmulatedProvisioning
+    ) -> None:
+        """Where sites cannot be reached from here."""
+        async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
+            provisioning = AdminProvisioning(directory)
+            assert isinstance(await provisioning.ensure_site(ANN, new("ours")), AdminTask)
+            created = await emulated.ensure_site(ANN, new("ours"))
+            assert await provisioning.ensure_site(ANN, new("ours")) == created
 
     async def test_a_connection_counts_once_an_admin_confirms_it(self, by_admin: AdminProvisioning) -> None:
         """No API tells, so an admin's recorded word does."""

@@ -1,0 +1,108 @@
+"""Is Temporal ready for migrations: the server, what it has to know of us, and workers."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from cli import session
+from cli.checkup import Check, Unwell, Well
+from workflows import options, search_attributes
+
+TEMPORAL = "Temporal"
+RECENTLY = timedelta(minutes=2)
+"""A worker asks for work at least once a minute; the server names those that have gone for minutes longer."""
+_QUEUES = {
+    options.WORKFLOWS: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    options.MAIL_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    options.OPSGENIE_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+    options.ATLASSIAN_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
+}
+
+
+class TemporalChecks:
+    """The checks that share one connection."""
+
+    def __init__(self) -> None:
+        self._client: Client | None = None
+
+    def checks(self) -> list[Check]:
+        """Return them, the connection first."""
+        return [
+            Check(TEMPORAL, self._connect, "Start it, or set TEMPORAL_ADDRESS or TEMPORAL_PROFILE."),
+            Check("Search attributes", self._attributes, "See deploy/temporal/create-namespace.sh.", after=TEMPORAL),
+            Check("Workers", self._workers, "Start one: .venv/bin/python worker.py", after=TEMPORAL),
+        ]
+
+    async def _connect(self) -> Well:
+        self._client = await session.connect()
+        target, namespace = self._client.service_client.config.target_host, self._client.namespace
+        return Well(f"{target} answers, namespace {namespace}.")
+
+    async def _attributes(self) -> Well:
+        client = self._connected
+        request = ListSearchAttributesRequest(namespace=client.namespace)
+        try:
+            answer = await client.operator_service.list_search_attributes(request)
+        except RPCError as error:
+            raise Unwell(
+                f"They cannot be listed ({error.status.name}).", "Give the credentials the right to read the namespace."
+            ) from None
+        known = {name: _type(number) for name, number in answer.custom_attributes.items()}
+        wrong = {name: known[name] for name, kind in search_attributes.ALL.items() if known.get(name, kind) != kind}
+        if wrong:
+            told = ", ".join(f"{name} is {kind}, not {search_attributes.ALL[name]}" for name, kind in wrong.items())
+            names = " ".join(f"--name {name}" for name in wrong)
+            raise Unwell(
+                f"{told}.",
+                "If nothing else uses them: temporal operator search-attribute remove "
+                f"--namespace {client.namespace} {names}; then check again.",
+            )
+        if missing := {name: kind for name, kind in search_attributes.ALL.items() if name not in known}:
+            options_ = " ".join(f"--name {name} --type {kind}" for name, kind in missing.items())
+            raise Unwell(
+                f"{len(missing)} of {len(search_attributes.ALL)} are missing: {', '.join(missing)}.",
+                f"temporal operator search-attribute create --namespace {client.namespace} {options_}",
+            )
+        return Well(f"All {len(search_attributes.ALL)} are there.")
+
+    async def _workers(self) -> Well:
+        polled = dict(zip(_QUEUES, await asyncio.gather(*map(self._pollers, _QUEUES)), strict=True))
+        if alone := [queue for queue, workers in polled.items() if not workers]:
+            raise Unwell(
+                "No worker runs." if len(alone) == len(_QUEUES) else f"No worker looks after {', '.join(alone)}.",
+                "Start one: .venv/bin/python worker.py",
+            )
+        workers = set[str]().union(*polled.values())
+        return Well(f"{len(workers)} worker{'' if len(workers) == 1 else 's'}, and every task queue is looked after.")
+
+    async def _pollers(self, queue: str) -> set[str]:
+        client = self._connected
+        request = DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=_QUEUES[queue]
+        )
+        try:
+            answer = await client.workflow_service.describe_task_queue(request)
+        except RPCError as error:
+            raise Unwell(
+                f"They cannot be listed ({error.status.name}).", "Give the credentials the right to read the namespace."
+            ) from None
+        since = datetime.now(UTC) - RECENTLY
+        return {poller.identity for poller in answer.pollers if poller.last_access_time.ToDatetime(tzinfo=UTC) >= since}
+
+    @property
+    def _connected(self) -> Client:
+        if self._client is None:
+            raise AssertionError("the connection is looked at first")
+        return self._client
+
+
+def _type(number: "IndexedValueType.ValueType") -> str:
+    """Return a type as `search_attributes.ALL` has it: `INDEXED_VALUE_TYPE_KEYWORD` is `Keyword`."""
+    name = IndexedValueType.Name(number).removeprefix("INDEXED_VALUE_TYPE_")
+    return "".join(word.capitalize() for word in name.split("_"))

@@ -1,0 +1,188 @@
+"""A plan says for everyone once what the migration would really do."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import events, planner
+from domain.cohort import CohortPeople
+from domain.links import Purpose
+from domain.messages import MigrationRequest
+from domain.people import SETTLED, State
+from domain.plan import Fate, PlanLine, StopKind, Totals
+from domain.planner import Planner
+from domain.roster import ADMIN, OWNER, RosterPerson, mark_duplicates, survey
+from domain.rules import Rules
+from domain.sites import NewSite, Site
+from domain.survey import AccountState, Manager, Seats, Standing
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+SITE = Site(id="1", name="acme", url="https://acme.atlassian.net", admin=True)
+ROWS = st.builds(
+    RosterPerson,
+    email=st.sampled_from([f"{name}@example.com" for name in ("ann", "Ann", "bob", "cid", "dan", "eve")]),
+    name=st.sampled_from(["", "Somebody"]),
+    email_verified=st.booleans(),
+    blocked=st.booleans(),
+    sso=st.booleans(),
+    problem=st.sampled_from(["", "", "", "the address cannot be used"]),
+)
+ROSTERS = st.lists(ROWS, max_size=12).map(mark_duplicates)
+
+
+def as_answered(state: AccountState, manager: Manager, *, verified: bool) -> Standing:
+    """Return an answer as the adapter gives it: an account that cannot be used has a problem, one not shown nothing."""
+    shown = state is not AccountState.NOT_SHOWN
+    problem = f"It is {state}." if shown and state is not AccountState.ACTIVE else ""
+    return Standing(email="", state=state, manager=manager, verified=verified and shown, problem=problem)
+
+
+STANDINGS = st.builds(as_answered, st.sampled_from(AccountState), st.sampled_from(Manager), verified=st.booleans())
+
+
+def planned(roster: list[RosterPerson], answers: list[Standing], seats: int | None) -> tuple[list[PlanLine], Totals]:
+    """Return a plan; the answers are those about each row, whether it is asked about or not."""
+    taking = Planner(seats)
+    lines = [
+        taking.take(row, answer if planner.asks_atlassian(row) else None)
+        for row, answer in zip(roster, answers, strict=True)
+    ]
+    return lines, taking.totals
+
+
+@st.composite
+def answered_rosters(draw: st.DrawFn) -> tuple[list[RosterPerson], list[Standing]]:
+    """Return a roster, and an answer for each row of it."""
+    roster = draw(ROSTERS)
+    return roster, draw(st.lists(STANDINGS, min_size=len(roster), max_size=len(roster)))
+
+
+@given(answered_rosters(), st.none() | st.integers(0, 5))
+def test_everyone_has_one_line_and_the_totals_add_up(
+    answered: tuple[list[RosterPerson], list[Standing]], seats: int | None
+) -> None:
+    """In the roster's order; nobody is counted twice, and nobody is invited beyond the seats."""
+    roster, answers = answered
+    lines, totals = planned(roster, answers, seats)
+    assert [line.email for line in lines] == [row.email for row in roster]
+    assert totals.people == len(roster) == sum(totals.by_fate.values())
+    assert totals.by_mail == {
+        mail: sum(line.mail is mail for line in lines) for mail in Purpose if any(line.mail is mail for line in lines)
+    }
+    assert sum(totals.by_manager.values()) == sum(planner.asks_atlassian(row) for row in roster)
+    assert totals.sso == sum(row.sso for row in roster)
+    assert all(line.reason for line in lines)
+    if seats is not None:
+        assert totals[Fate.NEW] <= seats
+        assert not totals[Fate.OVER_LICENCE] or totals[Fate.NEW] == seats
+
+
+@given(answered_rosters())
+def test_a_plan_agrees_with_what_a_cohort_does(answered: tuple[list[RosterPerson], list[Standing]]) -> None:
+    """With the same answers from Atlassian, everyone ends in the planned state and is due the planned mail."""
+    roster, answers = answered
+    lines, _ = planned(roster, answers, None)
+    people, number_of_row = CohortPeople(), dict[int, int]()
+    for at, row in enumerate(roster):
+        if people.receive(row, NOW) is None:
+            number_of_row[at] = len(people)
+    asked = {person.number for person in people.accounts_due(NOW, 100)}
+    for at, number in number_of_row.items():
+        person, answer = people.get(number), answers[at]
+        assert person is not None
+        assert (number in asked) == planner.asks_atlassian(roster[at])
+        if number in asked and answer.problem:
+            people.happen(number, events.AccountProblem(person.email, answer.problem), NOW, Rules())
+        elif number in asked:
+            people.happen(number, events.AccountSeen(person.email, "1", answer.verified), NOW, Rules())
+    mails = {person.number: mail.purpose for person, mail in people.mails_due(NOW, 100)}
+    for at, number in number_of_row.items():
+        person = people.get(number)
+        assert person is not None
+        assert lines[at].state is person.state
+        assert lines[at].mail == mails.get(number)
+        assert person.reason in lines[at].reason
+
+
+@given(ROWS, STANDINGS)
+def test_the_guides_rules_hold_in_a_plan(row: RosterPerson, answer: Standing) -> None:
+    """A verified account gets no mail; an unverified Opsgenie email never gets the authentication email first."""
+    (line,), _ = planned([row], [answer], None)
+    if not row.email_verified:
+        assert line.mail is not Purpose.AUTHENTICATION
+    if line.fate is Fate.NEEDS_NOTHING:
+        assert (line.mail, line.state) == (None, State.CONNECTED)
+    if line.fate in {Fate.UNUSABLE, Fate.BLOCKED, Fate.DUPLICATE, Fate.INVALID, Fate.OVER_LICENCE}:
+        assert line.mail is None
+    if line.fate in {Fate.NEW, Fate.ADOPTED}:
+        assert line.mail is not None
+        assert line.state not in SETTLED
+
+
+OWNED = [RosterPerson(email="olga@example.com", role=OWNER), RosterPerson(email="ann@example.com")]
+
+
+def asked(**changes: object) -> MigrationRequest:
+    """Return a request that nothing stops, but for what is changed."""
+    return MigrationRequest.model_validate(
+        {"opsgenie_account": "acme", "initiator": "Olga@example.com", "site": "acme", **changes}
+    )
+
+
+def stopped_by(request: MigrationRequest, **changes: object) -> list[StopKind]:
+    """Return what stops it."""
+    known = {"survey": survey(OWNED), "listed": [SITE], "seats": None, "totals": Totals(), **changes}
+    return [stop.kind for stop in planner.stops(request, **known)]  # type: ignore[arg-type]  # a test's choice
+
+
+@pytest.mark.parametrize(
+    "request_, known, kinds",
+    [
+        (asked(), {}, []),
+        (asked(initiator="ann@example.com"), {}, [StopKind.INITIATOR]),
+        (asked(site="other"), {}, [StopKind.SITE]),
+        (asked(), {"listed": [SITE.model_copy(update={"admin": False})]}, [StopKind.SITE]),
+        (asked(site=SITE.url), {}, []),
+        (asked(site="", new_site=NewSite(name="A!", first_name="A", last_name="B")), {}, [StopKind.SITE]),
+        (asked(site="", new_site=NewSite(name="abc", first_name="A", last_name="")), {}, [StopKind.SITE]),
+        (asked(site="", new_site=NewSite(name="abc", first_name="A", last_name="B")), {}, []),
+        (
+            asked(site="", new_site=NewSite(name="abc", first_name="A", last_name="B")),
+            {"name_taken": True},
+            [StopKind.SITE],
+        ),
+        (asked(site="other", initiator="x@example.com"), {"survey": None, "listed": None}, []),
+    ],
+)
+def test_what_stops_a_migration(request_: MigrationRequest, known: dict[str, object], kinds: list[StopKind]) -> None:
+    """By the rules of the workflow itself; what is not known stops nothing."""
+    assert stopped_by(request_, **known) == kinds
+
+
+def test_too_few_seats_stop_a_migration() -> None:
+    """Told with how many are missing, of the scarcest licence on the site that was chosen."""
+    seats = [
+        Seats(site=SITE, product="jira", used=8, allowed=9),
+        Seats(site=SITE, product="confluence", used=1, allowed=9),
+        Seats(site=SITE, product="free"),
+        Seats(site=Site(id="2", name="b", url="https://b.atlassian.net"), product="jira", used=9, allowed=9),
+    ]
+    scarcest = planner.seats_for(seats, SITE)
+    assert scarcest == seats[0]
+    assert planner.seats_for(seats, None) is None
+    totals = Totals(by_fate={Fate.NEW: 1, Fate.OVER_LICENCE: 4})
+    (stop,) = planner.stops(asked(), survey=survey(OWNED), listed=[SITE], seats=scarcest, totals=totals)
+    assert stop.kind is StopKind.LICENCE
+    assert "jira on acme has 1 seats left for 5 new people: buy 4 more" in stop.sentence
+
+
+def test_only_owners_and_admins_lead() -> None:
+    """In any spelling of the address; a row that cannot be used leads nothing."""
+    people = [
+        RosterPerson(email="olga@example.com", role=OWNER),
+        RosterPerson(email="adam@example.com", role=ADMIN, problem="wrong"),
+    ]
+    assert survey(people).led_by("OLGA@example.com")
+    assert not survey(people).led_by("adam@example.com")
