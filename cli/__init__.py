@@ -1,1 +1,1 @@
-"""The commands of starter.py."""
+"""The commands of starter.py. Each is imported when it is called, so that help is there at once."""

@@ -1,0 +1,121 @@
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cli import options, session, text
+from cli.options import CHOICE, Account, By, Email, Output, Output_
+from domain import addresses
+from domain.errors import BadInput, Refused
+from domain.messages import Resent
+from domain.people import Actor, State
+from runtime.exits import Exit
+from steering.calls import NoWorkerAnswers
+from steering.migration import Migration
+
+
+async def resend(
+    account: Account,
+    /,
+    *emails: Annotated[str, Parameter(help="Addresses of the people.")],
+    state: Annotated[State | None, CHOICE, Parameter(help="Or: everyone in this state.", metavar="STATE")] = None,
+    by: By = "",
+    output: Output_ = Output.TABLE,
+) -> int:
+    """Send mail again; one person who cannot get it now does not stop the others."""
+    if bool(emails) is (state is not None):
+        raise BadInput("Name the people by their addresses, or give --state, but not both.")
+    actor = options.actor(by)
+    migration = await session.migration(account)
+    refused = False
+    if state is not None:
+        resent = await migration.resend_all(state, actor)
+    else:
+        resent, refused = await _resend_each(migration, emails, actor)
+    if output is Output.JSON:
+        text.write_json(resent)
+    else:
+        not_now = f" {resent.not_now} cannot get one now." if resent.not_now else ""
+        text.say(f"{resent.queued} mail{'' if resent.queued == 1 else 's'} will go out.{not_now}")
+    return Exit.REFUSED if refused else Exit.DONE
+
+
+async def _resend_each(migration: Migration, emails: tuple[str, ...], actor: Actor) -> tuple[Resent, bool]:
+    resent = Resent()
+    for email in emails:
+        try:
+            one = await migration.resend(email, actor)
+        except Refused as error:
+            if len(emails) == 1:
+                raise
+            text.say(f"{email}: {error}")
+            one = Resent(not_now=1)
+        resent = Resent(queued=resent.queued + one.queued, not_now=resent.not_now + one.not_now)
+    return resent, resent.not_now > 0
+
+
+async def verify(account: Account, email: Email, /, *, by: By = "") -> None:
+    """Record that an Opsgenie email is verified."""
+    actor = options.actor(by)
+    migration = await session.migration(account)
+    await _record(migration, email, lambda: migration.verify(email, actor))
+
+
+async def authenticate(account: Account, email: Email, /, *, by: By = "") -> None:
+    """Record that an Atlassian account is set up."""
+    actor = options.actor(by)
+    migration = await session.migration(account)
+    await _record(migration, email, lambda: migration.authenticate(email, actor))
+
+
+async def _record(migration: Migration, email: str, record: Callable[[], Awaitable[None]]) -> None:
+    """Record a fact about someone; it lasts without a worker, which only could tell whether there is such a person."""
+    try:
+        person = (await migration.person(email)).person
+    except NoWorkerAnswers:
+        await record()
+        text.say(
+            "Recorded, but no worker answers now: it takes effect when one runs, if this person is in the migration."
+        )
+        return
+    if person.settled:
+        text.say(f"Nothing is awaited of this person any more: {person.state}.")
+        return
+    await record()
+    text.say("Recorded.")
+
+
+async def exclude(
+    account: Account,
+    email: Email,
+    /,
+    *,
+    reason: Annotated[str, Parameter(help="Stands in the report.")],
+    by: By = "",
+) -> None:
+    """Take someone out of the migration."""
+    if not reason.strip():
+        raise BadInput("Give a reason: it stands in the report.")
+    actor = options.actor(by)
+    migration = await session.migration(account)
+    await migration.exclude(email, reason, actor)
+    text.say("Excluded: nothing is awaited of this person any more.")
+
+
+async def correct_email(
+    account: Account,
+    email: Email,
+    new: Annotated[str, Parameter(help="The address that is right.")],
+    /,
+    *,
+    by: By = "",
+) -> None:
+    """Give someone another address."""
+    try:
+        addresses.normalise(new)
+    except BadInput as error:
+        raise BadInput(f"The new address cannot be used: {error}.") from None
+    actor = options.actor(by)
+    migration = await session.migration(account)
+    await migration.correct_email(email, new, actor)
+    text.say("Corrected: the mails go to the new address from now on.")

@@ -1,0 +1,119 @@
+"""All commands by name: what each is for, and where it stands."""
+
+import sys
+import tomllib
+from io import TextIOWrapper
+from pathlib import Path
+from typing import NamedTuple
+
+from cyclopts import App, CycloptsError, Group, Parameter
+
+from domain.errors import BadInput
+
+PROGRAM = "./starter.py"
+
+
+class Command(NamedTuple):
+    """A command that is imported when it is called."""
+
+    name: str
+    path: str
+    """`module:function`, the module under `cli`."""
+    help: str
+    """Shown by `--help`; the first line also in the list of all commands."""
+
+
+COMMANDS = {
+    "A migration": (
+        Command(
+            "start",
+            "start:start",
+            "Start the migration of an Opsgenie account.\n\n"
+            "Who is to move is read from Opsgenie, or from a file. Without a site, Landbridge lists the initiator's "
+            "sites and waits until you choose one. Starting it again while it runs changes nothing: it shows how it "
+            "stands, and goes on with handing out a roster file.",
+        ),
+        Command("status", "status:status", "Show how a migration stands, and what waits for you."),
+        Command("list", "listing:show_list", "List all migrations."),
+        Command("report", "report:report", "Show who made it, who did not, and what to do next for each."),
+    ),
+    "Its people": (
+        Command("people", "people:people", "List the people of a migration."),
+        Command("person", "people:person", "Show one person: the state, how it came to it, and what is next."),
+        Command("resend", "acts:resend", "Send the mail again, to some people or to everyone in a state."),
+        Command(
+            "verify",
+            "acts:verify",
+            "Record that someone's Opsgenie email is verified, by your word.\n\n"
+            "They get the authentication email next. Works while no worker runs.",
+        ),
+        Command(
+            "authenticate",
+            "acts:authenticate",
+            "Record that someone's Atlassian account is set up, by your word.\n\n"
+            "They count as connected from then on. Works while no worker runs.",
+        ),
+        Command("exclude", "acts:exclude", "Take someone out of the migration."),
+        Command(
+            "correct-email",
+            "acts:correct_email",
+            "Give someone another address.\n\nWhoever holds it has yet to prove it, and gets the mails from then on.",
+        ),
+    ),
+    "Its course": (
+        Command("choose-site", "sites:choose_site", "Select an existing Atlassian site."),
+        Command("name-site", "sites:name_site", "Name a new Atlassian site, to be created."),
+        Command("confirm", "sites:confirm", "Report the task done that the migration waits for."),
+        Command("pause", "course:pause", "Start nothing new until resumed: no accounts, no mails."),
+        Command("resume", "course:resume", "Go on after a pause."),
+        Command("set-deadline", "course:set_deadline", "Set another deadline, or none."),
+    ),
+    "On this machine": (
+        Command("demo", "local:demo", "Migrate a sample account, with everything that needs running on this machine."),
+        Command("dev", "local:dev", "Run everything on this machine, for development, until Ctrl-C."),
+    ),
+}
+
+
+def build() -> App:
+    """Return the command line with all commands, none of them imported yet."""
+    app = App(
+        name=PROGRAM,
+        help="Landbridge moves the people of an Opsgenie account to an Atlassian site.",
+        help_format="plaintext",
+        version=_version,
+        default_parameter=Parameter(negative=(), show_default=False),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+        print_error=False,
+        exit_on_error=False,
+    )
+    for title, commands in COMMANDS.items():
+        group = Group.create_ordered(title)
+        for place, command in enumerate(commands):
+            app.command(f"cli.{command.path}", name=command.name, help=command.help, group=group, sort_key=place)
+    return app
+
+
+def main() -> int | None:
+    """Do what the arguments say; return the exit code.
+
+    Raises:
+        BadInput: the arguments cannot be understood.
+
+    """
+    # A terminal that lacks a person's letters shows a placeholder rather than a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    app = build()
+    try:
+        code: int | None = app()
+    except CycloptsError as error:
+        raise BadInput(f"{error} See: {' '.join((PROGRAM, *(error.command_chain or ())))} --help") from None
+    return code
+
+
+def _version() -> str:
+    project = Path(__file__).resolve().parent.parent / "pyproject.toml"
+    return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])

@@ -1,0 +1,61 @@
+"""Looking at a migration again and again until it is over."""
+
+import asyncio
+from collections.abc import Callable
+
+from rich.live import Live
+
+from cli import status_view, text
+from runtime.exits import Exit, TemporalUnreachable
+from steering.answers import MigrationStatus, RunState
+from steering.migration import Migration
+
+LOOK_SECONDS = 2.0
+"""Between two looks; each costs Temporal a few calls."""
+
+
+async def until_over(migration: Migration, seen: Callable[[MigrationStatus, str], None]) -> MigrationStatus:
+    """Look until the migration is over; `seen` gets each look, and what keeps us from a newer one.
+
+    Raises:
+        NotFound, TemporalUnreachable: at the first look; later, Temporal is waited for.
+
+    """
+    status = await migration.status()
+    seen(status, "")
+    while status.run_state is RunState.RUNNING:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            status, trouble = await migration.status(), ""
+        except TemporalUnreachable as error:
+            trouble = f"{error} This is what was seen last."
+        seen(status, trouble)
+    return status
+
+
+async def watch(migration: Migration) -> MigrationStatus:
+    """Show the status, always fresh, until the migration is over; on no terminal, show it once in the end."""
+    with Live(console=text.out(), auto_refresh=False) as live:
+        return await until_over(
+            migration, lambda status, trouble: live.update(status_view.render(status, trouble), refresh=True)
+        )
+
+
+async def tell(migration: Migration) -> MigrationStatus:
+    """Say on stderr when another step is reached or something waits for an admin, until the migration is over."""
+    said: set[str] = set()
+
+    def seen(status: MigrationStatus, trouble: str) -> None:
+        progress = status.progress
+        task = f"Waits for you: {progress.task} {progress.command}" if progress and progress.task else ""
+        for sentence in filter(None, (f"Step {status.step}", task, trouble)):
+            if sentence not in said:
+                said.add(sentence)
+                text.say(sentence)
+
+    return await until_over(migration, seen)
+
+
+def exit_of(status: MigrationStatus) -> Exit:
+    """Return the exit code for how a migration ended."""
+    return Exit.DONE if status.run_state in {RunState.RUNNING, RunState.COMPLETED} else Exit.FAILED

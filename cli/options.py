@@ -1,0 +1,63 @@
+"""Arguments and options that several commands share."""
+
+import getpass
+from enum import StrEnum
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from domain.errors import BadInput
+from domain.people import Actor, Source, State
+from domain.rules import AtDeadline
+
+ACTOR = "LANDBRIDGE_ACTOR"
+"""The environment variable that says who acts, where the login name does not."""
+
+
+class Output(StrEnum):
+    """In what form an answer is wanted."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def _by_value(transformed: str) -> str:
+    # States and the like are typed as every surface shows them, so as their values and not in the hyphens of options.
+    return transformed.lower().replace("-", "_")
+
+
+CHOICE = Parameter(name_transform=_by_value)
+"""For options that take a member of an enum; such an option's own name must be given, or it is transformed too."""
+SHOWN = Parameter(show_default=True)
+"""For options whose default says something."""
+
+Account = Annotated[str, Parameter(help="Name of the Opsgenie account.")]
+Email = Annotated[str, Parameter(help="The person's address, in any spelling; a former one will do.")]
+States = Annotated[
+    list[State] | None, CHOICE, Parameter(help="Only people in this state; may be repeated.", metavar="STATE")
+]
+Output_ = Annotated[
+    Output, Parameter(name=("--output", "-o"), metavar="FORM", help="A table for people, or JSON for programs."), SHOWN
+]
+AtDeadline_ = Annotated[
+    AtDeadline, CHOICE, Parameter(name="--at-deadline", metavar="WHAT", help="What happens then."), SHOWN
+]
+By = Annotated[
+    str,
+    Parameter(
+        env_var=ACTOR, help="Who does it, for the record.", show_default=lambda _: "the login name", metavar="NAME"
+    ),
+]
+
+
+def actor(name: str) -> Actor:
+    """Return who acts: the one who was named, else the login.
+
+    Raises:
+        BadInput: neither is known.
+
+    """
+    try:
+        return Actor(source=Source.ADMIN, name=name.strip() or getpass.getuser())
+    except (KeyError, OSError):
+        raise BadInput(f"Say who you are: --by NAME, or set {ACTOR}. This machine has no name for the login.") from None

@@ -1,0 +1,100 @@
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+from rich.table import Table
+from rich.text import Text
+
+from cli import session, text
+from cli.options import SHOWN, Account, Email, Output, Output_, States
+from cli.status_view import STATE_STYLES
+from domain.messages import PeoplePage
+from domain.people import Person
+from steering.answers import FoundPerson
+
+_LONGEST_NAME = 18
+"""Columns for a name in a list: beside it the address must fit into 80, whole."""
+
+
+async def people(
+    account: Account,
+    /,
+    *,
+    state: States = None,
+    page: Annotated[int, Parameter(help="Which page, from 1.", metavar="N", validator=Number(gte=1)), SHOWN] = 1,
+    limit: Annotated[
+        int, Parameter(help="People on a page.", metavar="N", validator=Number(gte=1, lte=250)), SHOWN
+    ] = 50,
+    output: Output_ = Output.TABLE,
+) -> None:
+    """List people, cohort by cohort."""
+    migration = await session.migration(account)
+    found = await migration.people(state or [], offset=(page - 1) * limit, limit=limit)
+    if output is Output.JSON:
+        text.write_json(found)
+        return
+    if found.people:
+        text.out().print(_list(found))
+    pages = -(-found.total // limit)
+    more = f", page {page} of {pages}" if pages > 1 else ""
+    text.say(f"{len(found.people)} of {found.total} people{more}.")
+
+
+def _list(page: PeoplePage) -> Table:
+    now = datetime.now(UTC)
+    table = text.table("email", "name", "state", "for")
+    if text.out().is_terminal:
+        name = table.columns[1]
+        name.no_wrap, name.overflow, name.max_width = True, "ellipsis", _LONGEST_NAME
+    table.columns[2].no_wrap = table.columns[3].no_wrap = True
+    for person in page.people:
+        table.add_row(text.cell(person.email), text.cell(person.name), _state(person), text.age(now - person.since))
+    return table
+
+
+async def person(account: Account, email: Email, /, *, output: Output_ = Output.TABLE) -> None:
+    """Show one person."""
+    migration = await session.migration(account)
+    found = await migration.person(email)
+    if output is Output.JSON:
+        text.write_json(found)
+    else:
+        text.out().print(_facts(found), Text(), _timeline(found.person), sep="\n")
+
+
+def _facts(found: FoundPerson) -> Table:
+    person = found.person
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(overflow="fold")
+    facts.add_row("email", text.cell(person.email, "bold"))
+    if person.former_emails:
+        facts.add_row("formerly", text.cell(", ".join(person.former_emails)))
+    facts.add_row("name", text.cell(person.name))
+    facts.add_row("role", text.cell(f"{person.role}{', signs in by SSO' if person.sso else ''}"))
+    facts.add_row("state", _state(person).append(f" since {text.local(person.since)}", "default"))
+    if person.reason:
+        facts.add_row("reason", text.cell(person.reason))
+    facts.add_row("Opsgenie email", "verified" if person.email_verified else "not verified")
+    if person.account_id:
+        facts.add_row("Atlassian account", text.cell(person.account_id))
+    for purpose, mailing in person.mailings.items():
+        facts.add_row(f"{purpose} mails", f"{mailing.sent}, the last {text.local(mailing.sent_at) or 'to come'}")
+    if person.due is not None:
+        facts.add_row("Landbridge acts", text.local(person.due))
+    facts.add_row("what next", found.next_step)
+    return facts
+
+
+def _timeline(person: Person) -> Table:
+    table = text.table("when", "what", "by")
+    table.columns[0].no_wrap = True
+    for entry in person.timeline:
+        by = f"{entry.by.source} {entry.by.name}".rstrip()
+        table.add_row(text.local(entry.at, "seconds"), text.cell(entry.what), text.cell(by))
+    return table
+
+
+def _state(person: Person) -> Text:
+    return Text(str(person.state), STATE_STYLES.get(person.state, "cyan"))

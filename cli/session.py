@@ -1,0 +1,28 @@
+"""The connection to Temporal, for commands."""
+
+from temporalio.client import Client
+
+from runtime import logs, temporal
+from steering.migration import Migration
+
+
+async def connect() -> Client:
+    """Connect to Temporal, with this process's logs sent through our pipeline.
+
+    Raises:
+        TemporalUnreachable: it does not answer or refuses us.
+        BadInput: a setting cannot be used.
+
+    """
+    logs.configure()
+    return await temporal.connect()
+
+
+async def migration(opsgenie_account: str) -> Migration:
+    """Connect, and return the migration of an account; whether there is one shows when it is asked.
+
+    Raises:
+        TemporalUnreachable, BadInput: as `connect`; also for a name that no Opsgenie account has.
+
+    """
+    return Migration(await connect(), opsgenie_account)

@@ -1,0 +1,28 @@
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cli import following, session, status_view, text
+from cli.options import Account, Output, Output_
+from domain.errors import BadInput
+
+
+async def status(
+    account: Account,
+    /,
+    *,
+    watch: Annotated[bool, Parameter(help="Keep showing it, until it is over or Ctrl-C.")] = False,
+    output: Output_ = Output.TABLE,
+) -> None:
+    """Show how a migration stands; answers without a worker too."""
+    if watch and output is Output.JSON:
+        raise BadInput("--watch is for people to look at; for JSON, ask again whenever you need it.")
+    migration = await session.migration(account)
+    if watch:
+        await following.watch(migration)
+        return
+    answer = await migration.status()
+    if output is Output.JSON:
+        text.write_json(answer)
+    else:
+        text.out().print(status_view.render(answer))

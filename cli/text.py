@@ -1,0 +1,104 @@
+"""How things are written: consoles, times, and names from outside that nobody should trust."""
+
+import sys
+import unicodedata
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache
+
+from pydantic import BaseModel
+from pydantic_core import to_json
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_JOINERS = {"\u200c", "\u200d"}
+"""Format characters that names and emoji need; the others can hide or turn round what stands beside them."""
+_UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_UNBROKEN = 10_000
+"""Columns when nobody looks: a program that reads lines gets each row on one."""
+
+
+def _console(*, stderr: bool) -> Console:
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _UNBROKEN
+    return console
+
+
+@cache
+def out() -> Console:
+    """Return where answers go."""
+    return _console(stderr=False)
+
+
+@cache
+def err() -> Console:
+    """Return where messages, questions and progress go."""
+    return _console(stderr=True)
+
+
+def say(sentence: str) -> None:
+    """Tell the user something that is not the answer."""
+    err().print(plain(sentence), soft_wrap=not err().is_terminal)
+
+
+def write(text: str) -> None:
+    """Write an answer for programs to stdout, in UTF-8 wherever we are."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def write_json(answer: BaseModel | Sequence[BaseModel]) -> None:
+    """Write an answer of steering's as it is."""
+    write(to_json(answer, indent=2).decode() + "\n")
+
+
+def plain(text: str) -> str:
+    """Return the text with everything replaced that could steer a terminal or reorder what is read."""
+    return "".join(
+        "\ufffd" if unicodedata.category(character) in _UNSHOWN and character not in _JOINERS else character
+        for character in text
+    )
+
+
+def cell(text: str, style: str = "") -> Text:
+    """Return the text for a table: harmless, and never taken for markup."""
+    return Text(plain(text), style=style)
+
+
+def table(*headings: str) -> Table:
+    """Return an empty table without lines, as wide as it needs to be."""
+    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for heading in headings:
+        made.add_column(heading, overflow="fold")
+    return made
+
+
+def lines(*parts: Text) -> Text:
+    """Return these lines, one beneath the other."""
+    return Text("\n").join(parts)
+
+
+def local(moment: datetime | None, to_the: str = "minutes") -> str:
+    """Return a time as people here read it, with its zone."""
+    if moment is None:
+        return ""
+    here = moment.astimezone()
+    return f"{here.replace(tzinfo=None).isoformat(' ', to_the)} {here.tzname()}"
+
+
+def age(length: timedelta) -> str:
+    """Return a length of time in as few columns as it takes: `3d`, `2h`."""
+    number, unit = span(length).split()
+    return f"{number}{unit[0]}"
+
+
+def span(length: timedelta) -> str:
+    """Return a length of time in its greatest unit: `3 days`, `2 hours`."""
+    seconds = max(0, int(length.total_seconds()))
+    for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= unit:
+            return f"{seconds // unit} {name}{'' if seconds // unit == 1 else 's'}"
+    return f"{seconds} seconds"

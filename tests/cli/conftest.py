@@ -1,0 +1,161 @@
+"""A real Temporal server, a worker with a small world in memory, and starter.py as a process."""
+
+import asyncio
+import itertools
+import os
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from domain import ids
+from domain.messages import MigrationRequest
+from domain.roster import OWNER, RosterPerson, RosterSurvey
+from domain.sites import Site
+from embedded import ports
+from embedded.temporal_server import TemporalServer, running
+from runtime import temporal
+from steering import starting
+from steering.migration import Migration
+from tests.fakes import World
+from tests.workflows.bench import OWNER_EMAIL, eventually, workers
+from workflows.site_migration import SiteMigrationWorkflow
+
+STARTER = Path(__file__).parents[2] / "starter.py"
+EVIL = "[bold]Eve[/bold] \x1b[31m\u202egnp.exe"
+"""A name that is markup, steers a terminal and turns round what follows."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A process that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Cli:
+    """starter.py, called as people and programs do: nobody at a terminal."""
+
+    environment: dict[str, str]
+
+    async def __call__(self, *arguments: str | Path, **environment: str) -> Ran:
+        """Run it to its end."""
+        async with self.running(*arguments, **environment) as process:
+            out, err = await process.communicate()
+        assert process.returncode is not None
+        return Ran(process.returncode, out.decode(), err.decode())
+
+    @asynccontextmanager
+    async def running(self, *arguments: str | Path, **environment: str) -> AsyncIterator[Process]:
+        """Run it beside the test."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            STARTER,
+            *arguments,
+            env={**self.environment, **environment},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            yield process
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> TemporalServer:
+    """Where Temporal is for these tests."""
+    return TemporalServer(
+        port=ports.preferred_or_free(0), database=tmp_path_factory.mktemp("cli-temporal") / "temporal.db"
+    )
+
+
+@pytest.fixture(scope="session")
+async def client(server: TemporalServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """Run the server, and connect to it."""
+    async with running(server, tmp_path_factory.mktemp("cli-logs")):
+        yield await temporal.connect(environment=server.environment)
+
+
+@pytest.fixture(scope="session")
+async def world(client: Client) -> AsyncIterator[World]:
+    """One world for all accounts, served by a worker."""
+    world = World()
+    world.opsgenie.add(
+        RosterPerson(email=OWNER_EMAIL, name="Olga Owner", role=OWNER, email_verified=True),
+        RosterPerson(email="anna@example.com", name="Anna", email_verified=True),
+        RosterPerson(email="ben@example.com", name="=2+5+cmd|' /C calc'!A0"),
+        RosterPerson(email="eve@example.com", name=EVIL, email_verified=True),
+        RosterPerson(email="gone@example.com", name="Gone", email_verified=True),
+    )
+    world.atlassian.account(OWNER_EMAIL, verified=True)
+    world.atlassian.listed_sites += [
+        Site(id="1", name="acme", url="https://acme.atlassian.net", admin=True),
+        Site(id="2", name="other", url="https://other.atlassian.net"),
+    ]
+    world.atlassian.taken.add("taken")
+    world.post.refused.add("gone@example.com")
+    async with workers(client, world):
+        yield world
+
+
+@pytest.fixture
+def cli(server: TemporalServer) -> Cli:
+    """starter.py in an environment of its own."""
+    return Cli({"PATH": os.environ["PATH"], "HOME": os.devnull, "LANDBRIDGE_ACTOR": "tester", **server.environment})
+
+
+@pytest.fixture(scope="session")
+def numbers() -> Iterator[int]:
+    """Numbers that no other test gets."""
+    return itertools.count(1)
+
+
+@pytest.fixture
+def account(numbers: Iterator[int]) -> str:
+    """Name an Opsgenie account of the test's own."""
+    return f"account-{next(numbers)}"
+
+
+def asked(account: str, *, site: str = "", file_roster: RosterSurvey | None = None) -> MigrationRequest:
+    """Return the owner's request for an account."""
+    return MigrationRequest(opsgenie_account=account, initiator=OWNER_EMAIL, site=site, file_roster=file_roster)
+
+
+@pytest.fixture
+async def moving(client: Client, world: World, account: str) -> AsyncIterator[Migration]:
+    """Take a migration to where everyone has got their first mail."""
+    assert world
+    await starting.start(client, asked(account, site="acme"))
+    migration = Migration(client, account)
+
+    async def waits_for_people() -> bool:
+        return (await migration.progress()).step == "6 verify"
+
+    await eventually(waits_for_people)
+    yield migration
+    # A test may have ended it.
+    with suppress(RPCError):
+        await client.get_workflow_handle(ids.migration(account)).terminate()
+
+
+@pytest.fixture
+async def unattended(client: Client, account: str) -> AsyncIterator[Migration]:
+    """Start a migration that no worker serves."""
+    handle = await client.start_workflow(
+        SiteMigrationWorkflow.run, asked(account), id=ids.migration(account), task_queue="nobody"
+    )
+    yield Migration(client, account)
+    await handle.terminate()

@@ -1,0 +1,124 @@
+"""What is asked of a migration: it happens, under the name of who asked, or is refused with a sentence."""
+
+import asyncio
+
+import pytest
+from temporalio.client import Client
+
+from domain.links import Purpose
+from domain.messages import Decided, Resent
+from domain.people import State
+from steering import starting
+from steering.migration import Migration
+from tests.cli.conftest import Cli, asked
+from tests.fakes import World
+from tests.workflows.bench import eventually
+
+
+async def _until(migration: Migration, email: str, state: State) -> None:
+    async def there() -> bool:
+        return (await migration.person(email)).person.state is state
+
+    await eventually(there)
+
+
+async def test_an_admins_word_moves_people(cli: Cli, moving: Migration, account: str) -> None:
+    """Who verified whom, and who set up what, stands in the person's timeline."""
+    verified, authenticated = await asyncio.gather(
+        cli("verify", account, "ben@example.com"),
+        cli("authenticate", account, "anna@example.com", "--by", "Ada"),
+    )
+    assert (verified.code, authenticated.code) == (0, 0)
+    await _until(moving, "ben@example.com", State.AUTHENTICATING)
+    await _until(moving, "anna@example.com", State.CONNECTED)
+    who = [entry.by.name for entry in (await moving.person("ben@example.com")).person.timeline]
+    assert "tester" in who
+    assert (await moving.person("anna@example.com")).person.timeline[-1].by.name == "Ada"
+    again = await cli("verify", account, "anna@example.com")
+    assert again.code == 0
+    assert "Nothing is awaited of this person any more: connected." in again.err
+
+
+async def test_a_fact_lasts_without_a_worker(cli: Cli, client: Client, unattended: Migration, account: str) -> None:
+    """The signal is in the history, for whichever worker comes."""
+    assert unattended
+    ran = await cli("verify", account, "who@example.com")
+    assert ran.code == 0
+    assert "no worker answers now" in ran.err
+    history = await client.get_workflow_handle(f"site-migration:{account}").fetch_history()
+    signals = [event.workflow_execution_signaled_event_attributes.signal_name for event in history.events]
+    assert "email_verified" in signals
+
+
+async def test_mails_are_sent_again(cli: Cli, world: World, moving: Migration, account: str) -> None:
+    """One who has just got one has to wait; one who is unreachable is tried again."""
+    assert moving
+    before = len(world.post.sent("anna@example.com", Purpose.AUTHENTICATION))
+    soon, some, tried = await asyncio.gather(
+        cli("resend", account, "anna@example.com"),
+        cli("resend", account, "eve@example.com", "gone@example.com", "-o", "json"),
+        cli("resend", account, "--state", "email_unverified", "-o", "json"),
+    )
+    assert soon.code == 3
+    assert "A mail went out moments ago" in soon.err
+    assert len(world.post.sent("anna@example.com", Purpose.AUTHENTICATION)) == before
+    assert some.code == 3
+    assert "eve@example.com: A mail went out moments ago" in some.err
+    assert Resent.model_validate_json(some.out) == Resent(queued=1, not_now=1)
+    assert tried.code == 0
+    assert Resent.model_validate_json(tried.out) == Resent(not_now=1)
+
+
+async def test_people_are_excluded_and_addresses_corrected(cli: Cli, moving: Migration, account: str) -> None:
+    """The reason stands in the report; a former address still means the person."""
+    excluded, corrected, taken = await asyncio.gather(
+        cli("exclude", account, "anna@example.com", "--reason", "left the company"),
+        cli("correct-email", account, "gone@example.com", f"{account}@example.com"),
+        cli("correct-email", account, "ben@example.com", "eve@example.com"),
+    )
+    assert (excluded.code, corrected.code) == (0, 0)
+    assert taken.code in {2, 3}
+    assert "someone's already" in taken.err
+    anna = (await moving.person("anna@example.com")).person
+    assert (anna.state, anna.reason) == (State.EXCLUDED, "left the company")
+    assert (await moving.person("gone@example.com")).person.email == f"{account}@example.com"
+
+
+async def test_the_course_is_changed(cli: Cli, moving: Migration, account: str) -> None:
+    """Pause, resume and the deadline are seen in the status at once."""
+    assert (await cli("pause", account, "--reason", "the audit")).code == 0
+    assert (await moving.progress()).paused == "the audit"
+    assert (await cli("resume", account)).code == 0
+    assert (await moving.progress()).paused == ""
+    assert (await cli("set-deadline", account, "14d", "--at-deadline", "complete_partial")).code == 0
+    assert (await moving.progress()).deadline is not None
+    assert (await moving.progress()).at_deadline == "complete_partial"
+    assert (await cli("set-deadline", account, "none")).code == 0
+    assert (await moving.progress()).deadline is None
+    ran = await cli("confirm", account)
+    assert ran.code == 3
+    assert "no task to confirm" in ran.err
+
+
+@pytest.mark.usefixtures("world")
+async def test_a_site_is_chosen(cli: Cli, client: Client, account: str) -> None:
+    """What cannot be chosen is refused with what can; a taken name with free ones."""
+    await starting.start(client, asked(account))
+    migration = Migration(client, account)
+
+    async def is_asked() -> bool:
+        return "Choose a site" in (await migration.progress()).task
+
+    await eventually(is_asked)
+    ran = await cli("choose-site", account, "other")
+    assert ran.code == 3
+    assert "not a site admin of other. Sites to choose from: acme" in ran.err
+    ran = await cli("name-site", account, "taken", "--first-name", "Olga", "--last-name", "Owner")
+    assert ran.code == 3
+    assert "taken-team" in ran.err
+    ran = await cli("name-site", account, account, "--first-name", "Olga", "--last-name", "Owner", "-o", "json")
+    assert ran.code == 0
+    site = Decided.model_validate_json(ran.out).site
+    assert site is not None
+    assert site.name == account
+    assert (await cli("choose-site", account, "acme")).code == 3

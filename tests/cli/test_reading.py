@@ -1,0 +1,100 @@
+"""What is shown: for people in tables, for programs as the answers of steering."""
+
+import asyncio
+import csv
+import io
+
+import pytest
+from pydantic import TypeAdapter
+from temporalio.client import Client
+
+from domain.messages import PeoplePage
+from domain.people import State
+from steering import starting
+from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, Report
+from steering.migration import Migration
+from tests.cli.conftest import EVIL, Cli
+from tests.workflows.bench import OWNER_EMAIL
+
+
+async def test_json_is_what_steering_answers(cli: Cli, client: Client, moving: Migration, account: str) -> None:
+    """Programs get the models whole, on a stdout that holds nothing else."""
+    commands = (
+        ("list",),
+        ("status", account),
+        ("people", account, "--state", "authenticating", "--state", "unreachable"),
+        ("people", account, "--limit", "2", "--page", "3"),
+        ("person", account, "BEN@example.com"),
+        ("report", account),
+    )
+    answers = await asyncio.gather(*(cli(*command, "-o", "json") for command in commands))
+    assert [answer.code for answer in answers] == [0] * len(commands)
+    migrations, status, some, page, person, report = (answer.out for answer in answers)
+    assert TypeAdapter(list[MigrationSummary]).validate_json(migrations) == await starting.listed(client)
+    assert MigrationStatus.model_validate_json(status) == await moving.status()
+    states = [State.AUTHENTICATING, State.UNREACHABLE]
+    assert PeoplePage.model_validate_json(some) == await moving.people(states)
+    assert PeoplePage.model_validate_json(page) == await moving.people(offset=4, limit=2)
+    assert FoundPerson.model_validate_json(person) == await moving.person("ben@example.com")
+    assert Report.model_validate_json(report) == await moving.report()
+
+
+async def test_tables_are_plain_in_a_pipe(cli: Cli, moving: Migration, account: str) -> None:
+    """Whoever greps finds each person on one line, whole and without colours."""
+    assert moving
+    listed, people, status, report = await asyncio.gather(
+        cli("list"), cli("people", account), cli("status", account), cli("report", account)
+    )
+    for ran in (listed, people, status, report):
+        assert ran.code == 0
+        assert "\x1b" not in ran.out
+    assert [line for line in listed.out.splitlines() if line.startswith(account)]
+    lines = people.out.splitlines()
+    assert len(lines) == 6
+    assert [line for line in lines if line.startswith(OWNER_EMAIL) and "connected" in line]
+    assert "5 of 5 people." in people.err
+    assert "running (people)" in status.out
+    assert "5 people: 1 connected, 4 waiting, 1 of them for you" in status.out
+    assert "550 no such mailbox" in report.out
+    assert OWNER_EMAIL not in report.out
+
+
+@pytest.mark.parametrize("command", ["people", "person"])
+async def test_names_cannot_steer_the_terminal(cli: Cli, moving: Migration, account: str, command: str) -> None:
+    """Markup stays text; control and direction characters turn into placeholders."""
+    assert moving
+    ran = await cli(*(command, account, *(["eve@example.com"] if command == "person" else [])))
+    assert "[bold]Eve[/bold] \ufffd" in ran.out
+    assert not {"\x1b", "\u202e"} & set(ran.out)
+
+
+async def test_the_report_as_csv_runs_nothing(cli: Cli, moving: Migration, account: str) -> None:
+    """A spreadsheet shows a name that is a formula, and everyone is there."""
+    ran = await cli("report", account, "-o", "csv")
+    rows = {row["email"]: row for row in csv.DictReader(io.StringIO(ran.out))}
+    assert ran.code == 0
+    assert len(rows) == 5
+    assert rows["ben@example.com"]["name"] == "'=2+5+cmd|' /C calc'!A0"
+    assert rows["eve@example.com"]["name"] == EVIL
+    assert rows["gone@example.com"]["state"] == (await moving.person("gone@example.com")).person.state
+
+
+async def test_without_a_worker_status_answers_and_people_are_4(cli: Cli, unattended: Migration, account: str) -> None:
+    """What Temporal itself knows is shown, with the reason why it is not more."""
+    assert unattended
+    status, people = await asyncio.gather(cli("status", account), cli("people", account))
+    assert status.code == 0
+    assert "No worker answers" in status.out
+    assert "up to a minute old" in status.out
+    assert (people.code, people.out) == (4, "")
+    assert "No worker answers" in people.err
+
+
+async def test_a_watch_ends_with_the_migration(cli: Cli, client: Client, moving: Migration, account: str) -> None:
+    """It shows the end and stops by itself."""
+    async with cli.running("status", account, "--watch") as process:
+        await client.get_workflow_handle(f"site-migration:{account}").terminate()
+        out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert "terminated" in out.decode()
+    assert (await moving.status()).run_state == "terminated"

@@ -1,0 +1,157 @@
+"""`start`: what is checked before, what is followed after, and what a second start does."""
+
+import asyncio
+import os
+import pty
+import sys
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+
+from cli import first_step
+from domain.errors import NotFound
+from domain.messages import StepStatus
+from domain.people import State
+from domain.roster import OWNER, RosterPerson, survey
+from steering import starting
+from steering.answers import RunState, Started
+from steering.migration import Migration
+from tests.cli.conftest import STARTER, Cli, asked
+from tests.workflows.bench import OWNER_EMAIL, eventually
+
+pytestmark = pytest.mark.usefixtures("world")
+ROSTER = f"email,name,role,email_verified\n{OWNER_EMAIL},Olga,owner,true\ncara@example.com,Cara,user,true\n"
+
+
+@pytest.fixture
+def roster(tmp_path: Path) -> Path:
+    """Write a roster of two people."""
+    path = tmp_path / "people.csv"
+    path.write_text(ROSTER)
+    return path
+
+
+async def test_a_roster_with_problems_starts_nothing(cli: Cli, client: Client, account: str, tmp_path: Path) -> None:
+    """Every problem is told by its line, so that one round of mending is enough."""
+    path = tmp_path / "people.csv"
+    path.write_text("email,role\nnobody,owner\na@example.com,king\na@example.com,owner\n")
+    ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", path, "--yes")
+    assert (ran.code, ran.out) == (2, "")
+    for line in (2, 3, 4):
+        assert f"line {line}: " in ran.err
+    assert "3 problems in the roster; nothing was started." in ran.err
+    with pytest.raises(NotFound):
+        await Migration(client, account).status()
+
+
+async def test_a_start_without_a_site_ends_with_what_to_choose_from(cli: Cli, client: Client, account: str) -> None:
+    """The task stands there with its sites and commands; a second start shows the same and changes nothing."""
+    for said in ("is started", "runs already"):
+        ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--yes")
+        assert ran.code == 0
+        assert said in ran.err
+        assert f"./starter.py choose-site {account} SITE" in ran.out
+        assert "acme" in ran.out
+        assert "other (not a site admin of it)" in ran.out
+    status = await Migration(client, account).status()
+    assert status.people_total == 5
+
+
+async def test_a_roster_file_is_handed_out(cli: Cli, client: Client, account: str, roster: Path) -> None:
+    """Its people are there when the command ends, and nobody else."""
+    ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", roster, "--yes", "-o", "json")
+    assert ran.code == 0
+    assert Started.model_validate_json(ran.out) == Started(workflow_id=f"site-migration:{account}")
+    page = await Migration(client, account).people()
+    assert sorted(person.email for person in page.people) == ["cara@example.com", OWNER_EMAIL]
+
+
+async def test_a_second_start_goes_on_with_the_hand_out(cli: Cli, client: Client, account: str, roster: Path) -> None:
+    """A starter that died before it handed out its roster is simply started again."""
+    people = [
+        RosterPerson(email=OWNER_EMAIL, name="Olga", role=OWNER, email_verified=True),
+        RosterPerson(email="cara@example.com", name="Cara", email_verified=True),
+    ]
+    await starting.start(client, asked(account, file_roster=survey(people)))
+    ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", roster, "--yes")
+    assert ran.code == 0
+    assert "runs already" in ran.err
+    progress = await Migration(client, account).progress()
+    assert progress.checklist[0].status is StepStatus.DONE
+
+
+async def test_another_roster_under_a_running_migration_is_refused(
+    cli: Cli, moving: Migration, account: str, roster: Path
+) -> None:
+    """Nobody learns weeks later that the second file was never read."""
+    assert moving
+    ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", roster, "--yes")
+    assert (ran.code, ran.out) == (3, "")
+    assert "another roster" in ran.err
+
+
+async def test_waiting_ends_with_the_migration_and_a_completed_one_is_shown(
+    cli: Cli, client: Client, account: str, tmp_path: Path
+) -> None:
+    """Exit code 0 says that it is complete; the same command later says that there is nothing to do."""
+    path = tmp_path / "people.json"
+    path.write_text(f'[{{"email": "{OWNER_EMAIL}", "role": "owner", "email_verified": true}}]')
+    command = ["start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--roster", str(path), "--yes"]
+    ran = await cli(*command, "--wait")
+    assert ran.code == 0
+    assert (await Migration(client, account).status()).counts[State.CONNECTED] == 1
+    ran = await cli(*command)
+    assert ran.code == 0
+    assert "was completed; nothing was started. For another one: --again" in ran.err
+    assert "1 connected" in ran.out
+    ran = await cli(*command, "--again", "-o", "json")
+    assert ran.code == 0
+    assert Started.model_validate_json(ran.out).already is None
+
+
+async def test_without_a_worker_the_start_stands(
+    client: Client, unattended: Migration, account: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Following ends after a while, with nothing known but that it runs."""
+    monkeypatch.setattr(first_step, "PATIENCE_SECONDS", 0)
+    status = await first_step.take(client, unattended, asked(account), None)
+    assert (status.run_state, status.progress) == (RunState.RUNNING, None)
+
+
+@pytest.mark.parametrize("answer, code", [(b"n\n", 2), (b"\x04", 2), (b"y\n", 0)])
+async def test_on_a_terminal_it_asks_first(cli: Cli, client: Client, account: str, answer: bytes, code: int) -> None:
+    """Who is told what would happen can still say no, and then nothing has happened."""
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        STARTER,
+        *("start", account, "--initiator", OWNER_EMAIL, "--site", "acme"),
+        env={**cli.environment, "TERM": "xterm"},
+        stdin=theirs,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    screen = b""
+    try:
+        while b"Start the migration?" not in screen:
+            screen += await asyncio.to_thread(os.read, ours, 4096)
+        assert b"everyone in Opsgenie" in screen
+        os.write(ours, answer)
+        assert await process.wait() == code
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        os.close(ours)
+    migration = Migration(client, account)
+    if code:
+        with pytest.raises(NotFound):
+            await migration.status()
+    else:
+        await eventually(lambda: _waits_for_people(migration))
+
+
+async def _waits_for_people(migration: Migration) -> bool:
+    return (await migration.progress()).step == "6 verify"
