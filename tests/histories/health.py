@@ -1,19 +1,41 @@
-"""What Temporal's histories say of a migration's workflows."""
-
-from collections import Counter
+"""What Temporal's histories say of a migration's workflows, and whether today's code would do the same again."""
 
 from temporalio.api.enums.v1 import EventType
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHistory
+from temporalio.worker import Replayer
 
 from domain import ids
+from runtime import temporal
+from workflows import sandbox
+from workflows.cohort import CohortWorkflow
+from workflows.site_migration import SiteMigrationWorkflow
 
 
-async def failures(client: Client, account: str) -> dict[str, int]:
-    """Return how often a workflow task failed in any run of an account's workflows, by workflow."""
-    told: Counter[str] = Counter()
-    async for execution in client.list_workflows(f"WorkflowId STARTS_WITH '{ids.migration(account)}'"):
-        handle = client.get_workflow_handle(execution.id, run_id=execution.run_id)
-        async for event in handle.fetch_history_events():
-            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED:
-                told[f"{execution.id}: {event.workflow_task_failed_event_attributes.failure.message}"] += 1
-    return dict(told)
+def replayer() -> Replayer:
+    """Return what replays histories as our workers would."""
+    return Replayer(
+        workflows=[SiteMigrationWorkflow, CohortWorkflow],
+        workflow_runner=sandbox.runner(),
+        data_converter=temporal.DATA_CONVERTER,
+    )
+
+
+async def of_account(client: Client, account: str) -> list[WorkflowHistory]:
+    """Return the history of every run of an account's workflows."""
+    query = f"WorkflowId STARTS_WITH '{ids.migration(account)}'"
+    return [history async for history in client.list_workflows(query).map_histories()]
+
+
+async def failures(client: Client, account: str) -> list[str]:
+    """Return, as sentences, each failed task and failed replay of an account's workflows; none if all are well."""
+    told = []
+    for history in await of_account(client, account):
+        told += [
+            f"{history.workflow_id}: {event.workflow_task_failed_event_attributes.failure.message}"
+            for event in history.events
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+        ]
+        replay = await replayer().replay_workflow(history, raise_on_replay_failure=False)
+        if replay.replay_failure is not None:
+            told.append(f"{history.workflow_id} cannot be replayed: {replay.replay_failure}")
+    return told
