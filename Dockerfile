@@ -1,11 +1,11 @@
-# One image for the worker, the portal and the command line.
+# One image for the worker, the portal and the command line; on the Python that the tests run on.
 
-FROM python:3.13-slim AS libraries
+FROM python:3.11-slim AS libraries
 COPY requirements/main.txt /requirements.txt
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --no-deps --only-binary=:all: --require-hashes -r /requirements.txt
 
-FROM python:3.13-slim
+FROM python:3.11-slim
 RUN useradd --system --uid 10001 --no-create-home landbridge
 COPY --from=libraries /venv /venv
 WORKDIR /app

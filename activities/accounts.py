@@ -1,3 +1,5 @@
+import structlog
+from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.progress import SliceProgress
@@ -19,6 +21,9 @@ from domain.orders import (
 from domain.ports import AccountDirectory, Provisioning
 from domain.sites import NewSite
 
+_logger = structlog.get_logger()
+_OUTCOMES = TypeAdapter(list[AccountOutcome])
+
 
 class AccountActivities:
     """Atlassian accounts and sites."""
@@ -39,7 +44,7 @@ class AccountActivities:
         return await self._slice(order, create=False)
 
     async def _slice(self, order: AccountsOrder, *, create: bool) -> AccountOutcomes:
-        progress = SliceProgress(AccountOutcome)
+        progress = SliceProgress(_OUTCOMES)
         known = {outcome.person for outcome in progress.outcomes}
         left = [question for question in order.questions if question.person not in known]
         ask = self._directory.ensure if create else self._directory.find
@@ -49,6 +54,14 @@ class AccountActivities:
             except LandbridgeError:
                 if not progress.outcomes:
                     raise
+        _logger.info(
+            "accounts_asked_for",
+            people=len(order.questions),
+            found=sum(bool(outcome.account_id) for outcome in progress.outcomes),
+            created=sum(outcome.created for outcome in progress.outcomes),
+            verified=sum(outcome.verified for outcome in progress.outcomes),
+            problems=sum(bool(outcome.problem) for outcome in progress.outcomes),
+        )
         return AccountOutcomes(outcomes=progress.outcomes)
 
     @activity.defn

@@ -1,9 +1,16 @@
+from collections import Counter
+
+import structlog
+from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.progress import SliceProgress
 from domain.errors import LandbridgeError
 from domain.orders import MailOutcome, MailOutcomes, MailsOrder, NoticesOrder
 from domain.ports import Mailer
+
+_logger = structlog.get_logger()
+_OUTCOMES = TypeAdapter(list[MailOutcome])
 
 BATCH = 16
 """Mails given to the mailer at once: as many as it may hold connections. Between batches a worker can stop."""
@@ -22,7 +29,7 @@ class MailActivities:
         The answer may cover only a part: when the server breaks off or this worker is told to stop, what was sent is
         recorded at once, and the rest is still due.
         """
-        progress = SliceProgress(MailOutcome)
+        progress = SliceProgress(_OUTCOMES)
         sent = {outcome.person for outcome in progress.outcomes}
         left = [mail for mail in order.mails if mail.person not in sent]
         async with progress.beating():
@@ -35,14 +42,17 @@ class MailActivities:
                     if not progress.outcomes:
                         raise
                     break
+        counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
+        _logger.info("mails_handed_over", due=len(order.mails), **counted)
         return MailOutcomes(outcomes=progress.outcomes)
 
     @activity.defn
     async def send_notices(self, order: NoticesOrder) -> MailOutcomes:
         """Send a notice to owners and admins, each once."""
-        progress = SliceProgress(MailOutcome)
+        progress = SliceProgress(_OUTCOMES)
         sent = {outcome.person for outcome in progress.outcomes}
         async with progress.beating():
             left = [notice for notice in order.notices if notice.number not in sent]
             await self._mailer.notify(left, progress.add)
+        _logger.info("notices_handed_over", notices=len(order.notices))
         return MailOutcomes(outcomes=progress.outcomes)

@@ -18,11 +18,9 @@ BEAT_SECONDS = 5.0
 class SliceProgress(Generic[_Outcome]):
     """The outcomes of one slice, including those of earlier attempts."""
 
-    def __init__(self, outcome: type[_Outcome]) -> None:
-        self.outcomes: list[_Outcome] = []
+    def __init__(self, outcomes: TypeAdapter[list[_Outcome]]) -> None:
         details = activity.info().heartbeat_details
-        if details:
-            self.outcomes = TypeAdapter(list[outcome]).validate_python(details[0])  # type: ignore[valid-type] # a type at run time
+        self.outcomes: list[_Outcome] = outcomes.validate_python(details[0]) if details else []
 
     def add(self, *outcomes: _Outcome) -> None:
         """Keep outcomes, and tell Temporal."""

@@ -1,3 +1,5 @@
+import structlog
+from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.progress import SliceProgress
@@ -7,9 +9,14 @@ from domain.orders import HandOutOrder
 from domain.ports import CohortDesk, RosterSource
 from domain.roster import RosterPerson, RosterSurvey
 
+_logger = structlog.get_logger()
+
 
 class _HandedOut(Model):
     cohort: int
+
+
+_OUTCOMES = TypeAdapter(list[_HandedOut])
 
 
 class RosterActivities:
@@ -22,13 +29,13 @@ class RosterActivities:
     @activity.defn
     async def survey(self, opsgenie_account: str) -> RosterSurvey:
         """Read the whole roster and sum it up; names only owners and admins."""
-        async with SliceProgress(_HandedOut).beating():
+        async with SliceProgress(_OUTCOMES).beating():
             return roster.survey(await self._read(opsgenie_account))
 
     @activity.defn
     async def hand_out(self, order: HandOutOrder) -> int:
         """Read the whole roster and hand each cohort its people, or only what is new; return the roster's length."""
-        progress = SliceProgress(_HandedOut)
+        progress = SliceProgress(_OUTCOMES)
         done = {outcome.cohort for outcome in progress.outcomes}
         async with progress.beating():
             people = await self._read(order.opsgenie_account)
@@ -41,6 +48,7 @@ class RosterActivities:
                 else:
                     await self._desk.hand_out(cohort_id, slice_)
                 progress.add(_HandedOut(cohort=number))
+        _logger.info("roster_handed_out", people=len(people), cohorts=order.cohorts, refresh=order.refresh)
         return len(people)
 
     async def _read(self, opsgenie_account: str) -> list[RosterPerson]:

@@ -95,7 +95,7 @@ def build() -> App:
     return app
 
 
-def main() -> int | None:
+async def main() -> int | None:
     """Do what the arguments say; return the exit code.
 
     Raises:
@@ -108,7 +108,7 @@ def main() -> int | None:
             stream.reconfigure(errors="replace")
     app = build()
     try:
-        code: int | None = app()
+        code: int | None = await app.run_async(sys.argv[1:])
     except CycloptsError as error:
         raise BadInput(f"{error} See: {' '.join((PROGRAM, *(error.command_chain or ())))} --help") from None
     return code

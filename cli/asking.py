@@ -1,9 +1,9 @@
 """What a start would do, told before it is done."""
 
+import asyncio
 import sys
 from pathlib import Path
 
-from rich.prompt import Confirm
 from rich.table import Table
 
 from cli import text
@@ -17,7 +17,7 @@ def possible() -> bool:
     return sys.stdin.isatty() and text.err().is_terminal
 
 
-def agreed(request: MigrationRequest, people: list[RosterPerson] | None, path: Path | None) -> bool:
+async def agreed(request: MigrationRequest, people: list[RosterPerson] | None, path: Path | None) -> bool:
     """Show what would be started, and return whether it should be."""
     err = text.err()
     summary = Table.grid(padding=(0, 2, 0, 0))
@@ -31,10 +31,19 @@ def agreed(request: MigrationRequest, people: list[RosterPerson] | None, path: P
     summary.add_row("Reminders", f"every {text.span(request.rules.reminder_interval)}, {_at_most(request.rules)}")
     summary.add_row("Told of tasks", text.cell(", ".join(request.notify) or "all owners and admins"))
     err.print(summary)
+    err.print("Start the migration? Mails go out once the site stands. [y/N] ", end="")
+    return (await _line()).strip().casefold() in {"y", "yes"}
+
+
+async def _line() -> str:
+    # Reading straight away would keep Ctrl-C and SIGTERM waiting for an answer too.
+    typed, loop = asyncio.Event(), asyncio.get_running_loop()
+    loop.add_reader(sys.stdin, typed.set)
     try:
-        return Confirm.ask("Start the migration? Mails go out once the site stands", console=err, default=False)
-    except EOFError:
-        return False
+        await typed.wait()
+    finally:
+        loop.remove_reader(sys.stdin)
+    return sys.stdin.readline()
 
 
 def _sorted(people: list[RosterPerson]) -> str:

@@ -36,20 +36,28 @@ async def take(
         status = await _look(migration, _checked)
     if status.run_state is RunState.FAILED and status.step == Step.INITIATE:
         raise Refused(status.failure)
-    if people is not None and status.progress is not None and _first(status.progress) is StepStatus.WAITING:
+    if status.run_state is not RunState.RUNNING or status.progress is None:
+        return status
+    if _first(status.progress) is StepStatus.WAITING:
+        if people is None:
+            # Something else keeps the roster from being read, and an admin has to mend it.
+            return status
         await _hand_out(client, request, people)
-    if status.run_state is RunState.RUNNING and status.progress is not None:
-        with text.err().status("The site is looked for …"):
-            status = await _look(migration, _waits_or_works, at_most=PATIENCE_SECONDS)
-    return status
+    with text.err().status("The site is looked for …"):
+        return await _look(migration, _waits_or_works, at_most=PATIENCE_SECONDS)
 
 
 async def _look(
     migration: Migration, until: Callable[[messages.Progress], bool], at_most: float | None = None
 ) -> MigrationStatus:
     began = heard = time.monotonic()
+    said: set[str] = set()
     while True:
         status, now = await migration.status(), time.monotonic()
+        for trouble in status.troubles:
+            if trouble not in said:
+                said.add(trouble)
+                text.say(trouble)
         heard = heard if status.progress is None else now
         over = status.run_state is not RunState.RUNNING
         given_up = now - heard > PATIENCE_SECONDS or (at_most is not None and now - began > at_most)

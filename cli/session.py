@@ -1,5 +1,7 @@
 """The connection to Temporal, for commands."""
 
+import logging
+
 from temporalio.client import Client
 
 from runtime import logs, temporal
@@ -15,6 +17,8 @@ async def connect() -> Client:
 
     """
     logs.configure()
+    # The SDK warns of each try to reach a server that is away; the user gets one sentence when they have all failed.
+    logging.getLogger(logs.CORE).setLevel(logging.ERROR)
     return await temporal.connect()
 
 

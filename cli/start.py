@@ -50,7 +50,7 @@ async def start(
         raise BadInput("Nobody is here to be asked: say --yes.")
     client = await session.connect()
     migration = Migration(client, account)
-    if not yes and not await _stands(migration, again=again) and not asking.agreed(request, people, roster):
+    if not yes and not await _stands(migration, again=again) and not await asking.agreed(request, people, roster):
         raise BadInput("Nothing was started.")
 
     started = await starting.start(client, request, again=again)

@@ -70,6 +70,9 @@ class RuleOptions:
     reminders: Annotated[int, Parameter(help="Reminders to one person at most.", metavar="N"), SHOWN] = (
         _DEFAULTS.reminders_at_most
     )
+    resend_cooldown: Annotated[_Length, Parameter(help="Between two mails to one person on request.")] = field(
+        default=_DEFAULTS.resend_cooldown
+    )
     verification_lifetime: Annotated[_Length, Parameter(help="How long a verification link works.")] = field(
         default=_DEFAULTS.verification_link_lifetime
     )
@@ -95,6 +98,7 @@ class RuleOptions:
                 at_deadline=self.at_deadline,
                 reminder_interval=self.reminder_every,
                 reminders_at_most=self.reminders,
+                resend_cooldown=self.resend_cooldown,
                 verification_link_lifetime=self.verification_lifetime,
                 authentication_link_lifetime=self.authentication_lifetime,
                 click_counts=self.click_counts,

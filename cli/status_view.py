@@ -68,10 +68,9 @@ def _troubles(status: MigrationStatus, trouble: str) -> list[str]:
             if running
             else "No worker answers: the steps cannot be shown."
         )
-    elif running:
-        troubles += [f"Paused: {progress.paused}"] if progress.paused else []
-        troubles += progress.troubles
-    return troubles
+    elif running and progress.paused:
+        troubles.append(f"Paused: {progress.paused}")
+    return troubles + (status.troubles if running else [])
 
 
 def _warning(sentence: str) -> RenderableType:
@@ -87,7 +86,9 @@ def _task(progress: Progress) -> RenderableType:
     if progress.suggestions:
         lines.append(text.cell(f"Free names: {', '.join(progress.suggestions)}"))
     lines.append(text.cell(progress.command, "bold"))
-    return Panel(text.lines(*lines), title="This waits for you", title_align="left", border_style="yellow")
+    return Panel(
+        text.lines(*lines), title="This waits for you", title_align="left", border_style="yellow", expand=False
+    )
 
 
 def _site(site: Site) -> str:
@@ -102,7 +103,7 @@ def _steps(progress: Progress) -> RenderableType:
     for number, item in enumerate(progress.checklist, start=1):
         mark, style = _MARKS[item.status]
         steps.add_row(Text(mark, style), Text(f"{number} {item.title}", style), text.cell(_how_far(item)))
-    return Padding(steps, (1, 0, 0, 0))
+    return Padding(steps, (1, 0, 0, 0), expand=False)
 
 
 def _how_far(item: ChecklistItem) -> str:

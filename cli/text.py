@@ -14,6 +14,7 @@ from rich.text import Text
 
 _JOINERS = {"\u200c", "\u200d"}
 """Format characters that names and emoji need; the others can hide or turn round what stands beside them."""
+_UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 _UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _UNBROKEN = 10_000
 """Columns when nobody looks: a program that reads lines gets each row on one."""
@@ -98,7 +99,6 @@ def age(length: timedelta) -> str:
 def span(length: timedelta) -> str:
     """Return a length of time in its greatest unit: `3 days`, `2 hours`."""
     seconds = max(0, int(length.total_seconds()))
-    for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= unit:
-            return f"{seconds // unit} {name}{'' if seconds // unit == 1 else 's'}"
-    return f"{seconds} seconds"
+    size, name = next(unit for unit in _UNITS if seconds >= unit[0] or unit is _UNITS[-1])
+    number = seconds // size
+    return f"{number} {name}{'' if number == 1 else 's'}"

@@ -25,7 +25,7 @@ class CohortPeople:
     def _index(self, person: Person) -> None:
         """Find a person by each address they ever had; the first row of a mailbox keeps it."""
         for email in (person.email, *person.former_emails):
-            self._numbers.setdefault(addresses.key_of_normal(email), person.number)
+            self._numbers.setdefault(addresses.key(email), person.number)
 
     def __len__(self) -> int:
         return len(self._by_number)
@@ -48,7 +48,7 @@ class CohortPeople:
 
         A row that cannot be used is someone of its own, even where its address is another's.
         """
-        known = self._numbers.get(addresses.key_of_normal(row.email))
+        known = self._numbers.get(row.key)
         if known is not None and not (row.problem and not self._stands_for(row)):
             return self._by_number[known]
         number = len(self._by_number) + 1
@@ -57,7 +57,10 @@ class CohortPeople:
         return None
 
     def _stands_for(self, row: RosterPerson) -> bool:
-        return any(person.email == row.email and person.problem == row.problem for person in self._by_number.values())
+        return any(
+            row.email in person.former_emails or (person.email == row.email and person.problem == row.problem)
+            for person in self._by_number.values()
+        )
 
     def happen(self, number: int, event: Event, now: datetime, rules: Rules) -> None:
         """Apply an event to one person; an unknown number changes nothing."""
@@ -66,7 +69,8 @@ class CohortPeople:
             return
         person = lifecycle.after(before, event, now, rules)
         self._by_number[number] = person
-        self._index(person)
+        if person.email != before.email:
+            self._index(person)
 
     def accounts_due(self, now: datetime, limit: int) -> list[Person]:
         """Return whose Atlassian account is to be looked up or created now."""
@@ -111,11 +115,11 @@ class CohortPeople:
         return Counts(by_state={state: counted[state] for state in State if counted[state]})
 
     def page(self, query: PeopleQuery) -> PeoplePage:
-        """Return the people a query asks for."""
+        """Return the people a query asks for; with the timeline only where it asks for one person."""
         if query.email:
             person = self.find(query.email)
             people = [person] if person else []
         else:
-            people = self.everyone()
+            people = [person.model_copy(update={"timeline": []}) for person in self.everyone()]
         matching = [person for person in people if not query.states or person.state in query.states]
         return PeoplePage(people=matching[query.offset : query.offset + query.limit], total=len(matching))

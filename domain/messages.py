@@ -50,6 +50,8 @@ class MigrationRequest(Model):
     rules: Rules = Rules()
     notify: list[str] = Field(default_factory=list)
     """Who is told of tasks, deadline and completion; empty: all owners and admins."""
+    plan: str = ""
+    """The digest of the roster that a plan was made with; empty: there was none. Another roster is refused."""
     file_roster: RosterSurvey | None = None
     """A roster from the starter's disk, which the starter hands out; none: it is read from Opsgenie."""
 
@@ -233,6 +235,12 @@ class Resume(Model):
     by: Actor = Actor()
 
 
+class Refresh(Model):
+    """An update to a migration, passed to its cohorts as a signal: ask Opsgenie and Atlassian now."""
+
+    by: Actor = Actor()
+
+
 class SetDeadline(Model):
     """An update to a migration, passed to its cohorts as a signal."""
 
@@ -309,7 +317,7 @@ class Progress(Model):
     deadline: datetime | None = None
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
     cohorts: int = 0
-    """How many cohorts there are; 0 before the roster is known."""
+    """How many cohorts run; 0 before the roster is known."""
     checklist: list[ChecklistItem] = Field(default_factory=list)
 
 
@@ -328,6 +336,7 @@ class PeoplePage(Model):
     """The answer to `people`."""
 
     people: list[Person]
+    """Without their timelines, unless one person was asked for."""
     total: int
     """People who match, on all pages."""
 

@@ -9,7 +9,7 @@ from domain.links import Purpose
 from domain.model import Model
 from domain.roster import RosterPerson
 
-TIMELINE_LENGTH = 30
+TIMELINE_LENGTH = 20
 """Entries kept of a person's timeline: the first, and the newest. Bounds what continue-as-new carries."""
 
 

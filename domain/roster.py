@@ -40,6 +40,11 @@ class RosterPerson(Model):
     """Why this row cannot be used, as a sentence; empty if it can."""
 
     @property
+    def key(self) -> str:
+        """What this row's address shares with its other spellings; see `domain.addresses.key`."""
+        return addresses.key(self.email) if self.problem else addresses.key_of_normal(self.email)
+
+    @property
     def leads(self) -> bool:
         """Whether this is an owner or an admin of the Opsgenie account."""
         return self.role.casefold() in LEADING_ROLES
@@ -133,8 +138,7 @@ def divide(
     """
     divided: dict[int, list[RosterPerson]] = {number: [] for number in range(1, cohorts + 1)}
     for person in people:
-        key = addresses.key_of_normal(person.email)
-        divided[(moved or {}).get(key) or _cohort_of_key(key, cohorts)].append(person)
+        divided[(moved or {}).get(person.key) or _cohort_of_key(person.key, cohorts)].append(person)
     return divided
 
 
@@ -143,10 +147,9 @@ def mark_duplicates(people: Iterable[RosterPerson]) -> list[RosterPerson]:
     seen: set[str] = set()
     marked = []
     for person in people:
-        key = addresses.key_of_normal(person.email)
-        again = key in seen and not person.problem
+        again = person.key in seen and not person.problem
         marked.append(
             person.model_copy(update={"problem": "the same mailbox stands on the roster twice"}) if again else person
         )
-        seen.add(key)
+        seen.add(person.key)
     return marked

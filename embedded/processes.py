@@ -25,6 +25,10 @@ class ProgramFailed(LandbridgeError):
     """A program of the stack does not start; the sentence says why and where its log is."""
 
 
+class PortTaken(ProgramFailed):
+    """Another program listens where this one was to."""
+
+
 @dataclass(frozen=True)
 class Program:
     """What to start, and how to tell that it is ready."""
@@ -58,12 +62,13 @@ class Process:
         """Start it and wait until it is ready.
 
         Raises:
+            PortTaken: it cannot be started where it was to.
             ProgramFailed: it cannot be started, ended at once, or was not ready in time.
 
         """
         for port in self.program.ports:
             if not is_free(port):
-                raise ProgramFailed(f"{self.program.name} cannot be started: another program has port {port}.")
+                raise PortTaken(f"{self.program.name} cannot be started: another program has port {port}.")
         try:
             with self.log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(

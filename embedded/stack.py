@@ -6,6 +6,7 @@ the Temporal server, an emulator of Opsgenie and Atlassian, a mail server that w
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from typing import Self
 
 from embedded import ports, sample
 from embedded.ports import HOST
-from embedded.processes import Program
+from embedded.processes import PortTaken, Program
 from embedded.state import StateFolder
 from embedded.supervisor import Supervisor
 from embedded.temporal_server import TemporalServer
@@ -27,6 +28,8 @@ _OURS = ("LANDBRIDGE_", "TEMPORAL_", "EMULATOR_")
 """Variables that must not leak from the person's shell into the stack: they may mean a real account."""
 _PREFERRED = {"temporal": 7233, "web_ui": 8233, "emulator": 8081, "mailbox": 8025, "worker": 9464, "portal": 8080}
 """Where people find the programs, unless something else is there. The worker's is that of its metrics."""
+_TRIES = 4
+"""Times that the stack starts anew because another program took one of its ports meanwhile."""
 
 
 def _to_stderr(sentence: str) -> None:
@@ -50,10 +53,15 @@ class Stack:
         self.sample = sample.read(seed)
         self._seed = seed.resolve()
         self._fresh = fresh
-        self._refused = refused
+        self.refused = tuple(refused)
+        """Addresses that the mail server refuses for good."""
         self._say = say
         self._running = AsyncExitStack()
         self._ports: dict[str, int] = {}
+        self._choose_ports()
+
+    def _choose_ports(self) -> None:
+        self._ports.clear()
         for name, preferred in _PREFERRED.items():
             self._ports[name] = ports.preferred_or_free(preferred, but=self._ports.values())
         self._server = TemporalServer(
@@ -94,11 +102,13 @@ class Stack:
     def environment(self) -> dict[str, str]:
         """The whole environment in which worker, portal and starter work with this stack, and with nothing else."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        return {**inherited, "PYTHONPATH": str(PROJECT), **self.variables}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The settings of Landbridge and of Temporal's clients that mean this stack."""
         return {
-            **inherited,
             **self._server.environment,
-            "PYTHONPATH": str(PROJECT),
-            "LANDBRIDGE_METRICS_ADDRESS": f"{HOST}:{self._ports['worker']}",
             "LANDBRIDGE_SMTP_HOST": HOST,
             "LANDBRIDGE_SMTP_PORT": str(self._ports["mailbox"]),
             "LANDBRIDGE_SMTP_SECURITY": "none",
@@ -129,23 +139,33 @@ class Stack:
                 "mailbox",
                 *("-m", "embedded.mailbox", "--host", HOST, "--port", str(self._ports["mailbox"])),
                 *("--directory", str(self.state.mailbox)),
-                *(word for address in self._refused for word in ("--refuse", address)),
+                *(word for address in self.refused for word in ("--refuse", address)),
             ),
-            self._python("worker", str(PROJECT / "worker.py")),
             self._python(
-                "portal",
-                *("-m", "uvicorn", "portal.app:app", "--host", HOST, "--port", str(self._ports["portal"])),
-                "--no-access-log",
-                "--no-server-header",
+                "worker",
+                str(PROJECT / "worker.py"),
+                # Its own, not the stack's: a second worker needs another port.
+                LANDBRIDGE_METRICS_ADDRESS=f"{HOST}:{self._ports['worker']}",
             ),
+            self._python("portal", *("-m", "portal", "--host", HOST, "--port", str(self._ports["portal"]))),
         ]
 
     async def __aenter__(self) -> Self:
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._start()
+            except PortTaken:
+                # Another stack was faster, most likely; once more, elsewhere.
+                self._choose_ports()
+        return await self._start()
+
+    async def _start(self) -> Self:
         async with AsyncExitStack() as running:
             running.enter_context(self.state.opened(fresh=self._fresh))
             self._supervisor = await running.enter_async_context(Supervisor(self.state.logs, self._say))
             for program in self.programs():
                 await self._supervisor.start(program)
+            running.enter_context(self.state.environment_told(self.shell_commands()))
             self._running = running.pop_all()
         return self
 
@@ -166,7 +186,20 @@ class Stack:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
 
-    def _python(self, name: str, *arguments: str) -> Program:
+    def shell_commands(self) -> list[str]:
+        """Return what makes a shell mean this stack, whatever it meant before."""
+        patterns = " ".join(f"-e 's/^\\({prefix}[A-Z_]*\\)=.*/\\1/p'" for prefix in _OURS)
+        return [
+            f'for name in $(env | sed -n {patterns}); do unset "$name"; done; unset name',
+            *(f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()),
+        ]
+
+    def _python(self, name: str, *arguments: str, **variables: str) -> Program:
         port = self._ports[name]
-        command = [sys.executable, *arguments]
-        return Program(name, command, environment=self.environment, ports=[port], ready=partial(ports.accepts, port))
+        return Program(
+            name,
+            [sys.executable, *arguments],
+            environment={**self.environment, **variables},
+            ports=[port],
+            ready=partial(ports.accepts, port),
+        )

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from domain.errors import BadInput
@@ -19,6 +19,8 @@ class StateFolder:
         self.emulator_database = self.folder / "emulator.db"
         self.mailbox = self.folder / "mailbox"
         self.logs = self.folder / "logs"
+        self.environment = self.folder / "environment"
+        """While the stack runs: what a shell sources so that commands in it mean this stack."""
 
     @contextlib.contextmanager
     def opened(self, *, fresh: bool) -> Iterator[None]:
@@ -41,6 +43,16 @@ class StateFolder:
             for folder in (self.logs, self.mailbox):
                 folder.mkdir(exist_ok=True)
             yield
+
+    @contextlib.contextmanager
+    def environment_told(self, shell_commands: Iterable[str]) -> Iterator[None]:
+        """Have the file `environment` there, with these lines."""
+        self.environment.touch(mode=0o600)
+        self.environment.write_text("".join(f"{line}\n" for line in shell_commands), encoding="utf-8")
+        try:
+            yield
+        finally:
+            self.environment.unlink(missing_ok=True)
 
     def token_key(self) -> str:
         """Return the key that signs this stack's links; made once, so that mailed links live on."""

@@ -1,4 +1,4 @@
-"""The portal as an ASGI application: `uvicorn portal.app:app --no-server-header`.
+"""The portal as an ASGI application; `python -m portal` serves it, and any ASGI server can: `uvicorn portal.app:app`.
 
 A reverse proxy in front terminates TLS and passes paths on as they are, without the path of the portal's URL if that
 has one. Its own access log must not hold paths: they are people's links. Ours leaves the tokens out.

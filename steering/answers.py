@@ -46,6 +46,8 @@ class MigrationStatus(MigrationSummary):
     people_connected: int
     exact: bool
     """The numbers are of this moment; otherwise they are at most a minute old, and `counts` is empty."""
+    troubles: list[str] = Field(default_factory=list)
+    """What keeps work from going on at this moment, each once: why cohorts pause, which neighbour is away."""
     progress: Progress | None = None
     """None: no worker answers."""
 

@@ -1,7 +1,8 @@
 """One call to Temporal, its trouble told in our words."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from temporalio.client import (
@@ -26,9 +27,11 @@ class NoWorkerAnswers(TemporalUnreachable):
     """Temporal answers, but no worker of Landbridge does."""
 
 
-@contextmanager
-def told(what: str) -> Iterator[None]:
+@asynccontextmanager
+async def told(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[None]:
     """Tell trouble with a call about `what` (a migration, for example) as one of our errors.
+
+    `within` bounds the call whatever the SDK does about it, such as trying again.
 
     Raises:
         NotFound: there is no such workflow, or nobody with that address in it.
@@ -38,24 +41,22 @@ def told(what: str) -> Iterator[None]:
 
     """
     try:
-        yield
+        async with asyncio.timeout(within.total_seconds()):
+            yield
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         if isinstance(cause, ApplicationError):
             raise (NotFound if cause.type == "NotFound" else Refused)(cause.message) from None
         raise LandbridgeError(f"The request about {what} failed.") from None
-    except WorkflowUpdateRPCTimeoutOrCancelledError:
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         raise _nobody(what) from None
     except WorkflowQueryFailedError as error:
         raise LandbridgeError(f"The question about {what} was not understood: {error.message}") from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise NotFound(f"There is no {what}, or it is over.") from None
-        if error.status in {
-            RPCStatusCode.DEADLINE_EXCEEDED,
-            RPCStatusCode.CANCELLED,
-            RPCStatusCode.FAILED_PRECONDITION,
-        }:
+            over = "already completed" in error.message
+            raise NotFound(f"The {what} is over." if over else f"There is no {what}.") from None
+        if error.status in _UNANSWERED:
             raise _nobody(what) from None
         raise TemporalUnreachable(f"Temporal does not answer: {error.status.name}.") from None
 

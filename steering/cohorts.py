@@ -44,10 +44,13 @@ class TemporalCohortDesk:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return
             raise NeighbourUnavailable(f"The cohort {cohort_id} does not answer: {error.status.name}.") from None
-        verified = {addresses.key_of_normal(row.email): row.email_verified for row in known}
+        verified: dict[str, bool] = {}
+        for row in known:
+            key = addresses.key(row.email)
+            verified[key] = verified.get(key, True) and row.email_verified
 
         def is_news(row: RosterPerson) -> bool:
-            known_as_verified = verified.get(addresses.key_of_normal(row.email))
+            known_as_verified = verified.get(row.key)
             return known_as_verified is None or (row.email_verified and not known_as_verified)
 
         await self.hand_out(cohort_id, [row for row in people if is_news(row)])

@@ -37,7 +37,7 @@ class TemporalLinkDesk:
     async def view(self, claims: LinkClaims) -> LinkView | None:
         """Ask what the page should show; None when no worker answers, or there is nobody to ask."""
         try:
-            with told("cohort"):
+            async with told("cohort", _PAGE_SECONDS):
                 return await self._cohort(claims).query(CohortWorkflow.link, claims, rpc_timeout=_PAGE_SECONDS)
         except LandbridgeError:
             return None

@@ -1,247 +1,82 @@
-"""One migration: how it stands, and what owners, admins and operators may ask of it."""
+"""One migration: what owners, admins and operators may ask of it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
-from temporalio.client import (
-    Client,
-    WorkflowExecution,
-    WorkflowExecutionDescription,
-    WorkflowExecutionStatus,
-    WorkflowFailureError,
-    WorkflowHandle,
-)
-from temporalio.common import SearchAttributeKey
-from temporalio.exceptions import ApplicationError
-
-from domain import addresses, ids
-from domain.errors import BadInput, NotFound
+from domain import addresses
+from domain.errors import NotFound, Refused
 from domain.messages import (
     ChooseSite,
-    CohortResult,
     Confirm,
     CorrectEmail,
     Decided,
     Exclude,
-    MigrationResult,
     NameSite,
     Pause,
-    PeoplePage,
-    PeopleQuery,
     PersonFact,
-    Progress,
+    Refresh,
     Resend,
     Resent,
     Resume,
     SetDeadline,
 )
-from domain.people import NEXT_STEP, Actor, Counts, Person, State
+from domain.people import Actor, State
 from domain.rules import AtDeadline
 from domain.sites import NewSite
-from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, Report, ReportLine, RunState
-from steering.calls import QUERY_SECONDS, UPDATE_SECONDS, NoWorkerAnswers, told
-from workflows import search_attributes
+from steering.calls import UPDATE_SECONDS, told
+from steering.standing import Standing
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 
-ASKED_AT_MOST = 20
-"""Cohorts that `status` asks one by one; of more it adds up the search attributes, which are at most a minute old."""
-_PAGE = 250
 _AT_ONCE = 8
+"""Cohorts that are asked something at the same time."""
 
 
-class Migration:
-    """The migration of one Opsgenie account, running or over."""
-
-    def __init__(self, client: Client, opsgenie_account: str) -> None:
-        self._client = client
-        self._account = ids.check_opsgenie_account(opsgenie_account)
-        self._what = f"migration of {opsgenie_account}"
-        self._handle: WorkflowHandle[SiteMigrationWorkflow, MigrationResult] = client.get_workflow_handle_for(
-            SiteMigrationWorkflow.run, ids.migration(opsgenie_account)
-        )
-
-    # How it stands.
-
-    async def status(self) -> MigrationStatus:
-        """Return how the migration stands; answered without a worker too, then from the search attributes.
-
-        Raises:
-            NotFound: there never was one, or its history is gone.
-
-        """
-        with told(self._what):
-            description = await self._handle.describe(rpc_timeout=QUERY_SECONDS)
-        summary = summarise(description)
-        failure = await self._failure() if summary.run_state is RunState.FAILED else ""
-        cohorts = await self._listed_cohorts(description)
-        try:
-            progress = await self.progress()
-            exact = len(cohorts) <= ASKED_AT_MOST
-            views = await asyncio.gather(*(self._counts(cohort.id) for cohort in cohorts)) if exact else []
-        except NoWorkerAnswers:
-            progress, exact, views = None, False, []
-        counts = sum(views, Counts())
-        return MigrationStatus(
-            **summary.model_dump(),
-            failure=failure,
-            progress=progress,
-            counts=counts,
-            exact=exact,
-            people_total=counts.total if exact else _add_up(cohorts, search_attributes.PEOPLE_TOTAL),
-            people_waiting=counts.waiting if exact else _add_up(cohorts, search_attributes.PEOPLE_WAITING),
-            people_connected=counts[State.CONNECTED] if exact else _add_up(cohorts, search_attributes.PEOPLE_CONNECTED),
-        )
-
-    async def progress(self) -> Progress:
-        """Return the checklist, and what waits for whom."""
-        with told(self._what):
-            return await self._handle.query(SiteMigrationWorkflow.progress, rpc_timeout=QUERY_SECONDS)
-
-    async def _failure(self) -> str:
-        try:
-            await self._handle.result()
-        except WorkflowFailureError as error:
-            cause = error.cause
-            return cause.message if isinstance(cause, ApplicationError) else type(cause).__name__
-        return ""
-
-    async def _counts(self, cohort_id: str) -> Counts:
-        with told(self._what):
-            view = await self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id).query(
-                CohortWorkflow.cohort, rpc_timeout=QUERY_SECONDS
-            )
-        return view.counts
-
-    async def _listed_cohorts(self, description: WorkflowExecutionDescription) -> list[WorkflowExecution]:
-        query = (
-            f"WorkflowType = 'CohortWorkflow' AND RootRunId = '{description.run_id}' "
-            "AND ExecutionStatus != 'ContinuedAsNew'"
-        )
-        with told(self._what):
-            return [execution async for execution in self._client.list_workflows(query)]
-
-    # People.
-
-    async def people(self, states: Sequence[State] = (), offset: int = 0, limit: int = _PAGE) -> PeoplePage:
-        """Return a page of people in these states (none: all), cohort by cohort."""
-        people: list[Person] = []
-        total, skip = 0, offset
-        for number in range(1, await self._number_of_cohorts() + 1):
-            query = PeopleQuery(states=list(states), offset=skip, limit=max(0, limit - len(people)))
-            page = await self._ask_people(number, query)
-            people += page.people
-            skip = max(0, skip - page.total)
-            total += page.total
-        return PeoplePage(people=people, total=total)
-
-    async def everyone(self, states: Sequence[State] = ()) -> AsyncIterator[PeoplePage]:
-        """Yield all people in these states (none: all) in pages, without holding them all."""
-        for number in range(1, await self._number_of_cohorts() + 1):
-            offset, total = 0, 1
-            while offset < total:
-                page = await self._ask_people(number, PeopleQuery(states=list(states), offset=offset, limit=_PAGE))
-                yield page
-                offset, total = offset + _PAGE, page.total
-
-    async def person(self, email: str) -> FoundPerson:
-        """Return one person, by any spelling of an address they have or had.
-
-        Raises:
-            NotFound: nobody with this address is in the migration.
-
-        """
-        number = await self._cohort_number(email)
-        if not number:
-            raise NotFound(f"The {self._what} has not read its roster yet.")
-        page = await self._ask_people(number, PeopleQuery(email=email))
-        if not page.people:
-            raise NotFound(f"Nobody with this address is in the {self._what}.")
-        person = page.people[0]
-        return FoundPerson(
-            cohort_id=ids.cohort(self._account, number), person=person, next_step=NEXT_STEP[person.state]
-        )
-
-    async def report(self) -> Report:
-        """Return everyone, with what to do next for those who have not made it."""
-        with told(self._what):
-            description = await self._handle.describe(rpc_timeout=QUERY_SECONDS)
-        progress = await self.progress()
-        lines = [
-            ReportLine(
-                email=person.email,
-                name=person.name,
-                role=person.role,
-                state=person.state,
-                reason=person.reason,
-                since=person.since,
-                mails=sum(mailing.sent for mailing in person.mailings.values()),
-                next_step=NEXT_STEP[person.state],
-            )
-            async for page in self.everyone()
-            for person in page.people
-        ]
-        counts = {state: sum(line.state is state for line in lines) for state in State}
-        return Report(
-            opsgenie_account=self._account,
-            site=progress.site,
-            run_state=summarise(description).run_state,
-            counts=Counts(by_state={state: number for state, number in counts.items() if number}),
-            people=lines,
-        )
-
-    async def _ask_people(self, number: int, query: PeopleQuery) -> PeoplePage:
-        with told(self._what):
-            return await self._cohort(number).query(CohortWorkflow.people, query, rpc_timeout=QUERY_SECONDS)
-
-    async def _number_of_cohorts(self) -> int:
-        return (await self.progress()).cohorts
-
-    async def _cohort_number(self, email: str) -> int:
-        with told(self._what):
-            return await self._handle.query(SiteMigrationWorkflow.cohort_of, email, rpc_timeout=QUERY_SECONDS)
-
-    def _cohort(self, number: int) -> WorkflowHandle[CohortWorkflow, CohortResult]:
-        return self._client.get_workflow_handle_for(CohortWorkflow.run, ids.cohort(self._account, number))
+class Migration(Standing):
+    """The migration of one Opsgenie account, as one can steer it."""
 
     # Requests about the migration.
 
     async def choose_site(self, site: str, by: Actor) -> Decided:
         """Select an existing site."""
-        with told(self._what):
+        async with told(self._what):
             return await self._handle.execute_update(
                 SiteMigrationWorkflow.choose_site, ChooseSite(site=site, by=by), rpc_timeout=UPDATE_SECONDS
             )
 
     async def name_site(self, new_site: NewSite, by: Actor) -> Decided:
         """Name the site to create."""
-        with told(self._what):
+        async with told(self._what):
             return await self._handle.execute_update(
                 SiteMigrationWorkflow.name_site, NameSite(new_site=new_site, by=by), rpc_timeout=UPDATE_SECONDS
             )
 
     async def confirm(self, by: Actor) -> None:
         """Report the current task done."""
-        with told(self._what):
+        async with told(self._what):
             await self._handle.execute_update(SiteMigrationWorkflow.confirm, Confirm(by=by), rpc_timeout=UPDATE_SECONDS)
 
     async def pause(self, reason: str, by: Actor) -> None:
         """Start nothing new until resumed."""
-        with told(self._what):
+        async with told(self._what):
             await self._handle.execute_update(
                 SiteMigrationWorkflow.pause, Pause(reason=reason, by=by), rpc_timeout=UPDATE_SECONDS
             )
 
     async def resume(self, by: Actor) -> None:
         """Go on."""
-        with told(self._what):
+        async with told(self._what):
             await self._handle.execute_update(SiteMigrationWorkflow.resume, Resume(by=by), rpc_timeout=UPDATE_SECONDS)
+
+    async def refresh(self, by: Actor) -> None:
+        """Ask Opsgenie and Atlassian at once who joined, who verified, who has set up the account."""
+        async with told(self._what):
+            await self._handle.execute_update(SiteMigrationWorkflow.refresh, Refresh(by=by), rpc_timeout=UPDATE_SECONDS)
 
     async def set_deadline(self, deadline: datetime | None, at_deadline: AtDeadline, by: Actor) -> None:
         """Set another deadline, or none."""
         request = SetDeadline(deadline=deadline, at_deadline=at_deadline, by=by)
-        with told(self._what):
+        async with told(self._what):
             await self._handle.execute_update(SiteMigrationWorkflow.set_deadline, request, rpc_timeout=UPDATE_SECONDS)
 
     # Requests about people.
@@ -249,7 +84,7 @@ class Migration:
     async def resend(self, email: str, by: Actor) -> Resent:
         """Send one person's mail again."""
         cohort = self._cohort(await self._cohort_number(email))
-        with told(self._what):
+        async with told(self._what):
             return await cohort.execute_update(
                 CohortWorkflow.resend, Resend(email=email, by=by), rpc_timeout=UPDATE_SECONDS
             )
@@ -264,7 +99,7 @@ class Migration:
                     CohortWorkflow.resend, Resend(state=state, by=by), rpc_timeout=UPDATE_SECONDS
                 )
 
-        with told(self._what):
+        async with told(self._what):
             answers = await asyncio.gather(*map(one, range(1, await self._number_of_cohorts() + 1)))
         return Resent(queued=sum(a.queued for a in answers), not_now=sum(a.not_now for a in answers))
 
@@ -272,7 +107,7 @@ class Migration:
         """Take a person out of the migration."""
         cohort = self._cohort(await self._cohort_number(email))
         request = Exclude(email=email, reason=reason, by=by)
-        with told(self._what):
+        async with told(self._what):
             await cohort.execute_update(CohortWorkflow.exclude, request, rpc_timeout=UPDATE_SECONDS)
 
     async def correct_email(self, email: str, new_email: str, by: Actor) -> None:
@@ -289,36 +124,18 @@ class Migration:
         if elsewhere is not None and addresses.key(email) not in {
             addresses.key(known) for known in (elsewhere.person.email, *elsewhere.person.former_emails)
         }:
-            raise BadInput("The new address is someone's already.")
+            raise Refused("The new address is someone's already.")
         cohort = self._cohort(await self._cohort_number(email))
         request = CorrectEmail(email=email, new_email=new_email, by=by)
-        with told(self._what):
+        async with told(self._what):
             await cohort.execute_update(CohortWorkflow.correct_email, request, rpc_timeout=UPDATE_SECONDS)
 
     async def verify(self, email: str, by: Actor) -> None:
         """Record, by an admin's word, that someone's Opsgenie email is verified."""
-        with told(self._what):
+        async with told(self._what):
             await self._handle.signal(SiteMigrationWorkflow.email_verified, PersonFact(email=email, by=by))
 
     async def authenticate(self, email: str, by: Actor) -> None:
         """Record, by an admin's word, that someone's Atlassian account is set up."""
-        with told(self._what):
+        async with told(self._what):
             await self._handle.signal(SiteMigrationWorkflow.account_authenticated, PersonFact(email=email, by=by))
-
-
-def summarise(execution: WorkflowExecution) -> MigrationSummary:
-    """Return what Temporal itself knows of a migration."""
-    attributes = execution.typed_search_attributes
-    status = execution.status or WorkflowExecutionStatus.RUNNING
-    return MigrationSummary(
-        opsgenie_account=execution.id.partition(":")[2],
-        run_state=RunState(status.name.lower()),
-        step=attributes.get(search_attributes.MIGRATION_STEP, ""),
-        started_at=execution.start_time,
-        closed_at=execution.close_time,
-        deadline=attributes.get(search_attributes.MIGRATION_DEADLINE),
-    )
-
-
-def _add_up(cohorts: Sequence[WorkflowExecution], attribute: SearchAttributeKey[int]) -> int:
-    return sum(cohort.typed_search_attributes.get(attribute, 0) for cohort in cohorts)

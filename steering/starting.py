@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from temporalio.client import Client
 from temporalio.common import (
@@ -13,13 +14,13 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from domain import ids, roster
-from domain.errors import NeighbourUnavailable, Refused
+from domain.errors import NeighbourUnavailable, NotFound, Refused
 from domain.messages import MigrationRequest, Step
 from domain.roster import RosterPerson
 from steering.answers import MigrationSummary, RunState, Started
 from steering.calls import QUERY_SECONDS, told
 from steering.cohorts import TemporalCohortDesk
-from steering.migration import summarise
+from steering.standing import summarise
 from workflows import options, search_attributes
 from workflows.site_migration import SiteMigrationWorkflow
 
@@ -38,7 +39,7 @@ async def start(client: Client, request: MigrationRequest, *, again: bool = Fals
     workflow_id = ids.migration(request.opsgenie_account)
     memo = {"asked": _asked(request)}
     try:
-        with told(f"migration of {request.opsgenie_account}"):
+        async with told(f"migration of {request.opsgenie_account}"):
             await client.start_workflow(
                 SiteMigrationWorkflow.run,
                 request,
@@ -71,7 +72,7 @@ def _asked(request: MigrationRequest) -> dict[str, str]:
 
 
 async def _already(client: Client, workflow_id: str, asked: dict[str, str]) -> Started:
-    with told("migration"):
+    async with told("migration"):
         description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
     run_state = summarise(description).run_state
     before: dict[str, str] = await description.memo_value("asked", {}, type_hint=dict[str, str])
@@ -102,7 +103,7 @@ async def hand_out(
                     await desk.hand_out(ids.cohort(request.opsgenie_account, number), rows)
                     break
                 except NeighbourUnavailable:
-                    with told(f"migration of {request.opsgenie_account}"):
+                    async with told(f"migration of {request.opsgenie_account}"):
                         description = await migration.describe(rpc_timeout=QUERY_SECONDS)
                     if summarise(description).run_state is not RunState.RUNNING:
                         return
@@ -112,12 +113,14 @@ async def hand_out(
 
     cohorts = roster.cohorts_for(len(people))
     await asyncio.gather(*(one(number, rows) for number, rows in roster.divide(people, cohorts).items()))
-    with told(f"migration of {request.opsgenie_account}"):
-        await migration.signal(SiteMigrationWorkflow.roster_handed_out)
+    # A migration that ended meanwhile, refused for example, says so itself.
+    with suppress(NotFound):
+        async with told(f"migration of {request.opsgenie_account}"):
+            await migration.signal(SiteMigrationWorkflow.roster_handed_out)
 
 
 async def listed(client: Client) -> list[MigrationSummary]:
     """Return all migrations that Temporal still knows, newest first."""
-    with told("list of migrations"):
+    async with told("list of migrations"):
         found = [e async for e in client.list_workflows("WorkflowType = 'SiteMigrationWorkflow'")]
     return sorted(map(summarise, found), key=lambda summary: summary.started_at, reverse=True)

@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         PeopleQuery,
         PersonFact,
         PersonReturned,
+        Refresh,
         Resend,
         Resent,
         Resume,
@@ -109,6 +110,11 @@ class CohortRecord:
     def resume(self, _: Resume) -> None:
         """Go on."""
         self._paused = ""
+
+    @workflow.signal(description="Ask Atlassian at once.")
+    def refresh(self, _: Refresh) -> None:
+        """Ask who has set up the account, without waiting for the next time."""
+        self._poll_due = workflow.now()
 
     @workflow.signal(description="Another deadline.")
     def set_deadline(self, message: SetDeadline) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from temporalio import workflow
@@ -23,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         Pause,
         PersonFact,
         Progress,
+        Refresh,
         Resume,
         SetDeadline,
         Step,
@@ -72,6 +74,7 @@ class MigrationRecord:
         self._rules = request.rules
         self._checklist = Checklist()
         self._survey = request.file_roster
+        self._number_of_cohorts = 0
         self._handed_out = False
         self._sites: list[Site] = []
         choice = request.new_site or request.site
@@ -80,9 +83,11 @@ class MigrationRecord:
         self._task: Task | None = None
         self._confirmed = False
         self._paused = ""
+        self._refresh_wanted = False
         self._news: dict[int, CohortNews] = {}
         self._moved: dict[str, int] = {}
         self._deadline_told = False
+        self._shown: tuple[Step, datetime | None] | None = None
         self._lines = asyncio.Semaphore(options.PENDING_AT_MOST)
 
     # Signals.
@@ -184,10 +189,18 @@ class MigrationRecord:
         await self._signal_all("resume", request)
 
     @workflow.update
+    async def refresh(self, request: Refresh) -> None:
+        """Ask Opsgenie and Atlassian at once what they would be asked sooner or later."""
+        self._refresh_wanted = True
+        await self._signal_all("refresh", request)
+
+    @workflow.update
     async def set_deadline(self, request: SetDeadline) -> None:
         """Give all cohorts another deadline."""
         changed = {"deadline": request.deadline, "at_deadline": request.at_deadline}
         self._rules = self._rules.model_copy(update=changed)
+        # What cohorts told was about the deadline that stood until now.
+        self._news = {n: news.model_copy(update={"deadline_passed": False}) for n, news in self._news.items()}
         self._deadline_told = False
         self._show()
         await self._signal_all("set_deadline", request)
@@ -216,7 +229,7 @@ class MigrationRecord:
             troubles=sorted({news.trouble for news in self._news.values() if news.trouble}),
             deadline=self._rules.deadline,
             at_deadline=self._rules.at_deadline,
-            cohorts=self._survey.cohorts if self._survey else 0,
+            cohorts=self._number_of_cohorts,
             checklist=self._checklist.items(),
         )
 
@@ -234,7 +247,7 @@ class MigrationRecord:
     # Passing on.
 
     async def _signal_all(self, signal: str, message: object = None) -> None:
-        numbers = range(1, (self._survey.cohorts if self._survey else 0) + 1)
+        numbers = range(1, self._number_of_cohorts + 1)
         await asyncio.gather(*(self._signal(number, signal, message) for number in numbers))
 
     async def _signal(self, number: int, signal: str, message: object) -> None:
@@ -247,13 +260,16 @@ class MigrationRecord:
 
     def _show(self) -> None:
         """Keep what operators see in the Web UI and `status` reads without a worker."""
-        deadline = search_attributes.MIGRATION_DEADLINE
-        workflow.upsert_search_attributes(
-            [
-                search_attributes.OPSGENIE_ACCOUNT.value_set(self._request.opsgenie_account),
-                search_attributes.MIGRATION_STEP.value_set(str(self._checklist.step)),
-                deadline.value_set(self._rules.deadline) if self._rules.deadline else deadline.value_unset(),
-            ]
-        )
+        shown = (self._checklist.step, self._rules.deadline)
+        if shown != self._shown:
+            self._shown = shown
+            deadline = search_attributes.MIGRATION_DEADLINE
+            workflow.upsert_search_attributes(
+                [
+                    search_attributes.OPSGENIE_ACCOUNT.value_set(self._request.opsgenie_account),
+                    search_attributes.MIGRATION_STEP.value_set(str(self._checklist.step)),
+                    deadline.value_set(self._rules.deadline) if self._rules.deadline else deadline.value_unset(),
+                ]
+            )
         task = f"**{self._task.task}**\n\n`{self._task.command}`\n\n" if self._task else ""
         workflow.set_current_details(task + self._checklist.markdown())

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.orders import AdminTask, Notice, NoticeKind, NoticeOrder, NoticesOrder
     from domain.people import Counts
     from domain.roster import Leader
+    from domain.rules import AtDeadline
     from workflows import options
     from workflows.cohort import CohortWorkflow
     from workflows.migration_record import MigrationRecord, Task
@@ -35,22 +36,31 @@ class MigrationWaits(MigrationRecord):
         self._run = workflow.info().run_id.replace("-", "")[-12:]
         self._notices = 0
 
-    async def _until(self, condition: Callable[[], bool], at_most: timedelta | None = None) -> bool:
-        """Wait for a condition, telling owners and admins of a missed deadline meanwhile; False after `at_most`."""
+    async def _until(self, condition: Callable[[], bool], at_most: timedelta | None = None, why: str = "") -> None:
+        """Wait for a condition, telling owners and admins of a missed deadline meanwhile; at most for `at_most`.
+
+        `why` tells in the Web UI what comes after `at_most`.
+        """
         end = None if at_most is None else workflow.now() + at_most
         while not condition():
             left = None if end is None else end - workflow.now()
             if left is not None and left <= timedelta(0):
-                return False
+                return
             with suppress(asyncio.TimeoutError):
-                await workflow.wait_condition(lambda: condition() or self._deadline_is_news(), timeout=left)
+                await workflow.wait_condition(
+                    lambda: condition() or self._deadline_is_news(), timeout=left, timeout_summary=why
+                )
             if self._deadline_is_news():
                 self._deadline_told = True
                 await self._notify(NoticeKind.DEADLINE_PASSED)
-        return True
 
     def _deadline_is_news(self) -> bool:
-        return not self._deadline_told and any(news.deadline_passed for news in self._news.values())
+        # Where the deadline ends the migration, the notice of its end says so.
+        waits_on = self._rules.at_deadline is AtDeadline.KEEP_WAITING
+        return waits_on and not self._deadline_told and any(news.deadline_passed for news in self._news.values())
+
+    def _settled(self) -> bool:
+        return self._all_cohorts(lambda news: news.settled)
 
     def _all_cohorts(self, condition: Callable[[CohortNews], bool]) -> bool:
         return len(self._news) == len(self._cohorts) and all(map(condition, self._news.values()))
@@ -130,4 +140,5 @@ class MigrationWaits(MigrationRecord):
 
     def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:
         self._checklist.mark(step, status, workflow.now(), note)
+        workflow.logger.info("step_marked", extra={"step": str(step), "status": str(status)})
         self._show()

@@ -25,8 +25,10 @@ with workflow.unsafe.imports_passed_through():
     from domain.orders import (
         ConnectOrder,
         HandOutOrder,
+        NameNotFree,
         NoticeKind,
         SignUpOrder,
+        SiteAnswer,
         SiteOrder,
     )
     from domain.people import Counts, State
@@ -73,21 +75,24 @@ class SiteMigrationWorkflow(MigrationWaits):
         survey = self._survey
         initiator = addresses.key(self._request.initiator)
         if not any(addresses.key(leader.email) == initiator for leader in survey.leaders):
-            raise ApplicationError(
-                "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither. "
-                "Nothing was done.",
-                type="Refused",
-                non_retryable=True,
+            raise _refusal(
+                "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither."
             )
+        if self._request.plan and self._request.plan != survey.digest:
+            raise _refusal("The roster is another one than the plan was made with; look at a new plan.")
         starts = (self._start_cohort(number) for number in range(1, survey.cohorts + 1))
         self._cohorts = list(await asyncio.gather(*starts))
+        self._number_of_cohorts = survey.cohorts
         if self._request.file_roster is None:
             order = HandOutOrder(opsgenie_account=account, cohorts=survey.cohorts)
             await self._have(RosterActivities.hand_out, order, options.ROSTER, "Hand out the roster")
             self._handed_out = True
         else:
             await self._ask(
-                Task("Hand out the roster: run the start command again with the same file.", "./starter.py start"),
+                Task(
+                    "Hand out the roster: run the start command again with the same file.",
+                    f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
+                ),
                 until=lambda: self._handed_out,
             )
         self._mark(Step.INITIATE, StepStatus.DONE, f"{survey.total} people are on the roster.")
@@ -115,7 +120,7 @@ class SiteMigrationWorkflow(MigrationWaits):
         self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, "The initiator's sites are listed.")
         await self._list_sites()
         choice = await self._next_choice("Choose a site, or name a new one.")
-        note = choice.url if isinstance(choice, Site) else f"A new site, {choice.name}, is created."
+        note = choice.url if isinstance(choice, Site) else "A new site is created."
         self._mark(Step.CHOOSE_SITE, StepStatus.DONE, note)
         return choice
 
@@ -135,33 +140,34 @@ class SiteMigrationWorkflow(MigrationWaits):
 
     async def _create_site(self, choice: Site | NewSite) -> Site:
         """Create the site; a name that is not free asks again, as often as it takes."""
-        if isinstance(choice, Site):
-            self._mark(Step.CREATE_SITE, StepStatus.SKIPPED, "An existing site is used.")
-            return self._accept(choice)
         while isinstance(choice, NewSite):
             self._mark(Step.CREATE_SITE, StepStatus.RUNNING, f"The site {choice.name} is created.")
-            try:
-                sites.check(choice)
-            except BadInput as error:
-                choice = await self._another_choice(str(error), sites.suggest_names(choice.name))
-                continue
-            order = SiteOrder(
-                email=self._request.initiator,
-                name=choice.name,
-                first_name=choice.first_name,
-                last_name=choice.last_name,
-            )
-            answer = await self._have(AccountActivities.ensure_site, order, options.SITES, "Create the site")
+            answer = await self._ensure_site(choice)
             if answer.site is not None:
-                choice = answer.site
-            elif answer.not_free is not None:
-                choice = await self._another_choice(answer.not_free.reason, answer.not_free.suggestions)
-            elif answer.task is not None:
-                await self._ask_to_confirm(answer.task)
-                if self._open_decision() is not None:
-                    choice = await self._next_choice("")
-        self._mark(Step.CREATE_SITE, StepStatus.DONE, choice.url)
+                self._mark(Step.CREATE_SITE, StepStatus.DONE, answer.site.url)
+                return self._accept(answer.site)
+            choice = await self._choice_after(answer, choice)
+        self._mark(Step.CHOOSE_SITE, StepStatus.DONE, choice.url)
+        self._mark(Step.CREATE_SITE, StepStatus.SKIPPED, "An existing site is used.")
         return self._accept(choice)
+
+    async def _ensure_site(self, site: NewSite) -> SiteAnswer:
+        try:
+            sites.check(site)
+        except BadInput as error:
+            return SiteAnswer(not_free=NameNotFree(reason=str(error), suggestions=sites.suggest_names(site.name)))
+        order = SiteOrder(
+            email=self._request.initiator, name=site.name, first_name=site.first_name, last_name=site.last_name
+        )
+        return await self._have(AccountActivities.ensure_site, order, options.SITES, "Create the site")
+
+    async def _choice_after(self, answer: SiteAnswer, choice: NewSite) -> Site | NewSite:
+        """Return what to go on with where a site could not be created: the same, once an admin has, or another."""
+        if answer.not_free is not None:
+            return await self._another_choice(answer.not_free.reason, answer.not_free.suggestions)
+        if answer.task is not None:
+            await self._ask_to_confirm(answer.task)
+        return choice if self._open_decision() is None else await self._next_choice("")
 
     async def _connect(self, site: Site) -> None:
         """Connect Opsgenie to the site, and let the cohorts begin with accounts and emails."""
@@ -180,11 +186,21 @@ class SiteMigrationWorkflow(MigrationWaits):
     async def _await_people(self, survey: RosterSurvey) -> None:
         """Wait until nobody is awaited any more, and keep an eye on who joins the Opsgenie account meanwhile."""
         self._mark(Step.VERIFY, StepStatus.RUNNING, "People verify their emails and set up their accounts.")
-        refresh = HandOutOrder(opsgenie_account=self._request.opsgenie_account, cohorts=survey.cohorts, refresh=True)
-        every = None if self._request.file_roster else self._rules.roster_refresh_interval
-        while not await self._until(lambda: self._all_cohorts(lambda news: news.settled), every):
-            refresh = refresh.model_copy(update={"moved": self._moved})
-            await self._have(RosterActivities.hand_out, refresh, options.ROSTER, "Who joined, who is verified?")
+        from_file = self._request.file_roster is not None
+        every = None if from_file else self._rules.roster_refresh_interval
+        while True:
+            await self._until(lambda: self._settled() or self._refresh_wanted, every, "Next look at the roster")
+            if self._settled():
+                break
+            self._refresh_wanted = False
+            if not from_file:
+                order = HandOutOrder(
+                    opsgenie_account=self._request.opsgenie_account,
+                    cohorts=survey.cohorts,
+                    moved=self._moved,
+                    refresh=True,
+                )
+                await self._have(RosterActivities.hand_out, order, options.ROSTER, "Who joined, who is verified?")
         self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
 
     async def _complete(self, site: Site) -> MigrationResult:
@@ -208,7 +224,10 @@ class SiteMigrationWorkflow(MigrationWaits):
     async def _next_choice(self, task: str, suggestions: Sequence[str] = ()) -> Site | NewSite:
         """Return the next choice that the rules allow; until there is one, `task` stands as what an admin has to do."""
         account = self._request.opsgenie_account
-        command = f"./starter.py choose-site {account} SITE, or ./starter.py name-site {account} NAME"
+        command = (
+            f"./starter.py choose-site {account} SITE, "
+            f"or ./starter.py name-site {account} NAME --first-name … --last-name …"
+        )
         while True:
             if (decision := self._open_decision()) is None:
                 asked = Task(task, command, suggestions=list(suggestions))
@@ -238,6 +257,10 @@ class SiteMigrationWorkflow(MigrationWaits):
         if (decision := self._open_decision()) is not None:
             decision.answer = Decided(site=site)
         return site
+
+
+def _refusal(sentence: str) -> ApplicationError:
+    return ApplicationError(f"{sentence} Nothing was done.", type="Refused", non_retryable=True)
 
 
 def _pick(listed: Sequence[Site], wanted: str) -> Site | None:

@@ -24,8 +24,7 @@ from runtime import temporal
 from steering import starting
 from steering.migration import Migration
 from tests.fakes import World
-from tests.workflows.bench import OWNER_EMAIL, eventually, workers
-from workflows.site_migration import SiteMigrationWorkflow
+from tests.workflows.bench import OWNER_EMAIL, eventually, served
 
 STARTER = Path(__file__).parents[2] / "starter.py"
 EVIL = "[bold]Eve[/bold] \x1b[31m\u202egnp.exe"
@@ -107,11 +106,11 @@ async def world(client: Client) -> AsyncIterator[World]:
     ]
     world.atlassian.taken.add("taken")
     world.post.refused.add("gone@example.com")
-    async with workers(client, world):
+    async with served(client, world):
         yield world
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cli(server: TemporalServer) -> Cli:
     """starter.py in an environment of its own."""
     return Cli({"PATH": os.environ["PATH"], "HOME": os.devnull, "LANDBRIDGE_ACTOR": "tester", **server.environment})
@@ -149,13 +148,3 @@ async def moving(client: Client, world: World, account: str) -> AsyncIterator[Mi
     # A test may have ended it.
     with suppress(RPCError):
         await client.get_workflow_handle(ids.migration(account)).terminate()
-
-
-@pytest.fixture
-async def unattended(client: Client, account: str) -> AsyncIterator[Migration]:
-    """Start a migration that no worker serves."""
-    handle = await client.start_workflow(
-        SiteMigrationWorkflow.run, asked(account), id=ids.migration(account), task_queue="nobody"
-    )
-    yield Migration(client, account)
-    await handle.terminate()

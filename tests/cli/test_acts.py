@@ -39,17 +39,6 @@ async def test_an_admins_word_moves_people(cli: Cli, moving: Migration, account:
     assert "Nothing is awaited of this person any more: connected." in again.err
 
 
-async def test_a_fact_lasts_without_a_worker(cli: Cli, client: Client, unattended: Migration, account: str) -> None:
-    """The signal is in the history, for whichever worker comes."""
-    assert unattended
-    ran = await cli("verify", account, "who@example.com")
-    assert ran.code == 0
-    assert "no worker answers now" in ran.err
-    history = await client.get_workflow_handle(f"site-migration:{account}").fetch_history()
-    signals = [event.workflow_execution_signaled_event_attributes.signal_name for event in history.events]
-    assert "email_verified" in signals
-
-
 async def test_mails_are_sent_again(cli: Cli, world: World, moving: Migration, account: str) -> None:
     """One who has just got one has to wait; one who is unreachable is tried again."""
     assert moving

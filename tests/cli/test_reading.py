@@ -79,17 +79,6 @@ async def test_the_report_as_csv_runs_nothing(cli: Cli, moving: Migration, accou
     assert rows["gone@example.com"]["state"] == (await moving.person("gone@example.com")).person.state
 
 
-async def test_without_a_worker_status_answers_and_people_are_4(cli: Cli, unattended: Migration, account: str) -> None:
-    """What Temporal itself knows is shown, with the reason why it is not more."""
-    assert unattended
-    status, people = await asyncio.gather(cli("status", account), cli("people", account))
-    assert status.code == 0
-    assert "No worker answers" in status.out
-    assert "up to a minute old" in status.out
-    assert (people.code, people.out) == (4, "")
-    assert "No worker answers" in people.err
-
-
 async def test_a_watch_ends_with_the_migration(cli: Cli, client: Client, moving: Migration, account: str) -> None:
     """It shows the end and stops by itself."""
     async with cli.running("status", account, "--watch") as process:

@@ -3,22 +3,26 @@
 import asyncio
 import os
 import pty
+import signal
 import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client
 
-from cli import first_step
-from domain.errors import NotFound
+from domain.errors import NeighbourRefuses, NotFound
 from domain.messages import StepStatus
 from domain.people import State
 from domain.roster import OWNER, RosterPerson, survey
 from steering import starting
-from steering.answers import RunState, Started
+from steering.answers import Started
 from steering.migration import Migration
 from tests.cli.conftest import STARTER, Cli, asked
-from tests.workflows.bench import OWNER_EMAIL, eventually
+from tests.fakes import World
+from tests.workflows.bench import OWNER_EMAIL
 
 pytestmark = pytest.mark.usefixtures("world")
 ROSTER = f"email,name,role,email_verified\n{OWNER_EMAIL},Olga,owner,true\ncara@example.com,Cara,user,true\n"
@@ -35,10 +39,10 @@ def roster(tmp_path: Path) -> Path:
 async def test_a_roster_with_problems_starts_nothing(cli: Cli, client: Client, account: str, tmp_path: Path) -> None:
     """Every problem is told by its line, so that one round of mending is enough."""
     path = tmp_path / "people.csv"
-    path.write_text("email,role\nnobody,owner\na@example.com,king\na@example.com,owner\n")
+    path.write_text("email,role\nnobody,owner\na@example.com,king\nb@example.com,owner\nb@example.com,user\n")
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", path, "--yes")
     assert (ran.code, ran.out) == (2, "")
-    for line in (2, 3, 4):
+    for line in (2, 3, 5):
         assert f"line {line}: " in ran.err
     assert "3 problems in the roster; nothing was started." in ran.err
     with pytest.raises(NotFound):
@@ -110,18 +114,9 @@ async def test_waiting_ends_with_the_migration_and_a_completed_one_is_shown(
     assert Started.model_validate_json(ran.out).already is None
 
 
-async def test_without_a_worker_the_start_stands(
-    client: Client, unattended: Migration, account: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Following ends after a while, with nothing known but that it runs."""
-    monkeypatch.setattr(first_step, "PATIENCE_SECONDS", 0)
-    status = await first_step.take(client, unattended, asked(account), None)
-    assert (status.run_state, status.progress) == (RunState.RUNNING, None)
-
-
-@pytest.mark.parametrize("answer, code", [(b"n\n", 2), (b"\x04", 2), (b"y\n", 0)])
-async def test_on_a_terminal_it_asks_first(cli: Cli, client: Client, account: str, answer: bytes, code: int) -> None:
-    """Who is told what would happen can still say no, and then nothing has happened."""
+@asynccontextmanager
+async def asked_on_a_terminal(cli: Cli, account: str) -> AsyncIterator[tuple[Process, int]]:
+    """Start it at a terminal up to its question; yields the process and our end of the terminal."""
     ours, theirs = pty.openpty()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -135,23 +130,57 @@ async def test_on_a_terminal_it_asks_first(cli: Cli, client: Client, account: st
     os.close(theirs)
     screen = b""
     try:
-        while b"Start the migration?" not in screen:
+        while b"[y/N]" not in screen:
             screen += await asyncio.to_thread(os.read, ours, 4096)
         assert b"everyone in Opsgenie" in screen
-        os.write(ours, answer)
-        assert await process.wait() == code
+        yield process, ours
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
         os.close(ours)
-    migration = Migration(client, account)
-    if code:
-        with pytest.raises(NotFound):
-            await migration.status()
-    else:
-        await eventually(lambda: _waits_for_people(migration))
 
 
-async def _waits_for_people(migration: Migration) -> bool:
-    return (await migration.progress()).step == "6 verify"
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"], ids=["no", "nothing", "end of input"])
+async def test_on_a_terminal_one_can_say_no(cli: Cli, client: Client, account: str, answer: bytes) -> None:
+    """Whatever is not a yes starts nothing."""
+    async with asked_on_a_terminal(cli, account) as (process, terminal):
+        os.write(terminal, answer)
+        assert await process.wait() == 2
+    with pytest.raises(NotFound):
+        await Migration(client, account).status()
+
+
+@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_the_question_can_be_interrupted(
+    cli: Cli, client: Client, account: str, number: signal.Signals, code: int
+) -> None:
+    """At once, without an answer."""
+    async with asked_on_a_terminal(cli, account) as (process, _):
+        process.send_signal(number)
+        assert await process.wait() == code
+    with pytest.raises(NotFound):
+        await Migration(client, account).status()
+
+
+async def test_a_yes_starts_it(cli: Cli, client: Client, account: str) -> None:
+    """And only a yes."""
+    async with asked_on_a_terminal(cli, account) as (process, terminal):
+        os.write(terminal, b"yes\n")
+        assert await process.wait() == 0
+    assert (await Migration(client, account).progress()).site is not None
+
+
+async def test_what_keeps_the_roster_from_being_read_is_told(cli: Cli, world: World, account: str) -> None:
+    """The start ends with the task for an admin; once it is mended and resumed, the migration goes on."""
+    world.opsgenie.trouble = NeighbourRefuses("Opsgenie refuses the API key.")
+    try:
+        ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes")
+        assert ran.code == 0
+        assert "Opsgenie refuses the API key." in ran.out
+        assert f"./starter.py resume {account}" in ran.out
+    finally:
+        world.opsgenie.trouble = None
+    assert (await cli("resume", account)).code == 0
+    ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes")
+    assert "5 people are on the roster." in ran.out

@@ -1,10 +1,12 @@
 """One migration under test: what starts and steers it, the world around it, and its clock."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client, WorkflowHandle
@@ -19,7 +21,11 @@ from domain import ids
 from domain.errors import NotFound
 from domain.messages import ChecklistItem, CohortResult, MigrationRequest, MigrationResult, Step
 from domain.people import Person, State
-from domain.roster import RosterPerson, survey
+from domain.roster import OWNER, RosterPerson, survey
+from domain.sites import Site
+from embedded import ports
+from embedded.temporal_server import TemporalServer, running
+from runtime import temporal
 from steering import starting
 from steering.answers import Started
 from steering.cohorts import TemporalCohortDesk
@@ -29,6 +35,7 @@ from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 
 OWNER_EMAIL = "olga@example.com"
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -64,9 +71,9 @@ class Bench:
         return await starting.start(self.client, self.request(**changes))
 
     async def skip(self, time: timedelta, cohort: int = 1) -> None:
-        """Let time pass for a cohort."""
+        """Let time pass for a cohort, or as much of it as it takes until the cohort ends."""
         skipper = TimeSkipper(self.client, config=TimeSkippingConfig(enabled=False))
-        assert await skipper.fast_forward(self.cohort(cohort), time)
+        await skipper.fast_forward(self.cohort(cohort), time)
 
     async def person(self, email: str) -> Person:
         """How someone stands."""
@@ -84,6 +91,10 @@ class Bench:
     async def in_trouble(self, sentence: str) -> bool:
         """Whether its cohorts tell just this trouble."""
         return (await self.migration.progress()).troubles == ([sentence] if sentence else [])
+
+    async def status_tells(self, sentence: str) -> bool:
+        """Whether `status` tells this trouble."""
+        return sentence in (await self.migration.status()).troubles
 
     async def step_is(self, step: Step) -> bool:
         """Whether it has come to a step."""
@@ -134,3 +145,33 @@ async def served(client: Client, world: World, *, workflows_cached: int = 1_000)
     )
     async with worker.serving(workers):
         yield
+
+
+@asynccontextmanager
+async def server_for(folder: Path, **dynamic_config: str) -> AsyncIterator[Client]:
+    """Run a server whose workflows' time can be skipped; yield a client of it. `__` in a setting's name is a dot."""
+    server = TemporalServer(
+        port=ports.preferred_or_free(0),
+        database=folder / "temporal.db",
+        dynamic_config={
+            "frontend.WorkflowTimeSkippingEnabled": "true",
+            "history.timerProcessorMaxTimeShift": '"10ms"',
+            **{name.replace("__", "."): value for name, value in dynamic_config.items()},
+        },
+    )
+    async with running(server, folder):
+        yield await temporal.connect(environment=server.environment)
+
+
+@asynccontextmanager
+async def benched(client: Client, *, workflows_cached: int = 1_000) -> AsyncIterator[Bench]:
+    """Yield an Opsgenie account of one owner, whose migration a worker serves."""
+    bench = Bench(client, f"acme-{next(_numbers)}")
+    bench.world.opsgenie.add(RosterPerson(email=OWNER_EMAIL, name="Olga Owner", role=OWNER, email_verified=True))
+    bench.world.atlassian.account(OWNER_EMAIL, verified=True)
+    bench.world.atlassian.listed_sites.append(
+        Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
+    )
+    async with served(client, bench.world, workflows_cached=workflows_cached):
+        yield bench
+        await end_all(client)

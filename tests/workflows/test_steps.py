@@ -7,12 +7,12 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from domain.errors import NeighbourRefuses, NotFound, Refused
+from domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
 from domain.links import LinkClaims, LinkState, Purpose
 from domain.messages import Step, StepStatus
 from domain.orders import NoticeKind
 from domain.people import Actor, Source, State
-from domain.roster import ADMIN, RosterPerson
+from domain.roster import ADMIN, RosterPerson, survey
 from domain.rules import AtDeadline, Rules
 from domain.sites import NewSite, Site
 from steering import starting
@@ -59,6 +59,16 @@ class TestInitiating:
         """Nor anyone who is not on the roster."""
         await bench.start(initiator="stranger@example.com")
         assert "Only an owner or admin" in await refusal(bench)
+
+    async def test_another_roster_than_the_planned_one_is_refused(self, bench: Bench) -> None:
+        """Somebody joined after the plan was looked at."""
+        planned = survey(bench.world.opsgenie.people_listed)
+        bench.world.opsgenie.add(ANN)
+        await bench.start(plan=planned.digest)
+        assert "another one than the plan" in await refusal(bench)
+        bench.world.opsgenie.people_listed.pop()
+        await bench.start(plan=planned.digest)
+        assert (await bench.handle.result()).counts.total == 1
 
     async def test_an_admin_may_in_any_spelling(self, bench: Bench) -> None:
         """The address is compared as a mailbox, not as text."""
@@ -181,8 +191,12 @@ class TestCreatingASite:
         await eventually(lambda: bench.waits_for("only lowercase letters"))
         with pytest.raises(Refused, match="3 to 63 characters"):
             await bench.migration.name_site(NewSite(name="ab", first_name="O", last_name="O"), BY)
-        # An existing site is a way out, too.
+        # An existing site is a way out, too, and the checklist says so.
         assert (await bench.migration.choose_site("acme", BY)).site == ACME
+        await bench.handle.result()
+        checklist = await bench.checklist()
+        assert checklist[1].note == ACME.url
+        assert checklist[3].status is StepStatus.SKIPPED
 
     async def test_where_no_api_can_it_is_an_admins_task(self, bench: Bench) -> None:
         """The site counts once Atlassian lists it; connecting is the next task."""
@@ -389,6 +403,22 @@ class TestVerifying:
         await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
         assert (await bench.migration.status()).people_total == 3
 
+    async def test_neighbours_are_asked_at_once_on_request(self, bench: Bench) -> None:
+        """Who joined, who verified at Opsgenie, who has set up the account."""
+        bench.world.opsgenie.add(BO)
+        await bench.start(rules=UNASKED)
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        await eventually(lambda: bench.step_is(Step.VERIFY))
+        bench.world.opsgenie.add(ANN)
+        bench.world.opsgenie.verify(BO.email)
+        await bench.migration.refresh(BY)
+        await eventually(lambda: bench.world.post.sent(ANN.email))
+        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        bench.world.atlassian.account(ANN.email, verified=True)
+        bench.world.atlassian.account(BO.email, verified=True)
+        await bench.migration.refresh(BY)
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 3
+
     async def test_trouble_of_the_mail_server_pauses_and_resumes(self, bench: Bench) -> None:
         """It is nobody's own trouble: all people keep their state."""
         bench.world.opsgenie.add(BO)
@@ -400,6 +430,16 @@ class TestVerifying:
         await bench.migration.resume(BY)
         await eventually(lambda: bench.world.post.sent(BO.email))
         await eventually(lambda: bench.in_trouble(""))
+
+    async def test_a_neighbour_that_is_away_is_told_at_once(self, bench: Bench) -> None:
+        """Work goes on by itself once it is back."""
+        bench.world.opsgenie.add(BO)
+        bench.world.post.trouble = NeighbourUnavailable("The mail server does not answer.")
+        await bench.start()
+        await eventually(lambda: bench.status_tells("The mail server does not answer."))
+        bench.world.post.trouble = None
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        assert not (await bench.migration.status()).troubles
 
     async def test_a_pause_holds_mail_back(self, bench: Bench) -> None:
         """Facts are still recorded."""
@@ -472,6 +512,7 @@ class TestCompletion:
         # Already past for the cohort, whose time was skipped.
         await bench.migration.set_deadline(datetime.now(UTC) + timedelta(days=1), AtDeadline.COMPLETE_PARTIAL, BY)
         assert (await bench.handle.result()).counts[State.LEFT_BEHIND] == 1
+        assert len(bench.world.post.told(NoticeKind.DEADLINE_PASSED)) == 1
 
 
 class TestFileRosters:

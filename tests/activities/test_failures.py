@@ -1,0 +1,53 @@
+"""What history keeps of an error names nobody."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+
+from activities.failures import PlainFailures
+from domain.errors import NeighbourRefuses, NeighbourUnavailable
+
+
+class _Fails(ActivityInboundInterceptor):
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401 - the SDK's signature
+        raise self._error
+
+
+async def failure(error: Exception) -> ApplicationError:
+    """Return what Temporal gets to see of an error."""
+    translated = PlainFailures().intercept_activity(_Fails(error))
+    with pytest.raises(ApplicationError) as failed:
+        await translated.execute_activity(ExecuteActivityInput(fn=print, args=[], executor=None, headers={}))
+    assert failed.value.__cause__ is None
+    return failed.value
+
+
+async def test_our_own_sentences_are_kept() -> None:
+    """With the kind that says whether to try again."""
+    kept = await failure(NeighbourRefuses("The mail server refuses the login."))
+    assert (kept.message, kept.type) == ("The mail server refuses the login.", "NeighbourRefuses")
+
+
+async def test_the_wait_that_a_neighbour_asks_for_is_kept() -> None:
+    """And only that: without one Temporal's own backoff holds."""
+    assert (await failure(NeighbourUnavailable("Busy.", retry_after=7))).next_retry_delay == timedelta(seconds=7)
+    assert (await failure(NeighbourUnavailable("Busy."))).next_retry_delay is None
+
+
+async def test_the_text_of_any_other_error_is_not() -> None:
+    """It could say anything of anyone."""
+    kept = await failure(ValueError("ann@example.com is not in the list"))
+    assert kept.type == "ValueError"
+    assert "ann" not in str(kept)
+
+
+async def test_what_is_meant_for_temporal_passes() -> None:
+    """Unchanged."""
+    meant = ApplicationError("as it is", type="Meant")
+    assert await failure(meant) is meant

@@ -1,0 +1,161 @@
+"""Slices go on where an earlier attempt ended, and tell what they did even when a neighbour breaks off."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.accounts import AccountActivities
+from activities.mail import BATCH, MailActivities
+from activities.roster import RosterActivities
+from domain.errors import NeighbourUnavailable
+from domain.links import Purpose
+from domain.orders import (
+    AccountOutcome,
+    AccountQuestion,
+    AccountsOrder,
+    Delivery,
+    HandOutOrder,
+    MailContext,
+    MailOrder,
+    MailOutcome,
+    MailsOrder,
+)
+from domain.roster import RosterPerson
+from domain.rules import Rules
+from domain.sites import Site
+from tests.fakes import Atlassian, Opsgenie, Post
+
+CONTEXT = MailContext(
+    run="run",
+    cohort_number=1,
+    cohort_id="site-migration:acme:cohort:1",
+    opsgenie_account="acme",
+    site=Site(id="1", name="acme", url="https://acme.atlassian.net"),
+    initiator="olga@example.com",
+    rules=Rules(),
+)
+
+
+def mails(number: int) -> MailsOrder:
+    """Return an order for so many people."""
+    return MailsOrder(
+        context=CONTEXT,
+        mails=[
+            MailOrder(person=n, purpose=Purpose.AUTHENTICATION, generation=1, email=f"p{n}@example.com")
+            for n in range(1, number + 1)
+        ],
+    )
+
+
+class BreaksOff(Post):
+    """A mail server that goes away after some mails."""
+
+    after = 0
+
+    async def send(
+        self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
+    ) -> None:
+        """Send until it is enough."""
+        for order in orders:
+            if len(self.mails) == self.after:
+                raise NeighbourUnavailable("The mail server went away.")
+            await super().send(context, [order], done)
+
+
+def attempt_after(*outcomes: MailOutcome | AccountOutcome) -> ActivityEnvironment:
+    """Return an environment in which an earlier attempt got this far, as Temporal hands it on."""
+    environment = ActivityEnvironment()
+    details: list[Any] = [[outcome.model_dump(mode="json") for outcome in outcomes]]
+    environment.info = dataclasses.replace(environment.info, heartbeat_details=details if outcomes else [])
+    return environment
+
+
+class TestMails:
+    """`send_mails`."""
+
+    async def test_an_attempt_goes_on_where_the_last_one_ended(self) -> None:
+        """Who was sent the mail is not sent it again, and stands in the answer."""
+        post = Post()
+        sent = MailOutcome(person=2, purpose=Purpose.AUTHENTICATION, delivery=Delivery.ACCEPTED)
+        answer = await attempt_after(sent).run(MailActivities(post).send_mails, mails(3))
+        assert [mail.person for _, mail in post.mails] == [1, 3]
+        assert sorted(outcome.person for outcome in answer.outcomes) == [1, 2, 3]
+
+    async def test_progress_is_told_while_it_is_made(self) -> None:
+        """A worker that dies takes no more with it than what it did not tell."""
+        environment, beats = ActivityEnvironment(), []
+        environment.on_heartbeat = lambda *details: beats.append(len(details[0]))
+        await environment.run(MailActivities(Post()).send_mails, mails(3))
+        assert beats[-1] == 3
+
+    async def test_what_was_sent_before_the_server_broke_off_is_told(self) -> None:
+        """The rest is still due."""
+        post = BreaksOff()
+        post.after = BATCH + 1
+        answer = await ActivityEnvironment().run(MailActivities(post).send_mails, mails(2 * BATCH))
+        assert len(answer.outcomes) == BATCH + 1
+
+    async def test_a_server_that_takes_nothing_is_trouble(self) -> None:
+        """So that Temporal tries again."""
+        with pytest.raises(NeighbourUnavailable):
+            await ActivityEnvironment().run(MailActivities(BreaksOff()).send_mails, mails(2))
+
+    async def test_a_worker_that_is_told_to_stop_begins_no_new_batch(self) -> None:
+        """What it did counts."""
+        environment, post = ActivityEnvironment(), Post()
+        environment.on_heartbeat = lambda *details: environment.worker_shutdown() if details[0] else None
+        answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
+        assert len(answer.outcomes) == len(post.mails) == BATCH
+
+
+class TestAccounts:
+    """`ensure_accounts` and `find_accounts`."""
+
+    async def test_an_attempt_goes_on_where_the_last_one_ended(self) -> None:
+        """Answers that were had are not asked for again."""
+        atlassian = Atlassian()
+        order = AccountsOrder(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in (1, 2)])
+        had = AccountOutcome(person=1, email="p1@example.com", account_id="account-0")
+        answer = await attempt_after(had).run(AccountActivities(atlassian, atlassian).ensure_accounts, order)
+        assert list(atlassian.accounts) == ["p2@example.com"]
+        assert [outcome.person for outcome in answer.outcomes] == [1, 2]
+
+    async def test_an_answer_without_an_account_is_a_problem(self) -> None:
+        """Asking again and again would not help."""
+
+        class Silent(Atlassian):
+            async def ensure(
+                self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]
+            ) -> None:
+                done([AccountOutcome(person=question.person, email=question.email) for question in questions])
+
+        order = AccountsOrder(questions=[AccountQuestion(person=1, email="p1@example.com")])
+        answer = await ActivityEnvironment().run(AccountActivities(Silent(), Silent()).ensure_accounts, order)
+        assert "no account" in answer.outcomes[0].problem
+
+
+class TestHandingOut:
+    """`hand_out`."""
+
+    async def test_corrected_addresses_go_to_the_cohort_that_has_them(self) -> None:
+        """Wherever their own hash would lead."""
+
+        class Desk:
+            def __init__(self) -> None:
+                self.got: dict[str, list[str]] = {}
+
+            async def hand_out(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
+                self.got[cohort_id] = [person.email for person in people]
+
+            async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
+                await self.hand_out(cohort_id, people)
+
+        desk, source = Desk(), Opsgenie([RosterPerson(email=f"p{n}@example.com") for n in range(20)])
+        order = HandOutOrder(opsgenie_account="acme", cohorts=3, moved={"p7@example.com": 2, "p8@example.com": 3})
+        assert await ActivityEnvironment().run(RosterActivities(source, desk).hand_out, order) == 20
+        assert "p7@example.com" in desk.got["site-migration:acme:cohort:2"]
+        assert "p8@example.com" in desk.got["site-migration:acme:cohort:3"]
+        assert sum(map(len, desk.got.values())) == 20

@@ -1,0 +1,130 @@
+"""How single things are written and read."""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from cli import moments, report, status_view, text
+from domain.errors import BadInput
+from domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
+from domain.people import Counts, State
+from domain.sites import Site
+from steering.answers import MigrationStatus, ReportLine, RunState
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@given(st.text())
+def test_what_is_shown_cannot_steer(name: str) -> None:
+    """Whatever a name holds, no control or direction character reaches the terminal, and its length stays."""
+    shown = text.plain(name)
+    assert len(shown) == len(name)
+    assert not [character for character in shown if ord(character) < 32 or 0x7F <= ord(character) < 0xA0]
+    assert not set("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\ufeff") & set(shown)
+
+
+@pytest.mark.parametrize("name", ["Zoë", "محمد علي", "李小龙", "נועה", "क्\u200dष", "👩\u200d💻", "O'Brien [x]"])
+def test_names_of_all_scripts_stay_as_they_are(name: str) -> None:
+    """Caution does not spoil anyone's name."""
+    assert text.plain(name) == name
+
+
+@given(st.text(), st.sampled_from(["=", "+", "-", "@", "\t", "\r", "\n"]))
+def test_no_cell_of_the_csv_is_a_formula(rest: str, sign: str) -> None:
+    """Whatever sign a spreadsheet takes for a formula stands behind an apostrophe."""
+    line = ReportLine(
+        email="a@example.com",
+        name=f"{sign}{rest}",
+        role="user",
+        state=State.CONNECTED,
+        reason="",
+        since=NOW,
+        mails=1,
+        next_step="",
+    )
+    assert f"'{sign}" in report.as_csv([line])
+
+
+@pytest.mark.parametrize(
+    "typed, meant",
+    [
+        ("14d", NOW + timedelta(days=14)),
+        ("1d12h", NOW + timedelta(hours=36)),
+        ("2026-12-24T18:00+01:00", datetime(2026, 12, 24, 17, tzinfo=UTC)),
+        ("2026-12-24 18:00Z", datetime(2026, 12, 24, 18, tzinfo=UTC)),
+        ("2026-12-24T18:00", datetime(2026, 12, 24, 18).astimezone(UTC)),
+        ("2026-12-24", datetime(2026, 12, 24, 23, 59, 59).astimezone(UTC)),
+    ],
+)
+def test_a_moment_is_understood(typed: str, meant: datetime) -> None:
+    """By date, by time here or elsewhere, or by how long it is from now."""
+    assert moments.read(typed, NOW) == meant
+
+
+@pytest.mark.parametrize("typed", ["", "tomorrow", "14", "-3d", "0d", "2026-02-30", "2025-01-01", "99999999y"])
+def test_what_is_no_moment_to_come_is_refused(typed: str) -> None:
+    """A deadline that was mistyped is not one."""
+    with pytest.raises(BadInput):
+        moments.read(typed, NOW)
+
+
+@pytest.mark.parametrize(
+    "length, words, short",
+    [
+        (timedelta(seconds=1), "1 second", "1s"),
+        (timedelta(minutes=1), "1 minute", "1m"),
+        (timedelta(hours=30), "1 day", "1d"),
+        (timedelta(hours=5), "5 hours", "5h"),
+        (timedelta(seconds=-5), "0 seconds", "0s"),
+    ],
+)
+def test_lengths_of_time_are_told_in_their_greatest_unit(length: timedelta, words: str, short: str) -> None:
+    """Nobody needs the minutes of a week."""
+    assert (text.span(length), text.age(length)) == (words, short)
+
+
+def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
+    """Whole on the smallest terminal: the task, its link and its command are not cut."""
+    url = "https://start.example.com/" + "x" * 90
+    progress = Progress(
+        opsgenie_account="acme",
+        initiator="olga@example.com",
+        step=Step.CREATE_SITE,
+        task="Create the site acme.",
+        url=url,
+        command="./starter.py confirm acme",
+        suggestions=["acme-team"],
+        sites=[Site(id="1", name="other", url="https://other.atlassian.net")],
+        checklist=[
+            ChecklistItem(
+                step=step, title=STEP_TITLES[step], owner=STEP_OWNERS[step], status=status, note="A note." * 9
+            )
+            for step, status in zip(Step, [*StepStatus, StepStatus.TODO, StepStatus.TODO], strict=True)
+        ],
+    )
+    status = MigrationStatus(
+        opsgenie_account="acme",
+        run_state=RunState.RUNNING,
+        step=progress.step,
+        started_at=NOW,
+        deadline=NOW,
+        counts=Counts(by_state={State.CONNECTED: 100_000, State.ATTENTION: 1}),
+        people_total=100_001,
+        people_waiting=1,
+        people_connected=100_000,
+        exact=True,
+        troubles=["The mail server does not answer."],
+        progress=progress,
+    )
+    screen = io.StringIO()
+    Console(file=screen, width=80, markup=False, emoji=False, highlight=False).print(status_view.render(status))
+    shown = screen.getvalue()
+    assert max(map(len, shown.splitlines())) <= 80
+    assert url in "".join(line.strip("│ ") for line in shown.splitlines())
+    assert shown.index("Create the site acme.") < shown.index(STEP_TITLES[Step.INITIATE])
+    assert "The mail server does not answer." in shown
+    assert "100000 connected, 1 waiting, 1 of them for you" in shown

@@ -1,0 +1,39 @@
+"""The portal as a process that cannot do its work; that it serves and ends in good order, the demo's tests show."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from pathlib import Path
+
+from embedded import ports
+from tests.portal.conftest import KEY, PORTAL_URL
+
+PROJECT = Path(__file__).parents[2]
+SETTINGS = {"LANDBRIDGE_PORTAL_URL": PORTAL_URL, "LANDBRIDGE_TOKEN_KEYS": KEY, "TEMPORAL_CONFIG_FILE": os.devnull}
+
+
+async def ran(folder: Path, **environment: str) -> tuple[int | None, str]:
+    """Run it to its end; return the exit code, and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "portal", "--host", "127.0.0.1", "--port", str(ports.preferred_or_free(0))),
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), **environment},
+        stdin=DEVNULL,
+        stderr=PIPE,
+    )
+    _, said = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
+    """Whoever starts it reads what to set, and the exit code says that nothing was done."""
+    code, said = await ran(tmp_path, LANDBRIDGE_PORTAL_URL=PORTAL_URL)
+    assert (code, said) == (2, "LANDBRIDGE_TOKEN_KEYS is not set. See docs/settings.md.\n")
+
+
+async def test_without_temporal_it_does_not_pretend_to_serve(tmp_path: Path) -> None:
+    """It ends with the code that says so, for whoever runs it to start it again."""
+    nobody = f"127.0.0.1:{ports.preferred_or_free(0)}"
+    code, said = await ran(tmp_path, **SETTINGS, TEMPORAL_ADDRESS=nobody)
+    assert (code, said.startswith(f"Temporal cannot be reached at {nobody}")) == (4, True), said

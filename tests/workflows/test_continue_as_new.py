@@ -1,0 +1,139 @@
+"""A cohort's history is cut often here: nothing is lost where one run ends and the next begins."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio.client import Client
+
+from domain.links import Purpose
+from domain.messages import LinkFollowed, PersonFact
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from domain.rules import AtDeadline, Rules
+from tests.histories import health
+from tests.workflows.bench import Bench, benched, eventually, server_for
+
+BY = Actor(name="olga@example.com")
+SELDOM = timedelta(days=60)
+UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
+PEOPLE = [RosterPerson(email=f"p{n}@example.com", email_verified=bool(n % 2)) for n in range(60)]
+
+
+@pytest.fixture(scope="module")
+async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A client of a server that suggests to continue as new after forty events."""
+    folder = tmp_path_factory.mktemp("cutting")
+    async with server_for(folder, limit__historyCount__suggestContinueAsNew="40") as client:
+        yield client
+
+
+@pytest.fixture
+async def bench(cutting: Client) -> AsyncIterator[Bench]:
+    """A migration on that server; whatever a test did, its histories are sound and can be replayed."""
+    async with benched(cutting) as bench:
+        bench.world.opsgenie.add(*PEOPLE)
+        yield bench
+        assert not await health.failures(cutting, bench.account)
+
+
+async def runs(bench: Bench) -> int:
+    """Return how many runs the cohort has had."""
+    query = f"WorkflowId = '{bench.cohort().id}'"
+    return len([execution async for execution in bench.client.list_workflows(query)])
+
+
+async def everyone_is_mailed(bench: Bench) -> None:
+    """Wait until everyone has the first mail."""
+    await eventually(lambda: len(bench.world.post.mails) >= len(PEOPLE))
+
+
+async def test_a_flood_of_facts_and_requests_loses_nothing(bench: Bench) -> None:
+    """Hundreds of signals and updates at once, most of them repeated, some about nobody."""
+    await bench.start(rules=UNASKED)
+    await everyone_is_mailed(bench)
+    before = await runs(bench)
+
+    async def verified(email: str) -> None:
+        for _ in range(4):
+            await bench.cohort().signal("email_verified", PersonFact(email=email, by=BY))
+        await bench.handle.signal("email_verified", {"email": email.upper()})
+
+    async def nonsense(number: int) -> None:
+        await bench.cohort().signal(
+            "link_followed", LinkFollowed(person=number, purpose=Purpose.VERIFICATION, generation=99)
+        )
+        await bench.cohort().signal("email_verified", {"email": number})
+        await bench.cohort().signal("no_such_signal", number)
+
+    excluded = [person.email for person in PEOPLE[1:20:2]]
+    await asyncio.gather(
+        *(verified(person.email) for person in PEOPLE if not person.email_verified),
+        *(nonsense(number) for number in range(1_000, 1_040)),
+        *(bench.migration.exclude(email, "left", BY) for email in excluded),
+    )
+    await eventually(lambda: len([m for _, m in bench.world.post.mails if m.purpose is Purpose.AUTHENTICATION]) == 60)
+    for person in PEOPLE:
+        bench.world.atlassian.account(person.email, verified=True)
+    await bench.migration.refresh(BY)
+    result = await bench.handle.result()
+    assert result.counts[State.EXCLUDED] == len(excluded)
+    assert result.counts[State.CONNECTED] == len(PEOPLE) + 1 - len(excluded)
+    assert await runs(bench) > before
+    assert len({(m.email, m.purpose, m.generation) for _, m in bench.world.post.mails}) == len(bench.world.post.mails)
+
+
+async def test_reminders_and_links_live_on(bench: Bench) -> None:
+    """The next run knows when what is due, and which links still work."""
+    bench.world.opsgenie.people_listed = bench.world.opsgenie.people_listed[:2]
+    (person,) = PEOPLE[:1]
+    await bench.start(rules=UNASKED)
+    await eventually(lambda: bench.world.post.sent(person.email))
+    link = bench.world.post.link(person.email, Purpose.VERIFICATION)
+    before = await runs(bench)
+    for _ in range(60):
+        await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
+    await eventually(lambda: _more(bench, before))
+    await bench.skip(timedelta(days=3, minutes=1))
+    await eventually(lambda: len(bench.world.post.sent(person.email)) == 2)
+    newest = bench.world.post.link(person.email, Purpose.VERIFICATION)
+    for claims in (link, newest):
+        await bench.cohort().signal(
+            "link_followed",
+            LinkFollowed(person=claims.person, purpose=claims.purpose, generation=claims.generation),
+        )
+    await bench.until(person.email, State.AUTHENTICATING)
+
+
+async def test_the_deadline_lives_on(bench: Bench) -> None:
+    """However often the history was cut before it."""
+    deadline = datetime.now(UTC) + timedelta(days=10)
+    changes = {"deadline": deadline, "at_deadline": AtDeadline.COMPLETE_PARTIAL}
+    await bench.start(rules=UNASKED.model_copy(update=changes))
+    await everyone_is_mailed(bench)
+    before = await runs(bench)
+    for _ in range(60):
+        await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
+    await eventually(lambda: _more(bench, before))
+    await bench.skip(timedelta(days=11))
+    result = await bench.handle.result()
+    assert result.counts[State.LEFT_BEHIND] == len(PEOPLE)
+
+
+async def test_a_pause_lives_on(bench: Bench) -> None:
+    """And so does the news of it."""
+    await bench.start(rules=UNASKED)
+    await everyone_is_mailed(bench)
+    await bench.migration.pause("Freeze.", BY)
+    before = await runs(bench)
+    for person in PEOPLE:
+        await bench.cohort().signal("email_verified", PersonFact(email=person.email, by=BY))
+    await eventually(lambda: _more(bench, before))
+    assert len(bench.world.post.mails) == len(PEOPLE)
+    await bench.migration.resume(BY)
+    await eventually(lambda: len([m for _, m in bench.world.post.mails if m.purpose is Purpose.AUTHENTICATION]) == 60)
+
+
+async def _more(bench: Bench, before: int) -> bool:
+    return await runs(bench) > before
