@@ -230,12 +230,12 @@ def _about_mails(seen: Evidence) -> list[str]:
 def _about_proof(seen: Evidence) -> list[str]:
     """Who was unverified gets the authentication mail only after the click, or an admin's word."""
     pressed = {(key(who), purpose) for who, purpose in seen.pressed}
-    by_admin, told = set(map(key, seen.verified_by_admin)), []
-    unverified = {key(one.email) for one in seen.people if not one.verified}
-    for who in {key(mail.recipient) for mail in seen.mails if mail.purpose is Mailed.AUTHENTICATE} & unverified:
-        if (who, Mailed.VERIFY) not in pressed and who not in by_admin:
-            told.append(f"{who} got the authentication mail, but never proved the address")
-    return told
+    proved = {key(who) for who, purpose in seen.pressed if purpose is Mailed.VERIFY}
+    unproved = (
+        {key(one.email) for one in seen.people if not one.verified} - proved - set(map(key, seen.verified_by_admin))
+    )
+    led_on = {key(mail.recipient) for mail in seen.mails if mail.purpose is Mailed.AUTHENTICATE}
+    return [f"{who} got the authentication mail, but never proved the address" for who in sorted(led_on & unproved)]
 
 
 def _states(seen: Evidence) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.oracle import Atlassian, Someone
@@ -17,6 +17,23 @@ UNINVITABLE = "uninvitable@example.com"
 SITE = "destination"
 
 _NAMES = ("Quillon", "Ženevjeva", "Αριστόβουλος", "Всеволод", "さつき", "Oluwaseun", "רבקה", "Zoë <b>&")
+_USUAL, _SSO = "p{number}@{account}.example.com", f"{{account}}-{{number}}@{SSO_DOMAIN}"
+_KINDS = (
+    Someone(_USUAL, ""),
+    Someone(_USUAL, "", verified=False),
+    Someone(_SSO, ""),
+    Someone(_USUAL, "", role="stakeholder", locale="de_DE"),
+    Someone(_USUAL, "", blocked=True),
+    Someone(_USUAL, "", atlassian=Atlassian.VERIFIED),
+    Someone("лена{number}@{account}.example.com", "", verified=False, locale="ru_RU"),
+    Someone(_USUAL, "", atlassian=Atlassian.UNVERIFIED),
+    Someone(_SSO, "", verified=False),
+    Someone("{account}-{number}@bücher.example", "", role="on-call lead"),
+    Someone("Mixed.Case{number}+ops@{account}.example.com", ""),
+    Someone(_USUAL, "", verified=False, atlassian=Atlassian.VERIFIED),
+    Someone(_USUAL, "", verified=False, blocked=True),
+)
+"""One person of each kind; their addresses are patterns."""
 
 
 @dataclass(frozen=True)
@@ -56,32 +73,9 @@ def account(name: str, size: int, *, trouble: bool = False) -> Account:
 
 def _someone(account: str, number: int) -> Someone:
     """Return person `number`: all kinds follow each other."""
-    at = f"{account}.example.com"
-    name = f"{_NAMES[number % len(_NAMES)]} {account}{number}"
-    match number % 12:
-        case 1:
-            return Someone(f"p{number}@{at}", name, verified=False)
-        case 2:
-            return Someone(f"{account}-{number}@{SSO_DOMAIN}", name)
-        case 3:
-            return Someone(f"p{number}@{at}", name, role="stakeholder", locale="de_DE")
-        case 4:
-            return Someone(f"p{number}@{at}", name, blocked=True, verified=number % 24 == 4)
-        case 5:
-            return Someone(f"p{number}@{at}", name, atlassian=Atlassian.VERIFIED)
-        case 6:
-            return Someone(f"лена{number}@{at}", name, verified=False, locale="ru_RU")
-        case 7:
-            return Someone(f"p{number}@{at}", name, atlassian=Atlassian.UNVERIFIED)
-        case 8:
-            return Someone(f"{account}-{number}@{SSO_DOMAIN}", name, verified=False)
-        case 9:
-            return Someone(f"{account}-{number}@bücher.example", name, role="on-call lead")
-        case 10:
-            return Someone(f"Mixed.Case{number}+ops@{at}", name)
-        case 11:
-            return Someone(f"p{number}@{at}", name, verified=False, atlassian=Atlassian.VERIFIED)
-    return Someone(f"p{number}@{at}", name)
+    kind = _KINDS[number % len(_KINDS)]
+    email = kind.email.format(account=account, number=number)
+    return replace(kind, email=email, name=f"{_NAMES[number % len(_NAMES)]} {account}{number}")
 
 
 def seed(listed: Account, *by_file: Account) -> dict[str, Any]:

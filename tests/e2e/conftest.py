@@ -20,7 +20,7 @@ async def machine(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixt
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Show beside a failure what the programs wrote last."""
-    report: pytest.TestReport = yield  # type: ignore[misc, assignment] # pluggy sends the hook's result
+    report: pytest.TestReport = yield  # type: ignore[assignment]  # pluggy sends the hook's result
     machine = item.session.stash.get(_MACHINE, None)
     if report.failed and machine is not None:
         report.sections.append(("the programs' logs", machine.tails()))

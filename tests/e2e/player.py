@@ -30,7 +30,7 @@ class Player:
         self.asleep = False
         """Nobody looks into a mailbox while they sleep."""
         self.pressed: set[tuple[str, Mailed]] = set()
-        """Whose button of which kind was pressed and the press taken."""
+        """Who pressed the button of which kind of mail."""
         self.told: list[str] = []
         """What people came across that they did not expect."""
 
@@ -67,8 +67,9 @@ class Player:
         if button.endswith("/new"):
             self.told.append(f"mail {mail.number}: the link does not work any more")
             return
-        page = await _open(browser, "POST", button)
+        # It may be heard even where no answer comes back.
         self.pressed.add((key(mail.recipient), mail.purpose))
+        page = await _open(browser, "POST", button)
         if mail.purpose is Mailed.AUTHENTICATE:
             await self._set_up(browser, page, mail.recipient)
 
@@ -90,7 +91,9 @@ class _Page:
 
     def form_to(self, path: str) -> str | None:
         """Return where the page's form goes if that is a path that begins so."""
-        return next((where for form in self._soup.select("form") if path in (where := self._there(form["action"]))), None)
+        return next(
+            (where for form in self._soup.select("form") if path in (where := self._there(form["action"]))), None
+        )
 
     def fields(self) -> dict[str, str]:
         return {str(field["name"]): str(field.get("value", "")) for field in self._soup.select("form input[name]")}

@@ -1,7 +1,6 @@
 """A migration from start to rest, and the judgement on it."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from tests.e2e import accounts
 from tests.e2e.accounts import Account
 from tests.e2e.machine import Machine, Ran
 from tests.e2e.player import Player, playing
-from tests.oracle import Evidence, Mail, Mailed
+from tests.oracle import Evidence, Mail
 from tests.workflows.bench import eventually
 
 

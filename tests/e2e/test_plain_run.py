@@ -8,9 +8,9 @@ import pytest
 
 from domain import ids
 from tests.e2e import accounts, privacy
-from tests.histories import health
 from tests.e2e.machine import Machine, Ran
 from tests.e2e.scenario import Scenario, moving
+from tests.histories import health
 from tests.workflows.bench import eventually
 
 _MALFORMED = ("null", "[]", "7", '{"mail": "x"}', '{"email": null}', '{"email": "nobody@example.com"}', '"\\u0000"')

@@ -104,7 +104,7 @@ async def test_clicks_are_kept_while_no_worker_runs(machine: Machine) -> None:
         await eventually(lambda: clickers <= {mail.recipient for mail in scenario.mails()})
         assert await machine.stop("worker") == 0
         scenario.player.asleep = False
-        await eventually(lambda: clickers <= {who for who, purpose in scenario.player.pressed})
+        await eventually(lambda: clickers <= {who for who, _ in scenario.player.pressed})
         await machine.kill("temporal")
         await machine.start("temporal")
         again = asyncio.create_task(scenario.start())
