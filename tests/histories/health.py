@@ -1,6 +1,6 @@
 """What Temporal's histories say of a migration's workflows, and whether today's code would do the same again."""
 
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer
 
@@ -9,6 +9,13 @@ from runtime import temporal
 from workflows import sandbox
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
+
+_ORDINARY = {
+    # News came in while the workflow wanted to end or to continue as new: it is told first.
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+    # Terminated meanwhile.
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+}
 
 
 def replayer() -> Replayer:
@@ -31,9 +38,10 @@ async def failures(client: Client, account: str) -> list[str]:
     told = []
     for history in await of_account(client, account):
         told += [
-            f"{history.workflow_id}: {event.workflow_task_failed_event_attributes.failure.message}"
+            f"{history.workflow_id}: {WorkflowTaskFailedCause.Name(failed.cause)} {failed.failure.message}"
             for event in history.events
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+            and (failed := event.workflow_task_failed_event_attributes).cause not in _ORDINARY
         ]
         replay = await replayer().replay_workflow(history, raise_on_replay_failure=False)
         if replay.replay_failure is not None:
