@@ -27,6 +27,7 @@ from domain.errors import BadInput
 from runtime import logs, settings
 from runtime.exits import TemporalUnreachable
 from runtime.process_settings import ProcessSettings
+from runtime.questions import AskAgain
 
 DEFAULT_ADDRESS = "localhost:7233"
 DATA_CONVERTER = pydantic_data_converter
@@ -56,7 +57,11 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             client = await Client.connect(
-                **config, data_converter=DATA_CONVERTER, connect_timeout=PATIENCE, runtime=runtime
+                **config,
+                data_converter=DATA_CONVERTER,
+                interceptors=[AskAgain()],
+                connect_timeout=PATIENCE,
+                runtime=runtime,
             )
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     except ValueError as error:

@@ -10,7 +10,12 @@ from workflows import sandbox
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 
-_NEWS_FIRST = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND
+_ORDINARY = {
+    # News came in while the workflow wanted to end or to continue as new: it is told first.
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+    # Terminated meanwhile.
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+}
 
 
 def replayer() -> Replayer:
@@ -33,12 +38,10 @@ async def failures(client: Client, account: str) -> list[str]:
     told = []
     for history in await of_account(client, account):
         told += [
-            f"{history.workflow_id}: {WorkflowTaskFailedCause.Name(event.workflow_task_failed_event_attributes.cause)} "
-            f"{event.workflow_task_failed_event_attributes.failure.message}"
+            f"{history.workflow_id}: {WorkflowTaskFailedCause.Name(failed.cause)} {failed.failure.message}"
             for event in history.events
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-            # News came in while the run was about to end: the server has it looked at first. All is well.
-            and event.workflow_task_failed_event_attributes.cause != _NEWS_FIRST
+            and (failed := event.workflow_task_failed_event_attributes).cause not in _ORDINARY
         ]
         replay = await replayer().replay_workflow(history, raise_on_replay_failure=False)
         if replay.replay_failure is not None:

@@ -163,15 +163,20 @@ async def server_for(folder: Path, **dynamic_config: str) -> AsyncIterator[Clien
         yield await temporal.connect(environment=server.environment)
 
 
+def prepared(world: World) -> None:
+    """Bring in an owner who is admin of the site acme."""
+    world.opsgenie.add(RosterPerson(email=OWNER_EMAIL, name="Olga Owner", role=OWNER, email_verified=True))
+    world.atlassian.account(OWNER_EMAIL, verified=True)
+    world.atlassian.listed_sites.append(
+        Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
+    )
+
+
 @asynccontextmanager
 async def benched(client: Client, *, workflows_cached: int = 1_000) -> AsyncIterator[Bench]:
     """Yield an Opsgenie account of one owner, whose migration a worker serves."""
     bench = Bench(client, f"acme-{next(_numbers)}")
-    bench.world.opsgenie.add(RosterPerson(email=OWNER_EMAIL, name="Olga Owner", role=OWNER, email_verified=True))
-    bench.world.atlassian.account(OWNER_EMAIL, verified=True)
-    bench.world.atlassian.listed_sites.append(
-        Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
-    )
+    prepared(bench.world)
     async with served(client, bench.world, workflows_cached=workflows_cached):
         yield bench
         await end_all(client)

@@ -1,0 +1,161 @@
+"""All of Landbridge's processes on this machine, started and ended one by one, and asked only as users can."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import AsyncExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx2
+from temporalio.client import Client
+
+from embedded.guard import Guard
+from embedded.processes import Process
+from embedded.stack import PROJECT, Stack
+from runtime import temporal
+from tests import oracle
+from tests.e2e import accounts
+from tests.e2e.accounts import Account
+from tests.oracle import Mail
+from tests.workflows.bench import end_all
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Machine:
+    """The embedded stack's own programs, but nothing starts again what dies: the test does."""
+
+    def __init__(self, folder: Path) -> None:
+        self._seed = folder / "seed.json"
+        self._write_seed(accounts.seed(accounts.account("nobody", 3)))
+        self.stack = Stack(folder / "stack", seed=self._seed, refused=[accounts.REFUSED])
+        self._processes: dict[str, Process] = {}
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as running:
+            running.enter_context(self.stack.state.opened(fresh=True))
+            guard = running.enter_context(closing(Guard()))
+            for program in self.stack.programs():
+                process = Process(program, self.logs / f"{program.name}.log", guard)
+                running.push_async_callback(process.stop)
+                self._processes[program.name] = process
+                await process.start()
+            self.client: Client = await temporal.connect(environment=self.environment)
+            self._running = running.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._running.aclose()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of every command."""
+        return {**self.stack.environment, "LANDBRIDGE_ACTOR": "tester"}
+
+    @property
+    def logs(self) -> Path:
+        """The folder of what the programs wrote."""
+        return self.stack.state.logs
+
+    # Processes.
+
+    async def kill(self, name: str) -> None:
+        """End a program at once: `kill -9`."""
+        os.kill(self._processes[name].pid, signal.SIGKILL)
+        await self._processes[name].ended()
+
+    async def stop(self, name: str) -> int:
+        """Ask a program to end (SIGTERM); return its exit code."""
+        os.kill(self._processes[name].pid, signal.SIGTERM)
+        return await self._processes[name].ended()
+
+    async def start(self, name: str) -> None:
+        """Start a program that has ended, and wait until it is ready."""
+        await self._processes[name].start()
+
+    # The world.
+
+    async def move_in(self, listed: Account, *by_file: Account) -> int:
+        """Begin with these accounts and no others; return the number of the last mail before."""
+        await end_all(self.client)
+        document = accounts.seed(listed, *by_file)
+        self._write_seed(document)
+        async with httpx2.AsyncClient(base_url=self.stack.emulator_url) as emulator:
+            (await emulator.delete("/emulator/state")).raise_for_status()
+            for one in (document, *map(accounts.stub, by_file)):
+                (await emulator.put("/emulator/seed", json=one)).raise_for_status()
+        return self.mailed()
+
+    def _write_seed(self, document: dict[str, Any]) -> None:
+        # Read by the emulator whenever it starts.
+        self._seed.write_text(json.dumps(document), encoding="utf-8")
+
+    async def services(self) -> dict[str, Any]:
+        """Return what Opsgenie and Atlassian recorded."""
+        async with httpx2.AsyncClient(base_url=self.stack.emulator_url) as emulator:
+            state: dict[str, Any] = (await emulator.get("/emulator/state")).raise_for_status().json()
+            return state
+
+    def mailed(self) -> int:
+        """Return the number of the newest mail."""
+        return max((int(file.stem) for file in self.stack.mailbox.glob("*.eml")), default=0)
+
+    def mails(self, since: int) -> list[Mail]:
+        """Return the mails after a number."""
+        return oracle.read_mailbox(self.stack.mailbox, since)
+
+    # Commands.
+
+    async def starter(self, *arguments: str | Path) -> Ran:
+        """Run starter.py to its end."""
+        return await self._run(sys.executable, str(PROJECT / "starter.py"), *map(str, arguments))
+
+    async def temporal(self, *arguments: str) -> Ran:
+        """Run the `temporal` command to its end, as operators do."""
+        binary = self._processes["temporal"].program.command[0]
+        return await self._run(binary, *arguments, "--address", self.stack.temporal_address)
+
+    async def report(self, account: Account) -> dict[str, Any]:
+        """Return what `starter.py report` says."""
+        ran = await self.starter("report", account.name, "-o", "json")
+        assert ran.code == 0, ran
+        report: dict[str, Any] = json.loads(ran.out)
+        return report
+
+    async def _run(self, *command: str) -> Ran:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=self.environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        try:
+            out, err = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return Ran(process.returncode or 0, out.decode(), err.decode())
+
+    def tails(self, lines: int = 15) -> str:
+        """Return the last lines of every program's log."""
+        return "\n".join(
+            f"--- {file.stem}\n" + "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
+            for file in sorted(self.logs.glob("*.log"))
+        )

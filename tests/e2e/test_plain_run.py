@@ -1,0 +1,88 @@
+"""One migration from the command to the report, through real processes only."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from domain import ids
+from tests.e2e import accounts, privacy
+from tests.e2e.machine import Machine, Ran
+from tests.e2e.scenario import Scenario, moving
+from tests.histories import health
+from tests.workflows.bench import eventually
+
+_MALFORMED = ("null", "[]", "7", '{"mail": "x"}', '{"email": null}', '{"email": "nobody@example.com"}', '"\\u0000"')
+
+
+@dataclass
+class Run:
+    """A migration that has ended."""
+
+    scenario: Scenario
+    started: Ran
+
+
+@pytest.fixture(scope="module")
+async def run(machine: Machine) -> AsyncIterator[Run]:
+    """120 people of all kinds are moved; two wait for an operator's signal by hand, two for an admin."""
+    account = accounts.account("plain", 118, trouble=True)
+    by_hand = [one.email for one in account.people if not one.verified and one.mails][:2]
+    async with moving(machine, account, idle=by_hand) as scenario:
+        waiting = asyncio.create_task(scenario.start("--wait"))
+        try:
+            await eventually(lambda: set(by_hand) <= {mail.recipient for mail in scenario.mails()})
+            for nonsense in _MALFORMED:
+                for signal in ("email_verified", "account_authenticated"):
+                    await _signal(machine, account.name, signal, nonsense)
+            for email in by_hand:
+                await _signal(machine, account.name, "email_verified", f'{{"email": "{email}"}}')
+                await _signal(machine, account.name, "account_authenticated", f'{{"email": "{email}"}}')
+            for email in (accounts.REFUSED, accounts.UNINVITABLE):
+                excluding = await machine.starter("exclude", account.name, email, "--reason", "cannot be reached")
+                assert excluding.code == 0, excluding
+            scenario.verified_by_admin = scenario.connected_by_admin = by_hand
+            scenario.excluded = [accounts.REFUSED, accounts.UNINVITABLE]
+            yield Run(scenario, await waiting)
+        finally:
+            waiting.cancel()
+
+
+async def _signal(machine: Machine, account: str, name: str, argument: str) -> None:
+    migration = ids.migration(account)
+    ran = await machine.temporal("workflow", "signal", "-w", migration, "--name", name, "--input", argument)
+    assert ran.code == 0, ran
+
+
+@pytest.mark.timeout(90)
+async def test_everyone_ends_where_the_guide_leads_them(run: Run) -> None:
+    """The report agrees with what the mail server and the services recorded, and nobody was mailed twice."""
+    assert run.started.code == 0, run.started
+    await run.scenario.judge()
+
+
+async def test_nothing_wedged_a_workflow(run: Run) -> None:
+    """Nor failed a single one of its tasks: not even signals without sense."""
+    assert not await health.failures(run.scenario.machine.client, run.scenario.account.name)
+
+
+async def test_no_log_names_a_person(run: Run) -> None:
+    """Neither by address nor by name, whatever the process."""
+    assert not privacy.in_logs(run.scenario.machine.logs, run.scenario.account.people)
+
+
+async def test_what_temporal_shows_to_everyone_names_nobody(run: Run) -> None:
+    """Workflow ids, search attributes and memos are never encrypted."""
+    assert not await privacy.in_listings(run.scenario.machine.client, run.scenario.account.people)
+
+
+async def test_the_same_command_again_changes_nothing(run: Run) -> None:
+    """It says that the migration was completed."""
+    scenario = run.scenario
+    before = scenario.mails()
+    again = await scenario.start("--wait")
+    assert again.code == 0
+    assert "was completed" in again.err
+    assert scenario.mails() == before
+    await scenario.judge()

@@ -1,0 +1,116 @@
+"""Any process may die at any moment: the migration ends in the same report."""
+
+import asyncio
+import random
+from pathlib import Path
+
+import pytest
+
+from activities.mail import BATCH
+from runtime.settings import SmtpSettings
+from tests import oracle
+from tests.e2e import accounts, privacy
+from tests.e2e.machine import Machine
+from tests.e2e.player import playing
+from tests.e2e.scenario import Scenario, moving
+from tests.histories import health
+from tests.oracle import Mailed
+from tests.workflows.bench import eventually
+from workflows import options
+
+CONNECTIONS = SmtpSettings.model_fields["connections"].default
+"""Mails that one worker has under way at once."""
+
+
+async def _healthy(scenario: Scenario) -> None:
+    assert not privacy.in_logs(scenario.machine.logs, scenario.account.people)
+    assert not await health.failures(scenario.machine.client, scenario.account.name)
+
+
+@pytest.mark.timeout(150)
+async def test_a_worker_killed_in_the_middle_loses_nothing(machine: Machine, tmp_path: Path) -> None:
+    """Three migrations, `kill -9` amid the mails of each: at most the slices in flight are mailed twice, recognisably.
+
+    They run side by side since the loss of a worker is noticed after its heartbeats have stayed away for 30 seconds.
+    """
+    seed = random.randrange(10_000)  # noqa: S311 - moments, not secrets
+    moments = random.Random(seed)  # noqa: S311 - as above
+    first, *by_file = (accounts.account(f"killed{number}", 50) for number in (1, 2, 3))
+    since = await machine.move_in(first, *by_file)
+    async with playing(machine.stack.mailbox, since) as player:
+        scenarios = []
+        for account in (first, *by_file):
+            scenario = Scenario(machine, account, player, since)
+            if account is not first:
+                scenario.roster = tmp_path / f"{account.name}.csv"
+                scenario.roster.write_text(account.csv(), encoding="utf-8")
+            scenarios.append(scenario)
+            before = machine.mailed() - since
+            starting = asyncio.create_task(scenario.start())
+            await scenario.mailed(before + moments.randint(1, 20))
+            await machine.kill("worker")
+            await machine.start("worker")
+            assert (await starting).code == 0
+        for scenario in scenarios:
+            await scenario.over()
+    duplicates = [oracle.duplicates(scenario.mails()) for scenario in scenarios]
+    print(f"seed {seed}: {duplicates} duplicates")  # noqa: T201 - shown when it fails
+    for scenario in scenarios:
+        await scenario.judge(duplicates_at_most=options.MAIL_SLICE)
+        await _healthy(scenario)
+
+
+@pytest.mark.timeout(90)
+async def test_a_worker_told_to_stop_sends_nothing_twice(machine: Machine) -> None:
+    """SIGTERM again and again amid the mails, as a rolling deployment does: it exits 0 each time, in good time."""
+    account = accounts.account("rolling", 90)
+    async with moving(machine, account) as scenario:
+        waiting = asyncio.create_task(scenario.start("--wait"))
+        for number in (1, 1 + BATCH, 1 + 3 * BATCH, 1 + 5 * BATCH):
+            await scenario.mailed(number)
+            async with asyncio.timeout(30):
+                assert await machine.stop("worker") == 0
+            await machine.start("worker")
+        assert (await waiting).code == 0
+        await scenario.judge()
+        await _healthy(scenario)
+
+
+@pytest.mark.timeout(90)
+async def test_whatever_else_is_killed_the_report_is_the_same(machine: Machine) -> None:
+    """Temporal, the portal, the services and the mail server, each killed amid its work and started again."""
+    account = accounts.account("others", 70)
+    async with moving(machine, account) as scenario:
+        waiting = asyncio.create_task(scenario.start("--wait"))
+        for number, name in ((1, "temporal"), (10, "mailbox"), (25, "temporal"), (30, "emulator"), (35, "portal")):
+            await scenario.mailed(number)
+            await machine.kill(name)
+            await machine.start(name)
+        assert (await waiting).code == 0
+        # Mails that the mail server had stored when it was killed, and not yet acknowledged.
+        await scenario.judge(duplicates_at_most=CONNECTIONS)
+        await _healthy(scenario)
+
+
+@pytest.mark.timeout(60)
+async def test_clicks_are_kept_while_no_worker_runs(machine: Machine) -> None:
+    """Even if Temporal is killed before one comes back; and starting again says that it waits."""
+    account = accounts.account("unattended", 8)
+    clickers = {one.email for one in account.people if Mailed.VERIFY in one.mails}
+    async with moving(machine, account) as scenario:
+        # People are quick, so the worker goes before they look into their mailboxes.
+        scenario.player.asleep = True
+        waiting = asyncio.create_task(scenario.start("--wait"))
+        await eventually(lambda: clickers <= {mail.recipient for mail in scenario.mails()})
+        assert await machine.stop("worker") == 0
+        scenario.player.asleep = False
+        await eventually(lambda: clickers <= {who for who, _ in scenario.player.pressed})
+        await machine.kill("temporal")
+        await machine.start("temporal")
+        again = asyncio.create_task(scenario.start())
+        await machine.start("worker")
+        assert (await again).code == 0
+        assert "runs already" in (await again).err
+        assert (await waiting).code == 0
+        await scenario.judge()
+        await _healthy(scenario)
