@@ -8,14 +8,32 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from emulator import control, openapi, opsgenie, organizations, pages, provisioning, sites
+from emulator import (
+    control,
+    directory,
+    invitations,
+    openapi,
+    opsgenie,
+    organization_access,
+    organizations,
+    pages,
+    provisioning,
+    sites,
+)
 from emulator.faults import Fault, Traffic
 from emulator.limits import Limits
 from emulator.opsgenie import OpsgenieError
-from emulator.organizations import OrganizationError, Shape
+from emulator.organization_access import OrganizationError, Shape
 from emulator.store import Store
 
-OPERATIONS = [*opsgenie.OPERATIONS, *organizations.OPERATIONS, *provisioning.OPERATIONS, *sites.OPERATIONS]
+OPERATIONS = [
+    *opsgenie.OPERATIONS,
+    *organizations.OPERATIONS,
+    *directory.OPERATIONS,
+    *invitations.OPERATIONS,
+    *provisioning.OPERATIONS,
+    *sites.OPERATIONS,
+]
 """What is emulated of the services' APIs; `GET /openapi.json` describes it."""
 
 
@@ -29,7 +47,7 @@ def build(database: Path) -> Starlette:
         middleware=[Middleware(Traffic, store=store, faults=faults, limits=limits, refuse=_refuse)],
         exception_handlers={
             OpsgenieError: opsgenie.refuse,
-            OrganizationError: organizations.refuse,
+            OrganizationError: organization_access.refuse,
             HTTPException: _refuse,
         },
     )
@@ -49,7 +67,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
     elif path.startswith(("/admin/", "/provisioning/")):
         shape: Shape = "proxy" if path.startswith("/admin/v1/") else "list"
         unknown = OrganizationError(error.status_code, f"ADMIN-{error.status_code}-1", error.detail, shape=shape)
-        answer = await organizations.refuse(request, unknown)
+        answer = await organization_access.refuse(request, unknown)
     else:
         answer = PlainTextResponse(error.detail, error.status_code)
     answer.headers.update(error.headers or {})

@@ -16,10 +16,10 @@ from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from emulator import accounts, organizations, sites
+from emulator import accounts, sites
 from emulator import store as stores
 from emulator.openapi import TEXT, Operation, array, record
-from emulator.organizations import Email, OrganizationError
+from emulator.organization_access import ERRORS, Email, OrganizationError, authorise
 from emulator.seed import Body
 
 
@@ -47,7 +47,7 @@ class Connection(Body):
 async def sign_up(request: Request) -> Response:
     """Create an account for the address and make it a member of the organization."""
     store = stores.of(request)
-    organization = organizations.authorise(request, store)
+    organization = authorise(request, store)
     try:
         person = SignUp.model_validate_json(await request.body())
     except ValidationError:
@@ -62,7 +62,7 @@ async def sign_up(request: Request) -> Response:
 async def create_site(request: Request) -> Response:
     """Create a site of the organization, unless its creator did so before."""
     store = stores.of(request)
-    organization = organizations.authorise(request, store)
+    organization = authorise(request, store)
     try:
         wanted = NewSite.model_validate_json(await request.body())
     except ValidationError:
@@ -87,7 +87,7 @@ async def create_site(request: Request) -> Response:
 async def connect(request: Request) -> Response:
     """Connect an Opsgenie account to a site of the organization."""
     store = stores.of(request)
-    organization = organizations.authorise(request, store)
+    organization = authorise(request, store)
     try:
         site_id = Connection.model_validate_json(await request.body()).site_id
     except ValidationError:
@@ -105,8 +105,7 @@ async def connect(request: Request) -> Response:
     return JSONResponse({"opsgenieAccount": account, "siteId": site_id})
 
 
-_ERRORS = record({"errors": array(record(dict.fromkeys(("id", "status", "code", "title"), TEXT)))})
-_REFUSED = {401: _ERRORS, 400: _ERRORS, 429: _ERRORS}
+_REFUSED = {401: ERRORS, 400: ERRORS, 429: ERRORS}
 _TAKEN = record({"message": TEXT, "suggestions": array(TEXT)})
 OPERATIONS = [
     Operation(
@@ -123,9 +122,9 @@ OPERATIONS = [
         create_site,
         {
             200: record({"id": TEXT, "name": TEXT, "url": TEXT}),
-            404: _ERRORS,
+            404: ERRORS,
             409: _TAKEN,
-            422: _ERRORS,
+            422: ERRORS,
             **_REFUSED,
         },
         "Bearer",
@@ -135,7 +134,7 @@ OPERATIONS = [
         "PUT",
         "/provisioning/v1/connections/{opsgenie_account}",
         connect,
-        {200: record({"opsgenieAccount": TEXT, "siteId": TEXT}), 404: _ERRORS, 409: _ERRORS, **_REFUSED},
+        {200: record({"opsgenieAccount": TEXT, "siteId": TEXT}), 404: ERRORS, 409: ERRORS, **_REFUSED},
         "Bearer",
         body=Connection,
     ),

@@ -1,0 +1,30 @@
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from temporalio.client import Client
+
+from embedded.stack import Stack
+from runtime import temporal
+from tests.faults.world import World, write_seed
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
+    """Run the embedded stack, with the real worker."""
+    folder = tmp_path_factory.mktemp("faults")
+    async with Stack(folder / "stack", fresh=True, seed=write_seed(folder / "seed.json"), refused=[]) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+async def client(stack: Stack) -> Client:
+    """Connect to its Temporal."""
+    return await temporal.connect(environment=stack.environment)
+
+
+@pytest.fixture
+async def world(stack: Stack) -> AsyncIterator[World]:
+    """Reach its services and people."""
+    async with httpx2.AsyncClient(base_url=stack.emulator_url, timeout=20) as emulator:
+        yield World(stack, emulator)
