@@ -82,7 +82,13 @@ COMMANDS = {
         Command("name-site", "sites:name_site", "Name a new Atlassian site, to be created."),
         Command("confirm", "sites:confirm", "Report the task done that the migration waits for."),
         Command("pause", "course:pause", "Start nothing new until resumed: no accounts, no mails."),
-        Command("resume", "course:resume", "Go on after a pause."),
+        Command("resume", "course:resume", "Go on after a pause, or after mending what a neighbour refused."),
+        Command(
+            "refresh",
+            "course:refresh",
+            "Ask Opsgenie and Atlassian at once who joined, who verified, who has set up the account.\n\n"
+            "They are asked now and then anyway.",
+        ),
         Command("set-deadline", "course:set_deadline", "Set another deadline, or none."),
     ),
     "On this machine": (

@@ -28,6 +28,14 @@ async def resume(account: Account, /, *, by: By = "") -> None:
     text.say("It goes on.")
 
 
+async def refresh(account: Account, /, *, by: By = "") -> None:
+    """Ask Opsgenie and Atlassian at once."""
+    actor = options.actor(by)
+    migration = await session.migration(account)
+    await migration.refresh(actor)
+    text.say("Opsgenie and Atlassian are asked.")
+
+
 async def set_deadline(
     account: Account,
     when: moments.WhenOrNone,

@@ -70,6 +70,8 @@ class Atlassian:
     connections: dict[str, str] = field(default_factory=dict)
     by_hand: bool = False
     """Sign-up, sites and connections are tasks for an admin, as with the real service."""
+    invites: bool = False
+    """Atlassian mails its own invitations, to those it may mail."""
     trouble: LandbridgeError | None = None
     calls: Counter[str] = field(default_factory=Counter)
 
@@ -90,7 +92,8 @@ class Atlassian:
         for question in questions:
             created = addresses.key(question.email) not in self.accounts
             self.account(question.email, problem=self._outcome(question).problem)
-            done([self._outcome(question).model_copy(update={"created": created})])
+            mailed = created and self.invites and question.may_be_mailed
+            done([self._outcome(question).model_copy(update={"created": created, "mailed": mailed})])
 
     def _outcome(self, question: AccountQuestion) -> AccountOutcome:
         outcome = AccountOutcome(person=question.person, email=question.email)

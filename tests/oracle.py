@@ -229,7 +229,6 @@ def _about_mails(seen: Evidence) -> list[str]:
 
 def _about_proof(seen: Evidence) -> list[str]:
     """Who was unverified gets the authentication mail only after the click, or an admin's word."""
-    pressed = {(key(who), purpose) for who, purpose in seen.pressed}
     proved = {key(who) for who, purpose in seen.pressed if purpose is Mailed.VERIFY}
     unproved = (
         {key(one.email) for one in seen.people if not one.verified} - proved - set(map(key, seen.verified_by_admin))

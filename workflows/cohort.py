@@ -92,12 +92,17 @@ class CohortWorkflow(CohortRecord):
         while await self._due(self._next_question, "question to Atlassian"):
             poll = self._poll_due is not None and self._poll_due <= workflow.now()
             people = [p for p in self._people.to_ask_about() if poll or p.number in self._came_back]
+            unanswered = self._came_back & {person.number for person in people}
             self._came_back, self._came_back_due = set(), None
             before = self._people.counts()
             for start in range(0, len(people), options.ACCOUNT_SLICE):
                 questions = _questions(people[start : start + options.ACCOUNT_SLICE])
                 summary = f"Are {len(questions.questions)} accounts verified?"
-                self._learn(await self._attempt(AccountActivities.find_accounts, questions, options.ACCOUNTS, summary))
+                answer = await self._attempt(AccountActivities.find_accounts, questions, options.ACCOUNTS, summary)
+                self._learn(answer)
+                unanswered -= {outcome.person for outcome in answer.outcomes} if answer else set()
+            for number in sorted(unanswered):
+                self._ask_soon(number)
             if poll:
                 moved = self._people.counts() != before
                 longer = min(self._poll_interval * 2, self._rules.poll_interval_at_most)
@@ -200,7 +205,13 @@ class CohortWorkflow(CohortRecord):
             if outcome.problem:
                 self._happen(outcome.person, events.AccountProblem(outcome.email, outcome.problem))
             elif outcome.account_id:
-                seen = events.AccountSeen(outcome.email, outcome.account_id, outcome.verified, outcome.created)
+                seen = events.AccountSeen(
+                    outcome.email,
+                    outcome.account_id,
+                    verified=outcome.verified,
+                    created=outcome.created,
+                    mailed=outcome.mailed,
+                )
                 self._happen(outcome.person, seen)
 
     def _upsert(self) -> None:
@@ -237,7 +248,11 @@ def _milestones(news: CohortNews) -> CohortNews:
 
 
 def _questions(people: Sequence[Person]) -> AccountsOrder:
-    return AccountsOrder(questions=[AccountQuestion(person=p.number, email=p.email, name=p.name) for p in people])
+    return AccountsOrder(
+        questions=[
+            AccountQuestion(person=p.number, email=p.email, name=p.name, may_be_mailed=p.email_verified) for p in people
+        ]
+    )
 
 
 def _order(person: Person, mail: Mail) -> MailOrder:

@@ -48,7 +48,16 @@ class MigrationWaits(MigrationRecord):
                 return
             with suppress(asyncio.TimeoutError):
                 await workflow.wait_condition(
-                    lambda: condition() or self._deadline_is_news(), timeout=left, timeout_summary=why
+                    lambda: condition() or self._deadline_is_news() or bool(self._lost_cohorts()),
+                    timeout=left,
+                    timeout_summary=why,
+                )
+            if lost := self._lost_cohorts():
+                raise ApplicationError(
+                    f"Somebody ended {', '.join(lost)} from outside; start the migration again. "
+                    "Whoever has made it stays connected.",
+                    type="CohortLost",
+                    non_retryable=True,
                 )
             if self._deadline_is_news():
                 self._deadline_told = True
@@ -58,6 +67,9 @@ class MigrationWaits(MigrationRecord):
         # Where the deadline ends the migration, the notice of its end says so.
         waits_on = self._rules.at_deadline is AtDeadline.KEEP_WAITING
         return waits_on and not self._deadline_told and any(news.deadline_passed for news in self._news.values())
+
+    def _lost_cohorts(self) -> list[str]:
+        return [cohort.id for cohort in self._cohorts if cohort.done()]
 
     def _settled(self) -> bool:
         return self._all_cohorts(lambda news: news.settled)

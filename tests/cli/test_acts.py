@@ -66,11 +66,19 @@ async def test_people_are_excluded_and_addresses_corrected(cli: Cli, moving: Mig
         cli("correct-email", account, "ben@example.com", "eve@example.com"),
     )
     assert (excluded.code, corrected.code) == (0, 0)
-    assert taken.code in {2, 3}
+    assert taken.code == 3
     assert "someone's already" in taken.err
     anna = (await moving.person("anna@example.com")).person
     assert (anna.state, anna.reason) == (State.EXCLUDED, "left the company")
     assert (await moving.person("gone@example.com")).person.email == f"{account}@example.com"
+
+
+async def test_the_neighbours_are_asked_at_once(cli: Cli, moving: Migration, world: World, account: str) -> None:
+    """Instead of some minutes later."""
+    assert (await moving.progress()).site
+    before = world.atlassian.calls["find"]
+    assert (await cli("refresh", account)).code == 0
+    await eventually(lambda: world.atlassian.calls["find"] > before)
 
 
 async def test_the_course_is_changed(cli: Cli, moving: Migration, account: str) -> None:

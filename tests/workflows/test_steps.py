@@ -230,6 +230,19 @@ class TestAuthentication:
         assert bench.world.atlassian.connections == {bench.account: ACME.id}
         assert (await bench.person("cy@example.com")).state is State.SKIPPED
 
+    async def test_atlassians_own_invitation_stands_for_the_first_email(self, bench: Bench) -> None:
+        """Ours come as reminders; nobody is invited before their Opsgenie email is verified."""
+        bench.world.atlassian.invites = True
+        bench.world.opsgenie.add(ANN, BO)
+        await bench.start(rules=UNASKED)
+        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.VERIFICATION))
+        await eventually(lambda: bench.step_is(Step.VERIFY))
+        assert not bench.world.post.sent(ANN.email)
+        await bench.handle.signal("email_verified", {"email": BO.email})
+        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        await bench.skip(timedelta(days=3, minutes=1))
+        await eventually(lambda: len(bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION)) == 1)
+
     async def test_an_account_that_cannot_be_used_waits_for_an_admin(self, bench: Bench) -> None:
         """With the reason; once mended, a resend tries again."""
         bench.world.opsgenie.add(ANN)
@@ -546,6 +559,18 @@ class TestFileRosters:
         assert (await starting.start(bench.client, bench.file_request(people[::-1]))).already is RunState.RUNNING
         with pytest.raises(Refused, match="another roster"):
             await starting.start(bench.client, bench.file_request([*people, BO]))
+
+
+async def test_a_cohort_that_somebody_ends_is_not_waited_for(bench: Bench) -> None:
+    """The migration says so instead of waiting for good."""
+    bench.world.opsgenie.add(BO)
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(BO.email))
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+    await bench.cohort().terminate()
+    with pytest.raises(WorkflowFailureError) as failed:
+        await bench.handle.result()
+    assert "cohort:1 from outside" in str(failed.value.cause)
 
 
 async def test_links_of_others_say_nothing(bench: Bench) -> None:
