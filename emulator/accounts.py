@@ -2,7 +2,10 @@
 
 import unicodedata
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
+
+import idna
 
 from emulator.store import Row, Store
 
@@ -16,8 +19,11 @@ def now() -> str:
 
 
 def key(email: str) -> str:
-    """Return what two spellings of one address share."""
-    return unicodedata.normalize("NFC", email.strip()).casefold()
+    """Return what two spellings of one address share, its domain in Unicode or as DNS has it."""
+    local_part, at, domain = unicodedata.normalize("NFC", email.strip()).casefold().rpartition("@")
+    with suppress(UnicodeError):
+        domain = idna.decode(domain, uts46=True)
+    return f"{local_part}{at}{domain}"
 
 
 def find(store: Store, email: str) -> Row | None:

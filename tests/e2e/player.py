@@ -26,7 +26,9 @@ class Player:
     def __init__(self, mailbox: Path, since: int, idle: Collection[str] = ()) -> None:
         self._mailbox = mailbox
         self._idle = {key(who) for who in idle}
-        self._seen = since
+        self._since = since
+        # Several mails are written at once, so that one with a lower number may appear later.
+        self._seen: set[Path] = set()
         self.asleep = False
         """Nobody looks into a mailbox while they sleep."""
         self.pressed: set[tuple[str, Mailed]] = set()
@@ -43,8 +45,8 @@ class Player:
         ):
             while True:
                 for file in [] if self.asleep else sorted(self._mailbox.glob("*.eml")):
-                    if int(file.stem) > self._seen:
-                        self._seen = int(file.stem)
+                    if int(file.stem) > self._since and file not in self._seen:
+                        self._seen.add(file)
                         people.create_task(self._act(browser, hands, read_mail(file)))
                 await asyncio.sleep(_BETWEEN_LOOKS)
 

@@ -48,6 +48,14 @@ def test_a_password_sets_up_the_account_and_leads_on(control: Control) -> None:
     assert "long enough" not in str(control.state())
 
 
+def test_a_domain_may_be_typed_as_dns_has_it(control: Control) -> None:
+    """The account that was invited is set up, and no second one comes to be."""
+    control.load(accounts=[{"email": "marie@bücher.example"}])
+    press(control, control.http.get("/signup"), email="marie@xn--bcher-kva.example", password="long enough")  # noqa: S106 - typed into a form
+    assert control.account("marie@bücher.example")["email_verified"] == 1
+    assert len([row for row in control.state()["accounts"] if str(row["email"]).startswith("marie@")]) == 1
+
+
 def test_a_short_password_is_refused_kindly(control: Control) -> None:
     """Seven characters are too few, the sentence says so, and the form is there again."""
     page = control.http.get("/signup", params={"email": EMAIL, "continue": ONWARD})
