@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test format requirements clean environment-embedded environment-dev
+.PHONY: help demo dev test soak format requirements clean environment-embedded environment-dev
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ test: environment-dev ## check formatting, lint, types and import contracts, run
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.run
+
+soak: environment-dev ## run every command and end workers sixty times, and look at the exit codes
+	SOAK_ROUNDS=60 $(BIN)/python -m tests.run tests/e2e/test_exit_codes.py
 
 format: environment-dev ## format the code and mend what the linter can
 	$(BIN)/ruff format .

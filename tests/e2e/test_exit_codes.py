@@ -1,0 +1,40 @@
+"""Processes end with the code that they earned, however often: the SDK can crash while an interpreter exits."""
+
+import asyncio
+import os
+
+import pytest
+
+from runtime.exits import Exit
+from tests.e2e.machine import Machine
+
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "12"))
+"""`make soak` asks for sixty."""
+COMMANDS = {
+    ("list",): Exit.DONE,
+    ("--help",): Exit.DONE,
+    ("status", "nobody"): Exit.NOT_FOUND,
+    ("status", "no such name"): Exit.BAD_INPUT,
+    ("no-such-command",): Exit.BAD_INPUT,
+}
+
+
+@pytest.mark.timeout(600)
+async def test_commands(machine: Machine) -> None:
+    """Every one of many runs of each, a few at a time."""
+    at_once = asyncio.Semaphore(3)
+
+    async def code(command: tuple[str, ...]) -> int:
+        async with at_once:
+            return (await machine.starter(*command)).code
+
+    for command, expected in COMMANDS.items():
+        assert {*await asyncio.gather(*(code(command) for _ in range(ROUNDS)))} == {expected}, command
+
+
+@pytest.mark.timeout(900)
+async def test_workers_that_are_told_to_stop(machine: Machine) -> None:
+    """Zero, every time."""
+    for _ in range(ROUNDS // 2):
+        assert await machine.stop("worker") == Exit.DONE
+        await machine.start("worker")

@@ -1,0 +1,76 @@
+"""Records the histories that every later version must be able to replay: `python -m tests.histories.record NAME`.
+
+A migration goes through what histories are made of: a choice of site, mails, a link, a resend, a correction, a pause, a
+deadline, weeks of reminders, a history that is cut, an end. Commit the new folder; never change an old one.
+"""
+
+import sys
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from domain.links import Purpose
+from domain.messages import PersonFact
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from domain.rules import AtDeadline, Rules
+from domain.sites import NewSite
+from runtime import exits
+from steering.links import TemporalLinkDesk
+from tests.histories import health
+from tests.workflows.bench import OWNER_EMAIL, Bench, benched, eventually, server_for
+
+FOLDER = Path(__file__).parent
+BY = Actor(name=OWNER_EMAIL)
+SELDOM = timedelta(days=20)
+
+
+async def migrate(bench: Bench) -> None:
+    """Take a migration through everything."""
+    bench.world.opsgenie.add(
+        RosterPerson(email="ann@example.com", email_verified=True),
+        RosterPerson(email="bo@example.com"),
+        RosterPerson(email="cy@example.com", email_verified=True),
+        RosterPerson(email="di@example.com", blocked=True),
+    )
+    bench.world.atlassian.taken = {"acme-team"}
+    bench.world.post.refused = {"cy@example.com"}
+    await bench.start(site="", rules=Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM))
+    await eventually(lambda: bench.waits_for("Choose a site"))
+    await bench.migration.name_site(NewSite(name="acme-ops", first_name="Olga", last_name="Owner"), BY)
+    await bench.until("cy@example.com", State.UNREACHABLE)
+    await bench.migration.correct_email("cy@example.com", "cy.new@example.com", BY)
+    await eventually(lambda: bench.world.post.sent("bo@example.com"))
+    desk = TemporalLinkDesk(bench.client)
+    await desk.follow(bench.world.post.link("bo@example.com", Purpose.VERIFICATION))
+    await bench.until("bo@example.com", State.AUTHENTICATING)
+    await bench.migration.pause("Freeze.", BY)
+    await bench.migration.resume(BY)
+    await eventually(lambda: bench.world.post.sent("cy.new@example.com"))
+    await bench.skip(timedelta(days=7))
+    await bench.migration.resend("ann@example.com", BY)
+    await bench.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY)
+    for _ in range(40):
+        await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
+    await bench.migration.exclude("cy.new@example.com", "left the company", BY)
+    await bench.handle.signal("account_authenticated", {"email": "ann@example.com"})
+    bench.world.atlassian.account("bo@example.com", verified=True)
+    await bench.migration.refresh(BY)
+    await bench.handle.result()
+
+
+async def main() -> None:
+    """Record into the folder that the command names."""
+    folder = FOLDER / sys.argv[1]
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as scratch:
+        async with server_for(Path(scratch), limit__historyCount__suggestContinueAsNew="60") as client:
+            async with benched(client) as bench:
+                await migrate(bench)
+            for number, history in enumerate(await health.of_account(client, bench.account)):
+                name = f"{number}-{history.workflow_id.replace(':', '-')}.json"
+                (folder / name).write_text(history.to_json(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    exits.run(main)

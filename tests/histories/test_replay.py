@@ -1,0 +1,39 @@
+"""Migrations that older versions began go on with today's code."""
+
+import json
+from pathlib import Path
+
+import pytest
+from temporalio.client import WorkflowHistory
+
+from tests.histories import health
+
+RECORDED = sorted(Path(__file__).parent.glob("*/*.json"))
+
+
+def read(file: Path) -> WorkflowHistory:
+    """Return a recorded history."""
+    return WorkflowHistory.from_json(file.stem, file.read_text(encoding="utf-8"))
+
+
+def test_histories_were_recorded() -> None:
+    """Of a migration and of its cohort, which continued as new."""
+    types = [read(file).events[0].workflow_execution_started_event_attributes.workflow_type.name for file in RECORDED]
+    assert types.count("SiteMigrationWorkflow") >= 1
+    assert types.count("CohortWorkflow") > types.count("SiteMigrationWorkflow")
+
+
+@pytest.mark.parametrize("file", RECORDED, ids=lambda file: f"{file.parent.name}/{file.stem}")
+async def test_a_recorded_history_is_replayed(file: Path) -> None:
+    """Today's code decides as the recorded one did; if not, guard the change with `workflow.patched`."""
+    replay = await health.replayer().replay_workflow(read(file), raise_on_replay_failure=False)
+    assert replay.replay_failure is None
+
+
+async def test_another_decision_is_found_out() -> None:
+    """A history in which another activity ran than today's code asks for is not replayed."""
+    file = next(file for file in RECORDED if "send_mails" in file.read_text(encoding="utf-8"))
+    doctored = json.loads(file.read_text(encoding="utf-8").replace('"send_mails"', '"send_pigeons"'))
+    history = WorkflowHistory.from_json(file.stem, doctored)
+    replay = await health.replayer().replay_workflow(history, raise_on_replay_failure=False)
+    assert replay.replay_failure is not None
