@@ -9,7 +9,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from embedded.temporal_server import TemporalServer
 PROJECT = Path(__file__).resolve().parent.parent
 _OURS = ("LANDBRIDGE_", "TEMPORAL_", "EMULATOR_")
 """Variables that must not leak from the person's shell into the stack: they may mean a real account."""
-_PREFERRED = {"temporal": 7233, "web_ui": 8233, "emulator": 8081, "mailbox": 8025, "worker": 9464, "portal": 8080}
+PREFERRED = {"temporal": 7233, "web_ui": 8233, "emulator": 8081, "mailbox": 8025, "worker": 9464, "portal": 8080}
 """Where people find the programs, unless something else is there. The worker's is that of its metrics."""
 _TRIES = 4
 """Times that the stack starts anew because another program took one of its ports meanwhile."""
@@ -47,8 +47,12 @@ class Stack:
         seed: Path = sample.SEED,
         refused: Sequence[str] = sample.REFUSED,
         say: Callable[[str], None] = _to_stderr,
+        preferred: Mapping[str, int] = PREFERRED,
     ) -> None:
-        """`folder` holds everything, and what it holds goes on unless `fresh`; `say` is told of processes that die."""
+        """`folder` holds everything, and what it holds goes on unless `fresh`; `say` is told of processes that die.
+
+        `preferred` says where each program listens if it can.
+        """
         self.state = StateFolder(folder)
         self.sample = sample.read(seed)
         self._seed = seed.resolve()
@@ -57,12 +61,13 @@ class Stack:
         """Addresses that the mail server refuses for good."""
         self._say = say
         self._running = AsyncExitStack()
+        self._preferred = preferred
         self._ports: dict[str, int] = {}
         self._choose_ports()
 
     def _choose_ports(self) -> None:
         self._ports.clear()
-        for name, preferred in _PREFERRED.items():
+        for name, preferred in self._preferred.items():
             self._ports[name] = ports.preferred_or_free(preferred, but=self._ports.values())
         self._server = TemporalServer(
             port=self._ports["temporal"], ui_port=self._ports["web_ui"], database=self.state.temporal_database

@@ -4,15 +4,17 @@ import asyncio
 from typing import Any
 
 from temporalio.client import Interceptor, OutboundInterceptor, QueryWorkflowInput, WorkflowQueryFailedError
+from temporalio.service import RPCError, RPCStatusCode
 
-TIMES = 4
+TIMES = 20
 _PAUSE_SECONDS = 0.2
 
 
 class AskAgain(Interceptor):
-    """Asks a question again that failed: ours have no other way to fail than a worker that is not ready for them.
+    """Asks a question again, for seconds, that could not be answered just then.
 
-    A worker that has just started may have to refuse (see `workflows.sandbox`); the next time it knows more.
+    A worker that has just started may have to refuse one (see `workflows.sandbox`); ours fail in no other way. And
+    while a workflow waits for a worker, Temporal keeps only so many questions for it and turns others away.
     """
 
     def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - the SDK's name
@@ -26,5 +28,9 @@ class _Patient(OutboundInterceptor):
             try:
                 return await super().query_workflow(input)
             except WorkflowQueryFailedError:
-                await asyncio.sleep(_PAUSE_SECONDS)
+                pass
+            except RPCError as error:
+                if error.status is not RPCStatusCode.RESOURCE_EXHAUSTED:
+                    raise
+            await asyncio.sleep(_PAUSE_SECONDS)
         return await super().query_workflow(input)

@@ -112,12 +112,13 @@ def read_mailbox(folder: Path, since: int = 0) -> list[Mail]:
 
 def key(address: str) -> str:
     """Return what the spellings of one mailbox share."""
+    return written(address).casefold()
+
+
+def written(address: str) -> str:
+    """Return an address as its owner writes it: servers write the letters of a domain in their own way."""
     local, _, domain = unicodedata.normalize("NFC", address.strip()).rpartition("@")
-    return f"{local}@{_unicode(domain)}".casefold()
-
-
-def _unicode(domain: str) -> str:
-    return domain.encode().decode("idna") if domain.isascii() else domain
+    return f"{local}@{domain.encode().decode('idna') if domain.isascii() else domain}"
 
 
 @dataclass(frozen=True)

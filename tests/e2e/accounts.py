@@ -16,6 +16,8 @@ UNINVITABLE = "uninvitable@example.com"
 """Refused by Atlassian."""
 SITE = "destination"
 
+_ROLES = {"owner", "admin", "user", "stakeholder"}
+"""All others are custom ones."""
 _NAMES = ("Quillon", "Ženevjeva", "Αριστόβουλος", "Всеволод", "さつき", "Oluwaseun", "רבקה", "Zoë <b>&")
 _USUAL, _SSO = "p{number}@{account}.example.com", f"{{account}}-{{number}}@{SSO_DOMAIN}"
 _KINDS = (
@@ -55,7 +57,8 @@ class Account:
         writer.writerow(["email", "name", "role", "email_verified", "blocked", "sso", "locale"])
         for one in self.people:
             sso = one.email.endswith(SSO_DOMAIN)
-            writer.writerow([one.email, one.name, one.role, one.verified, one.blocked, sso, one.locale])
+            role = one.role if one.role in _ROLES else f"custom: {one.role}"
+            writer.writerow([one.email, one.name, role, one.verified, one.blocked, sso, one.locale])
         return text.getvalue()
 
 

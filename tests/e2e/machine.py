@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import sys
 from contextlib import AsyncExitStack, closing
@@ -16,7 +17,7 @@ from temporalio.client import Client
 
 from embedded.guard import Guard
 from embedded.processes import Process
-from embedded.stack import PROJECT, Stack
+from embedded.stack import PREFERRED, PROJECT, Stack
 from runtime import temporal
 from tests import oracle
 from tests.e2e import accounts
@@ -40,7 +41,10 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self._seed = folder / "seed.json"
         self._write_seed(accounts.seed(accounts.account("nobody", 3)))
-        self.stack = Stack(folder / "stack", seed=self._seed, refused=[accounts.REFUSED])
+        # Not among those that the system gives to outgoing connections: one of them could take the port of a program
+        # that was killed before it is started again.
+        numbers = dict(zip(PREFERRED, random.sample(range(10_000, 32_000), len(PREFERRED)), strict=True))
+        self.stack = Stack(folder / "stack", seed=self._seed, refused=[accounts.REFUSED], preferred=numbers)
         self._processes: dict[str, Process] = {}
         self._running = AsyncExitStack()
 

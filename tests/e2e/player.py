@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import httpx2
 from bs4 import BeautifulSoup
 
-from tests.oracle import Mail, Mailed, key, read_mail
+from tests.oracle import Mail, Mailed, key, read_mail, written
 
 _BETWEEN_LOOKS = 0.05
 _AT_ONCE = 6
@@ -77,7 +77,7 @@ class Player:
 
     async def _set_up(self, browser: httpx2.AsyncClient, page: "_Page", recipient: str) -> None:
         """Fill in Atlassian's page, and come back."""
-        fields = {"email": recipient, "name": "", "password": _PASSWORD}
+        fields = {"email": written(recipient), "name": "", "password": _PASSWORD}
         for path in ("/signup", "/login"):
             if (button := page.form_to(path)) is not None:
                 filled = {name: value or fields.get(name, "") for name, value in page.fields().items()}

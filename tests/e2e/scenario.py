@@ -1,9 +1,10 @@
 """A migration from start to rest, and the judgement on it."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from domain import ids
 from tests import oracle
@@ -25,6 +26,9 @@ class Scenario:
     since: int
     """The number of the last mail before it."""
     roster: Path | None = None
+    """The file with the account's people; none: Opsgenie lists them."""
+    beside: Sequence[Account] = ()
+    """Accounts that are moved at the same time, by the same worker."""
     verified_by_admin: list[str] = field(default_factory=list)
     connected_by_admin: list[str] = field(default_factory=list)
     excluded: list[str] = field(default_factory=list)
@@ -36,9 +40,16 @@ class Scenario:
         return await self.machine.starter(*arguments, *roster, *more)
 
     def mails(self) -> list[Mail]:
-        """Return this account's mails so far."""
-        everyone = {oracle.key(one.email) for one in self.account.people}
-        return [mail for mail in self.machine.mails(self.since) if oracle.key(mail.recipient) in everyone]
+        """Return all mails so far, but those to accounts beside this one."""
+        return [mail for mail in self.machine.mails(self.since) if oracle.key(mail.recipient) not in self._others()]
+
+    async def _services(self) -> dict[str, Any]:
+        services, others = await self.machine.services(), self._others()
+        accounts = [account for account in services["accounts"] if oracle.key(account["email"]) not in others]
+        return {**services, "accounts": accounts}
+
+    def _others(self) -> set[str]:
+        return {oracle.key(one.email) for account in self.beside for one in account.people}
 
     async def mailed(self, number: int) -> None:
         """Wait until so many mails were taken since the beginning."""
@@ -53,7 +64,7 @@ class Scenario:
         evidence = Evidence(
             people=self.account.people,
             mails=self.mails(),
-            services=await self.machine.services(),
+            services=await self._services(),
             report=await self.machine.report(self.account),
             pressed=self.player.pressed,
             verified_by_admin=self.verified_by_admin,
