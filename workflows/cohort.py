@@ -71,8 +71,8 @@ class CohortWorkflow(CohortRecord):
 
     async def _provide_accounts(self) -> None:
         """Look up or create the Atlassian accounts of people who arrived (the guide, step 5)."""
-        while await self._due(self._people.next_account, "accounts"):
-            people = self._people.accounts_due(workflow.now(), options.ACCOUNT_SLICE)
+        while (now := await self._due(self._people.next_account, "accounts")) is not None:
+            people = self._people.accounts_due(now, options.ACCOUNT_SLICE)
             summary = f"Atlassian accounts of {len(people)} people"
             questions = _questions(people)
             self._learn(await self._attempt(AccountActivities.ensure_accounts, questions, options.ACCOUNTS, summary))
@@ -80,8 +80,8 @@ class CohortWorkflow(CohortRecord):
 
     async def _send_mails(self) -> None:
         """Send the mails that are due: first ones, reminders, and those asked for (the guide, steps 5 and 6)."""
-        while await self._due(self._people.next_mail, "mails"):
-            due = self._people.mails_due(workflow.now(), options.MAIL_SLICE)
+        while (now := await self._due(self._people.next_mail, "mails")) is not None:
+            due = self._people.mails_due(now, options.MAIL_SLICE)
             order = MailsOrder(context=self._context(), mails=[_order(person, mail) for person, mail in due])
             answer = await self._attempt(MailActivities.send_mails, order, options.MAIL, f"{len(due)} mails")
             for outcome in answer.outcomes if answer else []:
@@ -89,8 +89,8 @@ class CohortWorkflow(CohortRecord):
 
     async def _ask_atlassian(self) -> None:
         """Ask Atlassian who has set up the account: those who came back at once, everybody now and then."""
-        while await self._due(self._next_question, "question to Atlassian"):
-            poll = self._poll_due is not None and self._poll_due <= workflow.now()
+        while (now := await self._due(self._next_question, "question to Atlassian")) is not None:
+            poll = self._poll_due is not None and self._poll_due <= now
             people = [p for p in self._people.to_ask_about() if poll or p.number in self._came_back]
             unanswered = self._came_back & {person.number for person in people}
             self._came_back, self._came_back_due = set(), None
@@ -111,7 +111,7 @@ class CohortWorkflow(CohortRecord):
 
     async def _keep_deadline(self) -> None:
         """See to what the rules say of the deadline."""
-        while await self._due(self._next_deadline, "deadline", even_paused=True):
+        while await self._due(self._next_deadline, "deadline", even_paused=True) is not None:
             self._deadline_passed = True
             if self._rules.at_deadline is AtDeadline.COMPLETE_PARTIAL and self._site:
                 for person in self._people.everyone():
@@ -133,7 +133,7 @@ class CohortWorkflow(CohortRecord):
 
     async def _show(self) -> None:
         """Keep what operators see in the Web UI and `status` adds up."""
-        while await self._due(self._next_show, "numbers for the Web UI", even_paused=True):
+        while await self._due(self._next_show, "numbers for the Web UI", even_paused=True) is not None:
             self._upsert()
 
     # When the next of these is due.
@@ -156,8 +156,13 @@ class CohortWorkflow(CohortRecord):
     def _news_is_due(self) -> bool:
         return self._told is None or _milestones(self._news()) != _milestones(self._told)
 
-    async def _due(self, when: Callable[[], datetime | None], what: str, *, even_paused: bool = False) -> bool:
-        """Wait until something is due; return False when this run is to end."""
+    async def _due(
+        self, when: Callable[[], datetime | None], what: str, *, even_paused: bool = False
+    ) -> datetime | None:
+        """Wait until something is due; return the moment to act for, or None when this run is to end.
+
+        A timer that has fired is believed, not the clock: replays agree on timers.
+        """
 
         def plan() -> datetime | None:
             return when() if even_paused or self._may_act else None
@@ -165,17 +170,20 @@ class CohortWorkflow(CohortRecord):
         while not self._ending:
             planned, now = plan(), workflow.now()
             if planned is not None and planned <= now:
-                return True
+                return now
 
             def changed(planned: datetime | None = planned) -> bool:
                 sooner = plan()
                 return self._ending or (sooner is not None and (planned is None or sooner < planned))
 
-            with suppress(asyncio.TimeoutError):
+            try:
                 await workflow.wait_condition(
                     changed, timeout=None if planned is None else planned - now, timeout_summary=f"Next {what}"
                 )
-        return False
+            except TimeoutError:
+                if planned is not None and planned == plan():
+                    return max(planned, workflow.now())
+        return None
 
     @property
     def _may_act(self) -> bool:

@@ -46,12 +46,15 @@ class MigrationWaits(MigrationRecord):
             left = None if end is None else end - workflow.now()
             if left is not None and left <= timedelta(0):
                 return
-            with suppress(asyncio.TimeoutError):
+            try:
                 await workflow.wait_condition(
                     lambda: condition() or self._deadline_is_news() or bool(self._lost_cohorts()),
                     timeout=left,
                     timeout_summary=why,
                 )
+            except TimeoutError:
+                # The timer says so, and not the clock: replays agree on timers.
+                return
             if lost := self._lost_cohorts():
                 raise ApplicationError(
                     f"Somebody ended {', '.join(lost)} from outside; start the migration again. "
