@@ -1,7 +1,8 @@
-"""Sets up `.venv` from hash-pinned requirements: `python3 tools/bootstrap.py main|embedded|dev`.
+"""Sets up `.venv` from hash-pinned requirements: `python3 tools/bootstrap.py main|embedded|dev|benchmarks`.
 
 Needs Python 3.11 and a package index, nothing else, and writes to the project's folder only. Doing it again is a quick
 no-op; what an interruption left behind is built anew. A `.venv` that is a link is somebody else's and stays as it is.
+What benchmarks need has an environment of its own, `.venv-bench`.
 """
 
 import contextlib
@@ -24,30 +25,34 @@ if sys.version_info < (3, 11):  # noqa: UP036 - for whoever starts it with an ol
 import fetch_uv
 
 SETS = ("main", "embedded", "dev")
-"""What can be asked for; each holds the ones before it."""
+"""What can be asked for of `.venv`; each holds the ones before it."""
+APART = "benchmarks"
+"""What goes elsewhere: libraries of others, which what Landbridge is made of must not depend on."""
 PROJECT = Path(__file__).resolve().parent.parent
 TOOLS = PROJECT / ".tools"
-VENV = PROJECT / ".venv"
-STAMP = VENV / ".landbridge"
-"""Holds the set and the hash of its requirements; empty while an installation goes on."""
+STAMP = ".landbridge"
+"""In an environment: holds the set and the hash of its requirements; empty while an installation goes on."""
 
 
 def main() -> int:
     """Bring `.venv` to the set that the command line names and return the exit code."""
     wanted = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004 - the command and its one argument
-    if wanted not in SETS:
-        sys.stderr.write(f"Usage: python3 tools/bootstrap.py {{{'|'.join(SETS)}}}\n")
+    if wanted not in (*SETS, APART):
+        sys.stderr.write(f"Usage: python3 tools/bootstrap.py {{{'|'.join((*SETS, APART))}}}\n")
         return 2
-    if VENV.is_symlink():
+    environment = PROJECT / (".venv-bench" if wanted == APART else ".venv")
+    if environment.is_symlink():
         return 0
     try:
         with _alone():
-            _ensure(wanted)
+            _ensure(wanted, environment)
     except fetch_uv.NotFetched as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except subprocess.CalledProcessError as error:
-        sys.stderr.write(f"Setting up .venv failed; what {Path(error.cmd[0]).name} said stands above. Try again.\n")
+        sys.stderr.write(
+            f"Setting up {environment.name} failed; what {Path(error.cmd[0]).name} said stands above. Try again.\n"
+        )
         return 1
     return 0
 
@@ -61,9 +66,10 @@ def _alone() -> Iterator[None]:
         yield
 
 
-def _ensure(wanted: str) -> None:
-    works = _works()
-    installed, _, known_hash = STAMP.read_text().partition(" ") if works and STAMP.exists() else ("", "", "")
+def _ensure(wanted: str, venv: Path) -> None:
+    python, stamp = venv / "bin" / "python", venv / STAMP
+    works = _works(python)
+    installed, _, known_hash = stamp.read_text().partition(" ") if works and stamp.exists() else ("", "", "")
     if installed in SETS:
         wanted = max(wanted, installed, key=SETS.index)
     requirements = PROJECT / "requirements" / f"{wanted}.txt"
@@ -71,20 +77,18 @@ def _ensure(wanted: str) -> None:
     if (installed, known_hash) == (wanted, current_hash):
         return
     began = time.monotonic()
-    sys.stderr.write(f"Setting up .venv from requirements/{wanted}.txt ...\n")
+    sys.stderr.write(f"Setting up {venv.name} from requirements/{wanted}.txt ...\n")
     uv, environment = fetch_uv.find_or_fetch(PROJECT)
-    if not works or (STAMP.exists() and not installed):
-        _run(uv, "venv", "--clear", "--no-python-downloads", f"--python={sys.executable}", str(VENV), env=environment)
-    STAMP.write_text("")
-    python = VENV / "bin" / "python"
+    if not works or (stamp.exists() and not installed):
+        _run(uv, "venv", "--clear", "--no-python-downloads", f"--python={sys.executable}", str(venv), env=environment)
+    stamp.write_text("")
     _run(uv, "pip", "sync", "--require-hashes", f"--python={python}", str(requirements), env=environment)
-    STAMP.write_text(f"{wanted} {current_hash}")
+    stamp.write_text(f"{wanted} {current_hash}")
     sys.stderr.write(f"Done in {time.monotonic() - began:.0f} s.\n")
 
 
-def _works() -> bool:
-    """Whether `.venv` is a whole environment whose interpreter starts: the one it was made from may be gone."""
-    python = VENV / "bin" / "python"
+def _works(python: Path) -> bool:
+    """Whether it is of a whole environment, and starts: what the environment was made from may be gone."""
     in_environment = "import sys; sys.exit(sys.prefix == sys.base_prefix)"
     return (
         shutil.which(python) is not None

@@ -13,6 +13,7 @@ PINS = {
     "main": ["pyproject.toml"],
     "embedded": ["pyproject.toml", "--group=embedded", "--constraints=requirements/main.txt"],
     "dev": ["pyproject.toml", "--group=dev", "--constraints=requirements/embedded.txt"],
+    "benchmarks": ["pyproject.toml", "--group=benchmarks", "--constraints=requirements/embedded.txt"],
 }
 """Each file of requirements/ and what goes into it."""
 

@@ -86,7 +86,7 @@ def project(tmp_path: Path) -> Path:
     """Return a project with the real script and requirements of its own."""
     shutil.copytree(PROJECT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "requirements").mkdir()
-    for name in ("main", "embedded", "dev"):
+    for name in ("main", "embedded", "dev", "benchmarks"):
         (tmp_path / "requirements" / f"{name}.txt").write_text(f"{name}==1.0\n")
     pin(tmp_path, hashlib.sha256(wheel()).hexdigest())
     return tmp_path
@@ -179,3 +179,14 @@ def test_a_linked_environment_is_left_alone(project: Path) -> None:
     (project / ".venv").symlink_to(project / "elsewhere")
     done = bootstrap(project)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_benchmarks_need_is_kept_apart(project: Path, index: str) -> None:
+    """Libraries of others change nothing in the environment that everything else runs in."""
+    bootstrap(project, UV_DEFAULT_INDEX=index)
+    asked(project)
+    done = bootstrap(project, "benchmarks", UV_DEFAULT_INDEX=index)
+    assert (done.returncode, asked(project)) == (0, ["venv " + str(project / ".venv-bench"), "pip sync"]), done.stderr
+    for wanted in ("dev", "benchmarks"):
+        again = bootstrap(project, wanted)
+        assert (again.returncode, again.stderr, asked(project)) == (0, "", [])

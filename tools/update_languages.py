@@ -1,0 +1,96 @@
+"""Bring the catalogues in `languages/` up to date with what templates and domain say: `make languages [ADD=pt]`.
+
+New sentences come in untranslated, changed ones lose their translation, and those that nobody says any more go.
+"""
+
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel import Locale
+from babel.messages import Catalog
+from babel.messages.catalog import Message
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+import languages  # noqa: E402 - a script, run from anywhere
+from domain.people import AFTER_DECLINE, NEXT_STEP, STATE_TITLES  # noqa: E402
+
+_TRANSLATED = {"emails/**.html": "jinja2", "emails/**.txt": "jinja2", "portal/templates/**.html": "jinja2"}
+"""The templates, all of which every language has to have, and how they are read."""
+_ACTS = {"portal/admin/**.py": "python"}
+_TOLD = {"go": (2,)}
+"""The pages that tell what came of an act, and where in which call the sentence stands."""
+_OPTIONS = {"**": {"trimmed": "true", "silent": "false", "encoding": "utf-8"}}
+_DOMAIN = {"domain/people.py": [AFTER_DECLINE, *NEXT_STEP.values(), *STATE_TITLES.values()]}
+"""What the domain says to owners and admins; templates and adapters translate it as they show it."""
+
+
+def said() -> Catalog:
+    """Return everything that is said to people, in English."""
+    catalogue = Catalog(fuzzy=False, header_comment="# How Landbridge speaks to people.")
+    for file, sentence in _sentences():
+        catalogue.add(sentence, locations=[(file, 0)])
+    return catalogue
+
+
+def _sentences() -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    found = [
+        *extract_from_dir(ROOT, [*_TRANSLATED.items()], _OPTIONS, directory_filter=_speaks),
+        *extract_from_dir(ROOT, [*_ACTS.items()], keywords=_TOLD, directory_filter=_speaks),
+    ]
+    for file, _, sentence, _, _ in found:
+        yield file, sentence
+    for file, sentences in _DOMAIN.items():
+        for sentence in sentences:
+            yield file, sentence
+
+
+def read(tag: str) -> Catalog:
+    """Return a language's catalogue; an empty one where there is none yet."""
+    file = languages.CATALOGUES / f"{tag}.po"
+    if file.exists():
+        with file.open("rb") as content:
+            return read_po(content, locale=tag)
+    return Catalog(Locale.parse(tag), project="Landbridge", version="1", fuzzy=False)
+
+
+def _speaks(folder: str) -> bool:
+    return Path(folder).relative_to(ROOT).parts[0] in {"emails", "portal"}
+
+
+def updated(tag: str, english: Catalog) -> bytes:
+    """Return a language's file with just the sentences that are said now, in their order."""
+    catalogue = read(tag)
+    catalogue.update(english, no_fuzzy_matching=True, update_header_comment=True, update_creation_date=False)
+    # Not promised: names and dates of people.
+    catalogue.msgid_bugs_address = catalogue.last_translator = catalogue.language_team = ""
+    catalogue.revision_date = catalogue.creation_date
+    content = io.BytesIO()
+    write_po(content, catalogue, width=110, ignore_obsolete=True, include_lineno=False)
+    return content.getvalue()
+
+
+def main() -> int:
+    """Update all catalogues, and those of languages to add; say what there is to translate."""
+    english = said()
+    for tag in sorted({*languages.translated(), *sys.argv[1:]}):
+        (languages.CATALOGUES / f"{tag}.po").write_bytes(updated(tag, english))
+        sentences = [message for message in read(tag) if message.id]
+        missing = sum(not translated(message) for message in sentences)
+        sys.stdout.write(f"{tag}: {len(sentences)} sentences, {missing} to translate\n")
+    return 0
+
+
+def translated(message: Message) -> bool:
+    """Return whether a sentence has a translation, in all of its forms."""
+    forms = message.string if isinstance(message.string, tuple | list) else [message.string]
+    return all(forms) and not message.fuzzy
+
+
+if __name__ == "__main__":
+    sys.exit(main())
