@@ -1,17 +1,27 @@
 """What each email says: from an order to the values of its templates. No network here."""
 
-from datetime import UTC, datetime, timedelta
+import html
+import re
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import emails
+import languages
 from domain.links import LinkClaims, Purpose
-from domain.orders import MailContext, MailOrder, Notice, NoticeOrder
-from domain.people import NEXT_STEP, Counts, State
+from domain.orders import MailContext, MailOrder, NoticeOrder
+from domain.people import NEXT_STEP, STATE_TITLES, Counts, State
 from domain.ports import LinkMint
+from domain.sign_in import LINK_LIFETIME, SignInMailOrder
 from emails import Rendered
+from languages import Language
 
 LONGEST_NAME = 80
 """Characters of a name that a greeting shows; Opsgenie allows 512."""
+_NAME, _URL = "the-name-e5b1c0", "the-link-e5b1c0"
+"""Marks that no template holds; letters that neither HTML nor a catalogue changes."""
+_MARK = re.compile(f"{_NAME}|{_URL}")
 _NOTHING = "Nothing."
 _MADE_IT = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED})
 """States that nobody has to follow up."""
@@ -20,30 +30,54 @@ _MADE_IT = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED})
 def person_mail(context: MailContext, order: MailOrder, links: LinkMint) -> Rendered:
     """Write a person's mail, with their link in it."""
     claims = LinkClaims(
-        cohort_id=context.cohort_id, person=order.person, purpose=order.purpose, generation=order.generation
+        cohort_id=context.cohort_id,
+        run=context.run,
+        person=order.person,
+        purpose=order.purpose,
+        generation=order.generation,
     )
     url = links.url(claims)
+    name = emails.plain(order.name[:LONGEST_NAME])
     amount, unit = _in_words(context.rules.link_lifetime(order.purpose))
-    return emails.render(
+    form = _form(
         str(order.purpose),
-        {
-            "name": order.name[:LONGEST_NAME],
-            "opsgenie_account": context.opsgenie_account,
-            "site_url": _web(context.site.url),
-            "initiator": context.initiator,
-            "url": url,
-            "link_host": _host(url),
-            "link_amount": amount,
-            "link_unit": unit,
-            "sso": order.sso and order.purpose is Purpose.AUTHENTICATION,
-            "reminder": order.reminder,
-        },
+        languages.spoken(order.locale).tag,
+        has_name=bool(name),
+        opsgenie_account=context.opsgenie_account,
+        site_url=_web(context.site.url),
+        initiator=context.initiator,
+        link_host=_host(url),
+        link_amount=amount,
+        link_unit=unit,
+        sso=order.sso and order.purpose is Purpose.AUTHENTICATION,
+        reminder=order.reminder,
     )
+    return replace(
+        form,
+        text=_filled_in(form.text, name, url),
+        html=_filled_in(form.html, html.escape(name), html.escape(url)),
+    )
+
+
+@lru_cache(maxsize=256)
+def _form(folder: str, tag: str, *, has_name: bool, **values: str | int) -> Rendered:
+    """Write what the mails of one kind share, with marks where name and link stand.
+
+    Templates cost most of a millisecond for each mail; a slice's mails differ in these two alone.
+    """
+    marks = {"name": _NAME if has_name else "", "url": _URL}
+    return emails.render(folder, {**marks, **values}, languages.spoken(tag))
+
+
+def _filled_in(words: str, name: str, url: str) -> str:
+    # In one go, so that a name that reads like a mark stays a name.
+    return _MARK.sub(lambda mark: name if mark[0] == _NAME else url, words)
 
 
 def notice_mail(order: NoticeOrder) -> Rendered:
     """Write an owner's or admin's notice. It holds no link that acts for its reader."""
     notice, counts = order.notice, order.notice.counts
+    language = languages.spoken(order.recipient.locale)
     return emails.render(
         str(notice.kind),
         {
@@ -54,34 +88,48 @@ def notice_mail(order: NoticeOrder) -> Rendered:
             "url": _web(notice.url),
             "link_host": _host(_web(notice.url)),
             "command": notice.command,
-            "at": _moment(notice),
-            "rows": _rows(counts),
+            "at": language.moment(notice.at) if notice.at else "",
+            "reason": notice.reason,
+            "by": notice.by[:LONGEST_NAME],
+            "rows": _rows(counts, language),
             "people_total": counts.total,
             "people_connected": counts[State.CONNECTED],
             "people_waiting": counts.waiting,
             "people_missing": sum(people for state, people in counts.by_state.items() if state not in _MADE_IT),
         },
+        language,
     )
 
 
-def _rows(counts: Counts) -> list[dict[str, str | int]]:
+def sign_in_mail(order: SignInMailOrder, links: LinkMint) -> Rendered:
+    """Write the mail with a sign-in link in it."""
+    url = links.sign_in_url(order.claims)
+    amount, unit = _in_words(LINK_LIFETIME)
+    return emails.render(
+        "sign_in",
+        {
+            "name": order.recipient.name[:LONGEST_NAME],
+            "opsgenie_account": order.recipient.opsgenie_account,
+            "url": url,
+            "link_host": _host(url),
+            "link_amount": amount,
+            "link_unit": unit,
+        },
+        languages.spoken(order.recipient.locale),
+    )
+
+
+def _rows(counts: Counts, language: Language) -> list[dict[str, str | int]]:
     """Return a line for each state that someone is in: those who made it, then the rest and what to do for them."""
     states = sorted((state for state in State if counts[state]), key=lambda state: state is not State.CONNECTED)
     return [
         {
-            "state": state.replace("_", " ").capitalize(),
+            "state": language.say(STATE_TITLES[state]),
             "people": counts[state],
-            "next_step": "" if NEXT_STEP[state] == _NOTHING else NEXT_STEP[state],
+            "next_step": "" if NEXT_STEP[state] == _NOTHING else language.say(NEXT_STEP[state]),
         }
         for state in states
     ]
-
-
-def _moment(notice: Notice) -> str:
-    if notice.at is None:
-        return ""
-    at: datetime = notice.at.astimezone(UTC)
-    return f"{at.day} {at:%B %Y, %H:%M} UTC"
 
 
 def _in_words(lifetime: timedelta) -> tuple[int, str]:

@@ -1,15 +1,20 @@
 """The emails: a folder each with `subject.txt`, `body.txt` and `body.html`, filled in here and nowhere else.
 
-The sentences stand in `{% trans %}` blocks: another language is another gettext catalogue.
+The sentences stand in `{% trans %}` blocks: another language is another catalogue in `languages/`.
 """
 
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Self
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+import languages
+from languages import Language
 
 Value = str | int | bool | Sequence[Mapping[str, str | int]]
 """What a template may be given: plain values, and rows of a table."""
@@ -25,8 +30,27 @@ class Rendered:
 
     subject: str
     """One line."""
+    sender: str
+    """The sender's name, as mail programs show it."""
+    language: str
+    """The tag of the language that it is in."""
     text: str
     html: str
+
+
+class _Count(int):
+    """A number that chooses the plural form as it is, and is shown as the reader writes numbers."""
+
+    shown: str
+
+    @classmethod
+    def of(cls, number: int, language: Language) -> Self:
+        count = cls(number)
+        count.shown = language.number(number)
+        return count
+
+    def __str__(self) -> str:
+        return self.shown
 
 
 def plain(value: str) -> str:
@@ -46,29 +70,45 @@ def plain(value: str) -> str:
     return re.sub(r"\s+", " ", visible).strip()
 
 
-def render(folder: str, values: Mapping[str, Value]) -> Rendered:
-    """Fill in the email of a folder.
+def render(folder: str, values: Mapping[str, Value], language: Language) -> Rendered:
+    """Fill in the email of a folder, in a language.
 
     Raises:
         jinja2.UndefinedError: a value is missing that the email needs.
 
     """
-    safe = {name: _safe(value) for name, value in values.items()}
-    subject, text, html = (
-        _TEMPLATES.get_template(f"{folder}/{part}").render(safe) for part in ("subject.txt", "body.txt", "body.html")
+    safe = {name: _safe(value, language) for name, value in values.items()}
+    templates = _templates(language.tag)
+    sender, subject, text, html = (
+        templates.get_template(part).render(safe)
+        for part in ("sender.txt", f"{folder}/subject.txt", f"{folder}/body.txt", f"{folder}/body.html")
     )
-    return Rendered(subject=plain(subject), text=text.strip() + "\n", html=html.strip() + "\n")
+    return Rendered(
+        subject=plain(subject),
+        sender=plain(sender),
+        language=language.tag,
+        text=text.strip() + "\n",
+        html=html.strip() + "\n",
+    )
 
 
-def _safe(value: Value) -> Value:
+def _safe(value: Value, language: Language) -> Value:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [{name: _plain(cell, language) for name, cell in row.items()} for row in value]
+    return _plain(value, language)
+
+
+def _plain(value: str | int, language: Language) -> str | int:
     if isinstance(value, str):
         return plain(value)
-    if isinstance(value, int):
-        return value
-    return [{name: plain(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in value]
+    return value if isinstance(value, bool) else _Count.of(value, language)
 
 
-def _load_templates() -> Environment:
+@cache
+def _templates(tag: str) -> Environment:
+    """Return the templates in a language: an environment each, so that macros of other files are in it too."""
+    language = languages.spoken(tag)
+    rightwards = language.direction == "ltr"
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=select_autoescape(["html"]),
@@ -80,8 +120,8 @@ def _load_templates() -> Environment:
     )
     templates.policies["ext.i18n.trimmed"] = True
     # The extension puts this method there when it is loaded, which types cannot tell.
-    templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    templates.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
+    # Mail programs know no `start` and `end`: the sides stand in the templates by name.
+    start, end = ("left", "right") if rightwards else ("right", "left")
+    templates.globals.update(lang=language.tag, dir=language.direction, start=start, end=end)
     return templates
-
-
-_TEMPLATES = _load_templates()
