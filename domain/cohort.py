@@ -1,8 +1,13 @@
 """The people of one cohort as a collection: who is who, who needs what now, and when the next is due."""
 
+import base64
+import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
+
+from pydantic import TypeAdapter
 
 from domain import addresses, lifecycle
 from domain.events import Event
@@ -11,6 +16,9 @@ from domain.messages import PeoplePage, PeopleQuery
 from domain.people import MAILED, Counts, Person, State, arrive
 from domain.roster import RosterPerson
 from domain.rules import Rules
+from domain.search import Search
+
+_PEOPLE = TypeAdapter(list[Person])
 
 
 class CohortPeople:
@@ -115,11 +123,34 @@ class CohortPeople:
         return Counts(by_state={state: counted[state] for state in State if counted[state]})
 
     def page(self, query: PeopleQuery) -> PeoplePage:
-        """Return the people a query asks for; with the timeline only where it asks for one person."""
-        if query.email:
-            person = self.find(query.email)
-            people = [person] if person else []
+        """Return the people a query asks for, and who would be next; with the timeline only of a single person."""
+        wanted = self._wanted(query)
+        found = list(islice(wanted, query.limit))
+        after = next(wanted, None)
+        people = found if query.one else [person.model_copy(update={"timeline": []}) for person in found]
+        return PeoplePage(people=people, next=after.number if after else 0)
+
+    def _wanted(self, query: PeopleQuery) -> Iterator[Person]:
+        search = Search(query.search)
+        if query.one:
+            one = self.get(query.person) if query.person else self.find(query.email)
+            people = [one] if one else []
         else:
-            people = [person.model_copy(update={"timeline": []}) for person in self.everyone()]
-        matching = [person for person in people if not query.states or person.state in query.states]
-        return PeoplePage(people=matching[query.offset : query.offset + query.limit], total=len(matching))
+            people = self.everyone()
+        return (
+            person
+            for person in people
+            if person.number >= query.start
+            and (not query.states or person.state in query.states)
+            and search.finds(person)
+        )
+
+
+def packed(people: list[Person]) -> str:
+    """Return people as a short text for the next run: with long timelines they would not fit into a payload."""
+    return base64.b85encode(zlib.compress(_PEOPLE.dump_json(people))).decode()
+
+
+def unpacked(text: str) -> list[Person]:
+    """Return what `packed` was made of."""
+    return _PEOPLE.validate_json(zlib.decompress(base64.b85decode(text))) if text else []

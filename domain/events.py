@@ -52,6 +52,19 @@ class LinkFollowed:
 
 
 @dataclass(frozen=True)
+class CameBack:
+    """The person came back from Atlassian's page."""
+
+
+@dataclass(frozen=True)
+class LinkDeclined:
+    """The person behind a link says that this is not their account."""
+
+    purpose: Purpose
+    generation: int
+
+
+@dataclass(frozen=True)
 class MailRequested:
     """Send the mail of the person's state now; for one who needs attention, try again."""
 
@@ -114,6 +127,8 @@ Event = (
     | EmailVerified
     | Authenticated
     | LinkFollowed
+    | CameBack
+    | LinkDeclined
     | MailRequested
     | MailSent
     | MailDeferred

@@ -33,9 +33,29 @@ def cohort(opsgenie_account: str, number: int) -> str:
     return f"{migration(opsgenie_account)}:cohort:{number}"
 
 
+def undo(opsgenie_account: str) -> str:
+    """Return the workflow id of the undo of an account's cancelled migration."""
+    return f"{migration(opsgenie_account)}:undo"
+
+
+def run_of(run_id: str) -> str:
+    """Return what tells one migration of an account from another, from Temporal's id of its run."""
+    return run_id.replace("-", "")[-12:]
+
+
+def sign_in(digest: str) -> str:
+    """Return the workflow id of the sign-in of an address; see `domain.sign_in.digest`."""
+    return f"sign-in:{digest}"
+
+
 def message(run: str, cohort_number: int, person: int, purpose: Purpose, generation: int) -> str:
     """Return the left part of a mail's Message-ID: the same for every attempt to send this very mail."""
     return f"{purpose}.{generation}.{person}.{cohort_number}.{run}"
+
+
+def sign_in_message(run_id: str, generation: int) -> str:
+    """Return the left part of the Message-ID of a mail with a sign-in link."""
+    return f"sign-in.{generation}.{run_id}"
 
 
 def notice(run: str, kind: str, number: int) -> str:

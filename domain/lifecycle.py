@@ -26,6 +26,9 @@ from domain.rules import Rules
 
 FIRST_DEFERRAL, LONGEST_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
 """Waits after the mail server asked us to try one person again later; doubled each time."""
+_CAME_BACK = "came back from Atlassian"
+DECLINED = "They say that this is not their account."
+"""Why someone who declined needs attention."""
 _MISSING = {
     State.ARRIVED: "The Atlassian account had not been looked up.",
     State.EMAIL_UNVERIFIED: "The Opsgenie email was not verified.",
@@ -70,6 +73,8 @@ def why_not_resend(person: Person, now: datetime, rules: Rules) -> str:
 
 def link_state(person: Person, link: Mail, now: datetime, rules: Rules) -> LinkState:
     """Return what a link is still good for."""
+    if person.declined:
+        return LinkState.DECLINED
     if person.state is State.CONNECTED or (link.purpose is Purpose.VERIFICATION and person.email_verified):
         return LinkState.DONE
     if person.settled:
@@ -95,7 +100,7 @@ def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clea
     match event:
         case events.AccountSeen(email) if email == person.email:
             return _account_seen(person, event, now, rules)
-        case events.AccountProblem(email, reason) if email == person.email:
+        case events.AccountProblem(email, reason) if email == person.email and not person.declined:
             return _enter(person, State.ATTENTION, now, ATLASSIAN, reason=reason)
         case events.AccountSeen() | events.AccountProblem():
             return person
@@ -105,6 +110,10 @@ def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clea
             return _enter(person, State.CONNECTED, now, by)
         case events.LinkFollowed(purpose, generation):
             return _link_followed(person, Mail(purpose, generation), now, rules)
+        case events.CameBack():
+            return _came_back(person, now)
+        case events.LinkDeclined(purpose, generation):
+            return _link_declined(person, Mail(purpose, generation), now, rules)
         case events.MailRequested(by):
             return _mail_requested(person, by, now, rules)
         case events.MailSent(purpose, generation):
@@ -127,6 +136,8 @@ def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clea
 
 def _account_seen(person: Person, seen: events.AccountSeen, now: datetime, rules: Rules) -> Person:
     known = _change(person, account_id=seen.account_id)
+    if seen.created and seen.account_id not in person.invited:
+        known = _change(known, invited=[*person.invited, seen.account_id])
     if person.account_id != seen.account_id:
         what = "Atlassian account created" if seen.created else "Atlassian account found"
         known = _note(known, now, what, ATLASSIAN)
@@ -171,6 +182,28 @@ def _link_followed(person: Person, link: Mail, now: datetime, rules: Rules) -> P
     if rules.click_counts and person.state is State.AUTHENTICATING:
         return _enter(person, State.CONNECTED, now, LINK)
     return _note(person, now, "authentication link followed", LINK)
+
+
+def _came_back(person: Person, now: datetime) -> Person:
+    # A page that is loaded again is no news; it would drive other entries out.
+    newest = person.timeline[-1].what if person.timeline else ""
+    return person if newest == _CAME_BACK else _note(person, now, _CAME_BACK, LINK)
+
+
+def _link_declined(person: Person, link: Mail, now: datetime, rules: Rules) -> Person:
+    if link_state(person, link, now, rules) is not LinkState.OPEN:
+        return person
+    told = _note(_without_links(person), now, f"{link.purpose} link declined", LINK)
+    return _change(_enter(told, State.ATTENTION, now, LINK, reason=DECLINED), declined=True)
+
+
+def _without_links(person: Person) -> Person:
+    """Let all links die that were mailed, and one that may be on its way."""
+    old = {purpose: person.mailing(purpose) for purpose in Purpose}
+    mailings = {
+        purpose: Mailing(generation=mailing.generation + 1, sent=mailing.sent) for purpose, mailing in old.items()
+    }
+    return _change(person, mailings=mailings)
 
 
 def _mail_requested(person: Person, by: Actor, now: datetime, rules: Rules) -> Person:
@@ -231,11 +264,7 @@ def _email_corrected(person: Person, email: str, by: Actor, now: datetime) -> Pe
     former = [*person.former_emails, person.email]
     corrected = _note(_change(person, former_emails=former, **changes), now, "email corrected", by)
     # Links that went to the old address must not speak for the new one.
-    old = {purpose: person.mailing(purpose) for purpose in Purpose}
-    mailings = {
-        purpose: Mailing(generation=mailing.generation + 1, sent=mailing.sent) for purpose, mailing in old.items()
-    }
-    return _enter(_change(corrected, mailings=mailings), State.ARRIVED, now, by)
+    return _enter(_without_links(corrected), State.ARRIVED, now, by)
 
 
 def _enter(person: Person, state: State, now: datetime, by: Actor, *, reason: str = "") -> Person:
@@ -246,6 +275,7 @@ def _enter(person: Person, state: State, now: datetime, by: Actor, *, reason: st
         person,
         state=state,
         reason=reason,
+        declined=False,
         since=now,
         due=now if acts else None,
         mails_in_state=0,

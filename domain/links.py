@@ -19,6 +19,8 @@ class LinkClaims(Model):
 
     cohort_id: str
     """The workflow id of the cohort that looks after the person."""
+    run: str
+    """See `domain.orders.MailContext.run`: in a later migration the number may be another person's."""
     person: int
     """The person's number in that cohort."""
     purpose: Purpose
@@ -37,6 +39,8 @@ class LinkState(StrEnum):
     """Too old, or a newer mail replaced it: ask for a new one."""
     CLOSED = "closed"
     """The migration does not wait for this person any more."""
+    DECLINED = "declined"
+    """The person said that this is not their account; an admin has to see to it."""
 
 
 class LinkView(Model):
@@ -49,5 +53,9 @@ class LinkView(Model):
     email: str = ""
     """Handed on to Atlassian's page so that the person need not type it."""
     sso: bool = False
+    click_counts: bool = False
+    """The click on the authentication link has to be told: see `domain.rules.Rules.click_counts`."""
+    locale: str = ""
+    """The person's, for example `de_DE`: the page is in their language. Empty where unknown."""
     initiator: str = ""
     """Who asked for the migration, so that the person can judge the mail."""

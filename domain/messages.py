@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from domain.audit import Audit
 from domain.links import Purpose
 from domain.model import Model
 from domain.people import Actor, Counts, Person, State
@@ -25,6 +26,8 @@ class Step(StrEnum):
     COMPLETE = "7 complete"
 
 
+CANCELLED = "cancelled"
+"""What stands in the place of a step once a migration was cancelled."""
 STEP_TITLES = {
     Step.INITIATE: "Initiating the connection",
     Step.CHOOSE_SITE: "Connect an existing Atlassian site",
@@ -54,6 +57,8 @@ class MigrationRequest(Model):
     """The digest of the roster that a plan was made with; empty: there was none. Another roster is refused."""
     file_roster: RosterSurvey | None = None
     """A roster from the starter's disk, which the starter hands out; none: it is read from Opsgenie."""
+    by: Actor = Actor()
+    """Who starts it."""
 
 
 class CohortInput(Model):
@@ -65,17 +70,23 @@ class CohortInput(Model):
     run: str
     """See `domain.orders.MailContext.run`."""
     initiator: str
+    leaders: list[str] = Field(default_factory=list)
+    """What owners and admins are known by; see `domain.authority`."""
     rules: Rules
     site: Site | None = None
     """Known from the moment the cohort begins its work."""
     paused: str = ""
     """Why the cohort's work pauses; empty while it goes on."""
-    people: list[Person] = Field(default_factory=list)
+    carried: str = ""
+    """Everyone as they were when the run before ended, packed by `domain.cohort.packed`; empty for the first run."""
+    came_back: list[int] = Field(default_factory=list)
+    """Numbers of people about whom Atlassian is to be asked at once."""
     told: "CohortNews | None" = None
     """What the migration was last told."""
     poll_due: datetime | None = None
     poll_interval_seconds: float = 0
     deadline_passed: bool = False
+    audit: Audit = Audit()
 
 
 class CohortNews(Model):
@@ -105,10 +116,19 @@ class MigrationResult(Model):
     """How a migration ended; the report per person is a query."""
 
     opsgenie_account: str
-    site: Site
+    site: Site | None
+    """None: it was cancelled before there was one."""
     counts: Counts
     partial: bool
-    """Ended at the deadline with people left behind."""
+    """Ended with people left behind."""
+    cancelled: bool = False
+
+
+class Leaders(Model):
+    """A signal to a cohort: the owners and admins are others than before."""
+
+    keys: list[str]
+    """What they are known by; see `domain.authority`."""
 
 
 class Begin(Model):
@@ -128,6 +148,17 @@ class PersonFact(Model):
 class LinkFollowed(Model):
     """A signal from the portal: the person pressed the button behind a link."""
 
+    run: str
+    """Here as below: what the link claims (`domain.links.LinkClaims.run`)."""
+    person: int
+    purpose: Purpose
+    generation: int
+
+
+class LinkDeclined(Model):
+    """A signal from the portal: the person behind a link says that this is not their account."""
+
+    run: str
     person: int
     purpose: Purpose
     generation: int
@@ -136,12 +167,14 @@ class LinkFollowed(Model):
 class PersonReturned(Model):
     """A signal from the portal: the person comes back from Atlassian's page; it is time to ask there."""
 
+    run: str
     person: int
 
 
 class NewLinkWanted(Model):
     """A signal from the portal: the person asks for the mail again."""
 
+    run: str
     person: int
     purpose: Purpose
 
@@ -191,11 +224,22 @@ class Confirm(Model):
 
 
 class Resend(Model):
-    """An update: send mails again, to one person or to all of a state."""
+    """An update: send mails again, to people who are named or to all of a state."""
 
-    email: str = ""
+    emails: list[str] = Field(default_factory=list)
+    one_of_many: bool = False
+    """Others are named besides: the answer says who gets none, where a request about one person alone is refused."""
     state: State | None = None
     by: Actor = Actor()
+
+
+class NotSent(Model):
+    """Why someone who was named gets no mail now."""
+
+    email: str
+    """As it was given."""
+    reason: str
+    """A sentence."""
 
 
 class Resent(Model):
@@ -203,7 +247,17 @@ class Resent(Model):
 
     queued: int = 0
     not_now: int = 0
-    """People of that state for whom the cool-down still runs, or whose row cannot be used."""
+    """People for whom the cool-down still runs, or whose row cannot be used; and those of `refused`."""
+    refused: list[NotSent] = Field(default_factory=list)
+    """Of those who were named, who gets none; people of a state are only counted."""
+
+    def __add__(self, other: "Resent") -> "Resent":
+        """Return both together."""
+        return Resent(
+            queued=self.queued + other.queued,
+            not_now=self.not_now + other.not_now,
+            refused=[*self.refused, *other.refused],
+        )
 
 
 class Exclude(Model):
@@ -241,6 +295,50 @@ class Refresh(Model):
     by: Actor = Actor()
 
 
+class Cancel(Model):
+    """An update to a migration, passed to its cohorts as a signal: it ends before its time."""
+
+    reason: str
+    undo: bool = False
+    """Also revoke the invitations of people who have not set up their accounts."""
+    by: Actor = Actor()
+
+
+class InvitedAccount(Model):
+    """An Atlassian account that Landbridge's invitation created, of someone who is not connected."""
+
+    person: int
+    account_id: str
+
+
+class UndoRequest(Model):
+    """The input of `UndoWorkflow`."""
+
+    opsgenie_account: str
+    run: str
+    """Which migration of the account it was; see `domain.ids.run_of`."""
+    cohorts: int
+    by: Actor = Actor()
+    """Who asks for it."""
+
+
+class UndoProgress(Model):
+    """The answer to the undo's query `progress`, and its result."""
+
+    run: str
+    cohorts: int = 0
+    """How many cohorts are done with."""
+    revoked: int = 0
+    """Invitations revoked: these accounts are not in the Atlassian organization any more."""
+    kept: int = 0
+    """Left alone, since the person had set up the account meanwhile."""
+    failed: int = 0
+    """What Atlassian would not revoke."""
+    trouble: str = ""
+    """What keeps it from going on, or why it gave up; once that is mended, ask for it again."""
+    over: bool = False
+
+
 class SetDeadline(Model):
     """An update to a migration, passed to its cohorts as a signal."""
 
@@ -258,6 +356,7 @@ class StepStatus(StrEnum):
     """An owner or admin has something to do."""
     DONE = "done"
     SKIPPED = "not needed"
+    CANCELLED = "cancelled"
 
 
 class Owner(StrEnum):
@@ -304,6 +403,8 @@ class Progress(Model):
     """Where to do it."""
     command: str = ""
     """How to tell Landbridge."""
+    can_be_confirmed: bool = False
+    """The task is done outside Landbridge, so that somebody has to report it done."""
     suggestions: list[str] = Field(default_factory=list)
     """Site names to choose from, when one is asked for."""
     sites: list[Site] = Field(default_factory=list)
@@ -312,6 +413,8 @@ class Progress(Model):
     """The site that was chosen or created."""
     paused: str = ""
     """Why nothing new is started; empty while work goes on."""
+    cancelled: str = ""
+    """Why the migration was cancelled; empty if it was not."""
     troubles: list[str] = Field(default_factory=list)
     """What keeps cohorts from their work, each once."""
     deadline: datetime | None = None
@@ -326,19 +429,30 @@ class PeopleQuery(Model):
 
     states: list[State] = Field(default_factory=list)
     """Empty: all."""
+    search: str = ""
+    """Part of a name or an address, in any spelling; empty: all. See `domain.search`."""
     email: str = ""
     """One person, by any spelling of the address."""
-    offset: int = 0
+    person: int = 0
+    """One person, by number."""
+    start: int = 1
+    """Nobody with a smaller number: where the page before left off."""
     limit: int = 250
+    """People at most."""
+
+    @property
+    def one(self) -> bool:
+        """Whether a single person is asked for."""
+        return bool(self.email or self.person)
 
 
 class PeoplePage(Model):
     """The answer to `people`."""
 
     people: list[Person]
-    """Without their timelines, unless one person was asked for."""
-    total: int
-    """People who match, on all pages."""
+    """In the order of their numbers; without their timelines, unless one person was asked for."""
+    next: int = 0
+    """The number of the next person who matches; 0: there is none."""
 
 
 class CohortView(Model):

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import Field
 
@@ -18,7 +19,6 @@ class AccountQuestion(Model):
 
     person: int
     email: str
-    name: str = ""
     may_be_mailed: bool = False
     """Atlassian may mail its own invitation, where it is set to: the Opsgenie email is verified."""
 
@@ -123,6 +123,7 @@ class NoticeKind(StrEnum):
     """The migration waits for them."""
     DEADLINE_PASSED = "deadline_passed"
     MIGRATION_COMPLETE = "migration_complete"
+    MIGRATION_CANCELLED = "migration_cancelled"
 
 
 class Notice(Model):
@@ -139,7 +140,11 @@ class Notice(Model):
     command: str = ""
     """The command that tells Landbridge it is done."""
     at: datetime | None = None
-    """When it happened: the deadline, the completion."""
+    """When it happened: the deadline, the completion, the cancellation."""
+    reason: str = ""
+    """Why, for `MIGRATION_CANCELLED`."""
+    by: str = ""
+    """Who cancelled it; empty if they gave no name."""
 
 
 class NoticeOrder(Model):
@@ -156,6 +161,39 @@ class NoticesOrder(Model):
     """Send a notice to everyone concerned."""
 
     notices: list[NoticeOrder]
+
+
+class RevokeOrder(Model):
+    """Revoke the invitations of one cohort."""
+
+    cohort_id: str
+    run: str
+    """See `domain.ids.run_of`: the cohort of another migration of the same account is left alone."""
+
+
+class Undone(StrEnum):
+    """What became of one invitation."""
+
+    REVOKED = "revoked"
+    """The account is not in the Atlassian organization any more."""
+    KEPT = "kept"
+    """The person had set up the account meanwhile."""
+    FAILED = "failed"
+    """Atlassian would not."""
+
+
+class Revocation(Model):
+    """What became of the invitation of one account."""
+
+    account_id: str
+    person: int = 0
+    outcome: Undone
+
+
+class Revocations(Model):
+    """What became of a cohort's invitations."""
+
+    outcomes: list[Revocation] = Field(default_factory=list)
 
 
 class SignUpOrder(Model):
@@ -238,6 +276,17 @@ class SitesAnswer(Model):
     sites: list[Site] = Field(default_factory=list)
 
 
+class TellOrder(Model):
+    """Tell all cohorts of a migration the same."""
+
+    opsgenie_account: str
+    cohorts: int
+    signal: str
+    """One of those that the migration sends: each may come twice and means the same."""
+    message: dict[str, Any] | None = None
+    """What the signal says, as JSON; none: it says nothing more."""
+
+
 class HandOutOrder(Model):
     """Read the roster from its source and hand each cohort its people."""
 
@@ -247,3 +296,12 @@ class HandOutOrder(Model):
     """Which cohort looks after a corrected address, by `domain.addresses.key`."""
     refresh: bool = False
     """Hand out only what is new since: people who joined, addresses that were verified."""
+
+
+class HandedOut(Model):
+    """Every cohort has its people."""
+
+    people: int
+    """The roster's length."""
+    leaders: list[Leader] = Field(default_factory=list)
+    """The owners and admins of today."""

@@ -44,6 +44,31 @@ MAILED = {State.EMAIL_UNVERIFIED: Purpose.VERIFICATION, State.AUTHENTICATING: Pu
 """States in which a person gets mail, and which."""
 
 
+class Group(StrEnum):
+    """What owners and admins look for among people; each state belongs to one."""
+
+    UNVERIFIED = "unverified"
+    """Have yet to verify the Opsgenie email."""
+    WAITING = "waiting"
+    """Have yet to set up the Atlassian account, or are about to be asked to."""
+    FOR_ADMINS = "for_admins"
+    """Wait for an owner or admin."""
+    DONE = "done"
+    """Have a verified Atlassian account."""
+    NOT_MOVED = "not_moved"
+    """Do not move, for a reason."""
+
+
+GROUPS = {
+    Group.UNVERIFIED: (State.EMAIL_UNVERIFIED,),
+    Group.WAITING: (State.ARRIVED, State.AUTHENTICATING),
+    Group.FOR_ADMINS: (State.UNREACHABLE, State.ATTENTION),
+    Group.DONE: (State.CONNECTED,),
+    Group.NOT_MOVED: (State.SKIPPED, State.EXCLUDED, State.LEFT_BEHIND),
+}
+"""The states of each group."""
+
+
 class Source(StrEnum):
     """How a fact or a request reached us."""
 
@@ -55,15 +80,17 @@ class Source(StrEnum):
     OPSGENIE = "opsgenie"
     """Opsgenie's own answer."""
     ADMIN = "admin"
-    """An owner, admin or operator said so; recorded with who it was."""
+    """An owner or admin of the Opsgenie account, signed in to the portal; recorded with the address."""
+    OPERATOR = "operator"
+    """Somebody who speaks to Temporal: at the command line, or by hand; recorded with the name they gave, if any."""
 
 
 class Actor(Model):
     """Who did something, and how it reached us."""
 
-    source: Source = Source.ADMIN
+    source: Source = Source.OPERATOR
     name: str = ""
-    """The address or login of an admin; empty for the others."""
+    """The address of an admin, the login of an operator; empty for the others."""
 
 
 SYSTEM, LINK = Actor(source=Source.SYSTEM), Actor(source=Source.LINK)
@@ -110,10 +137,14 @@ class Person(Model):
     state: State = State.ARRIVED
     reason: str = ""
     """What stands in the way, as a sentence; empty where the state says it all."""
+    declined: bool = False
+    """Needs attention because whoever reads the mail says that this is not their account."""
     since: datetime
     """When the state began."""
     account_id: str = ""
     """The Atlassian account's id; empty until it is known."""
+    invited: list[str] = Field(default_factory=list)
+    """Ids of the accounts that Landbridge's own invitations created; also under addresses that were corrected."""
     due: datetime | None = None
     """When the system should act next for this person; none: it waits."""
     mails_in_state: int = 0
@@ -131,6 +162,21 @@ class Person(Model):
     def mailing(self, purpose: Purpose) -> Mailing:
         """Return what was sent for a purpose."""
         return self.mailings.get(purpose, Mailing())
+
+    @property
+    def mails(self) -> int:
+        """Mails that were sent to them."""
+        return sum(mailing.sent for mailing in self.mailings.values())
+
+    @property
+    def mailed_at(self) -> datetime | None:
+        """When the newest mail was sent; none: there was none."""
+        return max((mailing.sent_at for mailing in self.mailings.values() if mailing.sent_at), default=None)
+
+    @property
+    def next_mail(self) -> datetime | None:
+        """When the next mail is due (the first, a reminder, or another try); none: no more go out by themselves."""
+        return self.due if self.state in MAILED else None
 
 
 class Counts(Model):
@@ -157,6 +203,20 @@ class Counts(Model):
     def for_admins(self) -> int:
         """People who wait for an owner or admin."""
         return sum(n for state, n in self.by_state.items() if state in FOR_ADMINS)
+
+    def moved_since(self, before: "Counts") -> int:
+        """Return how many people at least are in another state than before, or new."""
+        return sum(max(0, self[state] - before[state]) for state in State)
+
+    def packed(self) -> str:
+        """Return all numbers as one short word: `arrived=3 connected=1`, at most 255 characters as Temporal allows."""
+        return " ".join(f"{state}={number}" for state, number in self.by_state.items())
+
+    @classmethod
+    def unpacked(cls, text: str) -> "Counts":
+        """Return what `packed` was made of; states that another release knows are left out."""
+        numbers = dict(part.partition("=")[::2] for part in text.split())
+        return cls(by_state={state: int(numbers[state]) for state in State if numbers.get(state, "").isdigit()})
 
     def __getitem__(self, state: State) -> int:
         """Return how many people are in one state."""
@@ -206,3 +266,23 @@ NEXT_STEP = {
     State.LEFT_BEHIND: "Invite them to the site by hand, or start another migration for those who are left.",
 }
 """What to do next for a person in each state, as the report says it."""
+AFTER_DECLINE = "Correct the address, or exclude the person; or resend, which asks them again."
+"""What to do next for a person who declined."""
+
+STATE_TITLES = {
+    State.ARRIVED: "Being looked up",
+    State.EMAIL_UNVERIFIED: "Email not confirmed",
+    State.AUTHENTICATING: "Atlassian account not set up",
+    State.CONNECTED: "Connected",
+    State.UNREACHABLE: "Cannot be reached",
+    State.ATTENTION: "Needs attention",
+    State.SKIPPED: "Skipped",
+    State.EXCLUDED: "Excluded",
+    State.LEFT_BEHIND: "Left behind",
+}
+"""Each state in words, for owners and admins."""
+
+
+def next_step(person: Person) -> str:
+    """Return what to do next for a person."""
+    return AFTER_DECLINE if person.declined else NEXT_STEP[person.state]

@@ -4,10 +4,11 @@ Every verb is safe to repeat. Every verb may raise `NeighbourUnavailable` (try a
 a person has mended it); what concerns one person or one request is an outcome, never an exception.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from domain.links import LinkClaims
+from domain.messages import InvitedAccount
 from domain.orders import (
     AccountOutcome,
     AccountQuestion,
@@ -18,9 +19,11 @@ from domain.orders import (
     MailOutcome,
     NameNotFree,
     NoticeOrder,
+    Revocation,
     SignedUp,
 )
 from domain.roster import RosterPerson
+from domain.sign_in import SignedIn, SignInClaims, SignInMailOrder
 from domain.sites import NewSite, Site
 from domain.survey import Seats, Standing
 
@@ -35,6 +38,10 @@ class RosterSource(Protocol):
             Refused: the credentials belong to another Opsgenie account.
 
         """
+        ...
+
+    async def find_leader(self, email: str) -> SignedIn | None:
+        """Return the owner or admin who has this address and may use Opsgenie; none: anybody else. Costs two calls."""
         ...
 
 
@@ -54,6 +61,17 @@ class AccountDirectory(Protocol):
 
     async def sites(self, email: str) -> list[Site]:
         """List the sites linked to an address; each says whether its owner is a site admin there."""
+        ...
+
+
+class Invitations(Protocol):
+    """What can be taken back of the accounts that Landbridge created (the Atlassian Organizations API)."""
+
+    async def revoke(self, account_ids: Sequence[str], done: Callable[[list[Revocation]], None]) -> None:
+        """Remove accounts from the organization, but none that is verified; `done` gets the outcomes as they come in.
+
+        An account that is not there is as good as removed, so a repeat changes nothing.
+        """
         ...
 
 
@@ -97,11 +115,18 @@ class Mailer(Protocol):
     async def send(
         self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
     ) -> None:
-        """Send people's mails over reused connections; `done` gets each outcome as the server answers."""
+        """Send people's mails over reused connections; `done` gets each outcome as the server answers.
+
+        Trouble that `done` raises counts like the server's own: those in hand are finished, and no other is begun.
+        """
         ...
 
     async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
         """Send notices to owners and admins, in the same way."""
+        ...
+
+    async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
+        """Send an owner or admin the link to sign in by."""
         ...
 
 
@@ -112,14 +137,26 @@ class LinkMint(Protocol):
         """Return the link for a mail, under the configured base URL."""
         ...
 
+    def sign_in_url(self, claims: SignInClaims) -> str:
+        """Return the link to sign in by, under the same URL."""
+        ...
+
 
 class CohortDesk(Protocol):
-    """Running cohorts, as an activity reaches them."""
+    """Cohorts, as an activity reaches them."""
 
     async def hand_out(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Give a cohort its people; a repeat changes nothing."""
         ...
 
+    async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
+        """Send a cohort a signal; one that has ended needs none."""
+        ...
+
     async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Tell a cohort what the roster says today: people who joined, addresses that were verified."""
+        ...
+
+    async def invited(self, cohort_id: str, run: str) -> list[InvitedAccount]:
+        """Ask a cohort that is over whose invitations are still open; none if it was another migration's."""
         ...

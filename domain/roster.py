@@ -56,6 +56,8 @@ class Leader(Model):
     email: str
     name: str = ""
     role: str = ADMIN
+    locale: str = ""
+    """As `RosterPerson.locale`: the language of their notices."""
 
 
 class RosterSurvey(Model):
@@ -105,7 +107,11 @@ def survey(people: Sequence[RosterPerson]) -> RosterSurvey:
     return RosterSurvey(
         total=len(people),
         digest=digest(people),
-        leaders=[Leader(email=p.email, name=p.name, role=p.role) for p in people if p.leads and not p.problem],
+        leaders=[
+            Leader(email=p.email, name=p.name, role=p.role, locale=p.locale)
+            for p in people
+            if p.leads and not p.problem
+        ],
         problems=sum(bool(p.problem) for p in people),
     )
 

@@ -1,0 +1,49 @@
+"""Who may ask what of a migration."""
+
+import hashlib
+from collections.abc import Collection, Iterable
+
+from domain import addresses
+from domain.people import Actor, Source
+from domain.roster import Leader
+
+_LEADERS_ONLY = "Only an owner or admin of the Opsgenie account may ask this, and this address is neither."
+_PEOPLE_ONLY = "A request is somebody's: an owner's, an admin's or an operator's."
+
+
+def leader_keys(leaders: Iterable[Leader]) -> list[str]:
+    """Return what owners and admins are known by, in any spelling of their addresses; short, and no address."""
+    return sorted({_key(leader.email) for leader in leaders})
+
+
+def why_not(by: Actor, leaders: Collection[str]) -> str:
+    """Return why someone may not ask anything of a migration, as a sentence; empty if they may.
+
+    An operator is whoever can speak to Temporal, and could do all by themselves: Temporal's own authorization says who.
+    An owner or admin comes through the portal, by an address that is one of the `leaders`.
+    """
+    match by.source:
+        case Source.OPERATOR:
+            return ""
+        case Source.ADMIN:
+            return "" if _key(by.name) in leaders else _LEADERS_ONLY
+        case _:
+            return _PEOPLE_ONLY
+
+
+def witness(by: Actor, leaders: Collection[str]) -> Actor | None:
+    """Return whose word a signal brings; none if it does not count.
+
+    A signal cannot be refused. One that claims to be a service's or a person's own was sent by hand all the same: it is
+    the word of an operator, whose name says what it claimed. An address that leads nobody has no word.
+    """
+    if not why_not(by, leaders):
+        return by
+    if by.source is Source.ADMIN:
+        return None
+    said = f"(said to be {by.source})"
+    return Actor(source=Source.OPERATOR, name=f"{by.name} {said}" if by.name else said)
+
+
+def _key(email: str) -> str:
+    return hashlib.sha256(addresses.key(email).encode()).hexdigest()[:16]

@@ -1,0 +1,68 @@
+"""How an owner or admin signs in to the portal: by a link that is mailed to the address Opsgenie has of them."""
+
+import hashlib
+import hmac
+from datetime import timedelta
+
+from domain import addresses
+from domain.model import Model
+
+LINK_LIFETIME = timedelta(minutes=15)
+"""How long the newest link works."""
+COOL_DOWN = timedelta(minutes=1)
+"""Between two mails to one address: whoever presses the button again at once gets no second one."""
+MOST_LINKS = 5
+"""Mails to one address until the newest link is over: a stranger who knows the address cannot fill the mailbox."""
+
+
+class SignedIn(Model):
+    """An owner or admin of an Opsgenie account, as Opsgenie describes them."""
+
+    email: str
+    name: str = ""
+    role: str
+    """`owner` or `admin`; see `domain.roster.LEADING_ROLES`."""
+    opsgenie_account: str
+    locale: str = ""
+    """Opsgenie's `locale`; empty where unknown."""
+
+
+class SignInRequest(Model):
+    """The input of `AdminSignInWorkflow`: somebody typed this address, who may be anybody."""
+
+    email: str
+    """Normalised by `domain.addresses`."""
+
+
+class LeaderAnswer(Model):
+    """Whether an address is that of an owner or admin."""
+
+    leader: SignedIn | None = None
+
+
+class SignInClaims(Model):
+    """What a sign-in link says: which run of which sign-in, and which of its mails. Nothing personal."""
+
+    sign_in_id: str
+    """The workflow id of the sign-in; see `domain.ids.sign_in`."""
+    run_id: str
+    generation: int
+    """Counts the mails of one sign-in from 1. Only the newest link works."""
+
+
+class SignInMailOrder(Model):
+    """Mail a sign-in link."""
+
+    recipient: SignedIn
+    claims: SignInClaims
+
+
+class Redeem(Model):
+    """An update to a sign-in: the button behind the link was pressed."""
+
+    generation: int
+
+
+def digest(address: str, key: str) -> str:
+    """Return what stands for an address in ids: the same for all of its spellings, and of no use without the key."""
+    return hmac.new(key.encode(), addresses.key(address).encode(), hashlib.sha256).hexdigest()[:32]
