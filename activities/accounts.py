@@ -1,8 +1,10 @@
+import asyncio
+
 import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.progress import SliceProgress
+from activities.progress import SliceProgress, called_off, finished
 from domain.errors import LandbridgeError
 from domain.orders import (
     AccountOutcome,
@@ -50,9 +52,9 @@ class AccountActivities:
         ask = self._directory.ensure if create else self._directory.find
         async with progress.beating():
             try:
-                await ask(left, lambda outcomes: progress.add(*outcomes))
-            except LandbridgeError:
-                if not progress.outcomes:
+                await finished(ask(left, lambda outcomes: progress.add(*outcomes)))
+            except (LandbridgeError, asyncio.CancelledError) as error:
+                if not progress.outcomes or (isinstance(error, asyncio.CancelledError) and not called_off()):
                     raise
         _logger.info(
             "accounts_asked_for",

@@ -1,13 +1,15 @@
+import asyncio
 from collections import Counter
 
 import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.progress import SliceProgress
-from domain.errors import LandbridgeError
-from domain.orders import MailOutcome, MailOutcomes, MailsOrder, NoticesOrder
+from activities.progress import SliceProgress, called_off
+from domain.errors import LandbridgeError, NeighbourUnavailable
+from domain.orders import Delivery, MailOutcome, MailOutcomes, MailsOrder, NoticesOrder
 from domain.ports import Mailer
+from domain.sign_in import SignInMailOrder
 
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[MailOutcome])
@@ -38,8 +40,9 @@ class MailActivities:
                     break
                 try:
                     await self._mailer.send(order.context, left[start : start + BATCH], progress.add)
-                except LandbridgeError:
-                    if not progress.outcomes:
+                except (LandbridgeError, asyncio.CancelledError) as error:
+                    # A migration that is cancelled hears what was sent; a worker that stops is another matter.
+                    if not progress.outcomes or (isinstance(error, asyncio.CancelledError) and not called_off()):
                         raise
                     break
         counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
@@ -56,3 +59,12 @@ class MailActivities:
             await self._mailer.notify(left, progress.add)
         _logger.info("notices_handed_over", notices=len(order.notices))
         return MailOutcomes(outcomes=progress.outcomes)
+
+    @activity.defn
+    async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
+        """Send a sign-in link; a mail server that asks for patience is asked again."""
+        outcome = await self._mailer.send_sign_in_link(order)
+        if outcome.delivery is Delivery.DEFERRED:
+            raise NeighbourUnavailable("The mail server does not take the mail yet.")
+        _logger.info("sign_in_link_handed_over", generation=order.claims.generation, delivery=str(outcome.delivery))
+        return outcome

@@ -1,35 +1,82 @@
 """How far a slice is, told to Temporal while it runs: after a crash the next attempt goes on from there."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Generic, TypeVar
+from math import inf
+from time import monotonic
+from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 from temporalio import activity
 
+from domain.errors import NeighbourUnavailable
 from domain.model import Model
 
+GRACE_SECONDS = 15.0
+"""How long work that is called off may go on."""
 _Outcome = TypeVar("_Outcome", bound=Model)
 BEAT_SECONDS = 5.0
 """Between two signs of life; a sixth of the shortest heartbeat timeout in `workflows.options`."""
+
+
+def called_off() -> bool:
+    """Return whether the workflow does not want the activity to go on; a worker that stops does not count."""
+    details = activity.cancellation_details()
+    return details is not None and details.cancel_requested
+
+
+async def finished(work: Coroutine[Any, Any, None]) -> None:
+    """Await work; when the activity is called off, let it end what it has begun, within `GRACE_SECONDS`.
+
+    What Atlassian has done already must be known, or nobody could undo it.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if called_off():
+            await asyncio.wait([task], timeout=GRACE_SECONDS)
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            raise
+        task.result()
 
 
 class SliceProgress(Generic[_Outcome]):
     """The outcomes of one slice, including those of earlier attempts."""
 
     def __init__(self, outcomes: TypeAdapter[list[_Outcome]]) -> None:
-        details = activity.info().heartbeat_details
-        self.outcomes: list[_Outcome] = outcomes.validate_python(details[0]) if details else []
+        doing = activity.info()
+        self.outcomes: list[_Outcome] = (
+            outcomes.validate_python(doing.heartbeat_details[0]) if doing.heartbeat_details else []
+        )
+        # Half of what Temporal allows: the last sign of life that it heard may be older than the last one given.
+        self._longest_silence = doing.heartbeat_timeout.total_seconds() / 2 if doing.heartbeat_timeout else inf
+        self._beaten_at = monotonic()
+        self._stood_still = False
 
     def add(self, *outcomes: _Outcome) -> None:
-        """Keep outcomes, and tell Temporal."""
+        """Keep outcomes, and tell Temporal.
+
+        Raises:
+            NeighbourUnavailable: this process gave no sign of life for so long (it was frozen, or its machine slept)
+                that another worker may have the slice by now. Nothing more of it may be begun here.
+
+        """
         self.outcomes.extend(outcomes)
         self.beat()
+        if self._stood_still:
+            raise NeighbourUnavailable("This worker stood still for a while; another one may have its work.")
 
     def beat(self) -> None:
         """Tell Temporal how far the slice is; it sends on no more than the worker's throttle allows."""
         activity.heartbeat(self.outcomes)
+        now = monotonic()
+        self._stood_still = self._stood_still or now - self._beaten_at > self._longest_silence
+        self._beaten_at = now
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:

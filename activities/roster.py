@@ -1,3 +1,5 @@
+import asyncio
+
 import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
@@ -5,18 +7,20 @@ from temporalio import activity
 from activities.progress import SliceProgress
 from domain import ids, roster
 from domain.model import Model
-from domain.orders import HandOutOrder
+from domain.orders import HandedOut, HandOutOrder, TellOrder
 from domain.ports import CohortDesk, RosterSource
 from domain.roster import RosterPerson, RosterSurvey
+from domain.sign_in import LeaderAnswer
 
 _logger = structlog.get_logger()
 
 
-class _HandedOut(Model):
+class _Served(Model):
     cohort: int
 
 
-_OUTCOMES = TypeAdapter(list[_HandedOut])
+_TOLD_AT_ONCE = 8
+_OUTCOMES = TypeAdapter(list[_Served])
 
 
 class RosterActivities:
@@ -33,8 +37,8 @@ class RosterActivities:
             return roster.survey(await self._read(opsgenie_account))
 
     @activity.defn
-    async def hand_out(self, order: HandOutOrder) -> int:
-        """Read the whole roster and hand each cohort its people, or only what is new; return the roster's length."""
+    async def hand_out(self, order: HandOutOrder) -> HandedOut:
+        """Read the whole roster and hand each cohort its people, or only what is new; say who leads the account now."""
         progress = SliceProgress(_OUTCOMES)
         done = {outcome.cohort for outcome in progress.outcomes}
         async with progress.beating():
@@ -47,9 +51,35 @@ class RosterActivities:
                     await self._desk.refresh(cohort_id, slice_)
                 else:
                     await self._desk.hand_out(cohort_id, slice_)
-                progress.add(_HandedOut(cohort=number))
+                progress.add(_Served(cohort=number))
         _logger.info("roster_handed_out", people=len(people), cohorts=order.cohorts, refresh=order.refresh)
-        return len(people)
+        return HandedOut(people=len(people), leaders=roster.survey(people).leaders)
+
+    @activity.defn
+    async def find_leader(self, email: str) -> LeaderAnswer:
+        """Say whether an address is that of an owner or admin."""
+        leader = await self._source.find_leader(email)
+        _logger.info("leader_looked_up", found=leader is not None)
+        return LeaderAnswer(leader=leader)
+
+    @activity.defn
+    async def tell_cohorts(self, order: TellOrder) -> None:
+        """Tell all cohorts the same, some at a time."""
+        progress = SliceProgress(_OUTCOMES)
+        done = {outcome.cohort for outcome in progress.outcomes}
+        left = iter([number for number in range(1, order.cohorts + 1) if number not in done])
+
+        async def tell() -> None:
+            for number in left:
+                await self._desk.tell(ids.cohort(order.opsgenie_account, number), order.signal, order.message)
+                progress.add(_Served(cohort=number))
+
+        async with progress.beating():
+            ends = await asyncio.gather(*(tell() for _ in range(_TOLD_AT_ONCE)), return_exceptions=True)
+        for end in ends:
+            if end is not None:
+                raise end
+        _logger.info("cohorts_told", signal=order.signal, cohorts=order.cohorts)
 
     async def _read(self, opsgenie_account: str) -> list[RosterPerson]:
         return [person async for person in self._source.people(opsgenie_account)]

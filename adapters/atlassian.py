@@ -6,27 +6,30 @@ from typing import Self, TypeVar
 from adapters import organization_survey as survey
 from adapters import organizations
 from adapters.http import Body, Request, Transport
-from adapters.organizations import Invited, Page, RoleAssignment, User, Workspace
+from adapters.organizations import Directory, Invited, Page, RoleAssignment, User, Workspace
 from domain import addresses
 from domain.errors import NeighbourRefuses, NeighbourUnavailable
-from domain.orders import AccountOutcome, AccountQuestion
+from domain.orders import AccountOutcome, AccountQuestion, Revocation, Undone
 from domain.sites import Site
 from domain.survey import Seats, Standing
 
 NAME = "Atlassian"
 _Item = TypeVar("_Item", bound=Body)
+_One = TypeVar("_One")
 _Done = Callable[[list[AccountOutcome]], None]
 
 
 class AtlassianDirectory:
-    """The ports `AccountDirectory` and `DirectorySurvey` on one Atlassian organization.
+    """The ports `AccountDirectory`, `Invitations` and `DirectorySurvey` on one Atlassian organization.
 
     `url` is without the `/admin` of the API's paths; `api_key` is the organization's. With `sends_invitations`,
     Atlassian mails its own invitation to people who may be mailed and for whom an account is created.
     """
 
-    def __init__(self, url: str, api_key: str, org_id: str, *, sends_invitations: bool = False) -> None:
-        self._transport = Transport(NAME, url, f"Bearer {api_key}")
+    def __init__(
+        self, url: str, api_key: str, org_id: str, *, sends_invitations: bool = False, per_second: float = 0
+    ) -> None:
+        self._transport = Transport(NAME, url, f"Bearer {api_key}", per_second=per_second)
         self._org_id = org_id
         self._sends_invitations = sends_invitations
 
@@ -69,6 +72,26 @@ class AtlassianDirectory:
             RoleAssignment, lambda cursor: organizations.role_assignments_request(org_id, user.account_id, cursor)
         )
         return organizations.sites_of(user, workspaces, assignments)
+
+    async def revoke(self, account_ids: Sequence[str], done: Callable[[list[Revocation]], None]) -> None:
+        """Remove accounts, ten at a time: each ten are looked up right before, so that no verified one is touched."""
+        directories = await self._all(Directory, lambda cursor: organizations.directories_request(self._org_id, cursor))
+        for some in _batches(account_ids, organizations.MOST_SEARCHED_BY_ID):
+            # Ten at most are on one page.
+            answer = await self._transport.send(organizations.search_by_id_request(self._org_id, some))
+            members = {user.account_id: bool(user.email_verified) for user in answer.read(Page[User]).data}
+            for account_id in some:
+                verified = members.get(account_id)
+                if verified is None:
+                    outcome = Undone.REVOKED
+                else:
+                    outcome = Undone.KEPT if verified else await self._remove(account_id, directories)
+                done([Revocation(account_id=account_id, outcome=outcome)])
+
+    async def _remove(self, account_id: str, directories: Sequence[Directory]) -> Undone:
+        requests = [organizations.remove_request(self._org_id, one.directory_id, account_id) for one in directories]
+        answers = [(await self._transport.send(request)).status for request in requests]
+        return Undone.REVOKED if organizations.REMOVED in answers else Undone.FAILED
 
     async def standings(self, emails: Iterable[str]) -> AsyncIterator[Standing]:
         """Say how addresses stand, 100 in one call; see the port."""
@@ -163,6 +186,6 @@ def _key(question: AccountQuestion) -> str:
     return addresses.key(question.email)
 
 
-def _batches(questions: Sequence[AccountQuestion], size: int) -> Iterator[Sequence[AccountQuestion]]:
-    for start in range(0, len(questions), size):
-        yield questions[start : start + size]
+def _batches(all_of_them: Sequence[_One], size: int) -> Iterator[Sequence[_One]]:
+    for start in range(0, len(all_of_them), size):
+        yield all_of_them[start : start + size]

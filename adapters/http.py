@@ -17,6 +17,7 @@ import httpx2
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from adapters.pace import Pace
 from domain.errors import NeighbourRefuses, NeighbourUnavailable
 
 LARGEST_ANSWER = 16 * 1024 * 1024
@@ -89,8 +90,10 @@ class Transport:
     Redirects are not followed: the key would go wherever they point. Without `authorization` none is sent.
     """
 
-    def __init__(self, neighbour: str, url: str, authorization: str = "") -> None:
+    def __init__(self, neighbour: str, url: str, authorization: str = "", *, per_second: float = 0) -> None:
+        """Prepare; at most `per_second` requests are sent in a second, 0: as many as there are."""
         self._neighbour = neighbour
+        self._pace = Pace(neighbour, per_second)
         credentials = {"Authorization": authorization} if authorization else {}
         self._client = httpx2.AsyncClient(
             base_url=url.rstrip("/"),
@@ -113,10 +116,12 @@ class Transport:
         """Send one request and return the answer.
 
         Raises:
-            NeighbourUnavailable: no answer, an unreadable or endless one, 429, or 5xx.
+            NeighbourUnavailable: no answer, an unreadable or endless one, 429, or 5xx; or it asked for patience when
+                it was last called, and the time it named is not over.
             NeighbourRefuses: any other status that the request does not name as understood, or a TLS failure.
 
         """
+        await self._pace.turn()
         try:
             async with asyncio.timeout(LONGEST_ANSWER):
                 status, headers, content = await self._exchange(request)
@@ -150,10 +155,11 @@ class Transport:
 
     def _trouble(self, status: int, headers: Mapping[str, str]) -> NeighbourUnavailable | NeighbourRefuses:
         if status in _TRY_AGAIN or status >= httpx2.codes.INTERNAL_SERVER_ERROR:
-            asks = "asks for patience" if status == httpx2.codes.TOO_MANY_REQUESTS else "has trouble of its own"
-            return NeighbourUnavailable(
-                f"{self._neighbour} {asks} ({status}).", retry_after=retry_after(headers, datetime.now(UTC))
-            )
+            throttled, wait = status == httpx2.codes.TOO_MANY_REQUESTS, retry_after(headers, datetime.now(UTC))
+            if throttled and wait is not None:
+                self._pace.hold(wait)
+            asks = "asks for patience" if throttled else "has trouble of its own"
+            return NeighbourUnavailable(f"{self._neighbour} {asks} ({status}).", retry_after=wait)
         if httpx2.codes.is_redirect(status):
             what = f"redirects elsewhere ({status}), which is not followed: check its URL, then resume"
         else:

@@ -9,31 +9,37 @@ from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from pydantic import Field, TypeAdapter, ValidationError
 
 from domain.links import LinkClaims, Purpose
+from domain.sign_in import SignInClaims
 
 LONGEST_TOKEN = 512
-"""Characters; ours have up to about 250, since an Opsgenie account's name has up to 100."""
+"""Characters; ours have up to about 270, since an Opsgenie account's name has up to 100."""
+SIGN_IN_PATH, RETURN_PATH = "sign-in", "return"
 PATHS = {Purpose.VERIFICATION: "verify", Purpose.AUTHENTICATION: "authenticate"}
 """The page behind a link of each purpose."""
 
 _Number = Annotated[int, Field(strict=True, ge=1)]
-_PAYLOAD = TypeAdapter(tuple[Annotated[str, Field(strict=True, min_length=1)], _Number, _Number])
+_Id = Annotated[str, Field(strict=True, min_length=1)]
+_PAYLOAD = TypeAdapter(tuple[_Id, _Id, _Number, _Number])
+_SIGN_IN_PAYLOAD = TypeAdapter(tuple[_Id, _Id, _Number])
 
 
-class _OneSpelling(TimestampSigner):
+class OneSpelling(TimestampSigner):
     """Takes a signature in its one canonical spelling only; base64 readers skip stray characters and spare bits."""
 
     default_digest_method = staticmethod(hashlib.sha256)
 
     def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
+        """Return whether the signature is ours, to the letter."""
         return super().verify_signature(value, sig) and base64_encode(base64_decode(sig)) == want_bytes(sig)
 
 
 class SignedLinks:
     """Signs links and reads them back; a `domain.ports.LinkMint`.
 
-    A token says which cohort, person and generation, and when it was signed, which only tells operators: whether
+    A token says which cohort, run, person and generation, and when it was signed, which only tells operators: whether
     a link still works is for the cohort's clock to say. The purpose is the signature's salt, so that a link of one
-    cannot serve as the other.
+    cannot serve as the other. The way back from Atlassian has a salt of its own: what Atlassian is handed cannot
+    authenticate, decline, or ask for mail.
     """
 
     def __init__(self, base_url: str, keys: Sequence[str]) -> None:
@@ -41,26 +47,56 @@ class SignedLinks:
         self._base_url = base_url.rstrip("/")
         oldest_first = list(reversed(keys))
         self._serializers = {
-            purpose: URLSafeTimedSerializer(oldest_first, salt=f"landbridge.link.{purpose}", signer=_OneSpelling)
-            for purpose in Purpose
+            salt: URLSafeTimedSerializer(oldest_first, salt=f"landbridge.link.{salt}", signer=OneSpelling)
+            for salt in (*Purpose, RETURN_PATH)
         }
+        self._sign_in = URLSafeTimedSerializer(oldest_first, salt="landbridge.link.sign-in", signer=OneSpelling)
 
     def url(self, claims: LinkClaims) -> str:
         """Return the link for a mail, under the configured base URL."""
         return f"{self._base_url}/{PATHS[claims.purpose]}/{self.token(claims)}"
 
+    def return_url(self, claims: LinkClaims) -> str:
+        """Return the way back from Atlassian's page for whoever followed an authentication link."""
+        return f"{self._base_url}/{RETURN_PATH}/{self._signed(RETURN_PATH, claims)}"
+
     def token(self, claims: LinkClaims) -> str:
         """Return the signed part of a link."""
-        payload = [claims.cohort_id, claims.person, claims.generation]
-        token = self._serializers[claims.purpose].dumps(payload)
-        return token if isinstance(token, str) else token.decode()
+        return self._signed(claims.purpose, claims)
 
     def read(self, purpose: Purpose, token: str) -> LinkClaims | None:
         """Return what a token claims; None for anything but a token that we signed for this purpose."""
+        return self._read(purpose, purpose, token)
+
+    def read_return(self, token: str) -> LinkClaims | None:
+        """Return what the token of a way back claims; None for anything else."""
+        return self._read(RETURN_PATH, Purpose.AUTHENTICATION, token)
+
+    def _signed(self, salt: str, claims: LinkClaims) -> str:
+        payload = [claims.cohort_id, claims.run, claims.person, claims.generation]
+        token = self._serializers[salt].dumps(payload)
+        return token if isinstance(token, str) else token.decode()
+
+    def _read(self, salt: str, purpose: Purpose, token: str) -> LinkClaims | None:
         if len(token) > LONGEST_TOKEN:
             return None
         try:
-            cohort_id, person, generation = _PAYLOAD.validate_python(self._serializers[purpose].loads(token))
+            cohort_id, run, person, generation = _PAYLOAD.validate_python(self._serializers[salt].loads(token))
         except (BadData, ValidationError, UnicodeEncodeError):
             return None
-        return LinkClaims(cohort_id=cohort_id, person=person, purpose=purpose, generation=generation)
+        return LinkClaims(cohort_id=cohort_id, run=run, person=person, purpose=purpose, generation=generation)
+
+    def sign_in_url(self, claims: SignInClaims) -> str:
+        """Return the link to sign in by."""
+        token = self._sign_in.dumps([claims.sign_in_id, claims.run_id, claims.generation])
+        return f"{self._base_url}/{SIGN_IN_PATH}/{token if isinstance(token, str) else token.decode()}"
+
+    def read_sign_in(self, token: str) -> SignInClaims | None:
+        """Return what a sign-in token claims; None for anything but one that we signed."""
+        if len(token) > LONGEST_TOKEN:
+            return None
+        try:
+            sign_in_id, run_id, generation = _SIGN_IN_PAYLOAD.validate_python(self._sign_in.loads(token))
+        except (BadData, ValidationError, UnicodeEncodeError):
+            return None
+        return SignInClaims(sign_in_id=sign_in_id, run_id=run_id, generation=generation)

@@ -7,6 +7,7 @@ import structlog
 
 from adapters import mail_content, mail_message, smtp_server
 from adapters.mail_message import Letter
+from adapters.pace import Pace
 from adapters.smtp_answers import Verdict, judge
 from adapters.smtp_connection import Lost
 from adapters.smtp_pool import Pool
@@ -16,6 +17,7 @@ from domain.errors import BadInput, NeighbourUnavailable
 from domain.links import Purpose
 from domain.orders import Delivery, MailContext, MailOrder, MailOutcome, NoticeOrder
 from domain.ports import LinkMint
+from domain.sign_in import SignInMailOrder
 from emails import Rendered
 
 ANSWER_SECONDS = 600.0
@@ -58,6 +60,7 @@ class SmtpMailer:
         ca_file: str,
         connections: int,
         links: LinkMint,
+        per_second: float = 0,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
         """Prepare everything but connections, which are opened when there is mail.
@@ -72,6 +75,7 @@ class SmtpMailer:
             ca_file: certificates to trust instead of the system's; empty: the system's.
             connections: open at the same time, at most.
             links: makes the links in people's mails.
+            per_second: mails handed over in a second, at most; 0: as many as the server takes.
             answer_seconds: how long one answer of the server may take.
 
         Raises:
@@ -91,6 +95,7 @@ class SmtpMailer:
         self._sender = server.sender
         self._pool = Pool(server.open, connections)
         self._connections = connections
+        self._pace = Pace("The mail server", per_second)
         self._links = links
         self._anyone_accepted = False
         self._losses_in_a_row = 0
@@ -106,6 +111,19 @@ class SmtpMailer:
     async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
         """Send notices to owners and admins; see `domain.ports.Mailer`."""
         await self._work_off((_notice_job(order) for order in orders), len(orders), done)
+
+    async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
+        """Send a sign-in link; see `domain.ports.Mailer`."""
+        return await self._settle(
+            _Job(
+                person=1,
+                purpose=None,
+                generation=order.claims.generation,
+                email=order.recipient.email,
+                message_id=ids.sign_in_message(order.claims.run_id, order.claims.generation),
+                write=lambda: mail_content.sign_in_mail(order, self._links),
+            )
+        )
 
     async def close(self) -> None:
         """Close the connections, once nothing is sent any more."""
@@ -135,6 +153,7 @@ class SmtpMailer:
         except BadInput as error:
             return job.outcome(Delivery.REFUSED, f"The address cannot be used: {error}.")
         for _ in range(TRIES):
+            await self._pace.turn()
             try:
                 verdict = await self._hand_over(letter)
             except Lost as lost:

@@ -3,17 +3,20 @@
 The one place where a connector itself waits and asks again: a roster counts only if all of its pages agree, and one
 that is throttled page by page would never end if each trouble sent it back to the first.
 
-Source: the published document https://docs.opsgenie.com/docs/opsgenie-openapi (operations getInfo and listUsers).
+Source: the published document https://docs.opsgenie.com/docs/opsgenie-openapi (getInfo, listUsers and
+getUser).
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Self
+from urllib.parse import quote
 
 from adapters.http import Body, Request, Transport
 from domain import addresses, roster
 from domain.errors import BadInput, NeighbourUnavailable, Refused
-from domain.roster import RosterPerson
+from domain.roster import LEADING_ROLES, RosterPerson
+from domain.sign_in import SignedIn
 
 NAME = "Opsgenie"
 PAGE = 100
@@ -27,6 +30,7 @@ FIRST_PAUSE = 0.2
 MOST_TRIES = 5
 """Of one page."""
 _LONGEST_NAME = 512
+_OK, _NOT_FOUND = 200, 404
 
 
 class Account(Body):
@@ -66,6 +70,12 @@ class UsersPage(Body):
     total_count: int
 
 
+class UserAnswer(Body):
+    """The answer to `GET /v2/users/{identifier}`."""
+
+    data: User
+
+
 def account_request() -> Request:
     """Ask which Opsgenie account the key belongs to."""
     return Request("GET", "/v2/account")
@@ -75,6 +85,11 @@ def page_request(offset: int) -> Request:
     """Ask for a page of users, in the order in which they were created: whoever joins meanwhile comes last."""
     query: dict[str, str | int] = {"limit": PAGE, "offset": offset, "sortField": "insertedAt", "order": "asc"}
     return Request("GET", "/v2/users", query)
+
+
+def user_request(username: str) -> Request:
+    """Ask for one user."""
+    return Request("GET", f"/v2/users/{quote(username, safe='')}", understood=frozenset({_OK, _NOT_FOUND}))
 
 
 def person_of(user: User, sso_domains: Collection[str]) -> RosterPerson:
@@ -99,8 +114,8 @@ def person_of(user: User, sso_domains: Collection[str]) -> RosterPerson:
 class OpsgenieRoster:
     """The port `RosterSource` on Opsgenie."""
 
-    def __init__(self, url: str, api_key: str, sso_domains: Sequence[str] = ()) -> None:
-        self._transport = Transport(NAME, url, f"GenieKey {api_key}")
+    def __init__(self, url: str, api_key: str, sso_domains: Sequence[str] = (), *, per_second: float = 0) -> None:
+        self._transport = Transport(NAME, url, f"GenieKey {api_key}", per_second=per_second)
         self._sso_domains = frozenset(_domain(name) for name in sso_domains)
 
     async def __aenter__(self) -> Self:
@@ -125,6 +140,24 @@ class OpsgenieRoster:
         people = [person_of(user, self._sso_domains) for user in await self._users()]
         for person in roster.mark_duplicates(people):
             yield person
+
+    async def find_leader(self, email: str) -> SignedIn | None:
+        """Look up one address; see the port."""
+        answer = await self._transport.send(user_request(email))
+        if answer.status == _NOT_FOUND:
+            return None
+        person = person_of(answer.read(UserAnswer).data, self._sso_domains)
+        # Asked by name, Opsgenie also answers to ids.
+        if person.problem or person.blocked or person.key != addresses.key(email) or person.role not in LEADING_ROLES:
+            return None
+        account = (await self._transport.send(account_request())).read(AccountAnswer).data
+        return SignedIn(
+            email=person.email,
+            name=person.name,
+            role=person.role,
+            opsgenie_account=account.name,
+            locale=person.locale,
+        )
 
     async def _users(self) -> list[User]:
         page = await self._page(0)

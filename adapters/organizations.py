@@ -20,6 +20,10 @@ from domain.sites import Site
 
 MOST_SEARCHED, MOST_INVITED = 100, 25
 """Addresses in one call of `users/search` and of `users/invite`."""
+MOST_SEARCHED_BY_ID = 10
+"""Account ids in one call of `users/search`."""
+REMOVED, NOT_THERE, MALFORMED = 204, 404, 400
+"""What an answer to a removal says of one person."""
 MOST_WORKSPACES = 1000
 EVERY_DIRECTORY = "-"
 """Stands for all directories of the organization that the key may manage."""
@@ -76,6 +80,12 @@ class User(Body):
     claim_status: str | None = None
     """`managed` by an organization, or the person's own."""
     platform_roles: list[str] = Field(default_factory=list)
+
+
+class Directory(Body):
+    """Where an organization lists people."""
+
+    directory_id: str
 
 
 class WorkspaceAttributes(Body):
@@ -176,6 +186,25 @@ def invite_request(org_id: str, emails: Iterable[str], *, mail: bool = False) ->
     """Invite at most 25 addresses; with `mail`, Atlassian sends its own invitation to them."""
     body = {"emails": list(dict.fromkeys(emails)), "sendNotification": mail}
     return Request("POST", f"{_organization(org_id)}/users/invite", body=body, understood=INVITED | _REFUSED)
+
+
+def search_by_id_request(org_id: str, account_ids: Iterable[str]) -> Request:
+    """Ask for members of the organization by their accounts, at most 10."""
+    body = {"accountIds": list(account_ids), "limit": MOST_SEARCHED}
+    return Request("POST", f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/search", body=body)
+
+
+def directories_request(org_id: str, cursor: str = "") -> Request:
+    """Ask for the organization's directories."""
+    query: dict[str, str | int] = {"cursor": cursor} if cursor else {}
+    return Request("GET", f"{_organization(org_id)}/directories", query)
+
+
+def remove_request(org_id: str, directory_id: str, account_id: str) -> Request:
+    """Remove someone from a directory. For this call, nothing is said to stand for all directories."""
+    where = f"{_organization(org_id)}/directories/{quote(directory_id, safe='')}"
+    understood = frozenset({REMOVED, NOT_THERE, MALFORMED})
+    return Request("DELETE", f"{where}/users/{quote(account_id, safe='')}", understood=understood)
 
 
 def workspaces_request(org_id: str, cursor: str = "") -> Request:
