@@ -1,7 +1,9 @@
 """The outside world in memory: each class implements a whole port, and tests order its trouble."""
 
+import asyncio
+import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from domain import addresses, sites
@@ -19,9 +21,12 @@ from domain.orders import (
     NameNotFree,
     NoticeKind,
     NoticeOrder,
+    Revocation,
     SignedUp,
+    Undone,
 )
-from domain.roster import RosterPerson, mark_duplicates
+from domain.roster import LEADING_ROLES, RosterPerson, mark_duplicates
+from domain.sign_in import SignedIn, SignInMailOrder
 from domain.sites import NewSite, Site
 
 
@@ -32,6 +37,10 @@ class Opsgenie:
     people_listed: list[RosterPerson] = field(default_factory=list)
     trouble: LandbridgeError | None = None
     """Raised by every call while it is set."""
+    account: str = "acme"
+    """What Opsgenie calls the account."""
+    looked_up: list[str] = field(default_factory=list)
+    """Addresses that were looked up one by one."""
 
     def add(self, *people: RosterPerson) -> None:
         """List people."""
@@ -50,6 +59,22 @@ class Opsgenie:
         for person in mark_duplicates(self.people_listed):
             yield person
 
+    async def find_leader(self, email: str) -> SignedIn | None:
+        """Look up an owner or admin."""
+        if self.trouble:
+            raise self.trouble
+        self.looked_up.append(email)
+        found = [p for p in self.people_listed if addresses.key(p.email) == addresses.key(email)]
+        if not found or found[0].blocked or found[0].role not in LEADING_ROLES:
+            return None
+        return SignedIn(
+            email=found[0].email,
+            name=found[0].name,
+            role=found[0].role,
+            opsgenie_account=self.account,
+            locale=found[0].locale,
+        )
+
 
 @dataclass
 class Account:
@@ -62,7 +87,7 @@ class Account:
 
 @dataclass
 class Atlassian:
-    """An `AccountDirectory` and a `Provisioning`."""
+    """An `AccountDirectory`, `Invitations` and a `Provisioning`."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
     listed_sites: list[Site] = field(default_factory=list)
@@ -74,10 +99,11 @@ class Atlassian:
     """Atlassian mails its own invitations, to those it may mail."""
     trouble: LandbridgeError | None = None
     calls: Counter[str] = field(default_factory=Counter)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def account(self, email: str, *, verified: bool = False, problem: str = "") -> Account:
         """Return the account of an address, made if need be."""
-        found = self.accounts.setdefault(addresses.key(email), Account(id=f"account-{len(self.accounts) + 1}"))
+        found = self.accounts.setdefault(addresses.key(email), Account(id=f"account-{next(self._numbers)}"))
         found.verified, found.problem = found.verified or verified, problem
         return found
 
@@ -103,6 +129,17 @@ class Atlassian:
         return outcome.model_copy(
             update={"account_id": account.id, "verified": account.verified, "problem": account.problem}
         )
+
+    async def revoke(self, account_ids: Sequence[str], done: Callable[[list[Revocation]], None]) -> None:
+        """Remove accounts that are not verified."""
+        self._called("revoke")
+        there = {account.id: key for key, account in self.accounts.items()}
+        for account_id in account_ids:
+            key = there.get(account_id)
+            kept = key is not None and self.accounts[key].verified
+            if key is not None and not kept:
+                del self.accounts[key]
+            done([Revocation(account_id=account_id, outcome=Undone.KEPT if kept else Undone.REVOKED)])
 
     async def sites(self, email: str) -> list[Site]:
         """List sites."""
@@ -149,11 +186,14 @@ class Post:
 
     mails: list[tuple[MailContext, MailOrder]] = field(default_factory=list)
     notices: list[NoticeOrder] = field(default_factory=list)
+    sign_in_links: list[SignInMailOrder] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     """Addresses refused for good."""
     deferred_once: set[str] = field(default_factory=set)
     """Addresses that are to be tried again, once."""
     trouble: LandbridgeError | None = None
+    held: asyncio.Event | None = None
+    """Set it to let go on: after each mail, this is waited for."""
 
     def sent(self, email: str, purpose: Purpose | None = None) -> list[MailOrder]:
         """Return the mails that reached an address."""
@@ -167,7 +207,11 @@ class Post:
         """Return what the link in someone's mail claims; the newest one unless told otherwise."""
         context, order = [(c, m) for c, m in self.mails if m.email == email and m.purpose is purpose][number]
         return LinkClaims(
-            cohort_id=context.cohort_id, person=order.person, purpose=purpose, generation=order.generation
+            cohort_id=context.cohort_id,
+            run=context.run,
+            person=order.person,
+            purpose=purpose,
+            generation=order.generation,
         )
 
     async def send(
@@ -188,6 +232,8 @@ class Post:
             else:
                 self.mails.append((context, order))
             done(outcome)
+            if self.held is not None:
+                await self.held.wait()
 
     async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
         """Send notices."""
@@ -196,6 +242,13 @@ class Post:
         for order in orders:
             self.notices.append(order)
             done(MailOutcome(person=order.number, delivery=Delivery.ACCEPTED))
+
+    async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
+        """Send a sign-in link."""
+        if self.trouble:
+            raise self.trouble
+        self.sign_in_links.append(order)
+        return MailOutcome(person=1, delivery=Delivery.ACCEPTED)
 
 
 @dataclass

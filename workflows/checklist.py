@@ -21,6 +21,12 @@ class Checklist:
         if status in {StepStatus.RUNNING, StepStatus.WAITING} or step is Step.COMPLETE:
             self.step = step
 
+    def cancel(self, now: datetime, reason: str) -> None:
+        """Say that the migration is cancelled: in the step it is in, and in all that were to come."""
+        ahead = [item.step for item in self._items.values() if item.status not in {StepStatus.DONE, StepStatus.SKIPPED}]
+        for step in ahead:
+            self._items[step] = _item(step, StepStatus.CANCELLED, reason if step is self.step else "", now)
+
     def items(self) -> list[ChecklistItem]:
         """Return the steps in the guide's order."""
         return [self._items[step] for step in Step]
@@ -33,6 +39,7 @@ class Checklist:
             StepStatus.WAITING: "✋",
             StepStatus.DONE: "☑",
             StepStatus.SKIPPED: "-",
+            StepStatus.CANCELLED: "✗",
         }
         rows = (
             f"- {marks[i.status]} **{i.title}** ({i.status}){f': {i.note}' if i.note else ''}" for i in self.items()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
         MailOutcome,
         MailsOrder,
     )
-    from domain.people import Counts, Person, State
+    from domain.people import SYSTEM, Counts, Person, State
     from domain.rules import AtDeadline
     from workflows import options, search_attributes
     from workflows.cohort_record import CohortRecord
@@ -38,8 +38,14 @@ with workflow.unsafe.imports_passed_through():
 _Order = TypeVar("_Order")
 _Answer = TypeVar("_Answer")
 
-SHOWN_AT_MOST_EVERY = timedelta(minutes=1)
-"""Between two updates of the search attributes while nothing but numbers changes; each is a billable action."""
+GATHERING = timedelta(seconds=1)
+"""How long people who come back from Atlassian are gathered for one question, where one was asked just before."""
+SHOWN_AFTER_SHARE = 10
+"""One person in so many has moved on: that is worth an update of the search attributes, which is a billable action."""
+SHOWN_AT_MOST_EVERY = timedelta(minutes=10)
+"""Fewer people are worth one when something else happens in the cohort, at the earliest this long after the last."""
+SHOWN_AT_LEAST_EVERY = timedelta(hours=1)
+"""What nothing else brings along is shown by a timer of its own, this long after the last update."""
 
 
 @workflow.defn
@@ -53,14 +59,24 @@ class CohortWorkflow(CohortRecord):
     @workflow.run
     async def run(self, _: CohortInput) -> CohortResult:
         """Work until the migration closes the cohort."""
-        await asyncio.gather(
-            self._provide_accounts(),
-            self._send_mails(),
-            self._ask_atlassian(),
-            self._keep_deadline(),
-            self._tell_migration(),
-            self._show(),
-        )
+        try:
+            await asyncio.gather(
+                self._provide_accounts(),
+                self._send_mails(),
+                self._ask_about_returned(),
+                self._poll_atlassian(),
+                self._keep_deadline(),
+                self._tell_migration(),
+                self._show(),
+            )
+        except (asyncio.CancelledError, ActivityError):
+            # Somebody ended the migration in Temporal, and did not let it tell its cohorts.
+            self._leave_behind("The migration was ended from outside.", SYSTEM)
+            raise
+        if self._cancelled:
+            self._leave_behind(
+                f"The migration was cancelled: {self._cancelled.reason.rstrip('.')}.", self._cancelled.by
+            )
         await workflow.wait_condition(workflow.all_handlers_finished)
         if not self._closing:
             workflow.continue_as_new(self._carried_on())
@@ -71,7 +87,7 @@ class CohortWorkflow(CohortRecord):
 
     async def _provide_accounts(self) -> None:
         """Look up or create the Atlassian accounts of people who arrived (the guide, step 5)."""
-        while (now := await self._due(self._people.next_account, "accounts")) is not None:
+        while (now := await self._due(self._people.next_account)) is not None:
             people = self._people.accounts_due(now, options.ACCOUNT_SLICE)
             summary = f"Atlassian accounts of {len(people)} people"
             questions = _questions(people)
@@ -80,38 +96,53 @@ class CohortWorkflow(CohortRecord):
 
     async def _send_mails(self) -> None:
         """Send the mails that are due: first ones, reminders, and those asked for (the guide, steps 5 and 6)."""
-        while (now := await self._due(self._people.next_mail, "mails")) is not None:
+        while (now := await self._due(self._people.next_mail)) is not None:
             due = self._people.mails_due(now, options.MAIL_SLICE)
             order = MailsOrder(context=self._context(), mails=[_order(person, mail) for person, mail in due])
             answer = await self._attempt(MailActivities.send_mails, order, options.MAIL, f"{len(due)} mails")
             for outcome in answer.outcomes if answer else []:
                 self._happen(outcome.person, _delivered(outcome))
 
-    async def _ask_atlassian(self) -> None:
-        """Ask Atlassian who has set up the account: those who came back at once, everybody now and then."""
-        while (now := await self._due(self._next_question, "question to Atlassian")) is not None:
-            poll = self._poll_due is not None and self._poll_due <= now
-            people = [p for p in self._people.to_ask_about() if poll or p.number in self._came_back]
-            unanswered = self._came_back & {person.number for person in people}
-            self._came_back, self._came_back_due = set(), None
+    async def _ask_about_returned(self) -> None:
+        """Ask Atlassian at once about those who come back from its page, or soon where it was asked only just now."""
+        while True:
+            await workflow.wait_condition(lambda: self._ending or (self._may_act and bool(self._came_back)))
+            if self._ending:
+                return
+            if self._asked_at is not None and workflow.now() - self._asked_at < GATHERING:
+                await workflow.sleep(GATHERING, summary="Others who come back meanwhile")
+            asked_now = sorted(self._came_back)[: options.ACCOUNT_SLICE]
+            self._came_back.difference_update(asked_now)
+            people = [person for person in self._people.to_ask_about() if person.number in asked_now]
+            if people:
+                await self._learn_about(people)
+                self._asked_at = workflow.now()
+
+    async def _poll_atlassian(self) -> None:
+        """Ask Atlassian about everybody now and then: some set the account up and never come back to our page."""
+        while await self._due(lambda: self._poll_due if self._people.to_ask_about() else None) is not None:
+            people = self._people.to_ask_about()
             before = self._people.counts()
             for start in range(0, len(people), options.ACCOUNT_SLICE):
-                questions = _questions(people[start : start + options.ACCOUNT_SLICE])
-                summary = f"Are {len(questions.questions)} accounts verified?"
-                answer = await self._attempt(AccountActivities.find_accounts, questions, options.ACCOUNTS, summary)
-                self._learn(answer)
-                unanswered -= {outcome.person for outcome in answer.outcomes} if answer else set()
-            for number in sorted(unanswered):
-                self._ask_soon(number)
-            if poll:
-                moved = self._people.counts() != before
-                longer = min(self._poll_interval * 2, self._rules.poll_interval_at_most)
-                self._poll_interval = self._rules.poll_interval if moved else longer
-                self._poll_due = workflow.now() + self._poll_interval
+                await self._learn_about(people[start : start + options.ACCOUNT_SLICE])
+            moved = self._people.counts() != before
+            longer = min(self._poll_interval * 2, self._rules.poll_interval_at_most)
+            self._poll_interval = self._rules.poll_interval if moved else longer
+            self._poll_due = workflow.now() + self._poll_interval
+
+    async def _learn_about(self, people: Sequence[Person]) -> None:
+        """Ask about these people; whoever the answer leaves out is asked about again."""
+        find, summary = AccountActivities.find_accounts, f"Are {len(people)} accounts verified?"
+        answer = await self._attempt(find, _questions(people), options.ACCOUNTS, summary)
+        self._learn(answer)
+        answered = {outcome.person for outcome in answer.outcomes} if answer else set()
+        for person in people:
+            if person.number not in answered:
+                self._ask_soon(person.number)
 
     async def _keep_deadline(self) -> None:
         """See to what the rules say of the deadline."""
-        while await self._due(self._next_deadline, "deadline", even_paused=True) is not None:
+        while await self._due(self._next_deadline, even_paused=True) is not None:
             self._deadline_passed = True
             if self._rules.at_deadline is AtDeadline.COMPLETE_PARTIAL and self._site:
                 for person in self._people.everyone():
@@ -133,56 +164,46 @@ class CohortWorkflow(CohortRecord):
 
     async def _show(self) -> None:
         """Keep what operators see in the Web UI and `status` adds up."""
-        while await self._due(self._next_show, "numbers for the Web UI", even_paused=True) is not None:
+        while await self._due(self._next_show, even_paused=True) is not None:
             self._upsert()
 
     # When the next of these is due.
-
-    def _next_question(self) -> datetime | None:
-        dues = [due for due in (self._poll_due, self._came_back_due) if due is not None]
-        return min(dues, default=None) if self._people.to_ask_about() else None
 
     def _next_deadline(self) -> datetime | None:
         return None if self._deadline_passed else self._rules.deadline
 
     def _next_show(self) -> datetime | None:
-        news = self._news()
-        if news == self._shown:
+        news, shown = self._news(), self._shown
+        if news == shown:
             return None
-        if self._shown is None or self._shown_at is None or _milestones(news) != _milestones(self._shown):
+        if shown is None or self._shown_at is None or _milestones(news) != _milestones(shown):
             return workflow.now()
-        return self._shown_at + SHOWN_AT_MOST_EVERY
+        many = news.counts.moved_since(shown.counts) * SHOWN_AFTER_SHARE >= news.counts.total
+        if many or self._alarm.now - self._shown_at >= SHOWN_AT_MOST_EVERY:
+            return workflow.now()
+        return self._shown_at + SHOWN_AT_LEAST_EVERY
 
     def _news_is_due(self) -> bool:
-        return self._told is None or _milestones(self._news()) != _milestones(self._told)
+        told = self._told or CohortNews(number=self._start.number)
+        return _milestones(self._news()) != _milestones(told)
 
-    async def _due(
-        self, when: Callable[[], datetime | None], what: str, *, even_paused: bool = False
-    ) -> datetime | None:
-        """Wait until something is due; return the moment to act for, or None when this run is to end.
-
-        A timer that has fired is believed, not the clock: replays agree on timers.
-        """
+    async def _due(self, when: Callable[[], datetime | None], *, even_paused: bool = False) -> datetime | None:
+        """Wait until something is due; return the moment to act for, or None when this run is to end."""
 
         def plan() -> datetime | None:
             return when() if even_paused or self._may_act else None
 
+        def is_news() -> bool:
+            planned = plan()
+            return planned is not None and (planned <= self._alarm.now or not self._alarm.is_set_for(planned))
+
         while not self._ending:
-            planned, now = plan(), workflow.now()
-            if planned is not None and planned <= now:
-                return now
-
-            def changed(planned: datetime | None = planned) -> bool:
-                sooner = plan()
-                return self._ending or (sooner is not None and (planned is None or sooner < planned))
-
-            try:
-                await workflow.wait_condition(
-                    changed, timeout=None if planned is None else planned - now, timeout_summary=f"Next {what}"
-                )
-            except TimeoutError:
-                if planned is not None and planned == plan():
-                    return max(planned, workflow.now())
+            planned = plan()
+            if planned is not None and planned <= self._alarm.now:
+                return self._alarm.now
+            if planned is not None:
+                self._alarm.set_for(planned)
+            await workflow.wait_condition(lambda: self._ending or is_news())
         return None
 
     @property
@@ -196,8 +217,20 @@ class CohortWorkflow(CohortRecord):
     async def _attempt(
         self, method: Callable[[Any, _Order], Awaitable[_Answer]], order: _Order, how: dict[str, Any], summary: str
     ) -> _Answer | None:
-        """Have an activity done; trouble is told, and pauses the cohort where only people can mend it."""
-        answer = await attempt(method, order, how, summary)
+        """Have an activity done; trouble is told, and pauses the cohort where only people can mend it.
+
+        When the migration is cancelled, it breaks off, and what was done by then is the answer.
+        """
+        work = asyncio.create_task(attempt(method, order, how, summary))
+        await workflow.wait_condition(lambda: work.done() or self._cancelled is not None)
+        if not work.done():
+            work.cancel()
+        try:
+            answer = await work
+        except (asyncio.CancelledError, ActivityError):
+            if self._cancelled is None:
+                raise
+            return None
         queue = str(how["task_queue"])
         if not isinstance(answer, Failure):
             self._troubles.pop(queue, None)
@@ -231,6 +264,7 @@ class CohortWorkflow(CohortRecord):
                 search_attributes.PEOPLE_TOTAL.value_set(counts.total),
                 search_attributes.PEOPLE_WAITING.value_set(counts.waiting),
                 search_attributes.PEOPLE_CONNECTED.value_set(counts[State.CONNECTED]),
+                search_attributes.PEOPLE_BY_STATE.value_set(counts.packed()),
             ]
         )
         rows = "\n".join(f"| {state} | {number} |" for state, number in counts.by_state.items())
@@ -257,9 +291,7 @@ def _milestones(news: CohortNews) -> CohortNews:
 
 def _questions(people: Sequence[Person]) -> AccountsOrder:
     return AccountsOrder(
-        questions=[
-            AccountQuestion(person=p.number, email=p.email, name=p.name, may_be_mailed=p.email_verified) for p in people
-        ]
+        questions=[AccountQuestion(person=p.number, email=p.email, may_be_mailed=p.email_verified) for p in people],
     )
 
 

@@ -1,28 +1,34 @@
 """What a cohort knows: its handlers record what happened and what is asked for, and answer questions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain import addresses, events, lifecycle
-    from domain.cohort import CohortPeople
+    from domain import addresses, authority, events, lifecycle
+    from domain.audit import Act, Audit, AuditEntry
+    from domain.cohort import CohortPeople, packed, unpacked
     from domain.errors import BadInput
     from domain.lifecycle import Mail
     from domain.links import LinkClaims, LinkState, LinkView, Purpose
     from domain.messages import (
         Begin,
+        Cancel,
         CohortInput,
         CohortNews,
         CohortView,
         CorrectEmail,
         Exclude,
         HandOut,
+        InvitedAccount,
         Known,
+        Leaders,
+        LinkDeclined,
         LinkFollowed,
         NewLinkWanted,
+        NotSent,
         Pause,
         PeoplePage,
         PeopleQuery,
@@ -34,10 +40,10 @@ with workflow.unsafe.imports_passed_through():
         Resume,
         SetDeadline,
     )
-    from domain.people import LINK, MAILED, OPSGENIE, Person
+    from domain.people import LINK, MAILED, OPSGENIE, Actor, Person, State
+    from workflows.alarm import Alarm
 
-GATHERING = timedelta(seconds=1)
-"""How long people who come back from Atlassian are gathered, so that one question serves them all."""
+_NOBODY = "Nobody with this address is in the migration."
 
 
 class CohortRecord:
@@ -46,20 +52,24 @@ class CohortRecord:
     def __init__(self, start: CohortInput) -> None:
         self._start = start
         self._rules = start.rules
+        self._leaders = start.leaders
+        self._audit = start.audit
         self._site = start.site
-        self._people = CohortPeople(start.people)
+        self._people = CohortPeople(unpacked(start.carried))
         self._paused = start.paused
         self._told = start.told
         self._moved = list(start.told.moved) if start.told else []
         self._deadline_passed = start.deadline_passed
         self._poll_due = start.poll_due
         self._poll_interval = timedelta(seconds=start.poll_interval_seconds) or start.rules.poll_interval
-        self._came_back: set[int] = set()
-        self._came_back_due: datetime | None = None
+        self._came_back = set(start.came_back)
+        self._asked_at: datetime | None = None
+        self._alarm = Alarm()
         self._troubles: dict[str, str] = {}
         self._shown: CohortNews | None = None
         self._shown_at: datetime | None = None
         self._closing = False
+        self._cancelled: Cancel | None = None
 
     def _happen(self, number: int, event: events.Event) -> None:
         self._people.happen(number, event, workflow.now(), self._rules)
@@ -68,7 +78,8 @@ class CohortRecord:
         return CohortNews(
             number=self._start.number,
             opened=(self._told is not None and self._told.opened) or (self._site is not None and self._people.opened()),
-            settled=self._people.settled(),
+            # Before that, there may be people to come.
+            settled=self._site is not None and self._people.settled(),
             trouble=self._paused or "; ".join(self._troubles.values()),
             deadline_passed=self._deadline_passed,
             counts=self._people.counts(),
@@ -79,11 +90,14 @@ class CohortRecord:
         return self._start.model_copy(
             update={
                 "rules": self._rules,
+                "leaders": self._leaders,
+                "audit": self._audit,
                 "site": self._site,
                 "paused": self._paused,
-                "people": self._people.everyone(),
+                "carried": packed(self._people.everyone()),
                 "told": self._told,
-                "poll_due": min(filter(None, (self._poll_due, self._came_back_due)), default=None),
+                "came_back": sorted(self._came_back),
+                "poll_due": self._poll_due,
                 "poll_interval_seconds": self._poll_interval.total_seconds(),
                 "deadline_passed": self._deadline_passed,
             }
@@ -100,6 +114,16 @@ class CohortRecord:
     def close(self) -> None:
         """End once what is under way has ended."""
         self._closing = True
+
+    @workflow.signal(description="The migration is cancelled.")
+    def cancel(self, message: Cancel) -> None:
+        """End as soon as what is under way has broken off; no link works from now on."""
+        self._cancelled = message
+        self._closing = True
+
+    def _leave_behind(self, reason: str, by: Actor) -> None:
+        for person in self._people.everyone():
+            self._happen(person.number, events.MigrationEnded(reason, by))
 
     @workflow.signal(description="Start nothing new until resumed.")
     def pause(self, message: Pause) -> None:
@@ -122,48 +146,86 @@ class CohortRecord:
         self._rules = self._rules.model_copy(update={"deadline": message.deadline, "at_deadline": message.at_deadline})
         self._deadline_passed = False
 
+    @workflow.signal(description="Other owners and admins.")
+    def leaders_changed(self, message: Leaders) -> None:
+        """Listen to those who are owners and admins now."""
+        self._leaders = message.keys
+
     # Signals: facts about people.
 
     @workflow.signal(description="Someone's Opsgenie email is verified.")
     def email_verified(self, fact: PersonFact) -> None:
         """Record a verified email, whoever says so."""
-        if (person := self._people.find(fact.email)) is not None:
-            self._happen(person.number, events.EmailVerified(fact.by))
+        self._record_fact(Act.VERIFY, fact, events.EmailVerified)
 
     @workflow.signal(description="Someone's Atlassian account is set up.")
     def account_authenticated(self, fact: PersonFact) -> None:
-        """Record an account that is set up, by an admin's word."""
-        if (person := self._people.find(fact.email)) is not None:
-            self._happen(person.number, events.Authenticated(fact.by))
+        """Record an account that is set up, by somebody's word."""
+        self._record_fact(Act.AUTHENTICATE, fact, events.Authenticated)
+
+    def _record_fact(self, act: Act, fact: PersonFact, event: Callable[[Actor], events.Event]) -> None:
+        """Record a fact by the word of whoever may give it; in the audit only if it is news."""
+        person, by = self._people.find(fact.email), authority.witness(fact.by, self._leaders)
+        if person is None or by is None:
+            workflow.logger.warning("signal_ignored", extra={"signal": str(act), "person_known": person is not None})
+            return
+        self._happen(person.number, event(by))
+        if self._people.get(person.number) != person:
+            self._note(act, by, about=person.email)
+
+    def _note(self, act: Act, by: Actor, *, about: str, detail: str = "", people: int = 0) -> None:
+        entry = AuditEntry(at=workflow.now(), by=by, act=act, about=about, detail=detail, people=people)
+        self._audit = self._audit.with_entry(entry)
+
+    def _refuse_stranger(self, by: Actor) -> None:
+        if why := authority.why_not(by, self._leaders):
+            raise ApplicationError(why, type="Refused")
+        if self._cancelled:
+            raise ApplicationError("The migration is cancelled.", type="Refused")
 
     @workflow.signal(description="A person pressed the button behind a mailed link.")
     def link_followed(self, message: LinkFollowed) -> None:
         """Record the click if the link is still good; ask Atlassian soon where its answer counts."""
-        person = self._people.get(message.person)
+        person = self._holder(message.run, message.person)
         link = Mail(message.purpose, message.generation)
-        if person is None or lifecycle.link_state(person, link, workflow.now(), self._rules) is not LinkState.OPEN:
+        if person is None or self._link_state(person, link) is not LinkState.OPEN:
             return
         self._happen(person.number, events.LinkFollowed(message.purpose, message.generation))
         if message.purpose is Purpose.AUTHENTICATION:
             self._ask_soon(message.person)
 
+    @workflow.signal(description="A person says that this is not their account.")
+    def link_declined(self, message: LinkDeclined) -> None:
+        """Record it if the link is still good: no more mails, and an admin has to see to it."""
+        if self._cancelled is None and self._holder(message.run, message.person) is not None:
+            self._happen(message.person, events.LinkDeclined(message.purpose, message.generation))
+
+    def _link_state(self, person: Person, link: Mail) -> LinkState:
+        state = lifecycle.link_state(person, link, workflow.now(), self._rules)
+        return LinkState.CLOSED if self._cancelled and state is not LinkState.DONE else state
+
     @workflow.signal(description="A person comes back from Atlassian's page.")
     def person_returned(self, message: PersonReturned) -> None:
         """Ask Atlassian soon."""
-        self._ask_soon(message.person)
+        if self._holder(message.run, message.person) is not None:
+            self._happen(message.person, events.CameBack())
+            self._ask_soon(message.person)
 
     @workflow.signal(description="A person asks for the mail again.")
     def new_link_wanted(self, message: NewLinkWanted) -> None:
         """Send the mail again, cool-down permitting."""
-        person = self._people.get(message.person)
+        person = self._holder(message.run, message.person)
         if person is not None and MAILED.get(person.state) is message.purpose:
             self._happen(message.person, events.MailRequested(LINK))
+
+    def _holder(self, run: str, number: int) -> Person | None:
+        """Return who got a link of this migration; none where it is one of an earlier migration of the account."""
+        return self._people.get(number) if run == self._start.run else None
 
     def _ask_soon(self, number: int) -> None:
         person = self._people.get(number)
         if person is not None and not person.settled:
             self._came_back.add(number)
-            self._came_back_due = self._came_back_due or workflow.now() + GATHERING
 
     # Updates: requests, refused before history is written.
 
@@ -176,29 +238,46 @@ class CohortRecord:
                 self._happen(known.number, events.EmailVerified(OPSGENIE))
         return len(self._people)
 
-    @workflow.update(description="Send mail again, to one person or to all in a state.")
+    @workflow.update(description="Send mail again, to people who are named or to all in a state.")
     def resend(self, message: Resend) -> Resent:
         """Send again what may be sent again."""
-        people = self._concerned(message)
-        free = [p for p in people if not lifecycle.why_not_resend(p, workflow.now(), self._rules)]
-        for person in free:
-            self._happen(person.number, events.MailRequested(message.by))
-        return Resent(queued=len(free), not_now=len(people) - len(free))
+        queued, not_now, refused = 0, 0, []
+        for email, person in self._concerned(message):
+            why = self._why_not_resend(person)
+            if person is not None and not why:
+                self._happen(person.number, events.MailRequested(message.by))
+                queued += 1
+                if email:
+                    self._note(Act.RESEND, message.by, about=person.email)
+            else:
+                not_now += 1
+                if email:
+                    refused.append(NotSent(email=email, reason=why))
+        if queued and message.state:
+            self._note(Act.RESEND, message.by, about=str(message.state), people=queued)
+        return Resent(queued=queued, not_now=not_now, refused=refused)
 
     @resend.validator
     def _check_resend(self, message: Resend) -> None:
-        if message.email:
-            person = self._known(message.email)
-            if why := lifecycle.why_not_resend(person, workflow.now(), self._rules):
+        self._refuse_stranger(message.by)
+        if message.emails and not message.one_of_many:
+            person = self._known(message.emails[0])
+            if why := self._why_not_resend(person):
                 raise ApplicationError(why, type="Refused")
+
+    def _why_not_resend(self, person: Person | None) -> str:
+        return lifecycle.why_not_resend(person, workflow.now(), self._rules) if person else _NOBODY
 
     @workflow.update(description="Take a person out of the migration.")
     def exclude(self, message: Exclude) -> None:
         """Exclude, with a reason."""
-        self._happen(self._known(message.email).number, events.Excluded(message.reason, message.by))
+        person = self._known(message.email)
+        self._happen(person.number, events.Excluded(message.reason, message.by))
+        self._note(Act.EXCLUDE, message.by, about=person.email, detail=message.reason)
 
     @exclude.validator
     def _check_exclude(self, message: Exclude) -> None:
+        self._refuse_stranger(message.by)
         self._refuse_settled(message.email)
         if not message.reason.strip():
             raise ApplicationError("Give a reason: it stands in the report.", type="Refused")
@@ -207,11 +286,14 @@ class CohortRecord:
     def correct_email(self, message: CorrectEmail) -> None:
         """Take another address; whoever holds it has yet to prove it."""
         email = addresses.normalise(message.new_email)
-        self._happen(self._known(message.email).number, events.EmailCorrected(email, message.by))
+        person = self._known(message.email)
+        self._happen(person.number, events.EmailCorrected(email, message.by))
+        self._note(Act.CORRECT_EMAIL, message.by, about=person.email, detail=email)
         self._moved = [*self._moved, email]
 
     @correct_email.validator
     def _check_correct_email(self, message: CorrectEmail) -> None:
+        self._refuse_stranger(message.by)
         self._refuse_settled(message.email)
         try:
             email = addresses.normalise(message.new_email)
@@ -221,15 +303,16 @@ class CohortRecord:
         if holder is not None and (holder.number != self._known(message.email).number or holder.email == email):
             raise ApplicationError("The new address is someone's already.", type="Refused")
 
-    def _concerned(self, message: Resend) -> Sequence[Person]:
-        if message.email:
-            return [self._known(message.email)]
-        return [person for person in self._people.everyone() if person.state is message.state]
+    def _concerned(self, message: Resend) -> list[tuple[str, Person | None]]:
+        """Return whom a request means, each with the address that was given for them, if any."""
+        if message.emails:
+            return [(email, self._people.find(email)) for email in message.emails]
+        return [("", person) for person in self._people.everyone() if person.state is message.state]
 
     def _known(self, email: str) -> Person:
         person = self._people.find(email)
         if person is None:
-            raise ApplicationError("Nobody with this address is in the migration.", type="NotFound")
+            raise ApplicationError(_NOBODY, type="NotFound")
         return person
 
     def _refuse_settled(self, email: str) -> None:
@@ -245,10 +328,27 @@ class CohortRecord:
         news = self._news()
         return CohortView(number=news.number, counts=news.counts, trouble=news.trouble, begun=self._site is not None)
 
-    @workflow.query(description="People, by state or address, in pages.")
+    @workflow.query(description="Who asked what about its people, and when.")
+    def audit(self) -> Audit:
+        """Return the acts."""
+        return self._audit
+
+    @workflow.query(description="People, by state, name or address, in pages.")
     def people(self, query: PeopleQuery) -> PeoplePage:
         """Return people."""
         return self._people.page(query)
+
+    @workflow.query(description="Whose accounts Landbridge's invitations created, who are not connected.")
+    def invited(self, run: str) -> list[InvitedAccount]:
+        """Return the accounts that an undo may revoke, if it is of this very migration."""
+        if run != self._start.run:
+            return []
+        return [
+            InvitedAccount(person=person.number, account_id=account_id)
+            for person in self._people.everyone()
+            if person.state is not State.CONNECTED
+            for account_id in person.invited
+        ]
 
     @workflow.query(description="What is known of the roster's rows.")
     def known(self) -> list[Known]:
@@ -262,10 +362,10 @@ class CohortRecord:
     @workflow.query(description="What a mailed link is still good for.")
     def link(self, claims: LinkClaims) -> LinkView:
         """Return what the page behind a link shows."""
-        person = self._people.get(claims.person)
+        person = self._holder(claims.run, claims.person)
         if person is None or self._site is None:
             return LinkView(state=LinkState.CLOSED)
-        state = lifecycle.link_state(person, Mail(claims.purpose, claims.generation), workflow.now(), self._rules)
+        state = self._link_state(person, Mail(claims.purpose, claims.generation))
         return LinkView(
             state=state,
             site_name=self._site.name,
@@ -274,5 +374,7 @@ class CohortRecord:
             # Only the holder of a link that is still good learns the address it was sent to.
             email=person.email if state is LinkState.OPEN else "",
             sso=person.sso,
+            click_counts=self._rules.click_counts,
+            locale=person.locale,
             initiator=self._start.initiator,
         )

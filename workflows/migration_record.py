@@ -11,9 +11,13 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from domain import addresses, ids, roster, sites
+    from activities.roster import RosterActivities
+    from domain import addresses, authority, ids, roster, sites
+    from domain.audit import Act, Audit, AuditEntry
     from domain.errors import BadInput
     from domain.messages import (
+        CANCELLED,
+        Cancel,
         ChecklistItem,
         ChooseSite,
         CohortNews,
@@ -29,9 +33,13 @@ with workflow.unsafe.imports_passed_through():
         SetDeadline,
         Step,
     )
+    from domain.model import Model
+    from domain.orders import TellOrder
+    from domain.people import Actor
     from domain.sites import NewSite, Site
     from workflows import options, search_attributes
     from workflows.checklist import Checklist
+    from workflows.trouble import Failure, attempt
 
 
 @dataclass(frozen=True)
@@ -84,11 +92,41 @@ class MigrationRecord:
         self._confirmed = False
         self._paused = ""
         self._refresh_wanted = False
+        self._starting = False
+        """Cohorts are being started."""
+        self._cancelled: Cancel | None = None
+        self._undo_by: Actor | None = None
+        """Who wants the invitations revoked; none: nobody."""
+        self._undoing = False
+        self._over = False
         self._news: dict[int, CohortNews] = {}
         self._moved: dict[str, int] = {}
         self._deadline_told = False
-        self._shown: tuple[Step, datetime | None] | None = None
+        self._shown: tuple[str, datetime | None] | None = None
+        self._telling = asyncio.Lock()
         self._lines = asyncio.Semaphore(options.PENDING_AT_MOST)
+        started = AuditEntry(
+            at=workflow.info().start_time, by=request.by, act=Act.START, about=request.initiator, detail=request.site
+        )
+        self._audit = Audit().with_entry(started)
+
+    def _note(self, act: Act, by: Actor, *, about: str = "", detail: str = "") -> None:
+        """Put an act into the audit."""
+        entry = AuditEntry(at=workflow.now(), by=by, act=act, about=about, detail=detail)
+        self._audit = self._audit.with_entry(entry)
+
+    @property
+    def _leaders(self) -> list[str]:
+        return authority.leader_keys(self._survey.leaders) if self._survey else []
+
+    def _refuse_stranger(self, by: Actor) -> None:
+        if why := authority.why_not(by, self._leaders):
+            raise ApplicationError(why, type="Refused")
+
+    def _refuse_unless_going_on(self, by: Actor) -> None:
+        self._refuse_stranger(by)
+        if self._cancelled is not None:
+            raise ApplicationError("The migration is cancelled.", type="Refused")
 
     # Signals.
 
@@ -119,29 +157,32 @@ class MigrationRecord:
         except ValidationError:
             workflow.logger.warning("signal_ignored", extra={"signal": signal, "reason": "it needs an email"})
             return
-        await workflow.wait_condition(lambda: self._handed_out)
-        await self._signal(self.cohort_of(fact.email), signal, fact)
+        await workflow.wait_condition(lambda: self._handed_out or self._cancelled is not None)
+        if self._cancelled is None:
+            await self._signal(self._cohort_of(fact.email), signal, fact)
 
     # Updates: requests, refused before history is written.
 
     @workflow.update
     async def choose_site(self, request: ChooseSite) -> Decided:
         """Select a site; the answer comes once Atlassian was asked."""
-        return await self._decide(Decision(request.site.strip()))
+        return await self._decide(Decision(request.site.strip()), Act.CHOOSE_SITE, request.by)
 
     @workflow.update
     async def name_site(self, request: NameSite) -> Decided:
         """Name a new site; the answer comes once it exists, is refused, or is an admin's task."""
-        return await self._decide(Decision(request.new_site))
+        return await self._decide(Decision(request.new_site), Act.NAME_SITE, request.by)
 
     @choose_site.validator
     def _check_choose_site(self, request: ChooseSite) -> None:
+        self._refuse_unless_going_on(request.by)
         self._refuse_once_chosen()
         if not request.site.strip():
             raise ApplicationError("Name the site to select.", type="Refused")
 
     @name_site.validator
     def _check_name_site(self, request: NameSite) -> None:
+        self._refuse_unless_going_on(request.by)
         self._refuse_once_chosen()
         try:
             sites.check(request.new_site)
@@ -159,20 +200,24 @@ class MigrationRecord:
     def _open_decision(self) -> Decision | None:
         return None if self._decision is None or self._decision.judged else self._decision
 
-    async def _decide(self, decision: Decision) -> Decided:
+    async def _decide(self, decision: Decision, act: Act, by: Actor) -> Decided:
         self._decision = decision
         await workflow.wait_condition(lambda: decision.judged)
         if decision.answer is None:
             raise ApplicationError(decision.refusal, type="Refused")
+        choice = decision.choice
+        self._note(act, by, about=choice if isinstance(choice, str) else choice.name, detail=decision.answer.task)
         return decision.answer
 
     @workflow.update(description="Report the current task done.")
-    def confirm(self, _: Confirm) -> None:
+    def confirm(self, request: Confirm) -> None:
         """Have the current task checked again."""
         self._confirmed = True
+        self._note(Act.CONFIRM, request.by, about=self._task.task if self._task else "")
 
     @confirm.validator
-    def _check_confirm(self, _: Confirm) -> None:
+    def _check_confirm(self, request: Confirm) -> None:
+        self._refuse_unless_going_on(request.by)
         if self._task is None or not self._task.can_be_confirmed:
             raise ApplicationError("There is no task to confirm.", type="Refused")
 
@@ -180,19 +225,34 @@ class MigrationRecord:
     async def pause(self, request: Pause) -> None:
         """Pause all cohorts."""
         self._paused = request.reason
+        self._note(Act.PAUSE, request.by, detail=request.reason)
         await self._signal_all("pause", request)
+
+    @pause.validator
+    def _check_pause(self, request: Pause) -> None:
+        self._refuse_unless_going_on(request.by)
 
     @workflow.update
     async def resume(self, request: Resume) -> None:
         """Resume all cohorts."""
         self._paused = ""
+        self._note(Act.RESUME, request.by)
         await self._signal_all("resume", request)
+
+    @resume.validator
+    def _check_resume(self, request: Resume) -> None:
+        self._refuse_unless_going_on(request.by)
 
     @workflow.update
     async def refresh(self, request: Refresh) -> None:
         """Ask Opsgenie and Atlassian at once what they would be asked sooner or later."""
         self._refresh_wanted = True
+        self._note(Act.REFRESH, request.by)
         await self._signal_all("refresh", request)
+
+    @refresh.validator
+    def _check_refresh(self, request: Refresh) -> None:
+        self._refuse_unless_going_on(request.by)
 
     @workflow.update
     async def set_deadline(self, request: SetDeadline) -> None:
@@ -202,15 +262,45 @@ class MigrationRecord:
         # What cohorts told was about the deadline that stood until now.
         self._news = {n: news.model_copy(update={"deadline_passed": False}) for n, news in self._news.items()}
         self._deadline_told = False
+        deadline = request.deadline.isoformat(timespec="seconds") if request.deadline else "none"
+        self._note(Act.SET_DEADLINE, request.by, about=deadline, detail=str(request.at_deadline))
         self._show()
         await self._signal_all("set_deadline", request)
 
     @set_deadline.validator
     def _check_set_deadline(self, request: SetDeadline) -> None:
+        self._refuse_unless_going_on(request.by)
         if request.deadline is not None and request.deadline <= workflow.now():
             raise ApplicationError("The deadline lies in the past.", type="Refused")
 
+    @workflow.update(description="End the migration before its time: no more mail, no link works.")
+    def cancel(self, request: Cancel) -> None:
+        """End as soon as what is under way has broken off; asked again, only an undo may come to it."""
+        self._end_before_time(request)
+
+    def _end_before_time(self, request: Cancel) -> None:
+        if self._cancelled is None:
+            self._cancelled = request
+            self._note(Act.CANCEL, request.by, detail=request.reason)
+        if request.undo and self._undo_by is None:
+            self._undo_by = request.by
+
+    @cancel.validator
+    def _check_cancel(self, request: Cancel) -> None:
+        self._refuse_stranger(request.by)
+        if not request.reason.strip():
+            raise ApplicationError("Give a reason: owners and admins are told.", type="Refused")
+        if self._checklist.step is Step.COMPLETE:
+            raise ApplicationError("The migration is being completed: there is nothing to cancel.", type="Refused")
+        if self._over or (self._cancelled is not None and (self._undo_by is not None or not request.undo)):
+            raise ApplicationError("The migration is cancelled already.", type="Refused")
+
     # Queries.
+
+    @workflow.query(description="Why somebody may not ask anything of the migration; empty if they may.")
+    def why_not(self, by: Actor) -> str:
+        """Return a sentence, or nothing; also when the migration is over."""
+        return authority.why_not(by, self._leaders)
 
     @workflow.query(description="The steps, and what waits for whom.")
     def progress(self) -> Progress:
@@ -222,10 +312,12 @@ class MigrationRecord:
             task=self._task.task if self._task else "",
             url=self._task.url if self._task else "",
             command=self._task.command if self._task else "",
+            can_be_confirmed=self._task is not None and self._task.can_be_confirmed,
             suggestions=self._task.suggestions if self._task else [],
             sites=self._sites,
             site=self._site,
             paused=self._paused,
+            cancelled=self._cancelled.reason if self._cancelled else "",
             troubles=sorted({news.trouble for news in self._news.values() if news.trouble}),
             deadline=self._rules.deadline,
             at_deadline=self._rules.at_deadline,
@@ -238,17 +330,36 @@ class MigrationRecord:
         """Return the seven steps."""
         return self._checklist.items()
 
-    @workflow.query(description="Which cohort looks after an address.")
-    def cohort_of(self, email: str) -> int:
-        """Return the cohort's number; corrected addresses may be with another than their own."""
+    @workflow.query(description="Who asked what of the migration as a whole, and when.")
+    def audit(self) -> Audit:
+        """Return the acts; those about people are with their cohorts."""
+        return self._audit
+
+    @workflow.query(description="Which cohorts look after addresses.")
+    def cohorts_of(self, emails: list[str]) -> list[int]:
+        """Return each one's cohort by its number; corrected addresses may be with another than their own."""
+        return [self._cohort_of(email) for email in emails]
+
+    def _cohort_of(self, email: str) -> int:
         cohorts = self._survey.cohorts if self._survey else 1
         return self._moved.get(addresses.key(email)) or roster.cohort_of(email, cohorts)
 
     # Passing on.
 
-    async def _signal_all(self, signal: str, message: object = None) -> None:
-        numbers = range(1, self._number_of_cohorts + 1)
-        await asyncio.gather(*(self._signal(number, signal, message) for number in numbers))
+    async def _signal_all(self, signal: str, message: Model | None = None) -> None:
+        order = TellOrder(
+            opsgenie_account=self._request.opsgenie_account,
+            cohorts=self._number_of_cohorts,
+            signal=signal,
+            message=None if message is None else message.model_dump(mode="json"),
+        )
+        # One after the other, so that a resume cannot overtake its pause.
+        async with self._telling:
+            summary = f"Tell {order.cohorts} cohorts: {signal}"
+            while order.cohorts and isinstance(
+                await attempt(RosterActivities.tell_cohorts, order, options.COHORTS, summary), Failure
+            ):
+                workflow.logger.warning("cohorts_not_told", extra={"signal": signal})
 
     async def _signal(self, number: int, signal: str, message: object) -> None:
         cohort = workflow.get_external_workflow_handle(ids.cohort(self._request.opsgenie_account, number))
@@ -260,14 +371,15 @@ class MigrationRecord:
 
     def _show(self) -> None:
         """Keep what operators see in the Web UI and `status` reads without a worker."""
-        shown = (self._checklist.step, self._rules.deadline)
+        step = CANCELLED if self._cancelled else str(self._checklist.step)
+        shown = (step, self._rules.deadline)
         if shown != self._shown:
             self._shown = shown
             deadline = search_attributes.MIGRATION_DEADLINE
             workflow.upsert_search_attributes(
                 [
                     search_attributes.OPSGENIE_ACCOUNT.value_set(self._request.opsgenie_account),
-                    search_attributes.MIGRATION_STEP.value_set(str(self._checklist.step)),
+                    search_attributes.MIGRATION_STEP.value_set(step),
                     deadline.value_set(self._rules.deadline) if self._rules.deadline else deadline.value_unset(),
                 ]
             )

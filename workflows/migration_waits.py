@@ -12,8 +12,8 @@ from temporalio.workflow import ChildWorkflowHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
-    from domain import ids
-    from domain.messages import CohortNews, CohortResult, Decided, MigrationRequest, Step, StepStatus
+    from domain import addresses, ids
+    from domain.messages import CohortNews, CohortResult, Decided, Leaders, MigrationRequest, Step, StepStatus
     from domain.orders import AdminTask, Notice, NoticeKind, NoticeOrder, NoticesOrder
     from domain.people import Counts
     from domain.roster import Leader
@@ -33,7 +33,7 @@ class MigrationWaits(MigrationRecord):
     def __init__(self, request: MigrationRequest) -> None:
         super().__init__(request)
         self._cohorts: list[ChildWorkflowHandle[CohortWorkflow, CohortResult]] = []
-        self._run = workflow.info().run_id.replace("-", "")[-12:]
+        self._run = ids.run_of(workflow.info().run_id)
         self._notices = 0
 
     async def _until(self, condition: Callable[[], bool], at_most: timedelta | None = None, why: str = "") -> None:
@@ -109,6 +109,14 @@ class MigrationWaits(MigrationRecord):
         self._task = None
         self._mark(step, StepStatus.RUNNING)
 
+    async def _follow(self, leaders: list[Leader]) -> None:
+        """Listen to, and tell, those who are owners and admins now; a roster that has none was read badly."""
+        before = self._leaders
+        if self._survey is not None and leaders:
+            self._survey = self._survey.model_copy(update={"leaders": leaders})
+            if self._leaders != before:
+                await self._signal_all("leaders_changed", Leaders(keys=self._leaders))
+
     # Having things done.
 
     async def _have(
@@ -130,7 +138,8 @@ class MigrationWaits(MigrationRecord):
         """Mail those who are to be told; trouble with the mail server is waited out only for the last notice."""
         survey = self._survey
         leaders = survey.leaders if survey else []
-        told = [Leader(email=email) for email in self._request.notify] or leaders
+        known = {addresses.key(leader.email): leader for leader in leaders}
+        told = [known.get(addresses.key(email), Leader(email=email)) for email in self._request.notify] or leaders
         if not told:
             return
         self._notices += 1
@@ -145,6 +154,8 @@ class MigrationWaits(MigrationRecord):
             url=self._task.url if self._task else "",
             command=self._task.command if self._task else "",
             at=workflow.now(),
+            reason=self._cancelled.reason if self._cancelled else "",
+            by=self._cancelled.by.name if self._cancelled else "",
         )
         name = f"{kind}.{self._notices}"
         orders = [

@@ -6,21 +6,22 @@ A neighbour has a queue of its own, so that its limits hold across all workers.
 from datetime import timedelta
 from typing import Any
 
-from temporalio.common import RetryPolicy
+from temporalio.common import Priority, RetryPolicy
+from temporalio.workflow import ActivityCancellationType
 
 WORKFLOWS = "landbridge"
-"""Workflow tasks."""
+"""Workflow tasks, and what concerns no neighbour."""
 MAIL_QUEUE = "landbridge-mail"
 OPSGENIE_QUEUE = "landbridge-opsgenie"
 ATLASSIAN_QUEUE = "landbridge-atlassian"
 
-ACCOUNT_SLICE = 100
-"""People per look-up activity: Atlassian's `users/search` takes 100 addresses a call."""
+ACCOUNT_SLICE = 500
+"""People per look-up activity: a whole cohort as a rule, some 50 kB. The connector asks for 100 of them in a call."""
 MAIL_SLICE = 50
 """Mails per activity: what can be sent twice when a worker dies, against one billable action each time."""
 
 PENDING_AT_MOST = 400
-"""Signals to cohorts under way at once; a workflow with 2,000 pending would not get on at all."""
+"""Signals about single people under way at once; a workflow with 2,000 pending would not get on at all."""
 
 FINAL = ("NeighbourRefuses", "Refused", "BadInput")
 """Errors of `domain.errors` that trying again does not mend."""
@@ -36,12 +37,15 @@ _AT_MOST = timedelta(minutes=10)
 
 
 def _options(queue: str, *, start_to_close: timedelta, heartbeat: timedelta | None = None) -> dict[str, Any]:
+    # Only with a heartbeat does an activity hear that it is to break off, and can answer what it has done.
+    waits = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     return {
         "task_queue": queue,
         "start_to_close_timeout": start_to_close,
         "schedule_to_close_timeout": start_to_close + _AT_MOST,
         "heartbeat_timeout": heartbeat,
         "retry_policy": _PATIENT,
+        "cancellation_type": waits if heartbeat else ActivityCancellationType.TRY_CANCEL,
     }
 
 
@@ -50,4 +54,15 @@ MAIL = _options(MAIL_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=time
 ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=timedelta(seconds=30))
 """A roster of 100,000 is 1,000 pages."""
 ACCOUNTS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=5), heartbeat=timedelta(seconds=30))
-SITES = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1))
+UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=timedelta(seconds=30))
+"""A call for each person of a cohort."""
+LEADER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=1))
+SIGN_IN_MAIL = _options(MAIL_QUEUE, start_to_close=timedelta(minutes=2))
+"""Somebody sits there and waits for it."""
+COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=timedelta(seconds=30))
+"""Signals to all cohorts: by an activity, since 400 signals of the workflow's own would be 800 events."""
+SITES = {
+    **_options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1)),
+    # An admin sits in front of it: before the slices of people, whose turns come at 3.
+    "priority": Priority(priority_key=2),
+}

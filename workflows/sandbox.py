@@ -12,6 +12,8 @@ PASSED_THROUGH = ("activities", "domain", "dns", "email_validator", "idna", "str
 and inside the sandbox that would take too long."""
 _NEVER_HAPPENED = ("query_workflow", "remove_from_cache")
 """Jobs that do not come from history."""
+_BESIDE_TASKS = "legacy_query"
+"""The id of a query that does not come with a workflow task."""
 
 
 def runner() -> SandboxedWorkflowRunner:
@@ -20,11 +22,15 @@ def runner() -> SandboxedWorkflowRunner:
 
 
 class _Runner(SandboxedWorkflowRunner):
+    def __init__(self, *, restrictions: SandboxRestrictions) -> None:
+        super().__init__(restrictions=restrictions)
+        self._in_doubt = dict[str, int]()
+
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return _InTime(super().create_instance(det))
+        return InTime(super().create_instance(det), self._in_doubt)
 
 
-class _InTime(WorkflowInstance):
+class InTime(WorkflowInstance):
     """A workflow that is never told of an event before its time has come.
 
     A query that nobody answered until a new worker comes may reach that worker before the workflow task does which is
@@ -35,21 +41,36 @@ class _InTime(WorkflowInstance):
 
     So such a hand-over is refused. The SDK then fails the query (`runtime.temporal` asks again), drops what it had
     built up, and replays the history when the task comes.
+
+    But with what it had built up it also drops the task itself if that has just come in, and goes on with the next
+    query: this one replays a history that ends with the start of the lost task, hands its events over, and leaves a
+    workflow behind that has done a task which Temporal will see time out, and hand out anew with more events in it. So
+    after a refusal, a question that follows on events which are not replayed is refused as well, until a further task
+    or a replay shows that they belong to a task that was done.
     """
 
-    def __init__(self, instance: WorkflowInstance) -> None:
+    def __init__(self, instance: WorkflowInstance, in_doubt: dict[str, int]) -> None:
+        """`in_doubt` is shared by all workflows of a worker: runs that may have lost a task, and their events then."""
         self._instance = instance
+        self._in_doubt = in_doubt
         self._last: tuple[int, int] | None = None
+        self._tasks = 0
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Hand events over, unless it is too early."""
         if any(job.WhichOneof("variant") not in _NEVER_HAPPENED for job in act.jobs):
             time, events = act.timestamp.ToNanoseconds(), act.history_length
             if self._last is not None and not act.is_replaying and time == self._last[0] and events > self._last[1]:
-                refused = WorkflowActivationCompletion()
-                refused.failed.failure.message = "These events belong to a workflow task that is yet to come."
-                return refused
+                self._in_doubt[act.run_id] = events
+                return _refusal()
+            # A local activity's answer comes within its task: the events are the same, and nothing is proved by it.
+            is_next = self._last is None or events > self._last[1]
             self._last = time, events
+            self._tasks += is_next and not act.is_replaying
+            if self._tasks > 1 or (act.is_replaying and events >= self._in_doubt.get(act.run_id, events + 1)):
+                self._in_doubt.pop(act.run_id, None)
+        elif self._tasks and act.run_id in self._in_doubt and _asks_beside_tasks(act):
+            return _refusal()
         return self._instance.activate(act)
 
     def get_serialization_context(self, command_info: Any) -> Any:  # noqa: ANN401 - the SDK's types are its own
@@ -67,3 +88,13 @@ class _InTime(WorkflowInstance):
     def get_thread_id(self) -> int | None:
         """Pass on."""
         return self._instance.get_thread_id()
+
+
+def _refusal() -> WorkflowActivationCompletion:
+    refused = WorkflowActivationCompletion()
+    refused.failed.failure.message = "These events belong to a workflow task that is yet to come."
+    return refused
+
+
+def _asks_beside_tasks(act: WorkflowActivation) -> bool:
+    return any(job.query_workflow.query_id == _BESIDE_TASKS for job in act.jobs)

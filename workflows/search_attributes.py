@@ -11,6 +11,8 @@ PEOPLE_TOTAL = SearchAttributeKey.for_int("PeopleTotal")
 PEOPLE_WAITING = SearchAttributeKey.for_int("PeopleWaiting")
 """Not settled, whoever they wait for."""
 PEOPLE_CONNECTED = SearchAttributeKey.for_int("PeopleConnected")
+PEOPLE_BY_STATE = SearchAttributeKey.for_keyword("PeopleByState")
+"""All of them in one word, see `domain.people.Counts.packed`: there is no room for a number each."""
 
 ALL = {
     OPSGENIE_ACCOUNT.name: "Keyword",
@@ -19,5 +21,6 @@ ALL = {
     PEOPLE_TOTAL.name: "Int",
     PEOPLE_WAITING.name: "Int",
     PEOPLE_CONNECTED.name: "Int",
+    PEOPLE_BY_STATE.name: "Keyword",
 }
 """Name and type of each, as a server must know them. A server on SQL holds at most three of type Int."""

@@ -10,7 +10,7 @@ from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
     from activities.roster import RosterActivities
-    from domain import ids, sites
+    from domain import authority, ids, sites
     from domain.errors import BadInput
     from domain.messages import (
         Begin,
@@ -36,12 +36,12 @@ with workflow.unsafe.imports_passed_through():
     from domain.sites import NewSite, Site
     from workflows import options
     from workflows.cohort import CohortWorkflow
+    from workflows.migration_end import MigrationEnd
     from workflows.migration_record import Task
-    from workflows.migration_waits import MigrationWaits
 
 
 @workflow.defn
-class SiteMigrationWorkflow(MigrationWaits):
+class SiteMigrationWorkflow(MigrationEnd):
     """Moves the people of an Opsgenie account to an Atlassian site, in the guide's seven steps."""
 
     @workflow.init
@@ -50,7 +50,10 @@ class SiteMigrationWorkflow(MigrationWaits):
 
     @workflow.run
     async def run(self, _: MigrationRequest) -> MigrationResult:
-        """Take the seven steps."""
+        """Take the seven steps, unless somebody cancels the migration."""
+        return await self._unless_cancelled(self._seven_steps())
+
+    async def _seven_steps(self) -> MigrationResult:
         # 1 - Initiating the connection
         survey = await self._initiate()
         # 2 - Connect an existing Atlassian site
@@ -77,11 +80,14 @@ class SiteMigrationWorkflow(MigrationWaits):
             raise _refusal(
                 "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither."
             )
+        if why := authority.why_not(self._request.by, self._leaders):
+            raise _refusal(why)
         if self._request.plan and self._request.plan != survey.digest:
             raise _refusal("The roster is another one than the plan was made with; look at a new plan.")
+        self._starting = True
         starts = (self._start_cohort(number) for number in range(1, survey.cohorts + 1))
         self._cohorts = list(await asyncio.gather(*starts))
-        self._number_of_cohorts = survey.cohorts
+        self._number_of_cohorts, self._starting = survey.cohorts, False
         if self._request.file_roster is None:
             order = HandOutOrder(opsgenie_account=account, cohorts=survey.cohorts)
             await self._have(RosterActivities.hand_out, order, options.ROSTER, "Hand out the roster")
@@ -104,6 +110,7 @@ class SiteMigrationWorkflow(MigrationWaits):
             number=number,
             run=self._run,
             initiator=self._request.initiator,
+            leaders=self._leaders,
             rules=self._rules,
         )
         return await workflow.start_child_workflow(
@@ -199,7 +206,10 @@ class SiteMigrationWorkflow(MigrationWaits):
                     moved=self._moved,
                     refresh=True,
                 )
-                await self._have(RosterActivities.hand_out, order, options.ROSTER, "Who joined, who is verified?")
+                answer = await self._have(
+                    RosterActivities.hand_out, order, options.ROSTER, "Who joined, who is verified?"
+                )
+                await self._follow(answer.leaders)
         self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
 
     async def _complete(self, site: Site) -> MigrationResult:

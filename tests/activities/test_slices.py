@@ -1,8 +1,9 @@
 """Slices go on where an earlier attempt ended, and tell what they did even when a neighbour breaks off."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -10,18 +11,21 @@ from temporalio.testing import ActivityEnvironment
 from activities.accounts import AccountActivities
 from activities.mail import BATCH, MailActivities
 from activities.roster import RosterActivities
-from domain.errors import NeighbourUnavailable
+from domain.errors import LandbridgeError, NeighbourUnavailable
 from domain.links import Purpose
+from domain.messages import InvitedAccount
 from domain.orders import (
     AccountOutcome,
     AccountQuestion,
     AccountsOrder,
     Delivery,
+    HandedOut,
     HandOutOrder,
     MailContext,
     MailOrder,
     MailOutcome,
     MailsOrder,
+    TellOrder,
 )
 from domain.roster import RosterPerson
 from domain.rules import Rules
@@ -110,6 +114,20 @@ class TestMails:
         answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
         assert len(answer.outcomes) == len(post.mails) == BATCH
 
+    async def test_a_worker_that_stood_still_begins_no_new_mail(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another one may have the slice by then; what this one did is told all the same."""
+        clock = [0.0]
+        monkeypatch.setattr("activities.progress.monotonic", lambda: clock[0])
+        environment, post = ActivityEnvironment(), Post()
+        environment.info = dataclasses.replace(environment.info, heartbeat_timeout=timedelta(seconds=30))
+
+        def freeze(*details: list[MailOutcome]) -> None:
+            clock[0] += 16 if len(details[0]) == 2 else 0
+
+        environment.on_heartbeat = freeze
+        answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
+        assert len(answer.outcomes) == len(post.mails) == 2
+
 
 class TestAccounts:
     """`ensure_accounts` and `find_accounts`."""
@@ -137,6 +155,43 @@ class TestAccounts:
         assert "no account" in answer.outcomes[0].problem
 
 
+class TestTellingCohorts:
+    """`tell_cohorts`."""
+
+    async def test_each_is_told_once_and_trouble_forgets_nobody(self) -> None:
+        """The next attempt tells those who are left."""
+
+        class Desk:
+            told: ClassVar[list[str]] = []
+            trouble: ClassVar[list[LandbridgeError]] = [NeighbourUnavailable("Temporal does not take it.")]
+
+            async def hand_out(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
+                raise NotImplementedError
+
+            async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
+                raise NotImplementedError
+
+            async def invited(self, cohort_id: str, run: str) -> list[InvitedAccount]:
+                raise NotImplementedError
+
+            async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
+                if self.trouble and cohort_id.endswith(":7"):
+                    raise self.trouble.pop()
+                assert (signal, message) == ("pause", {"reason": "Freeze."})
+                self.told.append(cohort_id)
+
+        beats: list[list[Any]] = []
+        environment = ActivityEnvironment()
+        environment.on_heartbeat = lambda *details: beats.append(list(details[0]))
+        order = TellOrder(opsgenie_account="acme", cohorts=12, signal="pause", message={"reason": "Freeze."})
+        with pytest.raises(NeighbourUnavailable):
+            await environment.run(RosterActivities(Opsgenie(), Desk()).tell_cohorts, order)
+        again = ActivityEnvironment()
+        again.info = dataclasses.replace(again.info, heartbeat_details=[[b.model_dump() for b in beats[-1]]])
+        await again.run(RosterActivities(Opsgenie(), Desk()).tell_cohorts, order)
+        assert sorted(Desk.told) == sorted(f"site-migration:acme:cohort:{number}" for number in range(1, 13))
+
+
 class TestHandingOut:
     """`hand_out`."""
 
@@ -150,12 +205,18 @@ class TestHandingOut:
             async def hand_out(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
                 self.got[cohort_id] = [person.email for person in people]
 
+            async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
+                raise NotImplementedError
+
             async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
                 await self.hand_out(cohort_id, people)
 
+            async def invited(self, cohort_id: str, run: str) -> list[InvitedAccount]:
+                raise NotImplementedError
+
         desk, source = Desk(), Opsgenie([RosterPerson(email=f"p{n}@example.com") for n in range(20)])
         order = HandOutOrder(opsgenie_account="acme", cohorts=3, moved={"p7@example.com": 2, "p8@example.com": 3})
-        assert await ActivityEnvironment().run(RosterActivities(source, desk).hand_out, order) == 20
+        assert await ActivityEnvironment().run(RosterActivities(source, desk).hand_out, order) == HandedOut(people=20)
         assert "p7@example.com" in desk.got["site-migration:acme:cohort:2"]
         assert "p8@example.com" in desk.got["site-migration:acme:cohort:3"]
         assert sum(map(len, desk.got.values())) == 20

@@ -1,13 +1,17 @@
 """Links that are mailed: only we can make one, and one opens only its own door."""
 
+import base64
+import random
 import string
+import time
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from itsdangerous import URLSafeTimedSerializer
 
-from adapters.links import LONGEST_TOKEN, SignedLinks, _OneSpelling
+from adapters.links import LONGEST_TOKEN, OneSpelling, SignedLinks
 from domain import ids
 from domain.links import LinkClaims, Purpose
 from domain.ports import LinkMint
@@ -18,11 +22,14 @@ ACCOUNTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True)
 CLAIMS = st.builds(
     LinkClaims,
     cohort_id=st.builds(ids.cohort, ACCOUNTS, st.integers(1, 400)),
+    run=st.from_regex(r"[0-9a-f]{12}", fullmatch=True),
     person=st.integers(1, 10**6),
     purpose=st.sampled_from(Purpose),
     generation=st.integers(1, 10**4),
 )
-EXAMPLE = LinkClaims(cohort_id=ids.cohort("acme", 1), person=7, purpose=Purpose.VERIFICATION, generation=2)
+EXAMPLE = LinkClaims(
+    cohort_id=ids.cohort("acme", 1), run="0198c2f47b1c", person=7, purpose=Purpose.VERIFICATION, generation=2
+)
 
 
 def _other(purpose: Purpose) -> Purpose:
@@ -31,7 +38,7 @@ def _other(purpose: Purpose) -> Purpose:
 
 def _signed(payload: object) -> str:
     """Sign a payload that this version would not write, with its own key and salt."""
-    serializer = URLSafeTimedSerializer(NEW_KEY, salt="landbridge.link.verification", signer=_OneSpelling)
+    serializer = URLSafeTimedSerializer(NEW_KEY, salt="landbridge.link.verification", signer=OneSpelling)
     token = serializer.dumps(payload)
     assert isinstance(token, str)
     return token
@@ -55,6 +62,27 @@ def test_a_link_says_what_was_put_in(claims: LinkClaims) -> None:
 def test_a_link_serves_one_purpose(claims: LinkClaims) -> None:
     """A verification link never authenticates, nor the other way round."""
     assert LINKS.read(_other(claims.purpose), LINKS.token(claims)) is None
+
+
+@given(CLAIMS.filter(lambda claims: claims.purpose is Purpose.AUTHENTICATION))
+def test_the_way_back_serves_nothing_else(claims: LinkClaims) -> None:
+    """Atlassian is handed it: it can neither authenticate nor decline, and no mailed link can stand for it."""
+    prefix = "https://landbridge.example.com/return/"
+    url = LINKS.return_url(claims)
+    assert url.startswith(prefix)
+    token = url.removeprefix(prefix)
+    assert LINKS.read_return(token) == claims
+    assert [LINKS.read(purpose, token) for purpose in Purpose] == [None, None]
+    assert LINKS.read_return(LINKS.token(claims)) is None
+
+
+@pytest.mark.parametrize("days", [-2, 2])
+def test_no_clock_but_the_cohorts_says_whether_a_link_works(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """The worker that mails a link and the portal that reads it may be days apart."""
+    token = LINKS.token(EXAMPLE)
+    there = time.time() + timedelta(days=days).total_seconds()
+    monkeypatch.setattr(time, "time", lambda: there)
+    assert LINKS.read(EXAMPLE.purpose, token) == EXAMPLE
 
 
 @given(CLAIMS, st.data())
@@ -90,6 +118,15 @@ def test_any_text_can_be_tried(text: str, purpose: Purpose) -> None:
     assert LINKS.read(purpose, text) is None
 
 
+def test_a_hundred_thousand_guesses_find_nothing() -> None:
+    """Whoever knows what a link looks like, and all of it but the signature, guesses in vain."""
+    stem = LINKS.token(EXAMPLE).rpartition(".")[0]
+    guesses = random.Random(20270405)  # noqa: S311 - guesses that are the same each time
+    for _ in range(100_000):
+        signature = base64.urlsafe_b64encode(guesses.randbytes(32)).decode().rstrip("=")
+        assert LINKS.read(EXAMPLE.purpose, f"{stem}.{signature}") is None
+
+
 def test_a_key_can_be_replaced() -> None:
     """The first key signs and all are accepted; a link whose key was taken off the list is worth nothing."""
     before, between = SignedLinks("https://a.example", [OLD_KEY]), SignedLinks("https://a.example", [NEW_KEY, OLD_KEY])
@@ -102,30 +139,33 @@ def test_a_key_can_be_replaced() -> None:
     "payload",
     [
         "site-migration:acme:cohort:1",
-        {"cohort_id": "c", "person": 1, "generation": 1},
+        {"cohort_id": "c", "run": "r", "person": 1, "generation": 1},
         [],
-        ["c", 1],
+        ["c", "r", 1],
+        ["c", 1, 1],
+        ["c", "r", 1, 1, 1],
+        ["", "r", 1, 1],
+        ["c", "", 1, 1],
+        [1, "r", 1, 1],
         ["c", 1, 1, 1],
-        ["", 1, 1],
-        [1, 1, 1],
-        ["c", "1", 1],
-        ["c", 1.0, 1],
-        ["c", True, 1],
-        ["c", 0, 1],
-        ["c", 1, -1],
-        ["c", None, 1],
+        ["c", "r", "1", 1],
+        ["c", "r", 1.0, 1],
+        ["c", "r", True, 1],
+        ["c", "r", 0, 1],
+        ["c", "r", 1, -1],
+        ["c", "r", None, 1],
         None,
     ],
     ids=str,
 )
 def test_a_signed_payload_of_another_shape_is_refused(payload: object) -> None:
-    """Even under our own signature, a payload that is not cohort, person and generation opens nothing."""
+    """Even under our own signature, a payload that is not cohort, run, person and generation opens nothing."""
     assert LINKS.read(Purpose.VERIFICATION, _signed(payload)) is None
 
 
 def test_an_oversized_token_is_refused() -> None:
     """Longer than any of ours is refused unread, even when the signature is right."""
-    assert LINKS.read(Purpose.VERIFICATION, _signed(["".join(map(chr, range(33, 800))), 1, 1])) is None
+    assert LINKS.read(Purpose.VERIFICATION, _signed(["".join(map(chr, range(33, 800))), "r", 1, 1])) is None
 
 
 def test_a_url_under_a_path_keeps_it() -> None:

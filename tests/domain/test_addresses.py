@@ -61,6 +61,8 @@ def test_domains_that_only_folding_would_join_stay_apart() -> None:
         ("zoe\u0308@example.com", "zo\u00eb@example.com"),
         ("ann@xn--bcher-kva.example", "ann@bücher.example"),
         ("ann@\uff45xample.com", "ann@example.com"),
+        ("\u0430\u043d\u043d\u0430@\u043f\u043e\u0447\u0442\u0430.example", "анна@почта.example"),
+        ("kenji-\u68ee@example.com", "kenji-森@example.com"),
         (f"{'a' * 64}@example.com", f"{'a' * 64}@example.com"),
     ],
 )
@@ -79,6 +81,9 @@ def test_the_normal_form_keeps_what_only_the_owner_knows(given_: str, normal: st
         "ann\u202e@example.com",
         f"{'a' * 65}@example.com",
         "ann@localhost",
+        "ann@ex\u0430mple.com",
+        "\u0430nn@example.com",
+        "ann@xn--exmple-4nf.com",
     ],
 )
 def test_what_could_reach_somebody_else_is_refused(text: str) -> None:

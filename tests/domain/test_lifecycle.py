@@ -10,7 +10,19 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from domain import events, lifecycle
 from domain.lifecycle import Mail
 from domain.links import LinkState, Purpose
-from domain.people import ATLASSIAN, LINK, MAILED, OPSGENIE, SETTLED, Actor, Person, State, arrive
+from domain.people import (
+    AFTER_DECLINE,
+    ATLASSIAN,
+    LINK,
+    MAILED,
+    OPSGENIE,
+    SETTLED,
+    Actor,
+    Person,
+    State,
+    arrive,
+    next_step,
+)
 from domain.roster import RosterPerson
 from domain.rules import Rules
 
@@ -229,6 +241,76 @@ class TestLinks:
         assert person.state is State.ARRIVED
 
 
+class TestDeclining:
+    """Whoever reads the mail says that this is not their account."""
+
+    DECLINED = events.LinkDeclined(Purpose.AUTHENTICATION, 1)
+
+    def test_they_get_no_more_mail_and_wait_for_an_admin(self) -> None:
+        """The reason says why, the timeline says that it came by the link, and what to do next fits."""
+        person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
+        assert (person.state, person.reason) == (State.ATTENTION, lifecycle.DECLINED)
+        assert person.timeline[-1].by == LINK
+        assert lifecycle.due_mail(person, START + timedelta(days=365)) is None
+        assert next_step(person) == AFTER_DECLINE != next_step(ann())
+
+    def test_all_their_links_say_so(self) -> None:
+        """Those of earlier mails, of the other purpose, and of a mail that is on its way."""
+        person = ann(seen(), verified=False)
+        person = lifecycle.after(mailed(person), events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
+        person = lifecycle.after(mailed(person), self.DECLINED, START, RULES)
+        for purpose in Purpose:
+            for generation in (1, 2, 3):
+                link = Mail(purpose, generation)
+                assert lifecycle.link_state(person, link, START, RULES) is LinkState.DECLINED
+
+    @pytest.mark.parametrize("purpose", Purpose)
+    def test_a_button_in_an_old_mail_does_nothing_any_more(self, purpose: Purpose) -> None:
+        """Not now, and not once an admin has asked again: that takes the new mail."""
+        declined = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, Rules(click_counts=True))
+        click = events.LinkFollowed(purpose, 1)
+        assert lifecycle.after(declined, click, START, Rules(click_counts=True)) == declined
+        asked = lifecycle.after(declined, events.MailRequested(ADMIN), START, RULES)
+        asked = mailed(lifecycle.after(asked, seen(), START, RULES))
+        assert lifecycle.after(asked, click, START, Rules(click_counts=True)) == asked
+        newest = Mail(Purpose.AUTHENTICATION, asked.mailing(Purpose.AUTHENTICATION).generation)
+        assert lifecycle.link_state(asked, newest, START, RULES) is LinkState.OPEN
+
+    def test_only_an_open_link_declines(self) -> None:
+        """Not an expired one, nor one that a resend replaced."""
+        person, later = mailed(ann(seen())), START + timedelta(days=8)
+        assert lifecycle.after(person, self.DECLINED, later, RULES) == person
+        asked = lifecycle.after(person, events.MailRequested(ADMIN), START + timedelta(minutes=1), RULES)
+        assert lifecycle.after(asked, self.DECLINED, START + timedelta(minutes=1), RULES) == asked
+
+    def test_neighbours_do_not_talk_over_it(self) -> None:
+        """Trouble that Atlassian has with the account, a refused mail: the person's word stays the reason."""
+        person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
+        for event in (
+            events.AccountProblem(ANN, "deactivated"),
+            events.MailRefused(Purpose.AUTHENTICATION, 2, "550"),
+            seen(),
+        ):
+            person = lifecycle.after(person, event, START, RULES)
+        assert (person.state, person.reason) == (State.ATTENTION, lifecycle.DECLINED)
+
+    @pytest.mark.parametrize(
+        "event, state",
+        [
+            (events.MailRequested(ADMIN), State.ARRIVED),
+            (events.EmailCorrected("b@example.com", ADMIN), State.ARRIVED),
+            (events.Excluded("not one of us", ADMIN), State.EXCLUDED),
+            (events.MigrationEnded("The deadline passed."), State.LEFT_BEHIND),
+            (events.AccountSeen(ANN, "account-1", verified=True), State.CONNECTED),
+        ],
+    )
+    def test_what_an_admin_does_next_is_taken(self, event: events.Event, state: State) -> None:
+        """And a verified Atlassian account needs nothing, whatever was said before."""
+        person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
+        person = lifecycle.after(person, event, START, RULES)
+        assert (person.state, person.declined) == (state, False)
+
+
 ACTORS = st.sampled_from([LINK, OPSGENIE, ATLASSIAN, ADMIN])
 PURPOSES = st.sampled_from(list(Purpose))
 GENERATIONS = st.integers(0, 6)
@@ -240,6 +322,7 @@ ANY_EVENT = st.one_of(
     st.builds(events.EmailVerified, ACTORS),
     st.builds(events.Authenticated, st.just(ADMIN)),
     st.builds(events.LinkFollowed, PURPOSES, GENERATIONS),
+    st.builds(events.LinkDeclined, PURPOSES, GENERATIONS),
     st.builds(events.MailRequested, ACTORS),
     st.builds(events.MailSent, PURPOSES, GENERATIONS),
     st.builds(events.MailDeferred, PURPOSES, GENERATIONS, st.just("451")),
@@ -278,6 +361,11 @@ class OneWay(RuleBasedStateMachine):
                 is LinkState.OPEN
             )
 
+        if self.person.declined and not before.declined:
+            assert isinstance(event, events.LinkDeclined)
+            link = Mail(event.purpose, event.generation)
+            assert lifecycle.link_state(before, link, self.now, RULES) is LinkState.OPEN
+
     @rule(event=ANY_EVENT)
     def happens_twice(self, event: events.Event) -> None:
         """A fact that comes again changes nothing but, for requests and deferrals, what is due."""
@@ -313,6 +401,16 @@ class OneWay(RuleBasedStateMachine):
             assert self.person.due is None
         if self.person.state in {State.SKIPPED, State.EXCLUDED, State.LEFT_BEHIND, State.ATTENTION, State.UNREACHABLE}:
             assert self.person.reason
+
+    @invariant()
+    def who_declined_waits_for_an_admin(self) -> None:
+        """Until somebody sees to it; no link of theirs is good for anything meanwhile."""
+        if self.person.declined:
+            assert (self.person.state, self.person.reason) == (State.ATTENTION, lifecycle.DECLINED)
+            for purpose in Purpose:
+                for generation in range(8):
+                    link = Mail(purpose, generation)
+                    assert lifecycle.link_state(self.person, link, self.now, RULES) is LinkState.DECLINED
 
     @invariant()
     def state_agrees_with_the_email(self) -> None:

@@ -122,6 +122,11 @@ class World:
         told = [_read(file) for file in self._mailbox.glob("*.eml") if int(file.stem) > self._since]
         return Counter((who, purpose) for who, purpose in told if purpose)
 
+    async def sign_up(self, who: str) -> None:
+        """Let someone set up the account at Atlassian itself."""
+        form = {"email": who, "password": "correct horse battery"}
+        (await self._emulator.post("/signup", data=form)).raise_for_status()
+
     async def act(self) -> None:
         """Let everyone do what their mail asks for, until cancelled; the last one waits for all faults to happen."""
         done: set[tuple[str, str]] = set()
@@ -134,9 +139,8 @@ class World:
                     path = f"/emulator/opsgenie/{self.account}/users/{who}"
                     (await self._emulator.patch(path, json={"verified": True})).raise_for_status()
                 else:
-                    # Set up at Atlassian itself, and so found by polling.
-                    form = {"email": who, "password": "correct horse battery"}
-                    (await self._emulator.post("/signup", data=form)).raise_for_status()
+                    # So found by polling.
+                    await self.sign_up(who)
                 done.add((who, purpose))
             await asyncio.sleep(_BETWEEN_LOOKS)
 

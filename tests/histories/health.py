@@ -2,13 +2,13 @@
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowHistory
+from temporalio.converter import DataConverter
 from temporalio.worker import Replayer
 
+import worker
 from domain import ids
 from runtime import temporal
 from workflows import sandbox
-from workflows.cohort import CohortWorkflow
-from workflows.site_migration import SiteMigrationWorkflow
 
 _ORDINARY = {
     # News came in while the workflow wanted to end or to continue as new: it is told first.
@@ -18,12 +18,12 @@ _ORDINARY = {
 }
 
 
-def replayer() -> Replayer:
-    """Return what replays histories as our workers would."""
+def replayer(data_converter: DataConverter | None = None) -> Replayer:
+    """Return what replays histories as our workers would; without a converter, those that stand in clear."""
     return Replayer(
-        workflows=[SiteMigrationWorkflow, CohortWorkflow],
+        workflows=worker.WORKFLOWS,
         workflow_runner=sandbox.runner(),
-        data_converter=temporal.DATA_CONVERTER,
+        data_converter=data_converter or temporal.data_converter([]),
     )
 
 
@@ -43,7 +43,7 @@ async def failures(client: Client, account: str) -> list[str]:
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
             and (failed := event.workflow_task_failed_event_attributes).cause not in _ORDINARY
         ]
-        replay = await replayer().replay_workflow(history, raise_on_replay_failure=False)
+        replay = await replayer(client.data_converter).replay_workflow(history, raise_on_replay_failure=False)
         if replay.replay_failure is not None:
             told.append(f"{history.workflow_id} cannot be replayed: {replay.replay_failure}")
     return told

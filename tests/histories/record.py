@@ -1,7 +1,8 @@
 """Records the histories that every later version must be able to replay: `python -m tests.histories.record NAME`.
 
 A migration goes through what histories are made of: a choice of site, mails, a link, a resend, a correction, a pause, a
-deadline, weeks of reminders, a history that is cut, an end. Commit the new folder; never change an old one.
+deadline, weeks of reminders, a history that is cut, an end; another one is declined, cancelled and undone. Commit the
+new folder; never change an old one.
 """
 
 import sys
@@ -9,6 +10,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from domain import ids
 from domain.links import Purpose
 from domain.messages import PersonFact
 from domain.people import Actor, State
@@ -48,7 +50,7 @@ async def migrate(bench: Bench) -> None:
     await bench.migration.resume(BY)
     await eventually(lambda: bench.world.post.sent("cy.new@example.com"))
     await bench.skip(timedelta(days=7))
-    await bench.migration.resend("ann@example.com", BY)
+    await bench.migration.resend("ann@example.com", by=BY)
     await bench.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY)
     for _ in range(40):
         await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
@@ -59,17 +61,31 @@ async def migrate(bench: Bench) -> None:
     await bench.handle.result()
 
 
+async def cancel(bench: Bench) -> None:
+    """Cancel a migration amid its people, and take its invitations back."""
+    people = ("ann@example.com", "bo@example.com")
+    bench.world.opsgenie.add(*(RosterPerson(email=email, email_verified=True) for email in people))
+    await bench.start()
+    await eventually(lambda: all(bench.world.post.sent(email) for email in people))
+    await TemporalLinkDesk(bench.client).decline(bench.world.post.link("bo@example.com", Purpose.AUTHENTICATION))
+    await bench.until("bo@example.com", State.ATTENTION)
+    await bench.migration.cancel("The merger is off.", BY, undo=True)
+    await bench.handle.result()
+    await bench.client.get_workflow_handle(ids.undo(bench.account)).result()
+
+
 async def main() -> None:
     """Record into the folder that the command names."""
     folder = FOLDER / sys.argv[1]
     folder.mkdir()
     with tempfile.TemporaryDirectory() as scratch:
         async with server_for(Path(scratch), limit__historyCount__suggestContinueAsNew="60") as client:
-            async with benched(client) as bench:
-                await migrate(bench)
-            for number, history in enumerate(await health.of_account(client, bench.account)):
-                name = f"{number}-{history.workflow_id.replace(':', '-')}.json"
-                (folder / name).write_text(history.to_json(), encoding="utf-8")
+            for course in (migrate, cancel):
+                async with benched(client) as bench:
+                    await course(bench)
+                for number, history in enumerate(await health.of_account(client, bench.account)):
+                    name = f"{number}-{history.workflow_id.replace(':', '-')}.json"
+                    (folder / name).write_text(history.to_json(), encoding="utf-8")
 
 
 if __name__ == "__main__":

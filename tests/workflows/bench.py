@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ from typing import Any
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
+from temporalio.worker import WorkerDeploymentConfig
 
 import worker
 from activities.accounts import AccountActivities
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
+from activities.undo import UndoActivities
 from domain import ids
 from domain.errors import NotFound
 from domain.messages import ChecklistItem, CohortResult, MigrationRequest, MigrationResult, Step
@@ -30,11 +33,13 @@ from steering import starting
 from steering.answers import Started
 from steering.cohorts import TemporalCohortDesk
 from steering.migration import Migration
-from tests.fakes import World
+from tests.fakes import Post, World
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 
 OWNER_EMAIL = "olga@example.com"
+CACHED = int(os.environ.get("WORKFLOWS_CACHED", "1000"))
+"""Workflows that a worker keeps in memory; with 0 every task replays the whole history."""
 _numbers = itertools.count(1)
 
 
@@ -135,14 +140,22 @@ async def eventually(condition: Callable[[], Any]) -> None:
 
 
 @asynccontextmanager
-async def served(client: Client, world: World, *, workflows_cached: int = 1_000) -> AsyncIterator[None]:
+async def served(
+    client: Client,
+    world: World,
+    *,
+    workflows_cached: int = CACHED,
+    deployment: WorkerDeploymentConfig | None = None,
+) -> AsyncIterator[None]:
     """Serve workflows and activities with a world, as the worker does."""
     workers = worker.build(
         client,
         AccountActivities(world.atlassian, world.atlassian),
         MailActivities(world.post),
         RosterActivities(world.opsgenie, TemporalCohortDesk(client)),
+        UndoActivities(TemporalCohortDesk(client), world.atlassian),
         workflows_cached=workflows_cached,
+        deployment=deployment,
     )
     async with worker.serving(workers):
         yield
@@ -174,9 +187,9 @@ def prepared(world: World) -> None:
 
 
 @asynccontextmanager
-async def benched(client: Client, *, workflows_cached: int = 1_000) -> AsyncIterator[Bench]:
-    """Yield an Opsgenie account of one owner, whose migration a worker serves."""
-    bench = Bench(client, f"acme-{next(_numbers)}")
+async def benched(client: Client, *, workflows_cached: int = CACHED, post: Post | None = None) -> AsyncIterator[Bench]:
+    """Yield an Opsgenie account of one owner, whose migration a worker serves; `post`: with another mail server."""
+    bench = Bench(client, f"acme-{next(_numbers)}", World(post=post) if post else World())
     prepared(bench.world)
     async with served(client, bench.world, workflows_cached=workflows_cached):
         yield bench

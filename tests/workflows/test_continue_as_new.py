@@ -62,7 +62,7 @@ async def test_a_flood_of_facts_and_requests_loses_nothing(bench: Bench) -> None
 
     async def nonsense(number: int) -> None:
         await bench.cohort().signal(
-            "link_followed", LinkFollowed(person=number, purpose=Purpose.VERIFICATION, generation=99)
+            "link_followed", LinkFollowed(run="run", person=number, purpose=Purpose.VERIFICATION, generation=99)
         )
         await bench.cohort().signal("email_verified", {"email": number})
         await bench.cohort().signal("no_such_signal", number)
@@ -101,7 +101,7 @@ async def test_reminders_and_links_live_on(bench: Bench) -> None:
     for claims in (link, newest):
         await bench.cohort().signal(
             "link_followed",
-            LinkFollowed(person=claims.person, purpose=claims.purpose, generation=claims.generation),
+            LinkFollowed(run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation),
         )
     await bench.until(person.email, State.AUTHENTICATING)
 

@@ -6,7 +6,9 @@ from adapters import opsgenie
 from adapters.opsgenie import OpsgenieRoster
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
 from domain.roster import RosterPerson
+from domain.sign_in import SignedIn
 from tests.emulator.running import ACCOUNT, OPSGENIE_KEY, Control
+from tests.published import Sent
 
 
 @pytest.fixture
@@ -156,13 +158,19 @@ async def test_a_rate_limit_below_the_rosters_pages_is_lived_with(control: Contr
 async def test_a_wait_that_is_too_long_or_has_no_end_is_left_to_who_asked(
     control: Control, roster: OpsgenieRoster, fault: dict[str, object], seconds: float
 ) -> None:
-    """The trouble says how long Opsgenie asks us to wait, and nothing holds a place meanwhile."""
+    """The trouble says how long Opsgenie asks us to wait; until then nobody asks it, and nothing holds a place."""
     control.load(many(150))
     control.order("offset=100", status=429, **fault)
     with pytest.raises(NeighbourUnavailable, match="429") as caught:
         await read(roster)
     assert caught.value.retry_after == seconds
-    assert len(await read(roster)) == 150
+    if not seconds:
+        assert len(await read(roster)) == 150
+        return
+    before = control.state()["calls"]
+    with pytest.raises(NeighbourUnavailable, match="patience"):
+        await read(roster)
+    assert control.state()["calls"] == before
 
 
 async def test_the_waits_of_one_reading_are_bounded_in_all(
@@ -189,3 +197,30 @@ def test_an_sso_domain_that_is_none_is_bad_input() -> None:
     """A slip in the settings is told at the start, not by everyone being asked for a password."""
     with pytest.raises(BadInput):
         OpsgenieRoster("http://127.0.0.1:1", "key", ["not a domain"])
+
+
+LEADERS: list[dict[str, object]] = [
+    {"username": "olga+ops@example.com", "role": "owner", "fullName": "Olga"},
+    {"username": "ulla@example.com"},
+    {"username": "bert@example.com", "role": "admin", "blocked": True},
+]
+
+
+@pytest.mark.parametrize("spelling", ["olga+ops@example.com", "OLGA+ops@example.com"])
+async def test_an_owner_is_found_by_the_address(
+    control: Control, roster: OpsgenieRoster, sent: list[Sent], spelling: str
+) -> None:
+    """One user is looked up, not the list, and the answer names the Opsgenie account as migrations do."""
+    control.load(LEADERS)
+    found = await roster.find_leader(spelling)
+    assert found == SignedIn(
+        email="olga+ops@example.com", name="Olga", role="owner", opsgenie_account=ACCOUNT, locale="en_US"
+    )
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("email", ["ulla@example.com", "bert@example.com", "nobody@example.com", "a/b?c@example.com"])
+async def test_nobody_else_is_a_leader(control: Control, roster: OpsgenieRoster, email: str) -> None:
+    """Users without the role, those who are blocked, and strangers."""
+    control.load(LEADERS)
+    assert await roster.find_leader(email) is None

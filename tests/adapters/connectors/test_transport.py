@@ -1,3 +1,4 @@
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -65,6 +66,26 @@ async def test_the_wait_of_a_429_comes_with_the_error(control: Control, transpor
     with pytest.raises(NeighbourUnavailable) as caught:
         await ask(transport)
     assert caught.value.retry_after == 60
+
+
+async def test_a_429_stops_everyone(control: Control, transport: Transport) -> None:
+    """Who asks meanwhile is told to wait as well, and the neighbour hears nothing of it."""
+    control.order("/v2/account", status=429, headers={"Retry-After": "60"})
+    with pytest.raises(NeighbourUnavailable, match="429"):
+        await ask(transport)
+    for _ in range(3):
+        with pytest.raises(NeighbourUnavailable, match="asks for patience") as caught:
+            await ask(transport)
+        assert caught.value.retry_after is not None
+        assert 0 < caught.value.retry_after <= 60
+
+
+async def test_a_429_is_over_when_its_time_is(control: Control, transport: Transport) -> None:
+    """Then calls go through again."""
+    control.order("/v2/account", status=429, headers={"Retry-After": "0.2"})
+    with pytest.raises(NeighbourUnavailable, match="429"):
+        await ask(transport)
+    await asyncio.sleep(0.25)
     assert await ask(transport) == "acme"
 
 

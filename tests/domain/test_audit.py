@@ -1,0 +1,84 @@
+"""The trail of acts: bounded, complete within its bounds, and one list however many workflows kept it."""
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import audit
+from domain.audit import KEPT, LONGEST, Act, Audit, AuditEntry
+from domain.people import Actor, Source
+
+BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+ACTORS = st.builds(Actor, source=st.sampled_from(Source), name=st.text(max_size=400))
+ENTRIES = st.builds(
+    AuditEntry,
+    at=st.integers(0, 10**6).map(lambda seconds: BEGIN + timedelta(seconds=seconds)),
+    by=ACTORS,
+    act=st.sampled_from(Act),
+    about=st.text(max_size=400),
+    detail=st.text(max_size=400),
+)
+
+
+def of(entries: list[AuditEntry]) -> Audit:
+    """Return the list that these acts make."""
+    made = Audit()
+    for entry in entries:
+        made = made.with_entry(entry)
+    return made
+
+
+@given(st.lists(ENTRIES, max_size=20))
+def test_nothing_is_changed_or_moved_once_it_stands(entries: list[AuditEntry]) -> None:
+    """Each act comes after all others, with its time and its actor; only overlong texts are cut."""
+    for number in range(len(entries)):
+        before, after = of(entries[:number]), of(entries[: number + 1])
+        assert after.entries[:-1] == before.entries
+        newest = after.entries[-1]
+        assert (newest.at, newest.act, newest.by.source) == (
+            entries[number].at,
+            entries[number].act,
+            entries[number].by.source,
+        )
+        for kept, said in ((newest.about, entries[number].about), (newest.by.name, entries[number].by.name)):
+            assert kept == said[:LONGEST]
+
+
+def test_a_long_list_keeps_who_started_and_what_is_newest() -> None:
+    """And says how many acts are missing; it stays small enough to be carried on and answered."""
+    acts = [
+        AuditEntry(
+            at=BEGIN + timedelta(seconds=n),
+            by=Actor(source=Source.ADMIN, name="é" * 1_000),
+            act=Act.EXCLUDE,
+            about=f"{n} {'é' * 1_000}",
+            detail="é" * 1_000,
+        )
+        for n in range(3 * KEPT)
+    ]
+    made = of(acts)
+    assert [entry.at for entry in made.entries] == [acts[0].at, *(act.at for act in acts[-KEPT + 1 :])]
+    assert made.left_out == len(acts) - KEPT
+    assert len(made.model_dump_json().encode()) < 1024 * 1024
+
+
+@given(st.lists(st.lists(ENTRIES, max_size=6), max_size=5))
+def test_one_list_of_all_is_newest_first_and_complete(lists: list[list[AuditEntry]]) -> None:
+    """Acts about single people are never put together."""
+    merged = audit.merge(map(of, lists))
+    assert [entry.at for entry in merged.entries] == sorted((e.at for one in lists for e in one), reverse=True)
+
+
+@given(st.permutations(range(1, 6)))
+def test_a_request_to_all_cohorts_is_one_act(cohorts: list[int]) -> None:
+    """With the people of all of them; the same request an hour later is another one."""
+    by = Actor(name="ops")
+
+    def resent(people: int, after: timedelta) -> AuditEntry:
+        return AuditEntry(at=BEGIN + after, by=by, act=Act.RESEND, about="authenticating", people=people)
+
+    lists = [
+        Audit(entries=(resent(n, timedelta(seconds=n)), resent(10 * n, timedelta(hours=1, seconds=n)))) for n in cohorts
+    ]
+    assert [entry.people for entry in audit.merge(lists).entries] == [150, 15]

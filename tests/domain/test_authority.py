@@ -1,0 +1,42 @@
+"""Who may ask what: operators all, owners and admins by their addresses, services and links nothing."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain import authority
+from domain.people import Actor, Source
+from domain.roster import Leader
+
+EMAILS = st.from_regex(r"[a-z]{1,8}(\+[a-z]{1,3})?@example\.(com|org)", fullmatch=True)
+
+
+@given(st.lists(EMAILS), EMAILS)
+def test_admins_are_those_who_lead(leaders: list[str], email: str) -> None:
+    """In any spelling of their addresses, and nobody else; what is kept of them is no address."""
+    keys = authority.leader_keys(Leader(email=leader) for leader in leaders)
+    why_not = authority.why_not(Actor(source=Source.ADMIN, name=f" {email.upper()}"), keys)
+    assert (why_not == "") == (email in leaders)
+    assert email not in why_not
+    assert not any(leader in key for leader in leaders for key in keys)
+
+
+@given(st.text())
+def test_operators_may_ask_everything_and_others_nothing(name: str) -> None:
+    """Whatever the name."""
+    for source in Source:
+        may = not authority.why_not(Actor(source=source, name=name), [])
+        assert may == (source is Source.OPERATOR)
+
+
+@given(st.sampled_from(Source), st.text(max_size=20))
+def test_a_signal_is_somebodys_word_or_nobodys(source: Source, name: str) -> None:
+    """Never that of a service or a link, which do not signal so; what it claimed is not forgotten."""
+    witness = authority.witness(Actor(source=source, name=name), [])
+    if source is Source.ADMIN:
+        assert witness is None
+        return
+    assert witness is not None
+    assert witness.source is Source.OPERATOR
+    assert name in witness.name
+    if source is not Source.OPERATOR:
+        assert str(source) in witness.name

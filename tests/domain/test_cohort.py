@@ -1,0 +1,69 @@
+"""What a cohort hands on to its next run, and what it shows of itself."""
+
+import random
+import string
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.cohort import packed, unpacked
+from domain.links import Purpose
+from domain.people import LINK, TIMELINE_LENGTH, Actor, Counts, Entry, Mailing, Person, State, arrive
+from domain.roster import RosterPerson
+
+START = datetime(2026, 11, 23, tzinfo=UTC)
+WARNED_AT = 512 * 1024
+"""Bytes of a payload at which Temporal warns."""
+LARGEST_COHORT = 330
+"""400 cohorts share 100,000 people by their addresses' hashes: 250 each, and five standard deviations more."""
+
+
+def test_the_longest_lives_fit_into_a_payload() -> None:
+    """Of a large cohort whose people all have the longest names, full timelines, and nothing in common."""
+    chance = random.Random(1)  # noqa: S311 - no secret
+
+    def noise(length: int) -> str:
+        return "".join(chance.choices(string.ascii_letters + string.digits, k=length))
+
+    def life(number: int) -> Person:
+        email = f"{noise(60)}@{noise(60)}.{noise(60)}.{noise(60)}.example"
+        row = RosterPerson(email=email, name=noise(512), role=noise(100), locale="de_DE")
+        person = arrive(number, row, START)
+        moments = [START + timedelta(microseconds=chance.randrange(10**12)) for _ in range(TIMELINE_LENGTH)]
+        who = [Actor(name=f"admin{chance.randrange(20)}@example.com"), LINK]
+        return person.model_copy(
+            update={
+                "former_emails": [f"{noise(60)}@example.com"],
+                "account_id": noise(40),
+                "timeline": [Entry(at=at, what="authentication email sent", by=chance.choice(who)) for at in moments],
+                "mailings": {
+                    purpose: Mailing(generation=9, sent=9, sent_at=START, links=dict(enumerate(moments[:9])))
+                    for purpose in Purpose
+                },
+            }
+        )
+
+    people = [life(number) for number in range(1, LARGEST_COHORT + 1)]
+    text = packed(people)
+    assert len(text) < WARNED_AT
+    assert unpacked(text) == people
+
+
+def test_nobody_is_packed_as_nothing() -> None:
+    """A first run begins so."""
+    assert unpacked("") == []
+    assert unpacked(packed([])) == []
+
+
+@given(st.dictionaries(st.sampled_from(State), st.integers(min_value=0, max_value=10_000_000)))
+def test_the_numbers_by_state_fit_into_a_search_attribute(numbers: dict[State, int]) -> None:
+    """And come out of it as they were."""
+    counts = Counts(by_state=numbers)
+    assert len(counts.packed()) <= 255
+    assert Counts.unpacked(counts.packed()) == counts
+
+
+def test_numbers_of_another_release_are_read_as_far_as_they_are_known() -> None:
+    """A worker may be newer than the command line."""
+    assert Counts.unpacked("connected=3 levitating=2 arrived=x") == Counts(by_state={State.CONNECTED: 3})

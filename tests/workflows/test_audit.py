@@ -1,0 +1,248 @@
+"""Who may ask what of a running migration, and what stands of it in the audit afterwards."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio.client import Client, WorkflowUpdateFailedError
+
+from domain.audit import Act, AuditEntry
+from domain.errors import Refused
+from domain.messages import PersonFact, Resend
+from domain.people import Actor, Source, State
+from domain.roster import ADMIN, RosterPerson
+from domain.rules import AtDeadline, Rules
+from domain.sites import NewSite
+from steering.migration import Migration
+from tests.histories import health
+from tests.workflows.bench import OWNER_EMAIL, Bench, benched, eventually, server_for
+from workflows.cohort import CohortWorkflow
+
+OPERATOR = Actor(name="ops")
+OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL.upper())
+ADA = Actor(source=Source.ADMIN, name="ada@example.com")
+SELDOM = timedelta(days=60)
+UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, resend_cooldown=timedelta(0))
+PEOPLE = [RosterPerson(email=f"p{n}@example.com", email_verified=bool(n % 2)) for n in range(8)]
+SOON = datetime.now(UTC) + timedelta(days=9)
+
+
+@pytest.fixture(scope="module")
+async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A client of a server that suggests to continue as new after forty events."""
+    async with server_for(tmp_path_factory.mktemp("cutting"), limit__historyCount__suggestContinueAsNew="40") as client:
+        yield client
+
+
+async def everyone_is_mailed(bench: Bench, **request: object) -> None:
+    """Start, and wait until everyone has the first mail."""
+    bench.world.opsgenie.add(*PEOPLE)
+    await bench.start(**{"rules": UNASKED, "by": OWNER, **request})
+    await eventually(lambda: len(bench.world.post.mails) >= len(PEOPLE))
+    await eventually(lambda: _in_step_6(bench))
+
+
+async def _in_step_6(bench: Bench) -> bool:
+    return (await bench.migration.progress()).step == "6 verify"
+
+
+async def acts(bench: Bench) -> list[AuditEntry]:
+    """Return the acts, oldest first."""
+    return list(reversed((await bench.migration.audit()).entries))
+
+
+async def test_every_act_stands_there_once_with_who_and_when(bench: Bench) -> None:
+    """Of the migration and about its people; newest first."""
+    began = datetime.now(UTC) - timedelta(seconds=1)
+    bench.world.opsgenie.add(*PEOPLE)
+    bench.world.atlassian.by_hand = True
+    bench.world.atlassian.taken.add("taken")
+    await bench.start(site="", rules=UNASKED, by=OWNER)
+    migration = bench.migration
+    await eventually(lambda: bench.waits_for("Choose a site"))
+    with pytest.raises(Refused, match="taken"):
+        await migration.name_site(NewSite(name="taken", first_name="O", last_name="O"), OPERATOR)
+    assert (await migration.name_site(NewSite(name="fresh", first_name="O", last_name="O"), OWNER)).task
+    await migration.choose_site("acme", OPERATOR)
+    await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
+    await migration.confirm(OWNER)
+    await eventually(lambda: len(bench.world.post.mails) == len(PEOPLE))
+    await migration.pause("Freeze.", OPERATOR)
+    await migration.resume(OWNER)
+    await migration.refresh(OWNER)
+    await migration.set_deadline(SOON, AtDeadline.COMPLETE_PARTIAL, OPERATOR)
+    await bench.until(PEOPLE[1].email, State.AUTHENTICATING)
+    await migration.resend(PEOPLE[1].email, by=OWNER)
+    await migration.resend_all(State.EMAIL_UNVERIFIED, OPERATOR)
+    await migration.exclude(PEOPLE[3].email, "left", OWNER)
+    await migration.correct_email(PEOPLE[5].email, "new@example.com", OPERATOR)
+    await migration.verify(PEOPLE[0].email, OWNER)
+    await bench.until(PEOPLE[0].email, State.AUTHENTICATING)
+    await migration.authenticate(PEOPLE[0].email, OPERATOR)
+    await bench.until(PEOPLE[0].email, State.CONNECTED)
+    found = await acts(bench)
+    assert [(entry.act, entry.by, entry.about, entry.detail, entry.people) for entry in found] == [
+        (Act.START, OWNER, OWNER_EMAIL, "", 0),
+        (Act.NAME_SITE, OWNER, "fresh", "Create the site fresh.", 0),
+        (Act.CHOOSE_SITE, OPERATOR, "acme", "", 0),
+        (Act.CONFIRM, OWNER, "Connect the Opsgenie account in its settings.", "", 0),
+        (Act.PAUSE, OPERATOR, "", "Freeze.", 0),
+        (Act.RESUME, OWNER, "", "", 0),
+        (Act.REFRESH, OWNER, "", "", 0),
+        (Act.SET_DEADLINE, OPERATOR, SOON.isoformat(timespec="seconds"), "complete_partial", 0),
+        (Act.RESEND, OWNER, PEOPLE[1].email, "", 0),
+        (Act.RESEND, OPERATOR, "email_unverified", "", 4),
+        (Act.EXCLUDE, OWNER, PEOPLE[3].email, "left", 0),
+        (Act.CORRECT_EMAIL, OPERATOR, PEOPLE[5].email, "new@example.com", 0),
+        (Act.VERIFY, OWNER, PEOPLE[0].email, "", 0),
+        (Act.AUTHENTICATE, OPERATOR, PEOPLE[0].email, "", 0),
+    ]
+    assert all(began <= entry.at <= datetime.now(UTC) + timedelta(seconds=1) for entry in found)
+
+
+async def test_the_audit_outlives_its_histories(cutting: Client) -> None:
+    """However often a cohort continued as new, and when all is over: once each, in order, with the same words."""
+    async with benched(cutting) as bench:
+        await everyone_is_mailed(bench)
+        await bench.migration.exclude(PEOPLE[1].email, "left", OWNER)
+        await bench.migration.resend(PEOPLE[3].email, by=OPERATOR)
+        before, runs = await acts(bench), await _runs(bench)
+
+        async def cut() -> bool:
+            await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
+            return await _runs(bench) > runs + 1
+
+        await eventually(cut)
+        assert await acts(bench) == before
+        # Still the same owner, whom the next run has to know as well.
+        await bench.migration.exclude(PEOPLE[3].email, "left too", OWNER)
+        for person in PEOPLE:
+            bench.world.atlassian.account(person.email, verified=True)
+        await bench.migration.refresh(OPERATOR)
+        await bench.handle.result()
+        assert [entry.act for entry in await acts(bench)] == [
+            *(entry.act for entry in before),
+            Act.EXCLUDE,
+            Act.REFRESH,
+        ]
+        assert not await health.failures(cutting, bench.account)
+
+
+async def _runs(bench: Bench) -> int:
+    query = f"WorkflowId = '{bench.cohort().id}'"
+    return len([execution async for execution in bench.client.list_workflows(query)])
+
+
+REQUESTS: dict[str, Callable[[Migration, Actor], Awaitable[object]]] = {
+    "pause": lambda migration, by: migration.pause("x", by),
+    "resume": lambda migration, by: migration.resume(by),
+    "refresh": lambda migration, by: migration.refresh(by),
+    "confirm": lambda migration, by: migration.confirm(by),
+    "choose_site": lambda migration, by: migration.choose_site("acme", by),
+    "name_site": lambda migration, by: migration.name_site(NewSite(name="new", first_name="N", last_name="N"), by),
+    "set_deadline": lambda migration, by: migration.set_deadline(SOON, AtDeadline.KEEP_WAITING, by),
+    "cancel": lambda migration, by: migration.cancel("x", by),
+    "resend": lambda migration, by: migration.resend(PEOPLE[1].email, by=by),
+    "resend_all": lambda migration, by: migration.resend_all(State.AUTHENTICATING, by),
+    "exclude": lambda migration, by: migration.exclude(PEOPLE[1].email, "x", by),
+    "correct_email": lambda migration, by: migration.correct_email(PEOPLE[1].email, "x@example.com", by),
+}
+
+
+async def test_who_may_not_is_refused_and_leaves_no_trace(bench: Bench) -> None:
+    """Strangers, users, and whoever claims to be a service or a link: no event, no act, no mail."""
+    await everyone_is_mailed(bench)
+    mails, events = len(bench.world.post.mails), await _events(bench)
+    for ask in REQUESTS.values():
+        with pytest.raises(Refused, match="Only an owner or admin"):
+            await ask(bench.migration, Actor(source=Source.ADMIN, name=PEOPLE[1].email))
+        for source in (Source.LINK, Source.ATLASSIAN, Source.OPSGENIE, Source.SYSTEM):
+            with pytest.raises(Refused, match="somebody's"):
+                await ask(bench.migration, Actor(source=source, name=OWNER_EMAIL))
+    with pytest.raises(WorkflowUpdateFailedError):
+        await bench.cohort().execute_update(
+            CohortWorkflow.resend, Resend(email=PEOPLE[1].email, by=Actor(source=Source.LINK))
+        )
+    assert [entry.act for entry in await acts(bench)] == [Act.START]
+    assert len(bench.world.post.mails) == mails
+    assert await _events(bench) == events
+
+
+async def _events(bench: Bench) -> list[str]:
+    """Return what was let in, by migration and cohort."""
+    histories = [await handle.fetch_history() for handle in (bench.handle, bench.cohort())]
+    return [
+        event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name
+        for history in histories
+        for event in history.events
+        if event.HasField("workflow_execution_update_accepted_event_attributes")
+        and event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name != "hand_out"
+    ]
+
+
+async def test_an_admin_may_not_start_what_is_not_theirs(bench: Bench) -> None:
+    """Whatever initiator they name."""
+    await bench.start(by=Actor(source=Source.ADMIN, name="stranger@example.com"))
+    await eventually(lambda: _failed(bench))
+    assert "Only an owner or admin" in (await bench.migration.status()).failure
+
+
+async def _failed(bench: Bench) -> bool:
+    return (await bench.migration.status()).run_state == "failed"
+
+
+async def test_the_rights_are_those_of_the_newest_roster(bench: Bench) -> None:
+    """Who became an admin may ask, and who is none any more may not, once Opsgenie was read again."""
+    await everyone_is_mailed(bench)
+    with pytest.raises(Refused):
+        await bench.migration.exclude(PEOPLE[1].email, "left", ADA)
+    bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN, email_verified=True))
+    await bench.migration.refresh(OWNER)
+    await eventually(lambda: _may(bench, ADA))
+    await bench.migration.exclude(PEOPLE[1].email, "left", ADA)
+    bench.world.opsgenie.people_listed = [
+        person.model_copy(update={"role": "user"}) if person.email == OWNER_EMAIL else person
+        for person in bench.world.opsgenie.people_listed
+    ]
+    await bench.migration.refresh(ADA)
+    await eventually(lambda: _may_not(bench, OWNER))
+    with pytest.raises(Refused):
+        await bench.migration.pause("x", OWNER)
+
+
+async def _may(bench: Bench, by: Actor) -> bool:
+    """Whether migration and cohort let somebody in; asks for nothing that changes anything."""
+    try:
+        await bench.migration.exclude("nobody@example.com", "x", by)
+    except Refused:
+        return False
+    except Exception as error:  # noqa: BLE001 - nobody of that address, so the actor was let in
+        return "Nobody" in str(error)
+    return False
+
+
+async def _may_not(bench: Bench, by: Actor) -> bool:
+    return not await _may(bench, by)
+
+
+async def test_a_signal_by_hand_is_an_operators_word(bench: Bench) -> None:
+    """Unnamed if it says no name; as what it claimed; not at all where it claims to be an admin who leads nobody."""
+    await everyone_is_mailed(bench)
+    await bench.handle.signal("email_verified", {"email": PEOPLE[0].email})
+    # Temporal does not promise that what the migration passes on arrives in its order.
+    await bench.until(PEOPLE[0].email, State.AUTHENTICATING)
+    await bench.handle.signal("email_verified", {"email": PEOPLE[0].email, "by": {"name": "too late"}})
+    await bench.handle.signal("email_verified", {"email": PEOPLE[2].email, "by": {"source": "atlassian"}})
+    stranger = {"source": "admin", "name": PEOPLE[4].email}
+    await bench.handle.signal("email_verified", {"email": PEOPLE[4].email, "by": stranger})
+    await bench.handle.signal(
+        "email_verified", {"email": PEOPLE[6].email, "by": {"source": "admin", "name": OWNER_EMAIL}}
+    )
+    await bench.until(PEOPLE[6].email, State.AUTHENTICATING)
+    found = {entry.about: entry.by for entry in await acts(bench) if entry.act is Act.VERIFY}
+    assert found == {
+        PEOPLE[0].email: Actor(),
+        PEOPLE[2].email: Actor(name="(said to be atlassian)"),
+        PEOPLE[6].email: Actor(source=Source.ADMIN, name=OWNER_EMAIL),
+    }
+    assert (await bench.person(PEOPLE[4].email)).state is State.EMAIL_UNVERIFIED

@@ -1,0 +1,371 @@
+"""A migration that is cancelled stops at once wherever it is, tells owners and admins, and can be undone."""
+
+import asyncio
+
+import pytest
+
+from domain.audit import Act
+from domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
+from domain.links import LinkState, Purpose
+from domain.messages import CANCELLED, Step, StepStatus
+from domain.orders import NoticeKind
+from domain.people import Actor, Source, State
+from domain.roster import RosterPerson
+from steering import forgetting, starting
+from steering.answers import RunState
+from steering.links import TemporalLinkDesk
+from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+
+BY = Actor(name="ops")
+OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
+ANN = RosterPerson(email="ann@example.com", name="Ann", email_verified=True)
+BO = RosterPerson(email="bo@example.com", name="Bo")
+CY = RosterPerson(email="cy@example.com", name="Cy", email_verified=True)
+WHY = "The merger is off."
+
+
+async def over(bench: Bench) -> bool:
+    """Whether it has ended."""
+    return (await bench.migration.status()).run_state is not RunState.RUNNING
+
+
+async def moving(bench: Bench) -> None:
+    """Take a migration to where everyone has the first mail."""
+    bench.world.opsgenie.add(ANN, BO, CY)
+    await bench.start()
+    await eventually(lambda: len(bench.world.post.mails) == 3)
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+
+
+async def test_it_ends_at_once_and_says_so_everywhere(bench: Bench) -> None:
+    """Connected people stay so, the others are left behind with the reason; links, status, report and mail tell it."""
+    await moving(bench)
+    link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+    await bench.migration.authenticate(CY.email, BY)
+    await bench.until(CY.email, State.CONNECTED)
+    await bench.migration.cancel(WHY, OWNER)
+    result = await bench.handle.result()
+    assert result.cancelled
+    assert (result.counts[State.CONNECTED], result.counts[State.LEFT_BEHIND]) == (2, 2)
+    ann = await bench.person(ANN.email)
+    assert WHY in ann.reason
+    assert ann.timeline[-1].by == OWNER
+    desk = TemporalLinkDesk(bench.client)
+    view = await desk.view(link)
+    assert view is not None
+    assert view.state is LinkState.CLOSED
+    assert not await desk.follow(link)
+    status = await bench.migration.status()
+    assert (status.run_state, status.step) == (RunState.CANCELED, CANCELLED)
+    assert status.progress is not None
+    assert status.progress.cancelled == WHY
+    statuses = [item.status for item in status.progress.checklist]
+    assert statuses[4:] == [StepStatus.DONE, StepStatus.CANCELLED, StepStatus.CANCELLED]
+    assert {line.state for line in (await bench.migration.report()).people} == {State.CONNECTED, State.LEFT_BEHIND}
+    (notice,) = bench.world.post.told(NoticeKind.MIGRATION_CANCELLED)
+    assert (notice.recipient.email, notice.notice.reason, notice.notice.by) == (OWNER_EMAIL, WHY, OWNER_EMAIL)
+    assert not bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
+    assert (await bench.migration.audit()).entries[0].act is Act.CANCEL
+    assert len(bench.world.post.mails) == 3
+    assert bench.world.atlassian.calls["revoke"] == 0
+
+
+async def test_mail_under_way_breaks_off_and_is_counted(bench: Bench) -> None:
+    """What was handed over by then stands in the report; nothing follows it."""
+    post = bench.world.post
+    post.held = asyncio.Event()
+    bench.world.opsgenie.add(ANN, BO, CY)
+    await bench.start()
+    await eventually(lambda: post.mails)
+    await bench.migration.cancel(WHY, BY)
+    await bench.handle.result()
+    post.held.set()
+    assert len(post.mails) == 1
+    lines = {line.email: line.mails for line in (await bench.migration.report()).people}
+    assert sum(lines.values()) == 1
+
+
+async def test_before_a_site_is_chosen(bench: Bench) -> None:
+    """Nobody has heard of the migration but owners and admins, and only they are told."""
+    bench.world.opsgenie.add(ANN)
+    await bench.start(site="")
+    await eventually(lambda: bench.waits_for("Choose a site"))
+    await bench.migration.cancel(WHY, BY)
+    result = await bench.handle.result()
+    assert (result.site, result.counts[State.LEFT_BEHIND]) == (None, 2)
+    assert not bench.world.post.mails
+    assert len(bench.world.post.told(NoticeKind.MIGRATION_CANCELLED)) == 1
+    assert (await bench.migration.progress()).task == ""
+
+
+async def test_while_the_roster_cannot_be_read(bench: Bench) -> None:
+    """There are no cohorts yet."""
+    bench.world.opsgenie.trouble = NeighbourUnavailable("Opsgenie is away.")
+    await bench.start()
+    await eventually(lambda: bench.status_tells("Opsgenie is away."))
+    await bench.migration.cancel(WHY, BY)
+    assert (await bench.handle.result()).counts.total == 0
+    assert (await bench.migration.report()).people == []
+
+
+async def test_while_it_pauses(bench: Bench) -> None:
+    """A pause does not hold up the end."""
+    await moving(bench)
+    await bench.migration.pause("Freeze.", BY)
+    await bench.migration.cancel(WHY, BY)
+    assert (await bench.handle.result()).cancelled
+    assert (await bench.migration.progress()).paused == ""
+
+
+async def test_while_no_neighbour_answers(bench: Bench) -> None:
+    """Cohorts end and links die at once; only the notice waits for the mail server."""
+    await moving(bench)
+    link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+    trouble = NeighbourUnavailable("Nobody is there.")
+    bench.world.post.trouble = bench.world.atlassian.trouble = bench.world.opsgenie.trouble = trouble
+    await bench.migration.refresh(BY)
+    await eventually(lambda: bench.status_tells("Nobody is there."))
+    await bench.migration.cancel(WHY, BY)
+    await bench.cohort().result()
+    view = await TemporalLinkDesk(bench.client).view(link)
+    assert view is not None
+    assert view.state is LinkState.CLOSED
+    assert not await over(bench)
+    bench.world.post.trouble = None
+    assert (await bench.handle.result()).cancelled
+    assert len(bench.world.post.told(NoticeKind.MIGRATION_CANCELLED)) == 1
+
+
+async def test_twice_is_refused_and_nothing_else_is_let_in(bench: Bench) -> None:
+    """While it ends; afterwards it is over."""
+    await moving(bench)
+    bench.world.post.trouble = NeighbourUnavailable("Nobody is there.")
+    await bench.migration.cancel(WHY, BY)
+    with pytest.raises(Refused, match="cancelled already"):
+        await bench.migration.cancel("again", BY)
+    for ask in (bench.migration.pause("x", BY), bench.migration.refresh(BY), bench.migration.resume(BY)):
+        with pytest.raises(Refused, match="is cancelled"):
+            await ask
+    with pytest.raises(NotFound):
+        await _until_closed_refuses(bench)
+    bench.world.post.trouble = None
+    await bench.handle.result()
+    with pytest.raises(NotFound):
+        await bench.migration.cancel("again", BY)
+    assert [e.act for e in (await bench.migration.audit()).entries].count(Act.CANCEL) == 1
+
+
+async def _until_closed_refuses(bench: Bench) -> None:
+    await bench.cohort().result()
+    await bench.migration.exclude(ANN.email, "x", BY)
+
+
+async def test_a_reason_is_needed(bench: Bench) -> None:
+    """Refused before history is written."""
+    await moving(bench)
+    with pytest.raises(Refused, match="reason"):
+        await bench.migration.cancel(" ", BY)
+
+
+async def test_temporals_own_cancellation_ends_it_in_the_same_way(bench: Bench) -> None:
+    """From the Web UI or the temporal command: cohorts close, owners and admins are told."""
+    await moving(bench)
+    await bench.handle.cancel()
+    result = await bench.handle.result()
+    assert result.cancelled
+    assert result.counts[State.LEFT_BEHIND] == 3
+    assert len(bench.world.post.told(NoticeKind.MIGRATION_CANCELLED)) == 1
+    (cancel, _) = (await bench.migration.audit()).entries
+    assert (cancel.act, cancel.by, cancel.detail) == (Act.CANCEL, Actor(), "It was cancelled in Temporal.")
+
+
+async def test_temporals_cancellation_does_not_disturb_an_end(bench: Bench) -> None:
+    """It comes while owners and admins are being told."""
+    await moving(bench)
+    bench.world.post.trouble = NeighbourUnavailable("Nobody is there.")
+    await bench.migration.cancel(WHY, BY)
+    await bench.cohort().result()
+    await bench.handle.cancel()
+    bench.world.post.trouble = None
+    assert (await bench.handle.result()).cancelled
+    assert (await bench.migration.progress()).cancelled == WHY
+
+
+async def test_a_migration_that_was_terminated_leaves_no_living_link(bench: Bench) -> None:
+    """Its cohorts end by themselves, and leave people behind with a reason."""
+    await moving(bench)
+    link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+    await bench.handle.terminate()
+    await eventually(lambda: _cohort_ended(bench))
+    view = await TemporalLinkDesk(bench.client).view(link)
+    assert view is not None
+    assert view.state is LinkState.CLOSED
+    assert "from outside" in (await bench.person(ANN.email)).reason
+
+
+async def _cohort_ended(bench: Bench) -> bool:
+    status = (await bench.cohort().describe()).status
+    return status is not None and status.name == "CANCELED"
+
+
+async def test_another_one_is_started_only_on_insistence(bench: Bench) -> None:
+    """The same command must not mail everyone again; with a word for it, all begins anew."""
+    await moving(bench)
+    await bench.migration.cancel(WHY, BY)
+    await bench.handle.result()
+    assert (await bench.start()).already is RunState.CANCELED
+    assert (await starting.start(bench.client, bench.request(), again=True)).already is None
+    await eventually(lambda: len(bench.world.post.mails) == 6)
+    await bench.until(ANN.email, State.AUTHENTICATING)
+    assert (await bench.migration.progress()).cancelled == ""
+
+
+class TestUndo:
+    """Invitations that nobody has accepted are taken back; the judge is Atlassian's own list of accounts."""
+
+    async def test_only_ours_and_only_those_that_are_not_verified(self, bench: Bench) -> None:
+        """Whoever was there before, is connected, or has set up the account a moment ago, is not touched."""
+        atlassian = bench.world.atlassian
+        people = {
+            name: RosterPerson(email=f"{name}@example.com", email_verified=True)
+            for name in ("before", "connected", "byword", "moment", "invited", "excluded", "corrected")
+        }
+        atlassian.account(people["before"].email)
+        bench.world.opsgenie.add(*people.values(), BO)
+        await bench.start()
+        await eventually(lambda: len(bench.world.post.mails) == len(people) + 1)
+        atlassian.account(people["connected"].email, verified=True)
+        await bench.migration.refresh(BY)
+        await bench.until(people["connected"].email, State.CONNECTED)
+        await bench.migration.authenticate(people["byword"].email, BY)
+        await bench.until(people["byword"].email, State.CONNECTED)
+        await bench.migration.exclude(people["excluded"].email, "left", BY)
+        await bench.migration.correct_email(people["corrected"].email, "right@example.com", BY)
+        await eventually(lambda: bench.world.post.sent("right@example.com"))
+        atlassian.account(people["moment"].email, verified=True)
+        await bench.migration.cancel(WHY, OWNER, undo=True)
+        assert (await bench.handle.result()).cancelled
+        await eventually(lambda: _undone(bench))
+        assert set(atlassian.accounts) == {
+            OWNER_EMAIL,
+            *(people[n].email for n in ("before", "connected", "byword", "moment")),
+        }
+        lines = {line.email: line.undone for line in (await bench.migration.report()).people}
+        assert lines == {
+            OWNER_EMAIL: "",
+            people["before"].email: "",
+            people["connected"].email: "",
+            people["byword"].email: "",
+            people["moment"].email: "kept",
+            people["invited"].email: "revoked",
+            people["excluded"].email: "revoked",
+            "right@example.com": "revoked",
+            BO.email: "revoked",
+        }
+        acts = [(entry.act, entry.by) for entry in (await bench.migration.audit()).entries]
+        assert (Act.UNDO, OWNER) in acts
+        assert (Act.CANCEL, OWNER) in acts
+
+    async def test_it_can_be_asked_for_later_and_again(self, bench: Bench) -> None:
+        """By who may; a repeat tells the same."""
+        await moving(bench)
+        await bench.migration.cancel(WHY, BY)
+        await bench.handle.result()
+        assert await bench.migration.undo() is None
+        assert len(bench.world.atlassian.accounts) == 4
+        with pytest.raises(Refused, match="Only an owner or admin"):
+            await bench.migration.cancel(WHY, Actor(source=Source.ADMIN, name=ANN.email), undo=True)
+        for _ in range(2):
+            await bench.migration.cancel(WHY, BY, undo=True)
+            await eventually(lambda: _undone(bench))
+            assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
+            progress = await bench.migration.undo()
+            assert progress is not None
+            assert (progress.revoked, progress.kept, progress.failed) == (3, 0, 0)
+
+    async def test_it_may_come_to_a_cancel_that_is_under_way(self, bench: Bench) -> None:
+        """Once."""
+        await moving(bench)
+        bench.world.post.trouble = NeighbourUnavailable("Nobody is there.")
+        await bench.migration.cancel(WHY, BY)
+        await bench.migration.cancel(WHY, BY, undo=True)
+        with pytest.raises(Refused, match="cancelled already"):
+            await bench.migration.cancel(WHY, BY, undo=True)
+        bench.world.post.trouble = None
+        await bench.handle.result()
+        await eventually(lambda: _undone(bench))
+        assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
+
+    async def test_while_atlassian_refuses_it_gives_up_and_says_so(self, bench: Bench) -> None:
+        """Once that is mended, it is asked for again."""
+        await moving(bench)
+        bench.world.atlassian.trouble = NeighbourRefuses("Atlassian forbids this to the API key (403).")
+        await bench.migration.cancel(WHY, BY, undo=True)
+        await bench.handle.result()
+        await eventually(lambda: _undone(bench))
+        progress = await bench.migration.undo()
+        assert progress is not None
+        assert "403" in progress.trouble
+        assert len(bench.world.atlassian.accounts) == 4
+        bench.world.atlassian.trouble = None
+        await bench.migration.cancel(WHY, BY, undo=True)
+        await eventually(lambda: _undone(bench))
+        assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
+
+    async def test_a_completed_migration_is_not_undone(self, bench: Bench) -> None:
+        """There is nothing to undo."""
+        await bench.start()
+        await bench.handle.result()
+        with pytest.raises(Refused, match="was completed"):
+            await bench.migration.cancel(WHY, BY, undo=True)
+
+    async def test_the_next_migration_is_not_undone_with_the_last(self, bench: Bench) -> None:
+        """The undo knows which one was meant, and the next one does not begin while it goes on."""
+        await moving(bench)
+        bench.world.atlassian.trouble = NeighbourUnavailable("Atlassian is away.")
+        await bench.migration.cancel(WHY, BY, undo=True)
+        await bench.handle.result()
+        with pytest.raises(Refused, match="being undone"):
+            await starting.start(bench.client, bench.request(), again=True)
+        bench.world.atlassian.trouble = None
+        await eventually(lambda: _undone(bench))
+        await starting.start(bench.client, bench.request(), again=True)
+        await eventually(lambda: len(bench.world.post.mails) == 6)
+        assert await bench.migration.undo() is None
+        assert Act.UNDO not in [entry.act for entry in (await bench.migration.audit()).entries]
+        assert len(bench.world.atlassian.accounts) == 4
+
+
+async def _undone(bench: Bench) -> bool:
+    progress = await bench.migration.undo()
+    return progress is not None and progress.over
+
+
+class TestForgetting:
+    """What Temporal keeps can be deleted once all is over."""
+
+    async def test_nothing_is_left_of_a_migration_and_its_undo(self, bench: Bench) -> None:
+        """Of no run of any of its workflows; and it can be asked for again."""
+        await moving(bench)
+        with pytest.raises(Refused, match="not over"):
+            await forgetting.forget(bench.client, bench.account, lambda _: None)
+        await bench.migration.cancel(WHY, BY, undo=True)
+        await bench.handle.result()
+        await eventually(lambda: _undone(bench))
+        done: list[int] = []
+        assert await forgetting.forget(bench.client, bench.account, done.append) == 3
+        assert done == [1, 2, 3]
+        with pytest.raises(NotFound):
+            await bench.migration.status()
+        with pytest.raises(NotFound):
+            await bench.migration.person(ANN.email)
+        assert await forgetting.forget(bench.client, bench.account, done.append) == 0
+
+    async def test_others_are_not_forgotten(self, bench: Bench) -> None:
+        """Not even where one name begins with another."""
+        longer = Bench(bench.client, f"{bench.account}0", bench.world)
+        for one in (bench, longer):
+            await one.start()
+            await one.handle.result()
+        await forgetting.forget(bench.client, bench.account, lambda _: None)
+        assert (await longer.migration.report()).counts.total == 1

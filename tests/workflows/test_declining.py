@@ -1,0 +1,51 @@
+"""Somebody gets a mail that is not for them, and says so: from the page to the cohort, and on to the admin."""
+
+from urllib.parse import urlsplit
+
+from adapters.links import SignedLinks
+from domain import lifecycle
+from domain.links import LinkState, Purpose
+from domain.people import AFTER_DECLINE, Actor, Source, State
+from domain.roster import RosterPerson
+from steering.links import TemporalLinkDesk
+from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
+from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+
+ADMIN = Actor(name=OWNER_EMAIL)
+BO = RosterPerson(email="bo@example.com", name="Bo", locale="ja_JP")
+
+
+def page(bench: Bench, number: int = -1) -> str:
+    """Return the path of the page behind the verification link of one of Bo's mails."""
+    claims = bench.world.post.link(BO.email, Purpose.VERIFICATION, number)
+    return urlsplit(SignedLinks(PORTAL_URL, [KEY]).url(claims)).path
+
+
+async def test_who_declines_gets_no_more_mail_until_an_admin_asks_again(bench: Bench) -> None:
+    """The admin reads why and what to do; a resend asks again by a new link, and the old one stays dead."""
+    bench.world.opsgenie.add(BO)
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(BO.email))
+    async with serving(TemporalLinkDesk(bench.client), settings()) as browser:
+        assert 'lang="ja"' in (await browser.get(page(bench))).text
+        for _ in range(2):
+            assert (await browser.post(f"{page(bench)}/decline")).status_code == 200
+        declined = await bench.migration.person(BO.email)
+        assert (declined.person.state, declined.person.reason) == (State.ATTENTION, lifecycle.DECLINED)
+        assert [entry.by.source for entry in declined.person.timeline][-2:] == [Source.LINK, Source.LINK]
+        assert [line.next_step for line in (await bench.migration.report()).people if line.email == BO.email] == [
+            declined.next_step
+        ]
+        assert declined.next_step == AFTER_DECLINE
+        assert (await bench.migration.status()).counts.for_admins == 1
+        await browser.post(page(bench))
+        assert (await bench.person(BO.email)).state is State.ATTENTION
+
+        await bench.migration.resend(BO.email, by=ADMIN)
+        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 2)
+        desk = TemporalLinkDesk(bench.client)
+        old = await desk.view(bench.world.post.link(BO.email, Purpose.VERIFICATION, 0))
+        assert old is not None
+        assert old.state is LinkState.EXPIRED
+        assert (await browser.post(page(bench))).status_code == 200
+        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))

@@ -1,0 +1,80 @@
+"""A new build takes over while migrations run: the worker of build 1 hands nothing on, and build 2 goes on with all."""
+
+import asyncio
+import sysconfig
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
+
+import worker
+from domain.messages import PersonFact
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from tests.histories import health
+from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served, server_for
+
+NAME = "landbridge-under-test"
+
+
+async def make_current(client: Client, build: str) -> bool:
+    """Run the command of docs/deploys.md; return whether it worked: not before a worker of that build polls."""
+    command = ("worker", "deployment", "set-current-version", "--deployment-name", NAME, "--build-id", build, "--yes")
+    process = await asyncio.create_subprocess_exec(
+        Path(sysconfig.get_path("scripts"), "temporal"),
+        *(*command, "--address", client.service_client.config.target_host),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    return await process.wait() == 0
+
+
+@asynccontextmanager
+async def build(client: Client, bench: Bench, number: str) -> AsyncIterator[None]:
+    """Serve with a build that is the current one."""
+    async with served(client, bench.world, deployment=worker.deployment(NAME, number)):
+        await eventually(lambda: make_current(client, number))
+        yield
+
+
+async def builds(bench: Bench) -> list[str]:
+    """Return which builds did the tasks of the cohort, in their order."""
+    done = [
+        event.workflow_task_completed_event_attributes.deployment_version.build_id
+        async for event in bench.cohort().fetch_history_events()
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+    ]
+    return list(dict.fromkeys(done))
+
+
+@pytest.fixture(scope="module")
+async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A client of a server of its own: workers of no version would get nothing any more."""
+    async with server_for(tmp_path_factory.mktemp("deployments")) as client:
+        yield client
+
+
+async def test_running_migrations_go_on_with_the_next_build(client: Client) -> None:
+    """Begun by build 1, ended by build 2; the history can be replayed."""
+    bench = Bench(client, "deployed")
+    prepared(bench.world)
+    bench.world.opsgenie.add(RosterPerson(email="bo@example.com"))
+    async with build(client, bench, "1"):
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent("bo@example.com"))
+    assert await builds(bench) == ["1"]
+    async with build(client, bench, "2"):
+        fact = PersonFact(email="bo@example.com", by=Actor(name=OWNER_EMAIL))
+        await bench.cohort().signal("account_authenticated", fact)
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+        assert await builds(bench) == ["1", "2"]
+        assert not await health.failures(client, bench.account)
+        await end_all(client)
+
+
+def test_without_a_name_workers_are_of_no_version() -> None:
+    """A version that nobody makes the current one would get no work at all."""
+    assert worker.deployment("", "") is None

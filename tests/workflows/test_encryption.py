@@ -1,0 +1,137 @@
+"""Migrations whose payloads are encrypted, from the start or from some moment on."""
+
+from collections.abc import Iterator, Sequence
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client, WorkflowHistory
+
+from domain.links import Purpose
+from domain.messages import PersonFact
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from runtime import temporal
+from runtime.encryption import PayloadEncryption, key_id, payloads_in
+from runtime.exits import KeyMissing
+from tests.e2e import privacy
+from tests.histories import health
+from tests.oracle import Someone
+from tests.workflows.bench import OWNER_EMAIL, Bench, benched, end_all, eventually, prepared, served
+
+OLD, NEW = "an-old-key-of-at-least-thirty-two-characters", "a-new-key-of-at-least-thirty-two-characters"
+BY = Actor(name=OWNER_EMAIL)
+BO, CY = RosterPerson(email="bo@example.com", name="Bo Bohr"), RosterPerson(email="cy@example.com", email_verified=True)
+
+
+def with_keys(client: Client, keys: Sequence[str]) -> Client:
+    """Return a client of the same server that has these keys."""
+    config = client.config()
+    config["data_converter"] = temporal.data_converter(keys)
+    return Client(**config)
+
+
+def account(client: Client, name: str) -> Bench:
+    """Return an account of three whose people nobody has moved yet."""
+    bench = Bench(client, name)
+    prepared(bench.world)
+    bench.world.opsgenie.add(BO, CY)
+    return bench
+
+
+async def begin(bench: Bench) -> None:
+    """Start the migration, and wait until Bo has a mail."""
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(BO.email))
+
+
+def payloads(histories: list[WorkflowHistory]) -> Iterator[Payload]:
+    """Yield all payloads of histories."""
+    return (payload for history in histories for event in history.events for payload in payloads_in(event))
+
+
+async def finish(bench: Bench) -> None:
+    """Have the last two set up their accounts, by an admin's word."""
+    for person in (BO, CY):
+        await bench.cohort().signal("account_authenticated", PersonFact(email=person.email, by=BY))
+    assert (await bench.handle.result()).counts[State.CONNECTED] == 3
+
+
+async def test_everything_that_temporal_keeps_is_encrypted(client: Client) -> None:
+    """Arguments, results, signals, updates, memos, summaries, details, failures: each payload and each sentence."""
+    async with benched(with_keys(client, [OLD])) as bench:
+        bench.world.opsgenie.add(BO, CY)
+        await begin(bench)
+        await bench.migration.pause(f"Ask {OWNER_EMAIL}.", BY)
+        await bench.migration.resume(BY)
+        with pytest.raises(Exception, match="someone's already"):
+            await bench.migration.correct_email(BO.email, CY.email, BY)
+        await finish(bench)
+        histories = await health.of_account(bench.client, bench.account)
+        described = await bench.handle.describe()
+        shown = list(payloads_in(described.raw_description))
+        assert shown
+        kept = [*payloads(histories), *shown]
+        assert {key_id(payload) for payload in kept} == set(PayloadEncryption([OLD]).key_ids)
+        said = "\n".join(str(event) for history in histories for event in history.events) + str(described)
+        for word in (BO.email, BO.name, CY.email, OWNER_EMAIL, "Olga"):
+            assert word not in said
+        assert any(event.user_metadata.summary.data for history in histories for event in history.events)
+        assert not await health.failures(bench.client, bench.account)
+
+
+async def test_failures_tell_nothing_but_their_kind(client: Client) -> None:
+    """Nor does the failure of a whole migration."""
+    async with benched(with_keys(client, [OLD])) as bench:
+        await bench.start(initiator="stranger@example.com")
+        await eventually(lambda: _failed(bench))
+        assert "Only an owner or admin" in (await bench.migration.status()).failure
+        (history,) = await health.of_account(bench.client, bench.account)
+        failure = history.events[-1].workflow_execution_failed_event_attributes.failure
+        assert (failure.message, failure.application_failure_info.type) == ("Encoded failure", "Refused")
+
+
+async def _failed(bench: Bench) -> bool:
+    return (await bench.migration.status()).failure != ""
+
+
+async def test_encryption_is_turned_on_in_mid_flight(client: Client) -> None:
+    """What was written in clear is still read, what comes is encrypted, and all of it can be replayed.
+
+    In clear or not, what Temporal lists of workflows names nobody.
+    """
+    bench = account(client, "in-clear")
+    async with served(client, bench.world):
+        await begin(bench)
+    assert {key_id(payload) for payload in payloads(await health.of_account(client, bench.account))} == {None}
+    assert not await privacy.in_listings(client, [Someone(BO.email, BO.name), Someone(OWNER_EMAIL, "Olga Owner")])
+    bench.client = with_keys(client, [OLD])
+    async with served(bench.client, bench.world):
+        await finish(bench)
+        mixed = {key_id(payload) for payload in payloads(await health.of_account(client, bench.account))}
+        assert mixed == {None, *PayloadEncryption([OLD]).key_ids}
+        assert not await health.failures(bench.client, bench.account)
+
+
+async def test_a_missing_key_holds_a_migration_up_and_does_not_fail_it(client: Client) -> None:
+    """Its tasks are tried again until a worker has the key; who asks without it is told what to set."""
+    bench = account(with_keys(client, [OLD]), "keyless")
+    world, rotated = bench.world, Bench(with_keys(client, [NEW, OLD]), bench.account, bench.world)
+    async with served(bench.client, world):
+        await begin(bench)
+        with pytest.raises(KeyMissing, match="LANDBRIDGE_ENCRYPTION_KEYS"):
+            await Bench(client, bench.account).migration.progress()
+    await bench.cohort().signal("email_verified", PersonFact(email=BO.email, by=BY))
+    async with served(with_keys(client, [NEW]), world):
+        await eventually(lambda: _tasks_failed(bench))
+    async with served(rotated.client, world):
+        await eventually(lambda: world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        await finish(rotated)
+        names = {key_id(payload) for payload in payloads(await health.of_account(rotated.client, bench.account))}
+        assert names == set(PayloadEncryption([OLD, NEW]).key_ids)
+        await end_all(client)
+
+
+async def _tasks_failed(bench: Bench) -> bool:
+    events = [event.event_type async for event in bench.cohort().fetch_history_events()]
+    return EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED in events

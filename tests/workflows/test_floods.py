@@ -1,0 +1,140 @@
+"""Messages that come too often, too large or too late: one transition at most, and nothing stands still."""
+
+import asyncio
+import os
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError
+
+from domain.errors import NotFound, Refused
+from domain.links import LinkState, Purpose
+from domain.messages import LinkFollowed, PersonFact
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from domain.rules import Rules
+from steering.links import TemporalLinkDesk
+from tests.histories import health
+from tests.workflows.bench import Bench, eventually
+
+BY = Actor(name="olga@example.com")
+BO = RosterPerson(email="bo@example.com", name="Bo User")
+ANN = RosterPerson(email="ann@example.com", email_verified=True)
+SELDOM = timedelta(days=60)
+UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, reminder_interval=SELDOM)
+SIGNALS = int(os.environ.get("CHAOS_SIGNALS", "2000"))
+"""`make chaos` sends 10,000."""
+WARNED_OF = 10_240
+"""Events in one history from which Temporal warns."""
+NEARLY_2_MB = "x" * 1_900_000
+"""The server takes no more than 2 MiB."""
+
+
+async def _mailed(bench: Bench, email: str, purpose: Purpose, times: int = 1) -> None:
+    await eventually(lambda: len(bench.world.post.sent(email, purpose)) == times)
+
+
+@pytest.mark.timeout(300)
+async def test_a_flood_at_one_cohort_stops_nobody(bench: Bench) -> None:
+    """Its history stays short, what counts in the flood is done, and another migration gets on meanwhile."""
+    bench.world.opsgenie.add(BO, ANN)
+    await bench.start(rules=UNASKED)
+    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    link = bench.world.post.link(BO.email, Purpose.VERIFICATION)
+    at_once = asyncio.Semaphore(50)
+
+    async def click(number: int) -> None:
+        async with at_once:
+            clicked = LinkFollowed(run=link.run, person=link.person, purpose=link.purpose, generation=1 + number % 3)
+            await bench.cohort().signal("link_followed", clicked)
+
+    flood = asyncio.gather(*(click(number) for number in range(SIGNALS)))
+    other = Bench(bench.client, f"{bench.account}-beside", bench.world)
+    await other.start(rules=UNASKED)
+    await other.until(ANN.email, State.AUTHENTICATING)
+    await flood
+    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
+    for email in (BO.email, ANN.email):
+        bench.world.atlassian.account(email, verified=True)
+    await bench.migration.refresh(BY)
+    await bench.handle.result()
+    histories = await health.of_account(bench.client, bench.account)
+    assert max(len(history.events) for history in histories) < WARNED_OF
+    assert not await health.failures(bench.client, bench.account)
+
+
+async def test_the_same_fact_a_hundred_times_is_one_step(bench: Bench) -> None:
+    """By the link and by hand: one transition, one mail."""
+    bench.world.opsgenie.add(BO)
+    await bench.start(rules=UNASKED)
+    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    desk, link = TemporalLinkDesk(bench.client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
+    facts = [bench.cohort().signal("email_verified", PersonFact(email=BO.email, by=BY)) for _ in range(50)]
+    await asyncio.gather(*facts, *(desk.follow(link) for _ in range(50)))
+    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
+    timeline = (await bench.person(BO.email)).timeline
+    assert [entry.what for entry in timeline].count(State.AUTHENTICATING) == 1
+    view = await desk.view(link)
+    assert view is not None
+    assert view.state is LinkState.DONE
+
+
+async def test_what_comes_after_the_end_is_told_so(bench: Bench) -> None:
+    """Links are told that nobody listens, admins that the migration is over."""
+    bench.world.opsgenie.add(ANN)
+    await bench.start(rules=UNASKED)
+    await _mailed(bench, ANN.email, Purpose.AUTHENTICATION)
+    link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+    bench.world.atlassian.account(ANN.email, verified=True)
+    await bench.migration.refresh(BY)
+    await bench.handle.result()
+    assert not await TemporalLinkDesk(bench.client).follow(link)
+    with pytest.raises(NotFound, match="is over"):
+        await bench.migration.verify(ANN.email, BY)
+    with pytest.raises(NotFound, match="is over"):
+        await bench.migration.resend(ANN.email, by=BY)
+
+
+async def _is_quiet(workflow: WorkflowHandle[Any, Any]) -> bool:
+    return not (await workflow.describe()).raw_description.HasField("pending_workflow_task")
+
+
+async def test_large_messages_wedge_nothing(bench: Bench) -> None:
+    """Nearly 2 MB are read or ignored; more is turned away at the door."""
+    bench.world.opsgenie.add(BO)
+    await bench.start(rules=UNASKED)
+    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    for workflow in (bench.handle, bench.cohort()):
+        for large in ({"email": NEARLY_2_MB}, NEARLY_2_MB, {"email": "nobody@example.com", "more": NEARLY_2_MB}):
+            await workflow.signal("email_verified", large)
+            # One after the other: several of this size within one task are more than Temporal holds.
+            await eventually(partial(_is_quiet, workflow))
+        with pytest.raises(RPCError, match="limit"):
+            await workflow.signal("email_verified", {"email": 2 * NEARLY_2_MB})
+    await bench.handle.signal("email_verified", {"email": BO.email})
+    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
+    for workflow in (bench.handle, bench.cohort()):
+        assert (await workflow.describe()).status is WorkflowExecutionStatus.RUNNING
+    assert not await health.failures(bench.client, bench.account)
+
+
+async def test_fifty_resends_at_once_are_one_mail(bench: Bench) -> None:
+    """The others are told to wait; the older link is dead."""
+    bench.world.opsgenie.add(BO)
+    await bench.start(rules=UNASKED)
+    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    older = bench.world.post.link(BO.email, Purpose.VERIFICATION)
+    await bench.until(BO.email, State.EMAIL_UNVERIFIED)
+    await bench.skip(timedelta(seconds=31))
+    answers = await asyncio.gather(
+        *(bench.migration.resend(BO.email, by=BY) for _ in range(50)), return_exceptions=True
+    )
+    await _mailed(bench, BO.email, Purpose.VERIFICATION, times=2)
+    assert all(isinstance(answer, Refused) for answer in answers if isinstance(answer, BaseException))
+    assert [mail.generation for mail in bench.world.post.sent(BO.email)] == [1, 2]
+    view = await TemporalLinkDesk(bench.client).view(older)
+    assert view is not None
+    assert view.state is LinkState.EXPIRED

@@ -1,0 +1,74 @@
+"""Rosters of another kind than usual, and rosters that change under a running migration."""
+
+from datetime import timedelta
+
+from domain.links import Purpose
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from domain.rules import Rules
+from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+
+BY = Actor(name=OWNER_EMAIL)
+SELDOM = timedelta(days=60)
+UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
+NAMES = ("ann", "bo", "cy")
+
+
+def people(*, verified: bool) -> list[RosterPerson]:
+    """Return three people."""
+    return [RosterPerson(email=f"{name}@example.com", email_verified=verified) for name in NAMES]
+
+
+async def _complete(bench: Bench) -> None:
+    for person in bench.world.opsgenie.people_listed:
+        bench.world.atlassian.account(person.email, verified=True)
+    await bench.migration.refresh(BY)
+    await bench.handle.result()
+
+
+async def test_where_everyone_is_verified_nobody_is_asked_to(bench: Bench) -> None:
+    """Only authentication emails go out, and it ends."""
+    bench.world.opsgenie.add(*people(verified=True))
+    await bench.start(rules=UNASKED)
+    await eventually(lambda: len(bench.world.post.mails) == len(NAMES))
+    assert {mail.purpose for _, mail in bench.world.post.mails} == {Purpose.AUTHENTICATION}
+    await _complete(bench)
+
+
+async def test_where_nobody_is_verified_everyone_is_asked_first(bench: Bench) -> None:
+    """No authentication email goes out before, and it ends."""
+    bench.world.opsgenie.add(*people(verified=False))
+    await bench.start(rules=UNASKED)
+    await eventually(lambda: len(bench.world.post.mails) == len(NAMES))
+    assert {mail.purpose for _, mail in bench.world.post.mails} == {Purpose.VERIFICATION}
+    for name in NAMES:
+        await bench.handle.signal("email_verified", {"email": f"{name}@example.com"})
+    await eventually(lambda: len(bench.world.post.mails) == 2 * len(NAMES))
+    await _complete(bench)
+
+
+async def test_an_owner_alone_is_a_migration(bench: Bench) -> None:
+    """There is nobody to wait for."""
+    await bench.start(rules=UNASKED)
+    assert (await bench.handle.result()).counts[State.CONNECTED] == 1
+    assert not bench.world.post.mails
+
+
+async def test_people_who_are_renamed_or_deleted_meanwhile_keep_a_named_state(bench: Bench) -> None:
+    """Another address is another person; whoever is gone from the roster waits until an admin excludes them."""
+    bench.world.opsgenie.add(*people(verified=True))
+    await bench.start(rules=UNASKED)
+    await eventually(lambda: len(bench.world.post.mails) == len(NAMES))
+    ann, bo, *others = people(verified=True)
+    owner = bench.world.opsgenie.people_listed[0]
+    bench.world.opsgenie.people_listed = [owner, ann.model_copy(update={"email": "ann.new@example.com"}), *others]
+    await bench.migration.refresh(BY)
+    await bench.until("ann.new@example.com", State.AUTHENTICATING)
+    for gone in (ann.email, bo.email):
+        assert (await bench.person(gone)).state is State.AUTHENTICATING
+        await bench.migration.exclude(gone, "left", BY)
+    for email in ("ann.new@example.com", "cy@example.com"):
+        bench.world.atlassian.account(email, verified=True)
+    await bench.migration.refresh(BY)
+    counts = (await bench.handle.result()).counts
+    assert (counts[State.EXCLUDED], counts[State.CONNECTED], counts.total) == (2, 3, 5)

@@ -1,0 +1,127 @@
+"""Looking at people and asking things about them where several cohorts look after them."""
+
+from datetime import timedelta
+
+import pytest
+
+from domain import roster
+from domain.errors import BadInput, NotFound, Refused
+from domain.messages import Step
+from domain.people import GROUPS, Actor, Source, State
+from domain.roster import RosterPerson
+from steering.answers import ReportLine
+from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+
+BY = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
+NAMES = ("Anna Müller", "Ben Okoye", "Çelik Aydin", "Søren Ørsted", "李小龙", "Samuel Mueller", "Zoë")
+CROWD = [
+    RosterPerson(email=f"p{n}@example.com", name=NAMES[n % len(NAMES)], email_verified=n % 2 == 0) for n in range(20)
+]
+
+
+@pytest.fixture
+async def crowd(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Twenty people and the owner in six cohorts, all with their first mail; two of the addresses are dead."""
+    monkeypatch.setattr(roster, "COHORT_SIZE", 4)
+    bench.world.opsgenie.add(*CROWD)
+    bench.world.post.refused |= {"p0@example.com", "p1@example.com"}
+    await bench.start()
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+    assert (await bench.migration.progress()).cohorts == 6
+    return bench
+
+
+async def listed(bench: Bench, *states: State, search: str = "", limit: int = 3) -> list[ReportLine]:
+    """Everyone on all pages."""
+    found, page = list[ReportLine](), ""
+    while True:
+        people = await bench.migration.people(states, search=search, page=page, limit=limit)
+        found += people.people
+        if not people.next:
+            return found
+        assert len(people.people) == limit
+        page = people.next
+
+
+async def test_pages_show_everyone_once_in_any_filter(crowd: Bench) -> None:
+    """However many are on a page; the report has them in the same order."""
+    everyone = await listed(crowd)
+    assert sorted(line.email for line in everyone) == sorted([OWNER_EMAIL, *(person.email for person in CROWD)])
+    assert await listed(crowd, limit=250) == everyone
+    assert (await crowd.migration.report()).people == everyone
+    for states in GROUPS.values():
+        assert await listed(crowd, *states, limit=2) == [line for line in everyone if line.state in states]
+
+
+async def test_a_line_tells_the_mails_and_what_is_next(crowd: Bench) -> None:
+    """How many, when, and when the next one goes out by itself, if one does."""
+    everyone = {line.email: line for line in await listed(crowd)}
+    waiting, dead, owner = everyone["p3@example.com"], everyone["p1@example.com"], everyone[OWNER_EMAIL]
+    assert (waiting.state, waiting.mails) == (State.EMAIL_UNVERIFIED, 1)
+    assert waiting.mailed_at
+    assert waiting.next_mail == waiting.mailed_at + timedelta(days=3)
+    assert (dead.state, dead.mails, dead.next_mail) == (State.UNREACHABLE, 0, None)
+    assert dead.reason
+    assert (owner.state, owner.next_mail) == (State.CONNECTED, None)
+    found = await crowd.migration.person_numbered(waiting.cohort, waiting.number)
+    assert found == await crowd.migration.person("p3@example.com")
+    assert found.person.timeline
+
+
+async def test_numbers_of_nobody_find_nobody(crowd: Bench) -> None:
+    """Whatever stands in an address that somebody typed."""
+    for numbers in ((0, 1), (7, 1), (1, 0), (1, 99), (10**30, 10**30)):
+        with pytest.raises(NotFound):
+            await crowd.migration.person_numbered(*numbers)
+    with pytest.raises(BadInput):
+        await crowd.migration.people(page="second")
+
+
+async def test_a_search_finds_people_in_all_cohorts(crowd: Bench) -> None:
+    """By part of a name or address, in other spellings, within a filter; a whole address finds its person alone."""
+    assert {line.name for line in await listed(crowd, search="MULLER")} == {"Anna Müller"}
+    assert {line.name for line in await listed(crowd, search="mueller")} == {"Anna Müller", "Samuel Mueller"}
+    assert {line.email for line in await listed(crowd, State.UNREACHABLE, search="p1")} == {"p1@example.com"}
+    assert {line.email for line in await listed(crowd, search="p1@")} == {"p1@example.com"}
+    assert [line.email for line in await listed(crowd, search=" P10@Example.COM ")] == ["p10@example.com"]
+    assert await listed(crowd, search="p1@example.co") == [
+        line for line in await listed(crowd) if line.email == "p1@example.com"
+    ]
+    assert await listed(crowd, State.CONNECTED, search="p10@example.com") == []
+    assert await listed(crowd, search="nobody@example.com") == []
+
+
+async def test_a_corrected_address_is_found_where_the_person_is(crowd: Bench) -> None:
+    """By the new one and by the old one, although the hash of the new one may name another cohort."""
+    for n in range(2, 6):
+        await crowd.migration.correct_email(f"p{n}@example.com", f"new{n}@example.com", BY)
+        for email in (f"new{n}@example.com", f"p{n}@example.com"):
+            assert [line.email for line in await listed(crowd, search=email)] == [f"new{n}@example.com"]
+
+
+async def test_a_selection_is_mailed_again_as_far_as_it_may(crowd: Bench) -> None:
+    """One request to each cohort; each who gets none is named with the reason, and the audit names who got one."""
+    emails = [f"p{n}@example.com" for n in range(20)]
+    both = await crowd.migration.resend(*emails, "P0@EXAMPLE.COM", OWNER_EMAIL, "nobody@example.com", by=BY)
+    assert (both.queued, both.not_now) == (2, 20)
+    reasons = {one.email: one.reason for one in both.refused}
+    assert "wait" in reasons["p7@example.com"]
+    assert "connected" in reasons[OWNER_EMAIL]
+    assert "Nobody" in reasons["nobody@example.com"]
+    noted = [entry for entry in (await crowd.migration.audit()).entries if entry.act == "resend"]
+    assert {(entry.about, entry.by) for entry in noted} == {("p0@example.com", BY), ("p1@example.com", BY)}
+    alone = list({line.cohort: line.email for line in await listed(crowd, State.AUTHENTICATING)}.values())
+    assert len(alone) > 1
+    assert {one.email for one in (await crowd.migration.resend(*alone, by=BY)).refused} == set(alone)
+    with pytest.raises(Refused, match="wait"):
+        await crowd.migration.resend("p7@example.com", by=BY)
+    with pytest.raises(NotFound):
+        await crowd.migration.resend("nobody@example.com", by=BY)
+
+
+async def test_only_an_owner_or_admin_may_ask(crowd: Bench) -> None:
+    """An address that leads nobody is refused whole, for one and for many."""
+    stranger = Actor(source=Source.ADMIN, name="p7@example.com")
+    for emails in (["p0@example.com"], ["p0@example.com", "p1@example.com"]):
+        with pytest.raises(Refused, match="owner or admin"):
+            await crowd.migration.resend(*emails, by=stranger)

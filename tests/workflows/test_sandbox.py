@@ -1,0 +1,115 @@
+"""What the SDK hands to a workflow, in the order in which it was seen to, when questions get in before tasks."""
+
+from typing import Any
+
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.worker import WorkflowInstance
+
+from workflows.sandbox import InTime
+
+
+class _Workflow(WorkflowInstance):
+    """Takes what it is handed."""
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        taken = WorkflowActivationCompletion()
+        taken.successful.SetInParent()
+        return taken
+
+    def get_serialization_context(self, command_info: Any) -> Any:  # noqa: ANN401 - the SDK's types are its own
+        return None
+
+    def get_external_store_context(self, command_info: Any) -> Any:  # noqa: ANN401 - as above
+        return None
+
+    def get_info(self) -> Any:  # noqa: ANN401 - as above
+        return None
+
+    def get_thread_id(self) -> int | None:
+        return None
+
+
+class _Worker:
+    """Hands activations of one run to a workflow, as a worker does."""
+
+    def __init__(self) -> None:
+        self._in_doubt: dict[str, int] = {}
+        self.evict()
+
+    def evict(self) -> None:
+        """Drop what was built up; the next activation begins anew."""
+        self._instance = InTime(_Workflow(), self._in_doubt)
+
+    def events(self, upto: int, second: int, *, replaying: bool = False) -> bool:
+        """Hand over events; return whether they were taken."""
+        act = WorkflowActivation(run_id="run", is_replaying=replaying, history_length=upto)
+        act.timestamp.FromSeconds(second)
+        act.jobs.add().signal_workflow.signal_name = "news"
+        return self._taken(act)
+
+    def question(self, name: str = "legacy_query") -> bool:
+        """Ask; return whether it was answered."""
+        act = WorkflowActivation(run_id="run", is_replaying=True)
+        act.jobs.add().query_workflow.query_id = name
+        return self._taken(act)
+
+    def _taken(self, act: WorkflowActivation) -> bool:
+        return self._instance.activate(act).HasField("successful")
+
+
+def test_events_without_a_time_of_their_own_are_refused() -> None:
+    """They belong to a task that is yet to come."""
+    worker = _Worker()
+    assert worker.events(38, 20)
+    assert not worker.events(45, 20)
+
+
+def test_a_question_after_a_lost_task_leaves_no_workflow_behind_that_has_done_it() -> None:
+    """The refusal cost the task that had just begun: whoever did it anyway would decide otherwise than replays."""
+    worker = _Worker()
+    assert worker.events(38, 20)
+    assert not worker.events(45, 20)
+    worker.evict()
+    assert worker.events(38, 20, replaying=True)
+    assert worker.events(46, 21)
+    assert not worker.question()
+
+
+def test_a_task_that_was_not_lost_after_all_is_followed_by_answers() -> None:
+    """A further task, or a replay, shows that it was done."""
+    worker = _Worker()
+    worker.events(38, 20)
+    worker.events(45, 20)
+    worker.evict()
+    assert worker.events(46, 21)
+    assert worker.question("of a task")
+    assert worker.events(50, 22)
+    assert worker.question()
+    worker.events(54, 22)
+    worker.evict()
+    assert worker.events(55, 23, replaying=True)
+    assert worker.events(59, 24)
+    assert worker.question()
+
+
+def test_the_answer_of_a_local_activity_proves_no_further_task() -> None:
+    """It comes within the task that may be lost: a question is refused after it as before."""
+    worker = _Worker()
+    assert worker.events(38, 20)
+    assert not worker.events(44, 20)
+    worker.evict()
+    assert worker.events(44, 30)
+    assert worker.events(44, 31)
+    assert not worker.question()
+    assert worker.events(50, 40)
+    assert worker.question()
+
+
+def test_questions_cost_nothing_where_nothing_was_refused() -> None:
+    """However often they are asked."""
+    worker = _Worker()
+    for events in range(10, 50, 10):
+        assert worker.events(events, events)
+        assert worker.question()
+        assert worker.question()

@@ -1,0 +1,43 @@
+"""What `status` tells of migrations with many cohorts, without asking any of them."""
+
+import pytest
+
+from domain.people import Counts, State
+from domain.roster import RosterPerson
+from steering import standing
+from tests.workflows.bench import Bench, eventually
+
+
+async def test_many_cohorts_show_their_numbers_by_state(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All states, as the cohorts showed them last: once the first mails are out, just so."""
+    monkeypatch.setattr(standing, "ASKED_AT_MOST", -1)
+    bench.world.opsgenie.add(
+        *(RosterPerson(email=f"p{n}@example.com", email_verified=n % 2 == 0) for n in range(8)),
+        RosterPerson(email="blocked@example.com", blocked=True),
+    )
+    await bench.start()
+    expected = Counts(
+        by_state={State.EMAIL_UNVERIFIED: 4, State.AUTHENTICATING: 4, State.CONNECTED: 1, State.SKIPPED: 1}
+    )
+
+    async def shown() -> bool:
+        status = await bench.migration.status()
+        assert not status.exact
+        return status.counts == expected and status.people_waiting == 8
+
+    await eventually(shown)
+
+
+async def test_cohorts_that_cannot_say_at_once_are_not_waited_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they have shown is told instead, and that it may be older."""
+    await bench.start()
+    await eventually(lambda: _is_counted(bench))
+    monkeypatch.setattr(standing, "SOON_SECONDS", 0)
+    status = await bench.migration.status()
+    assert (status.exact, status.progress is not None) == (False, True)
+
+
+async def _is_counted(bench: Bench) -> bool:
+    return (await bench.migration.status()).people_total == 1

@@ -1,0 +1,92 @@
+"""An owner or admin signs in to the portal: one link at a time, good once.
+
+Whoever is neither gets no mail, but a sign-in that takes just as long: nothing tells the two apart from outside.
+"""
+
+from contextlib import suppress
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.mail import MailActivities
+    from activities.roster import RosterActivities
+    from domain.sign_in import (
+        COOL_DOWN,
+        LINK_LIFETIME,
+        MOST_LINKS,
+        Redeem,
+        SignedIn,
+        SignInClaims,
+        SignInMailOrder,
+        SignInRequest,
+    )
+    from workflows import options
+    from workflows.trouble import Failure, attempt
+
+
+@workflow.defn
+class AdminSignInWorkflow:
+    """Mails a link to an owner or admin, and says once, to whoever presses its button, who that is."""
+
+    @workflow.init
+    def __init__(self, request: SignInRequest) -> None:
+        self._email = request.email
+        self._leader: SignedIn | None = None
+        self._generation = 0
+        self._wanted = True
+        self._redeemed = False
+
+    @workflow.run
+    async def run(self, _: SignInRequest) -> None:
+        """Mail links as they are asked for, until one is used or the newest is too old."""
+        while self._wanted and self._generation < MOST_LINKS:
+            await self._mail_link()
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._redeemed, timeout=COOL_DOWN, timeout_summary="Until another mail may go out"
+                )
+            # Asked for again meanwhile: the mail was on its way.
+            self._wanted = False
+            with suppress(TimeoutError):
+                await workflow.wait_condition(
+                    lambda: self._redeemed or (self._wanted and self._generation < MOST_LINKS),
+                    timeout=LINK_LIFETIME - COOL_DOWN,
+                    timeout_summary="Until the link is too old",
+                )
+            if self._redeemed:
+                return
+
+    async def _mail_link(self) -> None:
+        """Mail a link that replaces those before it, if Opsgenie says that this is an owner or admin."""
+        found = await attempt(RosterActivities.find_leader, self._email, options.LEADER, "Is this an owner or admin?")
+        self._leader = None if isinstance(found, Failure) else found.leader
+        # Counted for strangers too, so that their sign-in ends as everyone's does.
+        self._generation += 1
+        if self._leader is None or self._redeemed:
+            return
+        info = workflow.info()
+        claims = SignInClaims(sign_in_id=info.workflow_id, run_id=info.run_id, generation=self._generation)
+        order = SignInMailOrder(recipient=self._leader, claims=claims)
+        await attempt(MailActivities.send_sign_in_link, order, options.SIGN_IN_MAIL, "Mail the link")
+
+    @workflow.signal(description="Somebody asks for a link to this address.")
+    def link_wanted(self) -> None:
+        """Mail another link, unless the last one was mailed just now."""
+        self._wanted = True
+
+    @workflow.update
+    def redeem(self, request: Redeem) -> SignedIn:
+        """Say who has signed in, and end."""
+        leader = self._leader_behind(request)
+        self._redeemed = True
+        return leader
+
+    @redeem.validator
+    def _check_redeem(self, request: Redeem) -> None:
+        self._leader_behind(request)
+
+    def _leader_behind(self, request: Redeem) -> SignedIn:
+        if self._leader is None or self._redeemed or request.generation != self._generation:
+            raise ApplicationError("This link does not work any more.", type="Refused")
+        return self._leader
