@@ -3,40 +3,55 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import structlog
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.service import RPCError
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.accounts import AccountActivities
 from activities.failures import PlainFailures
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
+from activities.undo import UndoActivities
 from adapters.atlassian import AtlassianDirectory
 from adapters.links import SignedLinks
 from adapters.mail import SmtpMailer
 from adapters.opsgenie import OpsgenieRoster
 from adapters.provisioning import AdminProvisioning, EmulatedProvisioning
 from adapters.site_door import SiteDoor
-from domain.ports import Provisioning
-from runtime import exits, logs, settings, temporal
+from domain.ports import LinkMint, Provisioning
+from runtime import exits, logs, settings, temporal, web
+from runtime.process_settings import WorkerSettings
 from steering.cohorts import TemporalCohortDesk
 from workflows import options, sandbox
+from workflows.admin_sign_in import AdminSignInWorkflow
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
+from workflows.undo import UndoWorkflow
 
 DRAIN = timedelta(seconds=20)
 """How long activities may take to end once we are told to stop; then they are cancelled."""
 STOP_SECONDS = 25
 """When the process ends in any case, even if Temporal does not answer: platforms usually kill after 30."""
-HEARTBEAT = timedelta(seconds=1)
+HEARTBEAT = timedelta(milliseconds=200)
 """How often at most Temporal is told how far a slice is: what a killed worker did since then may be done again."""
+HEALTH = timedelta(seconds=2)
+"""How long Temporal may take to say that it is there."""
 AT_ONCE = {options.MAIL_QUEUE: 4, options.ATLASSIAN_QUEUE: 8, options.OPSGENIE_QUEUE: 4}
 """Activities of each queue that one worker process has under way."""
+WORKFLOW_TASKS_AT_ONCE = 40
+"""They share one interpreter, and each has to yield within 2 seconds: when a migration starts 400 cohorts at once, the
+SDK's own 100 take longer on a busy machine, and the worker is stuck. Those that wait for Atlassian's answer count."""
+
+WORKFLOWS: list[type] = [SiteMigrationWorkflow, CohortWorkflow, UndoWorkflow, AdminSignInWorkflow]
+"""What a worker runs, and what a replay of its histories needs."""
 
 logger = structlog.get_logger()
 
@@ -46,13 +61,21 @@ def build(
     accounts: AccountActivities,
     mail: MailActivities,
     roster: RosterActivities,
+    undo: UndoActivities,
     *,
     workflows_cached: int = 1_000,
+    begun_per_second: Mapping[str, float] | None = None,
+    deployment: WorkerDeploymentConfig | None = None,
 ) -> list[Worker]:
-    """Return a worker for each task queue; up to `workflows_cached` workflows are kept ready in memory."""
+    """Return a worker for each task queue; up to `workflows_cached` workflows are kept ready in memory.
+
+    `begun_per_second` limits the activities that all workers together begin, by queue; 0: no limit. With a
+    `deployment` they get work for their version only.
+    """
+    limits = begun_per_second or {}
     activities: dict[str, list[Callable[..., Any]]] = {
-        options.MAIL_QUEUE: [mail.send_mails, mail.send_notices],
-        options.OPSGENIE_QUEUE: [roster.survey, roster.hand_out],
+        options.MAIL_QUEUE: [mail.send_mails, mail.send_notices, mail.send_sign_in_link],
+        options.OPSGENIE_QUEUE: [roster.survey, roster.hand_out, roster.find_leader],
         options.ATLASSIAN_QUEUE: [
             accounts.ensure_accounts,
             accounts.find_accounts,
@@ -60,15 +83,20 @@ def build(
             accounts.ensure_signed_up,
             accounts.ensure_site,
             accounts.ensure_connected,
+            undo.revoke_invitations,
         ],
     }
     workflows = Worker(
         client,
         task_queue=options.WORKFLOWS,
-        workflows=[SiteMigrationWorkflow, CohortWorkflow],
+        workflows=WORKFLOWS,
+        activities=[roster.tell_cohorts],
+        interceptors=[PlainFailures()],
         workflow_runner=sandbox.runner(),
         graceful_shutdown_timeout=DRAIN,
         max_cached_workflows=workflows_cached,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
+        deployment_config=deployment,
     )
     return [
         workflows,
@@ -79,13 +107,30 @@ def build(
                 activities=methods,
                 interceptors=[PlainFailures()],
                 max_concurrent_activities=AT_ONCE[queue],
+                max_task_queue_activities_per_second=limits.get(queue) or None,
                 max_heartbeat_throttle_interval=HEARTBEAT,
                 default_heartbeat_throttle_interval=HEARTBEAT,
                 graceful_shutdown_timeout=DRAIN,
+                deployment_config=deployment,
             )
             for queue, methods in activities.items()
         ),
     ]
+
+
+def deployment(name: str, build_id: str) -> WorkerDeploymentConfig | None:
+    """Return what makes workers belong to a version of a deployment; None, if no name is given.
+
+    Running migrations go on with the version that is made the current one: they last for weeks, and no build should
+    have to be kept alive for so long. Code that decides otherwise than before asks `workflow.patched`.
+    """
+    if not name:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(name, build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE,
+    )
 
 
 @asynccontextmanager
@@ -101,11 +146,46 @@ async def serving(workers: list[Worker]) -> AsyncIterator[None]:
                 run.cancel()
 
 
+async def why_not_ready(client: Client, workers: list[Worker], stop: asyncio.Event) -> str:
+    """Return why no work should be expected of this process just now; empty: it takes work."""
+    if stop.is_set():
+        return "draining"
+    if not all(worker.is_running for worker in workers):
+        return "starting"
+    try:
+        serves = await client.service_client.check_health(timeout=HEALTH)
+    except RPCError:
+        serves = False
+    return "" if serves else "Temporal does not answer"
+
+
+def mailer_for(smtp: settings.SmtpSettings, links: LinkMint) -> SmtpMailer:
+    """Return what sends mail as the settings say.
+
+    Raises:
+        BadInput: they cannot be used.
+
+    """
+    return SmtpMailer(
+        host=smtp.host,
+        port=smtp.port,
+        username=smtp.username,
+        password=smtp.password.get_secret_value(),
+        security=smtp.security.value,
+        sender=smtp.sender,
+        ca_file=smtp.ca_file,
+        connections=smtp.connections,
+        per_second=smtp.per_second,
+        links=links,
+    )
+
+
 async def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
     logs.configure(in_worker=True)
     smtp, opsgenie = settings.load(settings.SmtpSettings), settings.load(settings.OpsgenieSettings)
     atlassian, pages = settings.load(settings.AtlassianSettings), settings.load(settings.PortalSettings)
+    process = settings.load(WorkerSettings)
     org_key = atlassian.api_key.get_secret_value()
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -113,11 +193,20 @@ async def main() -> int:
     client = await temporal.connect(serve_metrics=True)
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(
-            OpsgenieRoster(str(opsgenie.url), opsgenie.api_key.get_secret_value(), opsgenie.sso_domains)
+            OpsgenieRoster(
+                str(opsgenie.url),
+                opsgenie.api_key.get_secret_value(),
+                opsgenie.sso_domains,
+                per_second=opsgenie.per_second,
+            )
         )
         directory = await stack.enter_async_context(
             AtlassianDirectory(
-                str(atlassian.url), org_key, atlassian.org_id, sends_invitations=atlassian.sends_invitations
+                str(atlassian.url),
+                org_key,
+                atlassian.org_id,
+                sends_invitations=atlassian.sends_invitations,
+                per_second=atlassian.per_second,
             )
         )
         door = SiteDoor(atlassian.site_url) if atlassian.site_url else None
@@ -125,23 +214,23 @@ async def main() -> int:
         if atlassian.provisioning_url:
             emulated = EmulatedProvisioning(str(atlassian.provisioning_url), org_key)
             provisioning = await stack.enter_async_context(emulated)
-        mailer = SmtpMailer(
-            host=smtp.host,
-            port=smtp.port,
-            username=smtp.username,
-            password=smtp.password.get_secret_value(),
-            security=smtp.security.value,
-            sender=smtp.sender,
-            ca_file=smtp.ca_file,
-            connections=smtp.connections,
-            links=SignedLinks(str(pages.portal_url), [key.get_secret_value() for key in pages.token_keys]),
-        )
+        links = SignedLinks(str(pages.portal_url), [key.get_secret_value() for key in pages.token_keys])
+        mailer = mailer_for(smtp, links)
         stack.push_async_callback(mailer.close)
         workers = build(
             client,
             AccountActivities(directory, provisioning),
             MailActivities(mailer),
             RosterActivities(source, TemporalCohortDesk(client)),
+            UndoActivities(TemporalCohortDesk(client), directory),
+            begun_per_second={
+                options.MAIL_QUEUE: smtp.slices_per_second,
+                options.ATLASSIAN_QUEUE: atlassian.slices_per_second,
+            },
+            deployment=deployment(process.deployment_name, process.build_id),
+        )
+        await stack.enter_async_context(
+            web.health(process.health_address, partial(why_not_ready, client, workers, stop))
         )
         async with serving(workers):
             logger.info("worker_started", namespace=client.namespace)

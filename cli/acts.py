@@ -6,9 +6,8 @@ from cyclopts import Parameter
 from cli import options, session, text
 from cli.options import CHOICE, Account, By, Email, Output, Output_
 from domain import addresses
-from domain.errors import BadInput, Refused
-from domain.messages import Resent
-from domain.people import Actor, State
+from domain.errors import BadInput
+from domain.people import State
 from runtime.exits import Exit
 from steering.calls import NoWorkerAnswers
 from steering.migration import Migration
@@ -27,31 +26,15 @@ async def resend(
         raise BadInput("Name the people by their addresses, or give --state, but not both.")
     actor = options.actor(by)
     migration = await session.migration(account)
-    refused = False
-    if state is not None:
-        resent = await migration.resend_all(state, actor)
-    else:
-        resent, refused = await _resend_each(migration, emails, actor)
+    resent = await (migration.resend(*emails, by=actor) if state is None else migration.resend_all(state, actor))
+    for one in resent.refused:
+        text.say(f"{one.email}: {one.reason}")
     if output is Output.JSON:
         text.write_json(resent)
     else:
         not_now = f" {resent.not_now} cannot get one now." if resent.not_now else ""
         text.say(f"{resent.queued} mail{'' if resent.queued == 1 else 's'} will go out.{not_now}")
-    return Exit.REFUSED if refused else Exit.DONE
-
-
-async def _resend_each(migration: Migration, emails: tuple[str, ...], actor: Actor) -> tuple[Resent, bool]:
-    resent = Resent()
-    for email in emails:
-        try:
-            one = await migration.resend(email, actor)
-        except Refused as error:
-            if len(emails) == 1:
-                raise
-            text.say(f"{email}: {error}")
-            one = Resent(not_now=1)
-        resent = Resent(queued=resent.queued + one.queued, not_now=resent.not_now + one.not_now)
-    return resent, resent.not_now > 0
+    return Exit.REFUSED if resent.refused else Exit.DONE
 
 
 async def verify(account: Account, email: Email, /, *, by: By = "") -> None:

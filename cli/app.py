@@ -53,6 +53,11 @@ COMMANDS = {
         Command("status", "status:status", "Show how a migration stands, and what waits for you."),
         Command("list", "listing:show_list", "List all migrations."),
         Command("report", "report:report", "Show who made it, who did not, and what to do next for each."),
+        Command(
+            "audit",
+            "audit:audit",
+            "Show who asked what of a migration, and when.\n\nAlso of one that is over.",
+        ),
     ),
     "Its people": (
         Command("people", "people:people", "List the people of a migration."),
@@ -90,6 +95,22 @@ COMMANDS = {
             "They are asked now and then anyway.",
         ),
         Command("set-deadline", "course:set_deadline", "Set another deadline, or none."),
+    ),
+    "Its end": (
+        Command(
+            "cancel",
+            "ending:cancel",
+            "End a migration before its time: no more mail, no link works, owners and admins are told.\n\n"
+            "Whoever is connected stays so; everyone else is left behind with the reason. With --undo, people whom "
+            "Landbridge invited and who have not set up the account are removed from the Atlassian organization; that "
+            "may also be asked for later.",
+        ),
+        Command(
+            "forget",
+            "ending:forget",
+            "Delete everything that Temporal keeps of a migration that is over: people, timelines, audit, report.\n\n"
+            "Save the report first. Mail servers, Opsgenie, Atlassian, logs and archives keep what they have.",
+        ),
     ),
     "On this machine": (
         Command("demo", "local:demo", "Migrate a sample account, with everything that needs running on this machine."),

@@ -35,6 +35,13 @@ async def agreed(request: MigrationRequest, people: list[RosterPerson] | None, p
     return (await _line()).strip().casefold() in {"y", "yes"}
 
 
+async def named(account: str, what: str) -> bool:
+    """Tell what cannot be taken back, and return whether somebody typed the account's name for it."""
+    text.say(what)
+    text.err().print(f"Type the account's name to go on, {text.plain(account)}: ", end="")
+    return (await _line()).strip() == account
+
+
 async def _line() -> str:
     # Reading straight away would keep Ctrl-C and SIGTERM waiting for an answer too.
     typed, loop = asyncio.Event(), asyncio.get_running_loop()

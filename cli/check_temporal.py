@@ -6,17 +6,27 @@ from datetime import UTC, datetime, timedelta
 from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.taskqueue.v1 import TaskQueue
-from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.client import Client
+from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
+    GetWorkflowExecutionHistoryRequest,
+    GetWorkflowExecutionHistoryReverseRequest,
+)
+from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError
 
 from cli import session
 from cli.checkup import Check, Unwell, Well
+from runtime import temporal
+from runtime.encryption import PayloadEncryption, key_id, payloads_in
 from workflows import options, search_attributes
 
 TEMPORAL = "Temporal"
 RECENTLY = timedelta(minutes=2)
 """A worker asks for work at least once a minute; the server names those that have gone for minutes longer."""
+_SAMPLE = 5
+"""Running workflows whose encryption is looked at, the newest first."""
+_EVENTS = 50
+"""Of the end of each history."""
 _QUEUES = {
     options.WORKFLOWS: TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
     options.MAIL_QUEUE: TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY,
@@ -37,6 +47,7 @@ class TemporalChecks:
             Check(TEMPORAL, self._connect, "Start it, or set TEMPORAL_ADDRESS or TEMPORAL_PROFILE."),
             Check("Search attributes", self._attributes, "See deploy/temporal/create-namespace.sh.", after=TEMPORAL),
             Check("Workers", self._workers, "Start one: .venv/bin/python worker.py", after=TEMPORAL),
+            Check("Encryption", self._encryption, "See LANDBRIDGE_ENCRYPTION_KEYS.", after=TEMPORAL),
         ]
 
     async def _connect(self) -> Well:
@@ -70,6 +81,42 @@ class TemporalChecks:
                 f"temporal operator search-attribute create --namespace {client.namespace} {options_}",
             )
         return Well(f"All {len(search_attributes.ALL)} are there.")
+
+    async def _encryption(self) -> Well:
+        ours = PayloadEncryption(temporal.encryption_keys()).key_ids
+        needed = set[str]()
+        try:
+            async for execution in self._connected.list_workflows("ExecutionStatus = 'Running'", limit=_SAMPLE):
+                needed |= await self._keys_of(execution)
+        except RPCError as error:
+            raise Unwell(
+                f"Running migrations cannot be looked at ({error.status.name}).",
+                "Give the credentials the right to read the namespace.",
+            ) from None
+        if missing := sorted(needed - set(ours)):
+            raise Unwell(
+                f"Running migrations are encrypted with a key that is not among ours: {', '.join(missing)}.",
+                "Add it to LANDBRIDGE_ENCRYPTION_KEYS here and at every worker; see docs/encryption.md.",
+            )
+        if not ours:
+            return Well(
+                "Off: Temporal keeps people's addresses and names in clear.",
+                "LANDBRIDGE_ENCRYPTION_KEYS turns it on; see docs/encryption.md.",
+            )
+        more = f"; {len(ours) - 1} more can be read" if ours[1:] else ""
+        return Well(f"On, with the key {ours[0]}{more}.")
+
+    async def _keys_of(self, execution: WorkflowExecution) -> set[str]:
+        service, where = self._connected.workflow_service, execution.raw_info.execution
+        namespace = self._connected.namespace
+        first = await service.get_workflow_execution_history(
+            GetWorkflowExecutionHistoryRequest(namespace=namespace, execution=where, maximum_page_size=1)
+        )
+        last = await service.get_workflow_execution_history_reverse(
+            GetWorkflowExecutionHistoryReverseRequest(namespace=namespace, execution=where, maximum_page_size=_EVENTS)
+        )
+        payloads = (payload for page in (first, last) for payload in payloads_in(page.history))
+        return {name for payload in payloads if (name := key_id(payload)) is not None}
 
     async def _workers(self) -> Well:
         polled = dict(zip(_QUEUES, await asyncio.gather(*map(self._pollers, _QUEUES)), strict=True))

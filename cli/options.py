@@ -58,6 +58,6 @@ def actor(name: str) -> Actor:
 
     """
     try:
-        return Actor(source=Source.ADMIN, name=name.strip() or getpass.getuser())
+        return Actor(source=Source.OPERATOR, name=name.strip() or getpass.getuser())
     except (KeyError, OSError):
         raise BadInput(f"Say who you are: --by NAME, or set {ACTOR}. This machine has no name for the login.") from None

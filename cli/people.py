@@ -9,9 +9,8 @@ from rich.text import Text
 from cli import session, text
 from cli.options import SHOWN, Account, Email, Output, Output_, States
 from cli.status_view import STATE_STYLES
-from domain.messages import PeoplePage
-from domain.people import Person
-from steering.answers import FoundPerson
+from domain.people import Person, State
+from steering.answers import FoundPerson, People
 
 _LONGEST_NAME = 18
 """Columns for a name in a list: beside it the address must fit into 80, whole."""
@@ -22,7 +21,10 @@ async def people(
     /,
     *,
     state: States = None,
-    page: Annotated[int, Parameter(help="Which page, from 1.", metavar="N", validator=Number(gte=1)), SHOWN] = 1,
+    search: Annotated[
+        str, Parameter(help="Only people whose name or address holds this, in any spelling.", metavar="TEXT")
+    ] = "",
+    page: Annotated[str, Parameter(help="Which page, as the one before it says; else the first.", metavar="PAGE")] = "",
     limit: Annotated[
         int, Parameter(help="People on a page.", metavar="N", validator=Number(gte=1, lte=250)), SHOWN
     ] = 50,
@@ -30,18 +32,17 @@ async def people(
 ) -> None:
     """List people, cohort by cohort."""
     migration = await session.migration(account)
-    found = await migration.people(state or [], offset=(page - 1) * limit, limit=limit)
+    found = await migration.people(state or [], search=search, page=page, limit=limit)
     if output is Output.JSON:
         text.write_json(found)
         return
     if found.people:
         text.out().print(_list(found))
-    pages = -(-found.total // limit)
-    more = f", page {page} of {pages}" if pages > 1 else ""
-    text.say(f"{len(found.people)} of {found.total} people{more}.")
+    shown = f"{len(found.people)} {'person' if len(found.people) == 1 else 'people'}"
+    text.say(f"{shown}. There may be more: --page {found.next}" if found.next else f"{shown}, and no more.")
 
 
-def _list(page: PeoplePage) -> Table:
+def _list(page: People) -> Table:
     now = datetime.now(UTC)
     table = text.table("email", "name", "state", "for")
     if text.out().is_terminal:
@@ -49,7 +50,9 @@ def _list(page: PeoplePage) -> Table:
         name.no_wrap, name.overflow, name.max_width = True, "ellipsis", _LONGEST_NAME
     table.columns[2].no_wrap = table.columns[3].no_wrap = True
     for person in page.people:
-        table.add_row(text.cell(person.email), text.cell(person.name), _state(person), text.age(now - person.since))
+        table.add_row(
+            text.cell(person.email), text.cell(person.name), _state(person.state), text.age(now - person.since)
+        )
     return table
 
 
@@ -73,7 +76,7 @@ def _facts(found: FoundPerson) -> Table:
         facts.add_row("formerly", text.cell(", ".join(person.former_emails)))
     facts.add_row("name", text.cell(person.name))
     facts.add_row("role", text.cell(f"{person.role}{', signs in by SSO' if person.sso else ''}"))
-    facts.add_row("state", _state(person).append(f" since {text.local(person.since)}", "default"))
+    facts.add_row("state", _state(person.state).append(f" since {text.local(person.since)}", "default"))
     if person.reason:
         facts.add_row("reason", text.cell(person.reason))
     facts.add_row("Opsgenie email", "verified" if person.email_verified else "not verified")
@@ -96,5 +99,5 @@ def _timeline(person: Person) -> Table:
     return table
 
 
-def _state(person: Person) -> Text:
-    return Text(str(person.state), STATE_STYLES.get(person.state, "cyan"))
+def _state(state: State) -> Text:
+    return Text(str(state), STATE_STYLES.get(state, "cyan"))

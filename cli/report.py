@@ -5,9 +5,10 @@ from rich.text import Text
 
 from cli import session, text
 from cli.options import Account
-from cli.spreadsheet import SheetOutput, SheetOutput_, as_csv
+from cli.spreadsheet import SheetOutput, SheetOutput_
 from cli.status_view import STATE_STYLES
-from domain.people import NEXT_STEP, State
+from domain.people import State
+from steering import sheet
 from steering.answers import Report, ReportLine
 
 
@@ -19,14 +20,17 @@ async def report(
 ) -> None:
     """Show who made it, who did not, and what to do next."""
     migration = await session.migration(account)
-    answer = await migration.report()
     match output:
         case SheetOutput.JSON:
-            text.write_json(answer)
+            text.write_json(await migration.report())
         case SheetOutput.CSV:
-            text.write(as_csv(ReportLine, answer.people))
+            pages = migration.everyone()
+            first = await anext(pages)
+            text.write(sheet.head(ReportLine) + sheet.rows(first))
+            async for page in pages:
+                text.write(sheet.rows(page))
         case SheetOutput.TABLE:
-            _show(answer)
+            _show(await migration.report())
 
 
 def _show(answer: Report) -> None:
@@ -36,12 +40,12 @@ def _show(answer: Report) -> None:
     counts = [f"{answer.counts[state]} {state}" for state in State if answer.counts[state]]
     out.print(text.cell(f"{answer.counts.total} people: {', '.join(counts)}"))
     for state in State:
-        lines = [line for line in answer.people if line.state is state]
-        if lines and state is not State.CONNECTED:
+        lines = [line for line in answer.people if line.state is state is not State.CONNECTED]
+        for next_step in dict.fromkeys(line.next_step for line in lines):
             out.print()
             heading = Text(f"{state}: ", f"bold {STATE_STYLES.get(state, 'cyan')}")
-            out.print(heading.append(NEXT_STEP[state], "default not bold"))
-            out.print(_those(lines))
+            out.print(heading.append(next_step, "default not bold"))
+            out.print(_those([line for line in lines if line.next_step == next_step]))
 
 
 def _those(lines: Sequence[ReportLine]) -> Table:
@@ -49,5 +53,6 @@ def _those(lines: Sequence[ReportLine]) -> Table:
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
     for line in lines:
-        table.add_row(text.cell(f"  {line.email}"), text.cell(line.reason))
+        undone = f" (invitation {line.undone})" if line.undone else ""
+        table.add_row(text.cell(f"  {line.email}"), text.cell(f"{line.reason}{undone}"))
     return table

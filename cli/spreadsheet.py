@@ -1,7 +1,5 @@
 """Answers as CSV, for spreadsheets."""
 
-import csv
-import io
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
@@ -10,9 +8,7 @@ from cyclopts import Parameter
 from pydantic import BaseModel
 
 from cli.options import SHOWN
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - spreadsheets take the wide ones too
-"""What makes a spreadsheet run a cell (OWASP, CSV Injection)."""
+from steering import sheet
 
 
 class SheetOutput(StrEnum):
@@ -35,14 +31,5 @@ SheetOutput_ = Annotated[
 
 
 def as_csv(model: type[BaseModel], lines: Iterable[BaseModel]) -> str:
-    """Return lines of a model as CSV that a spreadsheet takes for nothing but text."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(model.model_fields)
-    for line in lines:
-        writer.writerow(_harmless(value) for value in line.model_dump(mode="json").values())
-    return file.getvalue()
-
-
-def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    """Return lines of a model as CSV."""
+    return sheet.head(model) + sheet.rows(lines)

@@ -4,11 +4,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cli import asking, first_step, following, session, start_options, status_view, text
-from cli.options import Account, Output, Output_
+from cli import asking, first_step, following, options, session, start_options, status_view, text
+from cli.options import Account, By, Output, Output_
 from cli.start_options import RuleOptions, SiteOptions
 from domain.errors import BadInput, NotFound
-from runtime.exits import Exit
 from steering import starting
 from steering.answers import MigrationStatus, RunState
 from steering.migration import Migration
@@ -34,11 +33,12 @@ async def start(
         Parameter(help="The plan that was agreed on: with another roster, nothing is started.", metavar="DIGEST"),
     ] = "",
     yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
-    again: Annotated[bool, Parameter(help="Start another one although one was completed.")] = False,
+    again: Annotated[bool, Parameter(help="Start another one although one was completed or cancelled.")] = False,
     wait: Annotated[bool, Parameter(help="Wait for its end, and exit by its outcome.")] = False,
     output: Output_ = Output.TABLE,
     site: SiteOptions | None = None,
     rules: RuleOptions | None = None,
+    by: By = "",
 ) -> int:
     """Start a migration, or show the one that runs."""
     people = start_options.read_roster(roster) if roster else None
@@ -50,6 +50,7 @@ async def start(
         notify=notify or [],
         people=people,
         plan=plan.strip(),
+        by=options.actor(by),
     )
     if not yes and not asking.possible():
         raise BadInput("Nobody is here to be asked: say --yes.")
@@ -61,10 +62,12 @@ async def start(
     started = await starting.start(client, request, again=again)
     if output is Output.JSON:
         text.write_json(started)
-    if started.already is RunState.COMPLETED:
-        text.say(f"The migration of {account} was completed; nothing was started. For another one: --again")
-        _show(await migration.status(), output)
-        return Exit.DONE
+    if started.already is not None and started.already is not RunState.RUNNING:
+        how = "cancelled" if started.already is RunState.CANCELED else "completed"
+        text.say(f"The migration of {account} was {how}; nothing was started. For another one: --again")
+        status = await migration.status()
+        _show(status, output)
+        return following.exit_of(status)
     text.say(f"The migration of {account} {'runs already' if started.already else 'is started'}.")
 
     status = await first_step.take(client, migration, request, people)
@@ -82,7 +85,7 @@ async def _stands(migration: Migration, *, again: bool) -> bool:
         status = await migration.status()
     except NotFound:
         return False
-    return status.run_state is RunState.RUNNING or (status.run_state is RunState.COMPLETED and not again)
+    return status.run_state is RunState.RUNNING or (status.stays and not again)
 
 
 async def _wait(migration: Migration, output: Output) -> int:

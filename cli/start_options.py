@@ -14,6 +14,7 @@ from cli.options import SHOWN
 from domain import addresses, ids, roster, sites
 from domain.errors import BadInput, Refused
 from domain.messages import MigrationRequest
+from domain.people import Actor
 from domain.roster import RosterPerson
 from domain.rules import AtDeadline, Rules
 from domain.sites import NewSite
@@ -126,7 +127,8 @@ def request(
     rules: RuleOptions,
     notify: list[str],
     people: list[RosterPerson] | None,
-    plan: str = "",
+    plan: str,
+    by: Actor,
 ) -> MigrationRequest:
     """Return what is asked for.
 
@@ -150,6 +152,7 @@ def request(
         notify=[address("--notify", email) for email in notify],
         plan=plan,
         file_roster=file_roster,
+        by=by,
     )
 
 

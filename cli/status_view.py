@@ -19,6 +19,7 @@ _MARKS = {
     StepStatus.WAITING: ("!", "bold yellow"),
     StepStatus.DONE: ("✓", "green"),
     StepStatus.SKIPPED: ("-", "dim"),
+    StepStatus.CANCELLED: ("✗", "red"),
 }
 STATE_STYLES = {
     State.CONNECTED: "green",
@@ -60,6 +61,8 @@ def _troubles(status: MigrationStatus, trouble: str) -> list[str]:
     running = status.run_state is RunState.RUNNING
     progress = status.progress
     troubles = [trouble] if trouble else []
+    if progress is not None and progress.cancelled:
+        troubles.append(f"{'It is being cancelled' if running else 'It was cancelled'}: {progress.cancelled}")
     if status.failure:
         troubles.append(f"It failed: {status.failure}")
     if progress is None:
@@ -142,7 +145,7 @@ def _bars(counts: Counts) -> Table:
 def _remarks(status: MigrationStatus) -> list[str]:
     remarks = []
     if not status.exact:
-        remarks.append("The numbers may be up to a minute old.")
+        remarks.append("The numbers may be some minutes old.")
     if status.deadline is not None and status.run_state is RunState.RUNNING:
         partial = status.progress is not None and status.progress.at_deadline is AtDeadline.COMPLETE_PARTIAL
         then = "the migration ends with whoever is there" if partial else "you are told and it waits on"

@@ -42,8 +42,13 @@ class TemporalUnreachable(LandbridgeError):
     """Temporal does not answer, or refuses our credentials."""
 
 
+class KeyMissing(LandbridgeError):
+    """Data in Temporal are encrypted with a key that is not among ours."""
+
+
 _OF_ERRORS = {
     BadInput: Exit.BAD_INPUT,
+    KeyMissing: Exit.BAD_INPUT,
     Refused: Exit.REFUSED,
     TemporalUnreachable: Exit.UNREACHABLE,
     NotFound: Exit.NOT_FOUND,

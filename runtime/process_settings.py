@@ -2,7 +2,8 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_core.core_schema import ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from runtime.settings import PREFIX
@@ -12,15 +13,36 @@ def _upper(value: object) -> object:
     return value.strip().upper() if isinstance(value, str) else value
 
 
+_CONFIG = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
+
+
 class ProcessSettings(BaseSettings):
     """How a process is watched: `LANDBRIDGE_LOG_LEVEL` and the like."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
-    )
+    model_config = _CONFIG
 
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
     """The least important log events that are written."""
     metrics_address: str = Field(default="", pattern=r"^(.+:\d{1,5})?$")
     """Address and port, such as `0.0.0.0:9464`, where the worker serves the Temporal SDK's metrics for Prometheus;
     empty: nowhere."""
+
+
+class WorkerSettings(BaseSettings):
+    """How workers are looked after where they are deployed."""
+
+    model_config = _CONFIG
+
+    health_address: str = Field(default="", pattern=r"^(.+:\d{1,5})?$")
+    """Address and port, such as `0.0.0.0:8081`, where the worker answers `/livez` and `/readyz`; empty: nowhere."""
+    deployment_name: str = ""
+    """With a build id: the worker belongs to this deployment, and Temporal hands it work by version. Empty: to all."""
+    build_id: str = Field(default="", validate_default=True)
+    """Of this worker's code, such as a commit."""
+
+    @field_validator("build_id")
+    @classmethod
+    def _check_both(cls, value: str, info: ValidationInfo) -> str:
+        if bool(value) != bool(info.data.get("deployment_name")):
+            raise ValueError(f"set it together with {PREFIX}DEPLOYMENT_NAME, or neither")
+        return value

@@ -1,9 +1,10 @@
 """Settings from the environment (prefix `LANDBRIDGE_`) or a `.env` file. Temporal's own are `TEMPORAL_*`, not here."""
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, TypeVar
 
-from pydantic import AnyHttpUrl, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, AnyHttpUrl, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain import addresses
@@ -11,7 +12,7 @@ from domain.errors import BadInput
 
 PREFIX = "LANDBRIDGE_"
 SHORTEST_KEY = 32
-"""Characters in a signing key: 128 bits even when written in hexadecimal digits."""
+"""Characters in a key: 128 bits even when written in hexadecimal digits."""
 
 _Settings = TypeVar("_Settings", bound=BaseSettings)
 
@@ -24,6 +25,16 @@ def _config(part: str = "") -> SettingsConfigDict:
 
 def _comma_separated(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _long_enough(keys: list[SecretStr]) -> list[SecretStr]:
+    if any(len(key.get_secret_value()) < SHORTEST_KEY for key in keys):
+        raise ValueError(f"each key needs at least {SHORTEST_KEY} characters")
+    return keys
+
+
+Keys = Annotated[list[SecretStr], NoDecode, BeforeValidator(_comma_separated), AfterValidator(_long_enough)]
+"""Secrets, separated by commas: the first is used, all are accepted."""
 
 
 class SmtpSecurity(StrEnum):
@@ -54,6 +65,10 @@ class SmtpSettings(BaseSettings):
     """Certificates to trust instead of the system's, for a mail server with a private authority."""
     connections: int = Field(default=8, ge=1, le=16)
     """Connections kept open at once."""
+    per_second: float = Field(default=0, ge=0)
+    """Mails a second that one worker hands over at most; 0: no limit."""
+    slices_per_second: float = Field(default=0, ge=0)
+    """Slices of up to 100 mails a second that all workers begin together; 0: no limit."""
 
     @field_validator("sender")
     @classmethod
@@ -75,6 +90,8 @@ class OpsgenieSettings(BaseSettings):
     """Of an API integration that is not restricted from configuration access."""
     sso_domains: Annotated[list[str], NoDecode, Field(default_factory=list)]
     """Domains whose people sign in by SSO, separated by commas: Opsgenie's API does not say it of a user."""
+    per_second: float = Field(default=0, ge=0)
+    """Calls a second of one worker, at most; 0: no limit."""
 
     _split = field_validator("sso_domains", mode="before")(_comma_separated)
 
@@ -95,6 +112,10 @@ class AtlassianSettings(BaseSettings):
     Atlassian has no public API for them."""
     site_url: str = "https://{name}.atlassian.net"
     """Where a site of this name is asked whether it is there, without credentials; empty: it is not asked."""
+    per_second: float = Field(default=0, ge=0)
+    """Calls a second of one worker, at most; 0: no limit."""
+    slices_per_second: float = Field(default=0, ge=0)
+    """Slices of up to 500 people a second that all workers together begin to look up; 0: no limit."""
     sends_invitations: bool = False
     """Atlassian mails its own invitation to those for whom we create an account; ours is then the reminder."""
 
@@ -113,21 +134,35 @@ class PortalSettings(BaseSettings):
 
     portal_url: AnyHttpUrl
     """Where people reach the portal; every link starts with it."""
-    token_keys: Annotated[list[SecretStr], NoDecode, Field(min_length=1)]
+    token_keys: Keys = Field(min_length=1)
     """Keys that sign links, separated by commas: the first signs, all are accepted."""
     atlassian_signup_url: AnyHttpUrl = AnyHttpUrl("https://id.atlassian.com/signup")
     """Where a person sets up the Atlassian account; gets `email` and `continue` as query parameters."""
     atlassian_login_url: AnyHttpUrl = AnyHttpUrl("https://id.atlassian.com/login")
     """Where a person who signs in by SSO does so; gets the same parameters."""
 
-    _split = field_validator("token_keys", mode="before")(_comma_separated)
+    trusted_proxies: Annotated[list[IPv4Network | IPv6Network], NoDecode, Field(default_factory=list)]
+    """Proxies in front of the portal whose `X-Forwarded-For` says who asks, as networks separated by commas."""
 
-    @field_validator("token_keys")
+    _split = field_validator("trusted_proxies", mode="before")(_comma_separated)
+
+
+class EncryptionSettings(BaseSettings):
+    """What Temporal keeps is encrypted, and who may read it in its Web UI and command line."""
+
+    model_config = _config()
+
+    encryption_keys: Keys = Field(default_factory=list)
+    """Keys that encrypt payloads, separated by commas: the first encrypts, all decrypt; empty: nothing is encrypted."""
+    codec_token: SecretStr = SecretStr("")
+    """What the Web UI and the `temporal` command line show to have the portal decrypt; empty: it does not."""
+    codec_origin: str = Field(default="", pattern=r"^(https?://[^/]+)?$")
+    """Origin of Temporal's Web UI, such as `https://temporal.example.com`, whose pages may ask; empty: no page may."""
+
+    @field_validator("codec_token")
     @classmethod
-    def _check_keys(cls, value: list[SecretStr]) -> list[SecretStr]:
-        if any(len(key.get_secret_value()) < SHORTEST_KEY for key in value):
-            raise ValueError(f"each key needs at least {SHORTEST_KEY} characters")
-        return value
+    def _check_token(cls, value: SecretStr) -> SecretStr:
+        return _long_enough([value])[0] if value.get_secret_value() else value
 
 
 def load(settings: type[_Settings]) -> _Settings:

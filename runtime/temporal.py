@@ -6,12 +6,18 @@ Importing this brings the SDK, which costs a third of a second: commands import 
 import asyncio
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import (
+    DataConverter,
+    DefaultFailureConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+)
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import (
     LogForwardingConfig,
@@ -25,23 +31,32 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import BadInput
 from runtime import logs, settings
+from runtime.encryption import PayloadEncryption
 from runtime.exits import TemporalUnreachable
 from runtime.process_settings import ProcessSettings
 from runtime.questions import AskAgain
+from runtime.settings import EncryptionSettings
 
 DEFAULT_ADDRESS = "localhost:7233"
-DATA_CONVERTER = pydantic_data_converter
-"""How messages become payloads; a replayer needs the same. Fields left at their defaults are written too: who changes
-a default must not change what a running migration was told."""
 PATIENCE = timedelta(seconds=10)
 """How long a connection may take."""
+
+
+def data_converter(keys: Sequence[str]) -> DataConverter:
+    """Return how messages become payloads, encrypted if there are keys; clients, workers and replayers need the same.
+
+    Fields left at their defaults are written too: who changes a default must not change what a running migration was
+    told.
+    """
+    failures = DefaultFailureConverterWithEncodedAttributes if keys else DefaultFailureConverter
+    return replace(pydantic_data_converter, payload_codec=PayloadEncryption(keys), failure_converter_class=failures)
 
 
 async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics: bool = False) -> Client:
     """Connect to Temporal.
 
-    `environment` stands in for this process's own variables `TEMPORAL_*`; with `serve_metrics` (a worker), the SDK's
-    metrics are served where the settings say.
+    `environment` stands in for this process's own variables `TEMPORAL_*` and `LANDBRIDGE_ENCRYPTION_KEYS`; with
+    `serve_metrics` (a worker), the SDK's metrics are served where the settings say.
 
     Raises:
         TemporalUnreachable: it does not answer or refuses us.
@@ -58,7 +73,7 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
         async with asyncio.timeout(PATIENCE.total_seconds()):
             client = await Client.connect(
                 **config,
-                data_converter=DATA_CONVERTER,
+                data_converter=data_converter(encryption_keys(environment)),
                 interceptors=[AskAgain()],
                 connect_timeout=PATIENCE,
                 runtime=runtime,
@@ -77,6 +92,20 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
     except RuntimeError as error:
         raise _unreachable(address, _reason(str(error))) from None
     return client
+
+
+def encryption_keys(environment: Mapping[str, str] | None = None) -> list[str]:
+    """Return the keys that the settings name, the encrypting one first; none: encryption is off.
+
+    Raises:
+        BadInput: one is too short.
+
+    """
+    if environment is None:
+        loaded = settings.load(EncryptionSettings)
+    else:
+        loaded = EncryptionSettings(encryption_keys=environment.get("LANDBRIDGE_ENCRYPTION_KEYS", ""))
+    return [key.get_secret_value() for key in loaded.encryption_keys]
 
 
 def _unreachable(address: str, reason: str) -> TemporalUnreachable:

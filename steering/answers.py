@@ -2,12 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from pydantic import Field
 
-from domain.messages import Progress
+from domain.messages import CANCELLED, Progress
 from domain.model import Model
-from domain.people import Counts, Person, State
+from domain.people import Counts, Person, State, next_step
 from domain.sites import Site
 
 
@@ -18,6 +19,7 @@ class RunState(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELED = "canceled"
+    """Somebody cancelled it; for Temporal itself it may be running still, or completed."""
     TERMINATED = "terminated"
     TIMED_OUT = "timed_out"
 
@@ -28,10 +30,15 @@ class MigrationSummary(Model):
     opsgenie_account: str
     run_state: RunState
     step: str
-    """The value of `domain.messages.Step` it is in, or ended in."""
+    """The value of `domain.messages.Step` it is in, or ended in; `cancelled` once it was."""
     started_at: datetime
     closed_at: datetime | None = None
     deadline: datetime | None = None
+
+    @property
+    def stays(self) -> bool:
+        """Whether another one is started only if somebody insists: it came to its end, or was cancelled."""
+        return self.run_state is RunState.COMPLETED or self.step == CANCELLED
 
 
 class MigrationStatus(MigrationSummary):
@@ -45,7 +52,7 @@ class MigrationStatus(MigrationSummary):
     people_waiting: int
     people_connected: int
     exact: bool
-    """The numbers are of this moment; otherwise they are at most a minute old, and `counts` is empty."""
+    """The numbers are of this moment; otherwise they are as the cohorts last showed them, mostly minutes ago."""
     troubles: list[str] = Field(default_factory=list)
     """What keeps work from going on at this moment, each once: why cohorts pause, which neighbour is away."""
     progress: Progress | None = None
@@ -53,8 +60,11 @@ class MigrationStatus(MigrationSummary):
 
 
 class ReportLine(Model):
-    """One person in a report."""
+    """One person in a report or a list."""
 
+    cohort: int
+    """With `number`: what the person is called in addresses of pages, links and logs."""
+    number: int
     email: str
     name: str
     role: str
@@ -63,8 +73,44 @@ class ReportLine(Model):
     since: datetime
     mails: int
     """Mails that were sent to them."""
+    mailed_at: datetime | None = None
+    """When the newest was sent; none: there was none."""
+    next_mail: datetime | None = None
+    """When the next is due (the first, a reminder, or another try); none: no more go out by themselves."""
     next_step: str
-    """What to do next; see `domain.people.NEXT_STEP`."""
+    """What to do next; see `domain.people.next_step`."""
+    declined: bool = False
+    """They say that this is not their account."""
+    undone: str = ""
+    """What became of the invitation when the migration was undone, `domain.orders.Undone`; empty: there was nothing of
+    ours to revoke."""
+
+    @classmethod
+    def of(cls, cohort: int, person: Person) -> Self:
+        """Return the line of someone whom a cohort looks after."""
+        return cls(
+            cohort=cohort,
+            number=person.number,
+            email=person.email,
+            name=person.name,
+            role=person.role,
+            state=person.state,
+            reason=person.reason,
+            since=person.since,
+            mails=person.mails,
+            mailed_at=person.mailed_at,
+            next_mail=person.next_mail,
+            next_step=next_step(person),
+            declined=person.declined,
+        )
+
+
+class People(Model):
+    """A page of a migration's people."""
+
+    people: list[ReportLine]
+    next: str = ""
+    """Names the next page; empty: that was everyone. A search that takes long names one before the page is full."""
 
 
 class Report(Model):
@@ -80,6 +126,7 @@ class Report(Model):
 class FoundPerson(Model):
     """One person of a migration."""
 
+    cohort: int
     cohort_id: str
     person: Person
     next_step: str

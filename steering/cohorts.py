@@ -1,17 +1,22 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain import addresses
 from domain.errors import NeighbourUnavailable
-from domain.messages import CohortResult, HandOut
+from domain.messages import CohortResult, HandOut, InvitedAccount
 from domain.roster import RosterPerson
 from workflows.cohort import CohortWorkflow
 
-ROWS_PER_UPDATE = 1_000
-"""Rows of a roster in one message: some 150 kB, well under Temporal's warning at 512 KiB."""
+LARGEST_UPDATE = 256 * 1024
+"""Bytes of roster in one message: some 1,700 rows as a rule. Temporal warns at 512 KiB."""
 _ANSWER = timedelta(seconds=30)
 
 
@@ -29,12 +34,24 @@ class TemporalCohortDesk:
 
         """
         cohort = self._cohort(cohort_id)
-        for start in range(0, len(people), ROWS_PER_UPDATE):
-            rows = HandOut(people=list(people[start : start + ROWS_PER_UPDATE]))
+        for rows in _portions(people):
             try:
-                await cohort.execute_update(CohortWorkflow.hand_out, rows, rpc_timeout=_ANSWER)
+                await cohort.execute_update(CohortWorkflow.hand_out, HandOut(people=rows), rpc_timeout=_ANSWER)
             except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
                 raise NeighbourUnavailable(f"The cohort {cohort_id} is not there yet, or no worker answers.") from None
+
+    async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
+        """Send a cohort a signal; one that has ended needs none.
+
+        Raises:
+            NeighbourUnavailable: Temporal does not take it now.
+
+        """
+        try:
+            await self._cohort(cohort_id).signal(signal, args=[] if message is None else [message], rpc_timeout=_ANSWER)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise NeighbourUnavailable(f"The cohort {cohort_id} was not told: {error.status.name}.") from None
 
     async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Tell a cohort what is new on the roster; one that has ended needs no news."""
@@ -55,5 +72,32 @@ class TemporalCohortDesk:
 
         await self.hand_out(cohort_id, [row for row in people if is_news(row)])
 
+    async def invited(self, cohort_id: str, run: str) -> list[InvitedAccount]:
+        """Ask a cohort that is over whose invitations are still open."""
+        cohort = self._cohort(cohort_id)
+        try:
+            if (await cohort.describe(rpc_timeout=_ANSWER)).status is WorkflowExecutionStatus.RUNNING:
+                raise NeighbourUnavailable(f"The cohort {cohort_id} has not ended yet.")
+            return await cohort.query(CohortWorkflow.invited, run, rpc_timeout=_ANSWER)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return []
+            raise NeighbourUnavailable(f"The cohort {cohort_id} does not answer: {error.status.name}.") from None
+
     def _cohort(self, cohort_id: str) -> WorkflowHandle[CohortWorkflow, CohortResult]:
         return self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id)
+
+
+def _portions(people: Sequence[RosterPerson]) -> Iterator[list[RosterPerson]]:
+    """Yield the rows in messages that are not too large; nobody fills one alone, for all fields are bounded."""
+    portion: list[RosterPerson] = []
+    size = 0
+    for person in people:
+        of_this = len(person.model_dump_json().encode())
+        if portion and size + of_this > LARGEST_UPDATE:
+            yield portion
+            portion, size = [], 0
+        portion.append(person)
+        size += of_this
+    if portion:
+        yield portion

@@ -1,5 +1,3 @@
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
@@ -8,24 +6,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import LandbridgeError, NeighbourUnavailable
 from domain.links import LinkClaims, LinkView
-from domain.messages import CohortResult, LinkFollowed, NewLinkWanted, PersonReturned
-from runtime import temporal
+from domain.messages import CohortResult, LinkDeclined, LinkFollowed, NewLinkWanted, PersonReturned
 from steering.calls import told
 from workflows.cohort import CohortWorkflow
 
 _PAGE_SECONDS = timedelta(seconds=2)
 """How long someone who opened a link waits for a worker's answer; the page can do without it."""
-
-
-@asynccontextmanager
-async def open_desk() -> AsyncIterator["TemporalLinkDesk"]:
-    """Connect to Temporal for as long as the portal runs.
-
-    Raises:
-        TemporalUnreachable: it does not answer now; whoever runs the portal starts it again.
-
-    """
-    yield TemporalLinkDesk(await temporal.connect())
 
 
 class TemporalLinkDesk:
@@ -44,16 +30,25 @@ class TemporalLinkDesk:
 
     async def follow(self, claims: LinkClaims) -> bool:
         """Tell that the person pressed the button."""
-        message = LinkFollowed(person=claims.person, purpose=claims.purpose, generation=claims.generation)
+        message = LinkFollowed(
+            run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation
+        )
         return await self._tell(claims, "link_followed", message)
+
+    async def decline(self, claims: LinkClaims) -> bool:
+        """Tell that the person says that this is not their account."""
+        message = LinkDeclined(
+            run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation
+        )
+        return await self._tell(claims, "link_declined", message)
 
     async def returned(self, claims: LinkClaims) -> bool:
         """Tell that the person came back from Atlassian's page."""
-        return await self._tell(claims, "person_returned", PersonReturned(person=claims.person))
+        return await self._tell(claims, "person_returned", PersonReturned(run=claims.run, person=claims.person))
 
     async def want_new(self, claims: LinkClaims) -> bool:
         """Tell that the person asks for the mail again."""
-        message = NewLinkWanted(person=claims.person, purpose=claims.purpose)
+        message = NewLinkWanted(run=claims.run, person=claims.person, purpose=claims.purpose)
         return await self._tell(claims, "new_link_wanted", message)
 
     async def reachable(self) -> bool:
@@ -65,7 +60,7 @@ class TemporalLinkDesk:
         return True
 
     async def _tell(
-        self, claims: LinkClaims, signal: str, message: LinkFollowed | PersonReturned | NewLinkWanted
+        self, claims: LinkClaims, signal: str, message: LinkFollowed | LinkDeclined | PersonReturned | NewLinkWanted
     ) -> bool:
         try:
             await self._cohort(claims).signal(signal, message, rpc_timeout=_PAGE_SECONDS)

@@ -1,11 +1,15 @@
 """One migration: what owners, admins and operators may ask of it."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 
-from domain import addresses
+from temporalio.common import WorkflowIDConflictPolicy
+
+from domain import addresses, ids
 from domain.errors import NotFound, Refused
 from domain.messages import (
+    Cancel,
     ChooseSite,
     Confirm,
     CorrectEmail,
@@ -19,17 +23,19 @@ from domain.messages import (
     Resent,
     Resume,
     SetDeadline,
+    UndoRequest,
 )
 from domain.people import Actor, State
 from domain.rules import AtDeadline
 from domain.sites import NewSite
-from steering.calls import answered, told
-from steering.standing import Standing
+from steering.answers import RunState
+from steering.calls import QUERY_SECONDS, answered, told
+from steering.paging import AT_ONCE
+from steering.standing import Standing, summarise
+from workflows import options
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
-
-_AT_ONCE = 8
-"""Cohorts that are asked something at the same time."""
+from workflows.undo import UndoWorkflow
 
 
 class Migration(Standing):
@@ -87,28 +93,85 @@ class Migration(Standing):
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.set_deadline, request, id=id_)
         )
 
+    async def cancel(self, reason: str, by: Actor, *, undo: bool = False) -> None:
+        """End the migration before its time; with `undo`, revoke the invitations that nobody has accepted.
+
+        Both go on by themselves: `status` and `undo` say how far they are. An undo may also be asked for when a
+        migration is over that was not completed.
+
+        Raises:
+            NotFound: it is over, or there never was one.
+            Refused: it is cancelled already, or was completed.
+
+        """
+        request = Cancel(reason=reason, undo=undo, by=by)
+        try:
+            await answered(
+                self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.cancel, request, id=id_)
+            )
+        except NotFound:
+            if not undo:
+                raise
+            await self._start_undo(by)
+
+    async def _start_undo(self, by: Actor) -> None:
+        async with told(self._what):
+            description = await self._handle.describe(rpc_timeout=QUERY_SECONDS)
+            why_not = await self._handle.query(SiteMigrationWorkflow.why_not, by, rpc_timeout=QUERY_SECONDS)
+        if why_not:
+            raise Refused(why_not)
+        if summarise(description).run_state is RunState.COMPLETED:
+            raise Refused(f"The {self._what} was completed: there is nothing to undo.")
+        request = UndoRequest(
+            opsgenie_account=self._account,
+            run=ids.run_of(description.run_id),
+            cohorts=await self._number_of_cohorts(),
+            by=by,
+        )
+        async with told(f"undo of the {self._what}"):
+            await self._client.start_workflow(
+                UndoWorkflow.run,
+                request,
+                id=ids.undo(self._account),
+                task_queue=options.WORKFLOWS,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                static_summary=f"Undo of the migration of {self._account}",
+            )
+
     # Requests about people.
 
-    async def resend(self, email: str, by: Actor) -> Resent:
-        """Send one person's mail again."""
-        cohort = self._cohort(await self._cohort_number(email))
-        return await answered(
-            self._what, lambda id_: cohort.execute_update(CohortWorkflow.resend, Resend(email=email, by=by), id=id_)
-        )
+    async def resend(self, *emails: str, by: Actor) -> Resent:
+        """Send the mails of people again, as far as it is allowed; one who cannot get it does not stop the others.
+
+        Raises:
+            Refused, NotFound: only one was named, who cannot get it now or is not in the migration.
+
+        """
+        named: dict[int, dict[str, str]] = {}
+        for email, number in zip(emails, await self._cohort_numbers(emails), strict=True):
+            named.setdefault(number, {}).setdefault(addresses.key(email), email)
+        many = sum(map(len, named.values())) > 1
+        requests = {
+            number: Resend(emails=list(people.values()), one_of_many=many, by=by) for number, people in named.items()
+        }
+        return await self._resend(requests)
 
     async def resend_all(self, state: State, by: Actor) -> Resent:
         """Send the mails of everyone in a state again, as far as the cool-down allows."""
-        at_once = asyncio.Semaphore(_AT_ONCE)
+        request = Resend(state=state, by=by)
+        return await self._resend(dict.fromkeys(range(1, await self._number_of_cohorts() + 1), request))
 
-        async def one(number: int) -> Resent:
-            cohort, request = self._cohort(number), Resend(state=state, by=by)
+    async def _resend(self, requests: Mapping[int, Resend]) -> Resent:
+        at_once = asyncio.Semaphore(AT_ONCE)
+
+        async def one(number: int, request: Resend) -> Resent:
+            cohort = self._cohort(number)
             async with at_once:
                 return await answered(
                     self._what, lambda id_: cohort.execute_update(CohortWorkflow.resend, request, id=id_)
                 )
 
-        answers = await asyncio.gather(*map(one, range(1, await self._number_of_cohorts() + 1)))
-        return Resent(queued=sum(a.queued for a in answers), not_now=sum(a.not_now for a in answers))
+        return sum(await asyncio.gather(*(one(*request) for request in requests.items())), Resent())
 
     async def exclude(self, email: str, reason: str, by: Actor) -> None:
         """Take a person out of the migration."""

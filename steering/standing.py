@@ -12,28 +12,37 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowHandle,
 )
-from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 
-from domain import ids
-from domain.errors import NotFound
+from domain import addresses, ids
+from domain import audit as audits
+from domain.audit import Audit
+from domain.errors import BadInput, NotFound
 from domain.messages import (
+    CANCELLED,
     CohortResult,
     MigrationResult,
     PeoplePage,
     PeopleQuery,
     Progress,
+    UndoProgress,
 )
-from domain.people import NEXT_STEP, Counts, Person, State
-from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, Report, ReportLine, RunState
+from domain.people import Counts, State, next_step
+from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, People, Report, ReportLine, RunState
 from steering.calls import QUERY_SECONDS, NoWorkerAnswers, told
+from steering.paging import AT_ONCE, FIRST, Position, read_page
 from workflows import search_attributes
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
+from workflows.undo import UndoWorkflow
 
 ASKED_AT_MOST = 20
-"""Cohorts that `status` asks one by one; of more it adds up the search attributes, which are at most a minute old."""
+"""Cohorts that `status` asks one by one; of more it adds up the search attributes, which are some minutes old."""
+SOON_SECONDS = 1.0
+"""How long `status` waits for the cohorts' own numbers, before it takes those that they have shown."""
 _PAGE = 250
+_LISTED_AT_ONCE = 500
+"""More than a migration has cohorts: one call, since Temporal allows ten a second for everyone together."""
 _Answer = TypeVar("_Answer")
 
 
@@ -46,6 +55,9 @@ class Standing:
         self._what = f"migration of {opsgenie_account}"
         self._handle: WorkflowHandle[SiteMigrationWorkflow, MigrationResult] = client.get_workflow_handle_for(
             SiteMigrationWorkflow.run, ids.migration(opsgenie_account)
+        )
+        self._undo_handle: WorkflowHandle[UndoWorkflow, UndoProgress] = client.get_workflow_handle_for(
+            UndoWorkflow.run, ids.undo(opsgenie_account)
         )
 
     # How it stands.
@@ -63,13 +75,14 @@ class Standing:
         failure = await self._failure() if summary.run_state is RunState.FAILED else ""
         try:
             progress = await self.progress()
-            exact = progress.cohorts <= ASKED_AT_MOST
-            views = await self._of_each_cohort(self._counts, progress.cohorts) if exact else []
-            described = await self._of_each_cohort(self._describe, progress.cohorts) if exact else []
         except NoWorkerAnswers:
-            progress, exact, views, described = None, False, [], []
-        cohorts = [] if exact else await self._listed_cohorts(description)
-        counts = sum(views, Counts())
+            progress = None
+        few = progress is not None and progress.cohorts <= ASKED_AT_MOST
+        described = await self._of_each_cohort(self._describe, progress.cohorts) if progress and few else []
+        counts = await self._asked_counts(progress.cohorts) if progress and few else None
+        exact = counts is not None
+        if counts is None:
+            counts = sum(map(_shown_counts, await self._listed_cohorts(description)), Counts())
         troubles = {sentence for workflow in (description, *described) for sentence in _failing(workflow)}
         return MigrationStatus(
             **summary.model_dump(),
@@ -78,10 +91,28 @@ class Standing:
             progress=progress,
             counts=counts,
             exact=exact,
-            people_total=counts.total if exact else _add_up(cohorts, search_attributes.PEOPLE_TOTAL),
-            people_waiting=counts.waiting if exact else _add_up(cohorts, search_attributes.PEOPLE_WAITING),
-            people_connected=counts[State.CONNECTED] if exact else _add_up(cohorts, search_attributes.PEOPLE_CONNECTED),
+            people_total=counts.total,
+            people_waiting=counts.waiting,
+            people_connected=counts[State.CONNECTED],
         )
+
+    async def _asked_counts(self, cohorts: int) -> Counts | None:
+        """Return the numbers of this moment; None where cohorts are too busy to say them soon."""
+        try:
+            async with asyncio.timeout(SOON_SECONDS):
+                return sum(await self._of_each_cohort(self._counts, cohorts), Counts())
+        except (TimeoutError, NoWorkerAnswers):
+            return None
+
+    async def summary(self) -> MigrationSummary:
+        """Return what Temporal itself knows of the migration; answered without a worker.
+
+        Raises:
+            NotFound: there never was one, or its history is gone.
+
+        """
+        async with told(self._what):
+            return summarise(await self._handle.describe(rpc_timeout=QUERY_SECONDS))
 
     async def progress(self) -> Progress:
         """Return the checklist, and what waits for whom."""
@@ -116,30 +147,45 @@ class Standing:
             "AND ExecutionStatus != 'ContinuedAsNew'"
         )
         async with told(self._what):
-            return [execution async for execution in self._client.list_workflows(query)]
+            return [execution async for execution in self._client.list_workflows(query, page_size=_LISTED_AT_ONCE)]
 
     # People.
 
-    async def people(self, states: Sequence[State] = (), offset: int = 0, limit: int = _PAGE) -> PeoplePage:
-        """Return a page of people in these states (none: all), cohort by cohort."""
-        people: list[Person] = []
-        total, skip = 0, offset
-        for number in range(1, await self._number_of_cohorts() + 1):
-            query = PeopleQuery(states=list(states), offset=skip, limit=max(0, limit - len(people)))
-            page = await self._ask_people(number, query)
-            people += page.people
-            skip = max(0, skip - page.total)
-            total += page.total
-        return PeoplePage(people=people, total=total)
+    async def people(
+        self, states: Sequence[State] = (), *, search: str = "", page: str = "", limit: int = _PAGE
+    ) -> People:
+        """Return a page of people in these states (none: all) whose name or address holds what is searched for.
 
-    async def everyone(self, states: Sequence[State] = ()) -> AsyncIterator[PeoplePage]:
+        They stand in the roster's order, cohort by cohort. A whole address that is someone's finds just them.
+
+        Raises:
+            BadInput: no page before told this one.
+
+        """
+        begin = Position.read(page)
+        query = PeopleQuery(states=list(states), search=search, limit=limit)
+        cohorts = await self._number_of_cohorts()
+        if cohorts and begin == FIRST and _may_be_address(search) and (found := await self._holder(search, states)):
+            return People(people=found)
+        read = await read_page(self._ask_people, cohorts, query, begin)
+        return People(people=[ReportLine.of(*one) for one in read.people], next=str(read.next) if read.next else "")
+
+    async def everyone(self, states: Sequence[State] = ()) -> AsyncIterator[list[ReportLine]]:
         """Yield all people in these states (none: all) in pages, without holding them all."""
-        for number in range(1, await self._number_of_cohorts() + 1):
-            offset, total = 0, 1
-            while offset < total:
-                page = await self._ask_people(number, PeopleQuery(states=list(states), offset=offset, limit=_PAGE))
-                yield page
-                offset, total = offset + _PAGE, page.total
+        cohorts, position = await self._number_of_cohorts(), FIRST
+        query, undo = PeopleQuery(states=list(states), limit=_PAGE), await self.undo()
+        while True:
+            read = await read_page(self._ask_people, cohorts, query, position)
+            lines = [ReportLine.of(*one) for one in read.people]
+            yield await self._with_undone(lines) if undo else lines
+            if read.next is None:
+                return
+            position = read.next
+
+    async def _holder(self, email: str, states: Sequence[State]) -> list[ReportLine]:
+        number = await self._cohort_number(email)
+        page = await self._ask_people(number, PeopleQuery(states=list(states), email=email))
+        return [ReportLine.of(number, person) for person in page.people]
 
     async def person(self, email: str) -> FoundPerson:
         """Return one person, by any spelling of an address they have or had.
@@ -149,43 +195,90 @@ class Standing:
 
         """
         number = await self._cohort_number(email)
-        if not number:
-            raise NotFound(f"The {self._what} has not read its roster yet.")
         page = await self._ask_people(number, PeopleQuery(email=email))
+        return self._found(number, page)
+
+    async def person_numbered(self, cohort: int, number: int) -> FoundPerson:
+        """Return one person, by the numbers that lists give.
+
+        Raises:
+            NotFound: there is nobody with these numbers.
+
+        """
+        if not (1 <= cohort <= await self._number_of_cohorts() and number >= 1):
+            return self._found(cohort, PeoplePage(people=[]))
+        return self._found(cohort, await self._ask_people(cohort, PeopleQuery(person=number)))
+
+    def _found(self, cohort: int, page: PeoplePage) -> FoundPerson:
         if not page.people:
             raise NotFound(f"Nobody with this address is in the {self._what}.")
         person = page.people[0]
         return FoundPerson(
-            cohort_id=ids.cohort(self._account, number), person=person, next_step=NEXT_STEP[person.state]
+            cohort=cohort,
+            cohort_id=ids.cohort(self._account, cohort),
+            person=person,
+            next_step=next_step(person),
         )
 
     async def report(self) -> Report:
         """Return everyone, with what to do next for those who have not made it."""
-        async with told(self._what):
-            description = await self._handle.describe(rpc_timeout=QUERY_SECONDS)
+        summary = await self.summary()
         progress = await self.progress()
-        lines = [
-            ReportLine(
-                email=person.email,
-                name=person.name,
-                role=person.role,
-                state=person.state,
-                reason=person.reason,
-                since=person.since,
-                mails=sum(mailing.sent for mailing in person.mailings.values()),
-                next_step=NEXT_STEP[person.state],
-            )
-            async for page in self.everyone()
-            for person in page.people
-        ]
+        lines = [line async for page in self.everyone() for line in page]
         counts = {state: sum(line.state is state for line in lines) for state in State}
         return Report(
             opsgenie_account=self._account,
             site=progress.site,
-            run_state=summarise(description).run_state,
+            run_state=summary.run_state,
             counts=Counts(by_state={state: number for state, number in counts.items() if number}),
             people=lines,
         )
+
+    # Who did what.
+
+    async def audit(self) -> Audit:
+        """Return who asked what of the migration and about its people, newest first; also once it is over."""
+        async with told(self._what, QUERY_SECONDS):
+            own = await self._handle.query(SiteMigrationWorkflow.audit, rpc_timeout=QUERY_SECONDS)
+        at_once = asyncio.Semaphore(AT_ONCE)
+
+        async def one(number: int) -> Audit:
+            async with at_once, told(self._what):
+                return await self._cohort(number).query(CohortWorkflow.audit, rpc_timeout=QUERY_SECONDS)
+
+        cohorts = range(1, await self._number_of_cohorts() + 1)
+        undone = [await self._ask_undo(UndoWorkflow.audit)] if await self.undo() else []
+        return audits.merge([own, *undone, *await asyncio.gather(*map(one, cohorts))])
+
+    # Its undo.
+
+    async def undo(self) -> UndoProgress | None:
+        """Return how far the undo of the cancelled migration is; none: nobody asked for it."""
+        async with told(self._what):
+            run = ids.run_of((await self._handle.describe(rpc_timeout=QUERY_SECONDS)).run_id)
+        try:
+            progress = await self._ask_undo(UndoWorkflow.progress)
+        except NotFound:
+            return None
+        # Otherwise it is of an earlier migration of this account.
+        return progress if progress.run == run else None
+
+    async def _ask_undo(self, question: Callable[[UndoWorkflow], _Answer]) -> _Answer:
+        async with told(self._what):
+            return await self._undo_handle.query(question, rpc_timeout=QUERY_SECONDS)
+
+    async def _with_undone(self, lines: Sequence[ReportLine]) -> list[ReportLine]:
+        outcomes = {number: await self._undone_people(number) for number in {line.cohort for line in lines}}
+        return [line.model_copy(update={"undone": outcomes[line.cohort].get(line.number, "")}) for line in lines]
+
+    async def _undone_people(self, number: int) -> dict[int, str]:
+        """Return what became of the invitations of one cohort, by the people's numbers."""
+        async with told(self._what):
+            found = await self._undo_handle.query(UndoWorkflow.revocations, number, rpc_timeout=QUERY_SECONDS)
+        outcomes: dict[int, list[str]] = {}
+        for one in found:
+            outcomes.setdefault(one.person, []).append(one.outcome)
+        return {person: ", ".join(dict.fromkeys(said)) for person, said in outcomes.items()}
 
     async def _ask_people(self, number: int, query: PeopleQuery) -> PeoplePage:
         async with told(self._what):
@@ -195,21 +288,37 @@ class Standing:
         return (await self.progress()).cohorts
 
     async def _cohort_number(self, email: str) -> int:
+        return (await self._cohort_numbers([email]))[0]
+
+    async def _cohort_numbers(self, emails: Sequence[str]) -> list[int]:
+        question = list(emails)
         async with told(self._what, QUERY_SECONDS):
-            return await self._handle.query(SiteMigrationWorkflow.cohort_of, email, rpc_timeout=QUERY_SECONDS)
+            return await self._handle.query(SiteMigrationWorkflow.cohorts_of, question, rpc_timeout=QUERY_SECONDS)
 
     def _cohort(self, number: int) -> WorkflowHandle[CohortWorkflow, CohortResult]:
         return self._client.get_workflow_handle_for(CohortWorkflow.run, ids.cohort(self._account, number))
+
+
+def _may_be_address(text: str) -> bool:
+    try:
+        addresses.normalise(text)
+    except BadInput:
+        return False
+    return True
 
 
 def summarise(execution: WorkflowExecution) -> MigrationSummary:
     """Return what Temporal itself knows of a migration."""
     attributes = execution.typed_search_attributes
     status = execution.status or WorkflowExecutionStatus.RUNNING
+    run_state, step = RunState(status.name.lower()), attributes.get(search_attributes.MIGRATION_STEP, "")
+    if run_state is RunState.COMPLETED and step == CANCELLED:
+        # For Temporal it came to its end as its code says, so that it is not started again by accident.
+        run_state = RunState.CANCELED
     return MigrationSummary(
         opsgenie_account=execution.id.partition(":")[2],
-        run_state=RunState(status.name.lower()),
-        step=attributes.get(search_attributes.MIGRATION_STEP, ""),
+        run_state=run_state,
+        step=step,
         started_at=execution.start_time,
         closed_at=execution.close_time,
         deadline=attributes.get(search_attributes.MIGRATION_DEADLINE),
@@ -225,5 +334,5 @@ def _failing(workflow: WorkflowExecutionDescription) -> list[str]:
     ]
 
 
-def _add_up(cohorts: Sequence[WorkflowExecution], attribute: SearchAttributeKey[int]) -> int:
-    return sum(cohort.typed_search_attributes.get(attribute, 0) for cohort in cohorts)
+def _shown_counts(cohort: WorkflowExecution) -> Counts:
+    return Counts.unpacked(cohort.typed_search_attributes.get(search_attributes.PEOPLE_BY_STATE, ""))

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import (
+    Priority,
     SearchAttributePair,
     TypedSearchAttributes,
     WorkflowIDConflictPolicy,
@@ -27,17 +28,20 @@ from workflows.site_migration import SiteMigrationWorkflow
 _AT_ONCE = 8
 """Cohorts that get their people at the same time."""
 _RETRY_SECONDS = 0.25
+_LONGEST_FAIRNESS_KEY = 64
+"""Temporal's limit, in bytes; accounts that share so long a beginning share their turns."""
 
 
 async def start(client: Client, request: MigrationRequest, *, again: bool = False) -> Started:
-    """Start a migration, unless one runs or, without `again`, was completed.
+    """Start a migration, unless one runs or, without `again`, was completed or cancelled.
 
     Raises:
-        Refused: the one that runs has another roster or another site.
+        Refused: the one that runs has another roster or another site, or an undo of the last one runs.
 
     """
     workflow_id = ids.migration(request.opsgenie_account)
     memo = {"asked": _asked(request)}
+    await _refuse_while_undoing(client, request.opsgenie_account)
     try:
         async with told(f"migration of {request.opsgenie_account}"):
             await client.start_workflow(
@@ -49,6 +53,8 @@ async def start(client: Client, request: MigrationRequest, *, again: bool = Fals
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE
                 if again
                 else WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                # Cohorts and activities inherit it: a migration of many does not starve one of a few.
+                priority=Priority(fairness_key=request.opsgenie_account[:_LONGEST_FAIRNESS_KEY]),
                 static_summary=f"Opsgenie account {request.opsgenie_account} → Atlassian",
                 memo=memo,
                 search_attributes=TypedSearchAttributes(
@@ -61,6 +67,15 @@ async def start(client: Client, request: MigrationRequest, *, again: bool = Fals
     except WorkflowAlreadyStartedError:
         return await _already(client, workflow_id, memo["asked"])
     return Started(workflow_id=workflow_id)
+
+
+async def _refuse_while_undoing(client: Client, opsgenie_account: str) -> None:
+    """Let nobody be invited whom the undo of the last migration would remove at the same time."""
+    with suppress(NotFound):
+        async with told("undo"):
+            undo = await client.get_workflow_handle(ids.undo(opsgenie_account)).describe(rpc_timeout=QUERY_SECONDS)
+        if undo.status is WorkflowExecutionStatus.RUNNING:
+            raise Refused("The last migration is being undone; start this one when that has ended.")
 
 
 def _asked(request: MigrationRequest) -> dict[str, str]:

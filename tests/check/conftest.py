@@ -22,7 +22,8 @@ from tests.workflows.bench import served
 
 __all__ = ["client", "control", "server", "service"]
 KEY = "a-signing-key-that-is-long-enough-for-us"
-SECRETS = (KEY, OPSGENIE_KEY, ORGANIZATION_KEY)
+ENCRYPTION_KEY = "an-encryption-key-that-is-long-enough-too"
+SECRETS = (KEY, ENCRYPTION_KEY, OPSGENIE_KEY, ORGANIZATION_KEY)
 PROJECT = Path(__file__).parents[2]
 
 
@@ -88,5 +89,6 @@ def cli(server: TemporalServer, worker: None, mailbox: tuple[int, Path], service
             "LANDBRIDGE_ATLASSIAN_PROVISIONING_URL": service,
             "LANDBRIDGE_PORTAL_URL": portal,
             "LANDBRIDGE_TOKEN_KEYS": KEY,
+            "LANDBRIDGE_ENCRYPTION_KEYS": ENCRYPTION_KEY,
         }
     )

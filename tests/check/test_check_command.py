@@ -20,20 +20,25 @@ from activities.mail import MailActivities
 from cli import checkup
 from cli.checkup import Check, Finding, Health, Unwell, Well
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from domain.messages import MigrationRequest
 from embedded import ports
 from embedded.temporal_server import TemporalServer
 from runtime import temporal
-from tests.check.conftest import SECRETS
+from runtime.encryption import PayloadEncryption
+from steering import starting
+from tests.check.conftest import KEY, SECRETS
 from tests.cli.conftest import Cli, Ran
 from tests.emulator.running import Control
 from tests.fakes import Post
 from tests.mail.scripted import CERTIFICATE, Heard, ScriptedServer, server_tls
+from tests.workflows.bench import eventually
 from workflows import options, search_attributes
 
 EVERYONE = (
     "Temporal",
     "Search attributes",
     "Workers",
+    "Encryption",
     "Mail",
     "Opsgenie",
     "Atlassian",
@@ -82,9 +87,9 @@ async def test_one_line_each_in_a_pipe(control: Control, cli: Cli) -> None:
     ran = await cli("check", LANDBRIDGE_OPSGENIE_API_KEY="wrong")
     lines = ran.out.splitlines()
     assert (ran.code, len(lines)) == (1, len(EVERYONE))
-    assert lines[4].split()[:2] == ["✗", "Opsgenie"]
-    assert "→ Set one that is valid. See LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY." in lines[4]
-    assert lines[5].split()[:2] == ["✓", "Atlassian"]
+    assert lines[5].split()[:2] == ["✗", "Opsgenie"]
+    assert "→ Set one that is valid. See LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY." in lines[5]
+    assert lines[6].split()[:2] == ["✓", "Atlassian"]
 
 
 async def test_nobody_is_there(control: Control, cli: Cli) -> None:
@@ -101,7 +106,7 @@ async def test_nobody_is_there(control: Control, cli: Cli) -> None:
         LANDBRIDGE_PORTAL_URL=f"http://{gone}",
     )
     assert code == 1
-    waiting = dict.fromkeys(("Search attributes", "Workers"), Health.NOT_CHECKED)
+    waiting = dict.fromkeys(("Search attributes", "Workers", "Encryption"), Health.NOT_CHECKED)
     assert ill(findings) == {name: waiting.get(name, Health.UNWELL) for name in EVERYONE}
     settings = ("TEMPORAL_ADDRESS", "SMTP_HOST", "OPSGENIE_URL", "ATLASSIAN_URL", "PROVISIONING_URL", "PORTAL_URL")
     for setting, one in zip(settings, (one for name, one in findings.items() if name not in waiting), strict=True):
@@ -120,7 +125,7 @@ async def test_a_wrong_setting_is_2_and_the_others_are_looked_at(control: Contro
     wrong = dict.fromkeys(("Temporal", "Mail", "Opsgenie", "Portal"), Health.WRONG_SETTING)
     assert ill(findings) == {
         **wrong,
-        **dict.fromkeys(("Search attributes", "Workers"), Health.NOT_CHECKED),
+        **dict.fromkeys(("Search attributes", "Workers", "Encryption"), Health.NOT_CHECKED),
     }
     for name, setting in (
         ("Temporal", "TEMPORAL_NAMESPACE"),
@@ -315,3 +320,29 @@ async def test_whoever_never_answers_keeps_nobody_waiting(monkeypatch: pytest.Mo
         (Health.UNWELL, "It is odd.", "Mend it."),
         (Health.WELL, "fine", "finer"),
     ]
+
+
+async def test_running_migrations_that_cannot_be_read(
+    client: Client, server: TemporalServer, control: Control, cli: Cli
+) -> None:
+    """The key that is missing is named by its id, and where to put it; without encryption that is told, and why."""
+    control.load(USERS)
+    await namespace(client, "encrypted")
+    environment = {**server.environment, "TEMPORAL_NAMESPACE": "encrypted"}
+    _, findings = await look(cli, TEMPORAL_NAMESPACE="encrypted", LANDBRIDGE_ENCRYPTION_KEYS="")
+    off = findings["Encryption"]
+    assert (off.health, off.found.partition(":")[0]) == (Health.WELL, "Off")
+    assert "LANDBRIDGE_ENCRYPTION_KEYS turns it on" in off.remedy
+    theirs = "the-key-of-some-other-worker-somewhere-else"
+    other = await temporal.connect(environment={**environment, "LANDBRIDGE_ENCRYPTION_KEYS": theirs})
+    request = MigrationRequest(opsgenie_account="acme", initiator="olga@example.com")
+    await other.start_workflow("SiteMigrationWorkflow", request, id="unread", task_queue=options.WORKFLOWS)
+    await eventually(lambda: starting.listed(other))
+    for keys, health in (("", Health.UNWELL), (KEY, Health.UNWELL), (f"{KEY},{theirs}", Health.WELL)):
+        _, findings = await look(cli, TEMPORAL_NAMESPACE="encrypted", LANDBRIDGE_ENCRYPTION_KEYS=keys)
+        told = findings["Encryption"]
+        assert told.health is health
+        assert theirs not in told.found
+        if health is Health.UNWELL:
+            assert PayloadEncryption([theirs]).key_ids[0] in told.found
+            assert "LANDBRIDGE_ENCRYPTION_KEYS" in told.remedy

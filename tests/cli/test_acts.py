@@ -6,7 +6,7 @@ import pytest
 from temporalio.client import Client
 
 from domain.links import Purpose
-from domain.messages import Decided, Resent
+from domain.messages import Decided, NotSent, Resent
 from domain.people import State
 from steering import starting
 from steering.migration import Migration
@@ -53,7 +53,9 @@ async def test_mails_are_sent_again(cli: Cli, world: World, moving: Migration, a
     assert len(world.post.sent("anna@example.com", Purpose.AUTHENTICATION)) == before
     assert some.code == 3
     assert "eve@example.com: A mail went out moments ago" in some.err
-    assert Resent.model_validate_json(some.out) == Resent(queued=1, not_now=1)
+    assert Resent.model_validate_json(some.out) == Resent(
+        queued=1, not_now=1, refused=[NotSent(email="eve@example.com", reason=some.err.split(": ", 1)[1].strip())]
+    )
     assert tried.code == 0
     assert Resent.model_validate_json(tried.out) == Resent(not_now=1)
 

@@ -8,7 +8,7 @@ from cyclopts import Argument
 from pydantic import BaseModel
 
 from cli import app, checkup
-from domain import messages, people, plan, sites
+from domain import audit, messages, people, plan, sites
 from runtime.exits import Exit
 from steering import answers
 
@@ -22,7 +22,7 @@ MODELS = (
     messages.Progress,
     sites.Site,
     messages.ChecklistItem,
-    messages.PeoplePage,
+    answers.People,
     people.Person,
     people.Mailing,
     people.Entry,
@@ -35,7 +35,10 @@ MODELS = (
     plan.PlanLine,
     plan.Totals,
     plan.Stop,
+    audit.Audit,
+    audit.AuditEntry,
     messages.Resent,
+    messages.NotSent,
     messages.Decided,
 )
 

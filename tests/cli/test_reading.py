@@ -8,10 +8,9 @@ import pytest
 from pydantic import TypeAdapter
 from temporalio.client import Client
 
-from domain.messages import PeoplePage
 from domain.people import State
 from steering import starting
-from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, Report
+from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, People, Report
 from steering.migration import Migration
 from tests.cli.conftest import EVIL, Cli
 from tests.workflows.bench import OWNER_EMAIL
@@ -23,18 +22,20 @@ async def test_json_is_what_steering_answers(cli: Cli, client: Client, moving: M
         ("list",),
         ("status", account),
         ("people", account, "--state", "authenticating", "--state", "unreachable"),
-        ("people", account, "--limit", "2", "--page", "3"),
+        ("people", account, "--limit", "2", "--page", "1.3"),
+        ("people", account, "--search", "AnnA"),
         ("person", account, "BEN@example.com"),
         ("report", account),
     )
     answers = await asyncio.gather(*(cli(*command, "-o", "json") for command in commands))
     assert [answer.code for answer in answers] == [0] * len(commands)
-    migrations, status, some, page, person, report = (answer.out for answer in answers)
+    migrations, status, some, page, searched, person, report = (answer.out for answer in answers)
     assert TypeAdapter(list[MigrationSummary]).validate_json(migrations) == await starting.listed(client)
     assert MigrationStatus.model_validate_json(status) == await moving.status()
     states = [State.AUTHENTICATING, State.UNREACHABLE]
-    assert PeoplePage.model_validate_json(some) == await moving.people(states)
-    assert PeoplePage.model_validate_json(page) == await moving.people(offset=4, limit=2)
+    assert People.model_validate_json(some) == await moving.people(states)
+    assert People.model_validate_json(page) == await moving.people(page="1.3", limit=2)
+    assert [line.name for line in People.model_validate_json(searched).people] == ["Anna"]
     assert FoundPerson.model_validate_json(person) == await moving.person("ben@example.com")
     assert Report.model_validate_json(report) == await moving.report()
 
@@ -52,11 +53,26 @@ async def test_tables_are_plain_in_a_pipe(cli: Cli, moving: Migration, account: 
     lines = people.out.splitlines()
     assert len(lines) == 6
     assert [line for line in lines if line.startswith(OWNER_EMAIL) and "connected" in line]
-    assert "5 of 5 people." in people.err
+    assert "5 people, and no more." in people.err
     assert "running (people)" in status.out
     assert "5 people: 1 connected, 4 waiting, 1 of them for you" in status.out
     assert "550 no such mailbox" in report.out
     assert OWNER_EMAIL not in report.out
+
+
+async def test_a_page_says_which_is_next(cli: Cli, moving: Migration, account: str) -> None:
+    """Everyone once, from page to page; what is no page is bad input."""
+    assert moving
+    emails, page = list[str](), tuple[str, ...]()
+    while True:
+        ran = await cli("people", account, "--limit", "2", *page)
+        assert ran.code == 0
+        emails += [line.split()[0] for line in ran.out.splitlines()[1:]]
+        if "and no more" in ran.err:
+            break
+        page = tuple(ran.err.split()[-2:])
+    assert len(emails) == len(set(emails)) == 5
+    assert (await cli("people", account, "--page", "2nd")).code == 2
 
 
 @pytest.mark.parametrize("command", ["people", "person"])

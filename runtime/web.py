@@ -1,0 +1,77 @@
+"""A web server inside one of our processes, which minds the process's signals itself."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from http import HTTPStatus
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from domain.errors import BadInput
+
+
+class Server(uvicorn.Server):
+    """Serves until `stop`."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # wider, and used as such
+        """Leave signals to the process: uvicorn would raise them again in the end."""
+        return nullcontext()
+
+    def stop(self) -> None:
+        """End in good order."""
+        self.should_exit = True
+
+
+@asynccontextmanager
+async def health(address: str, ready: Callable[[], Awaitable[str]]) -> AsyncIterator[None]:
+    """Answer `/livez` and `/readyz` at an address for as long as the context is open; nowhere, if it is empty.
+
+    `ready` returns why the process cannot do its work just now; empty: it can.
+
+    Raises:
+        BadInput: the address cannot be used.
+
+    """
+    if not address:
+        yield
+        return
+
+    async def livez(_: Request) -> Response:
+        return PlainTextResponse("alive\n")
+
+    async def readyz(_: Request) -> Response:
+        why_not = await ready()
+        return PlainTextResponse(
+            f"{why_not or 'ready'}\n", HTTPStatus.SERVICE_UNAVAILABLE if why_not else HTTPStatus.OK
+        )
+
+    config = uvicorn.Config(
+        Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz)]),
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=1,
+    )
+    server = Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[_listening(address)]))
+    try:
+        yield
+    finally:
+        server.stop()
+        await serving
+
+
+def _listening(address: str) -> socket.socket:
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host.strip("[]"), int(port)), family=family)
+    except (OSError, OverflowError) as error:
+        raise BadInput(f"LANDBRIDGE_HEALTH_ADDRESS cannot be used ({address}): {error}.") from None

@@ -1,0 +1,78 @@
+"""A migration is ended, undone and forgotten from the command line; what cannot be taken back needs a word for it."""
+
+import json
+
+from domain.audit import Act, Audit
+from domain.people import Actor, State
+from steering.answers import MigrationStatus, RunState
+from steering.migration import Migration
+from tests.cli.conftest import Cli
+from tests.fakes import World
+from tests.workflows.bench import eventually
+
+
+async def test_nothing_ends_without_a_word_for_it(cli: Cli, moving: Migration, account: str) -> None:
+    """Where nobody can be asked, --yes; and a reason that is one."""
+    for command in (["cancel", account, "--reason", "x"], ["forget", account]):
+        ran = await cli(*command)
+        assert (ran.code, ran.out) == (2, "")
+        assert "--yes" in ran.err
+    ran = await cli("cancel", account, "--reason", " ", "--yes")
+    assert ran.code == 2
+    assert "reason" in ran.err
+    ran = await cli("forget", account, "--yes")
+    assert ran.code == 3
+    assert "not over" in ran.err
+    assert (await moving.status()).run_state is RunState.RUNNING
+
+
+async def test_a_migration_ends_is_undone_and_forgotten(
+    cli: Cli, moving: Migration, world: World, account: str
+) -> None:
+    """Each step says what happened, and the next command knows of it."""
+    by = Actor(name="before")
+    await moving.authenticate("eve@example.com", by)
+    # Of these accounts, only the one of this new address is the migration's own: the others were there before.
+    mine = f"ben-{account}@example.com"
+    await moving.correct_email("ben@example.com", mine, by)
+    await eventually(lambda: world.post.sent(mine))
+    ran = await cli("cancel", account, "--reason", "The merger is off.", "--yes", "--by", "Ada")
+    assert ran.code == 0
+    assert "Cancelled." in ran.err
+    assert "It was cancelled: The merger is off." in ran.out
+    status = MigrationStatus.model_validate_json((await cli("status", account, "-o", "json")).out)
+    assert (status.run_state, status.step) == (RunState.CANCELED, "cancelled")
+    assert status.counts[State.LEFT_BEHIND]
+    again = await cli("cancel", account, "--reason", "x", "--yes")
+    assert again.code == 5
+    assert "is over" in again.err
+    started = await cli("start", account, "--initiator", "olga@example.com", "--yes")
+    assert started.code == 1
+    assert "was cancelled; nothing was started. For another one: --again" in started.err
+    undone = await cli("cancel", account, "--reason", "x", "--yes", "--undo")
+    assert undone.code == 0
+    assert "invitations revoked" in undone.err
+    assert "eve@example.com" in world.atlassian.accounts
+    assert "anna@example.com" in world.atlassian.accounts
+    assert mine not in world.atlassian.accounts
+    report = await cli("report", account)
+    assert "(invitation revoked)" in report.out
+    audit = Audit.model_validate_json((await cli("audit", account, "-o", "json")).out)
+    assert [entry.act for entry in audit.entries if entry.by != by] == [
+        Act.UNDO,
+        Act.CANCEL,
+        Act.START,
+    ]
+    assert audit.entries[1].by.name == "Ada"
+    table = (await cli("audit", account)).out
+    assert table.splitlines()[0].split() == ["when", "who", "act", "about"]
+    assert "operator Ada" in table
+    forgotten = await cli("forget", account, "--yes")
+    assert forgotten.code == 0
+    assert "3 workflow runs are deleted" in forgotten.err
+    assert "Not deleted" in forgotten.err
+    assert (await cli("status", account)).code == 5
+    repeated = await cli("forget", account, "--yes")
+    assert repeated.code == 0
+    assert "keeps nothing" in repeated.err
+    assert account not in [one["opsgenie_account"] for one in json.loads((await cli("list", "-o", "json")).out)]
