@@ -1,1 +1,1 @@
-"""The web pages behind mailed links."""
+"""The web pages: those behind mailed links, and those for owners and admins."""

@@ -1,17 +1,17 @@
-"""`python -m portal [--host 0.0.0.0] [--port 8080]`: serve the link pages until told to stop."""
+"""`python -m portal [--host 0.0.0.0] [--port 8080]`: serve the pages until told to stop."""
 
 import argparse
 import asyncio
 import signal
 from collections.abc import Awaitable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 
 import structlog
 import uvicorn
 
 from portal import app
-from runtime import exits, logs, settings
-from steering.links import open_desk
+from portal.connection import open_desks
+from runtime import exits, logs, settings, web
 
 DRAIN_SECONDS = 20
 """How long answers under way may take once we are told to stop."""
@@ -19,19 +19,11 @@ DRAIN_SECONDS = 20
 logger = structlog.get_logger()
 
 
-class _Server(uvicorn.Server):
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # wider, and used as such
-        """Leave signals to `serve`: uvicorn would raise them again in the end, and asyncio take them for another."""
-        return nullcontext()
-
-    def stop(self) -> None:
-        """End in good order."""
-        self.should_exit = True
-
-
 def main() -> Awaitable[int]:
     """Read the arguments and serve."""
-    parser = argparse.ArgumentParser(prog="python -m portal", description="Serve the pages behind mailed links.")
+    parser = argparse.ArgumentParser(
+        prog="python -m portal", description="Serve the pages for people, owners and admins."
+    )
     parser.add_argument("--host", default="0.0.0.0", help="address to listen on; all, if none is named")  # noqa: S104 - it serves others
     parser.add_argument("--port", type=int, default=8080)
     arguments = parser.parse_args()
@@ -48,9 +40,9 @@ async def serve(host: str, port: int) -> int:
     """
     logs.configure()
     portal_settings = settings.load(settings.PortalSettings)
-    async with open_desk() as desk:
+    async with open_desks() as desks:
         config = uvicorn.Config(
-            app.create(portal_settings, lambda: nullcontext(desk)),
+            app.create(portal_settings, lambda: nullcontext(desks)),
             host=host,
             port=port,
             log_config=None,
@@ -58,10 +50,12 @@ async def serve(host: str, port: int) -> int:
             # Paths are people's links.
             access_log=False,
             server_header=False,
+            # Whose word counts is a setting of ours (LANDBRIDGE_TRUSTED_PROXIES).
+            proxy_headers=False,
             ws="none",
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
-        server = _Server(config)
+        server = web.Server(config)
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, server.stop)
         logger.info("portal_serves", host=host, port=port)

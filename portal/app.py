@@ -11,25 +11,40 @@ from typing import TypedDict
 
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
-from adapters.links import SignedLinks
+from adapters.links import PATHS, RETURN_PATH, SIGN_IN_PATH, SignedLinks
 from domain.errors import BadInput
-from portal import health
-from portal.desk import LinkDesk
+from portal import codec, health
+from portal.admin.audit import AuditPages
+from portal.admin.cancel import CancelPages
+from portal.admin.gate import Gate
+from portal.admin.general import GeneralPages
+from portal.admin.person import PersonPages
+from portal.admin.report import ReportPages
+from portal.admin.sessions import Sessions
+from portal.admin.sign_in import SignInPages
+from portal.admin.site import SitePages
+from portal.admin.users import UsersPages
+from portal.connection import open_desks
+from portal.desk import AdminDesk, Desks, LinkDesk
+from portal.language import RequestLanguage
+from portal.limits import Limits
 from portal.links import LinkPages
+from portal.metrics import Metrics
 from portal.pages import STATIC, Pages
 from portal.security import SecurityHeaders, keep_tokens_out_of_logs
 from runtime import settings as runtime_settings
 
-LARGEST_BODY = 16 * 1024
-"""Bytes of a request's body; the forms have no fields."""
+LARGEST_BODY = 64 * 1024
+"""Bytes of a request's body: the largest form names a page of people."""
 
 
 class _State(TypedDict):
     desk: LinkDesk
+    admins: AdminDesk
 
 
 class _Static(StaticFiles):
@@ -40,23 +55,36 @@ class _Static(StaticFiles):
 
 
 def create(
-    settings: runtime_settings.PortalSettings, open_desk: Callable[[], AbstractAsyncContextManager[LinkDesk]]
+    settings: runtime_settings.PortalSettings, open_desks: Callable[[], AbstractAsyncContextManager[Desks]]
 ) -> ASGIApp:
-    """Return the portal; `open_desk` is entered while it runs."""
+    """Return the portal; `open_desks` is entered while it runs."""
     keep_tokens_out_of_logs()
     portal_url = str(settings.portal_url)
-    links = SignedLinks(portal_url, [key.get_secret_value() for key in settings.token_keys])
+    keys = [key.get_secret_value() for key in settings.token_keys]
+    links = SignedLinks(portal_url, keys)
     pages = Pages(portal_url)
+    metrics = Metrics()
+    gate = Gate(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), portal_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[_State]:
-        async with open_desk() as desk:
-            yield {"desk": desk}
+        async with open_desks() as desks:
+            yield {"desk": desks.links, "admins": desks.admins}
 
     app = Starlette(
         routes=[
             *LinkPages(links, settings, pages).routes(),
+            *SignInPages(gate, links, digest_key=keys[0]).routes(),
+            *GeneralPages(gate).routes(),
+            *CancelPages(gate).routes(),
+            *SitePages(gate).routes(),
+            *ReportPages(gate).routes(),
+            *UsersPages(gate).routes(),
+            *PersonPages(gate).routes(),
+            *AuditPages(gate).routes(),
             *health.ROUTES,
+            Route("/metrics", metrics.show),
+            *codec.routes(),
             Mount("/static", _Static(directory=STATIC)),
         ],
         exception_handlers=pages.exception_handlers(),
@@ -66,7 +94,14 @@ def create(
     # Its redirects would be built from the Host header.
     app.router.redirect_slashes = False
     return SecurityHeaders(
-        app,
+        RequestLanguage(
+            Limits(
+                metrics.around(app),
+                refuse=pages.too_many,
+                trusted_proxies=settings.trusted_proxies,
+                limited_paths=[f"/{path}/" for path in (*PATHS.values(), RETURN_PATH, SIGN_IN_PATH)],
+            )
+        ),
         portal_url=portal_url,
         leads_to=[str(settings.atlassian_signup_url), str(settings.atlassian_login_url)],
     )
@@ -86,6 +121,4 @@ def __getattr__(name: str) -> ASGIApp:
     except BadInput as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log before there are settings
         raise SystemExit(2) from None
-    from steering.links import open_desk  # noqa: PLC0415 - Temporal's client takes long to import
-
-    return create(settings, open_desk)
+    return create(settings, open_desks)

@@ -1,14 +1,19 @@
-"""What the link pages need of the running migrations."""
+"""What the pages need of Temporal."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from domain.links import LinkClaims, LinkView
+from domain.messages import MigrationRequest
+from domain.sign_in import SignedIn, SignInClaims
+from steering.answers import Started
+from steering.migration import Migration
 
 
 class LinkDesk(Protocol):
     """Tells cohorts what people did, and asks them what a page should show.
 
-    The three facts are durable signals, safe to repeat: they count even while no worker runs. Each returns False when
+    The four facts are durable signals, safe to repeat: they count even while no worker runs. Each returns False when
     there is nobody to tell, because the migration is over or never was.
 
     Raises:
@@ -24,6 +29,10 @@ class LinkDesk(Protocol):
         """Tell that the person pressed the button behind the link."""
         ...
 
+    async def decline(self, claims: LinkClaims) -> bool:
+        """Tell that the person says that this is not their account."""
+        ...
+
     async def returned(self, claims: LinkClaims) -> bool:
         """Tell that the person came back from Atlassian's page."""
         ...
@@ -35,3 +44,51 @@ class LinkDesk(Protocol):
     async def reachable(self) -> bool:
         """Return whether Temporal answers now, without raising."""
         ...
+
+
+class AdminDesk(Protocol):
+    """Lets owners and admins in, and starts and steers migrations for them."""
+
+    async def want_link(self, email: str, digest: str) -> None:
+        """Have a sign-in link mailed to this address, if it is an owner's or admin's; takes the same time for anyone.
+
+        Raises:
+            NeighbourUnavailable: Temporal cannot be reached.
+
+        """
+        ...
+
+    async def redeem(self, claims: SignInClaims) -> SignedIn | None:
+        """Return, once, who signs in by this link; None: it does not work, or not any more.
+
+        Raises:
+            TemporalUnreachable: Temporal cannot be reached, or no worker answers.
+
+        """
+        ...
+
+    async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
+        """Start a migration, unless one runs, was completed or, without `after_cancelled`, was cancelled.
+
+        Raises:
+            LandbridgeError: as `steering.starting.start`.
+
+        """
+        ...
+
+    def migration(self, opsgenie_account: str) -> Migration:
+        """Return what shows and steers the migration of an account, whether or not there is one.
+
+        Raises:
+            BadInput: no account has such a name.
+
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Desks:
+    """Both, as the portal holds them while it runs."""
+
+    links: LinkDesk
+    admins: AdminDesk

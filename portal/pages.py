@@ -1,18 +1,25 @@
-"""Rendering: templates, and the pages for what went wrong, all in one look."""
+"""Rendering: templates in the request's language, and the pages for what went wrong, all in one look."""
 
 import hashlib
 import unicodedata
+from collections.abc import Callable
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from typing import cast
 from urllib.parse import urlsplit
 
 import jinja2
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import ExceptionHandler
+from starlette.types import ExceptionHandler, Receive, Scope, Send
 
+import languages
 from domain.errors import NeighbourUnavailable
+from domain.people import STATE_TITLES
+from portal import language
+from runtime.exits import TemporalUnreachable
 
 _HERE = Path(__file__).parent
 STATIC = _HERE / "static"
@@ -33,32 +40,76 @@ def _harmless(value: object) -> object:
     )
 
 
+def _harmless_values(say: Callable[..., object]) -> Callable[..., object]:
+    """Let a sentence take the same care of what is put into it as a template does outside of sentences."""
+
+    @jinja2.pass_context
+    def said(context: jinja2.runtime.Context, *sentence: object, **values: object) -> object:
+        return say(context, *sentence, **{name: _harmless(value) for name, value in values.items()})
+
+    return said
+
+
+def _version(files: str) -> str:
+    contents = b"".join(path.read_bytes() for path in sorted(STATIC.glob(files)))
+    return hashlib.sha256(contents).hexdigest()[:12]
+
+
 class Pages:
-    """Makes HTML answers from the templates."""
+    """Makes HTML answers from the templates.
+
+    Besides `trans` and `_`, templates have the filters `number`, `moment` and `day`, which write as the reader does.
+    """
 
     def __init__(self, base_url: str) -> None:
         """Take the URL under which people reach the portal: the pages' own links start with its path."""
-        self._environment = jinja2.Environment(
+        self.root = urlsplit(base_url).path.rstrip("/")
+        """What stands before the path of every page."""
+        # Browsers may keep these files; a new one has another address.
+        self._style_version, self._script_version = _version("*.css"), _version("*.js")
+        # An environment for each language: macros that one template imports of another are then in it too.
+        self._speaking = cache(self._environment)
+
+    def show(self, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object) -> Response:
+        """Render a template as a response, in the request's language."""
+        speech = language.current()
+        content = self._speaking(speech.tag).get_template(template).render(values)
+        return HTMLResponse(content, status, {"Content-Language": speech.tag})
+
+    def _environment(self, tag: str) -> jinja2.Environment:
+        speech = languages.spoken(tag)
+        environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             finalize=_harmless,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
         )
-        self._environment.globals["root"] = urlsplit(base_url).path.rstrip("/")
-        # Browsers may keep the style sheet; a new one has another address.
-        self._environment.globals["style_version"] = hashlib.sha256((STATIC / "portal.css").read_bytes()).hexdigest()[
-            :12
-        ]
-
-    def show(self, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object) -> Response:
-        """Render a template as a response."""
-        return HTMLResponse(self._environment.get_template(template).render(values), status)
+        environment.policies["ext.i18n.trimmed"] = True
+        # The extension puts this method there when it is loaded, which types cannot tell.
+        environment.install_gettext_translations(speech.translations, newstyle=True)  # type: ignore[attr-defined]
+        for name in ("gettext", "ngettext", "pgettext", "npgettext"):
+            environment.globals[name] = _harmless_values(cast("Callable[..., object]", environment.globals[name]))
+        environment.filters["number"] = lambda number: language.current().number(number)
+        environment.filters["moment"] = lambda at: language.current().moment(at)
+        environment.filters["day"] = lambda at: language.current().day(at)
+        environment.globals["STATE_TITLES"] = STATE_TITLES
+        environment.globals["lang"], environment.globals["dir"] = speech.tag, speech.direction
+        environment.globals["root"], environment.globals["style_version"] = self.root, self._style_version
+        environment.globals["script_version"] = self._script_version
+        return environment
 
     def problem(self, status: HTTPStatus) -> Response:
         """Return the page that tells of a problem."""
         return self.show("problem.html", status, status=int(status))
+
+    async def too_many(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request that came too soon, as an ASGI application."""
+        response = self.problem(HTTPStatus.TOO_MANY_REQUESTS)
+        response.headers["Retry-After"] = scope["state"]["retry_after"]
+        await response(scope, receive, send)
 
     def exception_handlers(self) -> dict[type[Exception] | int, ExceptionHandler]:
         """Return what turns the exceptions of all pages into pages."""
@@ -78,4 +129,9 @@ class Pages:
         async def unexpected(_: Request, _error: Exception) -> Response:
             return self.problem(HTTPStatus.INTERNAL_SERVER_ERROR)
 
-        return {HTTPException: http, NeighbourUnavailable: unavailable, Exception: unexpected}
+        return {
+            HTTPException: http,
+            NeighbourUnavailable: unavailable,
+            TemporalUnreachable: unavailable,
+            Exception: unexpected,
+        }

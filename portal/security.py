@@ -5,16 +5,34 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_TOKEN_IN_PATH = re.compile(r"(/(?:verify|authenticate|return)/)[^/?\s]+")
+_TOKEN_IN_PATH = re.compile(r"(/(?:verify|authenticate|return|sign-in)/)[^/?\s]+")
+
+
+SCRIPTED = "/settings/"
+"""Below this path pages bring a script, always in a file of the portal's own."""
+_SCRIPTS = "script-src 'self'; connect-src 'self'"
 
 
 def origin(url: str) -> str:
     """Return a URL's origin, as a content security policy names it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def comes_from_our_pages(headers: Headers, portal_url: str) -> bool:
+    """Return whether the browser says that a form was sent by a page of the portal; programs say nothing, and pass.
+
+    Our own pages send no referrer, so browsers write `Origin: null` (Fetch, 3.2): then only `Sec-Fetch-Site` counts.
+    """
+    site, sender = headers.get("Sec-Fetch-Site"), headers.get("Origin")
+    if site is not None and site != "same-origin":
+        return False
+    if sender is None or (sender == "null" and site is not None):
+        return True
+    return sender == origin(portal_url)
 
 
 class SecurityHeaders:
@@ -45,6 +63,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(self._headers)
+                if scope["path"].startswith(SCRIPTED):
+                    headers["Content-Security-Policy"] += f"; {_SCRIPTS}"
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 

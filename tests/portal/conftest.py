@@ -2,17 +2,19 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 
 import httpx2
 import pytest
 import pytest_asyncio
 import uvicorn
 
+from portal import limits
 from portal.app import create
+from portal.desk import Desks, LinkDesk
 from runtime.settings import PortalSettings
-from tests.portal.desk import MemoryDesk
+from tests.portal.desk import MemoryDesk, NoAdmins
 
 PORTAL_URL = "https://landbridge.example.com"
 """Where people reach the portal: not where the tests do, so that a link built from a request would show."""
@@ -37,28 +39,42 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(desk: MemoryDesk, portal_settings: PortalSettings) -> AsyncIterator[httpx2.AsyncClient]:
-    """Run a portal and return a client that speaks to it."""
+async def running(desks: Desks, settings_at: Callable[[str], PortalSettings]) -> AsyncIterator[str]:
+    """Run a portal with the settings for where it listens, and return that: a URL."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen()
-    app = create(portal_settings, lambda: nullcontext(desk))
-    server = _Server(uvicorn.Config(app, log_config=None, server_header=False, ws="none"))
-    running = asyncio.create_task(server.serve(sockets=[listening]))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    app = create(settings_at(url), lambda: nullcontext(desks))
+    server = _Server(uvicorn.Config(app, log_config=None, server_header=False, proxy_headers=False, ws="none"))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
-        port = listening.getsockname()[1]
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=10) as client:
-            yield client
+        yield url
     finally:
         server.should_exit = True
-        await running
+        await serving
+
+
+@asynccontextmanager
+async def serving(desk: LinkDesk, portal_settings: PortalSettings) -> AsyncIterator[httpx2.AsyncClient]:
+    """Run a portal of people's pages and return a client that speaks to it."""
+    async with (
+        running(Desks(links=desk, admins=NoAdmins()), lambda _: portal_settings) as url,
+        httpx2.AsyncClient(base_url=url, timeout=10) as client,
+    ):
+        yield client
 
 
 @pytest_asyncio.fixture(scope="session")
 async def portal() -> AsyncIterator[tuple[httpx2.AsyncClient, MemoryDesk]]:
     """Run one portal for all tests."""
     desk = MemoryDesk()
-    async with serving(desk, settings()) as client:
+    async with AsyncExitStack() as running:
+        with pytest.MonkeyPatch.context() as patch:
+            # All tests are one client, with few links: what is too much of them is for `test_limits`.
+            for name in ("EVERYTHING", "LINK", "SIGN_INS"):
+                patch.setattr(limits, name, limits.Allowance(at_once=1e6, per_second=1e6))
+            client = await running.enter_async_context(serving(desk, settings()))
         yield client, desk
 
 

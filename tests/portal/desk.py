@@ -4,6 +4,10 @@ from collections.abc import Callable
 
 from domain.errors import NeighbourUnavailable
 from domain.links import LinkClaims, LinkState, LinkView, Purpose
+from domain.messages import MigrationRequest
+from domain.sign_in import SignedIn, SignInClaims
+from steering.answers import Started
+from steering.migration import Migration
 
 ANN = LinkView(
     state=LinkState.OPEN,
@@ -33,9 +37,11 @@ class MemoryDesk:
         """What was signalled, in order."""
         self.on_follow: Callable[[], None] = lambda: None
         """What the cohort does when it hears of a click."""
+        self.on_decline: Callable[[], None] = lambda: None
+        """What it does when it hears that someone declines."""
 
     async def view(self, _claims: LinkClaims) -> LinkView | None:
-        """Answer as the worker would."""
+        """Answer as the worker would, also when the migration has ended."""
         return self.shown if self.up else None
 
     async def follow(self, claims: LinkClaims) -> bool:
@@ -43,6 +49,13 @@ class MemoryDesk:
         heard = self._tell("follow", claims)
         if heard:
             self.on_follow()
+        return heard
+
+    async def decline(self, claims: LinkClaims) -> bool:
+        """Record that someone declines."""
+        heard = self._tell("decline", claims)
+        if heard:
+            self.on_decline()
         return heard
 
     async def returned(self, claims: LinkClaims) -> bool:
@@ -69,6 +82,28 @@ class MemoryDesk:
         return not self.over
 
 
+class NoAdmins:
+    """A `portal.desk.AdminDesk` for tests of people's pages: nobody comes to it."""
+
+    async def want_link(self, email: str, digest: str) -> None:
+        """Take no wish."""
+        raise NotImplementedError
+
+    async def redeem(self, claims: SignInClaims) -> SignedIn | None:
+        """Let nobody in."""
+        raise NotImplementedError
+
+    async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
+        """Start nothing."""
+        raise NotImplementedError
+
+    def migration(self, opsgenie_account: str) -> Migration:
+        """Know none."""
+        raise NotImplementedError
+
+
 def claims(purpose: Purpose) -> LinkClaims:
     """Return what the links of the tests claim."""
-    return LinkClaims(cohort_id="site-migration:acme-ops:cohort:3", person=17, purpose=purpose, generation=2)
+    return LinkClaims(
+        cohort_id="site-migration:acme-ops:cohort:3", run="0198c2f47b1c", person=17, purpose=purpose, generation=2
+    )

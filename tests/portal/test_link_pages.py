@@ -14,7 +14,7 @@ from tests.portal.desk import ANN, MemoryDesk, claims
 VERIFICATION, AUTHENTICATION = claims(Purpose.VERIFICATION), claims(Purpose.AUTHENTICATION)
 LINKS = SignedLinks(PORTAL_URL, [KEY])
 VERIFY, AUTHENTICATE = (urlsplit(LINKS.url(link)).path for link in (VERIFICATION, AUTHENTICATION))
-RETURN = f"/return/{LINKS.token(AUTHENTICATION)}"
+RETURN = urlsplit(LINKS.return_url(AUTHENTICATION)).path
 PAGES = [VERIFY, AUTHENTICATE]
 
 
@@ -26,6 +26,12 @@ def _title(response: httpx2.Response) -> str:
     heading = _page(response).h1
     assert heading
     return " ".join(heading.text.split())
+
+
+def _leads_back(query: dict[str, list[str]]) -> bool:
+    """Whether Atlassian is handed the way back, and not the link itself."""
+    (url,) = query["continue"]
+    return LINKS.read_return(url.removeprefix(f"{PORTAL_URL}/return/")) == AUTHENTICATION
 
 
 def _actions(response: httpx2.Response) -> list[str]:
@@ -96,12 +102,23 @@ async def test_pressing_twice_is_friendly(browser: httpx2.AsyncClient, desk: Mem
 
 
 async def test_authenticating_leads_on_to_atlassian_and_back(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
-    """The cohort is told, and Atlassian's sign-up opens with the address filled in and the way back."""
+    """Atlassian's sign-up opens with the address filled in and the way back; the click itself proves nothing."""
     response = await browser.post(AUTHENTICATE)
     assert response.status_code == 303
     location = urlsplit(response.headers["location"])
     assert (location.scheme, location.netloc, location.path) == ("https", "id.atlassian.com", "/signup")
-    assert parse_qs(location.query) == {"email": [ANN.email], "continue": [PORTAL_URL + RETURN]}
+    query = parse_qs(location.query)
+    assert set(query) == {"email", "continue"}
+    assert query["email"] == [ANN.email]
+    assert _leads_back(query)
+    assert desk.told == []
+
+
+async def test_the_cohort_is_told_of_a_click_that_counts(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """Where Atlassian cannot be asked, there is nothing else to go by."""
+    desk.show(click_counts=True)
+    response = await browser.post(AUTHENTICATE)
+    assert response.status_code == 303
     assert desk.told == [("follow", AUTHENTICATION)]
 
 
@@ -112,7 +129,9 @@ async def test_authenticating_without_a_worker_leads_on_without_the_address(
     desk.shown = None
     response = await browser.post(AUTHENTICATE)
     assert response.status_code == 303
-    assert parse_qs(urlsplit(response.headers["location"]).query) == {"continue": [PORTAL_URL + RETURN]}
+    query = parse_qs(urlsplit(response.headers["location"]).query)
+    assert set(query) == {"continue"}
+    assert _leads_back(query)
     assert desk.told == [("follow", AUTHENTICATION)]
 
 
@@ -147,6 +166,7 @@ async def test_without_a_worker_nobody_reads_of_a_password(browser: httpx2.Async
         (LinkState.DONE, "You are all set"),
         (LinkState.EXPIRED, "This link does not work any more"),
         (LinkState.CLOSED, "There is nothing for you to do"),
+        (LinkState.DECLINED, "Thank you for telling us"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -191,6 +211,46 @@ async def test_asking_for_a_new_link_has_one_answer(browser: httpx2.AsyncClient,
     assert len(answers) == 1
 
 
+@pytest.mark.parametrize("path, link", [(VERIFY, VERIFICATION), (AUTHENTICATE, AUTHENTICATION)])
+async def test_who_it_is_not_for_can_say_so(
+    browser: httpx2.AsyncClient, desk: MemoryDesk, path: str, link: object
+) -> None:
+    """The open page leads to a page that asks first; only its button tells the cohort."""
+    desk.on_decline = lambda: desk.show(state=LinkState.DECLINED)
+    (doubt,) = [str(a["href"]) for a in _page(await browser.get(path)).find_all("a")]
+    asked = await browser.get(doubt)
+    assert "not your account" in _title(asked)
+    assert [str(a["href"]) for a in _page(asked).select("main a")] == [path]
+    assert desk.told == []
+    (action,) = _actions(asked)
+    told = await browser.post(action)
+    assert (told.status_code, _title(told)) == (200, "Thank you for telling us")
+    assert "no more emails" in told.text
+    assert desk.told == [("decline", link)]
+    assert "no more emails" in (await browser.get(path)).text
+
+
+async def test_declining_is_stored_while_nothing_answers(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """The page promises no more than it knows."""
+    desk.shown = None
+    (action,) = _actions(await browser.get(f"{VERIFY}/decline"))
+    told = await browser.post(action)
+    assert told.status_code == 202
+    assert "safely stored" in told.text
+    assert "no more emails" not in told.text
+    assert desk.told == [("decline", VERIFICATION)]
+
+
+@pytest.mark.parametrize("state", [LinkState.DONE, LinkState.EXPIRED, LinkState.CLOSED])
+async def test_a_link_that_is_not_open_offers_no_declining(
+    browser: httpx2.AsyncClient, desk: MemoryDesk, state: LinkState
+) -> None:
+    """Its page says how it stands instead."""
+    desk.show(state=state)
+    response = await browser.get(f"{AUTHENTICATE}/decline")
+    assert not [action for action in _actions(response) if action.endswith("/decline")]
+
+
 async def test_coming_back_makes_the_cohort_ask_once(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
     """The return is told once; the page then looks again by itself, a limited number of times, telling nobody."""
     path, looks = RETURN, 0
@@ -216,10 +276,10 @@ async def test_a_made_up_look_is_harmless(browser: httpx2.AsyncClient, look: str
     assert (await browser.get(RETURN, params={"look": look})).status_code == 200
 
 
-@pytest.mark.parametrize("path", [VERIFY, AUTHENTICATE, f"{VERIFY}/new", f"{AUTHENTICATE}/new"])
+@pytest.mark.parametrize("path", [VERIFY, AUTHENTICATE, f"{VERIFY}/new", f"{AUTHENTICATE}/decline"])
 async def test_a_click_after_the_end_is_told_so(browser: httpx2.AsyncClient, desk: MemoryDesk, path: str) -> None:
-    """The migration is over: gone, in a sentence."""
-    desk.over = True
+    """The migration is over, and no worker knows better: gone, in a sentence."""
+    desk.over, desk.shown = True, None
     response = await browser.post(path)
     assert response.status_code == 410
     assert _title(response) == "This move is over"
@@ -227,7 +287,24 @@ async def test_a_click_after_the_end_is_told_so(browser: httpx2.AsyncClient, des
 
 async def test_coming_back_after_the_end_is_told_so(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
     """The same holds for whoever comes back from Atlassian too late."""
+    desk.over, desk.shown = True, None
+    assert (await browser.get(RETURN)).status_code == 410
+
+
+async def test_whoever_ends_the_migration_by_arriving_is_all_set(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """The last one to come back finds the cohort closed, which still answers that they are connected."""
     desk.over = True
+    desk.show(state=LinkState.DONE)
+    for response in (await browser.get(RETURN), await browser.post(AUTHENTICATE)):
+        assert response.status_code == 200
+        assert _title(response) == "You are all set"
+    assert "already confirmed" in _title(await browser.post(VERIFY))
+
+
+async def test_whoever_was_left_behind_is_told_that_it_is_over(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """An answer of a closed cohort comforts nobody who did not make it."""
+    desk.over = True
+    desk.show(state=LinkState.CLOSED)
     assert (await browser.get(RETURN)).status_code == 410
 
 

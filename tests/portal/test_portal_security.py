@@ -21,11 +21,15 @@ ROOT = Path(__file__).parents[2]
 LINKS = SignedLinks(PORTAL_URL, [KEY])
 VERIFY_TOKEN, AUTHENTICATE_TOKEN = (LINKS.token(claims(purpose)) for purpose in Purpose)
 VERIFY = urlsplit(LINKS.url(claims(Purpose.VERIFICATION))).path
+RETURN_TOKEN = LINKS.return_url(claims(Purpose.AUTHENTICATION)).rpartition("/")[2]
 FORGED = SignedLinks(PORTAL_URL, ["f" * 32]).token(claims(Purpose.VERIFICATION))
 HOSTILE = '<script>alert(1)</script>"onmouseover=x \u202egnp.exe\u2066 \x07'
 
 
-@pytest.mark.parametrize("page", ["/verify/{}", "/authenticate/{}", "/verify/{}/new", "/authenticate/{}/new"])
+@pytest.mark.parametrize(
+    "page",
+    ["/verify/{}", "/authenticate/{}", "/verify/{}/new", "/authenticate/{}/new", "/verify/{}/decline", "/return/{}"],
+)
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 async def test_every_unknown_link_gets_the_same_answer(
     browser: httpx2.AsyncClient, desk: MemoryDesk, method: str, page: str
@@ -34,8 +38,16 @@ async def test_every_unknown_link_gets_the_same_answer(
     if method != "POST" and page.endswith("/new"):
         assert (await browser.request(method, page.format(VERIFY_TOKEN))).status_code == 405
         return
-    other = AUTHENTICATE_TOKEN if page.startswith("/verify") else VERIFY_TOKEN
-    tokens = [FORGED, VERIFY_TOKEN[:-1], AUTHENTICATE_TOKEN[:-1], other, "x", "%00", "%F0%9F%90%88", "a" * 5000, ".."]
+    others = {
+        "/verify": [AUTHENTICATE_TOKEN, RETURN_TOKEN],
+        "/authenticate": [VERIFY_TOKEN, RETURN_TOKEN],
+        "/return": [VERIFY_TOKEN, AUTHENTICATE_TOKEN],
+    }[page.partition("/{}")[0]]
+    if method == "POST" and page.startswith("/return"):
+        assert (await browser.post(page.format(RETURN_TOKEN))).status_code == 405
+        return
+    tokens = [FORGED, VERIFY_TOKEN[:-1], AUTHENTICATE_TOKEN[:-1], *others]
+    tokens += ["x", "%00", "%F0%9F%90%88", "a" * 5000, "..."]
     answers = [await browser.request(method, page.format(token)) for token in tokens]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.text for answer in answers}) == 1
@@ -43,7 +55,8 @@ async def test_every_unknown_link_gets_the_same_answer(
 
 
 @pytest.mark.parametrize(
-    "path, status", [(VERIFY, 200), ("/nowhere", 404), ("/verify/x", 404), ("/", 404), ("/static/portal.css", 200)]
+    "path, status",
+    [(VERIFY, 200), ("/nowhere", 404), ("/verify/x", 404), ("/nothing/here", 404), ("/static/portal.css", 200)],
 )
 async def test_every_answer_carries_the_protecting_headers(browser: httpx2.AsyncClient, path: str, status: int) -> None:
     """No frames, no scripts, no referrer, no sniffing; HTTPS only where the portal is on HTTPS."""
@@ -132,14 +145,14 @@ async def test_tokens_are_not_in_the_logs(
 ) -> None:
     """Neither the server's access log nor ours has a link that somebody could open."""
     caplog.set_level(logging.DEBUG)
-    for path in (VERIFY, f"/return/{AUTHENTICATE_TOKEN}?look=1", f"/verify/{FORGED}"):
+    for path in (VERIFY, f"/return/{RETURN_TOKEN}?look=1", f"/verify/{FORGED}"):
         await browser.get(path)
         await browser.post(path)
     served = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]
     assert any('"GET /verify/… HTTP' in line for line in served)
     said = capsys.readouterr()
     everything = "\n".join([*served, said.out, said.err])
-    for token in (VERIFY_TOKEN, AUTHENTICATE_TOKEN, FORGED):
+    for token in (VERIFY_TOKEN, RETURN_TOKEN, FORGED):
         assert token not in everything
 
 
@@ -167,6 +180,13 @@ async def test_health_tells_life_from_readiness(browser: httpx2.AsyncClient, des
     desk.up = False
     assert (await browser.get("/readyz")).status_code == 503
     assert (await browser.get("/livez")).status_code == 200
+
+
+@pytest.mark.parametrize("header", ["de;q=x", "\x80", "a" * 10_000, ",".join(["xx"] * 3000), "../../de", "de_DE.po"])
+async def test_a_made_up_language_is_harmless(browser: httpx2.AsyncClient, header: str) -> None:
+    """What a browser says of its languages may be anything; the page is there."""
+    answer = await browser.get(VERIFY, headers={b"Accept-Language": header.encode("latin-1")})
+    assert (answer.status_code, answer.headers["content-language"]) == (200, "en")
 
 
 def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""The pages for owners and admins: sign-in and settings."""

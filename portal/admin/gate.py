@@ -1,0 +1,157 @@
+"""Nobody but owners and admins, and nothing but their own forms: what stands before every page of theirs.
+
+A page group takes the `Gate` and wraps its handlers: `gate.page` for what is shown, `gate.act` for what a form does.
+Each handler gets a `Visit`.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import structlog
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from domain.errors import BadInput, LandbridgeError, NotFound
+from domain.people import Actor
+from portal import language
+from portal.admin.sessions import News, Session, Sessions
+from portal.desk import AdminDesk
+from portal.pages import Pages
+from portal.security import comes_from_our_pages
+from steering.migration import Migration
+
+HOME = "/settings/general"
+"""Where owners and admins begin."""
+CSRF_FIELD = "csrf"
+MOST_FIELDS = 600
+"""Of one form: a page of people, each with a box to tick, has fewer."""
+
+_LONGEST_PAGE_NUMBER = 6
+"""Digits."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+_logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request of someone who is signed in."""
+
+    request: Request
+    session: Session
+    desk: AdminDesk
+    form: FormData = field(default_factory=FormData)
+    """What was filled in; empty for a page that is only shown."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for workflows to record."""
+        return self.session.actor
+
+    @property
+    def migration(self) -> Migration:
+        """The migration of the visitor's Opsgenie account, whether or not there is one.
+
+        Raises:
+            BadInput: no migration can be of an account with such a name.
+
+        """
+        return self.desk.migration(self.session.opsgenie_account)
+
+    def field(self, name: str) -> str:
+        """Return what was filled in, trimmed; empty if nothing was."""
+        value = self.form.get(name, "")
+        return value.strip() if isinstance(value, str) else ""
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+def page_number(request: Request) -> int:
+    """Return which page of a list is asked for, counted from 1; whatever is no such number means the first."""
+    typed = request.query_params.get("page", "")
+    return max(1, int(typed)) if typed.isascii() and typed.isdigit() and len(typed) <= _LONGEST_PAGE_NUMBER else 1
+
+
+class Gate:
+    """Lets visitors in, and shows them pages."""
+
+    def __init__(self, pages: Pages, sessions: Sessions, portal_url: str) -> None:
+        self.pages = pages
+        self.sessions = sessions
+        self._portal_url = portal_url
+
+    def page(self, handler: Handler) -> Endpoint:
+        """Return the endpoint of a page that is shown to whoever is signed in; the others may sign in first.
+
+        Where there is nothing of the sort that is asked for, they are told that there is no such page.
+        """
+
+        async def endpoint(request: Request) -> Response:
+            session = self.sessions.read(request)
+            if session is None:
+                return self.redirect("/sign-in")
+            language.prefer(session.locale)
+            try:
+                return await handler(Visit(request, session, request.state.admins))
+            except (BadInput, NotFound):
+                raise HTTPException(HTTPStatus.NOT_FOUND) from None
+
+        return endpoint
+
+    def act(self, handler: Handler, *, back: str = HOME) -> Endpoint:
+        """Return the endpoint of a form on one of our pages; what is refused is told on the page `back`."""
+
+        async def endpoint(request: Request) -> Response:
+            self.check_origin(request)
+            form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+            session = self.sessions.read(request)
+            if session is None:
+                return self.redirect("/sign-in")
+            token = form.get(CSRF_FIELD, "")
+            if not isinstance(token, str) or not secrets.compare_digest(token.encode(), session.csrf.encode()):
+                _logger.warning("form_refused", reason="no token of this session")
+                raise HTTPException(HTTPStatus.FORBIDDEN)
+            language.prefer(session.locale)
+            try:
+                return await handler(Visit(request, session, request.state.admins, form))
+            except LandbridgeError as error:
+                return self.go(back, str(error), trouble=True)
+
+        return endpoint
+
+    def check_origin(self, request: Request) -> None:
+        """Refuse a form that another site's page sent.
+
+        Raises:
+            HTTPException: 403.
+
+        """
+        if not comes_from_our_pages(request.headers, self._portal_url):
+            _logger.warning("form_refused", reason="not from a page of ours")
+            raise HTTPException(HTTPStatus.FORBIDDEN)
+
+    def show(self, visit: Visit, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object) -> Response:
+        """Render a page with the navigation around it; its template extends `admin/base.html`."""
+        news = self.sessions.news(visit.request)
+        response = self.pages.show(template, status, session=visit.session, news=news, **values)
+        if news is not None:
+            self.sessions.told(response)
+        return response
+
+    def redirect(self, path: str) -> Response:
+        """Lead on to one of our own pages."""
+        return RedirectResponse(self.pages.root + path, HTTPStatus.SEE_OTHER)
+
+    def go(self, path: str, sentence: str, *, trouble: bool = False) -> Response:
+        """Lead on to one of our own pages, which says what came of an act; `trouble`: that it was not done.
+
+        A sentence that is written down where this is called is told in the visitor's language.
+        """
+        response = self.redirect(path)
+        self.sessions.tell(response, News(sentence=language.current().say(sentence), trouble=trouble))
+        return response

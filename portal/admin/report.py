@@ -1,0 +1,72 @@
+"""The report: who made it, who did not, and what to do next for each of them; the guide's step 7."""
+
+from collections.abc import AsyncIterator
+
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from domain.people import NEXT_STEP, State
+from portal.admin.gate import HOME, Gate, Visit
+from portal.admin.general import standing
+from steering import sheet
+from steering.answers import ReportLine, RunState
+from steering.migration import Migration
+
+PATH = "/settings/report"
+PAGE = 50
+"""People on one page."""
+DID_NOT_MAKE_IT = tuple(state for state in State if state is not State.CONNECTED)
+
+
+class ReportPages:
+    """The report on pages, and whole as a file."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def routes(self) -> list[Route]:
+        """Return where the pages are."""
+        return [Route(PATH, self._gate.page(self.show)), Route(f"{PATH}.csv", self._gate.page(self.download))]
+
+    async def show(self, visit: Visit) -> Response:
+        """Show the counts, and a page of those who did not make it, or not yet."""
+        status = await standing(visit)
+        if status is None or status.progress is None or not status.progress.cohorts:
+            return self._gate.redirect(HOME)
+        page = visit.request.query_params.get("page", "")
+        people = await visit.migration.people(DID_NOT_MAKE_IT, page=page, limit=PAGE)
+        return self._gate.show(
+            visit,
+            "settings/report.html",
+            status=status,
+            completed=status.run_state is RunState.COMPLETED,
+            runs=status.run_state is RunState.RUNNING,
+            rows=[(state, status.counts[state], NEXT_STEP[state]) for state in State if status.counts[state]],
+            people=people,
+            page=page,
+        )
+
+    async def download(self, visit: Visit) -> Response:
+        """Send everyone as CSV, cohort by cohort, however many they are."""
+        status = await standing(visit)
+        if status is None or status.progress is None or not status.progress.cohorts:
+            return self._gate.redirect(HOME)
+        lines = _csv(visit.migration)
+        # The first line is worked out before the answer begins, so that trouble can still be told.
+        head = await anext(lines)
+        name = f"landbridge-{visit.session.opsgenie_account}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(_after(head, lines), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _csv(migration: Migration) -> AsyncIterator[str]:
+    written = False
+    async for lines in migration.everyone():
+        yield ("" if written else sheet.head(ReportLine)) + sheet.rows(lines)
+        written = True
+
+
+async def _after(head: str, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    yield head
+    async for line in lines:
+        yield line

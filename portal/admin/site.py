@@ -1,0 +1,112 @@
+"""Choosing a site, or naming a new one: the guide's steps 2 and 4, with a summary before anything happens."""
+
+from http import HTTPStatus
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from domain import sites
+from domain.errors import BadInput, Refused
+from domain.messages import Progress
+from domain.sites import NewSite
+from portal.admin.gate import HOME, Gate, Visit
+from portal.admin.general import choice_open, standing
+
+PATH = "/settings/site"
+LONGEST_NAME = 100
+"""Characters of a first or last name."""
+
+
+class SitePages:
+    """The choice, its summary, and the button *Migrate*."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def routes(self) -> list[Route]:
+        """Return where the pages are."""
+        return [
+            Route(PATH, self._gate.page(self.show)),
+            Route(f"{PATH}/check", self._gate.page(self.check)),
+            Route(f"{PATH}/review", self._gate.act(self.review, back=PATH), methods=["POST"]),
+            Route(PATH, self._gate.act(self.migrate, back=PATH), methods=["POST"]),
+        ]
+
+    async def show(self, visit: Visit) -> Response:
+        """Show the sites, and the form for a new one."""
+        status = await standing(visit)
+        progress = status.progress if status else None
+        if progress is None or not choice_open(progress):
+            return self._gate.redirect(HOME)
+        return self._form(visit, progress)
+
+    async def check(self, visit: Visit) -> Response:
+        """Tell a script what is wrong with a site name by the rules alone; whether it is free, Atlassian says."""
+        name = visit.request.query_params.get("name", "")[: sites.LONGEST + 1]
+        return JSONResponse({"problem": _problem_with(name)})
+
+    async def review(self, visit: Visit) -> Response:
+        """Show what would happen; nothing has yet."""
+        progress = await self._progress(visit)
+        if (wanted := visit.field("site")) and not visit.field("suggestion"):
+            site = sites.pick(progress.sites, wanted)
+            if site is None or not site.admin:
+                return self._form(visit, progress, refusal=sites.why_not(wanted, site, progress.sites))
+            return self._gate.show(visit, "settings/review.html", site=site, new_site=None, progress=progress)
+        new_site = _new_site(visit)
+        try:
+            sites.check(new_site)
+        except BadInput as error:
+            return self._form(visit, progress, refusal=str(error))
+        return self._gate.show(visit, "settings/review.html", site=None, new_site=new_site, progress=progress)
+
+    async def migrate(self, visit: Visit) -> Response:
+        """Hand the choice to the migration, which checks it once more and goes on."""
+        try:
+            if wanted := visit.field("site"):
+                decided = await visit.migration.choose_site(wanted, visit.actor)
+            else:
+                decided = await visit.migration.name_site(_new_site(visit), visit.actor)
+        except Refused as error:
+            progress = await self._progress(visit)
+            if not choice_open(progress):
+                raise
+            return self._form(visit, progress, refusal=str(error))
+        if decided.task:
+            return self._gate.go(HOME, "Your choice is taken. Something is left for you to do first.")
+        return self._gate.go(HOME, "Your team moves now: accounts are looked up or created, and mails go out.")
+
+    async def _progress(self, visit: Visit) -> Progress:
+        return await visit.migration.progress()
+
+    def _form(self, visit: Visit, progress: Progress, *, refusal: str = "") -> Response:
+        first, _, last = visit.session.name.rpartition(" ")
+        return self._gate.show(
+            visit,
+            "settings/site.html",
+            HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK,
+            progress=progress,
+            refusal=refusal,
+            chosen=visit.field("site"),
+            name=visit.field("suggestion") or visit.field("name"),
+            first_name=visit.field("first_name") or first,
+            last_name=visit.field("last_name") or last,
+            shortest=sites.SHORTEST,
+            longest=sites.LONGEST,
+        )
+
+
+def _new_site(visit: Visit) -> NewSite:
+    return NewSite(
+        name=visit.field("suggestion") or visit.field("name"),
+        first_name=visit.field("first_name")[:LONGEST_NAME],
+        last_name=visit.field("last_name")[:LONGEST_NAME],
+    )
+
+
+def _problem_with(name: str) -> str:
+    try:
+        sites.check_name(name)
+    except BadInput as error:
+        return str(error)
+    return ""

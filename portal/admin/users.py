@@ -1,0 +1,164 @@
+"""Settings → Users: everyone in a migration, in pages; who waits for what, and mail again for some or all of them.
+
+An address is personal data, and addresses of pages stand in logs: here people go by their numbers, and what is searched
+for travels in a form and a cookie.
+"""
+
+from collections import Counter
+from urllib.parse import urlencode
+
+from starlette.responses import Response
+from starlette.routing import Route
+
+from domain.errors import BadInput, Refused
+from domain.messages import Resent
+from domain.people import FOR_ADMINS, GROUPS, MAILED, Group, State
+from portal.admin.gate import Gate, Visit
+from portal.admin.general import standing
+from steering.answers import MigrationStatus, People, RunState
+
+PATH = "/settings/users"
+PAGE = 50
+"""People on one page."""
+MAILABLE = frozenset(MAILED) | FOR_ADMINS
+"""States in which there is a mail to send again, or something to try again."""
+_REASONS_TOLD = 3
+"""Different reasons why people of a selection get no mail."""
+
+
+class UsersPages:
+    """The list, the search, and what is done for many at once."""
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def routes(self) -> list[Route]:
+        """Return where the pages are."""
+        return [
+            Route(PATH, self._gate.page(self.show)),
+            Route(f"{PATH}/search", self._gate.act(self.search, back=PATH), methods=["POST"]),
+            Route(f"{PATH}/resend", self._gate.act(self.resend, back=PATH), methods=["POST"]),
+            Route(f"{PATH}/resend-all", self._gate.page(self.ask_for_all)),
+            Route(f"{PATH}/resend-all", self._gate.act(self.resend_all, back=PATH), methods=["POST"]),
+        ]
+
+    async def show(self, visit: Visit) -> Response:
+        """Show a page of people: of a group or of all, or those who were searched for."""
+        asked = visit.request.query_params
+        group, page, searching = _group(asked.get("group", "")), asked.get("page", ""), "search" in asked
+        search = self._gate.sessions.search(visit.request) if searching else ""
+        status = await standing(visit)
+        people = People(people=[])
+        if status is not None and status.progress is not None and status.progress.cohorts:
+            people = await visit.migration.people(_states(group), search=search, page=page, limit=PAGE)
+        return self._gate.show(
+            visit,
+            "settings/users.html",
+            status=status,
+            runs=_runs(status),
+            counts=_counts(status),
+            people=people,
+            group=group,
+            groups=list(Group),
+            search=search,
+            page=page,
+            here=_path(group, searching=searching),
+            here_page=_path(group, searching=searching, page=page),
+            everywhere=_path(None, searching=searching),
+            mailable=MAILABLE,
+            mailed=frozenset(MAILED),
+        )
+
+    async def search(self, visit: Visit) -> Response:
+        """Remember what is searched for, and show who that is."""
+        text, group = visit.field("search"), _group(visit.field("group"))
+        response = self._gate.redirect(_path(group, searching=bool(text)))
+        self._gate.sessions.keep_search(response, text)
+        return response
+
+    async def resend(self, visit: Visit) -> Response:
+        """Send mail again to the one whose button was pressed, or to everyone who was ticked."""
+        group, searching = _group(visit.field("group")), bool(visit.field("searching"))
+        back = _path(group, searching=searching, page=visit.field("page"))
+        named = visit.form.getlist("only") or visit.form.getlist("person")
+        emails = [email for email in named if isinstance(email, str)]
+        if not emails:
+            return self._gate.go(back, "Nobody is ticked. Tick those who are to get their mail again.", trouble=True)
+        try:
+            resent = await visit.migration.resend(*emails, by=visit.actor)
+        except Refused as error:
+            return self._gate.go(back, f"No mail was sent. {error}", trouble=True)
+        return self._gate.go(back, told(resent), trouble=not resent.queued)
+
+    async def ask_for_all(self, visit: Visit) -> Response:
+        """Ask whether a whole group is to get mail again."""
+        group = _mailable_group(visit.request.query_params.get("group", ""))
+        status = await standing(visit)
+        if not _runs(status):
+            return self._gate.redirect(PATH)
+        return self._gate.show(
+            visit, "settings/users_resend.html", group=group, number=_counts(status).get(group), back=_path(group)
+        )
+
+    async def resend_all(self, visit: Visit) -> Response:
+        """Send mail again to a whole group."""
+        group = _mailable_group(visit.field("group"))
+        resent = Resent()
+        for state in GROUPS[group]:
+            if state in MAILABLE:
+                resent += await visit.migration.resend_all(state, visit.actor)
+        return self._gate.go(_path(group), told(resent), trouble=not resent.queued)
+
+
+def told(resent: Resent) -> str:
+    """Return in a sentence or two what came of sending mail again; without addresses."""
+    mails = "One mail will go out." if resent.queued == 1 else f"{resent.queued} mails will go out."
+    if not resent.not_now:
+        return mails
+    without = "One person gets none now" if resent.not_now == 1 else f"{resent.not_now} people get none now"
+    reasons = Counter(one.reason for one in resent.refused).most_common(_REASONS_TOLD)
+    if not reasons:
+        return f"{mails} {without}: they got one moments ago, or an admin has to mend something first."
+    return f"{mails} {without}. {' '.join(reason for reason, _ in reasons)}"
+
+
+def _group(name: str) -> Group | None:
+    """Return a group by its name; of nothing, none.
+
+    Raises:
+        BadInput: there is no such group.
+
+    """
+    try:
+        return Group(name) if name else None
+    except ValueError:
+        raise BadInput("There is no such group of people.") from None
+
+
+def _mailable_group(name: str) -> Group:
+    group = _group(name)
+    if group is None or not MAILABLE.intersection(GROUPS[group]):
+        raise BadInput("There is no mail to send again to this group.")
+    return group
+
+
+def _states(group: Group | None) -> tuple[State, ...]:
+    return () if group is None else GROUPS[group]
+
+
+def _path(group: Group | None, *, searching: bool = False, page: str = "") -> str:
+    """Return the path of a list, with nothing personal in it."""
+    query = {"group": group or "", "search": "1" if searching else "", "page": page}
+    written = urlencode({name: value for name, value in query.items() if value})
+    return f"{PATH}?{written}" if written else PATH
+
+
+def _runs(status: MigrationStatus | None) -> bool:
+    return status is not None and status.run_state is RunState.RUNNING
+
+
+def _counts(status: MigrationStatus | None) -> dict[Group, int]:
+    """Return how many people are in each group; empty where that is not known."""
+    if status is None or not status.counts.by_state:
+        return {}
+    return {group: sum(status.counts[state] for state in states) for group, states in GROUPS.items()}

@@ -1,0 +1,116 @@
+"""Decrypts for Temporal's Web UI and command line what `runtime.encryption` encrypted, for those who have the token.
+
+The protocol is Temporal's: payloads as JSON are posted to `…/codec/decode` and `…/codec/encode`. The endpoint is there
+only where both keys and a token are set. The token is for operators, who may read everything: the sign-in of owners and
+admins, each of one account, does not open it.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+
+from google.protobuf import json_format
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from temporalio.api.common.v1 import Payload, Payloads
+
+from runtime import settings
+from runtime.encryption import PayloadEncryption
+from runtime.exits import KeyMissing
+
+LARGEST_BODY = 8 * 1024 * 1024
+"""Bytes: a history's page is at most 4 MiB, and grows by a third as JSON."""
+
+
+def routes() -> list[Mount]:
+    """Return where the endpoint is; nowhere, if keys or token are not set.
+
+    Raises:
+        BadInput: a setting is wrong.
+
+    """
+    wanted = settings.load(settings.EncryptionSettings)
+    token = wanted.codec_token.get_secret_value()
+    if not token or not wanted.encryption_keys:
+        return []
+    codec = _Codec(token, PayloadEncryption([key.get_secret_value() for key in wanted.encryption_keys]))
+    pages = Middleware(
+        CORSMiddleware,
+        allow_origins=[wanted.codec_origin] if wanted.codec_origin else [],
+        allow_methods=["POST"],
+        allow_headers=["Authorization", "Content-Type", "X-Namespace"],
+        allow_credentials=True,
+    )
+    return [Mount("/codec", routes=codec.routes(), middleware=[pages], max_body_size=LARGEST_BODY)]
+
+
+class _Codec:
+    """The handlers, and what they need to know."""
+
+    def __init__(self, token: str, encryption: PayloadEncryption) -> None:
+        self._token = token.encode()
+        self._encryption = encryption
+
+    def routes(self) -> list[Route]:
+        """Return them, below the endpoint."""
+        return [
+            Route("/sign-in", self.sign_in),
+            Route("/decode", self.decode, methods=["POST"]),
+            Route("/encode", self.encode, methods=["POST"]),
+        ]
+
+    async def sign_in(self, request: Request) -> Response:
+        """Have a browser ask for the token and remember it, for a Web UI that includes credentials."""
+        if not self._known(request):
+            return PlainTextResponse(
+                "The password is the codec's token.\n",
+                HTTPStatus.UNAUTHORIZED,
+                {"WWW-Authenticate": 'Basic realm="Landbridge codec"'},
+            )
+        return PlainTextResponse("Signed in. Temporal's Web UI can decrypt now, if it includes credentials.\n")
+
+    async def decode(self, request: Request) -> Response:
+        """Decrypt; what needs a key that we do not have stays as it is."""
+        return await self._answer(request, self._readable)
+
+    async def encode(self, request: Request) -> Response:
+        """Encrypt what somebody sends by hand."""
+        return await self._answer(request, self._encryption.encode)
+
+    async def _readable(self, payloads: Sequence[Payload]) -> list[Payload]:
+        readable = []
+        for payload in payloads:
+            try:
+                readable += await self._encryption.decode([payload])
+            except KeyMissing:
+                readable.append(payload)
+        return readable
+
+    async def _answer(
+        self, request: Request, work: Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
+    ) -> Response:
+        if not self._known(request):
+            return PlainTextResponse("The codec's token is needed.\n", HTTPStatus.UNAUTHORIZED)
+        try:
+            asked = json_format.Parse(await request.body(), Payloads())
+        except (json_format.ParseError, UnicodeDecodeError):
+            return PlainTextResponse("These are no payloads.\n", HTTPStatus.BAD_REQUEST)
+        done = Payloads(payloads=await work(asked.payloads))
+        return Response(json_format.MessageToJson(done, indent=None), media_type="application/json")
+
+    def _known(self, request: Request) -> bool:
+        """Return whether the token was shown: as it is (`Bearer`), or as the password that a browser remembers."""
+        scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+        if scheme.casefold() == "basic":
+            try:
+                shown = base64.b64decode(shown, validate=True).decode(errors="replace").partition(":")[2]
+            except binascii.Error:
+                return False
+        elif scheme.casefold() != "bearer":
+            return False
+        return hmac.compare_digest(shown.encode(), self._token)

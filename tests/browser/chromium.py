@@ -1,0 +1,45 @@
+"""A real browser: how it is started, and how a page is looked at."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright
+
+EXECUTABLE = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+"""Where the machine has one; empty: nowhere."""
+MISSING = "Chromium is not installed: `apt-get install chromium` on Debian, then these tests run too."
+DESKTOP, PHONE = {"width": 1100, "height": 900}, {"width": 375, "height": 740}
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+SCREENS = os.environ.get("SCREENS", "")
+"""A folder where pictures of all pages that tests look at are put; empty: none are taken."""
+
+
+@asynccontextmanager
+async def started() -> AsyncIterator[Browser]:
+    """Run a browser without a window."""
+    async with async_playwright() as playwright:
+        # In containers Chromium's own sandbox cannot be set up; the pages are ours.
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox"])
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+async def look_at(page: Page, name: str) -> None:
+    """Hold a page against the accessibility rules, in light and dark, and see that it fits its window."""
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        # Between light and dark only colours differ.
+        found = await Axe().run(page, options=RULES if scheme == "light" else {"runOnly": ["cat.color"]})
+        assert not found.response["violations"], f"{name}, {scheme}: {found.generate_report()}"
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        if SCREENS:
+            path = Path(SCREENS) / f"{name}-{scheme}-{width}.png"
+            await page.screenshot(path=path, full_page=True)
+    assert not await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"), name
+    await page.emulate_media(color_scheme="light")

@@ -1,0 +1,49 @@
+"""A browser in front of a real portal, which a real worker and a real Temporal server stand behind."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from tests.browser import chromium
+from tests.portal.admin.conftest import bench, portal_url, temporal
+
+__all__ = ["bench", "portal_url", "temporal"]
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """One browser for all tests."""
+    if not chromium.EXECUTABLE:
+        pytest.skip(chromium.MISSING)
+    async with chromium.started() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def desktop(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
+    """A page on a desk, with scripts; whatever it complains of fails the test."""
+    context = await browser.new_context(base_url=portal_url, viewport=chromium.DESKTOP)  # type: ignore[arg-type]  # a literal
+    page = await context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    yield page
+    await context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+async def plain(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
+    """A page on a phone, without scripts."""
+    context = await browser.new_context(base_url=portal_url, viewport=chromium.PHONE, java_script_enabled=False)  # type: ignore[arg-type]  # a literal
+    yield await context.new_page()
+    await context.close()
+
+
+@pytest.fixture
+async def phone(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
+    """A page on a phone, with scripts."""
+    context = await browser.new_context(base_url=portal_url, viewport=chromium.PHONE)  # type: ignore[arg-type]  # a literal
+    yield await context.new_page()
+    await context.close()

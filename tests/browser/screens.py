@@ -1,0 +1,185 @@
+"""Pictures of the pages, for the README and for whoever changes them: `make screens`. Sample data only.
+
+Pytest collects this file only when it is named, so that the pictures change when somebody wants them to.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from adapters.links import SignedLinks
+from domain.links import LinkClaims, Purpose
+from domain.messages import Step
+from domain.people import Actor, State
+from domain.roster import ADMIN, RosterPerson
+from domain.rules import Rules
+from domain.sites import Site
+from steering.links import TemporalLinkDesk
+from tests.browser import chromium
+from tests.browser.test_guide import sign_in, until_shown
+from tests.portal.conftest import KEY
+from tests.workflows.bench import Bench, eventually
+
+pytestmark = pytest.mark.timeout(180)
+FOLDER = Path(__file__).parents[2] / "docs" / "screens"
+ANN, BEN, BO, GONE, RIN = (
+    "ann.lee@example.com",
+    "ben@example.com",
+    "bo@example.com",
+    "gone@example.com",
+    "rin@example.com",
+)
+PEOPLE = (
+    RosterPerson(email="adam@example.com", name="Adam Novak", role=ADMIN, email_verified=True),
+    RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
+    RosterPerson(email=BEN, name="Ben Ortiz"),
+    RosterPerson(email=BO, name="Bo Lind", email_verified=True),
+    RosterPerson(email="away@example.com", name="Emre Demir", blocked=True),
+    RosterPerson(email=GONE, name="Günther von Hohenstein", email_verified=True),
+    RosterPerson(email="maya@example.com", name="Maya Rao", email_verified=True),
+    RosterPerson(email=RIN, name="小林 凛", locale="ja_JP"),
+    RosterPerson(email="zoe@example.com", name="Zoé Martin"),
+)
+OPERATOR = Actor(name="ops")
+
+
+def prepare(bench: Bench, account: str) -> None:
+    """Bring in the people, and a site that is not the owner's to choose."""
+    bench.account = bench.world.opsgenie.account = account
+    bench.world.opsgenie.add(*PEOPLE)
+    bench.world.post.refused.add(GONE)
+    wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
+    bench.world.atlassian.listed_sites.append(wiki)
+
+
+async def everyone_mailed(bench: Bench) -> None:
+    """Take the migration to where people are awaited, and two have done their part."""
+    await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+    await bench.until(GONE, State.UNREACHABLE)
+    for email in ("maya@example.com", "adam@example.com"):
+        await bench.migration.authenticate(email, OPERATOR)
+        await bench.until(email, State.CONNECTED)
+    await eventually(lambda: bench.world.post.sent("zoe@example.com"))
+    assert await TemporalLinkDesk(bench.client).decline(bench.world.post.link("zoe@example.com", Purpose.VERIFICATION))
+    await bench.until("zoe@example.com", State.ATTENTION)
+
+
+async def take(page: Page, name: str, title: str, *, dark: bool = False, up_to: int = 0) -> None:
+    """Put what a window shows of the page of this title into the folder; of a short page, no more than there is."""
+    # A click does not wait for the page that it leads to.
+    await expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    await page.wait_for_load_state()
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    assert page.viewport_size
+    size = page.viewport_size
+    there_is = await page.evaluate(
+        "Math.ceil(Math.max(...[...document.body.children].map(e => e.getBoundingClientRect().bottom))) + 32"
+    )
+    height = min(there_is, up_to or size["height"])
+    await page.emulate_media(color_scheme="dark" if dark else "light")
+    await page.set_viewport_size({"width": size["width"], "height": height})
+    await page.screenshot(path=FOLDER / f"{name}.png", animations="disabled")
+    await page.set_viewport_size(size)
+
+
+def path(url: str) -> str:
+    """Return where a link leads on the portal under test."""
+    return urlsplit(url).path
+
+
+def mailed(bench: Bench, email: str, purpose: Purpose) -> LinkClaims:
+    """Return what the newest link in somebody's mail claims."""
+    return bench.world.post.link(email, purpose)
+
+
+async def test_owners_and_admins(desktop: Page, bench: Bench) -> None:
+    """From signing in to the report of what was completed."""
+    prepare(bench, "acme")
+    page = desktop
+    await page.goto("/")
+    await take(page, "sign-in", "Sign in")
+    await sign_in(page, bench)
+    await take(page, "banner", "General")
+    await page.get_by_role("button", name="Migrate to an Atlassian site").click()
+    await page.get_by_role("link", name="Choose a site").click(timeout=20_000)
+    await take(page, "choose-a-site", "Choose a site")
+    await page.get_by_label("Site name").fill("acme-operations")
+    await page.get_by_label("First name").fill("Olga")
+    await page.get_by_label("Last name").fill("Owner")
+    await page.get_by_role("button", name="Create this site").scroll_into_view_if_needed()
+    await take(page, "new-site", "Choose a site")
+    await page.get_by_role("button", name="Create this site").click()
+    await take(page, "review", "Ready to migrate?")
+
+
+async def test_a_running_migration(desktop: Page, phone: Page, bench: Bench) -> None:
+    """General, the list, a person, the report, the audit, the question before it is cancelled."""
+    prepare(bench, "acme-ops")
+    await everyone_mailed(bench)
+    page = desktop
+    await sign_in(page, bench)
+    await page.reload()
+    await take(page, "general", "General", up_to=1450)
+    await take(page, "general-dark", "General", dark=True)
+    await page.goto("/settings/general/cancel")
+    await take(page, "cancel", "Cancel this migration?")
+    await page.goto("/settings/users")
+    await take(page, "users", "Users", up_to=1450)
+    await page.goto("/settings/report")
+    await take(page, "report", "Report so far")
+    await page.goto("/settings/users")
+    await page.get_by_role("link", name="Günther").click()
+    await take(page, "person", "Günther von Hohenstein")
+    await page.get_by_label("Correct the email address").fill("guenther@example.com")
+    await page.get_by_role("button", name="Correct").click()
+    await page.goto("/settings/audit")
+    await take(page, "audit", "Audit")
+    await phone.context.add_cookies(await page.context.cookies())  # type: ignore[arg-type]  # what one context gives
+    await phone.goto("/settings/users")
+    await take(phone, "users-phone", "Users")
+    await phone.get_by_role("link", name="Ann Lee").click()
+    await take(phone, "person-phone", "Ann Lee", up_to=965)
+    await bench.migration.cancel("The merger is off.", OPERATOR, undo=True)
+    await until_shown(page, "were taken back")
+    await take(page, "cancelled", "General", up_to=1100)
+
+
+async def test_the_end(desktop: Page, bench: Bench) -> None:
+    """Everyone has moved."""
+    bench.account = bench.world.opsgenie.account = "acme-labs"
+    bench.world.opsgenie.add(*PEOPLE[:4])
+    for person in PEOPLE[:4]:
+        bench.world.atlassian.account(person.email, verified=True)
+    await bench.start()
+    await bench.handle.result()
+    await sign_in(desktop, bench)
+    await take(desktop, "complete", "General")
+
+
+async def test_people(desktop: Page, browser: Browser, portal_url: str, bench: Bench) -> None:
+    """Behind the links in the mails, up to *done*; one of them in Japanese, on a phone."""
+    prepare(bench, "acme-it")
+    await everyone_mailed(bench)
+    links, page = SignedLinks("https://x.example", [KEY]), desktop
+    verify = path(links.url(mailed(bench, BEN, Purpose.VERIFICATION)))
+    await page.goto(verify)
+    await take(page, "verify", "Confirm your email address")
+    await page.goto(f"{verify}/decline")
+    await take(page, "decline", "Is this not your account?")
+    back = mailed(bench, BO, Purpose.AUTHENTICATION)
+    await page.goto(path(links.url(back)))
+    await take(page, "authenticate", "Set up your Atlassian account")
+    bench.world.atlassian.account(BO, verified=True)
+    await page.goto(path(links.return_url(back)))
+    await page.get_by_role("heading", name="You are all set").wait_for()
+    await take(page, "done", "You are all set")
+    size = chromium.PHONE
+    context = await browser.new_context(base_url=portal_url, viewport=size)  # type: ignore[arg-type]  # a literal
+    japanese = await context.new_page()
+    await japanese.goto(path(links.url(mailed(bench, RIN, Purpose.VERIFICATION))))
+    await take(japanese, "verify-japanese-phone", "メールアドレスを確認してください")
+    await context.close()

@@ -1,0 +1,222 @@
+"""The guide, walked by an owner in a real browser: from the banner to the completion page."""
+
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Page, expect
+
+from adapters.links import SignedLinks
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from domain.sites import Site
+from tests.browser.chromium import look_at
+from tests.portal.conftest import KEY
+from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+
+pytestmark = pytest.mark.timeout(180)
+ANN, BEN = "ann@example.com", "ben@example.com"
+
+
+def prepare(bench: Bench) -> None:
+    """Bring in two people, a site that is not the owner's to choose, and a name that is taken."""
+    bench.world.opsgenie.add(
+        RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
+        RosterPerson(email=BEN, name="Ben <b>Ortiz</b>"),
+    )
+    bench.world.atlassian.listed_sites.append(
+        Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
+    )
+    bench.world.atlassian.taken.add("acme-ops")
+
+
+async def open_link(page: Page, bench: Bench) -> None:
+    """Open the newest sign-in link that was mailed, as one does from the mail program."""
+    await eventually(lambda: bool(bench.world.post.sign_in_links))
+    claims = bench.world.post.sign_in_links[-1].claims
+    await page.goto(urlsplit(SignedLinks("https://x.example", [KEY]).sign_in_url(claims)).path)
+
+
+async def sign_in(page: Page, bench: Bench) -> None:
+    """Go from the portal's address to Settings → General."""
+    await page.goto("/")
+    await page.get_by_label("Your email address in Opsgenie").fill(OWNER_EMAIL)
+    await page.get_by_role("button", name="Send me a link").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    await open_link(page, bench)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("General")
+
+
+async def until_shown(page: Page, text: str) -> None:
+    """Load the page again, as people without scripts do, until it says something."""
+
+    async def shown() -> bool:
+        await page.goto("/settings/general")
+        return await page.get_by_text(text).count() > 0
+
+    await eventually(shown)
+
+
+async def test_the_whole_guide(desktop: Page, bench: Bench) -> None:
+    """Sign in, begin, name a taken site, take a suggestion, migrate, watch people make it, read the report."""
+    prepare(bench)
+    page = desktop
+    await page.goto("/")
+    await look_at(page, "sign-in")
+    await sign_in(page, bench)
+    # 1 - Initiating the connection
+    await look_at(page, "general-invitation")
+    await page.get_by_role("link", name="Start the migration").click()
+    await page.get_by_role("button", name="Migrate to an Atlassian site").click()
+    # 2 - Connect an existing Atlassian site: without a reload the page asks for it
+    await page.get_by_role("link", name="Choose a site").click(timeout=20_000)
+    await expect(page.get_by_label("acme-wiki")).to_be_disabled()
+    await look_at(page, "choose-a-site")
+    # 4 - Create a new Atlassian site
+    name = page.get_by_label("Site name")
+    await name.fill("Acme Ops")
+    await expect(page.get_by_text("A site name has only lowercase letters")).to_be_visible()
+    await look_at(page, "invalid-site-name")
+    await name.fill("acme-ops")
+    await expect(page.locator("#name-problem")).to_be_empty()
+    await page.get_by_label("First name").fill("Olga")
+    await page.get_by_label("Last name").fill("Owner")
+    await page.get_by_role("button", name="Create this site").click()
+    await look_at(page, "review")
+    await page.get_by_role("button", name="Migrate").click()
+    await expect(page.get_by_role("alert")).to_contain_text("The site name is taken")
+    await look_at(page, "taken-site-name")
+    await page.get_by_role("button", name="acme-ops-team").click()
+    await page.get_by_role("button", name="Migrate").click()
+    # 5 - Authentication Process
+    await expect(page.get_by_role("status").first).to_contain_text("Your team moves now")
+    await expect(page.get_by_text("1 of 3 people are connected")).to_be_visible(timeout=20_000)
+    await look_at(page, "general-running")
+    # 6 - Check if your users are verified
+    await bench.until(BEN, State.EMAIL_UNVERIFIED)
+    await page.get_by_role("link", name="Open the report").click()
+    await expect(page.get_by_text("Ben <b>Ortiz</b>")).to_be_visible()
+    await look_at(page, "report-so-far")
+    await page.get_by_role("link", name="Back to General").click()
+    for email in (ANN, BEN):
+        bench.world.atlassian.account(email, verified=True)
+    await page.get_by_role("button", name="Look for news now").click()
+    # 7 - Migration complete
+    await expect(page.get_by_text("The migration is complete")).to_be_visible(timeout=20_000)
+    await look_at(page, "general-complete")
+    await page.get_by_role("link", name="Open the report").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Migration complete")
+    await look_at(page, "report-complete")
+    await page.get_by_role("link", name="Audit").click()
+    await expect(page.get_by_role("row")).to_have_count(4)
+    await look_at(page, "audit")
+    await page.go_back()
+    async with page.expect_download() as started:
+        await page.get_by_role("link", name="Download everyone as CSV").click()
+    assert len((await (await started.value).path()).read_text().splitlines()) == 4
+
+
+async def test_the_guide_on_a_phone_without_scripts(plain: Page, bench: Bench) -> None:
+    """Every step works by links and buttons alone, on a small screen."""
+    prepare(bench)
+    page = plain
+    await sign_in(page, bench)
+    await page.get_by_role("button", name="Migrate to an Atlassian site").click()
+    await until_shown(page, "Choose a site, or name a new one.")
+    await page.get_by_role("link", name="Choose a site").click()
+    await page.get_by_label("acme acme.atlassian.net").check()
+    await page.get_by_role("button", name="Use this site").click()
+    await page.get_by_role("button", name="Migrate").click()
+    await until_shown(page, "1 of 3 people are connected")
+    for email in (ANN, BEN):
+        bench.world.atlassian.account(email, verified=True)
+    await page.get_by_role("button", name="Look for news now").click()
+    await until_shown(page, "The migration is complete")
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+
+
+async def test_the_pages_fit_a_phone(phone: Page, bench: Bench) -> None:
+    """Nothing is cut off or has to be scrolled sideways, in light and dark."""
+    prepare(bench)
+    page = phone
+    await sign_in(page, bench)
+    await look_at(page, "general-invitation")
+    await bench.start(site="")
+    await until_shown(page, "Choose a site, or name a new one.")
+    await look_at(page, "general-waiting")
+    await page.goto("/settings/site")
+    await look_at(page, "choose-a-site")
+    await bench.migration.choose_site("acme", by=Actor())
+    await until_shown(page, "1 of 3 people are connected")
+    await look_at(page, "general-running")
+    await page.goto("/settings/report")
+    await look_at(page, "report-so-far")
+
+
+async def test_cancelling_and_beginning_again(desktop: Page, phone: Page, bench: Bench) -> None:
+    """It asks first; the page then tells the end and the undo by itself, and offers another migration."""
+    prepare(bench)
+    await bench.start()
+    await bench.until(ANN, State.AUTHENTICATING)
+    page = desktop
+    await sign_in(page, bench)
+    await page.get_by_role("link", name="Cancel this migration").click()
+    await look_at(page, "cancel")
+    await page.get_by_role("button", name="Cancel the migration").click()
+    await expect(page.get_by_label("Cancel it, because")).to_be_focused()
+    await page.get_by_label("Cancel it, because").fill("The merger is off.")
+    await page.get_by_label("Also revoke the invitations").check()
+    await page.get_by_role("button", name="Cancel the migration").click()
+    await expect(page.get_by_text("were taken back")).to_be_visible(timeout=30_000)
+    await expect(page.get_by_role("button", name="Migrate to an Atlassian site")).to_be_visible()
+    await look_at(page, "general-cancelled")
+    await phone.context.add_cookies(await page.context.cookies())  # type: ignore[arg-type]  # what one context gives
+    await phone.goto("/settings/general")
+    await look_at(phone, "general-cancelled")
+    await page.get_by_role("button", name="Migrate to an Atlassian site").click()
+    await expect(page.get_by_role("link", name="Choose a site")).to_be_visible(timeout=20_000)
+    await phone.goto("/settings/general/cancel")
+    await look_at(phone, "cancel")
+
+
+async def test_the_guide_by_keyboard_alone(desktop: Page, bench: Bench) -> None:
+    """Tab, space and enter are enough to sign in, begin, and choose a site; the focus is always to be seen."""
+    prepare(bench)
+    page = desktop
+    await page.goto("/")
+    await reach(page, "Your email address in Opsgenie")
+    await page.keyboard.type(OWNER_EMAIL)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    await open_link(page, bench)
+    await press(page, "Sign in")
+    await press(page, "Migrate to an Atlassian site")
+    await expect(page.get_by_role("link", name="Choose a site")).to_be_visible(timeout=20_000)
+    await press(page, "Choose a site")
+    await reach(page, "acme")
+    await page.keyboard.press("Space")
+    await press(page, "Use this site")
+    await press(page, "Migrate")
+    await expect(page.get_by_role("status").first).to_contain_text("Your team moves now")
+
+
+async def press(page: Page, name: str) -> None:
+    """Go to a button or link by Tab, and press it."""
+    await reach(page, name)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+
+
+async def reach(page: Page, name: str) -> None:
+    """Press Tab until something with this name has the focus, which is to be seen."""
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        focused = await page.evaluate(
+            "() => { const e = document.activeElement; const s = getComputedStyle(e);"
+            " return [(e.labels?.[0]?.innerText ?? e.innerText ?? '').trim(), s.outlineStyle]; }"
+        )
+        if focused[0].startswith(name):
+            assert focused[1] != "none", f"the focus on {name} cannot be seen"
+            return
+    raise AssertionError(f"{name} cannot be reached by keyboard")

@@ -1,0 +1,118 @@
+"""Settings → Users in a real browser: on a desk, on a phone without scripts, and by keyboard alone."""
+
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Page, expect
+
+from domain import roster
+from domain.messages import Step
+from domain.people import State
+from domain.roster import RosterPerson
+from domain.rules import Rules
+from tests.browser.chromium import look_at
+from tests.browser.test_guide import reach, sign_in
+from tests.workflows.bench import Bench, eventually
+
+pytestmark = pytest.mark.timeout(180)
+ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"
+USERS = "/settings/users"
+
+
+@pytest.fixture
+async def crowd(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Twelve people in several cohorts, with their first mails; one of them is unreachable."""
+    monkeypatch.setattr(roster, "COHORT_SIZE", 4)
+    bench.world.opsgenie.add(
+        RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
+        RosterPerson(email=BEN, name="Ben <b>Ortiz</b>"),
+        RosterPerson(email=GONE, name="Günther-Maximilian von Hohenstein zu Altenburg", email_verified=True),
+        RosterPerson(email="away@example.com", name="Away", blocked=True),
+        *(RosterPerson(email=f"p{n}@example.com", name=f"Person {n}", email_verified=n % 3 > 0) for n in range(7)),
+    )
+    bench.world.post.refused.add(GONE)
+    await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+    return bench
+
+
+async def search(page: Page, text: str) -> None:
+    """Search from wherever the page is."""
+    await page.goto(USERS)
+    await page.get_by_label("Name or email address").fill(text)
+    await page.get_by_role("button", name="Search").click()
+
+
+async def test_people_are_found_and_helped(desktop: Page, crowd: Bench) -> None:
+    """The list, a filter, a search, ticking all, one person's page and what it offers; axe has nothing to say."""
+    page = desktop
+    await sign_in(page, crowd)
+    await page.get_by_role("link", name="Users").click()
+    await expect(page.locator("tbody tr")).to_have_count(12)
+    await look_at(page, "users")
+    await page.get_by_label("Tick everyone on this page").check()
+    await expect(page.locator("#ticked")).to_have_text("10 ticked")
+    await page.get_by_label("Ann Lee", exact=True).uncheck()
+    await expect(page.locator("#ticked")).to_have_text("9 ticked")
+    crowd.world.post.refused.clear()
+    await page.get_by_role("button", name="Resend to those ticked").click()
+    await expect(page.get_by_role("status").first).to_contain_text("One mail will go out. 8 people get none now.")
+    await look_at(page, "users-resent")
+    await page.get_by_role("link", name="Not verified").click()
+    await page.get_by_role("link", name="Resend to all of them…").click()
+    await look_at(page, "users-resend-all")
+    await page.get_by_role("button", name="Resend to all of them").click()
+    await expect(page.get_by_role("alert")).to_contain_text("0 mails will go out.")
+    await search(page, "ortiz")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await look_at(page, "users-found")
+    await page.get_by_role("link", name="Ben <b>Ortiz</b>").click()
+    await page.get_by_text("By your word").click()
+    await look_at(page, "person")
+    await page.get_by_role("button", name="The Opsgenie email is verified").click()
+    await expect(page.get_by_role("status").first).to_contain_text("Recorded under your name")
+    await crowd.until(BEN, State.AUTHENTICATING)
+    await search(page, "nobody of this name")
+    await expect(page.get_by_text("Nobody has this in the name")).to_be_visible()
+    await look_at(page, "users-nobody-found")
+
+
+async def test_on_a_phone_without_scripts(plain: Page, phone: Page, crowd: Bench) -> None:
+    """Each person is a card that fits; search, ticking and excluding work by forms alone."""
+    page = plain
+    await sign_in(page, crowd)
+    await search(page, "günther")
+    await page.get_by_role("checkbox").last.check()
+    crowd.world.post.refused.clear()
+    await page.get_by_role("button", name="Resend to those ticked").click()
+    await expect(page.get_by_role("status").first).to_contain_text("One mail will go out.")
+    await page.get_by_role("link", name="Günther-Maximilian").click()
+    await page.get_by_label("Exclude from the migration, because").fill("left the company")
+    await page.get_by_role("button", name="Exclude").click()
+    await expect(page.get_by_role("status").first).to_contain_text("Excluded")
+    await phone.context.add_cookies(await page.context.cookies())  # type: ignore[arg-type]  # what one context gives
+    await phone.goto(USERS)
+    await look_at(phone, "users")
+    await phone.get_by_role("link", name="Günther-Maximilian").click()
+    await look_at(phone, "person")
+
+
+async def test_by_keyboard_alone(desktop: Page, crowd: Bench) -> None:
+    """Tab, space and enter are enough to find someone and have their mail sent again."""
+    page = desktop
+    await sign_in(page, crowd)
+    await page.goto(USERS)
+    await reach(page, "Name or email address")
+    await page.keyboard.type("günther")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    crowd.world.post.refused.clear()
+    await reach(page, "Resend to those ticked")
+    for _ in range(2):
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Space")
+    await expect(page.locator("#ticked")).to_have_text("1 ticked")
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status").first).to_contain_text("One mail will go out.")

@@ -1,0 +1,53 @@
+"""A real Temporal server, a real worker, a real portal: and somebody in front of it."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import httpx2
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from domain import ids, sign_in
+from portal import limits
+from portal.desk import Desks
+from portal.limits import Allowance
+from steering.admins import TemporalAdminDesk
+from steering.links import TemporalLinkDesk
+from tests.portal.admin.office import Office
+from tests.portal.conftest import KEY, running, settings
+from tests.workflows.bench import OWNER_EMAIL, Bench, benched, server_for
+
+
+@pytest.fixture(scope="session")
+async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A client of a server whose workflows' time can be skipped."""
+    async with server_for(tmp_path_factory.mktemp("temporal")) as client:
+        yield client
+
+
+@pytest.fixture
+async def portal_url(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """A portal on that server, which lets one client ask for as many links as tests do."""
+    monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=1_000, per_second=100))
+    desks = Desks(links=TemporalLinkDesk(temporal), admins=TemporalAdminDesk(temporal))
+    async with running(desks, lambda url: settings(portal_url=url)) as url:
+        yield url
+
+
+@pytest.fixture
+async def bench(temporal: Client) -> AsyncIterator[Bench]:
+    """An Opsgenie account of one owner, whose migration a worker serves."""
+    # All benches' owners have one address, and so one sign-in; a list of what runs may not show it yet.
+    with suppress(RPCError):
+        await temporal.get_workflow_handle(ids.sign_in(sign_in.digest(OWNER_EMAIL, KEY))).terminate()
+    async with benched(temporal) as bench:
+        bench.world.opsgenie.account = bench.account
+        yield bench
+
+
+@pytest.fixture
+async def office(bench: Bench, portal_url: str) -> AsyncIterator[Office]:
+    """Somebody's browser."""
+    async with httpx2.AsyncClient(base_url=portal_url, timeout=30) as browser:
+        yield Office(browser, bench)

@@ -1,0 +1,221 @@
+"""Settings → General, the choice of a site, the report and the audit: over real HTTP and a real worker."""
+
+import csv
+import io
+from urllib.parse import urlsplit
+
+import pytest
+
+from adapters.links import SignedLinks
+from domain.audit import Act
+from domain.links import Purpose
+from domain.messages import Step
+from domain.people import Actor, Source, State
+from domain.roster import ADMIN, RosterPerson
+from domain.rules import AtDeadline
+from domain.sites import Site
+from steering.answers import RunState
+from tests.portal.admin.office import Office, form, page, title, words
+from tests.portal.conftest import KEY
+from tests.workflows.bench import OWNER_EMAIL, eventually
+
+OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
+NEW = {"name": "acme-new", "first_name": "Olga", "last_name": "Owner"}
+MIGRATE, REVIEW, SITE = "/settings/general/migrate", "/settings/site/review", "/settings/site"
+
+
+async def begun(office: Office) -> None:
+    """Sign in and begin a migration, which then waits for the choice of a site."""
+    await office.sign_in()
+    await office.send(MIGRATE)
+    await eventually(lambda: office.bench.waits_for("Choose a site"))
+
+
+async def test_the_banner_invites_until_a_migration_runs(office: Office) -> None:
+    """Before, there is the banner and the button; the button starts a migration in the visitor's name."""
+    first = await office.sign_in()
+    assert page(first).select_one("aside.banner")
+    begun_ = await office.send(MIGRATE)
+    assert "The migration has begun" in words(begun_)
+    assert page(begun_).select_one("aside.banner") is None
+    await eventually(lambda: office.bench.waits_for("Choose a site"))
+    progress = await office.bench.migration.progress()
+    assert progress.initiator == OWNER_EMAIL
+    assert (await office.bench.migration.audit()).entries[-1].by == OWNER
+
+
+async def test_pressing_migrate_twice_starts_one_migration(office: Office) -> None:
+    """The second press is told that it runs already."""
+    await office.sign_in()
+    usual = form(await office.open("/settings/general"), MIGRATE)
+    await office.post(MIGRATE, usual)
+    assert "runs already" in words(await office.post(MIGRATE, usual))
+
+
+async def test_all_seven_steps_are_shown(office: Office) -> None:
+    """Each with its status, and what waits for the admin is on top."""
+    await begun(office)
+    shown = await office.open("/settings/general")
+    assert len(page(shown).select("ol.steps > li")) == len(Step)
+    assert "waiting for you" in words(shown)
+    assert page(shown).select_one('section.task a[href="/settings/site"]')
+
+
+async def test_an_existing_site_is_chosen_after_a_summary(office: Office) -> None:
+    """Nothing has happened before the button under the summary."""
+    await begun(office)
+    review = await office.send(REVIEW, on=SITE, site="acme")
+    assert title(review) == "Ready to migrate?"
+    assert "acme.atlassian.net" in words(review)
+    assert (await office.bench.migration.progress()).site is None
+    assert "Your team moves now" in words(await office.post(SITE, form(review, SITE)))
+    await office.bench.until(OWNER_EMAIL, State.CONNECTED)
+    chosen = [e for e in (await office.bench.migration.audit()).entries if e.act is Act.CHOOSE_SITE]
+    assert [(entry.by, entry.about) for entry in chosen] == [(OWNER, "acme")]
+
+
+async def test_a_site_of_others_is_greyed_and_refused(office: Office) -> None:
+    """The page says why it cannot be selected; a made-up form does not get through either."""
+    wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
+    office.bench.world.atlassian.listed_sites.append(wiki)
+    await begun(office)
+    shown = page(await office.open(SITE)).select_one('input[value="acme-wiki"]')
+    assert shown is not None
+    assert shown.has_attr("disabled")
+    for action in (REVIEW, SITE):
+        fields = form(await office.open(SITE), REVIEW) | {"site": "acme-wiki"}
+        refused = await office.post(action, fields)
+        assert refused.status_code == 422
+        assert "not a site admin" in words(refused)
+    assert (await office.bench.migration.progress()).site is None
+
+
+async def test_a_taken_name_comes_back_with_suggestions(office: Office) -> None:
+    """What was typed is kept, free names are buttons, and one of them goes through."""
+    office.bench.world.atlassian.taken.add("acme-new")
+    await begun(office)
+    review = await office.send(REVIEW, on=SITE, **NEW, site="")
+    refused = await office.post(SITE, form(review, SITE))
+    assert (refused.status_code, "taken" in words(refused)) == (422, True)
+    suggestions = [str(button["value"]) for button in page(refused).select('button[name="suggestion"]')]
+    assert suggestions
+    # Enter in a field presses a form's first button, which must not be somebody else's idea of a name.
+    assert not page(refused).select("form:has(#name) button")[0].has_attr("name")
+    wanted = form(await office.open(SITE), REVIEW) | NEW | {"suggestion": suggestions[0]}
+    await office.post(SITE, form(await office.post(REVIEW, wanted), SITE))
+    created = (await office.bench.handle.result()).site
+    assert created is not None
+    assert created.name == suggestions[0]
+
+
+@pytest.mark.parametrize("name", ["ab", "Acme", "-acme", "acme!", "", "x" * 64, "<b>"])
+async def test_a_name_against_the_rules_is_told_at_once_and_by_the_server(office: Office, name: str) -> None:
+    """The script asks while one types; who has none hears it when the form is sent."""
+    await begun(office)
+    told = (await office.browser.get("/settings/site/check", params={"name": name})).json()["problem"]
+    assert told.startswith("A site name has")
+    refused = await office.send(REVIEW, on=SITE, **NEW | {"name": name}, site="")
+    assert refused.status_code == 422
+    assert (await office.browser.get("/settings/site/check", params={"name": "acme-new"})).json() == {"problem": ""}
+
+
+async def test_tasks_are_confirmed_in_the_portal(office: Office) -> None:
+    """What Atlassian has no API for is told with the place to do it, and goes on by a button."""
+    office.bench.world.atlassian.by_hand = True
+    await begun(office)
+    review = await office.send(REVIEW, on=SITE, site="acme")
+    await office.post(SITE, form(review, SITE))
+    await eventually(lambda: office.bench.waits_for("Connect the Opsgenie account"))
+    shown = await office.open("/settings/general")
+    assert "Connect the Opsgenie account in its settings." in words(shown)
+    await office.send("/settings/general/confirm")
+    assert await office.bench.handle.result()
+
+
+async def test_pausing_resuming_and_the_deadline(office: Office) -> None:
+    """Each reaches the migration in the visitor's name, and the page says so."""
+    await begun(office)
+    assert "Paused: The mail server moves" in words(
+        await office.send("/settings/general/pause", reason="The mail server moves")
+    )
+    assert "Resumed" in words(await office.send("/settings/general/resume"))
+    set_ = await office.send("/settings/general/deadline", deadline="2099-03-01T18:00", at_deadline="complete_partial")
+    assert page(set_).select_one('dd time[datetime^="2099-03-01T18:00"]')
+    progress = await office.bench.migration.progress()
+    assert (progress.paused, progress.at_deadline) == ("", AtDeadline.COMPLETE_PARTIAL)
+    refused = await office.send("/settings/general/deadline", deadline="2001-01-01T00:00")
+    assert "lies in the past" in words(refused)
+    assert "Write the deadline" in words(await office.send("/settings/general/deadline", deadline="tomorrow"))
+    assert "no deadline any more" in words(await office.send("/settings/general/deadline", deadline=""))
+    shown = words(await office.open("/settings/audit"))
+    for sign in ("Started the migration", "Paused", "Resumed", "Set the deadline", OWNER_EMAIL, "in the portal"):
+        assert sign in shown
+
+
+async def test_what_came_of_an_act_is_said_once(office: Office) -> None:
+    """Loading the page again neither repeats the act nor its news."""
+    await begun(office)
+    assert "are asked who joined" in words(await office.send("/settings/general/refresh"))
+    assert "are asked who joined" not in words(await office.open("/settings/general"))
+
+
+async def test_the_report_tells_who_did_not_make_it_and_what_to_do(office: Office) -> None:
+    """People by state with the next step; the file has everyone, and no spreadsheet takes it for a formula."""
+    office.bench.world.opsgenie.add(
+        RosterPerson(email="eve@example.com", name="=cmd|'/c calc'!A1", email_verified=True),
+        RosterPerson(email="bert@example.com", name="Bert <b>", blocked=True),
+    )
+    await office.sign_in()
+    await office.bench.start()
+    await office.bench.until("eve@example.com", State.AUTHENTICATING)
+    shown = words(await office.open("/settings/report"))
+    for sign in ("Bert <b>", "Blocked in Opsgenie", "Ask them to open the authentication email"):
+        assert sign in shown
+    answer = await office.browser.get("/settings/report.csv")
+    assert answer.headers["content-disposition"] == f'attachment; filename="landbridge-{office.bench.account}.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert {row["email"] for row in rows} == {OWNER_EMAIL, "eve@example.com", "bert@example.com"}
+    assert "'=cmd|'/c calc'!A1" in {row["name"] for row in rows}
+
+
+async def test_the_end_is_told(office: Office) -> None:
+    """A completed migration says so, without the banner, and its report stays."""
+    await office.sign_in()
+    await office.bench.start()
+    await office.bench.handle.result()
+    shown = await office.open("/settings/general")
+    assert "The migration is complete" in words(shown)
+    assert page(shown).select_one("aside.banner") is None
+    assert "Nobody: everyone is connected." in words(await office.open("/settings/report"))
+    assert (await office.bench.migration.status()).run_state is RunState.COMPLETED
+
+
+async def test_the_last_to_come_back_from_atlassian_is_all_set(office: Office) -> None:
+    """Their account ended the migration before they were back; the closed cohort still knows them."""
+    office.bench.world.opsgenie.add(RosterPerson(email="last@example.com", email_verified=True))
+    await office.bench.start()
+    await office.bench.until("last@example.com", State.AUTHENTICATING)
+    await eventually(lambda: office.bench.world.post.sent("last@example.com"))
+    link = office.bench.world.post.link("last@example.com", Purpose.AUTHENTICATION)
+    await office.bench.migration.authenticate("last@example.com", OWNER)
+    await office.bench.handle.result()
+    back = await office.open(urlsplit(SignedLinks("https://x.example", [KEY]).return_url(link)).path)
+    assert (back.status_code, title(back)) == (200, "You are all set")
+
+
+async def test_an_admin_may_do_what_another_began(office: Office) -> None:
+    """Owners and admins share one migration; each act says whose it was."""
+    office.bench.world.opsgenie.add(RosterPerson(email="adam@example.com", role=ADMIN, email_verified=True))
+    await begun(office)
+    office.browser.cookies.clear()
+    await office.sign_in("adam@example.com")
+    assert "Paused" in words(await office.send("/settings/general/pause", reason="Lunch"))
+    assert (await office.bench.migration.audit()).entries[0].by.name == "adam@example.com"
+
+
+async def test_pages_without_a_migration_lead_to_the_beginning(office: Office) -> None:
+    """A link to a page that has nothing to show yet is no dead end."""
+    await office.sign_in()
+    for path in (SITE, "/settings/report", "/settings/report.csv"):
+        assert (await office.open(path)).url.path == "/settings/general"
+    assert "There is nothing here yet." in words(await office.open("/settings/audit"))

@@ -1,0 +1,304 @@
+"""Who gets in, and how: over real HTTP, a real worker, and a clock that tests turn."""
+
+import time
+from datetime import timedelta
+
+import httpx2
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
+from adapters.links import SignedLinks
+from domain import ids, sign_in
+from domain.links import Purpose
+from domain.roster import ADMIN, RosterPerson
+from domain.sign_in import COOL_DOWN, LINK_LIFETIME, MOST_LINKS, SignedIn, SignInClaims
+from portal.admin.sessions import LONGEST_COOKIE, SESSION_SECONDS, Sessions
+from tests.portal.admin.office import SAME_ORIGIN, Office, form, title, words
+from tests.portal.conftest import KEY
+from tests.workflows.bench import OWNER_EMAIL, Bench, benched, eventually
+
+FORGED = SignedLinks("https://x.example", ["f" * 32])
+
+
+def sign_in_of(bench: Bench, email: str) -> WorkflowHandle[None, None]:
+    """Return the sign-in of an address."""
+    return bench.client.get_workflow_handle(ids.sign_in(sign_in.digest(email, KEY)))
+
+
+async def skip(bench: Bench, time: timedelta, email: str = OWNER_EMAIL) -> None:
+    """Let time pass for a sign-in."""
+    await TimeSkipper(bench.client, config=TimeSkippingConfig(enabled=False)).fast_forward(
+        sign_in_of(bench, email), time
+    )
+
+
+async def ask_until_mailed(office: Office, number: int) -> str:
+    """Ask for a link once the worker has seen that the cool-down is over; return the mail's link."""
+    mails = office.bench.world.post.sign_in_links
+
+    async def mailed() -> bool:
+        await office.ask_for_link()
+        return len(mails) >= number
+
+    await eventually(mailed)
+    return await office.link(number)
+
+
+async def is_over(bench: Bench, email: str) -> bool:
+    """Return whether a sign-in has ended."""
+    return (await sign_in_of(bench, email).describe()).status is WorkflowExecutionStatus.COMPLETED
+
+
+async def test_an_owner_signs_in_by_a_mailed_link(office: Office) -> None:
+    """The address, the mail, the button: then the settings are open, and say who is there."""
+    assert title(await office.ask_for_link()) == "Look into your mailbox"
+    link = await office.link()
+    confirm = await office.open(link)
+    assert title(confirm) == "Sign in to Landbridge"
+    assert not office.signed_in
+    response = await office.post(link)
+    assert response.url.path == "/settings/general"
+    assert OWNER_EMAIL in words(response)
+    assert office.bench.account in words(response)
+
+
+async def test_everyone_else_gets_the_same_answer_and_no_mail(office: Office) -> None:
+    """Unknown, a plain user, blocked: the page is the same to the letter, and the sign-in lives as long as any."""
+    office.bench.world.opsgenie.add(
+        RosterPerson(email="ulla@example.com", email_verified=True),
+        RosterPerson(email="bert@example.com", role=ADMIN, blocked=True),
+    )
+    strangers = ["nobody@example.com", "ulla@example.com", "bert@example.com"]
+    answers = {(await office.ask_for_link(email)).text for email in [OWNER_EMAIL, *strangers]}
+    assert len(answers) == 1
+    looked_up = office.bench.world.opsgenie.looked_up
+    await eventually(lambda: len(looked_up) == 4)
+    assert [order.recipient.email for order in office.bench.world.post.sign_in_links] == [OWNER_EMAIL]
+    for email in strangers:
+        await skip(office.bench, LINK_LIFETIME - timedelta(minutes=1), email)
+        assert not await is_over(office.bench, email)
+
+
+async def test_any_spelling_of_the_address_will_do(office: Office) -> None:
+    """Case and spaces around it mean the same mailbox, and so the same sign-in."""
+    await office.ask_for_link(f"  {OWNER_EMAIL.upper()} ")
+    await office.post(await office.link())
+    assert office.signed_in
+    assert await is_over(office.bench, OWNER_EMAIL)
+
+
+@pytest.mark.parametrize("typed", ["", "olga", "olga@", "a@example.com, b@example.com", '"><script>'])
+async def test_what_is_no_address_is_told_so(office: Office, typed: str) -> None:
+    """A slip is shown at once, with what was typed; nothing is looked up."""
+    response = await office.ask_for_link(typed)
+    assert response.status_code == 422
+    assert form(response, "/sign-in")["email"] == typed
+    assert office.bench.world.opsgenie.looked_up == []
+
+
+async def test_a_link_works_once(office: Office) -> None:
+    """Whoever finds a used link gets nowhere."""
+    await office.sign_in()
+    link = await office.link()
+    office.browser.cookies.clear()
+    response = await office.post(link)
+    assert (response.status_code, title(response)) == (410, "This link does not work")
+    assert not office.signed_in
+
+
+async def test_pressing_twice_is_friendly(office: Office) -> None:
+    """The second press of whoever is in already leads on."""
+    await office.sign_in()
+    assert (await office.post(await office.link())).url.path == "/settings/general"
+
+
+async def test_a_link_ends_after_a_quarter_of_an_hour(office: Office) -> None:
+    """Then it says what any useless link says."""
+    await office.ask_for_link()
+    link = await office.link()
+    await skip(office.bench, LINK_LIFETIME)
+    await eventually(lambda: is_over(office.bench, OWNER_EMAIL))
+    assert (await office.post(link)).status_code == 410
+    assert not office.signed_in
+
+
+async def test_asking_again_at_once_mails_nothing_and_later_replaces_the_link(office: Office) -> None:
+    """A second press mails no second link; a minute later there is a new one, and only it works."""
+    await office.ask_for_link()
+    first = await office.link()
+    await office.ask_for_link()
+    await skip(office.bench, COOL_DOWN)
+    assert len(office.bench.world.post.sign_in_links) == 1
+    second = await ask_until_mailed(office, 2)
+    assert (await office.post(first)).status_code == 410
+    await office.post(second)
+    assert office.signed_in
+
+
+async def test_nobody_can_fill_a_mailbox(office: Office) -> None:
+    """However often somebody asks, one address gets only so many mails until the newest link is over."""
+    for number in range(1, MOST_LINKS + 1):
+        await ask_until_mailed(office, number)
+        await skip(office.bench, COOL_DOWN)
+    await office.ask_for_link()
+    await skip(office.bench, COOL_DOWN)
+    assert len(office.bench.world.post.sign_in_links) == MOST_LINKS
+    await office.post(await office.link(MOST_LINKS))
+    assert office.signed_in
+
+
+async def test_useless_links_all_get_one_answer(office: Office) -> None:
+    """Forged, cut, of a sign-in that never was, or nonsense: one page, and nobody is signed in."""
+    await office.ask_for_link()
+    link = await office.link()
+    claims = SignInClaims(sign_in_id="sign-in:x", run_id="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d", generation=1)
+    never = SignedLinks("", [KEY]).sign_in_url(claims)
+    forged = FORGED.sign_in_url(office.bench.world.post.sign_in_links[0].claims).removeprefix("https://x.example")
+    answers = [await office.post(path) for path in (never, forged, link[:-1], "/sign-in/x", f"/sign-in/{'a' * 3000}")]
+    assert {answer.status_code for answer in answers} == {410}
+    assert len({answer.text for answer in answers}) == 1
+    assert not office.signed_in
+
+
+async def test_opening_a_link_signs_nobody_in(office: Office) -> None:
+    """Mail scanners open links: the person's own press still works."""
+    await office.ask_for_link()
+    link = await office.link()
+    for method in ("GET", "HEAD", "GET"):
+        assert (await office.browser.request(method, link)).status_code == 200
+    await office.post(link)
+    assert office.signed_in
+
+
+@pytest.mark.parametrize("path", ["/settings/general", "/"])
+async def test_the_settings_are_closed_to_everyone_else(office: Office, path: str) -> None:
+    """Whoever is not signed in is led to where one signs in."""
+    response = await office.open(path)
+    assert (response.url.path, title(response)) == ("/sign-in", "Sign in")
+
+
+@pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
+async def test_another_sites_page_can_neither_ask_nor_sign_in(office: Office, headers: dict[str, str]) -> None:
+    """A form on someone else's page makes no mail and signs nobody in."""
+    refused = await office.browser.post("/sign-in", data={"email": OWNER_EMAIL}, headers=headers)
+    assert refused.status_code == 403
+    await office.ask_for_link()
+    link = await office.link()
+    assert (await office.browser.post(link, headers=headers)).status_code == 403
+    assert not office.signed_in
+    await office.post(link)
+    assert office.signed_in
+
+
+async def test_signing_out_ends_the_session(office: Office) -> None:
+    """The cookie is gone, and the settings are closed."""
+    await office.sign_in()
+    assert title(await office.send("/sign-out")) == "Sign in"
+    assert not office.signed_in
+    assert (await office.open("/settings/general")).url.path == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    "fields, headers",
+    [
+        ({}, SAME_ORIGIN),
+        ({"csrf": "made-up"}, SAME_ORIGIN),
+        (None, {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}),
+        (None, {"Sec-Fetch-Site": "same-site", "Origin": "null"}),
+        (None, {"Origin": "null"}),
+    ],
+)
+async def test_forms_count_from_our_own_pages_only(
+    office: Office, fields: dict[str, str] | None, headers: dict[str, str]
+) -> None:
+    """Without this session's token, or sent by another site's page: refused, and nothing has happened."""
+    usual = form(await office.sign_in(), "/sign-out")
+    answer = await office.browser.post("/sign-out", data=usual if fields is None else fields, headers=headers)
+    assert answer.status_code == 403
+    assert office.signed_in
+
+
+async def test_the_session_is_kept_from_scripts_and_other_sites(office: Office) -> None:
+    """The cookie is HttpOnly, SameSite=Lax, of eight hours; no page holds it."""
+    await office.ask_for_link()
+    answer = await office.browser.post(await office.link(), headers=SAME_ORIGIN)
+    cookie = answer.headers["set-cookie"]
+    for flag in ("HttpOnly", "SameSite=lax", "Max-Age=28800", "Path=/"):
+        assert flag in cookie
+    assert "Secure" not in cookie  # this portal is on plain HTTP
+    value = cookie.partition("=")[2].partition(";")[0]
+    assert value not in (await office.open("/settings/general")).text
+
+
+async def test_a_sign_in_waits_for_a_worker(temporal: Client, portal_url: str) -> None:
+    """While no worker runs, asking works all the same, and the mail comes once one does."""
+    late = "late@example.com"
+    async with httpx2.AsyncClient(base_url=portal_url, timeout=30) as browser:
+        assert title(await Office(browser, Bench(temporal, "acme")).ask_for_link(late)) == "Look into your mailbox"
+        async with benched(temporal) as bench:
+            bench.world.opsgenie.add(RosterPerson(email=late, role=ADMIN, email_verified=True))
+            office = Office(browser, bench)
+            await office.post(await office.link())
+            assert office.signed_in
+
+
+async def test_no_address_reaches_ids_or_logs(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+    """An address is in the sign-in itself, and nowhere that operators or other systems read."""
+    await office.sign_in()
+    said = capsys.readouterr()
+    assert "olga" not in said.out + said.err
+    async for execution in office.bench.client.list_workflows():
+        assert "olga" not in execution.id
+
+
+def _request(cookie: str, name: str) -> Request:
+    return Request({"type": "http", "headers": [(b"cookie", f"{name}={cookie}".encode())]})
+
+
+def _cookie(sessions: Sessions) -> tuple[str, str]:
+    """Return the name and value of a session's cookie."""
+    response = Response()
+    sessions.begin(response, SignedIn(email=OWNER_EMAIL, name="Ö" * 500, role="owner", opsgenie_account="a" * 100))
+    name, _, rest = response.headers["set-cookie"].partition("=")
+    return name, rest.partition(";")[0]
+
+
+def test_where_the_portal_is_on_https_the_cookie_is_too() -> None:
+    """Such a cookie is never sent in clear, nor taken from a neighbour's host, and fits into a browser."""
+    response = Response()
+    sessions = Sessions([KEY], secure=True)
+    sessions.begin(response, SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"))
+    cookie = response.headers["set-cookie"]
+    assert cookie.startswith("__Host-landbridge-session=")
+    assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
+    assert "Domain" not in cookie
+    assert len(_cookie(sessions)[1]) < LONGEST_COOKIE
+
+
+def test_a_session_ends_by_the_clock_and_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight hours, and only under a key that the portal still has; the newest key signs."""
+    name, value = _cookie(Sessions([KEY], secure=False))
+    assert Sessions(["n" * 32, KEY], secure=False).read(_request(value, name))
+    assert Sessions(["n" * 32], secure=False).read(_request(value, name)) is None
+    other = "B" if value.endswith("A") else "A"
+    assert Sessions([KEY], secure=False).read(_request(value[:-1] + other, name)) is None
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + SESSION_SECONDS - 60)
+    assert Sessions([KEY], secure=False).read(_request(value, name))
+    monkeypatch.setattr(time, "time", lambda: now + SESSION_SECONDS + 60)
+    assert Sessions([KEY], secure=False).read(_request(value, name)) is None
+
+
+def test_a_link_is_no_session() -> None:
+    """What is signed for one purpose opens nothing else."""
+    sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
+    claims = SignInClaims(sign_in_id="sign-in:x", run_id="r", generation=1)
+    token = links.sign_in_url(claims).rpartition("/")[2]
+    name, session = _cookie(sessions)
+    assert sessions.read(_request(token, name)) is None
+    assert links.read_sign_in(session) is None
+    for purpose in Purpose:
+        assert links.read(purpose, token) is None

@@ -1,0 +1,119 @@
+"""The codec by HTTP, as Temporal's Web UI and command line use it."""
+
+import base64
+
+import httpx2
+import pytest
+from google.protobuf import json_format
+from starlette.applications import Starlette
+from temporalio.api.common.v1 import Payload, Payloads
+
+from domain.errors import BadInput
+from portal import codec
+from runtime.encryption import PayloadEncryption, key_id
+
+KEY, TOKEN = "an-encryption-key-that-is-long-enough-for-us", "a-token-that-is-long-enough-for-operators"
+UI = "https://temporal.example.com"
+CLEAR = [Payload(metadata={"encoding": b"json/plain"}, data=b'"ann@example.com"')]
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+BASIC = {"Authorization": "Basic " + base64.b64encode(f"anyone:{TOKEN}".encode()).decode()}
+
+
+@pytest.fixture
+async def operator(monkeypatch: pytest.MonkeyPatch) -> httpx2.AsyncClient:
+    """Return a client of the endpoint, within an app of smaller bodies."""
+    monkeypatch.setenv("LANDBRIDGE_ENCRYPTION_KEYS", KEY)
+    monkeypatch.setenv("LANDBRIDGE_CODEC_TOKEN", TOKEN)
+    monkeypatch.setenv("LANDBRIDGE_CODEC_ORIGIN", UI)
+    app = Starlette(routes=codec.routes(), max_body_size=1024)
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://move.example.com")
+
+
+def written(payloads: list[Payload]) -> str:
+    """Return payloads as Temporal's tools send them."""
+    return json_format.MessageToJson(Payloads(payloads=payloads))
+
+
+def read(response: httpx2.Response) -> list[Payload]:
+    """Return the payloads of an answer."""
+    assert response.status_code == 200, response.text
+    return list(json_format.Parse(response.text, Payloads()).payloads)
+
+
+@pytest.mark.parametrize("credentials", [BEARER, BASIC])
+async def test_who_has_the_token_reads_and_writes(operator: httpx2.AsyncClient, credentials: dict[str, str]) -> None:
+    """As many payloads come back as were sent, in their order, large ones too."""
+    clear = [*CLEAR, Payload(data=b"x" * 100_000)]
+    encrypted = read(await operator.post("/codec/encode", content=written(clear), headers=credentials))
+    assert {key_id(payload) for payload in encrypted} == set(PayloadEncryption([KEY]).key_ids)
+    assert read(await operator.post("/codec/decode", content=written(encrypted), headers=credentials)) == clear
+
+
+async def test_what_cannot_be_decrypted_stays_as_it_is(operator: httpx2.AsyncClient) -> None:
+    """In clear, or with a key that is gone: the others are readable."""
+    ours, theirs = [await PayloadEncryption([key]).encode(CLEAR) for key in (KEY, KEY[::-1])]
+    answer = await operator.post("/codec/decode", content=written([*theirs, *CLEAR, *ours]), headers=BEARER)
+    assert read(answer) == [*theirs, *CLEAR, *CLEAR]
+
+
+@pytest.mark.parametrize(
+    "shown", ["", "Bearer", "Bearer x", f"Bearer {TOKEN}x", f"Token {TOKEN}", "Basic %", f"Basic {TOKEN}", "Bearer é"]
+)
+@pytest.mark.parametrize("verb", ["encode", "decode"])
+async def test_nobody_else_does(operator: httpx2.AsyncClient, verb: str, shown: str) -> None:
+    """Without the token there is no answer, whatever is sent."""
+    encrypted = await PayloadEncryption([KEY]).encode(CLEAR)
+    headers = [(b"Authorization", shown.encode())] if shown else []
+    answer = await operator.post(f"/codec/{verb}", content=written(encrypted), headers=headers)
+    assert answer.status_code == 401
+    assert "ann@" not in answer.text
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"payloads": 7}'])
+async def test_nonsense_is_refused(operator: httpx2.AsyncClient, body: bytes) -> None:
+    """With a sentence."""
+    answer = await operator.post("/codec/decode", content=body, headers=BEARER)
+    assert (answer.status_code, answer.text) == (400, "These are no payloads.\n")
+
+
+async def test_bodies_are_bounded(operator: httpx2.AsyncClient) -> None:
+    """Though they may be larger than those of the pages."""
+    answer = await operator.post("/codec/decode", content=b"x" * (codec.LARGEST_BODY + 1), headers=BEARER)
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize("origin,allowed", [(UI, UI), ("https://evil.example.com", None), ("null", None)])
+async def test_only_the_web_ui_s_pages_may_ask(operator: httpx2.AsyncClient, origin: str, allowed: str | None) -> None:
+    """A browser asks before it sends a token along, and looks at the answer's headers again."""
+    asking = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,x-namespace",
+    }
+    for answer in (
+        await operator.options("/codec/decode", headers=asking),
+        await operator.post("/codec/decode", content=written(CLEAR), headers={**BEARER, "Origin": origin}),
+        await operator.post("/codec/decode", content=written(CLEAR), headers={"Origin": origin}),
+    ):
+        assert answer.headers.get("access-control-allow-origin") == allowed
+
+
+async def test_a_browser_is_asked_for_the_token(operator: httpx2.AsyncClient) -> None:
+    """And remembers it, as a password."""
+    asked = await operator.get("/codec/sign-in")
+    assert asked.status_code == 401
+    assert asked.headers["www-authenticate"].startswith("Basic ")
+    assert (await operator.get("/codec/sign-in", headers=BASIC)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["LANDBRIDGE_ENCRYPTION_KEYS", "LANDBRIDGE_CODEC_TOKEN"])
+def test_it_is_not_there_without_keys_or_token(
+    operator: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Nobody serves it by mistake; a short token is refused."""
+    assert operator
+    monkeypatch.setenv(name, "")
+    assert codec.routes() == []
+    monkeypatch.setenv(name, "short")
+    with pytest.raises(BadInput, match=name):
+        codec.routes()

@@ -1,0 +1,121 @@
+"""Who may ask how often, whose request it is, and what monitoring may know."""
+
+from ipaddress import ip_network
+
+import httpx2
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from portal import limits
+from portal.limits import Allowance, Buckets, client_address
+from tests.portal.conftest import serving, settings
+from tests.portal.desk import MemoryDesk
+from tests.portal.test_portal_security import VERIFY, VERIFY_TOKEN
+
+PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
+
+
+@hypothesis.settings(deadline=None)
+@given(st.lists(st.floats(min_value=0, max_value=30), min_size=1, max_size=60))
+def test_never_more_than_was_allowed(pauses: list[float]) -> None:
+    """Over any stretch of time: what may come at once, and what has come back since."""
+    now = 0.0
+    buckets = Buckets(Allowance(at_once=5, per_second=0.5), clock=lambda: now)
+    passed = 0
+    for pause in pauses:
+        now += pause
+        wait = buckets.wait("a")
+        passed += not wait
+        if wait:
+            assert wait <= 2.0
+        assert passed <= 5 + now * 0.5 + 1e-6
+
+
+def test_waiting_as_long_as_told_is_enough() -> None:
+    """What `Retry-After` says is true."""
+    now = 0.0
+    buckets = Buckets(Allowance(at_once=1, per_second=0.1), clock=lambda: now)
+    assert buckets.wait("a") == 0
+    now += buckets.wait("a") + 0.001
+    assert buckets.wait("a") == 0
+
+
+def test_memory_is_bounded_and_keys_are_apart() -> None:
+    """However many clients come, only so many are remembered; one's requests cost another nothing."""
+    buckets = Buckets(Allowance(at_once=1, per_second=0.001), most_keys=10, clock=lambda: 0.0)
+    for number in range(1000):
+        assert buckets.wait(str(number)) == 0
+    assert buckets.wait("999") > 0
+    assert len(buckets._buckets) == 10  # noqa: SLF001 - what is to be bounded
+
+
+@pytest.mark.parametrize(
+    "client, forwarded, whose",
+    [
+        ("203.0.113.7", "", "203.0.113.7"),
+        ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
+        ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "192.0.2.66, 198.51.100.1", "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
+        ("10.0.0.1", "nonsense", "10.0.0.1"),
+        ("10.0.0.1", "", "10.0.0.1"),
+        ("fd00::1", "2001:db8::1:2:3:4", "2001:db8::/64"),
+        ("::ffff:192.0.2.1", "", "192.0.2.1"),
+    ],
+)
+def test_whose_request_it_is(client: str, forwarded: str, whose: str) -> None:
+    """Only what proxies that we trust have written counts; everything to its left may be made up."""
+    scope = {"type": "http", "client": (client, 1), "headers": [(b"x-forwarded-for", forwarded.encode())]}
+    assert client_address(scope, PROXIES) == whose
+
+
+async def test_whoever_asks_too_often_is_told_when_to_come_back(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """429 in the same look, with the wait, and with the protecting headers; health is always answered."""
+    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=5, per_second=0.01))
+    async with serving(desk, settings()) as browser:
+        answers = [await browser.get("/sign-in") for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+        assert 1 <= int(answers[-1].headers["retry-after"]) <= 101
+        assert "portal.css" in answers[-1].text
+        assert "content-security-policy" in answers[-1].headers
+        made_up = await browser.get("/sign-in", headers={"X-Forwarded-For": "192.0.2.1"})
+        assert made_up.status_code == 429
+        assert (await browser.get("/livez")).status_code == 200
+        # Without keys there is no codec here; what matters is that it is never too often.
+        assert (await browser.post("/codec/decode")).status_code == 404
+
+
+async def test_behind_a_proxy_each_client_counts_for_itself(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the proxy is named in the settings, one client's flood is not another's."""
+    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=1, per_second=0.01))
+    async with serving(desk, settings(trusted_proxies="127.0.0.0/8, ::1/128")) as browser:
+        codes = [
+            (await browser.get("/sign-in", headers={"X-Forwarded-For": client})).status_code
+            for client in ("192.0.2.1", "192.0.2.1", "192.0.2.2")
+        ]
+    assert codes == [200, 429, 200]
+
+
+async def test_one_link_cannot_be_hammered(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever presses one link's button on and on is stopped, and the cohort's history stays small."""
+    monkeypatch.setattr(limits, "LINK", Allowance(at_once=3, per_second=0.01))
+    async with serving(desk, settings()) as browser:
+        codes = [(await browser.post(f"{VERIFY}/new")).status_code for _ in range(4)]
+    assert codes == [202, 202, 202, 429]
+    assert len(desk.told) == 3
+
+
+async def test_metrics_know_patterns_and_not_paths(browser: httpx2.AsyncClient) -> None:
+    """Requests by route and status, and how long they took; no token, no address, no stranger's path."""
+    await browser.get(VERIFY)
+    await browser.get("/nowhere/secret-path")
+    said = (await browser.get("/metrics")).text
+    assert 'landbridge_portal_requests_total{method="GET",route="/verify/{token}",status="200"}' in said
+    assert 'route="unknown"' in said
+    assert "landbridge_portal_request_seconds_bucket" in said
+    assert VERIFY_TOKEN not in said
+    assert "secret-path" not in said

@@ -1,0 +1,98 @@
+"""People's pages in their own language, over real HTTP."""
+
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from bs4 import BeautifulSoup
+
+import languages
+from adapters.links import SignedLinks
+from domain.links import LinkState, Purpose
+from tests.portal.conftest import KEY, PORTAL_URL
+from tests.portal.desk import ANN, MemoryDesk, claims
+
+LINKS = SignedLinks(PORTAL_URL, [KEY])
+VERIFY, AUTHENTICATE = (urlsplit(LINKS.url(claims(purpose))).path for purpose in Purpose)
+RETURN = urlsplit(LINKS.return_url(claims(Purpose.AUTHENTICATION))).path
+TAGS = ["en", *languages.translated()]
+
+
+def _words(response: httpx2.Response) -> str:
+    return " ".join(BeautifulSoup(response.text, "html.parser").get_text(" ").split())
+
+
+async def _every_page(browser: httpx2.AsyncClient, desk: MemoryDesk, locale: str) -> list[httpx2.Response]:
+    pages = []
+    for path in (VERIFY, AUTHENTICATE, f"{VERIFY}/decline", RETURN, f"{RETURN}?look=12"):
+        desk.show(locale=locale)
+        pages.append(await browser.get(path))
+    desk.show(sso=True, locale=locale)
+    pages.append(await browser.get(AUTHENTICATE))
+    for state in set(LinkState) - {LinkState.OPEN}:
+        for path in (VERIFY, AUTHENTICATE):
+            desk.show(state=state, locale=locale)
+            pages.append(await browser.get(path))
+    for path in (f"{VERIFY}/new", f"{AUTHENTICATE}/decline", VERIFY):
+        desk.show(locale=locale)
+        pages.append(await browser.post(path))
+    return pages
+
+
+@pytest.mark.parametrize("tag", TAGS)
+async def test_every_page_is_whole_in_every_language(browser: httpx2.AsyncClient, desk: MemoryDesk, tag: str) -> None:
+    """In the person's language, whatever their browser asks for; facts, buttons and links are those of English."""
+    english = await _every_page(browser, desk, "en_US")
+    browser.headers["Accept-Language"] = "fr" if tag != "fr" else "de"
+    try:
+        pages = await _every_page(browser, desk, tag)
+    finally:
+        del browser.headers["Accept-Language"]
+    for page, like in zip(pages, english, strict=True):
+        soup, model = (BeautifulSoup(response.text, "html.parser") for response in (page, like))
+        assert soup.html is not None
+        assert (soup.html["lang"], soup.html["dir"], page.headers["content-language"]) == (tag, "ltr", tag)
+        assert "%(" not in page.text
+        for kind, address in (("form", "action"), ("a", "href")):
+            there = [element[address] for element in soup.find_all(kind)]
+            assert there == [element[address] for element in model.find_all(kind)]
+        assert [dd.text for dd in soup.find_all("dd")] == [dd.text for dd in model.find_all("dd")]
+        for label in soup.find_all(["h1", "button", "dt"]):
+            assert label.text.strip()
+        if tag != "en":
+            assert _words(page) != _words(like)
+
+
+@pytest.mark.parametrize(
+    "header, tag",
+    [("de-CH,de;q=0.9,en;q=0.8", "de"), ("ru,ja;q=0.5", "ja"), ("ru", "en"), ("", "en"), ("en-GB,fr;q=0.9", "en")],
+)
+async def test_without_a_persons_locale_the_browser_says_it(
+    browser: httpx2.AsyncClient, desk: MemoryDesk, header: str, tag: str
+) -> None:
+    """While no worker answers, where Opsgenie knows no locale, and on pages for what went wrong."""
+    headers = {"Accept-Language": header}
+    answers = [await browser.get(VERIFY, headers=headers), await browser.get("/nowhere", headers=headers)]
+    desk.shown = None
+    answers += [await browser.get(VERIFY, headers=headers), await browser.post(VERIFY, headers=headers)]
+    desk.up = False
+    answers.append(await browser.post(VERIFY, headers=headers))
+    assert {answer.headers["content-language"] for answer in answers} == {tag}
+
+
+async def test_a_language_that_is_missing_is_the_browsers_or_english(
+    browser: httpx2.AsyncClient, desk: MemoryDesk
+) -> None:
+    """Somebody whose own language nobody has translated may read another one better than English."""
+    desk.show(locale="ru_RU")
+    assert (await browser.get(VERIFY)).headers["content-language"] == "en"
+    answer = await browser.get(VERIFY, headers={"Accept-Language": "ru,de;q=0.5"})
+    assert answer.headers["content-language"] == "de"
+
+
+async def test_requests_do_not_learn_from_each_other(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+    """The language of one answer says nothing about the next, on the same connection."""
+    desk.show(locale="ja_JP")
+    assert (await browser.get(VERIFY)).headers["content-language"] == "ja"
+    desk.shown = ANN
+    assert (await browser.get(VERIFY)).headers["content-language"] == "en"
