@@ -1,0 +1,120 @@
+"""The benchmarks' command line: `python -m benchmarks --help`."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from benchmarks import contestants, growth, plots, race, report
+from benchmarks.results import PROJECT, Growth, Race
+from runtime import exits
+
+PAGE = PROJECT / "docs" / "benchmarks.md"
+FILES = PROJECT / "docs" / "benchmarks"
+"""The results as they were measured, and the pictures."""
+
+app = App(name="python -m benchmarks", help=__doc__)
+Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
+Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative="")]
+
+
+@app.command(name="race")
+async def race_(
+    *,
+    people: int = 300,
+    rounds: int = 2,
+    only: Names = (),
+    kill: bool = True,
+    write: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Have Landbridge and all others do the same job.
+
+    Parameters
+    ----------
+    people
+        To be moved in each run.
+    rounds
+        Times that each of them does it.
+    only
+        Names of those who take part.
+    kill
+        Have each do it once more, with its worker killed in the middle.
+    write
+        Put the results into docs/benchmarks.md.
+
+    """
+    with _folder() as folder:
+        result = await race.race(people, rounds, only or tuple(contestants.LABELS), folder, kill=kill)
+    sys.stdout.write(report.race(result))
+    if write:
+        _keep(result, "race.json")
+        _show_race(result)
+
+
+@app.command(name="growth")
+async def growth_(
+    *,
+    people: Numbers = (100, 1_000, 10_000),
+    workers: Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative="")] = (1, 2),
+    write: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Have Landbridge move ever more people.
+
+    Parameters
+    ----------
+    people
+        Numbers of people.
+    workers
+        Numbers of worker processes.
+    write
+        Put the results into docs/benchmarks.md.
+
+    """
+    with _folder() as folder:
+        result = await growth.grow(people, workers, folder)
+    sys.stdout.write(report.growth(result))
+    if write:
+        _keep(result, "growth.json")
+        _show_growth(result)
+
+
+@app.command
+def draw() -> None:
+    """Write the page and its pictures anew from the results that are there."""
+    _show_race(Race.model_validate_json(_file("race.json").read_bytes()))
+    _show_growth(Growth.model_validate_json(_file("growth.json").read_bytes()))
+
+
+def _keep(result: Race | Growth, name: str) -> None:
+    FILES.mkdir(exist_ok=True)
+    _file(name).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
+
+
+def _show_race(result: Race) -> None:
+    report.write(PAGE, "race", report.race(result))
+    plots.race(result, _file("race.svg"))
+
+
+def _show_growth(result: Growth) -> None:
+    report.write(PAGE, "growth", report.growth(result))
+    plots.growth(result, _file("growth.svg"))
+
+
+def _file(name: str) -> Path:
+    return FILES / name
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    # Not /tmp: that may be kept in memory, and durable is to mean on disk.
+    with tempfile.TemporaryDirectory(prefix="landbridge-bench-", dir="/var/tmp") as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder) / "run"
+
+
+if __name__ == "__main__":
+    exits.run(app)

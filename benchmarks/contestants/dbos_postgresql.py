@@ -1,0 +1,47 @@
+"""(d) DBOS Transact on PostgreSQL, which it recommends; a server of its own for each run."""
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from benchmarks import postgresql
+from benchmarks.contestant import WORKER
+from benchmarks.contestants.dbos_person import URL, DbosPerson
+from benchmarks.world import World
+from embedded import ports
+from embedded.ports import HOST
+from embedded.processes import Program
+
+_SERVER = "POSTGRESQL"
+
+
+class DbosPostgresql(DbosPerson):
+    """A server that tells of messages itself."""
+
+    name = "dbos_postgresql"
+    poll_seconds = 1.0
+
+    def missing(self) -> str:
+        """Return what is missing where there is no PostgreSQL."""
+        return "" if postgresql.binary("postgres") else "PostgreSQL (Debian: apt-get install postgresql)"
+
+    def versions(self) -> str:
+        """Return the library's and the server's."""
+        said = subprocess.run([postgresql.binary("postgres"), "--version"], capture_output=True, text=True, check=True)
+        return f"{super().versions()}, {said.stdout.strip()}"
+
+    def store(self, world: World) -> str:
+        """Return the database's URL."""
+        return f"postgresql://{postgresql.USER}@{HOST}:{world.port(_SERVER)}/dbos"
+
+    def programs(self, world: World) -> Sequence[Program]:
+        """Return the database server and the worker."""
+        port = world.port(_SERVER)
+        world.variables[URL] = self.store(world)
+        command = world.python("postgresql", "-m", "benchmarks.postgresql", str(world.folder / "pg"), str(port))
+        server = replace(command, ports=[port], ready=partial(ports.accepts, port))
+        return [server, world.python(WORKER, "-m", "benchmarks.work", self.name)]
+
+
+CONTESTANT = DbosPostgresql()

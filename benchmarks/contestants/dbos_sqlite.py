@@ -1,0 +1,46 @@
+"""(d) DBOS Transact on SQLite, as durable as the embedded Temporal server: a write-ahead log and `synchronous=1`."""
+
+import sqlite3
+from collections.abc import Sequence
+
+from sqlalchemy import Engine, event
+
+from benchmarks.contestant import WORKER
+from benchmarks.contestants.dbos_person import URL, DbosPerson
+from benchmarks.world import World
+from embedded.processes import Program
+
+
+class DbosSqlite(DbosPerson):
+    """A file that worker, starter and people share."""
+
+    name = "dbos_sqlite"
+    poll_seconds = 0.1
+
+    def missing(self) -> str:
+        """Return nothing: SQLite is a part of Python."""
+        return ""
+
+    def versions(self) -> str:
+        """Return the library's and SQLite's."""
+        return f"{super().versions()}, SQLite {sqlite3.sqlite_version}"
+
+    def store(self, world: World) -> str:
+        """Return the file's URL."""
+        return f"sqlite:///{world.folder / 'dbos.db'}"
+
+    def programs(self, world: World) -> Sequence[Program]:
+        """Return the worker: there is nothing else."""
+        world.variables[URL] = self.store(world)
+        return [world.python(WORKER, "-m", "benchmarks.work", self.name)]
+
+
+@event.listens_for(Engine, "connect")
+def _tune(connection: object, _: object) -> None:
+    """Set what DBOS leaves at SQLite's defaults, for every connection that it opens; PostgreSQL's pass by here too."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA journal_mode = wal")
+        connection.execute("PRAGMA synchronous = normal")
+
+
+CONTESTANT = DbosSqlite()

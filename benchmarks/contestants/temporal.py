@@ -1,0 +1,151 @@
+"""(c) Temporal with one workflow for each person, as its samples do it: two activities, a signal."""
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib import metadata
+
+from temporalio import activity, workflow
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from benchmarks import job
+from benchmarks.at_once import at_once
+from benchmarks.contestant import WORKER, Contestant
+from benchmarks.job import Click
+from benchmarks.world import World
+from domain.links import LinkClaims
+from embedded.ports import HOST
+from embedded.processes import Program
+from embedded.temporal_server import TemporalServer
+
+SERVER = "TEMPORAL"
+_QUEUE = "people"
+_SOON = timedelta(seconds=30)
+_STARTS_AT_ONCE = 64
+_LOOK_SECONDS = 0.25
+_SANDBOX = SandboxRestrictions.default.with_passthrough_modules("benchmarks")
+"""A workflow of the samples needs no module of its own to be loaded anew for each run; nor does this one."""
+
+
+class Activities:
+    """What is done to the outside world."""
+
+    def __init__(self, neighbours: job.Neighbours) -> None:
+        self._neighbours = neighbours
+
+    @activity.defn
+    async def create_account(self, person: int) -> str:
+        """Create the account."""
+        return await self._neighbours.create_account(person)
+
+    @activity.defn
+    async def send_mail(self, person: int) -> None:
+        """Send the mail."""
+        await self._neighbours.send_mail(person)
+
+
+@workflow.defn
+class PersonWorkflow:
+    """One person's way."""
+
+    def __init__(self) -> None:
+        self._clicked = False
+
+    @workflow.run
+    async def run(self, person: int) -> None:
+        """Create the account, send the mail, wait for the click."""
+        await workflow.execute_activity_method(Activities.create_account, person, start_to_close_timeout=_SOON)
+        await workflow.execute_activity_method(Activities.send_mail, person, start_to_close_timeout=_SOON)
+        await workflow.wait_condition(lambda: self._clicked)
+
+    @workflow.signal
+    def clicked(self) -> None:
+        """Record the click."""
+        self._clicked = True
+
+
+class Temporal(Contestant):
+    """The samples' way."""
+
+    name = "temporal"
+
+    def missing(self) -> str:
+        """Return nothing: Landbridge stands on it."""
+        return ""
+
+    def versions(self) -> str:
+        """Return the SDK's and the server's."""
+        return temporal_versions()
+
+    def programs(self, world: World) -> Sequence[Program]:
+        """Return the server, the same as Landbridge's, and the worker."""
+        server_program = server(world).program()
+        return [server_program, world.python(WORKER, "-m", "benchmarks.work", self.name)]
+
+    async def move(self, world: World, people: int) -> None:
+        """Start everyone's workflow, and wait until none runs."""
+        client = await Client.connect(server(world).address)
+
+        async def start(person: int) -> None:
+            await client.start_workflow(PersonWorkflow.run, person, id=_workflow_id(person), task_queue=_QUEUE)
+
+        await at_once(start, range(1, people + 1), _STARTS_AT_ONCE)
+        while (await client.count_workflows("ExecutionStatus = 'Completed'")).count < people:
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    @asynccontextmanager
+    async def door(self) -> AsyncIterator[Click]:
+        """Signal the person's workflow."""
+        client = await Client.connect(f"{HOST}:{job.variable(SERVER)}")
+
+        async def click(claims: LinkClaims) -> None:
+            try:
+                await client.get_workflow_handle(_workflow_id(claims.person)).signal(PersonWorkflow.clicked)
+            except RPCError as error:
+                # Of a mail that came again: the workflow is over.
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+
+        yield click
+
+    async def work(self) -> None:
+        """Serve workflows and activities."""
+        client = await Client.connect(f"{HOST}:{job.variable(SERVER)}")
+        async with job.neighbours() as neighbours:
+            activities = Activities(neighbours)
+            worker = Worker(
+                client,
+                task_queue=_QUEUE,
+                workflows=[PersonWorkflow],
+                activities=[activities.create_account, activities.send_mail],
+                workflow_runner=SandboxedWorkflowRunner(restrictions=_SANDBOX),
+                # All of them wait for their click at once, and are then needed again.
+                max_cached_workflows=10_000,
+            )
+            async with asyncio.TaskGroup() as group:
+                group.create_task(worker.run())
+                job.say_ready()
+
+
+def server(world: World) -> TemporalServer:
+    """Return the embedded server, on a SQLite file with a write-ahead log and `synchronous=1`."""
+    return TemporalServer(port=world.port(SERVER), database=world.folder / "temporal.db")
+
+
+def temporal_versions() -> str:
+    """Return the SDK's version and the server's."""
+    binary = TemporalServer(port=0).program().command[0]
+    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
+    return f"temporalio {metadata.version('temporalio')}, {said.strip()}"
+
+
+def _workflow_id(person: int) -> str:
+    return f"person-{person}"
+
+
+CONTESTANT = Temporal()

@@ -1,0 +1,114 @@
+"""What is asked of every contestant: the people, and what each of them needs of the outside world."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import worker
+from adapters.http import Transport
+from adapters.links import SignedLinks
+from adapters.mail import SmtpMailer
+from adapters.organizations import Invitations, invite_request
+from domain.links import LinkClaims, Purpose
+from domain.orders import Delivery, MailContext, MailOrder, MailOutcome
+from domain.rules import Rules
+from domain.sites import Site
+from runtime import settings
+
+AT_ONCE = 16
+"""Calls to one neighbour (HTTP or SMTP) that a contestant may have under way at once."""
+MOST_INVITED = 25
+"""Addresses that Atlassian takes in one call."""
+ACCOUNT, RUN = "bench", "run"
+INITIATOR = "person1@example.com"
+SITE = "bench"
+_RULES = Rules()
+
+Click = Callable[[LinkClaims], Awaitable[None]]
+"""Tells a contestant that a person pressed the button behind a mailed link; returns once it can not be lost."""
+
+
+def email(person: int) -> str:
+    """Return the address of a person; they are counted from 1."""
+    return f"person{person}@example.com"
+
+
+def name(person: int) -> str:
+    """Return the name of a person."""
+    return f"Person {person}"
+
+
+class Neighbours:
+    """The outside world, for contestants that have one piece of code for each person.
+
+    They send the mails that Landbridge sends, through the same pool of connections, so that what differs is how the
+    work is made durable.
+    """
+
+    def __init__(self, api: Transport, org_id: str, mailer: SmtpMailer, site_url: str) -> None:
+        self._api = api
+        self._org_id = org_id
+        self._mailer = mailer
+        self._calls = asyncio.Semaphore(AT_ONCE)
+        self._context = MailContext(
+            run=RUN,
+            cohort_number=1,
+            cohort_id=ACCOUNT,
+            opsgenie_account=ACCOUNT,
+            site=Site(id="1", name=SITE, url=site_url),
+            initiator=INITIATOR,
+            rules=_RULES,
+        )
+
+    async def create_account(self, person: int) -> str:
+        """Have Atlassian make an account for one person; return its id. Repeating it makes no second one."""
+        return (await self.create_accounts([person]))[0]
+
+    async def create_accounts(self, people: Sequence[int]) -> list[str]:
+        """Do so for up to `MOST_INVITED` people in one call."""
+        async with self._calls:
+            answer = await self._api.send(invite_request(self._org_id, map(email, people)))
+        return [invited.id or "" for invited in answer.read(Invitations).data]
+
+    async def send_mail(self, person: int) -> None:
+        """Send one person the mail with the link, under the same Message-ID whenever it is repeated."""
+        outcomes: list[MailOutcome] = []
+        order = MailOrder(
+            person=person,
+            purpose=Purpose.AUTHENTICATION,
+            generation=1,
+            email=email(person),
+            name=name(person),
+        )
+        await self._mailer.send(self._context, [order], outcomes.append)
+        if outcomes[0].delivery is not Delivery.ACCEPTED:
+            raise OSError(outcomes[0].reason)
+
+
+@asynccontextmanager
+async def neighbours() -> AsyncIterator[Neighbours]:
+    """Connect to the outside world that the environment names, as the worker of Landbridge does."""
+    smtp, atlassian = settings.load(settings.SmtpSettings), settings.load(settings.AtlassianSettings)
+    mailer = worker.mailer_for(smtp, links())
+    bearer = f"Bearer {atlassian.api_key.get_secret_value()}"
+    async with Transport("Atlassian", str(atlassian.url), bearer) as api:
+        yield Neighbours(api, atlassian.org_id, mailer, f"https://{SITE}.atlassian.example")
+        await mailer.close()
+
+
+def links() -> SignedLinks:
+    """Return what signs and reads the links of mails, as the environment says."""
+    pages = settings.load(settings.PortalSettings)
+    return SignedLinks(str(pages.portal_url), [key.get_secret_value() for key in pages.token_keys])
+
+
+def variable(name: str) -> str:
+    """Return where a program of a contestant finds another, as `Contestant.programs` told it."""
+    return os.environ[f"BENCH_{name}"]
+
+
+def say_ready() -> None:
+    """Tell whoever started this process that it does its work now."""
+    Path(variable("READY")).touch()

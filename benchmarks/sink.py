@@ -1,0 +1,56 @@
+"""A mail server that keeps a journal of what it took: a line for each mail, its Message-ID and the link in it.
+
+Run it: `python -m benchmarks.sink PORT JOURNAL`.
+"""
+
+import asyncio
+import re
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from embedded.ports import HOST
+
+_MESSAGE_ID = re.compile(rb"^Message-ID: (\S+)", re.MULTILINE)
+_LINK = re.compile(rb"https?://\S+/authenticate/[\w.-]+")
+_SOFT_LINE_BREAK = b"=\r\n"
+
+
+class Sink:
+    """Writes the journal. A line is with the kernel before the sender is told that the mail was taken."""
+
+    def __init__(self, journal: TextIO) -> None:
+        self._journal = journal
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        """Note a mail and take it."""
+        content = envelope.original_content
+        if not isinstance(content, bytes):
+            raise TypeError("aiosmtpd keeps the original content as bytes")
+        message_id, link = _MESSAGE_ID.search(content), _LINK.search(content.replace(_SOFT_LINE_BREAK, b""))
+        self._journal.write(
+            f"{message_id[1].decode() if message_id else '-'} {link[0].decode() if link else '-'}\n",
+        )
+        self._journal.flush()
+        return "250 OK"
+
+    def session(self) -> SMTP:
+        """Return the protocol for one connection."""
+        return SMTP(self, hostname="sink.example")
+
+
+async def _serve(port: int, journal: Path) -> None:
+    with journal.open("a", encoding="ascii") as lines:
+        server = await asyncio.get_running_loop().create_server(Sink(lines).session, HOST, port)
+        await server.serve_forever()
+
+
+def main() -> None:
+    """Take mail until the process is ended."""
+    asyncio.run(_serve(int(sys.argv[1]), Path(sys.argv[2])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import contestants, race, report
+from benchmarks.contestants.plain import Plain
+from benchmarks.run import measure
+
+PEOPLE = 20
+
+
+@pytest.mark.parametrize("name", ["landbridge", "plain"])
+async def test_the_job_is_done(name: str, tmp_path: Path) -> None:
+    """So that the benchmark does not rot: what it starts starts, and everybody gets their mail and is completed."""
+    result = await race.race(PEOPLE, 1, (name,), tmp_path / "run", kill=False)
+    assert ([one.name for one in result.raced], result.absent) == ([name], [])
+    assert result.raced[0].peak_mb[0] > 0
+    assert {"worker", "emulator", "sink", "people"} <= result.raced[0].cpu_ms[0].keys()
+    assert f"| {contestants.LABELS[name]} |" in report.race(result)
+
+
+async def test_what_a_killed_worker_sends_again_is_counted(tmp_path: Path) -> None:
+    """The script has forgotten everything, and so all who had got their mail get it again."""
+    measured = await measure(Plain(), PEOPLE, tmp_path / "run", kill=True)
+    assert measured.sent_again >= PEOPLE // 2
+
+
+async def test_who_is_not_installed_is_named_and_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without one of the others still compares with the rest."""
+    monkeypatch.setitem(sys.modules, "dbos", None)
+    result = await race.race(PEOPLE, 1, ("dbos_sqlite",), tmp_path / "run", kill=False)
+    assert result.raced == []
+    assert [one.label for one in result.absent] == [contestants.LABELS["dbos_sqlite"]]
+    assert result.absent[0].missing.startswith("not installed")
