@@ -100,7 +100,7 @@ class Admin:
             email = await self._calls.get()
             while True:
                 try:
-                    await _insist(lambda: self._migration.resend(email, self._by))  # noqa: B023 - called at once
+                    await _insist(lambda: self._migration.resend(email, by=self._by))  # noqa: B023 - called at once
                 except Refused as refusal:
                     self._done("resend", email, answer=f"Refused: {refusal}")
                     await asyncio.sleep(_COOLDOWN.total_seconds())

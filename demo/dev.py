@@ -16,6 +16,10 @@ async def main(folder: Path) -> None:
         console.print(whereabouts.table(stack))
         account = stack.sample.opsgenie.name
         start = f"./starter.py start {account} --initiator {INITIATOR}"
+        console.print(
+            f"\nTo walk through the guide, open {stack.portal_url} and sign in as {INITIATOR}: "
+            f"the link comes as the newest file in {whereabouts.short(stack.mailbox)}."
+        )
         console.print(f"\nTo speak to it from another terminal; {account} is the sample account:")
         console.print(whereabouts.commands(stack, start, f"./starter.py status {account}"))
         await stack.until_stopped()

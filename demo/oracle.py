@@ -1,5 +1,6 @@
 """Judges a migration by what others recorded of it: nothing here is Landbridge's word but the report under test."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from steering.answers import ReportLine
 
 VERIFY, AUTHENTICATE = "verify", "authenticate"
 """The pages that people's mails lead to."""
+_END = "<migration_complete."
+"""How the Message-ID of the notice of the end begins."""
 
 
 @dataclass(frozen=True)
@@ -212,14 +215,17 @@ def _unreachable_are_told(case: Case) -> Finding:
 def _leaders_told(case: Case) -> Finding:
     """Check that owners and admins, and nobody else, were told once of the end, with the report's numbers."""
     leaders = case.who(lambda user: user.leads)
-    numbers = f"{case.report.counts[State.CONNECTED]} of {case.report.counts.total} people"
-    told = {key: [mail for mail in mails if "complete" in mail.subject] for key, mails in case.notices.items()}
+    connected, total = case.report.counts[State.CONNECTED], case.report.counts.total
+    # Each in their own language: the Message-ID says what a mail is, and its numbers are the same in all.
+    told = {key: [m for m in mails if m.message_id.startswith(_END)] for key, mails in case.notices.items()}
     against = [f"{key} was not told once, but {len(told.get(key, []))} times" for key in leaders if _not_one(told, key)]
     against += [f"{key} is neither owner nor admin, and was told" for key in told.keys() - leaders]
     against += [
-        f"{key} was told other numbers" for key, mails in told.items() if any(numbers not in m.text for m in mails)
+        f"{key} was told other numbers"
+        for key, mails in told.items()
+        if any(not {str(connected), str(total)} <= set(re.findall(r"\d+", mail.text)) for mail in mails)
     ]
-    return _finding(f"{len(leaders)} owners and admins were told of the end: {numbers}", against)
+    return _finding(f"{len(leaders)} owners and admins were told of the end: {connected} of {total} people", against)
 
 
 _CHECKS = (

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from domain.errors import LandbridgeError
+from domain.people import SETTLED
 from runtime.exits import TemporalUnreachable
 from steering.migration import Migration
 
@@ -36,8 +37,8 @@ async def reasons(migration: Migration, logs: Path) -> AsyncIterator[str]:
         for sentence in filter(None, (*waits, *status.troubles)):
             yield f"It waits: {sentence}"
         async for page in migration.everyone():
-            for person in page.people:
-                if not person.settled:
+            for person in page:
+                if person.state not in SETTLED:
                     reason = f": {person.reason}" if person.reason else ""
                     yield f"{person.email} is {person.state} since {person.since:%H:%M:%S} UTC{reason}"
     except TemporalUnreachable as error:

@@ -16,7 +16,7 @@ def table(stack: Stack) -> Table:
     addresses.add_column(overflow="fold")
     for what, where in (
         ("Temporal's Web UI", stack.web_ui_url),
-        ("Portal (people's links)", stack.portal_url),
+        ("Portal", stack.portal_url),
         ("Opsgenie and Atlassian", f"{stack.emulator_url} (emulator)"),
         ("Mailbox folder", short(stack.mailbox)),
         ("Logs", short(stack.state.logs)),

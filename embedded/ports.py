@@ -38,6 +38,19 @@ async def accepts(port: int) -> bool:
     return True
 
 
+async def is_ready(port: int) -> bool:
+    """Return whether a program says there (`/readyz`) that it does its work."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            reader, writer = await asyncio.open_connection(HOST, port)
+            writer.write(b"GET /readyz HTTP/1.0\r\n\r\n")
+            status = await reader.readline()
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    return b" 200 " in status
+
+
 def _bindable(port: int) -> int:
     """Return the port that could be bound (for 0, one that the system chose), 0 if it could not."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

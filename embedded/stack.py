@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -26,8 +27,16 @@ from embedded.temporal_server import TemporalServer
 PROJECT = Path(__file__).resolve().parent.parent
 _OURS = ("LANDBRIDGE_", "TEMPORAL_", "EMULATOR_")
 """Variables that must not leak from the person's shell into the stack: they may mean a real account."""
-PREFERRED = {"temporal": 7233, "web_ui": 8233, "emulator": 8081, "mailbox": 8025, "worker": 9464, "portal": 8080}
-"""Where people find the programs, unless something else is there. The worker's is that of its metrics."""
+PREFERRED = {
+    "temporal": 7233,
+    "web_ui": 8233,
+    "emulator": 8081,
+    "mailbox": 8025,
+    "metrics": 9464,
+    "worker": 9465,
+    "portal": 8080,
+}
+"""Where people find the programs, unless something else is there. The worker's is that of its health."""
 _TRIES = 4
 """Times that the stack starts anew because another program took one of its ports meanwhile."""
 
@@ -48,10 +57,11 @@ class Stack:
         refused: Sequence[str] = sample.REFUSED,
         say: Callable[[str], None] = _to_stderr,
         preferred: Mapping[str, int] = PREFERRED,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         """`folder` holds everything, and what it holds goes on unless `fresh`; `say` is told of processes that die.
 
-        `preferred` says where each program listens if it can.
+        `preferred` says where each program listens if it can; `settings` are more of Landbridge's own.
         """
         self.state = StateFolder(folder)
         self.sample = sample.read(seed)
@@ -62,6 +72,7 @@ class Stack:
         self._say = say
         self._running = AsyncExitStack()
         self._preferred = preferred
+        self._settings = settings or {}
         self._ports: dict[str, int] = {}
         self._choose_ports()
 
@@ -92,6 +103,21 @@ class Stack:
     def portal_url(self) -> str:
         """Where mailed links lead."""
         return f"http://{HOST}:{self._ports['portal']}"
+
+    @property
+    def codec_url(self) -> str:
+        """Where payloads are decrypted, if the settings say so."""
+        return f"{self.portal_url}/codec"
+
+    @property
+    def metrics_url(self) -> str:
+        """The worker's metrics."""
+        return f"http://{HOST}:{self._ports['metrics']}/metrics"
+
+    @property
+    def worker_url(self) -> str:
+        """Where the worker says how it is."""
+        return f"http://{HOST}:{self._ports['worker']}"
 
     @property
     def mailbox(self) -> Path:
@@ -129,6 +155,7 @@ class Stack:
             "LANDBRIDGE_ATLASSIAN_LOGIN_URL": f"{self.emulator_url}/login",
             "LANDBRIDGE_PORTAL_URL": self.portal_url,
             "LANDBRIDGE_TOKEN_KEYS": self.state.token_key(),
+            **self._settings,
         }
 
     def programs(self) -> list[Program]:
@@ -146,12 +173,7 @@ class Stack:
                 *("--directory", str(self.state.mailbox)),
                 *(word for address in self.refused for word in ("--refuse", address)),
             ),
-            self._python(
-                "worker",
-                str(PROJECT / "worker.py"),
-                # Its own, not the stack's: a second worker needs another port.
-                LANDBRIDGE_METRICS_ADDRESS=f"{HOST}:{self._ports['worker']}",
-            ),
+            self._worker(),
             self._python("portal", *("-m", "portal", "--host", HOST, "--port", str(self._ports["portal"]))),
         ]
 
@@ -198,6 +220,17 @@ class Stack:
             f'for name in $(env | sed -n {patterns}); do unset "$name"; done; unset name',
             *(f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()),
         ]
+
+    def _worker(self) -> Program:
+        metrics, health = self._ports["metrics"], self._ports["worker"]
+        program = self._python(
+            "worker",
+            str(PROJECT / "worker.py"),
+            # Its own, not the stack's: a second worker needs other ports.
+            LANDBRIDGE_METRICS_ADDRESS=f"{HOST}:{metrics}",
+            LANDBRIDGE_HEALTH_ADDRESS=f"{HOST}:{health}",
+        )
+        return replace(program, ports=[metrics, health], ready=partial(ports.is_ready, health))
 
     def _python(self, name: str, *arguments: str, **variables: str) -> Program:
         port = self._ports[name]

@@ -126,6 +126,24 @@ async def get_role_assignments(request: Request) -> Response:
     return JSONResponse({"data": data, "links": links})
 
 
+async def remove_user(request: Request) -> Response:
+    """Answer `DELETE …/users/{accountId}`: no member any more, without roles; the account itself stays."""
+    store = stores.of(request)
+    organization = authorise(request, store)
+    if request.path_params["directory_id"] != organization["directory_id"]:
+        raise OrganizationError(404, "ADMIN-404-1", "Unknown resource")
+    whose = request.path_params["account_id"], organization["id"]
+    with store.transaction():
+        if store.row("SELECT 1 FROM members WHERE account_id = ? AND organization = ?", *whose) is None:
+            raise OrganizationError(404, "ADMIN-404-1", "Unknown resource")
+        store.change("DELETE FROM members WHERE account_id = ? AND organization = ?", *whose)
+        store.change(
+            "DELETE FROM site_roles WHERE account_id = ? AND site_id IN (SELECT id FROM sites WHERE organization = ?)",
+            *whose,
+        )
+    return Response(status_code=204)
+
+
 def _members(store: Store, organization: str, search: UserSearch) -> list[Row]:
     sql = (
         "SELECT a.*, m.org_admin, m.added_at, m.organization FROM members m JOIN atlassian_accounts a"
@@ -239,4 +257,5 @@ OPERATIONS = [
         "Bearer",
         query=RoleAssignmentsPage.model_json_schema()["properties"],
     ),
+    Operation("DELETE", f"{DIRECTORY}/users/{{account_id}}", remove_user, {204: None, **REFUSED}, "Bearer"),
 ]

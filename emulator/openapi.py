@@ -54,8 +54,8 @@ class Operation:
     path: str
     endpoint: Callable[[Request], Awaitable[Response]]
     """The first line of its docstring is the summary."""
-    answers: Mapping[int, Schema]
-    """The JSON body by status code."""
+    answers: Mapping[int, Schema | None]
+    """The JSON body by status code; none: the answer has no body."""
     security: str = ""
     """One of the two schemes; empty: anyone may ask."""
     query: Mapping[str, Schema] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class Operation:
             "summary": (self.endpoint.__doc__ or "").partition("\n")[0],
             "parameters": parameters,
             "responses": {
-                str(status): {"description": str(status), "content": _json(schema)}
+                str(status): {"description": str(status), **({"content": _json(schema)} if schema else {})}
                 for status, schema in self.answers.items()
             },
         }

@@ -29,3 +29,4 @@ attribute MigrationDeadline Datetime
 attribute PeopleTotal Int
 attribute PeopleWaiting Int
 attribute PeopleConnected Int
+attribute PeopleByState Keyword

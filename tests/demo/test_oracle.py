@@ -57,7 +57,7 @@ def mail(number: int, email: str, page: str) -> Mail:
 
 def notice(number: int, email: str, text: str = "Of your account, 5 of 7 people have made it.") -> Mail:
     """Return the notice of the end."""
-    return Mail(number, (email,), f"<{number}@example.com>", "Migration complete", text, "")
+    return Mail(number, (email,), f"<migration_complete.{number}@example.com>", "Umzug beendet", text, "")
 
 
 def services(*accounts: AtlassianAccount) -> Services:
@@ -74,6 +74,8 @@ def services(*accounts: AtlassianAccount) -> Services:
 def line(email: str, state: State) -> ReportLine:
     """Return someone's line of the report."""
     return ReportLine(
+        cohort=1,
+        number=1,
         email=email,
         name="",
         role="user",

@@ -6,14 +6,14 @@ import pytest
 
 from tests.e2e.machine import Machine
 
-_MACHINE = pytest.StashKey[Machine]()
+MACHINE = pytest.StashKey[Machine]()
 
 
 @pytest.fixture(scope="session")
 async def machine(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> AsyncIterator[Machine]:
     """Run everything."""
     async with Machine(tmp_path_factory.mktemp("machine")) as machine:
-        request.session.stash[_MACHINE] = machine
+        request.session.stash[MACHINE] = machine
         yield machine
 
 
@@ -21,7 +21,7 @@ async def machine(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixt
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Show beside a failure what the programs wrote last."""
     report: pytest.TestReport = yield  # type: ignore[assignment]  # pluggy sends the hook's result
-    machine = item.session.stash.get(_MACHINE, None)
+    machine = item.session.stash.get(MACHINE, None)
     if report.failed and machine is not None:
         report.sections.append(("the programs' logs", machine.tails()))
     return report  # type: ignore[return-value] # as above

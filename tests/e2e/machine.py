@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import secrets
 import signal
 import sys
 from contextlib import AsyncExitStack, closing
@@ -16,7 +17,7 @@ import httpx2
 from temporalio.client import Client
 
 from embedded.guard import Guard
-from embedded.processes import Process
+from embedded.processes import Process, Program
 from embedded.stack import PREFERRED, PROJECT, Stack
 from runtime import temporal
 from tests import oracle
@@ -36,7 +37,7 @@ class Ran:
 
 
 class Machine:
-    """The embedded stack's own programs, but nothing starts again what dies: the test does."""
+    """The embedded stack's own programs, with encryption; nothing starts again what dies: the test does."""
 
     def __init__(self, folder: Path) -> None:
         self._seed = folder / "seed.json"
@@ -44,7 +45,11 @@ class Machine:
         # Not among those that the system gives to outgoing connections: one of them could take the port of a program
         # that was killed before it is started again.
         numbers = dict(zip(PREFERRED, random.sample(range(10_000, 32_000), len(PREFERRED)), strict=True))
-        self.stack = Stack(folder / "stack", seed=self._seed, refused=[accounts.REFUSED], preferred=numbers)
+        names = ("LANDBRIDGE_ENCRYPTION_KEYS", "LANDBRIDGE_CODEC_TOKEN")
+        settings = {name: secrets.token_urlsafe(32) for name in names}
+        self.stack = Stack(
+            folder / "stack", seed=self._seed, refused=[accounts.REFUSED], preferred=numbers, settings=settings
+        )
         self._processes: dict[str, Process] = {}
         self._running = AsyncExitStack()
 
@@ -52,7 +57,7 @@ class Machine:
         async with AsyncExitStack() as running:
             running.enter_context(self.stack.state.opened(fresh=True))
             guard = running.enter_context(closing(Guard()))
-            for program in self.stack.programs():
+            for program in self.programs():
                 process = Process(program, self.logs / f"{program.name}.log", guard)
                 running.push_async_callback(process.stop)
                 self._processes[program.name] = process
@@ -78,6 +83,22 @@ class Machine:
 
     # Processes.
 
+    def programs(self) -> list[Program]:
+        """Return what runs here, in the order in which it starts."""
+        return self.stack.programs()
+
+    def freeze(self, name: str) -> None:
+        """Let a program stand still (SIGSTOP): it keeps its connections and its memory, and does nothing."""
+        os.kill(self._processes[name].pid, signal.SIGSTOP)
+
+    def thaw(self, name: str) -> None:
+        """Let it go on as if nothing had been."""
+        os.kill(self._processes[name].pid, signal.SIGCONT)
+
+    def pid(self, name: str) -> int:
+        """Return a program's process id."""
+        return self._processes[name].pid
+
     async def kill(self, name: str) -> None:
         """End a program at once: `kill -9`."""
         os.kill(self._processes[name].pid, signal.SIGKILL)
@@ -85,7 +106,11 @@ class Machine:
 
     async def stop(self, name: str) -> int:
         """Ask a program to end (SIGTERM); return its exit code."""
-        os.kill(self._processes[name].pid, signal.SIGTERM)
+        os.kill(self.pid(name), signal.SIGTERM)
+        return await self.ended(name)
+
+    async def ended(self, name: str) -> int:
+        """Wait until a program has ended; return its exit code."""
         return await self._processes[name].ended()
 
     async def start(self, name: str) -> None:
@@ -129,10 +154,16 @@ class Machine:
         """Run starter.py to its end."""
         return await self._run(sys.executable, str(PROJECT / "starter.py"), *map(str, arguments))
 
-    async def temporal(self, *arguments: str) -> Ran:
-        """Run the `temporal` command to its end, as operators do."""
+    async def temporal(self, *arguments: str, token: str = "") -> Ran:
+        """Run the `temporal` command to its end, as operators do: it reads and writes through the portal's codec."""
         binary = self._processes["temporal"].program.command[0]
-        return await self._run(binary, *arguments, "--address", self.stack.temporal_address)
+        codec = ["--codec-endpoint", self.stack.codec_url, "--codec-auth", f"Bearer {token or self.codec_token}"]
+        return await self._run(binary, *arguments, *codec, "--address", self.stack.temporal_address)
+
+    @property
+    def codec_token(self) -> str:
+        """What opens the codec."""
+        return self.stack.variables["LANDBRIDGE_CODEC_TOKEN"]
 
     async def report(self, account: Account) -> dict[str, Any]:
         """Return what `starter.py report` says."""

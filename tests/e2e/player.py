@@ -1,7 +1,7 @@
 """People, who can do no more than people can: read their mail, open its link, press the buttons they see."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urljoin
@@ -31,6 +31,8 @@ class Player:
         self._seen: set[Path] = set()
         self.asleep = False
         """Nobody looks into a mailbox while they sleep."""
+        self.dawdle: Callable[[], float] = lambda: 0
+        """Seconds that someone lets pass before acting on a mail."""
         self.pressed: set[tuple[str, Mailed]] = set()
         """Who pressed the button of which kind of mail."""
         self.told: list[str] = []
@@ -53,6 +55,7 @@ class Player:
     async def _act(self, browser: httpx2.AsyncClient, hands: asyncio.Semaphore, mail: Mail) -> None:
         if mail.purpose is Mailed.NOTICE or key(mail.recipient) in self._idle:
             return
+        await asyncio.sleep(self.dawdle())
         while True:
             try:
                 async with hands:

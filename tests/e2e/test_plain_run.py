@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
+from temporalio.client import WorkflowHistory
 
 from domain import ids
+from runtime.encryption import payloads_in
 from tests.e2e import accounts, privacy
 from tests.e2e.machine import Machine, Ran
 from tests.e2e.scenario import Scenario, moving
@@ -75,6 +77,36 @@ async def test_no_log_names_a_person(run: Run) -> None:
 async def test_what_temporal_shows_to_everyone_names_nobody(run: Run) -> None:
     """Workflow ids, search attributes and memos are never encrypted."""
     assert not await privacy.in_listings(run.scenario.machine.client, run.scenario.account.people)
+
+
+async def test_what_is_on_disk_names_nobody(run: Run) -> None:
+    """Temporal's store, its journal included, holds no person, no link's token and no key; ids stand in clear."""
+    scenario = run.scenario
+    machine = scenario.machine
+    database = machine.stack.state.temporal_database
+    keys = [value for name, value in machine.stack.variables.items() if name.endswith(("_KEYS", "_KEY", "_TOKEN"))]
+    tokens = [mail.link.rpartition("/")[2] for mail in scenario.mails() if mail.link]
+    assert len(tokens) >= len(scenario.account.people) // 2
+    assert not privacy.in_store(database, scenario.account.people, [*keys, *tokens])
+    assert privacy.in_store(database, [], [ids.migration(scenario.account.name)])
+
+
+async def test_operators_read_it_with_the_token(run: Run) -> None:
+    """The `temporal` command shows people through the codec, and nobody without it."""
+    machine, account = run.scenario.machine, run.scenario.account
+    cohort, person = ids.cohort(account.name, 1), account.people[0].email.encode()
+    for token, readable in ((machine.codec_token, True), (machine.codec_token[::-1], False)):
+        shown = await machine.temporal("workflow", "show", "-w", cohort, "-o", "json", token=token)
+        assert shown.code == 0 or not readable, shown
+        events = WorkflowHistory.from_json(cohort, shown.out).events if readable or shown.code == 0 else []
+        held = [payload.data for event in events for payload in payloads_in(event)]
+        assert any(person in data for data in held) is readable
+
+
+async def test_no_metric_names_a_person(run: Run) -> None:
+    """Neither the worker's nor those of Temporal's server."""
+    machine = run.scenario.machine
+    assert not await privacy.in_metrics([machine.stack.metrics_url], run.scenario.account.people)
 
 
 async def test_the_same_command_again_changes_nothing(run: Run) -> None:

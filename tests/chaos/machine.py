@@ -1,0 +1,106 @@
+"""All processes on this machine, with two workers that lose patience soon and a mail server that can do anything."""
+
+import json
+import os
+import random
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from embedded import ports
+from embedded.ports import HOST
+from embedded.processes import Program
+from tests.chaos.post import Post
+from tests.chaos.quick import patience
+from tests.e2e import accounts, privacy
+from tests.e2e.accounts import Account
+from tests.e2e.machine import Machine
+from tests.e2e.scenario import Scenario
+from tests.histories import health
+
+WORKERS = ("worker", "worker 2")
+LONG = pytest.mark.skipif("CHAOS_ROUNDS" not in os.environ, reason="It takes a minute: `make chaos` has it")
+"""On tests that would make every change wait."""
+
+
+class Ruin(Machine):
+    """A machine on which anything may break."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        # Not one that the system gives to outgoing connections, as in `Machine`.
+        port = ports.preferred_or_free(random.randrange(10_000, 32_000))  # noqa: S311 - any will do
+        self.post = Post(self.stack.mailbox, folder, port, accounts.REFUSED)
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, folder: Path) -> AsyncIterator["Ruin"]:
+        """Run everything."""
+        async with cls(folder) as ruin, ruin.post:
+            yield ruin
+
+    def programs(self) -> list[Program]:
+        """Return the stack's programs, but with other workers and without its mail server."""
+        programs: list[Program] = []
+        for program in self.stack.programs():
+            if program.name == "worker":
+                programs += map(partial(self._worker, program), WORKERS)
+            elif program.name != "mailbox":
+                programs.append(program)
+        return programs
+
+    def _worker(self, usual: Program, name: str) -> Program:
+        port = ports.preferred_or_free(0)
+        environment = {
+            **usual.environment,
+            **self.post.variables,
+            "LANDBRIDGE_METRICS_ADDRESS": f"{HOST}:{port}",
+            "LANDBRIDGE_HEALTH_ADDRESS": "",
+        }
+        return replace(
+            usual,
+            name=name,
+            command=[sys.executable, "-m", "tests.chaos.quick"],
+            environment=environment,
+            ports=[port],
+            ready=partial(ports.accepts, port),
+        )
+
+    async def judge(self, scenario: Scenario, *, duplicates_at_most: int = 0) -> None:
+        """Hold report and status against the records; and the histories are sound."""
+        await scenario.judge(duplicates_at_most=duplicates_at_most)
+        status, report = await self.status(scenario.account), await self.report(scenario.account)
+        assert status["run_state"] == "completed", status
+        assert status["people_total"] == len(report["people"]), status
+        assert status["people_waiting"] == 0, status
+        assert not privacy.in_logs(self.logs, scenario.account.people)
+        with patience():
+            assert not await health.failures(self.client, scenario.account.name)
+
+    async def status(self, account: Account) -> dict[str, Any]:
+        """Return what `starter.py status -o json` says; nothing while it cannot say."""
+        ran = await self.starter("status", account.name, "-o", "json")
+        status: dict[str, Any] = json.loads(ran.out) if ran.code == 0 else {}
+        return status
+
+    async def resume(self, account: Account) -> bool:
+        """Have an admin resume; return whether anybody could be asked."""
+        return (await self.starter("resume", account.name)).code == 0
+
+    async def order(self, *faults: dict[str, Any]) -> None:
+        """Order trouble of the services."""
+        async with httpx2.AsyncClient(base_url=self.stack.emulator_url) as emulator:
+            for fault in faults:
+                (await emulator.post("/emulator/faults", json=fault)).raise_for_status()
+
+    async def call_off(self) -> None:
+        """End all trouble of the services."""
+        async with httpx2.AsyncClient(base_url=self.stack.emulator_url) as emulator:
+            (await emulator.delete("/emulator/faults")).raise_for_status()
