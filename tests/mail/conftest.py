@@ -14,6 +14,7 @@ from adapters.mail import SmtpMailer
 from domain.links import LinkClaims, Purpose
 from domain.orders import MailContext, MailOrder, MailOutcome
 from domain.rules import Rules
+from domain.sign_in import SignInClaims
 from domain.sites import Site
 from embedded.mailbox import Mailbox
 
@@ -34,6 +35,10 @@ class PlainLinks:
     def url(self, claims: LinkClaims) -> str:
         """Return a link that is the claims."""
         return f"https://move.example.com/{claims.purpose}/{claims.cohort_id}/{claims.person}/{claims.generation}"
+
+    def sign_in_url(self, claims: SignInClaims) -> str:
+        """Return a link that is the claims."""
+        return f"https://move.example.com/sign-in/{claims.run_id}/{claims.generation}"
 
 
 def order(person: int = 1, email: str = "", **changes: Any) -> MailOrder:  # noqa: ANN401 - any field of the order

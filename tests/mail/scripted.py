@@ -1,7 +1,9 @@
 """An SMTP server that misbehaves as told, and remembers every byte that mattered."""
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -17,6 +19,14 @@ class Act(Enum):
 
     DROP = auto()
     """Breaks the connection."""
+    RESET = auto()
+    """Breaks it so that the other side hears of an error (RST)."""
+    CUT = auto()
+    """Instead of going on to the content of a mail: takes a part of it, then breaks the connection."""
+    LOSE = auto()
+    """Instead of answering to a whole mail: forgets it and breaks the connection."""
+    BABBLE = auto()
+    """Begins an answer and never ends it."""
     HANG = auto()
     """Does not answer until the test releases it."""
 
@@ -35,10 +45,16 @@ class Heard:
     """The command, or `DOT`."""
     mails: int
     """Mails that were answered with 250 on this connection before."""
+    recipient: str = ""
+    """Of the mail in hand, once it was named."""
 
 
 Script = Callable[[Heard], str | Act | None]
 """Returns the answer; None for the usual one."""
+
+
+Keep = Callable[[str, bytes], None]
+"""Gets the recipient and the content of every mail that arrived whole, before it is answered to."""
 
 
 def nothing_special(_heard: Heard) -> None:
@@ -55,6 +71,11 @@ class ScriptedServer:
     tls: ssl.SSLContext | None = None
     tls_from_start: bool = False
     port: int = 0
+    keep: Keep | None = None
+    delay: float = 0
+    """Seconds before every answer."""
+    bite: int = 100
+    """Bytes of a mail's content that are taken before it is cut."""
     connections: int = 0
     open_now: int = 0
     most_open: int = 0
@@ -63,12 +84,15 @@ class ScriptedServer:
     """Every mail that arrived whole, whatever was answered."""
     accepted: list[bytes] = field(default_factory=list)
     """The mails that were answered with 250."""
+    unanswered: int = 0
+    """Mails that were kept, but whose acceptance was never said or may not have been heard."""
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the server hangs."""
     release: asyncio.Event = field(default_factory=asyncio.Event)
     """Set by the test: hang no more."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     """Set whenever a connection has ended."""
+    _talking: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
         """Listen."""
@@ -83,42 +107,71 @@ class ScriptedServer:
         self.release.set()
         self._server.close()
 
+    def crash(self) -> None:
+        """Stop listening and break all connections at once; `async with` starts it again."""
+        self._server.close()
+        self.release.set()
+        for writer in self._talking:
+            writer.transport.abort()
+
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_now += 1
         self.most_open = max(self.most_open, self.open_now)
+        self._talking.add(writer)
         try:
             await self._conversation(self.connections, reader, writer)
-        except OSError:
+        except (OSError, EOFError):
             pass  # the client went away
         finally:
             self.open_now -= 1
+            self._talking.discard(writer)
             writer.transport.abort()
             self.gone.set()
 
     async def _conversation(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not await self._say(self.greeting, writer):
             return
-        mails = 0
+        mails, recipient = 0, ""
         while line := (await reader.readline()).decode().rstrip("\r\n"):
             self.commands.append(line)
             verb = line.split(" ")[0].upper()
-            answer = self.script(Heard(number, line, mails)) or self._usual(verb)
+            if verb == "RCPT":
+                recipient = line[line.index("<") + 1 : line.index(">")]
+            answer = self.script(Heard(number, line, mails, recipient)) or self._usual(verb)
+            if answer is Act.CUT:
+                await self._say("354 go on", writer)
+                await reader.readexactly(self.bite)
+                return
             if not await self._say(answer, writer):
                 return
             if verb == "DATA" and str(answer).startswith("354"):
                 mail = await reader.readuntil(b"\r\n.\r\n")
-                self.received.append(mail)
-                answer = self.script(Heard(number, DOT, mails)) or "250 OK"
-                if str(answer).startswith("250"):
-                    self.accepted.append(mail)
-                    mails += 1
-                if not await self._say(answer, writer):
+                accepted, goes_on = await self._take(Heard(number, DOT, mails, recipient), mail, writer)
+                mails += accepted
+                if not goes_on:
                     return
             elif verb == "STARTTLS" and self.tls is not None:
                 await writer.start_tls(self.tls)
             elif verb == "QUIT" or str(answer).startswith("421"):
                 return
+
+    async def _take(self, heard: Heard, mail: bytes, writer: asyncio.StreamWriter) -> tuple[bool, bool]:
+        """Answer to a whole mail; return whether it was accepted, and whether the connection goes on."""
+        self.received.append(mail)
+        answer = self.script(heard) or "250 OK"
+        if answer is Act.LOSE:
+            return False, False
+        accepted = str(answer).startswith("250")
+        taken = accepted or isinstance(answer, Act)
+        if taken and self.keep is not None:
+            self.keep(heard.recipient, mail)
+        if accepted:
+            self.accepted.append(mail)
+        self.unanswered += taken
+        on = await self._say(answer, writer)
+        self.unanswered -= taken and on
+        return accepted, on and not str(answer).startswith("421")
 
     def _usual(self, verb: str) -> str:
         if verb == "EHLO":
@@ -129,19 +182,26 @@ class ScriptedServer:
         )
 
     async def _say(self, answer: str | Act, writer: asyncio.StreamWriter) -> bool:
-        if answer is Act.DROP:
+        await asyncio.sleep(self.delay)
+        if answer is Act.RESET:
+            # Without lingering, what is closed is reset.
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if answer in {Act.DROP, Act.RESET}:
             return False
+        while answer is Act.BABBLE:
+            writer.write(b"250-and\r\n" * 100)
+            await writer.drain()
         if answer is Act.HANG:
             self.hanging.set()
             await self.release.wait()
             answer = "250 OK"
         writer.write(f"{answer}\r\n".encode())
         await writer.drain()
-        return True
+        return not writer.is_closing()
 
 
-def server_tls() -> ssl.SSLContext:
+def server_tls(certificate: Path = CERTIFICATE) -> ssl.SSLContext:
     """Return the server's side of TLS."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CERTIFICATE)
+    context.load_cert_chain(certificate)
     return context

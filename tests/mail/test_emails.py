@@ -1,5 +1,6 @@
 """What the emails say, in text and in HTML."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,12 +11,14 @@ import pytest
 from bs4 import BeautifulSoup
 
 import emails
+import languages
 from adapters import mail_content
 from domain.links import Purpose
 from domain.orders import MailOrder, Notice, NoticeKind, NoticeOrder
 from domain.people import NEXT_STEP, Counts, State
 from domain.roster import Leader
 from domain.rules import Rules
+from domain.sign_in import SignedIn, SignInClaims, SignInMailOrder
 from emails import Rendered
 from tests.mail.conftest import CONTEXT, PlainLinks, order
 
@@ -37,10 +40,10 @@ def personal(**changes: Any) -> Rendered:  # noqa: ANN401 - any field of the ord
     return mail_content.person_mail(CONTEXT, order(**{"name": NAME} | changes), PlainLinks())
 
 
-def notice(kind: NoticeKind, **changes: object) -> Rendered:
+def notice(kind: NoticeKind, locale: str = "", **changes: object) -> Rendered:
     """Return a notice."""
     told = NOTICE.model_copy(update={"kind": kind, **changes})
-    recipient = Leader(email="olga@example.com", name=NAME)
+    recipient = Leader(email="olga@example.com", name=NAME, locale=locale)
     return mail_content.notice_mail(NoticeOrder(message_id="x", number=1, recipient=recipient, notice=told))
 
 
@@ -134,7 +137,7 @@ def test_end_is_told_with_counts_and_next_steps() -> None:
     for shown in (rendered.text, words(rendered.html)):
         assert "3 of 6 people" in shown
         assert NEXT_STEP[State.AUTHENTICATING] in shown
-        assert "14 March 2026, 10:00 UTC" in shown
+        assert "March 14, 2026, 10:00 AM UTC" in shown
     assert rendered.subject == "Opsgenie migration of acme complete; 2 people did not make it"
     everyone = notice(NoticeKind.MIGRATION_COMPLETE, counts=Counts(by_state={State.CONNECTED: 3, State.SKIPPED: 1}))
     assert everyone.subject == "Opsgenie migration of acme complete"
@@ -180,16 +183,119 @@ def test_names_are_shown_but_cannot_pretend(value: str, shown: str) -> None:
     assert emails.plain(value) == shown
 
 
+LOCALES = {"de": "de_AT", "en": "en_US", "es": "es_MX", "fr": "fr_FR", "ja": "ja_JP", "tr": "tr_TR"}
+"""Somebody's locale for each language that there is."""
+
+
+def in_language(tag: str) -> Iterator[Rendered]:
+    """Return each email in a language, each in its forms."""
+    for purpose in Purpose:
+        for sso in (False, True):
+            for reminder in (False, True):
+                yield personal(purpose=purpose, sso=sso, reminder=reminder, locale=LOCALES[tag])
+    for kind in NoticeKind:
+        yield notice(kind, LOCALES[tag])
+        yield notice(kind, LOCALES[tag], site=None, url="", command="", at=None)
+
+
+@pytest.mark.parametrize("tag", ["en", *languages.translated()])
+def test_every_email_is_whole_in_every_language(tag: str) -> None:
+    """It says which language it is in, and as much as the English one: the same facts, the same links, no gap."""
+    for english, rendered in zip(in_language("en"), in_language(tag), strict=True):
+        page = BeautifulSoup(rendered.html, "html.parser")
+        assert page.html is not None
+        assert (page.html["lang"], page.html["dir"], rendered.language) == (tag, "ltr", tag)
+        assert "\n" not in rendered.subject + rendered.sender
+        for shown in (rendered.subject, rendered.text, rendered.html):
+            assert "%(" not in shown
+            assert "{{" not in shown
+        assert "&lt;strong" not in rendered.html
+        assert re.findall(r"https?://\S+", rendered.text) == re.findall(r"https?://\S+", english.text)
+        hrefs = re.findall(r'href="[^"]*"', rendered.html)
+        assert hrefs == re.findall(r'href="[^"]*"', english.html)
+        assert rendered.text.count("\n") == english.text.count("\n")
+        if tag != "en":
+            assert rendered.text != english.text
+            assert rendered.subject != english.subject
+
+
+@pytest.mark.parametrize("tag", ["en", *languages.translated()])
+def test_lines_are_left_to_the_readers_program(tag: str) -> None:
+    """A paragraph is one line: programs break lines at any width, also in scripts that write no spaces."""
+    text = personal(locale=LOCALES[tag]).text
+    paragraphs = [line for line in text.split("\n") if len(line) > 60]
+    assert all(line[-1] in ".。:,?" for line in paragraphs if "http" not in line)
+
+
+def test_numbers_are_formed_and_written_as_the_language_has_it() -> None:
+    """One or many, and how thousands are set apart."""
+    one, many = Counts(by_state={State.ARRIVED: 1}), Counts(by_state={State.ARRIVED: 12_345})
+    subjects = {
+        locale: [notice(NoticeKind.DEADLINE_PASSED, locale, counts=counts).subject for counts in (one, many)]
+        for locale in ("de_DE", "fr_FR", "ja_JP")
+    }
+    assert subjects["de_DE"] == [
+        "Frist abgelaufen: Eine Person muss Opsgenie noch verlassen (acme)",
+        "Frist abgelaufen: 12.345 Personen müssen Opsgenie noch verlassen (acme)",
+    ]
+    assert "1 personne doit" in subjects["fr_FR"][0]
+    assert "12 345 personnes doivent" in subjects["fr_FR"][1]
+    assert "12,345 名" in subjects["ja_JP"][1]
+
+
+def test_owners_read_states_and_moments_in_their_language() -> None:
+    """What the domain says in English is translated too; a task is marked as English."""
+    german = notice(NoticeKind.MIGRATION_COMPLETE, "de_DE")
+    for shown in (german.text, words(german.html)):
+        for said in ("Atlassian-Konto nicht eingerichtet", "Bitten Sie die Person", "14. März 2026, 10:00 UTC"):
+            assert said in shown
+    task = BeautifulSoup(notice(NoticeKind.ADMIN_TASK, "ja_JP").html, "html.parser").find("strong", lang="en")
+    assert task is not None
+    assert task.get_text() == NOTICE.task
+
+
+def test_unknown_languages_are_written_to_in_english() -> None:
+    """Also where the locale is none."""
+    for locale in ("ru_RU", "", "../de"):
+        assert personal(locale=locale) == personal()
+
+
 def test_missing_value_is_an_error() -> None:
     """An email is never sent with a gap in it."""
     with pytest.raises(jinja2.UndefinedError):
-        emails.render("verification", {"name": "Ann"})
+        emails.render("verification", {"name": "Ann"}, languages.spoken("en"))
 
 
 def test_every_kind_of_email_has_its_folder() -> None:
     """One folder an email, three files each."""
     root = Path(emails.__file__).parent
     folders = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("__")}
-    assert folders == {*Purpose, *NoticeKind}
+    assert folders == {*Purpose, *NoticeKind, "sign_in"}
     for folder in folders:
         assert {path.name for path in (root / folder).iterdir()} == {"subject.txt", "body.txt", "body.html"}
+
+
+def test_the_sign_in_mail_says_what_the_link_does() -> None:
+    """Once, for a quarter of an hour, for which Opsgenie account, to which host; and its name is only a name."""
+    leader = SignedIn(email="olga@example.com", name=NAME, role="owner", opsgenie_account="acme")
+    claims = SignInClaims(sign_in_id="sign-in:0", run_id="r", generation=2)
+    mail = mail_content.sign_in_mail(SignInMailOrder(recipient=leader, claims=claims), PlainLinks())
+    for said in (mail.text, words(mail.html)):
+        for fact in ("once, within 15 minutes", "acme", "move.example.com", "Zoë <b>& Sons</b>"):
+            assert fact in said
+    assert mail.html.count('href="https://move.example.com/sign-in/r/2"') == 2
+    assert "<b>" not in mail.html
+
+
+@pytest.mark.parametrize("person,name", [(1, "Ann"), (2, ""), (3, "Bob & \\1"), (4, "the-link-e5b1c0 the-name-e5b1c0")])
+def test_a_mail_holds_its_own_name_and_link_alone(person: int, name: str) -> None:
+    """What the mails of one kind share is written once: nobody reads of another, and a name stays a name."""
+    personal(person=9, name="Somebody Else")
+    written = personal(person=person, name=name)
+    page = BeautifulSoup(written.html, "html.parser")
+    link = f"https://move.example.com/authentication/{CONTEXT.cohort_id}/{person}/1"
+    assert (f"Hello {name}," if name else "Hello,") in written.text.splitlines()
+    assert [bdi.get_text() for bdi in page("bdi")].count(name) == (1 if name else 0)
+    assert "Somebody" not in written.html
+    assert written.text.splitlines().count(link) == 1
+    assert {a["href"] for a in page("a")} == {link}

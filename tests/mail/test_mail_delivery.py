@@ -2,11 +2,14 @@
 
 from email.utils import parsedate_to_datetime
 
+import pytest
+
+from adapters import mail_content
 from domain.links import Purpose
 from domain.orders import Delivery, MailOutcome, Notice, NoticeKind, NoticeOrder
 from domain.people import Counts, State
 from domain.roster import Leader
-from tests.mail.conftest import CONTEXT, MakeMailer, RunningMailbox, order, parse, part
+from tests.mail.conftest import CONTEXT, MakeMailer, PlainLinks, RunningMailbox, order, parse, part
 
 
 async def test_everyone_gets_one_mail_with_their_own_link(
@@ -61,6 +64,31 @@ async def test_addresses_in_other_scripts_arrive(
     assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
     assert first["To"] == first["X-Envelope-To"] == "ann@xn--bcher-kva.example.com"
     assert second["To"] == second["X-Envelope-To"] == "用户@xn--fsqu00a.example.com"
+
+
+@pytest.mark.parametrize("locale, encoding", [("ja_JP", "base64"), ("tr_TR", "quoted-printable")])
+async def test_mail_in_another_language_arrives_as_it_was_written(
+    make_mailer: MakeMailer,
+    mailbox: RunningMailbox,
+    outcomes: list[MailOutcome],
+    locale: str,
+    encoding: str,
+) -> None:
+    """Subject, sender's name and both bodies survive the way; each line on it is as short as RFC 5322 has it."""
+    told = order(name="小林", locale=locale)
+    written = mail_content.person_mail(CONTEXT, told, PlainLinks())
+    await make_mailer(mailbox.port).send(CONTEXT, [told], outcomes.append)
+    (mail,) = mailbox.mails()
+    assert not written.subject.isascii()
+    assert (mail["Subject"], mail["Content-Language"]) == (written.subject, locale[:2])
+    assert mail["From"].addresses[0].display_name == written.sender
+    assert part(mail, "plain").replace("\r\n", "\n").strip() == written.text.strip()
+    assert part(mail, "html").replace("\r\n", "\n").strip() == written.html.strip()
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert plain["Content-Transfer-Encoding"] == encoding
+    (raw,) = mailbox.directory.glob("*.eml")
+    assert max(map(len, raw.read_bytes().splitlines())) <= 998
 
 
 async def test_notices_tell_and_carry_no_personal_link(

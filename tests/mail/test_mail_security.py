@@ -1,9 +1,14 @@
 """TLS and login with the mail server: either as configured, or not a byte of mail."""
 
+from contextlib import nullcontext
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
 
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
 from domain.orders import Delivery, MailOutcome
+from tests.mail.certificates import Authority
 from tests.mail.conftest import CONTEXT, MakeMailer, order
 from tests.mail.scripted import CERTIFICATE, Heard, ScriptedServer, server_tls
 
@@ -51,6 +56,20 @@ async def test_bad_certificate_stops_everything(
             )
     assert {line.split(" ")[0] for line in server.commands} <= {"EHLO", "STARTTLS"}
     assert outcomes == []
+
+
+async def test_expired_certificate_stops_everything(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome], tmp_path: Path
+) -> None:
+    """Even of an authority that we trust; one that is valid is taken."""
+    authority = Authority(tmp_path)
+    for valid_for, refused in ((timedelta(days=-1), True), (timedelta(days=1), False)):
+        tls = server_tls(authority.certificate(valid_for=valid_for))
+        async with ScriptedServer(tls=tls, extensions=("STARTTLS",)) as server:
+            mailer = make_mailer(server.port, host="localhost", security="starttls", ca_file=str(authority.file))
+            with pytest.raises(NeighbourRefuses, match="certificate is valid") if refused else nullcontext():
+                await mailer.send(CONTEXT, [order(1)], outcomes.append)
+        assert len(server.received) == len(outcomes) == (0 if refused else 1)
 
 
 async def test_tls_on_a_port_that_speaks_clear(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:

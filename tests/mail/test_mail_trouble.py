@@ -1,11 +1,13 @@
 """What a mail server can do to us, told by a server that does it."""
 
 import asyncio
+import random
 from collections import Counter
 
 import pytest
 from structlog.testing import capture_logs
 
+from adapters.mail import ANSWER_SECONDS
 from domain.errors import NeighbourRefuses, NeighbourUnavailable
 from domain.orders import Delivery, MailOutcome
 from tests.mail.conftest import CONTEXT, MakeMailer, order, parse
@@ -103,14 +105,15 @@ async def test_mails_lost_after_the_dot_are_sent_again_under_the_same_id(
     assert "example.com" not in str(logs)
 
 
+@pytest.mark.parametrize("how", [Act.DROP, Act.RESET, Act.BABBLE])
 @pytest.mark.parametrize("when", ["MAIL", "RCPT", "DATA"])
 async def test_connection_lost_before_the_content_is_no_news(
-    make_mailer: MakeMailer, outcomes: list[MailOutcome], when: str
+    make_mailer: MakeMailer, outcomes: list[MailOutcome], when: str, how: Act
 ) -> None:
-    """Lost at any command, a mail goes out over a new connection, once."""
+    """Lost at any command, or given up since an answer never ends, a mail goes out over a new connection, once."""
 
     def script(heard: Heard) -> Act | None:
-        return Act.DROP if heard.connection == 1 and heard.mails == 1 and heard.line.startswith(when) else None
+        return how if heard.connection == 1 and heard.mails == 1 and heard.line.startswith(when) else None
 
     async with ScriptedServer(script) as server:
         await make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)], outcomes.append)
@@ -363,3 +366,53 @@ async def test_server_may_refuse_one_internationalised_address(
             CONTEXT, [order(1, "zoë@example.com"), order(2)], outcomes.append
         )
     assert by_person(outcomes) == {1: REFUSED, 2: ACCEPTED}
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_connection_cut_in_the_middle_of_the_content_loses_nothing(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome], seed: int
+) -> None:
+    """Wherever in its content a mail is cut, it comes whole, once, over another connection."""
+    chance = random.Random(seed)  # noqa: S311 - places in a mail, not secrets
+
+    def script(heard: Heard) -> Act | None:
+        server.bite = chance.randrange(1, 4_000)
+        return Act.CUT if heard.line == "DATA" and heard.connection == 1 else None
+
+    async with ScriptedServer(script) as server:
+        await make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)], outcomes.append)
+    assert by_person(outcomes) == {1: ACCEPTED, 2: ACCEPTED}
+    assert list(message_ids(server.received).values()) == [1, 1]
+
+
+async def test_slow_answer_to_a_mail_is_waited_for(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A server that takes its time after the final dot, as scanners do, gets the mail once."""
+    async with ScriptedServer(delay=0.3) as server:
+        mailer = make_mailer(server.port, connections=1, answer_seconds=5)
+        await mailer.send(CONTEXT, [order(1)], outcomes.append)
+    assert by_person(outcomes) == {1: ACCEPTED}
+    assert len(server.received) == 1
+    assert mailer.mails_in_doubt == 0
+    assert ANSWER_SECONDS == 600
+
+
+async def test_slow_server_is_used_over_all_connections(make_mailer: MakeMailer) -> None:
+    """Where every answer takes long, mails go side by side, and a cancellation waits for those in hand at most."""
+    outcomes, enough = list[MailOutcome](), asyncio.Event()
+
+    def done(outcome: MailOutcome) -> None:
+        outcomes.append(outcome)
+        if len(outcomes) == 16:
+            enough.set()
+
+    async with ScriptedServer(delay=0.05) as server:
+        people = [order(n) for n in range(1, 100)]
+        sending = asyncio.create_task(make_mailer(server.port, connections=8).send(CONTEXT, people, done))
+        await enough.wait()
+        before = len(outcomes)
+        sending.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    assert server.most_open == 8
+    assert len(outcomes) <= before + 8
+    assert len(server.received) == len(outcomes)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.roster_check import Reading
-from adapters.roster_file import read
+from adapters.roster_file import LARGEST, read
 from domain.errors import BadInput
 from domain.roster import ProblemKind, RosterPerson, survey
 
@@ -398,6 +398,20 @@ class TestFiles:
         """However far down in a long file."""
         content = b"email\r\n" + b"a@example.com\r\n" * 20_000 + b"z\xeb@example.com\r\n"
         assert "Line 20002 is not UTF-8" in _refusal(folder, content)
+
+    def test_a_file_without_end_is_not_read(self, folder: Path) -> None:
+        """What is too large for a roster is refused by its size: reading it would take all memory."""
+        endless = folder / "endless"
+        with endless.open("wb") as file:
+            file.truncate(LARGEST + 1)
+        with pytest.raises(BadInput, match="256 MiB"):
+            read(endless)
+
+    @pytest.mark.parametrize("path", ["http://127.0.0.1:9/roster.csv", "/dev/zero", "file:///etc/passwd"])
+    def test_only_a_file_is_a_roster(self, path: str) -> None:
+        """Nothing is fetched, and no device is read."""
+        with pytest.raises(BadInput, match="There is no file"):
+            read(Path(path))
 
     def test_a_file_that_is_not_there_is_one_sentence(self, folder: Path) -> None:
         """So is a folder in its place."""

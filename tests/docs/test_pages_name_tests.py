@@ -1,0 +1,57 @@
+"""What docs/reliability.md and docs/security.md promise is shown by tests that exist, or they say why not."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent.parent
+RELIABILITY, SECURITY = (TESTS.parent / "docs" / page for page in ("reliability.md", "security.md"))
+CATALOGUE = {"A": 13, "B": 4, "C": 12, "D": 9, "E": 11, "F": 7}
+"""How many faults of each kind there are."""
+NO_TEST = "No test: "
+
+
+def _faults() -> dict[str, str]:
+    """Return the last cell of each fault's row."""
+    cells = re.findall(r"^\| ([A-F]\d+) .*\| ([^|]+) \|$", RELIABILITY.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(dict(cells)) == len(cells), "a fault stands twice on the page"
+    return dict(cells)
+
+
+def _threats() -> dict[str, str]:
+    """Return the last cell of each threat's row."""
+    text = SECURITY.read_text(encoding="utf-8")
+    tables = re.findall(r"^\| threat \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE)
+    rows = [row.strip("| ").split(" | ") for table in tables for row in table.splitlines()]
+    assert all(len(row) == 3 for row in rows), "a row has three cells"
+    return {row[0]: row[2] for row in rows}
+
+
+def _tests_in(file: Path) -> set[str]:
+    """Return the names of a file's tests, as pytest calls them."""
+    found = set[str]()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            functions = (inner for inner in node.body if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef))
+            found |= {f"{node.name}::{function.name}" for function in functions}
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+    return found
+
+
+def test_the_catalogue_of_faults_is_whole() -> None:
+    """Each fault once, and no other."""
+    assert set(_faults()) == {f"{kind}{number}" for kind, most in CATALOGUE.items() for number in range(1, most + 1)}
+
+
+@pytest.mark.parametrize("promise", [*sorted(_faults().items()), *_threats().items()], ids=lambda row: row[0])
+def test_what_is_promised_is_tested(promise: tuple[str, str]) -> None:
+    """By tests that are there, or the page says why not."""
+    cell = promise[1]
+    named = re.findall(r"`([\w/]+\.py)::([\w:]+)`", cell)
+    assert named or cell.startswith(NO_TEST), cell
+    for file, test in named:
+        assert test.rpartition("::")[2].startswith("test_")
+        assert test in _tests_in(TESTS / file), f"{file}::{test} is not there"
