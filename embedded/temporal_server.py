@@ -22,6 +22,9 @@ _PRAGMAS = ("journal_mode=wal", "synchronous=1")
 _DYNAMIC_CONFIG = {
     # A migration of many people must not starve one of a few: activities carry fairness keys.
     "matching.enableFairness": "true",
+    # Turns are kept within each partition of a task queue, and one is enough for a server of one process.
+    "matching.numTaskqueueReadPartitions": "1",
+    "matching.numTaskqueueWritePartitions": "1",
     # Pages ask their cohort while it is at work; the server's default lets one of them wait for it, and refuses others.
     "history.MaxBufferedQueryCount": "100",
 }

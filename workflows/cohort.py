@@ -90,8 +90,8 @@ class CohortWorkflow(CohortRecord):
         while (now := await self._due(self._people.next_account)) is not None:
             people = self._people.accounts_due(now, options.ACCOUNT_SLICE)
             summary = f"Atlassian accounts of {len(people)} people"
-            questions = _questions(people)
-            self._learn(await self._attempt(AccountActivities.ensure_accounts, questions, options.ACCOUNTS, summary))
+            questions, how = _questions(people), options.for_people(options.ACCOUNTS, len(people))
+            self._learn(await self._attempt(AccountActivities.ensure_accounts, questions, how, summary))
             self._poll_due = self._poll_due or workflow.now() + self._poll_interval
 
     async def _send_mails(self) -> None:
@@ -99,7 +99,8 @@ class CohortWorkflow(CohortRecord):
         while (now := await self._due(self._people.next_mail)) is not None:
             due = self._people.mails_due(now, options.MAIL_SLICE)
             order = MailsOrder(context=self._context(), mails=[_order(person, mail) for person, mail in due])
-            answer = await self._attempt(MailActivities.send_mails, order, options.MAIL, f"{len(due)} mails")
+            how = options.for_people(options.MAIL, len(due))
+            answer = await self._attempt(MailActivities.send_mails, order, how, f"{len(due)} mails")
             for outcome in answer.outcomes if answer else []:
                 self._happen(outcome.person, _delivered(outcome))
 
@@ -132,8 +133,8 @@ class CohortWorkflow(CohortRecord):
 
     async def _learn_about(self, people: Sequence[Person]) -> None:
         """Ask about these people; whoever the answer leaves out is asked about again."""
-        find, summary = AccountActivities.find_accounts, f"Are {len(people)} accounts verified?"
-        answer = await self._attempt(find, _questions(people), options.ACCOUNTS, summary)
+        find, how = AccountActivities.find_accounts, options.for_people(options.ACCOUNTS, len(people))
+        answer = await self._attempt(find, _questions(people), how, f"Are {len(people)} accounts verified?")
         self._learn(answer)
         answered = {outcome.person for outcome in answer.outcomes} if answer else set()
         for person in people:

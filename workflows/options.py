@@ -19,6 +19,9 @@ ACCOUNT_SLICE = 500
 """People per look-up activity: a whole cohort as a rule, some 50 kB. The connector asks for 100 of them in a call."""
 MAIL_SLICE = 50
 """Mails per activity: what can be sent twice when a worker dies, against one billable action each time."""
+FEW = 10
+"""Slices of up to so many people go before larger ones: one who asked for a mail, and a migration of ten, do not wait
+for one of 100,000."""
 
 PENDING_AT_MOST = 400
 """Signals about single people under way at once; a workflow with 2,000 pending would not get on at all."""
@@ -34,6 +37,11 @@ _PATIENT = RetryPolicy(
 )
 _AT_MOST = timedelta(minutes=10)
 """How long one activity is tried before the workflow says that a neighbour is away, and begins anew."""
+
+
+_SOMEBODY_WAITS, _FIRST = Priority(priority_key=1), Priority(priority_key=2)
+"""Before the others of a task queue, whose turns come at 3. Among equals Temporal is fair to each migration by its
+fairness key (`steering.starting`)."""
 
 
 def _options(queue: str, *, start_to_close: timedelta, heartbeat: timedelta | None = None) -> dict[str, Any]:
@@ -56,13 +64,13 @@ ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbea
 ACCOUNTS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=5), heartbeat=timedelta(seconds=30))
 UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=timedelta(seconds=30))
 """A call for each person of a cohort."""
-LEADER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=1))
-SIGN_IN_MAIL = _options(MAIL_QUEUE, start_to_close=timedelta(minutes=2))
-"""Somebody sits there and waits for it."""
+LEADER = {**_options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}
+SIGN_IN_MAIL = {**_options(MAIL_QUEUE, start_to_close=timedelta(minutes=2)), "priority": _SOMEBODY_WAITS}
 COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=timedelta(seconds=30))
 """Signals to all cohorts: by an activity, since 400 signals of the workflow's own would be 800 events."""
-SITES = {
-    **_options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1)),
-    # An admin sits in front of it: before the slices of people, whose turns come at 3.
-    "priority": Priority(priority_key=2),
-}
+SITES = {**_options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}
+
+
+def for_people(how: dict[str, Any], number: int) -> dict[str, Any]:
+    """Return the options for a slice of so many people: few go first."""
+    return {**how, "priority": _FIRST} if number <= FEW else how

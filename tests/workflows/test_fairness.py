@@ -1,0 +1,63 @@
+"""A migration of many people, and a few who come meanwhile: how many mails go out before theirs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+import worker
+from domain import roster
+from domain.links import Purpose
+from domain.people import State
+from domain.roster import RosterPerson
+from tests.workflows.bench import Bench, benched, eventually, server_for
+from workflows import options
+
+COHORTS, SLICE = 24, 25
+"""Each cohort has one slice of mails that waits its turn."""
+FEW = 9
+
+
+@pytest.fixture(params=["fair server", "other server"])
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+    """A bench on a server that is fair to migrations, and on one where first come is first served."""
+    fair = str(request.param == "fair server").lower()
+    async with server_for(tmp_path, matching__enableFairness=fair) as client, benched(client) as bench:
+        yield bench
+
+
+def people(number: int, prefix: str) -> list[RosterPerson]:
+    """Return people who need nothing but the authentication email."""
+    return [RosterPerson(email=f"{prefix}{n}@example.com", email_verified=True) for n in range(1, number + 1)]
+
+
+async def waits(bench: Bench) -> bool:
+    """Whether the mails of its one cohort are handed to Temporal."""
+    pending = (await bench.cohort().describe()).raw_description.pending_activities
+    return any(activity.activity_type.name == "send_mails" for activity in pending)
+
+
+@pytest.mark.timeout(120)
+async def test_a_few_do_not_wait_for_many(bench: Bench) -> None:
+    """What workers had begun goes out before the mails of a migration of ten, and hardly anything else."""
+    bench.world.opsgenie.add(*people(COHORTS * SLICE, "many"))
+    post, begun = bench.world.post, worker.AT_ONCE[options.MAIL_QUEUE]
+    post.held = asyncio.Event()
+    with patch.object(roster, "COHORT_SIZE", SLICE):
+        await bench.start()
+        await eventually(lambda: len(post.mails) == begun)
+        await eventually(lambda: bench.world.atlassian.calls["ensure"] >= COHORTS)
+    few = people(FEW, "few")
+    bench.world.opsgenie.people_listed[1:] = few
+    other = Bench(bench.client, f"{bench.account}-beside", bench.world)
+    await other.start()
+    for person in few:
+        await other.until(person.email, State.AUTHENTICATING)
+    await eventually(lambda: waits(other))
+    post.held.set()
+    await eventually(lambda: all(post.sent(person.email, Purpose.AUTHENTICATION) for person in few))
+    addresses = [mail.email for _, mail in post.mails]
+    before = max(addresses.index(person.email) for person in few) + 1 - FEW
+    assert before <= 2 * begun * SLICE, f"{before} of {COHORTS * SLICE} mails went out first"
