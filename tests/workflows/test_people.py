@@ -108,6 +108,8 @@ async def test_a_selection_is_mailed_again_as_far_as_it_may(crowd: Bench) -> Non
     assert "wait" in reasons["p7@example.com"]
     assert "connected" in reasons[OWNER_EMAIL]
     assert "Nobody" in reasons["nobody@example.com"]
+    for email in ("p0@example.com", "p1@example.com"):
+        await crowd.until(email, State.UNREACHABLE)
     noted = [entry for entry in (await crowd.migration.audit()).entries if entry.act == "resend"]
     assert {(entry.about, entry.by) for entry in noted} == {("p0@example.com", BY), ("p1@example.com", BY)}
     alone = list({line.cohort: line.email for line in await listed(crowd, State.AUTHENTICATING)}.values())
