@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 BENCH := .venv-bench/bin/python -m benchmarks
+# Most tests wait for processes: two cores are busy with three of them at once.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test soak history chaos audit bench bench-growth screens format languages requirements clean
@@ -17,13 +19,14 @@ demo: environment-embedded ## migrate a sample account of 25 people before your 
 dev: environment-embedded ## run the whole embedded stack in the foreground
 	@$(BIN)/python starter.py dev
 
-test: environment-dev ## check formatting, lint, types and import contracts, run all tests
+test: environment-dev ## check formatting, lint, types and import contracts, run all tests (JOBS=3 at once)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python -m tests.run
-	WORKFLOWS_CACHED=0 $(BIN)/python -m tests.run tests/workflows/test_steps.py -k "Verifying or Authentication or Completion"
+	$(BIN)/python -m tests.run -n $(JOBS) --dist loadfile
+	WORKFLOWS_CACHED=0 $(BIN)/python -m tests.run -n $(JOBS) --dist loadscope tests/workflows/test_steps.py \
+		-k "Verifying or Authentication or Completion"
 
 soak: environment-dev ## sixty exits of everything, all workflow tests replayed at each task, an hour of migrations
 	SOAK_ROUNDS=60 $(BIN)/python -m tests.run tests/e2e/test_exit_codes.py
