@@ -6,6 +6,7 @@ own timeline.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -68,7 +69,7 @@ class Audit(Model):
         """Return the list with one more act; beyond `KEPT`, the oldest but the first gives way."""
         clipped = entry.model_copy(
             update={
-                "by": entry.by.model_copy(update={"name": entry.by.name[:LONGEST]}),
+                "by": replace(entry.by, name=entry.by.name[:LONGEST]),
                 "about": entry.about[:LONGEST],
                 "detail": entry.detail[:LONGEST],
             }

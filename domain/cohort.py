@@ -4,6 +4,7 @@ import base64
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 
@@ -127,7 +128,7 @@ class CohortPeople:
         wanted = self._wanted(query)
         found = list(islice(wanted, query.limit))
         after = next(wanted, None)
-        people = found if query.one else [person.model_copy(update={"timeline": []}) for person in found]
+        people = found if query.one else [replace(person, timeline=[]) for person in found]
         return PeoplePage(people=people, next=after.number if after else 0)
 
     def _wanted(self, query: PeopleQuery) -> Iterator[Person]:

@@ -4,7 +4,7 @@ The guide's rules that hold here whatever the order of events: a verified Atlass
 unverified Opsgenie email never gets the authentication email; everyone is in exactly one state.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from domain import events
@@ -135,9 +135,9 @@ def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clea
 
 
 def _account_seen(person: Person, seen: events.AccountSeen, now: datetime, rules: Rules) -> Person:
-    known = _change(person, account_id=seen.account_id)
+    known = replace(person, account_id=seen.account_id)
     if seen.created and seen.account_id not in person.invited:
-        known = _change(known, invited=[*person.invited, seen.account_id])
+        known = replace(known, invited=[*person.invited, seen.account_id])
     if person.account_id != seen.account_id:
         what = "Atlassian account created" if seen.created else "Atlassian account found"
         known = _note(known, now, what, ATLASSIAN)
@@ -155,7 +155,7 @@ def _invited_by_atlassian(person: Person, now: datetime, rules: Rules) -> Person
     if person.state is not State.AUTHENTICATING:
         return invited
     due = now + rules.reminder_interval if rules.reminders_at_most else None
-    return _change(invited, mails_in_state=1, due=due)
+    return replace(invited, mails_in_state=1, due=due)
 
 
 def _waiting_state(person: Person) -> State:
@@ -165,7 +165,7 @@ def _waiting_state(person: Person) -> State:
 def _email_verified(person: Person, by: Actor, now: datetime) -> Person:
     if person.email_verified:
         return person
-    verified = _note(_change(person, email_verified=True), now, "email verified", by)
+    verified = _note(replace(person, email_verified=True), now, "email verified", by)
     if person.state is State.EMAIL_UNVERIFIED or (
         # Somebody saw a mail that the server had refused to take.
         person.state is State.UNREACHABLE and person.account_id
@@ -194,7 +194,7 @@ def _link_declined(person: Person, link: Mail, now: datetime, rules: Rules) -> P
     if link_state(person, link, now, rules) is not LinkState.OPEN:
         return person
     told = _note(_without_links(person), now, f"{link.purpose} link declined", LINK)
-    return _change(_enter(told, State.ATTENTION, now, LINK, reason=DECLINED), declined=True)
+    return replace(_enter(told, State.ATTENTION, now, LINK, reason=DECLINED), declined=True)
 
 
 def _without_links(person: Person) -> Person:
@@ -203,7 +203,7 @@ def _without_links(person: Person) -> Person:
     mailings = {
         purpose: Mailing(generation=mailing.generation + 1, sent=mailing.sent) for purpose, mailing in old.items()
     }
-    return _change(person, mailings=mailings)
+    return replace(person, mailings=mailings)
 
 
 def _mail_requested(person: Person, by: Actor, now: datetime, rules: Rules) -> Person:
@@ -213,8 +213,8 @@ def _mail_requested(person: Person, by: Actor, now: datetime, rules: Rules) -> P
     if person.state in FOR_ADMINS:
         return _enter(asked, State.ARRIVED, now, by)
     purpose = MAILED[person.state]
-    mailing = person.mailing(purpose).model_copy(update={"links": {}})
-    return _change(asked, due=now, deferrals=0, mailings={**person.mailings, purpose: mailing})
+    mailing = replace(person.mailing(purpose), links={})
+    return replace(asked, due=now, deferrals=0, mailings={**person.mailings, purpose: mailing})
 
 
 def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Person:
@@ -223,16 +223,15 @@ def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Perso
         return person
     lifetime = rules.link_lifetime(mail.purpose)
     links = {generation: at for generation, at in mailing.links.items() if now - at <= lifetime}
-    newest = mailing.model_copy(
-        update={
-            "generation": mail.generation,
-            "sent": mailing.sent + 1,
-            "sent_at": now,
-            "links": {**links, mail.generation: now},
-        }
+    newest = replace(
+        mailing,
+        generation=mail.generation,
+        sent=mailing.sent + 1,
+        sent_at=now,
+        links={**links, mail.generation: now},
     )
     sent = _note(
-        _change(person, mailings={**person.mailings, mail.purpose: newest}),
+        replace(person, mailings={**person.mailings, mail.purpose: newest}),
         now,
         f"{mail.purpose} email sent",
         SYSTEM,
@@ -241,7 +240,7 @@ def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Perso
         return sent
     mails = person.mails_in_state + 1
     due = now + rules.reminder_interval if mails <= rules.reminders_at_most else None
-    return _change(sent, mails_in_state=mails, deferrals=0, due=due)
+    return replace(sent, mails_in_state=mails, deferrals=0, due=due)
 
 
 def _mail_deferred(person: Person, mail: Mail, reason: str, now: datetime) -> Person:
@@ -249,7 +248,7 @@ def _mail_deferred(person: Person, mail: Mail, reason: str, now: datetime) -> Pe
         return person
     wait = min(FIRST_DEFERRAL * 2**person.deferrals, LONGEST_DEFERRAL)
     noted = person if person.deferrals else _note(person, now, f"mail server asks for patience: {reason}", SYSTEM)
-    return _change(noted, due=now + wait, deferrals=person.deferrals + 1)
+    return replace(noted, due=now + wait, deferrals=person.deferrals + 1)
 
 
 def _awaited(person: Person, mail: Mail) -> bool:
@@ -260,18 +259,18 @@ def _awaited(person: Person, mail: Mail) -> bool:
 def _email_corrected(person: Person, email: str, by: Actor, now: datetime) -> Person:
     if email == person.email:
         return person
-    changes = {"email": email, "email_verified": False, "account_id": "", "problem": ""}
     former = [*person.former_emails, person.email]
-    corrected = _note(_change(person, former_emails=former, **changes), now, "email corrected", by)
+    anew = replace(person, email=email, former_emails=former, email_verified=False, account_id="", problem="")
+    corrected = _note(anew, now, "email corrected", by)
     # Links that went to the old address must not speak for the new one.
     return _enter(_without_links(corrected), State.ARRIVED, now, by)
 
 
 def _enter(person: Person, state: State, now: datetime, by: Actor, *, reason: str = "") -> Person:
     if state is person.state:
-        return _change(person, reason=reason)
+        return replace(person, reason=reason)
     acts = state is State.ARRIVED or state in MAILED
-    entered = _change(
+    entered = replace(
         person,
         state=state,
         reason=reason,
@@ -288,8 +287,4 @@ def _note(person: Person, now: datetime, what: str, by: Actor) -> Person:
     timeline = [*person.timeline, Entry(at=now, what=what, by=by)]
     if len(timeline) > TIMELINE_LENGTH:
         timeline = [timeline[0], *timeline[-TIMELINE_LENGTH + 1 :]]
-    return _change(person, timeline=timeline)
-
-
-def _change(person: Person, **changes: object) -> Person:
-    return person.model_copy(update=changes)
+    return replace(person, timeline=timeline)

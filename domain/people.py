@@ -1,5 +1,6 @@
 """A person in a migration: exactly one named state, and what led there."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -85,7 +86,8 @@ class Source(StrEnum):
     """Somebody who speaks to Temporal: at the command line, or by hand; recorded with the name they gave, if any."""
 
 
-class Actor(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
     """Who did something, and how it reached us."""
 
     source: Source = Source.OPERATOR
@@ -97,7 +99,8 @@ SYSTEM, LINK = Actor(source=Source.SYSTEM), Actor(source=Source.LINK)
 ATLASSIAN, OPSGENIE = Actor(source=Source.ATLASSIAN), Actor(source=Source.OPSGENIE)
 
 
-class Entry(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
     """One line of a person's timeline."""
 
     at: datetime
@@ -105,7 +108,8 @@ class Entry(Model):
     by: Actor = SYSTEM
 
 
-class Mailing(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailing:
     """What a person was sent for one purpose."""
 
     generation: int = 0
@@ -114,17 +118,21 @@ class Mailing(Model):
     """Mails that the mail server accepted."""
     sent_at: datetime | None = None
     """When the newest was accepted."""
-    links: dict[int, datetime] = Field(default_factory=dict)
+    links: dict[int, datetime] = field(default_factory=dict)
     """The generations whose links were not replaced by a resend, and when each was mailed."""
 
 
-class Person(Model):
-    """Someone on the roster, and everything the migration knows of them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Someone on the roster, and everything the migration knows of them.
+
+    What it is made of are plain classes with slots, and not models: a worker keeps 100,000 of them in memory.
+    """
 
     number: int
     """Counts the cohort's people from 1; stands for the person in links, ids and logs."""
     email: str
-    former_emails: list[str] = Field(default_factory=list)
+    former_emails: list[str] = field(default_factory=list)
     """Addresses that an admin corrected: the roster may still say them, and they still mean this person."""
     name: str = ""
     role: str = "user"
@@ -143,7 +151,7 @@ class Person(Model):
     """When the state began."""
     account_id: str = ""
     """The Atlassian account's id; empty until it is known."""
-    invited: list[str] = Field(default_factory=list)
+    invited: list[str] = field(default_factory=list)
     """Ids of the accounts that Landbridge's own invitations created; also under addresses that were corrected."""
     due: datetime | None = None
     """When the system should act next for this person; none: it waits."""
@@ -151,8 +159,8 @@ class Person(Model):
     """Mails sent by ourselves since the state began: the first, then reminders."""
     deferrals: int = 0
     """Times in a row that the mail server asked us to try again later."""
-    mailings: dict[Purpose, Mailing] = Field(default_factory=dict)
-    timeline: list[Entry] = Field(default_factory=list)
+    mailings: dict[Purpose, Mailing] = field(default_factory=dict)
+    timeline: list[Entry] = field(default_factory=list)
 
     @property
     def settled(self) -> bool:

@@ -1,10 +1,11 @@
 """What is said to workflows may come from an older or newer version."""
 
 import inspect
+from dataclasses import is_dataclass
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from domain import messages, orders, people
 from domain.messages import CohortInput, LinkFollowed, MigrationRequest
@@ -15,21 +16,26 @@ MODELS = sorted(
         model
         for module in (messages, orders, people)
         for _, model in inspect.getmembers(module, inspect.isclass)
-        if issubclass(model, Model) and model is not Model
+        if (issubclass(model, Model) and model is not Model)
+        or (is_dataclass(model) and model.__module__ == people.__name__)
     },
     key=lambda model: model.__name__,
 )
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_unknown_fields_are_ignored(model: type[Model]) -> None:
+def test_unknown_fields_are_ignored(model: type) -> None:
     """A newer version may write more than we know: that is never why a message is not understood."""
     wrong = set[object]()
     try:
-        model.model_validate({"of_a_newer_version": {"x": 1}, **dict.fromkeys(model.model_fields, object())})
+        TypeAdapter(model).validate_python({"of_a_newer_version": {"x": 1}, **dict.fromkeys(_fields(model), object())})
     except ValidationError as error:
         wrong = {problem["loc"][0] for problem in error.errors()}
-    assert "of_a_newer_version" not in wrong
+    assert wrong <= _fields(model)
+
+
+def _fields(model: type) -> set[str]:
+    return set(inspect.get_annotations(model)) if is_dataclass(model) else set(model.model_fields)  # type: ignore[attr-defined]  # a model
 
 
 @pytest.mark.parametrize(
@@ -44,7 +50,6 @@ def test_unknown_fields_are_ignored(model: type[Model]) -> None:
                 "run": "r",
                 "initiator": "olga@example.com",
                 "rules": {"retired": 1},
-                "people": [{"number": 1, "email": "ann@example.com", "since": "2026-11-01T00:00:00Z", "retired": []}],
             },
         ),
         (LinkFollowed, {"run": "r", "person": 1, "purpose": "verification", "generation": 1, "retired": None}),

@@ -1,6 +1,7 @@
 """Pages across cohorts: everyone once, whoever stays is never missed, and no more cohorts are asked than it takes."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -27,10 +28,7 @@ class Cohorts:
 
     def __init__(self, cohorts: list[list[State]]) -> None:
         self.people = [
-            [
-                arrive(n, RosterPerson(email=f"p{n}@example.com"), NOW).model_copy(update={"state": s})
-                for n, s in enumerate(c, 1)
-            ]
+            [replace(arrive(n, RosterPerson(email=f"p{n}@example.com"), NOW), state=s) for n, s in enumerate(c, 1)]
             for c in cohorts
         ]
         self.asked = Counter[int]()
@@ -49,7 +47,7 @@ class Cohorts:
     def move(self, cohort: int, number: int, state: State) -> None:
         """Let someone come to another state."""
         people = self.people[cohort - 1]
-        people[number - 1] = people[number - 1].model_copy(update={"state": state})
+        people[number - 1] = replace(people[number - 1], state=state)
 
     def all(self) -> list[tuple[int, Person]]:
         """Everyone, in order."""
