@@ -9,8 +9,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from benchmarks import contestants, growth, plots, race, report
-from benchmarks.results import PROJECT, Growth, Race
+from benchmarks import beside, contestants, growth, plots, race, report, results
+from benchmarks.results import PROJECT, Besides, Growth, Machine, Race
 from runtime import exits
 
 PAGE = PROJECT / "docs" / "benchmarks.md"
@@ -82,14 +82,46 @@ async def growth_(
         _show_growth(result)
 
 
+@app.command(name="beside")
+async def beside_(
+    *,
+    many: int = 10_000,
+    few: int = 10,
+    mails_per_second: Numbers = (0, 50),
+    write: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """See how long a few people wait for their mails while many are moved.
+
+    Parameters
+    ----------
+    many
+        People of the large migration.
+    few
+        People of the small one.
+    mails_per_second
+        Limits of the mail server that are tried; 0: none.
+    write
+        Put the results into docs/benchmarks.md.
+
+    """
+    with _folder() as folder:
+        waits = [await beside.wait_beside(many, few, limit, folder) for limit in mails_per_second]
+    result = Besides(machine=Machine.this(), command=results.command(), waits=waits)
+    sys.stdout.write(report.beside(result))
+    if write:
+        _keep(result, "beside.json")
+        report.write(PAGE, "beside", report.beside(result))
+
+
 @app.command
 def draw() -> None:
     """Write the page and its pictures anew from the results that are there."""
     _show_race(Race.model_validate_json(_file("race.json").read_bytes()))
     _show_growth(Growth.model_validate_json(_file("growth.json").read_bytes()))
+    report.write(PAGE, "beside", report.beside(Besides.model_validate_json(_file("beside.json").read_bytes())))
 
 
-def _keep(result: Race | Growth, name: str) -> None:
+def _keep(result: Race | Growth | Besides, name: str) -> None:
     FILES.mkdir(exist_ok=True)
     _file(name).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
 

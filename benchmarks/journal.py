@@ -38,10 +38,10 @@ class Journal:
             pass
         return self._times.total()
 
-    def people(self) -> int:
-        """Return how many people got a mail with a link."""
+    def people(self, run: str = "") -> int:
+        """Return how many people got a mail with a link; `run`: of this migration (see `domain.ids.run_of`)."""
         self.mails()
-        return len(self._people)
+        return sum(f"{run}@" in message_id for message_id in self._people) if run else len(self._people)
 
     def sent_again(self) -> int:
         """Return how many of the mails had come before, by their Message-ID."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.results import Growth, Machine, Race, Raced
+from benchmarks.results import Besides, Growth, Machine, Race, Raced
 from benchmarks.statistics import Spread, ratios, spread
 
 OURS = "landbridge"
@@ -58,6 +58,22 @@ def growth(result: Growth) -> str:
         f"{_where(result.machine)}\n\n```sh\n{result.command}\n```\n\n{_table(heads, rows)}\n"
         "![For each person, by the number of people](benchmarks/growth.svg)\n"
     )
+
+
+def beside(result: Besides) -> str:
+    """Return how long a few people waited beside many."""
+    rows = [
+        [
+            f"{one.mails_per_second:g}" if one.mails_per_second else "as many as it takes",
+            f"{one.few:,} beside {one.many:,}",
+            _figure(one.seconds),
+            f"{one.mails_meanwhile:,}",
+            f"{one.mails_left:,}",
+        ]
+        for one in result.waits
+    ]
+    heads = ["mails a second", "people", "seconds to their last mail", "mails to others meanwhile", "still to go out"]
+    return f"{_where(result.machine)}\n\n```sh\n{result.command}\n```\n\n{_table(heads, rows)}"
 
 
 def write(page: Path, part: str, text: str) -> None:

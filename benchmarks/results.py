@@ -90,6 +90,29 @@ class Grown(Model):
     """Processor time for one person by program, those of the neighbours too."""
 
 
+class Beside(Model):
+    """A few people who come while many are moved."""
+
+    many: int
+    few: int
+    mails_per_second: float
+    """That one worker may send; 0: as many as the mail server takes."""
+    seconds: float
+    """From the start of the small migration to its last mail."""
+    mails_meanwhile: int
+    """That the large one sent in this time."""
+    mails_left: int
+    """That it still had to send then."""
+
+
+class Besides(Model):
+    """The same with different mail servers."""
+
+    machine: Machine
+    command: str
+    waits: list[Beside]
+
+
 class Growth(Model):
     """Landbridge, ever larger."""
 

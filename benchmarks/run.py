@@ -65,7 +65,7 @@ async def measure(
 
     """
     world = World(folder)
-    async with Supervisor(world.logs, _say) as around, Supervisor(world.logs, _say) as own:
+    async with Supervisor(world.logs, say) as around, Supervisor(world.logs, say) as own:
         for program in world.neighbours():
             await around.start(program)
         for program in contestant.programs(world):
@@ -126,5 +126,6 @@ async def _kill_at(mails: int, journal: Journal, programs: Supervisor) -> None:
     os.kill(programs.pids[WORKER], signal.SIGKILL)
 
 
-def _say(sentence: str) -> None:
+def say(sentence: str) -> None:
+    """Tell what happens to the programs."""
     sys.stderr.write(f"  {sentence}\n")

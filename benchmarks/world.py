@@ -6,6 +6,7 @@ import shutil
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks import job
 from embedded import ports
@@ -81,7 +82,7 @@ class World:
     def neighbours(self) -> list[Program]:
         """Return the systems that are nobody's own."""
         seed = self.folder / "seed.json"
-        seed.write_text(json.dumps(_SEED), encoding="utf-8")
+        seed.write_text(json.dumps(SEED), encoding="utf-8")
         emulator = ["-m", "emulator", "--host", HOST, "--port", str(self.port("emulator"))]
         emulator += ["--database", str(self.folder / "emulator.db"), "--seed", str(seed)]
         sink = ["-m", "benchmarks.sink", str(self.port("sink")), str(self.journal)]
@@ -97,7 +98,7 @@ class World:
         return Program(name, [sys.executable, *arguments], environment=self.environment, ports=[port], ready=ready)
 
 
-_SEED = {
+SEED: dict[str, dict[str, Any]] = {
     "opsgenie": {"name": job.ACCOUNT, "apiKey": _API_KEY, "users": [{"username": job.INITIATOR, "role": "owner"}]},
     "organization": {
         "id": job.ACCOUNT,
@@ -107,3 +108,4 @@ _SEED = {
         "sites": [{"name": job.SITE, "siteAdmins": [job.INITIATOR]}],
     },
 }
+"""What the emulator knows at first."""

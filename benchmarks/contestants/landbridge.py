@@ -3,21 +3,23 @@
 A click is the signal that the portal sends; its page is left out, as it is for the others.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
 import httpx2
 from temporalio.client import Client
+from temporalio.service import RPCError
 
 from benchmarks import job
 from benchmarks.contestant import WORKER, Contestant
 from benchmarks.contestants.temporal import SERVER, server, temporal_versions
 from benchmarks.job import Click
 from benchmarks.world import PROJECT, World
-from domain import roster
+from domain import ids, roster
 from domain.links import LinkClaims
 from domain.messages import MigrationRequest
 from domain.people import State
@@ -31,6 +33,7 @@ from steering import starting
 from steering.links import TemporalLinkDesk
 from workflows.site_migration import SiteMigrationWorkflow
 
+_LOOK_SECONDS = 0.02
 _SERVER_METRICS = "SERVER_METRICS"
 _ACTION = re.compile(r"(?m)^action\{[^}]*namespace=.default.[^}]*\} (\S+)$")
 _RULES = Rules(click_counts=True)
@@ -42,9 +45,10 @@ class Landbridge(Contestant):
 
     name = "landbridge"
 
-    def __init__(self, workers: int = 1) -> None:
-        """Have it done by so many worker processes."""
+    def __init__(self, workers: int = 1, *, mails_per_second: float = 0) -> None:
+        """Have it done by so many worker processes, each with so many mails a second; 0: as many as are taken."""
         self._workers = workers
+        self._mails_per_second = mails_per_second
 
     def missing(self) -> str:
         """Return nothing: the embedded stack is installed wherever this is."""
@@ -65,7 +69,11 @@ class Landbridge(Contestant):
     def _worker(self, world: World, number: int) -> Program:
         name = WORKER if number == 1 else f"{WORKER}{number}"
         port = world.port(f"{name}_metrics")
-        variables = {**server(world).environment, "LANDBRIDGE_METRICS_ADDRESS": f"{HOST}:{port}"}
+        variables = {
+            **server(world).environment,
+            "LANDBRIDGE_METRICS_ADDRESS": f"{HOST}:{port}",
+            "LANDBRIDGE_SMTP_PER_SECOND": str(self._mails_per_second),
+        }
         program = world.python(name, str(PROJECT / "worker.py"), **variables)
         return replace(program, ports=[port], ready=partial(ports.accepts, port))
 
@@ -82,20 +90,35 @@ class Landbridge(Contestant):
 
     async def move(self, world: World, people: int) -> None:
         """Start the migration, hand its roster out, and wait for its end."""
+        await self.move_account(
+            world, job.ACCOUNT, [person_row(job.email(n), job.name(n)) for n in range(1, people + 1)]
+        )
+
+    async def move_account(self, world: World, account: str, rows: Sequence[RosterPerson]) -> None:
+        """Do so for the people of any Opsgenie account that the emulator has; the first is who initiates."""
         client = await temporal.connect(environment=server(world).environment)
-        rows = _rows(people)
+        owner = rows[0].model_copy(update={"role": roster.OWNER})
+        everyone = [owner, *rows[1:]]
         request = MigrationRequest(
-            opsgenie_account=job.ACCOUNT,
-            initiator=job.INITIATOR,
+            opsgenie_account=account,
+            initiator=owner.email,
             site=job.SITE,
             rules=_RULES,
-            file_roster=roster.survey(rows),
+            file_roster=roster.survey(everyone),
         )
         started = await starting.start(client, request)
-        await starting.hand_out(client, request, rows, lambda _: None)
+        await starting.hand_out(client, request, everyone, lambda _: None)
         result = await client.get_workflow_handle_for(SiteMigrationWorkflow.run, started.workflow_id).result()
-        if result.counts[State.CONNECTED] != people:
-            raise RuntimeError(f"only {result.counts[State.CONNECTED]} of {people} are connected")
+        if result.counts[State.CONNECTED] != len(rows):
+            raise RuntimeError(f"only {result.counts[State.CONNECTED]} of {len(rows)} are connected")
+
+    async def run_of(self, world: World, account: str) -> str:
+        """Return what the Message-IDs of an account's migration end with, as soon as it is started."""
+        client = await temporal.connect(environment=server(world).environment)
+        while True:
+            with suppress(RPCError):
+                return ids.run_of((await client.get_workflow_handle(ids.migration(account)).describe()).run_id)
+            await asyncio.sleep(_LOOK_SECONDS)
 
     @asynccontextmanager
     async def door(self) -> AsyncIterator[Click]:
@@ -108,16 +131,9 @@ class Landbridge(Contestant):
         yield click
 
 
-def _rows(people: int) -> list[RosterPerson]:
-    return [
-        RosterPerson(
-            email=job.email(person),
-            name=job.name(person),
-            role="owner" if job.email(person) == job.INITIATOR else "user",
-            email_verified=True,
-        )
-        for person in range(1, people + 1)
-    ]
+def person_row(email: str, name: str) -> RosterPerson:
+    """Return the row of someone who gets the authentication email at once."""
+    return RosterPerson(email=email, name=name, email_verified=True)
 
 
 async def _client() -> Client:

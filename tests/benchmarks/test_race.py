@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import contestants, race, report
+from benchmarks import beside, contestants, race, report
 from benchmarks.contestants.plain import Plain
 from benchmarks.run import measure
 
@@ -33,3 +33,10 @@ async def test_who_is_not_installed_is_named_and_left_out(tmp_path: Path, monkey
     assert result.raced == []
     assert [one.label for one in result.absent] == [contestants.LABELS["dbos_sqlite"]]
     assert result.absent[0].missing.startswith("not installed")
+
+
+async def test_a_few_wait_beside_many(tmp_path: Path) -> None:
+    """Both migrations are real, and whose mail is whose is known."""
+    waited = await beside.wait_beside(40, 3, 0, tmp_path / "run")
+    assert waited.seconds > 0
+    assert 0 <= waited.mails_meanwhile <= 40 - waited.mails_left <= 40
