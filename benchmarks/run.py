@@ -61,7 +61,7 @@ async def measure(
         afterwards: looks at what was left behind, while all programs still run.
 
     Raises:
-        Failed: it took too long, or not everyone got mail.
+        Failed: it took too long, not everyone got mail, or it was over before it could be killed.
 
     """
     world = World(folder)
@@ -72,12 +72,13 @@ async def measure(
             await own.start(program)
         await contestant.prepare(world)
         await around.start(world.people(contestant.name))
+        killed = asyncio.Event()
         journal, used, used_around = Journal(world.journal), Usage(lambda: own.pids), Usage(lambda: around.pids)
         async with AsyncExitStack() as beside:
             for task in (used.watch(), used_around.watch()):
                 await beside.enter_async_context(_meanwhile(task))
             if kill:
-                await beside.enter_async_context(_meanwhile(_kill_at(people // 2, journal, own)))
+                await beside.enter_async_context(_meanwhile(_kill_at(people // 2, journal, own, killed)))
             began = time.perf_counter()
             try:
                 async with asyncio.timeout(_LONGEST):
@@ -86,6 +87,8 @@ async def measure(
                 label = LABELS[contestant.name]
                 raise Failed(f"{label} had not moved {people} people after {_LONGEST:.0f} s.") from None
             seconds = time.perf_counter() - began
+        if kill and not killed.is_set():
+            raise Failed(f"{LABELS[contestant.name]} had moved {people} people before it could be killed.")
         if (reached := journal.people()) < people:
             raise Failed(f"{LABELS[contestant.name]} says that all is done, but only {reached} people got mail.")
         cpu_seconds = used_around.cpu_seconds() | used.cpu_seconds()
@@ -120,10 +123,11 @@ async def _meanwhile(work: Awaitable[None]) -> AsyncIterator[None]:
             await task
 
 
-async def _kill_at(mails: int, journal: Journal, programs: Supervisor) -> None:
+async def _kill_at(mails: int, journal: Journal, programs: Supervisor, killed: asyncio.Event) -> None:
     while journal.mails() < mails:
         await asyncio.sleep(_LOOK_SECONDS)
     os.kill(programs.pids[WORKER], signal.SIGKILL)
+    killed.set()
 
 
 def say(sentence: str) -> None:
