@@ -9,6 +9,7 @@ import random
 
 import pytest
 
+from steering.answers import RunState
 from tests.chaos.blows import PACE, Blows, kinds
 from tests.chaos.machine import Ruin
 from tests.e2e import accounts
@@ -35,8 +36,8 @@ async def _until_done(ruin: Ruin, *command: str) -> None:
 
 async def _come_to_rest(ruin: Ruin, account: Account) -> None:
     """Resume whatever still pauses, until it is over."""
-    while (status := await ruin.status(account)).get("run_state") != "completed":
-        if status.get("troubles"):
+    while (status := await ruin.status(account)) is None or status.run_state is not RunState.COMPLETED:
+        if status is not None and status.troubles:
             await ruin.resume(account)
         await asyncio.sleep(0.5)
 
