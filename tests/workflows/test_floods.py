@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from domain.links import LinkState, Purpose
 from domain.messages import LinkFollowed, PersonFact
 from domain.people import Actor, State
 from domain.roster import RosterPerson
-from domain.rules import Rules
+from domain.rules import AtDeadline, Rules
 from steering.links import TemporalLinkDesk
 from tests.histories import health
 from tests.workflows.bench import Bench, eventually
@@ -143,6 +143,19 @@ async def test_messages_that_do_not_fit_wedge_nothing(bench: Bench) -> None:
             for name in updates:
                 with pytest.raises(WorkflowUpdateFailedError):
                     await workflow.execute_update(name, args=misfit)
+    await bench.handle.signal("email_verified", {"email": BO.email})
+    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
+    assert not await health.failures(bench.client, bench.account)
+
+
+async def test_deadlines_without_sense_wedge_nothing(bench: Bench) -> None:
+    """Thousands of years away; without a time zone, in a signal by hand."""
+    bench.world.opsgenie.add(BO)
+    await bench.start(rules=UNASKED)
+    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    await bench.migration.set_deadline(datetime.max.replace(tzinfo=UTC), AtDeadline.KEEP_WAITING, BY)
+    naive = {"deadline": "2099-01-01T00:00:00", "at_deadline": "keep_waiting"}
+    await bench.cohort().signal("set_deadline", naive)
     await bench.handle.signal("email_verified", {"email": BO.email})
     await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
     assert not await health.failures(bench.client, bench.account)
