@@ -1,9 +1,12 @@
 """What is sent twice when a worker is killed or freezes: what was under way, to the mail, and nothing else."""
 
 import asyncio
+import random
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 from temporalio.api.workflow.v1 import PendingActivityInfo
@@ -15,6 +18,7 @@ from tests import oracle
 from tests.chaos.machine import LONG, WORKERS, Ruin
 from tests.e2e import accounts
 from tests.e2e.accounts import Account
+from tests.e2e.player import playing
 from tests.e2e.scenario import Scenario, moving
 from tests.mail.scripted import DOT, Act, Heard, nothing_special
 from tests.workflows.bench import eventually
@@ -25,6 +29,9 @@ CONNECTIONS = SmtpSettings.model_fields["connections"].default
 """Mails that one worker has under way at once."""
 TOLD = BATCH - CONNECTIONS
 """Mails more that Temporal has been told of each time that it happens; a batch ends before the next one begins."""
+
+UNTOLD_SECONDS = 2.0
+"""Of what a worker did in this time, the news may die with it: five times a second it tells, if the machine lets it."""
 
 
 async def _slice(ruin: Ruin, account: Account) -> PendingActivityInfo | None:
@@ -43,7 +50,7 @@ async def _is_told(ruin: Ruin, account: Account, number: int) -> bool:
     return len(outcomes) == number
 
 
-async def _under_way(ruin: Ruin, account: Account, time: int) -> str:
+async def _under_way(ruin: Ruin, account: Account, nth: int) -> str:
     """Have `TOLD` mails answered, and then as many under way as can be: stored, and not answered; return who sends."""
     server = ruin.post.server
     answered = len(server.received) + TOLD
@@ -53,7 +60,7 @@ async def _under_way(ruin: Ruin, account: Account, time: int) -> str:
 
     ruin.post.mischief = mute
     await eventually(lambda: len(server.received) == answered + CONNECTIONS)
-    await eventually(partial(_is_told, ruin, account, time * TOLD))
+    await eventually(partial(_is_told, ruin, account, nth * TOLD))
     ruin.post.mischief = nothing_special
     under_way = await _slice(ruin, account)
     assert under_way is not None
@@ -80,12 +87,48 @@ async def test_a_killed_worker_repeats_only_what_was_under_way(ruin: Ruin) -> No
     """`kill -9` twice, each time with eight mails stored and not answered: these come twice, under their Message-ID."""
     account, killed = accounts.account("slain", 60), []
     async with _moving_asleep(ruin, account, duplicates=2 * CONNECTIONS):
-        for time in (1, 2):
-            killed.append(await _under_way(ruin, account, time))
+        for nth in (1, 2):
+            killed.append(await _under_way(ruin, account, nth))
             await ruin.kill(killed[-1])
             ruin.post.server.let_go()
         for name in killed:
             await ruin.start(name)
+
+
+async def test_workers_killed_in_the_middle_lose_nothing(ruin: Ruin, tmp_path: Path) -> None:
+    """Three migrations, `kill -9` amid the mails of each: at most what was stored just before comes twice."""
+    seed = random.randrange(10_000)  # noqa: S311 - moments, not secrets
+    chance = random.Random(seed)  # noqa: S311 - as above
+    first, *by_file = everyone = [accounts.account(f"killed{number}", 50) for number in (1, 2, 3)]
+    since, just_before = await ruin.move_in(first, *by_file), 0
+    async with playing(ruin.stack.mailbox, since) as player:
+        scenarios, starting = [], []
+        for account in everyone:
+            beside = [other for other in everyone if other is not account]
+            scenario = Scenario(ruin, account, player, since, beside=beside)
+            if account is not first:
+                scenario.roster = tmp_path / f"{account.name}.csv"
+                scenario.roster.write_text(account.csv(), encoding="utf-8")
+            scenarios.append(scenario)
+            before = ruin.mailed() - since
+            starting.append(asyncio.create_task(scenario.start("--wait")))
+            await scenario.mailed(before + chance.randint(1, 20))
+            worker = chance.choice(WORKERS)
+            await ruin.kill(worker)
+            just_before += _stored_within(ruin, UNTOLD_SECONDS)
+            await ruin.start(worker)
+        assert [ran.code for ran in await asyncio.gather(*starting)] == [0, 0, 0]
+    duplicates = [oracle.duplicates(scenario.mails()) for scenario in scenarios]
+    print(f"seed {seed}: {duplicates} duplicates, {just_before} stored just before")  # noqa: T201 - shown when it fails
+    for scenario in scenarios:
+        await ruin.judge(scenario, duplicates_at_most=just_before)
+    assert sum(duplicates) <= just_before
+
+
+def _stored_within(ruin: Ruin, seconds: float) -> int:
+    """Return how many mails the mail server has stored in the last seconds."""
+    since = time.time() - seconds
+    return sum(file.stat().st_mtime >= since for file in ruin.stack.mailbox.glob("*.eml"))
 
 
 @LONG
