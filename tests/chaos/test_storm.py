@@ -23,8 +23,8 @@ BLOWS = int(os.environ.get("CHAOS_BLOWS", "5"))
 """In each round."""
 FIRST = int(os.environ.get("CHAOS_SEED") or "1")
 """The first of the seeds, which follow each other."""
-SPREAD = 20.0
-"""Seconds over which people act on what came at the same time."""
+SPREAD = min(20.0, 2.0 * BLOWS)
+"""Seconds over which people act on what came at the same time: as long as something strikes, somebody does."""
 
 
 async def _until_done(ruin: Ruin, *command: str) -> None:
