@@ -34,6 +34,7 @@ from workflows import options, sandbox
 from workflows.admin_sign_in import AdminSignInWorkflow
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
+from workflows.tolerance import Tolerance
 from workflows.undo import UndoWorkflow
 
 DRAIN = timedelta(seconds=20)
@@ -91,7 +92,7 @@ def build(
         task_queue=options.WORKFLOWS,
         workflows=WORKFLOWS,
         activities=[roster.tell_cohorts],
-        interceptors=[PlainFailures()],
+        interceptors=[PlainFailures(), Tolerance()],
         workflow_runner=sandbox.runner(),
         graceful_shutdown_timeout=DRAIN,
         max_cached_workflows=workflows_cached,

@@ -5,6 +5,8 @@ import re
 from domain.errors import BadInput
 from domain.links import Purpose
 
+ENDED_RUN = "landbridge-ended-run"
+"""The header of a question that names the run it is about, which has ended (`runtime.questions`)."""
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from domain.audit import Audit
 from domain.links import Purpose
@@ -342,7 +342,7 @@ class UndoProgress(Model):
 class SetDeadline(Model):
     """An update to a migration, passed to its cohorts as a signal."""
 
-    deadline: datetime | None
+    deadline: AwareDatetime | None
     at_deadline: AtDeadline
     by: Actor = Actor()
 

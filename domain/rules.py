@@ -1,9 +1,9 @@
 """What may be set for a migration; the defaults are ours where the guide is silent."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from domain.links import Purpose
 from domain.model import Model
@@ -21,7 +21,7 @@ class AtDeadline(StrEnum):
 class Rules(Model):
     """The settings of one migration."""
 
-    deadline: datetime | None = None
+    deadline: AwareDatetime | None = None
     """When the migration should be over (with time zone); none: it waits as long as it takes."""
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
     verification_link_lifetime: timedelta = Field(default=timedelta(hours=24), gt=timedelta(0))

@@ -4,8 +4,8 @@ from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import LandbridgeError, NeighbourUnavailable
-from domain.links import LinkClaims, LinkView
+from domain.errors import LandbridgeError, NeighbourUnavailable, NotFound
+from domain.links import LinkClaims, LinkState, LinkView
 from domain.messages import CohortResult, LinkDeclined, LinkFollowed, NewLinkWanted, PersonReturned
 from steering.calls import told
 from workflows.cohort import CohortWorkflow
@@ -21,10 +21,13 @@ class TemporalLinkDesk:
         self._client = client
 
     async def view(self, claims: LinkClaims) -> LinkView | None:
-        """Ask what the page should show; None when no worker answers, or there is nobody to ask."""
+        """Ask what the page should show; None when no worker answers."""
         try:
             async with told("cohort", _PAGE_SECONDS):
                 return await self._cohort(claims).query(CohortWorkflow.link, claims, rpc_timeout=_PAGE_SECONDS)
+        except NotFound:
+            # Forgotten, or not kept any longer.
+            return LinkView(state=LinkState.CLOSED)
         except LandbridgeError:
             return None
 

@@ -16,6 +16,10 @@ BILL = PROJECT / ".audit" / "landbridge.cdx.json"
 """The bill of materials, in CycloneDX."""
 FLAWS, NOT_ASKED = 1, 4
 PATIENCE_SECONDS = 120.0
+UNREACHABLE = (
+    "The database of known flaws cannot be reached from here: NOTHING was checked. Run this where https://osv.dev can "
+    "be reached, or name another in PIP_AUDIT_OSV_URL."
+)
 
 
 class NotAsked(Exception):
@@ -59,12 +63,14 @@ def audit(requirements: list[Path]) -> list[dict[str, Any]]:
     command += ["--require-hashes", "--disable-pip", *(f"--requirement={file}" for file in requirements)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise NotAsked(UNREACHABLE) from None
+    try:
         libraries = json.loads(done.stdout)["dependencies"]
-    except (subprocess.TimeoutExpired, json.JSONDecodeError):
-        raise NotAsked(
-            "The database of known flaws cannot be reached from here: NOTHING was checked. Run this where "
-            "https://osv.dev can be reached, or name another in PIP_AUDIT_OSV_URL."
-        ) from None
+    except json.JSONDecodeError:
+        said = (done.stderr.strip() or "nothing").splitlines()[-1]
+        is_about_network = said.startswith("requests.exceptions.")
+        raise NotAsked(UNREACHABLE if is_about_network else f"NOTHING was checked. pip-audit said: {said}") from None
     if skipped := [library["name"] for library in libraries if "vulns" not in library]:
         raise NotAsked(f"The database gave no answer about {', '.join(skipped)}: the check is not complete.")
     return list(libraries)

@@ -1,11 +1,15 @@
 """The sandbox workflows run in, for workers and for replays alike."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from domain import ids
 
 PASSED_THROUGH = ("activities", "domain", "dns", "email_validator", "idna", "structlog")
 """Modules that workflows share with the process. Pydantic loads the address check's parts only when it is first used,
@@ -24,10 +28,20 @@ def runner() -> SandboxedWorkflowRunner:
 class _Runner(SandboxedWorkflowRunner):
     def __init__(self, *, restrictions: SandboxRestrictions) -> None:
         super().__init__(restrictions=restrictions)
-        self._in_doubt = dict[str, int]()
+        self._doubts = Doubts()
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return InTime(super().create_instance(det), self._in_doubt)
+        return InTime(super().create_instance(det), self._doubts)
+
+
+@dataclass
+class Doubts:
+    """What a worker remembers of runs, also when it has dropped what it had built up of them."""
+
+    lost: dict[str, int] = field(default_factory=dict)
+    """Runs that may have lost a task, and their events then."""
+    ended: set[str] = field(default_factory=set)
+    """Runs that have ended with events which no task has delivered: none will."""
 
 
 class InTime(WorkflowInstance):
@@ -47,29 +61,37 @@ class InTime(WorkflowInstance):
     workflow behind that has done a task which Temporal will see time out, and hand out anew with more events in it. So
     after a refusal, a question that follows on events which are not replayed is refused as well, until a further task
     or a replay shows that they belong to a task that was done.
+
+    A run that was ended from outside may leave events that no task will ever deliver, and would not be answered for any
+    more. Only Temporal knows that it has ended: whoever was refused looks, and says so with the question. Then these
+    events are passed over, and the answer is what the run knew when it last decided something.
     """
 
-    def __init__(self, instance: WorkflowInstance, in_doubt: dict[str, int]) -> None:
-        """`in_doubt` is shared by all workflows of a worker: runs that may have lost a task, and their events then."""
+    def __init__(self, instance: WorkflowInstance, doubts: Doubts) -> None:
+        """`doubts` are shared by all workflows of a worker."""
         self._instance = instance
-        self._in_doubt = in_doubt
+        self._doubts = doubts
         self._last: tuple[int, int] | None = None
         self._tasks = 0
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        """Hand events over, unless it is too early."""
+        """Hand events over, unless it is too early or too late."""
+        self._doubts.ended.update(_said_to_have_ended(act))
+        lost = self._doubts.lost
         if any(job.WhichOneof("variant") not in _NEVER_HAPPENED for job in act.jobs):
             time, events = act.timestamp.ToNanoseconds(), act.history_length
             if self._last is not None and not act.is_replaying and time == self._last[0] and events > self._last[1]:
-                self._in_doubt[act.run_id] = events
+                if act.run_id in self._doubts.ended:
+                    return _nothing()
+                lost[act.run_id] = events
                 return _refusal()
             # A local activity's answer comes within its task: the events are the same, and nothing is proved by it.
             is_next = self._last is None or events > self._last[1]
             self._last = time, events
             self._tasks += is_next and not act.is_replaying
-            if self._tasks > 1 or (act.is_replaying and events >= self._in_doubt.get(act.run_id, events + 1)):
-                self._in_doubt.pop(act.run_id, None)
-        elif self._tasks and act.run_id in self._in_doubt and _asks_beside_tasks(act):
+            if self._tasks > 1 or (act.is_replaying and events >= lost.get(act.run_id, events + 1)):
+                lost.pop(act.run_id, None)
+        elif self._tasks and act.run_id in lost and _asks_beside_tasks(act):
             return _refusal()
         return self._instance.activate(act)
 
@@ -96,5 +118,18 @@ def _refusal() -> WorkflowActivationCompletion:
     return refused
 
 
+def _nothing() -> WorkflowActivationCompletion:
+    taken = WorkflowActivationCompletion()
+    taken.successful.SetInParent()
+    return taken
+
+
 def _asks_beside_tasks(act: WorkflowActivation) -> bool:
     return any(job.query_workflow.query_id == _BESIDE_TASKS for job in act.jobs)
+
+
+def _said_to_have_ended(act: WorkflowActivation) -> Iterator[str]:
+    # Its name stands in it: the newest run may be another one by now.
+    for job in act.jobs:
+        if ids.ENDED_RUN in job.query_workflow.headers:
+            yield job.query_workflow.headers[ids.ENDED_RUN].data.decode(errors="replace")

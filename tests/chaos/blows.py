@@ -298,7 +298,8 @@ class Blows:
         await self.ruin.resume(self.scenario.account)
 
     async def _told(self) -> bool:
-        return bool((await self.ruin.status(self.scenario.account)).get("troubles"))
+        status = await self.ruin.status(self.scenario.account)
+        return status is not None and bool(status.troubles)
 
 
 def kinds() -> list[str]:

@@ -1,7 +1,8 @@
 """A worker that loses patience soon: `python -m tests.chaos.quick`.
 
 It is worker.py itself; only what would make a test wait for minutes is shorter: how long Temporal waits for a sign of
-life, and how long for a person whose mail the server asked us to try again.
+life, and how long for a person whose mail the server asked us to try again. For that workflows share their modules with
+the process; the sandbox proper is in every other test.
 """
 
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import worker
 from activities import progress
 from domain import lifecycle
 from runtime import exits
-from workflows import options
+from workflows import options, sandbox
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=6)
 _SITES_TIMEOUT = timedelta(seconds=8)
@@ -23,6 +24,8 @@ _SITES_TIMEOUT = timedelta(seconds=8)
 def patience() -> Iterator[None]:
     """Have little of it, also where histories of such workers are replayed."""
     with (
+        # Else workflows would have options of their own, read anew in their sandbox, and as patient as ever.
+        patch.object(sandbox, "PASSED_THROUGH", (*sandbox.PASSED_THROUGH, "workflows")),
         patch.object(progress, "BEAT_SECONDS", 1.0),
         patch.object(lifecycle, "FIRST_DEFERRAL", timedelta(seconds=1)),
         patch.object(lifecycle, "LONGEST_DEFERRAL", timedelta(seconds=4)),

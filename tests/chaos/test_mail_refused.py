@@ -38,4 +38,5 @@ async def test_refusals_pause_until_resumed(ruin: Ruin) -> None:
 
 
 async def _told(ruin: Ruin, account: accounts.Account, advice: str) -> bool:
-    return any(advice in trouble for trouble in (await ruin.status(account)).get("troubles", []))
+    status = await ruin.status(account)
+    return status is not None and any(advice in trouble for trouble in status.troubles)

@@ -9,6 +9,7 @@ import random
 
 import pytest
 
+from steering.answers import RunState
 from tests.chaos.blows import PACE, Blows, kinds
 from tests.chaos.machine import Ruin
 from tests.e2e import accounts
@@ -22,8 +23,8 @@ BLOWS = int(os.environ.get("CHAOS_BLOWS", "5"))
 """In each round."""
 FIRST = int(os.environ.get("CHAOS_SEED") or "1")
 """The first of the seeds, which follow each other."""
-SPREAD = 20.0
-"""Seconds over which people act on what came at the same time."""
+SPREAD = min(20.0, 2.0 * BLOWS)
+"""Seconds over which people act on what came at the same time: as long as something strikes, somebody does."""
 
 
 async def _until_done(ruin: Ruin, *command: str) -> None:
@@ -35,8 +36,8 @@ async def _until_done(ruin: Ruin, *command: str) -> None:
 
 async def _come_to_rest(ruin: Ruin, account: Account) -> None:
     """Resume whatever still pauses, until it is over."""
-    while (status := await ruin.status(account)).get("run_state") != "completed":
-        if status.get("troubles"):
+    while (status := await ruin.status(account)) is None or status.run_state is not RunState.COMPLETED:
+        if status is not None and status.troubles:
             await ruin.resume(account)
         await asyncio.sleep(0.5)
 

@@ -8,7 +8,7 @@ import pytest
 from runtime.exits import Exit
 from tests.e2e.machine import Machine
 
-ROUNDS = int(os.environ.get("SOAK_ROUNDS", "12"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "4"))
 """`make soak` asks for sixty."""
 COMMANDS = {
     ("list",): Exit.DONE,

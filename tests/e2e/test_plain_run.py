@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import httpx2
 import pytest
 from temporalio.client import WorkflowHistory
 
 from domain import ids
 from runtime.encryption import payloads_in
+from runtime.exits import Exit
 from tests.e2e import accounts, privacy
+from tests.e2e.accounts import Account
 from tests.e2e.machine import Machine, Ran
 from tests.e2e.scenario import Scenario, moving
 from tests.histories import health
@@ -28,27 +31,47 @@ class Run:
 
 @pytest.fixture(scope="module")
 async def run(machine: Machine) -> AsyncIterator[Run]:
-    """120 people of all kinds are moved; two wait for an operator's signal by hand, two for an admin."""
+    """120 people of all kinds are moved; two wait for an operator's signal by hand, two for an admin.
+
+    Meanwhile all is asked that can be asked with a person's name in it, and an owner signs in to the portal.
+    """
     account = accounts.account("plain", 118, trouble=True)
     by_hand = [one.email for one in account.people if not one.verified and one.mails][:2]
     async with moving(machine, account, idle=by_hand) as scenario:
         waiting = asyncio.create_task(scenario.start("--wait"))
         try:
             await eventually(lambda: set(by_hand) <= {mail.recipient for mail in scenario.mails()})
-            for nonsense in _MALFORMED:
-                for signal in ("email_verified", "account_authenticated"):
-                    await _signal(machine, account.name, signal, nonsense)
+            await _speak_of_people(machine, account)
+            signals = ("email_verified", "account_authenticated")
+            await asyncio.gather(
+                *(_signal(machine, account.name, name, nonsense) for nonsense in _MALFORMED for name in signals)
+            )
             for email in by_hand:
-                await _signal(machine, account.name, "email_verified", f'{{"email": "{email}"}}')
-                await _signal(machine, account.name, "account_authenticated", f'{{"email": "{email}"}}')
+                for name in signals:
+                    await _signal(machine, account.name, name, f'{{"email": "{email}"}}')
             for email in (accounts.REFUSED, accounts.UNINVITABLE):
-                excluding = await machine.starter("exclude", account.name, email, "--reason", "cannot be reached")
+                excluding = await machine.starter("exclude", account.name, email, "--reason", f"Ask {account.owner}")
                 assert excluding.code == 0, excluding
             scenario.verified_by_admin = scenario.connected_by_admin = by_hand
             scenario.excluded = [accounts.REFUSED, accounts.UNINVITABLE]
             yield Run(scenario, await waiting)
         finally:
             waiting.cancel()
+
+
+async def _speak_of_people(machine: Machine, account: Account) -> None:
+    """Have people named wherever anybody can name one: in reasons, requests, searches and sign-ins."""
+    name = account.people[0].name
+    for command in (
+        ("pause", account.name, "--reason", f"{name} is away."),
+        ("resume", account.name),
+        ("people", account.name, "--search", name),
+        ("resend", account.name, account.owner),
+    ):
+        ran = await machine.starter(*command)
+        assert ran.code in {Exit.DONE, Exit.REFUSED}, (command, ran)
+    async with httpx2.AsyncClient(base_url=machine.stack.portal_url) as browser:
+        (await browser.post("/sign-in", data={"email": account.owner})).raise_for_status()
 
 
 async def _signal(machine: Machine, account: str, name: str, argument: str) -> None:
@@ -70,8 +93,9 @@ async def test_nothing_wedged_a_workflow(run: Run) -> None:
 
 
 async def test_no_log_names_a_person(run: Run) -> None:
-    """Neither by address nor by name, whatever the process."""
-    assert not privacy.in_logs(run.scenario.machine.logs, run.scenario.account.people)
+    """Neither by address nor by name, whatever the process; and none holds a link's token or a key."""
+    machine = run.scenario.machine
+    assert not privacy.in_logs(machine.logs, run.scenario.account.people, [*_keys(machine), *_tokens(run.scenario)])
 
 
 async def test_what_temporal_shows_to_everyone_names_nobody(run: Run) -> None:
@@ -80,15 +104,26 @@ async def test_what_temporal_shows_to_everyone_names_nobody(run: Run) -> None:
 
 
 async def test_what_is_on_disk_names_nobody(run: Run) -> None:
-    """Temporal's store, its journal included, holds no person, no link's token and no key; ids stand in clear."""
+    """Temporal's store, its journal included, holds no person, no link's token and no key; ids stand in clear.
+
+    All that Temporal keeps is there: memos, summaries, search attributes, failures, and the ids of updates.
+    """
     scenario = run.scenario
-    machine = scenario.machine
-    database = machine.stack.state.temporal_database
-    keys = [value for name, value in machine.stack.variables.items() if name.endswith(("_KEYS", "_KEY", "_TOKEN"))]
+    database = scenario.machine.stack.state.temporal_database
+    assert {file.name for file in database.parent.glob(f"{database.name}*")} >= {database.name, f"{database.name}-wal"}
+    secrets = [*_keys(scenario.machine), *_tokens(scenario)]
+    assert not privacy.in_store(database, scenario.account.people, secrets)
+    assert privacy.in_store(database, [], [ids.migration(scenario.account.name)])
+
+
+def _keys(machine: Machine) -> list[str]:
+    return [value for name, value in machine.stack.variables.items() if name.endswith(("_KEYS", "_KEY", "_TOKEN"))]
+
+
+def _tokens(scenario: Scenario) -> list[str]:
     tokens = [mail.link.rpartition("/")[2] for mail in scenario.mails() if mail.link]
     assert len(tokens) >= len(scenario.account.people) // 2
-    assert not privacy.in_store(database, scenario.account.people, [*keys, *tokens])
-    assert privacy.in_store(database, [], [ids.migration(scenario.account.name)])
+    return tokens
 
 
 async def test_operators_read_it_with_the_token(run: Run) -> None:
@@ -104,9 +139,10 @@ async def test_operators_read_it_with_the_token(run: Run) -> None:
 
 
 async def test_no_metric_names_a_person(run: Run) -> None:
-    """Neither the worker's nor those of Temporal's server."""
-    machine = run.scenario.machine
-    assert not await privacy.in_metrics([machine.stack.metrics_url], run.scenario.account.people)
+    """Neither the worker's nor the portal's."""
+    stack = run.scenario.machine.stack
+    urls = [stack.metrics_url, f"{stack.portal_url}/metrics"]
+    assert not await privacy.in_metrics(urls, run.scenario.account.people)
 
 
 async def test_the_same_command_again_changes_nothing(run: Run) -> None:

@@ -1,22 +1,17 @@
 """Any process may die at any moment: the migration ends in the same report."""
 
 import asyncio
-import random
-from pathlib import Path
 
 import pytest
 
 from activities.mail import BATCH
 from runtime.settings import SmtpSettings
-from tests import oracle
 from tests.e2e import accounts, privacy
 from tests.e2e.machine import Machine
-from tests.e2e.player import playing
 from tests.e2e.scenario import Scenario, moving
 from tests.histories import health
 from tests.oracle import Mailed
 from tests.workflows.bench import eventually
-from workflows import options
 
 CONNECTIONS = SmtpSettings.model_fields["connections"].default
 """Mails that one worker has under way at once."""
@@ -25,38 +20,6 @@ CONNECTIONS = SmtpSettings.model_fields["connections"].default
 async def _healthy(scenario: Scenario) -> None:
     assert not privacy.in_logs(scenario.machine.logs, scenario.account.people)
     assert not await health.failures(scenario.machine.client, scenario.account.name)
-
-
-@pytest.mark.timeout(150)
-async def test_a_worker_killed_in_the_middle_loses_nothing(machine: Machine, tmp_path: Path) -> None:
-    """Three migrations, `kill -9` amid the mails of each: at most the slices in flight are mailed twice, recognisably.
-
-    They run side by side since the loss of a worker is noticed after its heartbeats have stayed away for 30 seconds.
-    """
-    seed = random.randrange(10_000)  # noqa: S311 - moments, not secrets
-    moments = random.Random(seed)  # noqa: S311 - as above
-    first, *by_file = everyone = [accounts.account(f"killed{number}", 50) for number in (1, 2, 3)]
-    since = await machine.move_in(first, *by_file)
-    async with playing(machine.stack.mailbox, since) as player:
-        scenarios, starting = [], []
-        for account in everyone:
-            beside = [other for other in everyone if other is not account]
-            scenario = Scenario(machine, account, player, since, beside=beside)
-            if account is not first:
-                scenario.roster = tmp_path / f"{account.name}.csv"
-                scenario.roster.write_text(account.csv(), encoding="utf-8")
-            scenarios.append(scenario)
-            before = machine.mailed() - since
-            starting.append(asyncio.create_task(scenario.start("--wait")))
-            await scenario.mailed(before + moments.randint(1, 20))
-            await machine.kill("worker")
-            await machine.start("worker")
-        assert [ran.code for ran in await asyncio.gather(*starting)] == [0, 0, 0]
-    duplicates = [oracle.duplicates(scenario.mails()) for scenario in scenarios]
-    print(f"seed {seed}: {duplicates} duplicates")  # noqa: T201 - shown when it fails
-    for scenario in scenarios:
-        await scenario.judge(duplicates_at_most=options.MAIL_SLICE)
-        await _healthy(scenario)
 
 
 @pytest.mark.timeout(90)

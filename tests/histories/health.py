@@ -9,6 +9,7 @@ import worker
 from domain import ids
 from runtime import temporal
 from workflows import sandbox
+from workflows.tolerance import Tolerance
 
 _ORDINARY = {
     # News came in while the workflow wanted to end or to continue as new: it is told first.
@@ -23,6 +24,7 @@ def replayer(data_converter: DataConverter | None = None) -> Replayer:
     return Replayer(
         workflows=worker.WORKFLOWS,
         workflow_runner=sandbox.runner(),
+        interceptors=[Tolerance()],
         data_converter=data_converter or temporal.data_converter([]),
     )
 

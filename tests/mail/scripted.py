@@ -114,6 +114,11 @@ class ScriptedServer:
         for writer in self._talking:
             writer.transport.abort()
 
+    def let_go(self) -> None:
+        """Answer wherever it hangs; what hangs from now on is another matter."""
+        self.release.set()
+        self.release.clear()
+
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         self.open_now += 1

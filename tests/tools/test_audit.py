@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import audit as tool
+import pytest
+
 PROJECT = Path(__file__).parent.parent.parent
 KNOWN = {
     "id": "GHSA-test-0001",
@@ -78,4 +81,12 @@ def test_a_database_that_cannot_be_asked_is_no_clean_bill() -> None:
     """Where nothing could be checked, the audit says so plainly and does not pass."""
     done = audit("http://127.0.0.1:9/v1/query")
     assert done.returncode == 4
-    assert "NOTHING was checked" in done.stdout
+    assert "cannot be reached from here: NOTHING was checked" in done.stdout
+
+
+def test_trouble_of_another_kind_is_not_called_the_networks(tmp_path: Path) -> None:
+    """What the tool says is told; nothing was checked then either."""
+    pins = tmp_path / "pins.txt"
+    pins.write_text("starlette==1.0\n")
+    with pytest.raises(tool.NotAsked, match=r"^NOTHING was checked. pip-audit said: .*starlette"):
+        tool.audit([pins])

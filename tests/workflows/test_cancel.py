@@ -6,7 +6,7 @@ import pytest
 
 from domain.audit import Act
 from domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
-from domain.links import LinkState, Purpose
+from domain.links import LinkState, LinkView, Purpose
 from domain.messages import CANCELLED, Step, StepStatus
 from domain.orders import NoticeKind
 from domain.people import Actor, Source, State
@@ -345,8 +345,9 @@ class TestForgetting:
     """What Temporal keeps can be deleted once all is over."""
 
     async def test_nothing_is_left_of_a_migration_and_its_undo(self, bench: Bench) -> None:
-        """Of no run of any of its workflows; and it can be asked for again."""
+        """Of no run of any of its workflows, and its links are dead; and it can be asked for again."""
         await moving(bench)
+        link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
         with pytest.raises(Refused, match="not over"):
             await forgetting.forget(bench.client, bench.account, lambda _: None)
         await bench.migration.cancel(WHY, BY, undo=True)
@@ -359,6 +360,9 @@ class TestForgetting:
             await bench.migration.status()
         with pytest.raises(NotFound):
             await bench.migration.person(ANN.email)
+        desk = TemporalLinkDesk(bench.client)
+        assert await desk.view(link) == LinkView(state=LinkState.CLOSED)
+        assert not await desk.follow(link)
         assert await forgetting.forget(bench.client, bench.account, done.append) == 0
 
     async def test_others_are_not_forgotten(self, bench: Bench) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.api.sdk.v1 import WorkflowInteractionDefinition, WorkflowMetadata
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
 from domain.errors import NotFound, Refused
@@ -15,7 +17,7 @@ from domain.links import LinkState, Purpose
 from domain.messages import LinkFollowed, PersonFact
 from domain.people import Actor, State
 from domain.roster import RosterPerson
-from domain.rules import Rules
+from domain.rules import AtDeadline, Rules
 from steering.links import TemporalLinkDesk
 from tests.histories import health
 from tests.workflows.bench import Bench, eventually
@@ -31,6 +33,8 @@ WARNED_OF = 10_240
 """Events in one history from which Temporal warns."""
 NEARLY_2_MB = "x" * 1_900_000
 """The server takes no more than 2 MiB."""
+MISFITS: tuple[list[Any], ...] = ([], [None], [None, None], [{}, {}, {}])
+"""Input that no handler of ours takes."""
 
 
 async def _mailed(bench: Bench, email: str, purpose: Purpose, times: int = 1) -> None:
@@ -119,6 +123,46 @@ async def test_large_messages_wedge_nothing(bench: Bench) -> None:
     for workflow in (bench.handle, bench.cohort()):
         assert (await workflow.describe()).status is WorkflowExecutionStatus.RUNNING
     assert not await health.failures(bench.client, bench.account)
+
+
+async def test_messages_that_do_not_fit_wedge_nothing(bench: Bench) -> None:
+    """Null, nothing at all, or too much, by every name that a workflow listens to: ignored, or refused."""
+    bench.world.opsgenie.add(BO)
+    await bench.start(rules=UNASKED)
+    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    handles: tuple[WorkflowHandle[Any, Any], ...] = (bench.handle, bench.cohort())
+    for workflow in handles:
+        told: WorkflowMetadata = await workflow.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        signals, updates = ([one.name for one in some] for some in _messages(told))
+        assert "email_verified" in signals
+        for misfit in MISFITS:
+            for name in signals:
+                # It takes no input: with any, it means what it says.
+                if name != "close":
+                    await workflow.signal(name, args=misfit)
+            for name in updates:
+                with pytest.raises(WorkflowUpdateFailedError):
+                    await workflow.execute_update(name, args=misfit)
+    await bench.handle.signal("email_verified", {"email": BO.email})
+    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
+    assert not await health.failures(bench.client, bench.account)
+
+
+async def test_deadlines_without_sense_wedge_nothing(bench: Bench) -> None:
+    """Thousands of years away; without a time zone, in a signal by hand."""
+    bench.world.opsgenie.add(BO)
+    await bench.start(rules=UNASKED)
+    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    await bench.migration.set_deadline(datetime.max.replace(tzinfo=UTC), AtDeadline.KEEP_WAITING, BY)
+    naive = {"deadline": "2099-01-01T00:00:00", "at_deadline": "keep_waiting"}
+    await bench.cohort().signal("set_deadline", naive)
+    await bench.handle.signal("email_verified", {"email": BO.email})
+    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
+    assert not await health.failures(bench.client, bench.account)
+
+
+def _messages(told: WorkflowMetadata) -> tuple[Sequence[WorkflowInteractionDefinition], ...]:
+    return told.definition.signal_definitions, told.definition.update_definitions
 
 
 async def test_fifty_resends_at_once_are_one_mail(bench: Bench) -> None:

@@ -6,13 +6,18 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import WorkflowInstance
 
-from workflows.sandbox import InTime
+from domain import ids
+from workflows.sandbox import Doubts, InTime
 
 
 class _Workflow(WorkflowInstance):
-    """Takes what it is handed."""
+    """Takes what it is handed, and remembers the last event of it."""
+
+    def __init__(self) -> None:
+        self.heard = 0
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        self.heard = act.history_length or self.heard
         taken = WorkflowActivationCompletion()
         taken.successful.SetInParent()
         return taken
@@ -34,12 +39,13 @@ class _Worker:
     """Hands activations of one run to a workflow, as a worker does."""
 
     def __init__(self) -> None:
-        self._in_doubt: dict[str, int] = {}
+        self._doubts = Doubts()
         self.evict()
 
     def evict(self) -> None:
         """Drop what was built up; the next activation begins anew."""
-        self._instance = InTime(_Workflow(), self._in_doubt)
+        self._workflow = _Workflow()
+        self._instance = InTime(self._workflow, self._doubts)
 
     def events(self, upto: int, second: int, *, replaying: bool = False) -> bool:
         """Hand over events; return whether they were taken."""
@@ -48,11 +54,19 @@ class _Worker:
         act.jobs.add().signal_workflow.signal_name = "news"
         return self._taken(act)
 
-    def question(self, name: str = "legacy_query") -> bool:
-        """Ask; return whether it was answered."""
+    def question(self, name: str = "legacy_query", *, ended: str = "") -> bool:
+        """Ask, saying that a run has ended, if one is named; return whether it was answered."""
         act = WorkflowActivation(run_id="run", is_replaying=True)
-        act.jobs.add().query_workflow.query_id = name
+        asked = act.jobs.add().query_workflow
+        asked.query_id = name
+        if ended:
+            asked.headers[ids.ENDED_RUN].data = ended.encode()
         return self._taken(act)
+
+    @property
+    def heard(self) -> int:
+        """The last event that the workflow was handed."""
+        return self._workflow.heard
 
     def _taken(self, act: WorkflowActivation) -> bool:
         return self._instance.activate(act).HasField("successful")
@@ -113,3 +127,28 @@ def test_questions_cost_nothing_where_nothing_was_refused() -> None:
         assert worker.events(events, events)
         assert worker.question()
         assert worker.question()
+
+
+def test_a_run_that_has_ended_is_answered_for() -> None:
+    """Events that no task will ever deliver are passed over, once it was said that the run has ended."""
+    worker = _Worker()
+    assert worker.events(38, 20, replaying=True)
+    assert not worker.events(45, 20)
+    # The SDK goes on with the question, and does not pass its answer on.
+    worker.question(ended="run")
+    worker.evict()
+    assert worker.events(38, 20, replaying=True)
+    assert worker.events(45, 20)
+    assert worker.question()
+    assert worker.heard == 38
+
+
+def test_the_end_of_another_run_says_nothing() -> None:
+    """The newest run may be another one than that which somebody saw ended."""
+    worker = _Worker()
+    assert worker.events(38, 20, replaying=True)
+    assert not worker.events(45, 20)
+    worker.question(ended="an earlier run")
+    worker.evict()
+    assert worker.events(38, 20, replaying=True)
+    assert not worker.events(45, 20)

@@ -1,4 +1,4 @@
-"""Questions that were asked while no worker ran, answered by the one that comes back."""
+"""What happened while no worker ran, and what the one that comes back says to questions."""
 
 import asyncio
 from datetime import timedelta
@@ -7,9 +7,12 @@ from functools import partial
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
+from domain.audit import Act
 from domain.messages import Step
+from domain.people import State
 from domain.roster import OWNER, RosterPerson
 from domain.rules import Rules
+from steering.answers import RunState
 from tests.fakes import World
 from tests.histories import health
 from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
@@ -42,6 +45,28 @@ async def test_a_question_asked_meanwhile_does_not_spoil_a_migration(client: Cli
         await end_all(client)
     for bench in benches:
         assert not await health.failures(client, bench.account)
+
+
+async def test_whoever_was_ended_meanwhile_is_answered_for(client: Client) -> None:
+    """A migration and a cohort were terminated with news that no task had told them: they say what they knew before."""
+    world = World()
+    prepared(world)
+    world.opsgenie.add(RosterPerson(email="bo@example.com"))
+    bench = Bench(client, "ended-meanwhile", world)
+    async with served(client, world):
+        await bench.start()
+        await eventually(partial(bench.step_is, Step.VERIFY))
+        await bench.until("bo@example.com", State.EMAIL_UNVERIFIED)
+        await eventually(lambda: world.post.sent("bo@example.com"))
+    for workflow in (bench.cohort(), bench.handle):
+        await workflow.signal("email_verified", {"email": "bo@example.com"})
+        await workflow.terminate()
+    async with served(client, world):
+        assert (await bench.migration.status()).run_state is RunState.TERMINATED
+        assert (await bench.migration.report()).counts.total == 2
+        assert (await bench.person("bo@example.com")).state is State.EMAIL_UNVERIFIED
+        assert [entry.act for entry in (await bench.migration.audit()).entries][-1] is Act.START
+    assert not await health.failures(client, bench.account)
 
 
 async def _timers_fired(bench: Bench) -> int:
