@@ -145,38 +145,33 @@ class PersonFact(Model):
     """Who says so."""
 
 
-class LinkFollowed(Model):
-    """A signal from the portal: the person pressed the button behind a link."""
+class LinkUse(StrEnum):
+    """What a person does with a mailed link."""
 
+    FOLLOWED = "followed"
+    """They press the button behind it."""
+    DECLINED = "declined"
+    """They say that this is not their account."""
+    RETURNED = "returned"
+    """They come back from Atlassian's page; it is time to ask there."""
+    NEW_WANTED = "new wanted"
+    """They ask for the mail again."""
+
+
+class LinkUsed(Model):
+    """Someone used a link; what it claims says who (see `domain.links.LinkClaims`)."""
+
+    use: LinkUse
     run: str
-    """Here as below: what the link claims (`domain.links.LinkClaims.run`)."""
     person: int
     purpose: Purpose
     generation: int
 
 
-class LinkDeclined(Model):
-    """A signal from the portal: the person behind a link says that this is not their account."""
+class LinksUsed(Model):
+    """A signal from the portal: links that people used at the same time, in the order in which they did."""
 
-    run: str
-    person: int
-    purpose: Purpose
-    generation: int
-
-
-class PersonReturned(Model):
-    """A signal from the portal: the person comes back from Atlassian's page; it is time to ask there."""
-
-    run: str
-    person: int
-
-
-class NewLinkWanted(Model):
-    """A signal from the portal: the person asks for the mail again."""
-
-    run: str
-    person: int
-    purpose: Purpose
+    used: list[LinkUsed]
 
 
 class HandOut(Model):

@@ -1,17 +1,30 @@
+import asyncio
+from dataclasses import dataclass, field
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import LandbridgeError, NeighbourUnavailable, NotFound
 from domain.links import LinkClaims, LinkState, LinkView
-from domain.messages import CohortResult, LinkDeclined, LinkFollowed, NewLinkWanted, PersonReturned
+from domain.messages import LinksUsed, LinkUse, LinkUsed
 from steering.calls import told
 from workflows.cohort import CohortWorkflow
 
 _PAGE_SECONDS = timedelta(seconds=2)
 """How long someone who opened a link waits for a worker's answer; the page can do without it."""
+MOST_AT_ONCE = 100
+"""Uses of links in one signal: some 12 kB."""
+
+
+@dataclass
+class _Signal:
+    """What a cohort is about to be told."""
+
+    used: list[LinkUsed] = field(default_factory=list)
+    sent: asyncio.Task[bool] | None = None
 
 
 class TemporalLinkDesk:
@@ -19,12 +32,16 @@ class TemporalLinkDesk:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._next: dict[str, _Signal] = {}
+        """The signal of each cohort that still takes more, while another one may be under way."""
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()
 
     async def view(self, claims: LinkClaims) -> LinkView | None:
         """Ask what the page should show; None when no worker answers."""
         try:
             async with told("cohort", _PAGE_SECONDS):
-                return await self._cohort(claims).query(CohortWorkflow.link, claims, rpc_timeout=_PAGE_SECONDS)
+                cohort = self._client.get_workflow_handle_for(CohortWorkflow.run, claims.cohort_id)
+                return await cohort.query(CohortWorkflow.link, claims, rpc_timeout=_PAGE_SECONDS)
         except NotFound:
             # Forgotten, or not kept any longer.
             return LinkView(state=LinkState.CLOSED)
@@ -33,26 +50,19 @@ class TemporalLinkDesk:
 
     async def follow(self, claims: LinkClaims) -> bool:
         """Tell that the person pressed the button."""
-        message = LinkFollowed(
-            run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation
-        )
-        return await self._tell(claims, "link_followed", message)
+        return await self._tell(claims, LinkUse.FOLLOWED)
 
     async def decline(self, claims: LinkClaims) -> bool:
         """Tell that the person says that this is not their account."""
-        message = LinkDeclined(
-            run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation
-        )
-        return await self._tell(claims, "link_declined", message)
+        return await self._tell(claims, LinkUse.DECLINED)
 
     async def returned(self, claims: LinkClaims) -> bool:
         """Tell that the person came back from Atlassian's page."""
-        return await self._tell(claims, "person_returned", PersonReturned(run=claims.run, person=claims.person))
+        return await self._tell(claims, LinkUse.RETURNED)
 
     async def want_new(self, claims: LinkClaims) -> bool:
         """Tell that the person asks for the mail again."""
-        message = NewLinkWanted(run=claims.run, person=claims.person, purpose=claims.purpose)
-        return await self._tell(claims, "new_link_wanted", message)
+        return await self._tell(claims, LinkUse.NEW_WANTED)
 
     async def reachable(self) -> bool:
         """Return whether Temporal answers now."""
@@ -62,16 +72,29 @@ class TemporalLinkDesk:
             return False
         return True
 
-    async def _tell(
-        self, claims: LinkClaims, signal: str, message: LinkFollowed | LinkDeclined | PersonReturned | NewLinkWanted
-    ) -> bool:
-        try:
-            await self._cohort(claims).signal(signal, message, rpc_timeout=_PAGE_SECONDS)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise NeighbourUnavailable("Temporal does not take the signal.") from None
-        return True
+    async def _tell(self, claims: LinkClaims, use: LinkUse) -> bool:
+        """Signal the cohort; whoever comes while a signal to it is under way shares the next one."""
+        used = LinkUsed(
+            use=use, run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation
+        )
+        signal = self._next.get(claims.cohort_id)
+        if signal is None or len(signal.used) >= MOST_AT_ONCE:
+            signal = self._next[claims.cohort_id] = _Signal()
+        signal.used.append(used)
+        if signal.sent is None:
+            signal.sent = asyncio.create_task(self._send(claims.cohort_id, signal))
+        # Whoever does not wait any more does not take the others' signal along.
+        return await asyncio.shield(signal.sent)
 
-    def _cohort(self, claims: LinkClaims) -> WorkflowHandle[CohortWorkflow, CohortResult]:
-        return self._client.get_workflow_handle_for(CohortWorkflow.run, claims.cohort_id)
+    async def _send(self, cohort_id: str, signal: _Signal) -> bool:
+        async with self._turns.setdefault(cohort_id, asyncio.Lock()):
+            if self._next.get(cohort_id) is signal:
+                del self._next[cohort_id]
+            cohort = self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id)
+            try:
+                await cohort.signal(CohortWorkflow.links_used, LinksUsed(used=signal.used), rpc_timeout=_PAGE_SECONDS)
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    return False
+                raise NeighbourUnavailable("Temporal does not take the signal.") from None
+            return True

@@ -25,15 +25,14 @@ with workflow.unsafe.imports_passed_through():
         InvitedAccount,
         Known,
         Leaders,
-        LinkDeclined,
-        LinkFollowed,
-        NewLinkWanted,
+        LinksUsed,
+        LinkUse,
+        LinkUsed,
         NotSent,
         Pause,
         PeoplePage,
         PeopleQuery,
         PersonFact,
-        PersonReturned,
         Refresh,
         Resend,
         Resent,
@@ -183,40 +182,31 @@ class CohortRecord:
         if self._cancelled:
             raise ApplicationError("The migration is cancelled.", type="Refused")
 
-    @workflow.signal(description="A person pressed the button behind a mailed link.")
-    def link_followed(self, message: LinkFollowed) -> None:
-        """Record the click if the link is still good; ask Atlassian soon where its answer counts."""
-        person = self._holder(message.run, message.person)
-        link = Mail(message.purpose, message.generation)
-        if person is None or self._link_state(person, link) is not LinkState.OPEN:
-            return
-        self._happen(person.number, events.LinkFollowed(message.purpose, message.generation))
-        if message.purpose is Purpose.AUTHENTICATION:
-            self._ask_soon(message.person)
+    @workflow.signal(description="People used their mailed links.")
+    def links_used(self, message: LinksUsed) -> None:
+        """Record what each of them did, as far as the link is still good for it."""
+        for used in message.used:
+            person = self._holder(used.run, used.person)
+            if person is not None:
+                self._link_used(person, used)
 
-    @workflow.signal(description="A person says that this is not their account.")
-    def link_declined(self, message: LinkDeclined) -> None:
-        """Record it if the link is still good: no more mails, and an admin has to see to it."""
-        if self._cancelled is None and self._holder(message.run, message.person) is not None:
-            self._happen(message.person, events.LinkDeclined(message.purpose, message.generation))
+    def _link_used(self, person: Person, used: LinkUsed) -> None:
+        match used.use:
+            case LinkUse.FOLLOWED if self._link_state(person, used.purpose, used.generation) is LinkState.OPEN:
+                self._happen(person.number, events.LinkFollowed(used.purpose, used.generation))
+                if used.purpose is Purpose.AUTHENTICATION:
+                    self._ask_soon(person.number)
+            case LinkUse.DECLINED if self._cancelled is None:
+                self._happen(person.number, events.LinkDeclined(used.purpose, used.generation))
+            case LinkUse.RETURNED:
+                self._happen(person.number, events.CameBack())
+                self._ask_soon(person.number)
+            case LinkUse.NEW_WANTED if MAILED.get(person.state) is used.purpose:
+                self._happen(person.number, events.MailRequested(LINK))
 
-    def _link_state(self, person: Person, link: Mail) -> LinkState:
-        state = lifecycle.link_state(person, link, workflow.now(), self._rules)
+    def _link_state(self, person: Person, purpose: Purpose, generation: int) -> LinkState:
+        state = lifecycle.link_state(person, Mail(purpose, generation), workflow.now(), self._rules)
         return LinkState.CLOSED if self._cancelled and state is not LinkState.DONE else state
-
-    @workflow.signal(description="A person comes back from Atlassian's page.")
-    def person_returned(self, message: PersonReturned) -> None:
-        """Ask Atlassian soon."""
-        if self._holder(message.run, message.person) is not None:
-            self._happen(message.person, events.CameBack())
-            self._ask_soon(message.person)
-
-    @workflow.signal(description="A person asks for the mail again.")
-    def new_link_wanted(self, message: NewLinkWanted) -> None:
-        """Send the mail again, cool-down permitting."""
-        person = self._holder(message.run, message.person)
-        if person is not None and MAILED.get(person.state) is message.purpose:
-            self._happen(message.person, events.MailRequested(LINK))
 
     def _holder(self, run: str, number: int) -> Person | None:
         """Return who got a link of this migration; none where it is one of an earlier migration of the account."""
@@ -365,7 +355,7 @@ class CohortRecord:
         person = self._holder(claims.run, claims.person)
         if person is None or self._site is None:
             return LinkView(state=LinkState.CLOSED)
-        state = self._link_state(person, Mail(claims.purpose, claims.generation))
+        state = self._link_state(person, claims.purpose, claims.generation)
         return LinkView(
             state=state,
             site_name=self._site.name,

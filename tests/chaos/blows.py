@@ -119,7 +119,7 @@ class Blows:
         account = self.scenario.account.name
         for workflow in (ids.migration(account), ids.cohort(account, 1)):
             handle = self.ruin.client.get_workflow_handle(workflow)
-            for name in ("email_verified", "account_authenticated", "link_followed", "cohort_news", "no_such"):
+            for name in ("email_verified", "account_authenticated", "links_used", "cohort_news", "no_such"):
                 for nonsense in NONSENSE:
                     with suppress(RPCError):
                         await handle.signal(name, nonsense)

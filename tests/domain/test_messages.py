@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from domain import messages, orders, people
-from domain.messages import CohortInput, LinkFollowed, MigrationRequest
+from domain.messages import CohortInput, LinksUsed, MigrationRequest
 from domain.model import Model
 
 MODELS = sorted(
@@ -52,7 +52,21 @@ def _fields(model: type) -> set[str]:
                 "rules": {"retired": 1},
             },
         ),
-        (LinkFollowed, {"run": "r", "person": 1, "purpose": "verification", "generation": 1, "retired": None}),
+        (
+            LinksUsed,
+            {
+                "used": [
+                    {
+                        "use": "followed",
+                        "run": "r",
+                        "person": 1,
+                        "purpose": "verification",
+                        "generation": 1,
+                        "retired": None,
+                    }
+                ]
+            },
+        ),
     ],
 )
 def test_old_messages_are_understood(model: type[Model], old: dict[str, Any]) -> None:

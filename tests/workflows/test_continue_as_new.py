@@ -8,10 +8,11 @@ import pytest
 from temporalio.client import Client
 
 from domain.links import Purpose
-from domain.messages import LinkFollowed, PersonFact
+from domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact
 from domain.people import Actor, State
 from domain.roster import RosterPerson
 from domain.rules import AtDeadline, Rules
+from steering.links import TemporalLinkDesk
 from tests.histories import health
 from tests.workflows.bench import Bench, benched, eventually, server_for
 
@@ -61,9 +62,8 @@ async def test_a_flood_of_facts_and_requests_loses_nothing(bench: Bench) -> None
         await bench.handle.signal("email_verified", {"email": email.upper()})
 
     async def nonsense(number: int) -> None:
-        await bench.cohort().signal(
-            "link_followed", LinkFollowed(run="run", person=number, purpose=Purpose.VERIFICATION, generation=99)
-        )
+        use = LinkUsed(use=LinkUse.FOLLOWED, run="run", person=number, purpose=Purpose.VERIFICATION, generation=99)
+        await bench.cohort().signal("links_used", LinksUsed(used=[use]))
         await bench.cohort().signal("email_verified", {"email": number})
         await bench.cohort().signal("no_such_signal", number)
 
@@ -98,11 +98,9 @@ async def test_reminders_and_links_live_on(bench: Bench) -> None:
     await bench.skip(timedelta(days=3, minutes=1))
     await eventually(lambda: len(bench.world.post.sent(person.email)) == 2)
     newest = bench.world.post.link(person.email, Purpose.VERIFICATION)
+    desk = TemporalLinkDesk(bench.client)
     for claims in (link, newest):
-        await bench.cohort().signal(
-            "link_followed",
-            LinkFollowed(run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation),
-        )
+        assert await desk.follow(claims)
     await bench.until(person.email, State.AUTHENTICATING)
 
 

@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 
 from domain.errors import NotFound, Refused
 from domain.links import LinkState, Purpose
-from domain.messages import LinkFollowed, PersonFact
+from domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact
 from domain.people import Actor, State
 from domain.roster import RosterPerson
 from domain.rules import AtDeadline, Rules
@@ -52,8 +52,8 @@ async def test_a_flood_at_one_cohort_stops_nobody(bench: Bench) -> None:
 
     async def click(number: int) -> None:
         async with at_once:
-            clicked = LinkFollowed(run=link.run, person=link.person, purpose=link.purpose, generation=1 + number % 3)
-            await bench.cohort().signal("link_followed", clicked)
+            used = {**link.model_dump(), "use": LinkUse.FOLLOWED, "generation": 1 + number % 3}
+            await bench.cohort().signal("links_used", LinksUsed(used=[LinkUsed(**used)]))
 
     flood = asyncio.gather(*(click(number) for number in range(SIGNALS)))
     other = Bench(bench.client, f"{bench.account}-beside", bench.world)

@@ -1,0 +1,63 @@
+"""People who use their links at the same time: the portal tells a cohort of all of them together."""
+
+import asyncio
+
+import pytest
+
+from domain.links import LinkClaims, Purpose
+from domain.people import State
+from domain.roster import RosterPerson
+from steering.links import MOST_AT_ONCE, TemporalLinkDesk
+from tests.workflows.bench import Bench, eventually
+from tests.workflows.costs import cost
+
+PEOPLE = [RosterPerson(email=f"p{number}@example.com") for number in range(MOST_AT_ONCE + 20)]
+
+
+@pytest.fixture
+async def links(bench: Bench) -> list[LinkClaims]:
+    """Everyone's verification link, mailed a moment ago."""
+    bench.world.opsgenie.add(*PEOPLE)
+    await bench.start()
+    await eventually(lambda: len(bench.world.post.mails) == len(PEOPLE))
+    return [bench.world.post.link(person.email, Purpose.VERIFICATION) for person in PEOPLE]
+
+
+async def signals(bench: Bench) -> int:
+    """How many the cohort got so far."""
+    return (await cost(bench.client, bench.cohort().id)).kinds["EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"]
+
+
+async def test_those_who_come_meanwhile_share_the_next(bench: Bench, links: list[LinkClaims]) -> None:
+    """One signal for the first, then as few as there is room for; each of them is heard."""
+    before, desk = await signals(bench), TemporalLinkDesk(bench.client)
+    assert all(await asyncio.gather(*map(desk.follow, links)))
+    assert await signals(bench) - before <= 2
+    for person in PEOPLE:
+        await bench.until(person.email, State.AUTHENTICATING)
+
+
+async def test_alone_nobody_waits_for_others(bench: Bench, links: list[LinkClaims]) -> None:
+    """Each has a signal of their own."""
+    before, desk = await signals(bench), TemporalLinkDesk(bench.client)
+    for link in links[:3]:
+        assert await desk.follow(link)
+    assert await signals(bench) - before == 3
+
+
+async def test_whoever_leaves_takes_nobody_along(bench: Bench, links: list[LinkClaims]) -> None:
+    """A browser that is closed ends its own waiting only; what it asked for may be done."""
+    desk = TemporalLinkDesk(bench.client)
+    clicks = [asyncio.ensure_future(desk.follow(link)) for link in links[:3]]
+    await asyncio.sleep(0)
+    clicks[0].cancel()
+    assert all(await asyncio.gather(*clicks[1:]))
+    assert clicks[0].cancelled()
+
+
+async def test_everyone_is_told_that_nobody_hears_them(bench: Bench, links: list[LinkClaims]) -> None:
+    """Those of one cohort that has ended, and nobody else."""
+    desk = TemporalLinkDesk(bench.client)
+    unknown = [link.model_copy(update={"cohort_id": "site-migration:nobody:cohort:1"}) for link in links[:3]]
+    heard = await asyncio.gather(*map(desk.follow, [*unknown, *links[:3]]))
+    assert heard == [False] * 3 + [True] * 3
