@@ -7,15 +7,20 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 EXECUTABLE = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 """Where the machine has one; empty: nowhere."""
 MISSING = "Chromium is not installed: `apt-get install chromium` on Debian, then these tests run too."
 DESKTOP, PHONE = {"width": 1100, "height": 900}, {"width": 375, "height": 740}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+PATIENCE = 30_000
+"""Milliseconds that a page has to come to show something: it looks for news every five seconds, and asks workflows that
+a busy machine serves when it can. It is the limit of Playwright's own acts too; a test as a whole has its timeout."""
 SCREENS = os.environ.get("SCREENS", "")
 """A folder where pictures of all pages that tests look at are put; empty: none are taken."""
+
+expect.set_options(timeout=PATIENCE)
 
 
 @asynccontextmanager
