@@ -3,6 +3,7 @@
 import hashlib
 import unicodedata
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -58,7 +59,8 @@ def _version(files: str) -> str:
 class Pages:
     """Makes HTML answers from the templates.
 
-    Besides `trans` and `_`, templates have the filters `number`, `moment` and `day`, which write as the reader does.
+    Besides `trans` and `_`, templates have the filters `number`, `moment` and `day`, which write as the reader does,
+    and `said` for what workflows tell.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -94,6 +96,8 @@ class Pages:
             environment.globals[name] = _harmless_values(cast("Callable[..., object]", environment.globals[name]))
         environment.filters["number"] = lambda number: language.current().number(number)
         environment.filters["moment"] = lambda at: language.current().moment(at)
+        environment.filters["instant"] = datetime.fromisoformat
+        environment.filters["said"] = lambda text: language.current().say(text)
         environment.filters["day"] = lambda at: language.current().day(at)
         environment.globals["STATE_TITLES"] = STATE_TITLES
         environment.globals["lang"], environment.globals["dir"] = speech.tag, speech.direction

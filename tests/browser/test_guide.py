@@ -84,7 +84,7 @@ async def test_the_whole_guide(desktop: Page, bench: Bench) -> None:
     await page.get_by_role("button", name="Create this site").click()
     await look_at(page, "review")
     await page.get_by_role("button", name="Migrate").click()
-    await expect(page.get_by_role("alert")).to_contain_text("The site name is taken")
+    await expect(page.get_by_role("alert")).to_contain_text("is taken, now or in the past")
     await look_at(page, "taken-site-name")
     await page.get_by_role("button", name="acme-ops-team").click()
     await page.get_by_role("button", name="Migrate").click()

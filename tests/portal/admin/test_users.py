@@ -200,7 +200,7 @@ async def test_what_is_not_possible_any_more_is_told(users: Office) -> None:
     for act, fields in forms.items():
         answer = await users.post(f"{ann}/{act}", fields | {"reason": "again"})
         assert answer.url.path == ann
-        assert "state is excluded" in words(answer) or "Nothing is awaited" in words(answer)
+        assert "in this state: Excluded" in words(answer) or "Nothing is awaited" in words(answer)
 
 
 async def test_nobody_else_sees_people_or_acts(office: Office) -> None:
