@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.messages import mofile, pofile
@@ -24,6 +24,22 @@ _ENGLISH = "en"
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,8}){0,3}")
 _WISHES = 20
 """Languages that are read of one `Accept-Language`; browsers name a handful."""
+
+
+class Count(int):
+    """A number that chooses the plural form as it is, and is shown as the reader writes numbers."""
+
+    shown: str
+
+    @classmethod
+    def of(cls, number: int, shown: str) -> Self:
+        """Return a number with how it is shown."""
+        count = cls(number)
+        count.shown = shown
+        return count
+
+    def __str__(self) -> str:
+        return self.shown
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,10 @@ class Language:
     def number(self, number: int) -> str:
         """Write a number."""
         return numbers.format_decimal(number, locale=self.locale)
+
+    def counted(self, number: int) -> Count:
+        """Return a number for a template's sentence in forms for one and for many."""
+        return Count.of(number, self.number(number))
 
     def day(self, at: datetime) -> str:
         """Write a date in UTC, for where there is little room."""

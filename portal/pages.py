@@ -60,7 +60,7 @@ class Pages:
     """Makes HTML answers from the templates.
 
     Besides `trans` and `_`, templates have the filters `number`, `moment` and `day`, which write as the reader does,
-    and `said` for what workflows tell.
+    `counted` for numbers that choose between one and many, and `said` for what workflows tell.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -95,6 +95,7 @@ class Pages:
         for name in ("gettext", "ngettext", "pgettext", "npgettext"):
             environment.globals[name] = _harmless_values(cast("Callable[..., object]", environment.globals[name]))
         environment.filters["number"] = lambda number: language.current().number(number)
+        environment.filters["counted"] = lambda number: language.current().counted(number)
         environment.filters["moment"] = lambda at: language.current().moment(at)
         environment.filters["instant"] = datetime.fromisoformat
         environment.filters["said"] = lambda text: language.current().say(text)

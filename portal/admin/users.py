@@ -120,7 +120,8 @@ def told(resent: Resent) -> str:
         return mails
     without = speech.count("One person gets none now.", "%(number)s people get none now.", resent.not_now)
     # Of those that differ in a number alone, such as the seconds to wait, the one with the largest stands for all.
-    reasons = {re.sub(r"\d+", "", reason): reason for reason in sorted((one.reason for one in resent.refused), key=len)}
+    by_number = sorted((one.reason for one in resent.refused), key=lambda reason: (len(reason), reason))
+    reasons = {re.sub(r"\d+", "", reason): reason for reason in by_number}
     why = [*reasons.values()][:_REASONS_TOLD]
     why = why or ["They got one moments ago, or an admin has to mend something first."]
     return " ".join([mails, without, *why])

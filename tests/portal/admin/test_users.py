@@ -11,7 +11,7 @@ from bs4 import Tag
 
 from domain import roster
 from domain.links import Purpose
-from domain.messages import Step
+from domain.messages import NotSent, Resent, Step
 from domain.people import State
 from domain.roster import RosterPerson
 from domain.rules import Rules
@@ -137,6 +137,13 @@ async def test_mail_is_sent_again_to_those_who_are_ticked(users: Office) -> None
     one = {**form(await users.open(USERS), f"{USERS}/resend"), "only": ANN, "person": BEN}
     alone = await users.post(f"{USERS}/resend", one)
     assert "No mail was sent. A mail went out moments ago" in words(alone)
+
+
+def test_reasons_that_differ_in_a_number_are_told_once() -> None:
+    """The longest wait stands for all; and no more different ones than one can read."""
+    waits = [NotSent(email="x", reason=f"A mail went out moments ago; wait {n} seconds.") for n in (9, 30, 28)]
+    told = listing.told(Resent(queued=1_200, not_now=3, refused=waits))
+    assert told == "1,200 mails will go out. 3 people get none now. A mail went out moments ago; wait 30 seconds."
 
 
 async def test_who_declined_is_marked(users: Office) -> None:
