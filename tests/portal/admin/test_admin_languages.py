@@ -22,7 +22,7 @@ GENERAL, SITE, USERS, AUDIT, REPORT = (f"/settings/{name}" for name in ("general
 REASON = "Nach den Ferien"
 ENGLISH = re.compile(
     r"(?<![-\w])(the|is|are|were|and|of|they|their|this|you|your|not|no|has|have|with|by|to|for|since|any|been|waiting|running|"
-    r"done|email|sent|mail|verified|account|user|owner|moments|seconds|address|people|person's)(?![-\w])",
+    r"done|email|sent|mail|verified|account|user|owner|moments|seconds|address|people|person's|near|names|free|who|what|when|again|made|ask)(?![-\w])",
     re.IGNORECASE,
 )
 """Words that German has none of, outside of longer ones."""
