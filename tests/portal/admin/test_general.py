@@ -15,7 +15,9 @@ from domain.people import Actor, Source, State
 from domain.roster import ADMIN, RosterPerson
 from domain.rules import AtDeadline
 from domain.sites import Site
-from steering.answers import RunState
+from runtime.exits import TemporalUnreachable
+from steering.answers import MigrationStatus, RunState
+from steering.migration import Migration
 from tests.portal.admin.office import Office, form, page, title, words
 from tests.portal.conftest import KEY
 from tests.workflows.bench import OWNER_EMAIL, eventually
@@ -228,6 +230,23 @@ async def test_large_numbers_are_shown_by_state_as_people_write_them(
 async def shows(office: Office, text: str) -> bool:
     """Return whether General says something."""
     return text in words(await office.open("/settings/general"))
+
+
+async def test_without_temporal_the_page_says_when_to_look_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leads back; what it tells people about their links means nothing here."""
+    await office.sign_in()
+
+    async def away(_: Migration) -> MigrationStatus:
+        raise TemporalUnreachable("Temporal does not answer.")
+
+    monkeypatch.setattr(Migration, "status", away)
+    answer = await office.open("/settings/general")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert "look again in a few minutes" in words(answer)
+    assert "link" not in words(answer).casefold()
+    assert page(answer).select_one('a.button[href="/settings/general"]')
 
 
 async def test_an_admin_may_do_what_another_began(office: Office) -> None:

@@ -225,7 +225,10 @@ async def test_before_the_migration_there_is_nobody(office: Office) -> None:
     """The page says so, and whose page it would be does not exist."""
     await office.sign_in()
     assert "There is nobody here yet" in words(await office.open(USERS))
-    assert (await office.open(f"{USERS}/1/1")).status_code == 404
+    nobody = await office.open(f"{USERS}/1/1")
+    assert nobody.status_code == 404
+    assert page(nobody).select_one('a[href="/settings/general"]')
+    assert "email" not in words(nobody)
 
 
 async def test_the_export_has_everyone_and_runs_nothing(users: Office) -> None:
