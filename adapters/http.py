@@ -30,13 +30,13 @@ _TIMEOUT = httpx2.Timeout(30, connect=10, pool=None)
 _LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _TRY_AGAIN = frozenset({408, 425, 429})
 _WHAT_TO_DO = {
-    400: "does not understand the request (400): check its URL, or report this as a fault of Landbridge",
-    401: "does not accept the API key (401): set one that is valid, then resume",
-    402: "says that the subscription does not cover this (402): change the plan, then resume",
-    403: "forbids this to the API key (403): give the key the right, or set another, then resume",
-    404: "does not know what was asked for (404): check its URL and the organization's id, then resume",
-    422: "does not accept a value in the request (422): report this as a fault of Landbridge",
-    409: "sees a conflict (409): look there for what stands in the way, then resume",
+    400: "{neighbour} does not understand the request (400): check its URL, or report this as a fault of Landbridge.",
+    401: "{neighbour} does not accept the API key (401): set one that is valid, then resume.",
+    402: "{neighbour} says that the subscription does not cover this (402): change the plan, then resume.",
+    403: "{neighbour} forbids this to the API key (403): give the key the right, or set another, then resume.",
+    404: "{neighbour} does not know what was asked for (404): check its URL and the organization's id, then resume.",
+    422: "{neighbour} does not accept a value in the request (422): report this as a fault of Landbridge.",
+    409: "{neighbour} sees a conflict (409): look there for what stands in the way, then resume.",
 }
 _Body = TypeVar("_Body", bound="Body")
 
@@ -158,13 +158,16 @@ class Transport:
             throttled, wait = status == httpx2.codes.TOO_MANY_REQUESTS, retry_after(headers, datetime.now(UTC))
             if throttled and wait is not None:
                 self._pace.hold(wait)
-            asks = "asks for patience" if throttled else "has trouble of its own"
-            return NeighbourUnavailable(f"{self._neighbour} {asks} ({status}).", retry_after=wait)
+            if throttled:
+                return NeighbourUnavailable(f"{self._neighbour} asks for patience ({status}).", retry_after=wait)
+            return NeighbourUnavailable(f"{self._neighbour} has trouble of its own ({status}).", retry_after=wait)
+        if status in _WHAT_TO_DO:
+            return NeighbourRefuses(_WHAT_TO_DO[status].format(neighbour=self._neighbour))
         if httpx2.codes.is_redirect(status):
-            what = f"redirects elsewhere ({status}), which is not followed: check its URL, then resume"
-        else:
-            what = _WHAT_TO_DO.get(status, f"refuses the request ({status}): check its URL, then resume")
-        return NeighbourRefuses(f"{self._neighbour} {what}.")
+            return NeighbourRefuses(
+                f"{self._neighbour} redirects elsewhere ({status}), which is not followed: check its URL, then resume."
+            )
+        return NeighbourRefuses(f"{self._neighbour} refuses the request ({status}): check its URL, then resume.")
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

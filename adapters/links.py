@@ -13,7 +13,7 @@ from domain.sign_in import SignInClaims
 
 LONGEST_TOKEN = 512
 """Characters; ours have up to about 270, since an Opsgenie account's name has up to 100."""
-SIGN_IN_PATH, RETURN_PATH = "sign-in", "return"
+SIGN_IN_PATH, RETURN_PATH, SETTINGS_PATH = "sign-in", "return", "settings"
 PATHS = {Purpose.VERIFICATION: "verify", Purpose.AUTHENTICATION: "authenticate"}
 """The page behind a link of each purpose."""
 
@@ -90,6 +90,10 @@ class SignedLinks:
         """Return the link to sign in by."""
         token = self._sign_in.dumps([claims.sign_in_id, claims.run_id, claims.generation])
         return f"{self._base_url}/{SIGN_IN_PATH}/{token if isinstance(token, str) else token.decode()}"
+
+    def settings_url(self, page: str) -> str:
+        """Return where owners and admins find a page once they have signed in."""
+        return f"{self._base_url}/{SETTINGS_PATH}/{page}"
 
     def read_sign_in(self, token: str) -> SignInClaims | None:
         """Return what a sign-in token claims; None for anything but one that we signed."""

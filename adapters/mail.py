@@ -110,7 +110,7 @@ class SmtpMailer:
 
     async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
         """Send notices to owners and admins; see `domain.ports.Mailer`."""
-        await self._work_off((_notice_job(order) for order in orders), len(orders), done)
+        await self._work_off((self._notice_job(order) for order in orders), len(orders), done)
 
     async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
         """Send a sign-in link; see `domain.ports.Mailer`."""
@@ -137,6 +137,16 @@ class SmtpMailer:
             email=order.email,
             message_id=ids.message(context.run, context.cohort_number, order.person, order.purpose, order.generation),
             write=lambda: mail_content.person_mail(context, order, self._links),
+        )
+
+    def _notice_job(self, order: NoticeOrder) -> _Job:
+        return _Job(
+            person=order.number,
+            purpose=None,
+            generation=1,
+            email=order.recipient.email,
+            message_id=order.message_id,
+            write=lambda: mail_content.notice_mail(order, self._links),
         )
 
     async def _work_off(self, jobs: Iterator[_Job], count: int, done: Callable[[MailOutcome], None]) -> None:
@@ -191,14 +201,3 @@ class SmtpMailer:
         if self._losses_in_a_row > TRIES * self._connections:
             self._losses_in_a_row = 0
             raise NeighbourUnavailable("The mail server ends every connection without an answer.")
-
-
-def _notice_job(order: NoticeOrder) -> _Job:
-    return _Job(
-        person=order.number,
-        purpose=None,
-        generation=1,
-        email=order.recipient.email,
-        message_id=order.message_id,
-        write=lambda: mail_content.notice_mail(order),
-    )

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import emails
 import languages
 from domain.links import LinkClaims, Purpose
-from domain.orders import MailContext, MailOrder, NoticeOrder
+from domain.orders import MailContext, MailOrder, NoticeKind, NoticeOrder
 from domain.people import NEXT_STEP, STATE_TITLES, Counts, State
 from domain.ports import LinkMint
 from domain.sign_in import LINK_LIFETIME, SignInMailOrder
@@ -23,6 +23,14 @@ _NAME, _URL = "the-name-e5b1c0", "the-link-e5b1c0"
 """Marks that no template holds; letters that neither HTML nor a catalogue changes."""
 _MARK = re.compile(f"{_NAME}|{_URL}")
 _NOTHING = "Nothing."
+_ENGLISH = "en"
+_PAGES = {
+    NoticeKind.ADMIN_TASK: "general",
+    NoticeKind.DEADLINE_PASSED: "report",
+    NoticeKind.MIGRATION_COMPLETE: "report",
+    NoticeKind.MIGRATION_CANCELLED: "general",
+}
+"""Where a notice leads to in the portal."""
 _MADE_IT = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED})
 """States that nobody has to follow up."""
 
@@ -74,22 +82,27 @@ def _filled_in(words: str, name: str, url: str) -> str:
     return _MARK.sub(lambda mark: name if mark[0] == _NAME else url, words)
 
 
-def notice_mail(order: NoticeOrder) -> Rendered:
+def notice_mail(order: NoticeOrder, links: LinkMint) -> Rendered:
     """Write an owner's or admin's notice. It holds no link that acts for its reader."""
     notice, counts = order.notice, order.notice.counts
     language = languages.spoken(order.recipient.locale)
+    task, task_url = language.say(notice.task), _web(notice.url)
+    page_url = links.settings_url(_PAGES[notice.kind])
     return emails.render(
         str(notice.kind),
         {
             "name": order.recipient.name[:LONGEST_NAME],
             "opsgenie_account": notice.opsgenie_account,
             "site_url": _web(notice.site.url) if notice.site else "",
-            "task": notice.task,
-            "url": _web(notice.url),
-            "link_host": _host(_web(notice.url)),
+            "task": task,
+            "task_language": language.tag if task != notice.task else _ENGLISH,
+            "task_url": task_url,
+            "page_url": page_url,
+            "link_host": _host(page_url),
+            "task_host": _host(task_url),
             "command": notice.command,
             "at": language.moment(notice.at) if notice.at else "",
-            "reason": notice.reason,
+            "reason": language.say(notice.reason),
             "by": notice.by[:LONGEST_NAME],
             "rows": _rows(counts, language),
             "people_total": counts.total,

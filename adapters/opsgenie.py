@@ -98,7 +98,7 @@ def person_of(user: User, sso_domains: Collection[str]) -> RosterPerson:
     try:
         email, problem = addresses.normalise(found), ""
     except BadInput as error:
-        email, problem = found, f"the address cannot be used: {error}"
+        email, problem = found, addresses.UNUSABLE.format(error=error)
     return RosterPerson(
         email=email,
         name=(user.full_name or "")[:_LONGEST_NAME],

@@ -14,6 +14,8 @@ LONGEST = 254
 """Characters in an address; SMTP's own limit for a path (RFC 5321, 4.5.3.1.3)."""
 LONGEST_LOCAL_PART = 64
 """Bytes before the @-sign (RFC 5321, 4.5.3.1.1)."""
+UNUSABLE = "the address cannot be used: {error}"
+"""Why a row of a roster is of no use, where `normalise` raises an error."""
 _SURELY_SHORT = 40
 """Characters of an address that no limit of length concerns, in whichever spelling."""
 _ANY_DOMAIN = "example.com"

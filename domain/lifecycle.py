@@ -14,6 +14,7 @@ from domain.people import (
     FOR_ADMINS,
     LINK,
     MAILED,
+    STATE_TITLES,
     SYSTEM,
     TIMELINE_LENGTH,
     Actor,
@@ -27,6 +28,14 @@ from domain.rules import Rules
 FIRST_DEFERRAL, LONGEST_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
 """Waits after the mail server asked us to try one person again later; doubled each time."""
 _CAME_BACK = "came back from Atlassian"
+_MAIL_SENT = {
+    Purpose.VERIFICATION: "verification email sent",
+    Purpose.AUTHENTICATION: "authentication email sent",
+}
+_LINK_DECLINED = {
+    Purpose.VERIFICATION: "verification link declined",
+    Purpose.AUTHENTICATION: "authentication link declined",
+}
 DECLINED = "They say that this is not their account."
 """Why someone who declined needs attention."""
 _MISSING = {
@@ -63,7 +72,7 @@ def why_not_resend(person: Person, now: datetime, rules: Rules) -> str:
         return "The roster's row cannot be used; correct the address first."
     purpose = MAILED.get(person.state)
     if purpose is None and person.state not in FOR_ADMINS:
-        return f"There is no mail to send: the state is {person.state}."
+        return f"There is no mail to send in this state: {STATE_TITLES[person.state]}."
     if purpose is not None and (sent_at := person.mailing(purpose).sent_at) is not None:
         left = rules.resend_cooldown - (now - sent_at)
         if left > timedelta(0):
@@ -139,8 +148,7 @@ def _account_seen(person: Person, seen: events.AccountSeen, now: datetime, rules
     if seen.created and seen.account_id not in person.invited:
         known = replace(known, invited=[*person.invited, seen.account_id])
     if person.account_id != seen.account_id:
-        what = "Atlassian account created" if seen.created else "Atlassian account found"
-        known = _note(known, now, what, ATLASSIAN)
+        known = _note(known, now, "Atlassian account created" if seen.created else "Atlassian account found", ATLASSIAN)
     if seen.verified:
         return _enter(known, State.CONNECTED, now, ATLASSIAN)
     if person.state is State.ARRIVED:
@@ -193,7 +201,7 @@ def _came_back(person: Person, now: datetime) -> Person:
 def _link_declined(person: Person, link: Mail, now: datetime, rules: Rules) -> Person:
     if link_state(person, link, now, rules) is not LinkState.OPEN:
         return person
-    told = _note(_without_links(person), now, f"{link.purpose} link declined", LINK)
+    told = _note(_without_links(person), now, _LINK_DECLINED[link.purpose], LINK)
     return replace(_enter(told, State.ATTENTION, now, LINK, reason=DECLINED), declined=True)
 
 
@@ -233,7 +241,7 @@ def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Perso
     sent = _note(
         replace(person, mailings={**person.mailings, mail.purpose: newest}),
         now,
-        f"{mail.purpose} email sent",
+        _MAIL_SENT[mail.purpose],
         SYSTEM,
     )
     if MAILED.get(person.state) is not mail.purpose:

@@ -141,6 +141,10 @@ class LinkMint(Protocol):
         """Return the link to sign in by, under the same URL."""
         ...
 
+    def settings_url(self, page: str) -> str:
+        """Return where owners and admins find a page once they have signed in; nothing in it is signed."""
+        ...
+
 
 class CohortDesk(Protocol):
     """Cohorts, as an activity reaches them."""

@@ -17,6 +17,7 @@ COHORT_SIZE = 250
 """People in one cohort, as a rule: their state stays well under Temporal's payload warning at 512 KiB."""
 MOST_COHORTS = 400
 """Cohorts of one migration; beyond it they grow. Temporal holds at most 2,000 children pending, we keep to 500."""
+_TWICE = "the same mailbox stands on the roster twice"
 
 
 class RosterPerson(Model):
@@ -159,8 +160,6 @@ def mark_duplicates(people: Iterable[RosterPerson]) -> list[RosterPerson]:
     marked = []
     for person in people:
         again = person.key in seen and not person.problem
-        marked.append(
-            person.model_copy(update={"problem": "the same mailbox stands on the roster twice"}) if again else person
-        )
+        marked.append(person.model_copy(update={"problem": _TWICE}) if again else person)
         seen.add(person.key)
     return marked

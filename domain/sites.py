@@ -74,7 +74,11 @@ def pick(listed: Sequence[Site], wanted: str) -> Site | None:
 
 def why_not(wanted: str, site: Site | None, listed: Sequence[Site]) -> str:
     """Return why a site that was picked, or not found, cannot be selected, as a sentence."""
-    free = ", ".join(s.name for s in listed if s.admin) or "none"
-    if site is None:
-        return f"No site {wanted!r} is linked to the initiator's email. Sites to choose from: {free}."
-    return f"The initiator is not a site admin of {site.name}. Sites to choose from: {free}."
+    free = ", ".join(s.name for s in listed if s.admin)
+    why = (
+        f"No site {wanted!r} is linked to the initiator's email."
+        if site is None
+        else f"The initiator is not a site admin of {site.name}."
+    )
+    what_else = f"Sites to choose from: {free}." if free else "There is no site to choose from: name a new one."
+    return f"{why} {what_else}"

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Self
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
@@ -36,21 +35,6 @@ class Rendered:
     """The tag of the language that it is in."""
     text: str
     html: str
-
-
-class _Count(int):
-    """A number that chooses the plural form as it is, and is shown as the reader writes numbers."""
-
-    shown: str
-
-    @classmethod
-    def of(cls, number: int, language: Language) -> Self:
-        count = cls(number)
-        count.shown = language.number(number)
-        return count
-
-    def __str__(self) -> str:
-        return self.shown
 
 
 def plain(value: str) -> str:
@@ -101,7 +85,7 @@ def _safe(value: Value, language: Language) -> Value:
 def _plain(value: str | int, language: Language) -> str | int:
     if isinstance(value, str):
         return plain(value)
-    return value if isinstance(value, bool) else _Count.of(value, language)
+    return value if isinstance(value, bool) else language.counted(value)
 
 
 @cache

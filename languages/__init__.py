@@ -12,16 +12,34 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.messages import mofile, pofile
+
+from languages.sentences import Sentences
 
 CATALOGUES = Path(__file__).parent
 _ENGLISH = "en"
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,8}){0,3}")
 _WISHES = 20
 """Languages that are read of one `Accept-Language`; browsers name a handful."""
+
+
+class Count(int):
+    """A number that chooses the plural form as it is, and is shown as the reader writes numbers."""
+
+    shown: str
+
+    @classmethod
+    def of(cls, number: int, shown: str) -> Self:
+        """Return a number with how it is shown."""
+        count = cls(number)
+        count.shown = shown
+        return count
+
+    def __str__(self) -> str:
+        return self.shown
 
 
 @dataclass(frozen=True)
@@ -33,20 +51,28 @@ class Language:
     locale: Locale
     """Of dates and numbers: with the person's country, where that is known."""
     translations: gettext.NullTranslations = field(compare=False, repr=False)
+    sentences: Sentences = field(compare=False, repr=False)
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
         """Which way the words run, as HTML's `dir` names it."""
         return "rtl" if self.locale.character_order == "right-to-left" else "ltr"
 
-    def say(self, sentence: str) -> str:
-        """Return a sentence of ours in this language."""
-        # Gettext keeps a catalogue's header under the empty one.
-        return self.translations.gettext(sentence) if sentence else ""
+    def say(self, text: str) -> str:
+        """Return sentences of ours in this language, also with values in them; what somebody typed stays as it is."""
+        return self.sentences.translated(text)
+
+    def count(self, one: str, many: str, number: int) -> str:
+        """Return the form of a sentence that a number asks for, with the number in it (`%(number)s`)."""
+        return self.translations.ngettext(one, many, number) % {"number": self.number(number)}
 
     def number(self, number: int) -> str:
         """Write a number."""
         return numbers.format_decimal(number, locale=self.locale)
+
+    def counted(self, number: int) -> Count:
+        """Return a number for a template's sentence in forms for one and for many."""
+        return Count.of(number, self.number(number))
 
     def day(self, at: datetime) -> str:
         """Write a date in UTC, for where there is little room."""
@@ -72,8 +98,8 @@ def spoken(*locales: str) -> Language:
         locale = _parsed(name)
         for tag in _tags(locale) if locale else ():
             if tag == _ENGLISH or _catalogue(tag).exists():
-                return Language(tag.replace("_", "-"), locale or Locale(_ENGLISH), _words(tag))
-    return Language(_ENGLISH, Locale(_ENGLISH), _words(_ENGLISH))
+                return Language(tag.replace("_", "-"), locale or Locale(_ENGLISH), *_words(tag))
+    return Language(_ENGLISH, Locale(_ENGLISH), *_words(_ENGLISH))
 
 
 def accepted(header: str) -> list[str]:
@@ -116,12 +142,14 @@ def _catalogue(tag: str) -> Path:
 
 
 @cache
-def _words(tag: str) -> gettext.NullTranslations:
+def _words(tag: str) -> tuple[gettext.NullTranslations, Sentences]:
     """Read a catalogue; it costs some ten milliseconds, once in a process."""
     if tag == _ENGLISH:
-        return gettext.NullTranslations()
-    compiled = io.BytesIO()
+        return gettext.NullTranslations(), Sentences({})
     with _catalogue(tag).open("rb") as file:
-        mofile.write_mo(compiled, pofile.read_po(file, locale=tag))
+        catalogue = pofile.read_po(file, locale=tag)
+    compiled = io.BytesIO()
+    mofile.write_mo(compiled, catalogue)
     compiled.seek(0)
-    return gettext.GNUTranslations(compiled)
+    sentences = {m.id: m.string for m in catalogue if isinstance(m.id, str) and m.id and isinstance(m.string, str)}
+    return gettext.GNUTranslations(compiled), Sentences(sentences)

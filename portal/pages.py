@@ -3,6 +3,7 @@
 import hashlib
 import unicodedata
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -19,6 +20,7 @@ import languages
 from domain.errors import NeighbourUnavailable
 from domain.people import STATE_TITLES
 from portal import language
+from portal.security import SCRIPTED
 from runtime.exits import TemporalUnreachable
 
 _HERE = Path(__file__).parent
@@ -58,7 +60,8 @@ def _version(files: str) -> str:
 class Pages:
     """Makes HTML answers from the templates.
 
-    Besides `trans` and `_`, templates have the filters `number`, `moment` and `day`, which write as the reader does.
+    Besides `trans` and `_`, templates have the filters `number`, `moment` and `day`, which write as the reader does,
+    `counted` for numbers that choose between one and many, and `said` for what workflows tell.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -93,7 +96,10 @@ class Pages:
         for name in ("gettext", "ngettext", "pgettext", "npgettext"):
             environment.globals[name] = _harmless_values(cast("Callable[..., object]", environment.globals[name]))
         environment.filters["number"] = lambda number: language.current().number(number)
+        environment.filters["counted"] = lambda number: language.current().counted(number)
         environment.filters["moment"] = lambda at: language.current().moment(at)
+        environment.filters["instant"] = datetime.fromisoformat
+        environment.filters["said"] = lambda text: language.current().say(text)
         environment.filters["day"] = lambda at: language.current().day(at)
         environment.globals["STATE_TITLES"] = STATE_TITLES
         environment.globals["lang"], environment.globals["dir"] = speech.tag, speech.direction
@@ -101,33 +107,33 @@ class Pages:
         environment.globals["script_version"] = self._script_version
         return environment
 
-    def problem(self, status: HTTPStatus) -> Response:
-        """Return the page that tells of a problem."""
-        return self.show("problem.html", status, status=int(status))
+    def problem(self, status: HTTPStatus, path: str) -> Response:
+        """Return the page that tells of a problem with what was asked for at a path."""
+        return self.show("problem.html", status, status=int(status), settings=path.startswith(SCRIPTED))
 
     async def too_many(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that came too soon, as an ASGI application."""
-        response = self.problem(HTTPStatus.TOO_MANY_REQUESTS)
+        response = self.problem(HTTPStatus.TOO_MANY_REQUESTS, scope["path"])
         response.headers["Retry-After"] = scope["state"]["retry_after"]
         await response(scope, receive, send)
 
     def exception_handlers(self) -> dict[type[Exception] | int, ExceptionHandler]:
         """Return what turns the exceptions of all pages into pages."""
 
-        async def http(_: Request, error: Exception) -> Response:
+        async def http(request: Request, error: Exception) -> Response:
             if not isinstance(error, HTTPException):
                 raise error
-            response = self.problem(HTTPStatus(error.status_code))
+            response = self.problem(HTTPStatus(error.status_code), request.url.path)
             response.headers.update(error.headers or {})
             return response
 
-        async def unavailable(_: Request, _error: Exception) -> Response:
-            response = self.problem(HTTPStatus.SERVICE_UNAVAILABLE)
+        async def unavailable(request: Request, _error: Exception) -> Response:
+            response = self.problem(HTTPStatus.SERVICE_UNAVAILABLE, request.url.path)
             response.headers["Retry-After"] = RETRY_AFTER
             return response
 
-        async def unexpected(_: Request, _error: Exception) -> Response:
-            return self.problem(HTTPStatus.INTERNAL_SERVER_ERROR)
+        async def unexpected(request: Request, _error: Exception) -> Response:
+            return self.problem(HTTPStatus.INTERNAL_SERVER_ERROR, request.url.path)
 
         return {
             HTTPException: http,

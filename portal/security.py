@@ -12,7 +12,7 @@ _TOKEN_IN_PATH = re.compile(r"(/(?:verify|authenticate|return|sign-in)/)[^/?\s]+
 
 
 SCRIPTED = "/settings/"
-"""Below this path pages bring a script, always in a file of the portal's own."""
+"""Below this path, with the pages of owners and admins, pages bring a script, always in a file of the portal's own."""
 _SCRIPTS = "script-src 'self'; connect-src 'self'"
 
 

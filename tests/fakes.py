@@ -157,7 +157,10 @@ class Atlassian:
         """Create a site, or ask an admin to."""
         self._called("create_site")
         if site.name in self.taken:
-            return NameNotFree(reason="The site name is taken.", suggestions=sites.suggest_names(site.name))
+            return NameNotFree(
+                reason=f"The site name {site.name!r} is taken, now or in the past.",
+                suggestions=sites.suggest_names(site.name),
+            )
         found = next((listed for listed in self.listed_sites if listed.name == site.name), None)
         if found is None and self.by_hand:
             return AdminTask(task=f"Create the site {site.name}.", url="https://start.example.com")
@@ -225,7 +228,9 @@ class Post:
                 person=order.person, purpose=order.purpose, generation=order.generation, delivery=Delivery.ACCEPTED
             )
             if order.email in self.refused:
-                outcome = outcome.model_copy(update={"delivery": Delivery.REFUSED, "reason": "550 no such mailbox"})
+                outcome = outcome.model_copy(
+                    update={"delivery": Delivery.REFUSED, "reason": "550: there is no such mailbox"}
+                )
             elif order.email in self.deferred_once:
                 self.deferred_once.discard(order.email)
                 outcome = outcome.model_copy(update={"delivery": Delivery.DEFERRED, "reason": "451 greylisted"})

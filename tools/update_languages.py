@@ -17,14 +17,16 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import languages  # noqa: E402 - a script, run from anywhere
+import told_sentences  # noqa: E402 - a script, run from anywhere
+
+import languages  # noqa: E402
 from domain.people import AFTER_DECLINE, NEXT_STEP, STATE_TITLES  # noqa: E402
 
 _TRANSLATED = {"emails/**.html": "jinja2", "emails/**.txt": "jinja2", "portal/templates/**.html": "jinja2"}
 """The templates, all of which every language has to have, and how they are read."""
-_ACTS = {"portal/admin/**.py": "python"}
-_TOLD = {"go": (2,)}
-"""The pages that tell what came of an act, and where in which call the sentence stands."""
+_COUNTED = {"portal/admin/**.py": "python"}
+_COUNTS = {"count": (1, 2)}
+"""The pages that tell how many, and where in which call the sentences stand."""
 _OPTIONS = {"**": {"trimmed": "true", "silent": "false", "encoding": "utf-8"}}
 _DOMAIN = {"domain/people.py": [AFTER_DECLINE, *NEXT_STEP.values(), *STATE_TITLES.values()]}
 """What the domain says to owners and admins; templates and adapters translate it as they show it."""
@@ -41,13 +43,14 @@ def said() -> Catalog:
 def _sentences() -> Iterator[tuple[str, str | tuple[str, ...]]]:
     found = [
         *extract_from_dir(ROOT, [*_TRANSLATED.items()], _OPTIONS, directory_filter=_speaks),
-        *extract_from_dir(ROOT, [*_ACTS.items()], keywords=_TOLD, directory_filter=_speaks),
+        *extract_from_dir(ROOT, [*_COUNTED.items()], keywords=_COUNTS, directory_filter=_speaks),
     ]
     for file, _, sentence, _, _ in found:
         yield file, sentence
     for file, sentences in _DOMAIN.items():
         for sentence in sentences:
             yield file, sentence
+    yield from told_sentences.found(ROOT)
 
 
 def read(tag: str) -> Catalog:

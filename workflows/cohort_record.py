@@ -39,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
         Resume,
         SetDeadline,
     )
-    from domain.people import LINK, MAILED, OPSGENIE, Actor, Person, State
+    from domain.people import LINK, MAILED, OPSGENIE, STATE_TITLES, Actor, Person, State
     from workflows.alarm import Alarm
 
 _NOBODY = "Nobody with this address is in the migration."
@@ -308,7 +308,8 @@ class CohortRecord:
     def _refuse_settled(self, email: str) -> None:
         person = self._known(email)
         if person.settled:
-            raise ApplicationError(f"Nothing is awaited of this person any more: {person.state}.", type="Refused")
+            state = STATE_TITLES[person.state]
+            raise ApplicationError(f"Nothing is awaited of this person any more: {state}.", type="Refused")
 
     # Queries.
 

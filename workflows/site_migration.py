@@ -254,7 +254,8 @@ class SiteMigrationWorkflow(MigrationEnd):
     async def _another_choice(self, problem: str, suggestions: Sequence[str]) -> Site | NewSite:
         """Refuse the choice that was made, and return the next one."""
         if (decision := self._open_decision()) is not None:
-            decision.refusal = f"{problem} Free names near it: {', '.join(suggestions)}." if suggestions else problem
+            free = f"Free names near it: {', '.join(suggestions)}." if suggestions else ""
+            decision.refusal = f"{problem} {free}".rstrip()
         return await self._next_choice(problem, suggestions)
 
     async def _list_sites(self) -> None:

@@ -6,6 +6,7 @@ from starlette.routing import Route
 from domain.audit import Audit
 from domain.errors import NotFound
 from portal.admin.gate import Gate, Visit, page_number
+from portal.admin.general import invitation, standing
 
 PATH = "/settings/audit"
 PAGE = 100
@@ -32,6 +33,7 @@ class AuditPages:
         return self._gate.show(
             visit,
             "settings/audit.html",
+            **await invitation(visit, await standing(visit)),
             entries=audit.entries[(number - 1) * PAGE : number * PAGE],
             left_out=audit.left_out,
             page=number,

@@ -138,7 +138,8 @@ class Gate:
     def show(self, visit: Visit, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object) -> Response:
         """Render a page with the navigation around it; its template extends `admin/base.html`."""
         news = self.sessions.news(visit.request)
-        response = self.pages.show(template, status, session=visit.session, news=news, **values)
+        values = {"invited": False, **values, "session": visit.session, "news": news}
+        response = self.pages.show(template, status, **values)
         if news is not None:
             self.sessions.told(response)
         return response
@@ -150,7 +151,7 @@ class Gate:
     def go(self, path: str, sentence: str, *, trouble: bool = False) -> Response:
         """Lead on to one of our own pages, which says what came of an act; `trouble`: that it was not done.
 
-        A sentence that is written down where this is called is told in the visitor's language.
+        Sentences of ours are told in the visitor's language.
         """
         response = self.redirect(path)
         self.sessions.tell(response, News(sentence=language.current().say(sentence), trouble=trouble))

@@ -45,6 +45,7 @@ class GeneralPages:
             visit,
             "settings/general.html",
             status=status,
+            invited=is_open_to_another(status, undo),
             choice_open=status is not None and choice_open(status.progress),
             runs=status is not None and status.run_state is RunState.RUNNING,
             completed=status is not None and status.run_state is RunState.COMPLETED,
@@ -62,8 +63,9 @@ class GeneralPages:
         if started.already is RunState.RUNNING:
             return self._gate.go(HOME, "The migration runs already; this is how it stands.")
         if started.already is not None:
-            how = "cancelled" if started.already is RunState.CANCELED else "completed"
-            return self._gate.go(HOME, f"The migration was {how} before; nothing was started.", trouble=True)
+            if started.already is RunState.CANCELED:
+                return self._gate.go(HOME, "The migration was cancelled before; nothing was started.", trouble=True)
+            return self._gate.go(HOME, "The migration was completed before; nothing was started.", trouble=True)
         return self._gate.go(HOME, "The migration has begun. Nothing is changed before you have chosen a site.")
 
     async def confirm(self, visit: Visit) -> Response:
@@ -115,6 +117,22 @@ async def undo_of(visit: Visit, status: MigrationStatus) -> UndoProgress | None:
 def is_cancelled(status: MigrationStatus) -> bool:
     """Return whether somebody cancelled the migration, also while it still ends."""
     return status.run_state is RunState.CANCELED or (status.progress is not None and bool(status.progress.cancelled))
+
+
+def is_open_to_another(status: MigrationStatus | None, undo: UndoProgress | None) -> bool:
+    """Return whether a migration can begin, to which the banner invites: none runs, is undone, or was completed."""
+    if status is None:
+        return True
+    return status.run_state not in {RunState.RUNNING, RunState.COMPLETED} and (undo is None or undo.over)
+
+
+async def invitation(visit: Visit, status: MigrationStatus | None) -> dict[str, object]:
+    """Return what the banner on a page has to know."""
+    undo = await undo_of(visit, status) if status is not None else None
+    return {
+        "invited": is_open_to_another(status, undo),
+        "cancelled": status is not None and is_cancelled(status),
+    }
 
 
 def can_be_undone(status: MigrationStatus, undo: UndoProgress | None) -> bool:

@@ -9,6 +9,7 @@ from domain import sites
 from domain.errors import BadInput, Refused
 from domain.messages import Progress
 from domain.sites import NewSite
+from portal import language
 from portal.admin.gate import HOME, Gate, Visit
 from portal.admin.general import choice_open, standing
 
@@ -43,7 +44,7 @@ class SitePages:
     async def check(self, visit: Visit) -> Response:
         """Tell a script what is wrong with a site name by the rules alone; whether it is free, Atlassian says."""
         name = visit.request.query_params.get("name", "")[: sites.LONGEST + 1]
-        return JSONResponse({"problem": _problem_with(name)})
+        return JSONResponse({"problem": language.current().say(_problem_with(name))})
 
     async def review(self, visit: Visit) -> Response:
         """Show what would happen; nothing has yet."""

@@ -4,7 +4,7 @@ An address is personal data, and addresses of pages stand in logs: here people g
 for travels in a form and a cookie.
 """
 
-from collections import Counter
+import re
 from urllib.parse import urlencode
 
 from starlette.responses import Response
@@ -13,8 +13,9 @@ from starlette.routing import Route
 from domain.errors import BadInput, Refused
 from domain.messages import Resent
 from domain.people import FOR_ADMINS, GROUPS, MAILED, Group, State
+from portal import language
 from portal.admin.gate import Gate, Visit
-from portal.admin.general import standing
+from portal.admin.general import invitation, standing
 from steering.answers import MigrationStatus, People, RunState
 
 PATH = "/settings/users"
@@ -54,6 +55,7 @@ class UsersPages:
         return self._gate.show(
             visit,
             "settings/users.html",
+            **await invitation(visit, status),
             status=status,
             runs=_runs(status),
             counts=_counts(status),
@@ -87,7 +89,7 @@ class UsersPages:
         try:
             resent = await visit.migration.resend(*emails, by=visit.actor)
         except Refused as error:
-            return self._gate.go(back, f"No mail was sent. {error}", trouble=True)
+            return self._gate.go(back, " ".join(["No mail was sent.", str(error)]), trouble=True)
         return self._gate.go(back, told(resent), trouble=not resent.queued)
 
     async def ask_for_all(self, visit: Visit) -> Response:
@@ -112,14 +114,17 @@ class UsersPages:
 
 def told(resent: Resent) -> str:
     """Return in a sentence or two what came of sending mail again; without addresses."""
-    mails = "One mail will go out." if resent.queued == 1 else f"{resent.queued} mails will go out."
+    speech = language.current()
+    mails = speech.count("One mail will go out.", "%(number)s mails will go out.", resent.queued)
     if not resent.not_now:
         return mails
-    without = "One person gets none now" if resent.not_now == 1 else f"{resent.not_now} people get none now"
-    reasons = Counter(one.reason for one in resent.refused).most_common(_REASONS_TOLD)
-    if not reasons:
-        return f"{mails} {without}: they got one moments ago, or an admin has to mend something first."
-    return f"{mails} {without}. {' '.join(reason for reason, _ in reasons)}"
+    without = speech.count("One person gets none now.", "%(number)s people get none now.", resent.not_now)
+    # Of those that differ in a number alone, such as the seconds to wait, the one with the largest stands for all.
+    by_number = sorted((one.reason for one in resent.refused), key=lambda reason: (len(reason), reason))
+    reasons = {re.sub(r"\d+", "", reason): reason for reason in by_number}
+    why = [*reasons.values()][:_REASONS_TOLD]
+    why = why or ["They got one moments ago, or an admin has to mend something first."]
+    return " ".join([mails, without, *why])
 
 
 def _group(name: str) -> Group | None:

@@ -9,7 +9,7 @@ function count() {
   const number = boxes.filter((box) => box.checked).length;
   all.checked = number > 0 && number === boxes.length;
   all.indeterminate = number > 0 && number < boxes.length;
-  ticked.textContent = number ? `${number} ${ticked.dataset.words}` : "";
+  ticked.textContent = number ? ticked.dataset.words.replace("#", number) : "";
 }
 
 if (all && boxes.length) {

@@ -105,7 +105,7 @@ async def test_owners_and_admins(desktop: Page, bench: Bench) -> None:
     await sign_in(page, bench)
     await take(page, "banner", "General")
     await page.get_by_role("button", name="Migrate to an Atlassian site").click()
-    await page.get_by_role("link", name="Choose a site").click(timeout=20_000)
+    await page.get_by_role("link", name="Choose a site").click()
     await take(page, "choose-a-site", "Choose a site")
     await page.get_by_label("Site name").fill("acme-operations")
     await page.get_by_label("First name").fill("Olga")

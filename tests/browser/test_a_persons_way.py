@@ -66,7 +66,7 @@ async def test_from_the_mail_to_done(browser: Browser, machine: Machine) -> None
     await page.get_by_label("Password").fill("correct horse battery")
     await page.get_by_role("button", name="Set up account").click()
     await page.get_by_role("link", name="Continue").click()
-    await expect(page.locator("h1")).to_have_text("You are all set", timeout=30_000)
+    await expect(page.locator("h1")).to_have_text("You are all set")
     await look_at(page, "done")
     await context.close()
 
@@ -86,5 +86,5 @@ async def test_in_japanese_on_a_phone_without_scripts(browser: Browser, machine:
     await page.get_by_label("Password").fill("correct horse battery")
     await page.get_by_role("button", name="Set up account").click()
     await page.get_by_role("link", name="Continue").click()
-    await expect(page.locator("h1")).to_have_text("すべて完了しました", timeout=30_000)
+    await expect(page.locator("h1")).to_have_text("すべて完了しました")
     await context.close()

@@ -56,7 +56,7 @@ async def test_tables_are_plain_in_a_pipe(cli: Cli, moving: Migration, account: 
     assert "5 people, and no more." in people.err
     assert "running (people)" in status.out
     assert "5 people: 1 connected, 4 waiting, 1 of them for you" in status.out
-    assert "550 no such mailbox" in report.out
+    assert "550: there is no such mailbox" in report.out
     assert OWNER_EMAIL not in report.out
 
 

@@ -84,6 +84,6 @@ def test_dates_and_numbers_are_written_as_people_write_them(locale: str, moment:
 
 def test_a_language_knows_which_way_it_runs() -> None:
     """Also one that is yet to be translated."""
-    words = languages.spoken("de").translations
-    assert Language("he", Locale("he"), words).direction == "rtl"
+    german = languages.spoken("de")
+    assert Language("he", Locale("he"), german.translations, german.sentences).direction == "rtl"
     assert {languages.spoken(tag).direction for tag in languages.translated()} == {"ltr"}

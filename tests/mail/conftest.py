@@ -40,6 +40,10 @@ class PlainLinks:
         """Return a link that is the claims."""
         return f"https://move.example.com/sign-in/{claims.run_id}/{claims.generation}"
 
+    def settings_url(self, page: str) -> str:
+        """Return where a page is."""
+        return f"https://move.example.com/settings/{page}"
+
 
 def order(person: int = 1, email: str = "", **changes: Any) -> MailOrder:  # noqa: ANN401 - any field of the order
     """Return an order for one mail, plain but for what is changed."""

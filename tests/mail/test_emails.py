@@ -44,7 +44,8 @@ def notice(kind: NoticeKind, locale: str = "", **changes: object) -> Rendered:
     """Return a notice."""
     told = NOTICE.model_copy(update={"kind": kind, **changes})
     recipient = Leader(email="olga@example.com", name=NAME, locale=locale)
-    return mail_content.notice_mail(NoticeOrder(message_id="x", number=1, recipient=recipient, notice=told))
+    order_ = NoticeOrder(message_id="x", number=1, recipient=recipient, notice=told)
+    return mail_content.notice_mail(order_, PlainLinks())
 
 
 def every_email() -> Iterator[Rendered]:
@@ -128,7 +129,25 @@ def test_link_in_a_notice_is_shown_with_its_host_and_escaped() -> None:
         for fact in (NOTICE.task, NOTICE.url, NOTICE.command, "admin.example.net:8443"):
             assert fact in shown
     assert 'href="https://admin.example.net:8443/task?a=1&amp;b=2"' in task.html
-    assert "href" not in notice(NoticeKind.ADMIN_TASK, url="javascript:alert(1)").html
+    assert "javascript" not in notice(NoticeKind.ADMIN_TASK, url="javascript:alert(1)").html
+
+
+@pytest.mark.parametrize(
+    "kind, page",
+    [
+        (NoticeKind.ADMIN_TASK, "general"),
+        (NoticeKind.DEADLINE_PASSED, "report"),
+        (NoticeKind.MIGRATION_COMPLETE, "report"),
+        (NoticeKind.MIGRATION_CANCELLED, "general"),
+    ],
+)
+def test_notices_lead_to_their_page_in_the_portal(kind: NoticeKind, page: str) -> None:
+    """Also where a task is open, which has an address of its own: only the notice of a task leads there."""
+    where = f"https://move.example.com/settings/{page}"
+    for rendered in (notice(kind), notice(kind, url="", command="")):
+        assert where in rendered.text
+        assert f'href="{where}"' in rendered.html
+    assert (NOTICE.url in notice(kind).text) is (kind is NoticeKind.ADMIN_TASK)
 
 
 def test_end_is_told_with_counts_and_next_steps() -> None:
@@ -244,14 +263,20 @@ def test_numbers_are_formed_and_written_as_the_language_has_it() -> None:
 
 
 def test_owners_read_states_and_moments_in_their_language() -> None:
-    """What the domain says in English is translated too; a task is marked as English."""
+    """What the domain says in English is translated too, a task with the names in it; one of others stays as it is."""
     german = notice(NoticeKind.MIGRATION_COMPLETE, "de_DE")
     for shown in (german.text, words(german.html)):
         for said in ("Atlassian-Konto nicht eingerichtet", "Bitten Sie die Person", "14. März 2026, 10:00 UTC"):
             assert said in shown
-    task = BeautifulSoup(notice(NoticeKind.ADMIN_TASK, "ja_JP").html, "html.parser").find("strong", lang="en")
+    foreign = BeautifulSoup(notice(NoticeKind.ADMIN_TASK, "ja_JP").html, "html.parser").find("strong", lang="en")
+    assert foreign is not None
+    assert foreign.get_text() == NOTICE.task
+    ours = "Make the initiator a site admin of the site 'acme', or choose another site."
+    task = BeautifulSoup(notice(NoticeKind.ADMIN_TASK, "de_DE", task=ours).html, "html.parser").find(
+        "strong", lang="de"
+    )
     assert task is not None
-    assert task.get_text() == NOTICE.task
+    assert "Site-Admin der Site 'acme'" in task.get_text()
 
 
 def test_unknown_languages_are_written_to_in_english() -> None:

@@ -1,5 +1,6 @@
 """Mails that arrive, at the embedded mail server."""
 
+import re
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -94,7 +95,7 @@ async def test_mail_in_another_language_arrives_as_it_was_written(
 async def test_notices_tell_and_carry_no_personal_link(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """Owners and admins get task, address and command; nothing in a notice acts for its reader."""
+    """Owners and admins get task, address and command; its one link to the portal asks them to sign in first."""
     notice = Notice(
         kind=NoticeKind.ADMIN_TASK,
         opsgenie_account="acme",
@@ -117,10 +118,13 @@ async def test_notices_tell_and_carry_no_personal_link(
         "<admin_task.2.run@example.com>",
     }
     for mail in mailbox.mails():
-        for words in ("Create the site.", "https://admin.example.net/new", "starter.py confirm acme"):
-            assert words in part(mail, "plain")
-            assert words in part(mail, "html")
-        assert "move.example.com" not in mail.as_string()
+        for kind in ("plain", "html"):
+            said = part(mail, kind)
+            for words in ("Create the site.", "https://admin.example.net/new", "starter.py confirm acme"):
+                assert words in said
+            assert set(re.findall(r"https://move\.example\.com[^\s\"<]*", said)) == {
+                "https://move.example.com/settings/general"
+            }
 
 
 async def test_completion_notice_counts_everyone(

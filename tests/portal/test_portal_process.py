@@ -1,4 +1,4 @@
-"""The portal as a process that cannot do its work; that it serves and ends in good order, the demo's tests show."""
+"""The portal as a process: by any ASGI server, and where it cannot do its work; the demo's tests show the rest."""
 
 import asyncio
 import os

@@ -106,7 +106,7 @@ async def test_a_selection_is_mailed_again_as_far_as_it_may(crowd: Bench) -> Non
     assert (both.queued, both.not_now) == (2, 20)
     reasons = {one.email: one.reason for one in both.refused}
     assert "wait" in reasons["p7@example.com"]
-    assert "connected" in reasons[OWNER_EMAIL]
+    assert "Connected" in reasons[OWNER_EMAIL]
     assert "Nobody" in reasons["nobody@example.com"]
     for email in ("p0@example.com", "p1@example.com"):
         await crowd.until(email, State.UNREACHABLE)

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from adapters.links import SignedLinks
+from domain import roster
 from domain.audit import Act
 from domain.links import Purpose
 from domain.messages import Step
@@ -14,7 +15,9 @@ from domain.people import Actor, Source, State
 from domain.roster import ADMIN, RosterPerson
 from domain.rules import AtDeadline
 from domain.sites import Site
-from steering.answers import RunState
+from runtime.exits import TemporalUnreachable
+from steering.answers import MigrationStatus, RunState
+from steering.migration import Migration
 from tests.portal.admin.office import Office, form, page, title, words
 from tests.portal.conftest import KEY
 from tests.workflows.bench import OWNER_EMAIL, eventually
@@ -32,12 +35,14 @@ async def begun(office: Office) -> None:
 
 
 async def test_the_banner_invites_until_a_migration_runs(office: Office) -> None:
-    """Before, there is the banner and the button; the button starts a migration in the visitor's name."""
-    first = await office.sign_in()
-    assert page(first).select_one("aside.banner")
-    begun_ = await office.send(MIGRATE)
-    assert "The migration has begun" in words(begun_)
-    assert page(begun_).select_one("aside.banner") is None
+    """Before, there is the banner on each page and the button; the button starts a migration in the visitor's name."""
+    await office.sign_in()
+    settings = ("/settings/general", "/settings/users", "/settings/audit")
+    for path in settings:
+        assert page(await office.open(path)).select_one('aside.banner a[href="/settings/general#connection"]')
+    assert "The migration has begun" in words(await office.send(MIGRATE))
+    for path in settings:
+        assert page(await office.open(path)).select_one("aside.banner") is None
     await eventually(lambda: office.bench.waits_for("Choose a site"))
     progress = await office.bench.migration.progress()
     assert progress.initiator == OWNER_EMAIL
@@ -150,6 +155,8 @@ async def test_pausing_resuming_and_the_deadline(office: Office) -> None:
     shown = words(await office.open("/settings/audit"))
     for sign in ("Started the migration", "Paused", "Resumed", "Set the deadline", OWNER_EMAIL, "in the portal"):
         assert sign in shown
+    assert "March 1, 2099, 6:00 PM UTC It ends with whoever is there" in shown.replace("\u202f", " ")
+    assert "no deadline You are told, and it waits on" in shown
 
 
 async def test_what_came_of_an_act_is_said_once(office: Office) -> None:
@@ -201,6 +208,45 @@ async def test_the_last_to_come_back_from_atlassian_is_all_set(office: Office) -
     await office.bench.handle.result()
     back = await office.open(urlsplit(SignedLinks("https://x.example", [KEY]).return_url(link)).path)
     assert (back.status_code, title(back)) == (200, "You are all set")
+
+
+async def test_large_numbers_are_shown_by_state_as_people_write_them(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many cohorts there are: of many, as they last showed them."""
+    monkeypatch.setattr(roster, "COHORT_SIZE", 40)
+    office.bench.world.opsgenie.add(
+        *(RosterPerson(email=f"p{number}@example.com", blocked=True) for number in range(1_200)),
+    )
+    office.browser.headers["Accept-Language"] = "de"
+    await office.sign_in()
+    await office.bench.start()
+    await eventually(lambda: shows(office, "von 1.201 Personen"))
+    shown = await office.open("/settings/general")
+    assert "1.200 Übersprungen" in words(shown)
+    assert "1.201 Personen" in words(await office.open("/settings/report"))
+
+
+async def shows(office: Office, text: str) -> bool:
+    """Return whether General says something."""
+    return text in words(await office.open("/settings/general"))
+
+
+async def test_without_temporal_the_page_says_when_to_look_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And leads back; what it tells people about their links means nothing here."""
+    await office.sign_in()
+
+    async def away(_: Migration) -> MigrationStatus:
+        raise TemporalUnreachable("Temporal does not answer.")
+
+    monkeypatch.setattr(Migration, "status", away)
+    answer = await office.open("/settings/general")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert "look again in a few minutes" in words(answer)
+    assert "link" not in words(answer).casefold()
+    assert page(answer).select_one('a.button[href="/settings/general"]')
 
 
 async def test_an_admin_may_do_what_another_began(office: Office) -> None:

@@ -233,6 +233,20 @@ async def test_the_session_is_kept_from_scripts_and_other_sites(office: Office) 
     assert value not in (await office.open("/settings/general")).text
 
 
+def test_replacing_the_keys_signs_nobody_out() -> None:
+    """Any portal that still has the old key knows the session; one without it does not."""
+    olga = SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme")
+    old, new = "o" * 32, "n" * 32
+    answer = Response()
+    Sessions([old], secure=False).begin(answer, olga)
+    cookie = answer.headers["set-cookie"].partition(";")[0]
+    request = Request({"type": "http", "headers": [(b"cookie", cookie.encode())]})
+    known = Sessions([new, old], secure=False).read(request)
+    assert known is not None
+    assert (known.email, known.role) == (OWNER_EMAIL, "owner")
+    assert Sessions([new], secure=False).read(request) is None
+
+
 async def test_a_sign_in_waits_for_a_worker(temporal: Client, portal_url: str) -> None:
     """While no worker runs, asking works all the same, and the mail comes once one does."""
     late = "late@example.com"

@@ -11,7 +11,7 @@ from bs4 import Tag
 
 from domain import roster
 from domain.links import Purpose
-from domain.messages import Step
+from domain.messages import NotSent, Resent, Step
 from domain.people import State
 from domain.roster import RosterPerson
 from domain.rules import Rules
@@ -139,6 +139,13 @@ async def test_mail_is_sent_again_to_those_who_are_ticked(users: Office) -> None
     assert "No mail was sent. A mail went out moments ago" in words(alone)
 
 
+def test_reasons_that_differ_in_a_number_are_told_once() -> None:
+    """The longest wait stands for all; and no more different ones than one can read."""
+    waits = [NotSent(email="x", reason=f"A mail went out moments ago; wait {n} seconds.") for n in (9, 30, 28)]
+    told = listing.told(Resent(queued=1_200, not_now=3, refused=waits))
+    assert told == "1,200 mails will go out. 3 people get none now. A mail went out moments ago; wait 30 seconds."
+
+
 async def test_who_declined_is_marked(users: Office) -> None:
     """The list and the report say it in the reader's words, and what to do about it; the file has it too."""
     declined = users.bench.world.post.link(BEN, Purpose.VERIFICATION)
@@ -200,7 +207,7 @@ async def test_what_is_not_possible_any_more_is_told(users: Office) -> None:
     for act, fields in forms.items():
         answer = await users.post(f"{ann}/{act}", fields | {"reason": "again"})
         assert answer.url.path == ann
-        assert "state is excluded" in words(answer) or "Nothing is awaited" in words(answer)
+        assert "in this state: Excluded" in words(answer) or "Nothing is awaited" in words(answer)
 
 
 async def test_nobody_else_sees_people_or_acts(office: Office) -> None:
@@ -218,7 +225,10 @@ async def test_before_the_migration_there_is_nobody(office: Office) -> None:
     """The page says so, and whose page it would be does not exist."""
     await office.sign_in()
     assert "There is nobody here yet" in words(await office.open(USERS))
-    assert (await office.open(f"{USERS}/1/1")).status_code == 404
+    nobody = await office.open(f"{USERS}/1/1")
+    assert nobody.status_code == 404
+    assert page(nobody).select_one('a[href="/settings/general"]')
+    assert "email" not in words(nobody)
 
 
 async def test_the_export_has_everyone_and_runs_nothing(users: Office) -> None:

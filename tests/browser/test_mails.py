@@ -1,0 +1,29 @@
+"""The emails as a mail program on a phone shows them, held against the accessibility rules."""
+
+import pytest
+from playwright.async_api import Browser
+
+from domain.links import Purpose
+from domain.orders import NoticeKind
+from emails import Rendered
+from tests.browser.chromium import PHONE, WCAG, look_at
+from tests.mail.test_emails import notice, personal
+
+MAILS = {
+    **{f"mail-{purpose}": personal(purpose=purpose, reminder=True, locale="de_DE") for purpose in Purpose},
+    **{
+        f"mail-{kind}": notice(kind, "ja_JP", reason="The merger is off.", by="olga@example.com") for kind in NoticeKind
+    },
+}
+
+
+@pytest.mark.parametrize("name", MAILS)
+async def test_a_mail_passes_the_rules_in_light_and_dark(browser: Browser, name: str) -> None:
+    """Its colours, its language, its table of numbers; nothing is wider than the screen."""
+    mail: Rendered = MAILS[name]
+    context = await browser.new_context(viewport=PHONE)  # type: ignore[arg-type]  # a literal
+    page = await context.new_page()
+    await page.set_content(mail.html)
+    # A mail is a part of the page that a mail program makes: landmarks are that page's.
+    await look_at(page, name, WCAG)
+    await context.close()

@@ -1,0 +1,140 @@
+"""An owner who reads German walks through everything, and meets English nowhere."""
+
+import re
+from datetime import timedelta
+
+import httpx2
+import pytest
+
+from domain.links import Purpose
+from domain.messages import Step
+from domain.people import State
+from domain.roster import RosterPerson
+from domain.rules import Rules
+from domain.sites import Site
+from steering.answers import RunState
+from steering.links import TemporalLinkDesk
+from tests.portal.admin.office import Office, form, page, words
+from tests.workflows.bench import eventually
+
+ANN, BEN, CY, DEE, GONE = (f"{name}@example.com" for name in ("ann", "ben", "cy", "dee", "gone"))
+GENERAL, SITE, USERS, AUDIT, REPORT = (f"/settings/{name}" for name in ("general", "site", "users", "audit", "report"))
+REASON = "Nach den Ferien"
+ENGLISH = re.compile(
+    r"(?<![-\w])(the|is|are|were|and|of|they|their|this|you|your|not|no|has|have|with|by|to|for|since|any|been|waiting|running|"
+    r"done|email|sent|mail|verified|account|user|owner|moments|seconds|address|people|person's|near|names|free|who|what|when|again|made|ask)(?![-\w])",
+    re.IGNORECASE,
+)
+"""Words that German has none of, outside of longer ones."""
+
+
+def is_german(response: httpx2.Response) -> None:
+    """See that a page is in German, and says nothing in English but names."""
+    found = page(response)
+    assert found.html is not None
+    assert found.html["lang"] == "de"
+    for name in found.find_all(["bdi", "h1", "title"] if "/users/" in response.url.path else "bdi"):
+        name.extract()
+    said = " ".join(found.get_text(" ").split())
+    english = [said[max(0, match.start() - 40) : match.end() + 40] for match in ENGLISH.finditer(said)]
+    assert english == [], f"{response.url}: {english}"
+
+
+@pytest.fixture
+async def german(office: Office) -> Office:
+    """Somebody whose browser asks for German, before an account with trouble of every kind."""
+    office.browser.headers["Accept-Language"] = "de-DE,de;q=0.9,en;q=0.5"
+    world = office.bench.world
+    world.opsgenie.add(
+        RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
+        RosterPerson(email=BEN, name="Ben Ortiz"),
+        RosterPerson(email=CY, name="Cy Young", blocked=True),
+        RosterPerson(email=DEE, name="Dee Dee", email_verified=True),
+        RosterPerson(email=DEE, name="Dee Twice", email_verified=True),
+        RosterPerson(email=GONE, name="Gus Gone", email_verified=True),
+    )
+    world.post.refused.add(GONE)
+    world.atlassian.listed_sites.append(Site(id="w", name="wiki", url="https://wiki.atlassian.net"))
+    world.atlassian.taken.add("acme-ops")
+    return office
+
+
+async def test_choosing_a_site(german: Office) -> None:
+    """The banner, the wait, what is wrong with a name or a site, and the summary."""
+    is_german(await german.open("/"))
+    is_german(await german.ask_for_link())
+    is_german(await german.sign_in())
+    for path in (USERS, AUDIT):
+        is_german(await german.open(path))
+    is_german(await german.send(f"{GENERAL}/migrate"))
+    await eventually(lambda: german.bench.waits_for("Choose a site"))
+    for path in (GENERAL, USERS, SITE):
+        is_german(await german.open(path))
+    checked = await german.browser.get(f"{SITE}/check?name=Acme%20Ops")
+    assert "'Acme Ops' passt nicht" in checked.json()["problem"]
+    names = {"name": "acme-ops", "first_name": "Olga", "last_name": "Owner"}
+    summary = await german.send(f"{SITE}/review", on=SITE, **names)
+    is_german(summary)
+    taken = await german.post(SITE, form(summary, SITE))
+    is_german(taken)
+    assert "'acme-ops' ist vergeben" in words(taken)
+    for site in ("wiki", "nowhere"):
+        is_german(await german.send(f"{SITE}/review", on=SITE, name="", site=site))
+    is_german(await german.open(GENERAL))
+
+
+async def test_a_running_migration(german: Office) -> None:
+    """How it stands, everyone in every state, what is asked and what is refused, the end of it."""
+    bench = german.bench
+    await german.sign_in()
+    await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+    await bench.until(GONE, State.UNREACHABLE)
+    link = bench.world.post.link(BEN, Purpose.VERIFICATION)
+    assert await TemporalLinkDesk(bench.client).decline(link)
+    await bench.until(BEN, State.ATTENTION)
+    for path in (GENERAL, USERS, f"{USERS}?group=for_admins", f"{USERS}?group=not_moved", REPORT):
+        is_german(await german.open(path))
+    listed = await german.open(USERS)
+    paths = {link.text.strip(): str(link["href"]) for link in page(listed).select("tbody th a")}
+    for name, act in (
+        ("Ann Lee", "resend"),
+        ("Ann Lee", "correct-email"),
+        ("Ben Ortiz", "resend"),
+        ("Ben Ortiz", "verify"),
+        ("Dee Twice", "correct-email"),
+        ("Gus Gone", "exclude"),
+        ("Dee Dee", "authenticate"),
+    ):
+        is_german(await german.open(paths[name]))
+        fields = {"email": "a@example.com, b@example.com", "reason": REASON}
+        is_german(await german.send(f"{paths[name]}/{act}", on=paths[name], **fields))
+    for path in paths.values():
+        is_german(await german.open(path))
+    is_german(await german.post(f"{USERS}/resend", form(listed, f"{USERS}/resend") | {"person": [ANN, DEE]}))
+    is_german(await german.post(f"{USERS}/resend", form(listed, f"{USERS}/resend") | {"person": []}))
+    is_german(await german.send(f"{USERS}/resend-all", on=f"{USERS}/resend-all?group=waiting"))
+    for act, typed in (
+        ("confirm", {}),
+        ("deadline", {"deadline": "2001-01-01T00:00"}),
+        ("deadline", {"deadline": "2101-01-01T00:00", "at_deadline": "complete_partial"}),
+        ("deadline", {"deadline": ""}),
+        ("refresh", {}),
+        ("pause", {"reason": ""}),
+        ("resume", {}),
+    ):
+        token = form(await german.open(GENERAL), f"{GENERAL}/refresh")
+        is_german(await german.post(f"{GENERAL}/{act}", token | typed))
+    is_german(await german.open(AUDIT))
+    is_german(await german.open(f"{GENERAL}/cancel"))
+    is_german(await german.send(f"{GENERAL}/cancel", on=f"{GENERAL}/cancel", reason=REASON, undo="1"))
+    await bench.handle.result()
+    await eventually(lambda: is_over(german))
+    for path in (GENERAL, USERS, REPORT, AUDIT):
+        is_german(await german.open(path))
+
+
+async def is_over(german: Office) -> bool:
+    """Return whether the migration was cancelled and its undo is done."""
+    undo = await german.bench.migration.undo()
+    return (await german.bench.migration.status()).run_state is RunState.CANCELED and undo is not None and undo.over
