@@ -1,10 +1,6 @@
 """Questions to workflows (queries), asked again where a worker could not answer just then."""
 
 import asyncio
-from dataclasses import replace
-from datetime import timedelta
-from math import inf
-from time import monotonic
 from typing import Any
 
 from temporalio.api.common.v1 import Payload
@@ -22,9 +18,6 @@ from domain import ids
 
 TIMES = 20
 _PAUSE_SECONDS = 0.2
-_PATIENCE_SECONDS = 2.0
-"""How long the first answer may take; then twice as long, since a long history takes its time."""
-_NO_ANSWER = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED}
 
 
 class AskAgain(Interceptor):
@@ -42,24 +35,16 @@ class AskAgain(Interceptor):
 
 class _Patient(OutboundInterceptor):
     async def query_workflow(self, input: QueryWorkflowInput) -> Any:  # noqa: A002, ANN401 - the SDK's signature
-        until = inf if input.rpc_timeout is None else monotonic() + input.rpc_timeout.total_seconds()
-        patience = _PATIENCE_SECONDS
-        for left in range(TIMES - 1, -1, -1):
-            within = min(patience, until - monotonic())
-            asked = replace(input, rpc_timeout=timedelta(seconds=max(within, 0)))
+        for _ in range(TIMES - 1):
             try:
-                return await super().query_workflow(asked)
+                return await super().query_workflow(input)
             except WorkflowQueryFailedError:
-                if not left:
-                    raise
                 await self._tell_if_ended(input)
             except RPCError as error:
-                lost = error.status in _NO_ANSWER and within == patience
-                if not left or not (lost or error.status is RPCStatusCode.RESOURCE_EXHAUSTED):
+                if error.status is not RPCStatusCode.RESOURCE_EXHAUSTED:
                     raise
-                patience *= 2 if lost else 1
             await asyncio.sleep(_PAUSE_SECONDS)
-        raise AssertionError("the last answer is returned or raised")
+        return await super().query_workflow(input)
 
     async def _tell_if_ended(self, input: QueryWorkflowInput) -> None:  # noqa: A002 - as above
         """Have the question say that its run has ended, if that is so."""

@@ -20,7 +20,7 @@ from domain.roster import RosterPerson
 from domain.rules import AtDeadline, Rules
 from steering.links import TemporalLinkDesk
 from tests.histories import health
-from tests.workflows.bench import CACHED, Bench, eventually
+from tests.workflows.bench import AT_ONCE, Bench, eventually
 
 BY = Actor(name="olga@example.com")
 BO = RosterPerson(email="bo@example.com", name="Bo User")
@@ -165,7 +165,7 @@ def _messages(told: WorkflowMetadata) -> tuple[Sequence[WorkflowInteractionDefin
     return told.definition.signal_definitions, told.definition.update_definitions
 
 
-@pytest.mark.skipif(not CACHED, reason="Workers that keep nothing lose questions that come at once (SDK 1.35)")
+@AT_ONCE
 async def test_fifty_resends_at_once_are_one_mail(bench: Bench) -> None:
     """The others are told to wait; the older link is dead."""
     bench.world.opsgenie.add(BO)
