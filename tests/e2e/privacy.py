@@ -17,6 +17,8 @@ from tests.oracle import Someone
 
 _SHARED = 3
 """People with one domain: then the domain names them all."""
+_LONG_ENOUGH = 5
+"""Letters of a word that nothing else holds by chance."""
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _GZIP = re.compile(rb"\x1f\x8b\x08")
 _BASE85 = re.compile(rb"c[!#-&(-+\-0-Z^-~]{99,}")
@@ -69,7 +71,7 @@ def _markers(people: Iterable[Someone]) -> set[str]:
     All but the last word of a name: tests tell namesakes apart by a number.
     """
     everyone = list(people)
-    names = {one.name.rpartition(" ")[0] or one.name for one in everyone}
+    names = {first if len(first := one.name.rpartition(" ")[0]) >= _LONG_ENOUGH else one.name for one in everyone}
     domains = Counter(one.email.rpartition("@")[2] for one in everyone)
     addresses = {
         f"@{domain}" if domains[domain] >= _SHARED else one.email

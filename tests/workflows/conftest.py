@@ -1,11 +1,23 @@
 """A real Temporal server for the whole run, whose clocks tests turn; a world and a worker of its own for each test."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from temporalio.client import Client
 
-from tests.workflows.bench import Bench, benched, server_for
+from steering import admins, forgetting, migration, standing
+from tests.workflows.bench import CACHED, Bench, benched, server_for
+
+_WITHOUT_CACHE = timedelta(seconds=30)
+"""How long a question may take where each of fifty at once has a history replayed."""
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer for answers where workers keep nothing in memory."""
+    for module in () if CACHED else (admins, forgetting, migration, standing):
+        monkeypatch.setattr(module, "QUERY_SECONDS", _WITHOUT_CACHE)
 
 
 @pytest.fixture(scope="session")

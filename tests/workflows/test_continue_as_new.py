@@ -14,7 +14,7 @@ from domain.roster import RosterPerson
 from domain.rules import AtDeadline, Rules
 from steering.links import TemporalLinkDesk
 from tests.histories import health
-from tests.workflows.bench import Bench, benched, eventually, server_for
+from tests.workflows.bench import AT_ONCE, Bench, benched, eventually, server_for
 
 BY = Actor(name="olga@example.com")
 SELDOM = timedelta(days=60)
@@ -50,6 +50,7 @@ async def everyone_is_mailed(bench: Bench) -> None:
     await eventually(lambda: len(bench.world.post.mails) >= len(PEOPLE))
 
 
+@AT_ONCE
 async def test_a_flood_of_facts_and_requests_loses_nothing(bench: Bench) -> None:
     """Hundreds of signals and updates at once, most of them repeated, some about nobody."""
     await bench.start(rules=UNASKED)

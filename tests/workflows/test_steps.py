@@ -8,7 +8,7 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
-from domain.links import LinkClaims, LinkState, Purpose
+from domain.links import LinkClaims, LinkState, LinkView, Purpose
 from domain.messages import Step, StepStatus
 from domain.orders import NoticeKind
 from domain.people import Actor, Source, State
@@ -587,7 +587,7 @@ async def test_links_of_others_say_nothing(bench: Bench) -> None:
     assert not view.email
     assert await desk.follow(stranger)
     nowhere = claims.model_copy(update={"cohort_id": "site-migration:nobody:cohort:1"})
-    assert await desk.view(nowhere) is None
+    assert await desk.view(nowhere) == LinkView(state=LinkState.CLOSED)
     assert not await desk.follow(nowhere)
 
 
