@@ -15,6 +15,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain import ids
 from domain.errors import LandbridgeError, NotFound, Refused
 from runtime.exits import TemporalUnreachable
 
@@ -57,6 +58,8 @@ async def told(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[N
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         raise _nobody(what) from None
     except WorkflowQueryFailedError as error:
+        if error.message == ids.TOO_EARLY:
+            raise _nobody(what) from None
         raise LandbridgeError(f"The question about {what} was not understood: {error.message}") from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -38,10 +38,28 @@ class _Runner(SandboxedWorkflowRunner):
 class Doubts:
     """What a worker remembers of runs, also when it has dropped what it had built up of them."""
 
-    lost: dict[str, int] = field(default_factory=dict)
-    """Runs that may have lost a task, and their events then."""
+    unproved: dict[str, int] = field(default_factory=dict)
+    """Runs whose newest task may be lost, and their events up to it."""
+    trusted: set[str] = field(default_factory=set)
+    """Runs that had every task proved since they came into memory."""
     ended: set[str] = field(default_factory=set)
     """Runs that have ended with events which no task has delivered: none will."""
+
+    def doubt(self, run: str, events: int) -> None:
+        """Note that a task may be lost that ends with so many events."""
+        self.unproved[run] = max(events, self.unproved.get(run, 0))
+        self.trusted.discard(run)
+
+    def trust(self, run: str) -> None:
+        """Note that all tasks of a run so far were done."""
+        self.unproved.pop(run, None)
+        self.trusted.add(run)
+
+    def dropped(self, run: str, *, over: bool) -> None:
+        """Note that what was built up of a run is dropped: a task that was under way may be lost with it."""
+        self.trusted.discard(run)
+        if over:
+            self.unproved.pop(run, None)
 
 
 class InTime(WorkflowInstance):
@@ -56,11 +74,13 @@ class InTime(WorkflowInstance):
     So such a hand-over is refused. The SDK then fails the query (`runtime.temporal` asks again), drops what it had
     built up, and replays the history when the task comes.
 
-    But with what it had built up it also drops the task itself if that has just come in, and goes on with the next
-    query: this one replays a history that ends with the start of the lost task, hands its events over, and leaves a
-    workflow behind that has done a task which Temporal will see time out, and hand out anew with more events in it. So
-    after a refusal, a question that follows on events which are not replayed is refused as well, until a further task
-    or a replay shows that they belong to a task that was done.
+    A task may also be lost after it began: with the worker that had it, with a connection, or with what the SDK drops.
+    Temporal then waits for it until it times out, and hands its events out anew, together with what came since. But a
+    query may bring a history that ends with the start of that task: the SDK hands its events over, and leaves a
+    workflow behind that has done the lost task. Nothing tells such events from those of a task of our own. So what a
+    workflow is handed first, after the replay that brought it into memory, is in doubt, and a query that follows is
+    refused, until a further task or a replay shows that the first one was done. Then the run is trusted for as long as
+    it stays in memory.
 
     A run that was ended from outside may leave events that no task will ever deliver, and would not be answered for any
     more. Only Temporal knows that it has ended: whoever was refused looks, and says so with the question. Then these
@@ -76,22 +96,27 @@ class InTime(WorkflowInstance):
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Hand events over, unless it is too early or too late."""
-        self._doubts.ended.update(_said_to_have_ended(act))
-        lost = self._doubts.lost
+        doubts, run = self._doubts, act.run_id
+        doubts.ended.update(_said_to_have_ended(act))
         if any(job.WhichOneof("variant") not in _NEVER_HAPPENED for job in act.jobs):
             time, events = act.timestamp.ToNanoseconds(), act.history_length
             if self._last is not None and not act.is_replaying and time == self._last[0] and events > self._last[1]:
-                if act.run_id in self._doubts.ended:
+                if run in doubts.ended:
                     return _nothing()
-                lost[act.run_id] = events
+                doubts.doubt(run, events)
                 return _refusal()
             # A local activity's answer comes within its task: the events are the same, and nothing is proved by it.
             is_next = self._last is None or events > self._last[1]
             self._last = time, events
-            self._tasks += is_next and not act.is_replaying
-            if self._tasks > 1 or (act.is_replaying and events >= lost.get(act.run_id, events + 1)):
-                lost.pop(act.run_id, None)
-        elif self._tasks and act.run_id in lost and _asks_beside_tasks(act):
+            if is_next and not act.is_replaying:
+                self._tasks += 1
+                if self._tasks == 1 and run not in doubts.trusted:
+                    doubts.doubt(run, events)
+            if self._tasks > 1 or (act.is_replaying and events >= doubts.unproved.get(run, events + 1)):
+                doubts.trust(run)
+        elif dropped := _dropped(act):
+            doubts.dropped(run, over=dropped.reason == RemoveFromCache.EvictionReason.WORKFLOW_EXECUTION_ENDING)
+        elif self._tasks and run in doubts.unproved and run not in doubts.ended and _asks_beside_tasks(act):
             return _refusal()
         return self._instance.activate(act)
 
@@ -114,7 +139,7 @@ class InTime(WorkflowInstance):
 
 def _refusal() -> WorkflowActivationCompletion:
     refused = WorkflowActivationCompletion()
-    refused.failed.failure.message = "These events belong to a workflow task that is yet to come."
+    refused.failed.failure.message = ids.TOO_EARLY
     return refused
 
 
@@ -122,6 +147,10 @@ def _nothing() -> WorkflowActivationCompletion:
     taken = WorkflowActivationCompletion()
     taken.successful.SetInParent()
     return taken
+
+
+def _dropped(act: WorkflowActivation) -> RemoveFromCache | None:
+    return next((job.remove_from_cache for job in act.jobs if job.HasField("remove_from_cache")), None)
 
 
 def _asks_beside_tasks(act: WorkflowActivation) -> bool:

@@ -14,6 +14,8 @@ from workflows.tolerance import Tolerance
 _ORDINARY = {
     # News came in while the workflow wanted to end or to continue as new: it is told first.
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+    # Temporal was killed while it took an update, and the worker told it of it once more.
+    WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE,
     # Terminated meanwhile.
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
 }

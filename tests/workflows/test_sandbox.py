@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import WorkflowInstance
 
@@ -38,12 +38,20 @@ class _Workflow(WorkflowInstance):
 class _Worker:
     """Hands activations of one run to a workflow, as a worker does."""
 
-    def __init__(self) -> None:
-        self._doubts = Doubts()
-        self.evict()
+    def __init__(self, doubts: Doubts | None = None) -> None:
+        self._doubts = doubts or Doubts()
+        self.begin()
 
-    def evict(self) -> None:
+    def evict(self, *, over: bool = False) -> None:
         """Drop what was built up; the next activation begins anew."""
+        dropping = WorkflowActivation(run_id="run")
+        reasons = RemoveFromCache.EvictionReason
+        dropping.jobs.add().remove_from_cache.reason = reasons.WORKFLOW_EXECUTION_ENDING if over else reasons.LANG_FAIL
+        assert self._taken(dropping)
+        self.begin()
+
+    def begin(self) -> None:
+        """Build up anew."""
         self._workflow = _Workflow()
         self._instance = InTime(self._workflow, self._doubts)
 
@@ -120,13 +128,53 @@ def test_the_answer_of_a_local_activity_proves_no_further_task() -> None:
     assert worker.question()
 
 
-def test_questions_cost_nothing_where_nothing_was_refused() -> None:
-    """However often they are asked."""
+def test_a_task_that_was_lost_with_its_worker_is_not_done_for_a_question() -> None:
+    """Nor where the worker that had it, or its connection, is gone: whoever comes new to a run cannot know."""
+    worker = _Worker()
+    assert worker.events(130, 20, replaying=True)
+    assert worker.events(138, 21)
+    assert not worker.question()
+    worker.evict()
+    # It timed out; its events come with the next one.
+    assert worker.events(130, 20, replaying=True)
+    assert worker.events(157, 31)
+    assert worker.events(160, 32)
+    assert worker.question()
+
+
+def test_a_task_may_be_lost_whenever_a_run_is_dropped() -> None:
+    """Its worker has known the run for long; the task that came back with the last answer was on its way."""
     worker = _Worker()
     for events in range(10, 50, 10):
         assert worker.events(events, events)
+    assert worker.question()
+    worker.evict()
+    assert worker.events(40, 40, replaying=True)
+    assert worker.events(48, 48)
+    assert not worker.question()
+
+
+def test_questions_cost_nothing_once_a_run_is_trusted() -> None:
+    """One question may be refused when a worker comes to know a run; then none, however often they are asked."""
+    worker = _Worker()
+    assert worker.events(10, 10)
+    assert not worker.question()
+    worker.evict()
+    assert worker.events(10, 10, replaying=True)
+    assert worker.question()
+    for events in range(20, 60, 10):
+        assert worker.events(events, events)
         assert worker.question()
         assert worker.question()
+
+
+def test_a_run_that_is_over_is_forgotten() -> None:
+    """A worker remembers nothing of what it will not hear of again."""
+    doubts = Doubts()
+    worker = _Worker(doubts)
+    worker.events(10, 10)
+    worker.evict(over=True)
+    assert doubts == Doubts()
 
 
 def test_a_run_that_has_ended_is_answered_for() -> None:
