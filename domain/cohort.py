@@ -1,12 +1,14 @@
 """The people of one cohort as a collection: who is who, who needs what now, and when the next is due."""
 
 import base64
+import functools
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
@@ -20,12 +22,27 @@ from domain.rules import Rules
 from domain.search import Search
 
 _PEOPLE = TypeAdapter(list[Person])
+_Answer = TypeVar("_Answer")
+
+
+def _remembered(answer: Callable[["CohortPeople"], _Answer]) -> Callable[["CohortPeople"], _Answer]:
+    """Work an answer out once, until somebody changes: a workflow's conditions ask again with each step they take."""
+
+    @functools.wraps(answer)
+    def remembered(people: "CohortPeople") -> _Answer:
+        answers = people._answers  # noqa: SLF001 - its own
+        if answer.__name__ not in answers:
+            answers[answer.__name__] = answer(people)
+        return answers[answer.__name__]  # type: ignore[return-value]  # each name has its own type
+
+    return remembered
 
 
 class CohortPeople:
     """Everyone a cohort looks after, by number and by mailbox."""
 
     def __init__(self, people: Iterable[Person] = ()) -> None:
+        self._answers: dict[str, object] = {}
         self._by_number = {person.number: person for person in people}
         self._numbers: dict[str, int] = {}
         for person in self._by_number.values():
@@ -61,9 +78,13 @@ class CohortPeople:
         if known is not None and not (row.problem and not self._stands_for(row)):
             return self._by_number[known]
         number = len(self._by_number) + 1
-        self._by_number[number] = arrive(number, row, now)
+        self._set(arrive(number, row, now))
         self._index(self._by_number[number])
         return None
+
+    def _set(self, person: Person) -> None:
+        self._by_number[person.number] = person
+        self._answers.clear()
 
     def _stands_for(self, row: RosterPerson) -> bool:
         return any(
@@ -77,23 +98,27 @@ class CohortPeople:
         if before is None:
             return
         person = lifecycle.after(before, event, now, rules)
-        self._by_number[number] = person
+        if person is before:
+            return
+        self._set(person)
         if person.email != before.email:
             self._index(person)
 
     def accounts_due(self, now: datetime, limit: int) -> list[Person]:
         """Return whose Atlassian account is to be looked up or created now."""
-        return [person for person in self._by_number.values() if lifecycle.needs_account(person, now)][:limit]
+        return list(islice((one for one in self._by_number.values() if lifecycle.needs_account(one, now)), limit))
 
     def mails_due(self, now: datetime, limit: int) -> list[tuple[Person, Mail]]:
         """Return who is to get which mail now."""
         due = ((person, lifecycle.due_mail(person, now)) for person in self._by_number.values())
-        return [(person, mail) for person, mail in due if mail is not None][:limit]
+        return list(islice(((person, mail) for person, mail in due if mail is not None), limit))
 
+    @_remembered
     def next_account(self) -> datetime | None:
         """Return when the next account is to be looked up."""
         return self._next_due(lambda person: person.state is State.ARRIVED)
 
+    @_remembered
     def next_mail(self) -> datetime | None:
         """Return when the next mail is to go out."""
         return self._next_due(lambda person: person.state in MAILED)
@@ -102,10 +127,12 @@ class CohortPeople:
         dues = (person.due for person in self._by_number.values() if person.due is not None and concerned(person))
         return min(dues, default=None)
 
+    @_remembered
     def to_ask_about(self) -> list[Person]:
         """Return whom Atlassian is asked about: everyone who waits and has an account there."""
         return [person for person in self._by_number.values() if person.account_id and not person.settled]
 
+    @_remembered
     def opened(self) -> bool:
         """Return whether everyone's account is known and everyone's first mail was tried."""
         return not any(
@@ -114,10 +141,12 @@ class CohortPeople:
             for person in self._by_number.values()
         )
 
+    @_remembered
     def settled(self) -> bool:
         """Return whether nobody is awaited."""
         return all(person.settled for person in self._by_number.values())
 
+    @_remembered
     def counts(self) -> Counts:
         """Return how many people are in each state."""
         counted = Counter(person.state for person in self._by_number.values())

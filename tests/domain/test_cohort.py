@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.cohort import packed, unpacked
+from domain import events
+from domain.cohort import CohortPeople, packed, unpacked
 from domain.links import Purpose
 from domain.people import LINK, TIMELINE_LENGTH, Actor, Counts, Entry, Mailing, Person, State, arrive
 from domain.roster import RosterPerson
+from domain.rules import Rules
+from tests.domain.test_lifecycle import ANY_EVENT
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 WARNED_AT = 512 * 1024
@@ -67,3 +70,22 @@ def test_the_numbers_by_state_fit_into_a_search_attribute(numbers: dict[State, i
 def test_numbers_of_another_release_are_read_as_far_as_they_are_known() -> None:
     """A worker may be newer than the command line."""
     assert Counts.unpacked("connected=3 levitating=2 arrived=x") == Counts(by_state={State.CONNECTED: 3})
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), ANY_EVENT), max_size=12))
+def test_what_is_remembered_is_what_would_be_worked_out_anew(happened: list[tuple[int, events.Event]]) -> None:
+    """Whatever happens, to whomever, and whoever joins meanwhile."""
+    people = CohortPeople()
+    for number in range(1, 4):
+        people.receive(RosterPerson(email=f"p{number}@example.com", email_verified=number % 2 == 0), START)
+    for number, event in happened:
+        _answers(people)
+        people.happen(number, event, START, Rules())
+        assert _answers(people) == _answers(CohortPeople(people.everyone()))
+    people.receive(RosterPerson(email="late@example.com"), START)
+    assert _answers(people) == _answers(CohortPeople(people.everyone()))
+
+
+def _answers(people: CohortPeople) -> list[object]:
+    questions = (people.next_account, people.next_mail, people.to_ask_about, people.opened, people.settled)
+    return [people.counts(), *(question() for question in questions)]
