@@ -17,6 +17,8 @@ _PAGE_SECONDS = timedelta(seconds=2)
 """How long someone who opened a link waits for a worker's answer; the page can do without it."""
 MOST_AT_ONCE = 100
 """Uses of links in one signal: some 12 kB."""
+GATHERING_SECONDS = 0.1
+"""Between two signals to one cohort: nobody notices it, and a thousand people at once cost a few signals."""
 
 
 @dataclass
@@ -24,7 +26,12 @@ class _Signal:
     """What a cohort is about to be told."""
 
     used: list[LinkUsed] = field(default_factory=list)
-    sent: asyncio.Task[bool] | None = None
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    """It was tried."""
+    heard: bool = False
+    """There is such a cohort, and it hears of it."""
+    trouble: bool = False
+    """Temporal did not take it."""
 
 
 class TemporalLinkDesk:
@@ -35,6 +42,7 @@ class TemporalLinkDesk:
         self._next: dict[str, _Signal] = {}
         """The signal of each cohort that still takes more, while another one may be under way."""
         self._turns = WeakValueDictionary[str, asyncio.Lock]()
+        self._tasks = set[asyncio.Task[None]]()
 
     async def view(self, claims: LinkClaims) -> LinkView | None:
         """Ask what the page should show; None when no worker answers."""
@@ -73,28 +81,33 @@ class TemporalLinkDesk:
         return True
 
     async def _tell(self, claims: LinkClaims, use: LinkUse) -> bool:
-        """Signal the cohort; whoever comes while a signal to it is under way shares the next one."""
+        """Signal the cohort; whoever comes soon after a signal to it shares the next one."""
         used = LinkUsed(
             use=use, run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation
         )
         signal = self._next.get(claims.cohort_id)
         if signal is None or len(signal.used) >= MOST_AT_ONCE:
             signal = self._next[claims.cohort_id] = _Signal()
+            task = asyncio.create_task(self._send(claims.cohort_id, signal))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         signal.used.append(used)
-        if signal.sent is None:
-            signal.sent = asyncio.create_task(self._send(claims.cohort_id, signal))
         # Whoever does not wait any more does not take the others' signal along.
-        return await asyncio.shield(signal.sent)
+        await asyncio.shield(signal.sent.wait())
+        if signal.trouble:
+            raise NeighbourUnavailable("Temporal does not take the signal.")
+        return signal.heard
 
-    async def _send(self, cohort_id: str, signal: _Signal) -> bool:
+    async def _send(self, cohort_id: str, signal: _Signal) -> None:
         async with self._turns.setdefault(cohort_id, asyncio.Lock()):
             if self._next.get(cohort_id) is signal:
                 del self._next[cohort_id]
             cohort = self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id)
             try:
                 await cohort.signal(CohortWorkflow.links_used, LinksUsed(used=signal.used), rpc_timeout=_PAGE_SECONDS)
+                signal.heard = True
             except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
-                    return False
-                raise NeighbourUnavailable("Temporal does not take the signal.") from None
-            return True
+                signal.trouble = error.status is not RPCStatusCode.NOT_FOUND
+            finally:
+                signal.sent.set()
+            await asyncio.sleep(GATHERING_SECONDS)
