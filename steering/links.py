@@ -26,12 +26,9 @@ class _Signal:
     """What a cohort is about to be told."""
 
     used: list[LinkUsed] = field(default_factory=list)
-    sent: asyncio.Event = field(default_factory=asyncio.Event)
-    """It was tried."""
-    heard: bool = False
-    """There is such a cohort, and it hears of it."""
-    trouble: bool = False
-    """Temporal did not take it."""
+    tried: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: bool | None = None
+    """Whether there is such a cohort; None: Temporal did not take the signal."""
 
 
 class TemporalLinkDesk:
@@ -92,9 +89,8 @@ class TemporalLinkDesk:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         signal.used.append(used)
-        # Whoever does not wait any more does not take the others' signal along.
-        await asyncio.shield(signal.sent.wait())
-        if signal.trouble:
+        await signal.tried.wait()
+        if signal.heard is None:
             raise NeighbourUnavailable("Temporal does not take the signal.")
         return signal.heard
 
@@ -107,7 +103,8 @@ class TemporalLinkDesk:
                 await cohort.signal(CohortWorkflow.links_used, LinksUsed(used=signal.used), rpc_timeout=_PAGE_SECONDS)
                 signal.heard = True
             except RPCError as error:
-                signal.trouble = error.status is not RPCStatusCode.NOT_FOUND
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    signal.heard = False
             finally:
-                signal.sent.set()
+                signal.tried.set()
             await asyncio.sleep(GATHERING_SECONDS)

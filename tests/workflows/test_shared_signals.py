@@ -1,9 +1,13 @@
 """People who use their links at the same time: the portal tells a cohort of all of them together."""
 
 import asyncio
+from unittest.mock import patch
 
 import pytest
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 
+from domain.errors import NeighbourUnavailable
 from domain.links import LinkClaims, Purpose
 from domain.people import State
 from domain.roster import RosterPerson
@@ -61,3 +65,12 @@ async def test_everyone_is_told_that_nobody_hears_them(bench: Bench, links: list
     unknown = [link.model_copy(update={"cohort_id": "site-migration:nobody:cohort:1"}) for link in links[:3]]
     heard = await asyncio.gather(*map(desk.follow, [*unknown, *links[:3]]))
     assert heard == [False] * 3 + [True] * 3
+
+
+async def test_everyone_is_told_that_temporal_does_not_take_it(bench: Bench, links: list[LinkClaims]) -> None:
+    """Whoever presses again when it does is heard."""
+    desk = TemporalLinkDesk(bench.client)
+    with patch.object(WorkflowHandle, "signal", side_effect=RPCError("gone", RPCStatusCode.UNAVAILABLE, b"")):
+        clicks = await asyncio.gather(*map(desk.follow, links[:3]), return_exceptions=True)
+    assert [type(click) for click in clicks] == [NeighbourUnavailable] * 3
+    assert await desk.follow(links[0])
