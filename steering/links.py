@@ -17,8 +17,6 @@ _PAGE_SECONDS = timedelta(seconds=2)
 """How long someone who opened a link waits for a worker's answer; the page can do without it."""
 MOST_AT_ONCE = 100
 """Uses of links in one signal: some 12 kB."""
-GATHERING_SECONDS = 0.1
-"""Between two signals to one cohort: nobody notices it, and a thousand people at once cost a few signals."""
 
 
 @dataclass
@@ -78,7 +76,7 @@ class TemporalLinkDesk:
         return True
 
     async def _tell(self, claims: LinkClaims, use: LinkUse) -> bool:
-        """Signal the cohort; whoever comes soon after a signal to it shares the next one."""
+        """Signal the cohort; whoever comes while a signal to it is under way shares the next one."""
         used = LinkUsed(
             use=use, run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation
         )
@@ -107,4 +105,3 @@ class TemporalLinkDesk:
                     signal.heard = False
             finally:
                 signal.tried.set()
-            await asyncio.sleep(GATHERING_SECONDS)
