@@ -82,7 +82,9 @@ def _ensure(wanted: str, venv: Path) -> None:
     if not works or (stamp.exists() and not installed):
         _run(uv, "venv", "--clear", "--no-python-downloads", f"--python={sys.executable}", str(venv), env=environment)
     stamp.write_text("")
-    _run(uv, "pip", "sync", "--require-hashes", f"--python={python}", str(requirements), env=environment)
+    # Compiled once, and not by each program that starts, where the surroundings keep Python from writing it down.
+    sync = ["pip", "sync", "--require-hashes", "--compile-bytecode", f"--python={python}", str(requirements)]
+    _run(uv, *sync, env=environment)
     stamp.write_text(f"{wanted} {current_hash}")
     sys.stderr.write(f"Done in {time.monotonic() - began:.0f} s.\n")
 

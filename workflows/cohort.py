@@ -42,6 +42,8 @@ GATHERING = timedelta(seconds=1)
 """How long people who come back from Atlassian are gathered for one question, where one was asked just before."""
 SHOWN_AFTER_SHARE = 10
 """One person in so many has moved on: that is worth an update of the search attributes, which is a billable action."""
+SHOWN_SOON = timedelta(minutes=1)
+"""But not more often than that: whoever needs to know sooner asks the cohort."""
 SHOWN_AT_MOST_EVERY = timedelta(minutes=10)
 """Fewer people are worth one when something else happens in the cohort, at the earliest this long after the last."""
 SHOWN_AT_LEAST_EVERY = timedelta(hours=1)
@@ -179,8 +181,9 @@ class CohortWorkflow(CohortRecord):
             return None
         if shown is None or self._shown_at is None or _milestones(news) != _milestones(shown):
             return workflow.now()
-        many = news.counts.moved_since(shown.counts) * SHOWN_AFTER_SHARE >= news.counts.total
-        if many or self._alarm.now - self._shown_at >= SHOWN_AT_MOST_EVERY:
+        if news.counts.moved_since(shown.counts) * SHOWN_AFTER_SHARE >= news.counts.total:
+            return self._shown_at + SHOWN_SOON
+        if self._alarm.now - self._shown_at >= SHOWN_AT_MOST_EVERY:
             return workflow.now()
         return self._shown_at + SHOWN_AT_LEAST_EVERY
 

@@ -25,7 +25,6 @@ from domain.messages import MigrationRequest
 from domain.people import State
 from domain.roster import RosterPerson
 from domain.rules import Rules
-from embedded import ports
 from embedded.ports import HOST
 from embedded.processes import Program
 from runtime import temporal
@@ -68,14 +67,14 @@ class Landbridge(Contestant):
 
     def _worker(self, world: World, number: int) -> Program:
         name = WORKER if number == 1 else f"{WORKER}{number}"
-        port = world.port(f"{name}_metrics")
+        port = world.port(f"{name}_health")
         variables = {
             **server(world).environment,
-            "LANDBRIDGE_METRICS_ADDRESS": f"{HOST}:{port}",
+            "LANDBRIDGE_HEALTH_ADDRESS": f"{HOST}:{port}",
             "LANDBRIDGE_SMTP_PER_SECOND": str(self._mails_per_second),
         }
         program = world.python(name, str(PROJECT / "worker.py"), **variables)
-        return replace(program, ports=[port], ready=partial(ports.accepts, port))
+        return replace(program, ports=[port], ready=partial(_ready, port))
 
     async def actions(self, world: World) -> int:
         """Return how many actions the server counted so far, as Temporal Cloud would bill them."""
@@ -129,6 +128,13 @@ class Landbridge(Contestant):
             await desk.follow(claims)
 
         yield click
+
+
+async def _ready(port: int) -> bool:
+    async with httpx2.AsyncClient() as http:
+        with suppress(httpx2.TransportError):
+            return (await http.get(f"http://{HOST}:{port}/readyz")).is_success
+    return False
 
 
 def person_row(email: str, name: str) -> RosterPerson:

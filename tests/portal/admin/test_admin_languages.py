@@ -63,7 +63,7 @@ async def test_choosing_a_site(german: Office) -> None:
     """The banner, the wait, what is wrong with a name or a site, and the summary."""
     is_german(await german.open("/"))
     is_german(await german.ask_for_link())
-    is_german(await german.sign_in())
+    is_german(await german.post(await german.link()))
     for path in (USERS, AUDIT):
         is_german(await german.open(path))
     is_german(await german.send(f"{GENERAL}/migrate"))
