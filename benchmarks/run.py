@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.contestant import WORKER, Contestant
@@ -21,6 +21,8 @@ MB = 2**20
 _LONGEST = 3600.0
 """Seconds after which a run counts as stuck."""
 _LOOK_SECONDS = 0.02
+_STOP_SECONDS = 1.0
+"""Nothing is kept, and some programs take half a minute to end well."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ async def measure(
         for program in world.neighbours():
             await around.start(program)
         for program in contestant.programs(world):
-            await own.start(program)
+            await own.start(replace(program, stop_within=_STOP_SECONDS))
         await contestant.prepare(world)
         await around.start(world.people(contestant.name))
         killed = asyncio.Event()

@@ -3,6 +3,7 @@
 import importlib
 
 from benchmarks.contestant import Contestant
+from domain.errors import BadInput
 
 LABELS = {
     "landbridge": "Landbridge",
@@ -19,9 +20,12 @@ def load(name: str) -> Contestant:
     """Return a contestant.
 
     Raises:
+        BadInput: nobody has that name.
         ModuleNotFoundError: a library that it needs is not installed.
 
     """
+    if name not in LABELS:
+        raise BadInput(f"Nobody who takes part is named “{name}”. There are {', '.join(LABELS)}.")
     contestant = importlib.import_module(f"benchmarks.contestants.{name}").CONTESTANT
     if not isinstance(contestant, Contestant):
         raise TypeError(name)

@@ -6,6 +6,7 @@ import pytest
 from benchmarks import beside, contestants, race, report
 from benchmarks.contestants.plain import Plain
 from benchmarks.run import measure
+from domain.errors import BadInput
 
 PEOPLE = 20
 
@@ -41,3 +42,9 @@ async def test_a_few_wait_beside_many(tmp_path: Path) -> None:
     waited = await beside.wait_beside(40, 3, 0, tmp_path / "run")
     assert waited.seconds > 0
     assert 0 <= waited.mails_meanwhile <= 40 - waited.mails_left <= 40
+
+
+def test_a_name_that_nobody_has_is_refused() -> None:
+    """Who mistypes a name learns which there are."""
+    with pytest.raises(BadInput, match=r"“dbos”.*dbos_sqlite"):
+        contestants.load("dbos")
