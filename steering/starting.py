@@ -27,7 +27,8 @@ from workflows.site_migration import SiteMigrationWorkflow
 
 _AT_ONCE = 8
 """Cohorts that get their people at the same time."""
-_RETRY_SECONDS = 0.25
+_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.05, 1.0
+"""A worker that is there starts the cohorts at once; one that is not may be away for long."""
 _LONGEST_FAIRNESS_KEY = 64
 """Temporal's limit, in bytes; accounts that share so long a beginning share their turns."""
 
@@ -112,6 +113,7 @@ async def hand_out(
 
     async def one(number: int, rows: list[RosterPerson]) -> None:
         nonlocal done
+        pause = _FIRST_RETRY_SECONDS
         async with at_once:
             while True:
                 try:
@@ -122,7 +124,8 @@ async def hand_out(
                         description = await migration.describe(rpc_timeout=QUERY_SECONDS)
                     if summarise(description).run_state is not RunState.RUNNING:
                         return
-                    await asyncio.sleep(_RETRY_SECONDS)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
             done += len(rows)
             told_so_far(done)
 
