@@ -44,8 +44,8 @@ chaos: environment-dev ## strike running migrations by seeds it prints (SEED=7 r
 	@CHAOS_SEED=$(or $(SEED),$(shell shuf -i 1-1000000 -n 1)) CHAOS_ROUNDS=$(or $(ROUNDS),$(if $(SEED),1,10)) CHAOS_BLOWS=16 \
 		CHAOS_SIGNALS=10000 $(BIN)/python -m tests.run -s tests/chaos tests/workflows/test_floods.py
 
-bench: environment-benchmarks ## race against others (N=300 people, ROUNDS=2; WRITE=1: into docs/benchmarks.md)
-	@$(BENCH) race --people $(or $(N),300) --rounds $(or $(ROUNDS),2) $(if $(WRITE),--write)
+bench: environment-benchmarks ## race against others (N=300 people, ROUNDS=1; WRITE=1: into docs/benchmarks.md)
+	@$(BENCH) race --people $(or $(N),300) --rounds $(or $(ROUNDS),1) $(if $(WRITE),--write)
 
 bench-growth: environment-benchmarks ## move ever more people (SIZES="100 1000 10000"; WRITE=1: into docs/benchmarks.md)
 	@$(BENCH) growth --people $(or $(SIZES),100 1000 10000) $(if $(WRITE),--write)

@@ -26,7 +26,7 @@ Numbers = Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative="
 async def race_(
     *,
     people: int = 300,
-    rounds: int = 2,
+    rounds: int = 1,
     only: Names = (),
     kill: bool = True,
     write: Annotated[bool, Parameter(negative="")] = False,

@@ -15,6 +15,7 @@ from benchmarks.contestants import LABELS
 from benchmarks.journal import Journal
 from benchmarks.usage import Usage
 from benchmarks.world import World
+from embedded.processes import Program
 from embedded.supervisor import Supervisor
 
 MB = 2**20
@@ -68,12 +69,12 @@ async def measure(
     """
     world = World(folder)
     async with Supervisor(world.logs, say) as around, Supervisor(world.logs, say) as own:
-        for program in world.neighbours():
-            await around.start(program)
-        for program in contestant.programs(world):
-            await own.start(replace(program, stop_within=_STOP_SECONDS))
+        async with asyncio.TaskGroup() as starts:
+            for neighbour in world.neighbours():
+                starts.create_task(_start(around, neighbour))
+            starts.create_task(_start(own, *contestant.programs(world)))
         await contestant.prepare(world)
-        await around.start(world.people(contestant.name))
+        await _start(around, world.people(contestant.name))
         killed = asyncio.Event()
         journal, used, used_around = Journal(world.journal), Usage(lambda: own.pids), Usage(lambda: around.pids)
         async with AsyncExitStack() as beside:
@@ -112,6 +113,11 @@ def cpu_ms_each(measured: Measured, people: int) -> dict[str, float]:
         program = WORKER if name.startswith(WORKER) else name
         each[program] = each.get(program, 0.0) + 1000 * seconds / people
     return each
+
+
+async def _start(supervisor: Supervisor, *programs: Program) -> None:
+    for program in programs:
+        await supervisor.start(replace(program, stop_within=_STOP_SECONDS))
 
 
 @asynccontextmanager

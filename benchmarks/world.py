@@ -17,6 +17,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 _OTHERS = ("LANDBRIDGE_", "TEMPORAL_", "DBOS_", "RESTATE_", "BENCH_")
 """Variables that must not leak in from the person's shell."""
 _API_KEY, _TOKEN_KEY = "bench-key", "k" * 32
+_given = set[int]()
+"""Ports that some run has: several may be under way, and a program may not have opened its own yet."""
 
 
 class World:
@@ -38,7 +40,8 @@ class World:
     def port(self, name: str) -> int:
         """Return the port of a program; the first call chooses it."""
         if name not in self._ports:
-            self._ports[name] = ports.preferred_or_free(0, but=self._ports.values())
+            self._ports[name] = ports.preferred_or_free(0, but=_given)
+            _given.add(self._ports[name])
         return self._ports[name]
 
     @property
