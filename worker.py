@@ -48,8 +48,11 @@ HEALTH = timedelta(seconds=2)
 AT_ONCE = {options.MAIL_QUEUE: 4, options.ATLASSIAN_QUEUE: 8, options.OPSGENIE_QUEUE: 4}
 """Activities of each queue that one worker process has under way."""
 WORKFLOW_TASKS_AT_ONCE = 40
-"""They share one interpreter, and each has to yield within 2 seconds: when a migration starts 400 cohorts at once, the
-SDK's own 100 take longer on a busy machine, and the worker is stuck. Those that wait for Atlassian's answer count."""
+"""They share one interpreter, and each has to be done in time: when a migration starts 400 cohorts at once, the SDK's
+own 100 may take longer on a busy machine, and the worker is stuck. Those that wait for Atlassian's answer count."""
+TASK_SECONDS = 8
+"""How long a workflow task may take, within the ten after which Temporal hands it out anew. The SDK's own 2 are too few
+for 10,000 signals at once, which is what Temporal takes for one run: that workflow would never get on again."""
 
 WORKFLOWS: list[type] = [SiteMigrationWorkflow, CohortWorkflow, UndoWorkflow, AdminSignInWorkflow]
 """What a worker runs, and what a replay of its histories needs."""
@@ -99,6 +102,8 @@ def build(
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
         deployment_config=deployment,
     )
+    # The SDK has no setting for it (1.35).
+    workflows._workflow_worker._deadlock_timeout_seconds = TASK_SECONDS  # type: ignore[union-attr]  # noqa: SLF001
     return [
         workflows,
         *(
