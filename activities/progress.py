@@ -3,12 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from math import inf
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter
 from temporalio import activity
+from temporalio.client import AsyncActivityCancelledError
+from temporalio.service import RPCError
 
 from domain.errors import NeighbourUnavailable
 from domain.model import Model
@@ -18,6 +21,9 @@ GRACE_SECONDS = 15.0
 _Outcome = TypeVar("_Outcome", bound=Model)
 BEAT_SECONDS = 5.0
 """Between two signs of life; a sixth of the shortest heartbeat timeout in `workflows.options`."""
+_ANSWER = timedelta(seconds=5)
+"""How long Temporal may take to say whose a slice is."""
+_STOOD_STILL = "This worker stood still for a while; another one may have its work."
 
 
 def called_off() -> bool:
@@ -55,6 +61,7 @@ class SliceProgress(Generic[_Outcome]):
         )
         # Half of what Temporal allows: the last sign of life that it heard may be older than the last one given.
         self._longest_silence = doing.heartbeat_timeout.total_seconds() / 2 if doing.heartbeat_timeout else inf
+        self._handed_out = doing.started_time
         self._beaten_at = monotonic()
         self._stood_still = False
 
@@ -69,7 +76,7 @@ class SliceProgress(Generic[_Outcome]):
         self.outcomes.extend(outcomes)
         self.beat()
         if self._stood_still:
-            raise NeighbourUnavailable("This worker stood still for a while; another one may have its work.")
+            raise NeighbourUnavailable(_STOOD_STILL)
 
     def beat(self) -> None:
         """Tell Temporal how far the slice is; it sends on no more than the worker's throttle allows."""
@@ -80,7 +87,16 @@ class SliceProgress(Generic[_Outcome]):
 
     @asynccontextmanager
     async def beating(self) -> AsyncIterator[None]:
-        """Give signs of life while the body runs, however long a neighbour takes over one answer."""
+        """Give signs of life while the body runs, however long a neighbour takes over one answer.
+
+        Raises:
+            NeighbourUnavailable: the slice was handed out long ago, to a process that was frozen then, and Temporal has
+                given it to another one since, or cannot be asked. Nothing was begun.
+
+        """
+        # By two clocks, which may differ: so this only tells when to ask.
+        if (datetime.now(UTC) - self._handed_out).total_seconds() > self._longest_silence:
+            await self._ask_whether_it_is_ours()
 
         async def beat() -> None:
             while True:
@@ -94,3 +110,10 @@ class SliceProgress(Generic[_Outcome]):
             beater.cancel()
             with suppress(asyncio.CancelledError):
                 await beater
+
+    async def _ask_whether_it_is_ours(self) -> None:
+        attempt = activity.client().get_async_activity_handle(task_token=activity.info().task_token)
+        try:
+            await attempt.heartbeat(self.outcomes, rpc_timeout=_ANSWER)
+        except (RPCError, AsyncActivityCancelledError):
+            raise NeighbourUnavailable(_STOOD_STILL) from None

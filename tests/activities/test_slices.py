@@ -2,10 +2,13 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
+from unittest.mock import AsyncMock, create_autospec
 
 import pytest
+from temporalio.client import AsyncActivityCancelledError, Client
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import ActivityEnvironment
 
 from activities.accounts import AccountActivities
@@ -77,6 +80,17 @@ def attempt_after(*outcomes: MailOutcome | AccountOutcome) -> ActivityEnvironmen
     return environment
 
 
+def handed_out(ago: timedelta, heartbeat: AsyncMock | None = None) -> ActivityEnvironment:
+    """Return an attempt that was handed out so long ago; `heartbeat` is how Temporal says whether it still holds."""
+    client = create_autospec(Client, instance=True)
+    client.get_async_activity_handle.return_value.heartbeat = heartbeat
+    environment = ActivityEnvironment(client)
+    environment.info = dataclasses.replace(
+        environment.info, heartbeat_timeout=timedelta(seconds=30), started_time=datetime.now(UTC) - ago
+    )
+    return environment
+
+
 class TestMails:
     """`send_mails`."""
 
@@ -118,8 +132,7 @@ class TestMails:
         """Another one may have the slice by then; what this one did is told all the same."""
         clock = [0.0]
         monkeypatch.setattr("activities.progress.monotonic", lambda: clock[0])
-        environment, post = ActivityEnvironment(), Post()
-        environment.info = dataclasses.replace(environment.info, heartbeat_timeout=timedelta(seconds=30))
+        environment, post = handed_out(timedelta(0)), Post()
 
         def freeze(*details: list[MailOutcome]) -> None:
             clock[0] += 16 if len(details[0]) == 2 else 0
@@ -127,6 +140,24 @@ class TestMails:
         environment.on_heartbeat = freeze
         answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
         assert len(answer.outcomes) == len(post.mails) == 2
+
+    @pytest.mark.parametrize(
+        "error", [RPCError("not found", RPCStatusCode.NOT_FOUND, b""), AsyncActivityCancelledError(details=None)]
+    )
+    async def test_what_a_frozen_worker_was_handed_is_not_begun_once_it_is_anothers(self, error: Exception) -> None:
+        """It lay in the connection for as long as Temporal waits."""
+        post, asked = Post(), AsyncMock(side_effect=error)
+        with pytest.raises(NeighbourUnavailable, match="stood still"):
+            await handed_out(timedelta(seconds=31), asked).run(MailActivities(post).send_mails, mails(3))
+        assert not post.mails
+        asked.assert_awaited_once()
+
+    async def test_what_was_handed_out_long_ago_is_begun_if_it_is_still_ours(self) -> None:
+        """Clocks may differ: this machine's, and Temporal's."""
+        post, asked = Post(), AsyncMock()
+        await handed_out(timedelta(hours=1), asked).run(MailActivities(post).send_mails, mails(3))
+        assert len(post.mails) == 3
+        asked.assert_awaited_once()
 
 
 class TestAccounts:

@@ -41,6 +41,12 @@ async def _slice(ruin: Ruin, account: Account) -> PendingActivityInfo | None:
     return next((one for one in pending if one.activity_type.name == "send_mails"), None)
 
 
+async def _is_handed_out(ruin: Ruin, account: Account, attempt: int) -> bool:
+    """Return whether Temporal has handed the slice of mails out for the nth time."""
+    under_way = await _slice(ruin, account)
+    return under_way is not None and under_way.attempt >= attempt
+
+
 async def _is_told(ruin: Ruin, account: Account, number: int) -> bool:
     """Return whether Temporal has been told of so many mails of it."""
     under_way = await _slice(ruin, account)
@@ -146,3 +152,17 @@ async def test_a_worker_that_wakes_up_sends_nothing_of_what_others_have_taken_ov
         await asyncio.sleep(3)
         assert await ruin.stop(sender) == 0
         await ruin.start(sender)
+
+
+@LONG
+async def test_workers_that_wake_up_begin_nothing_that_was_handed_to_them_in_vain(ruin: Ruin) -> None:
+    """Both frozen, Temporal hands the slice to one after the other: when they wake up, only the last one sends."""
+    account = accounts.account("stiff", 60)
+    async with _moving_asleep(ruin, account, duplicates=CONNECTIONS):
+        await _under_way(ruin, account, 1)
+        for name in WORKERS:
+            ruin.freeze(name)
+        ruin.post.server.let_go()
+        await eventually(partial(_is_handed_out, ruin, account, 3))
+        for name in WORKERS:
+            ruin.thaw(name)
