@@ -157,9 +157,18 @@ class ScriptedServer:
                 if not goes_on:
                     return
             elif verb == "STARTTLS" and self.tls is not None:
-                await writer.start_tls(self.tls)
+                await self._secure(writer, self.tls)
             elif verb == "QUIT" or str(answer).startswith("421"):
                 return
+
+    async def _secure(self, writer: asyncio.StreamWriter, tls: ssl.SSLContext) -> None:
+        plain = writer.transport
+        try:
+            await writer.start_tls(tls)
+        except AttributeError:
+            # The client went away as soon as it had shaken hands; neither this call nor the writer expects it (3.11).
+            writer._transport = plain  # type: ignore[attr-defined]  # noqa: SLF001
+            raise ConnectionResetError from None
 
     async def _take(self, heard: Heard, mail: bytes, writer: asyncio.StreamWriter) -> tuple[bool, bool]:
         """Answer to a whole mail; return whether it was accepted, and whether the connection goes on."""

@@ -1,6 +1,8 @@
 """TLS and login with the mail server: either as configured, or not a byte of mail."""
 
-from contextlib import nullcontext
+import asyncio
+import gc
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -136,3 +138,20 @@ def test_settings_that_cannot_work_are_refused_at_once(
     """A mailer that could never send is not made."""
     with pytest.raises(BadInput, match=sentence):
         make_mailer(25, **changes)
+
+
+async def test_the_scripted_server_survives_who_leaves_after_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that is over must not fail for it."""
+
+    async def gone(*_: object, **__: object) -> None:
+        """Answer as the loop does then."""
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "start_tls", gone)
+    async with ScriptedServer(tls=server_tls(), extensions=("STARTTLS",)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"STARTTLS\r\n")
+        with suppress(ConnectionResetError):
+            assert (await reader.read()).startswith(b"220 ")
+        await server.gone.wait()
+        writer.close()
+    gc.collect()
