@@ -69,12 +69,11 @@ async def measure(
     """
     world = World(folder)
     async with Supervisor(world.logs, say) as around, Supervisor(world.logs, say) as own:
-        async with asyncio.TaskGroup() as starts:
-            for neighbour in world.neighbours():
-                starts.create_task(_start(around, neighbour))
-            starts.create_task(_start(own, *contestant.programs(world)))
+        await around.start(*map(_soon_stopped, world.neighbours()))
+        for program in contestant.programs(world):
+            await own.start(_soon_stopped(program))
         await contestant.prepare(world)
-        await _start(around, world.people(contestant.name))
+        await around.start(_soon_stopped(world.people(contestant.name)))
         killed = asyncio.Event()
         journal, used, used_around = Journal(world.journal), Usage(lambda: own.pids), Usage(lambda: around.pids)
         async with AsyncExitStack() as beside:
@@ -115,9 +114,8 @@ def cpu_ms_each(measured: Measured, people: int) -> dict[str, float]:
     return each
 
 
-async def _start(supervisor: Supervisor, *programs: Program) -> None:
-    for program in programs:
-        await supervisor.start(replace(program, stop_within=_STOP_SECONDS))
+def _soon_stopped(program: Program) -> Program:
+    return replace(program, stop_within=_STOP_SECONDS)
 
 
 @asynccontextmanager

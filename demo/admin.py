@@ -30,8 +30,8 @@ REASON = "Has left the company"
 _COOLDOWN = timedelta(seconds=1)
 """A second mail may follow this soon: nobody wants to watch the usual half minute."""
 _LOOK_SECONDS = 0.3
-_THINKING_SECONDS = 1.2
-"""Between two acts: whoever watches wants to follow."""
+_THINKING_SECONDS = 0.3
+"""Between two acts: whoever watches wants to follow, and to see the first mail soon."""
 
 _Answer = TypeVar("_Answer")
 

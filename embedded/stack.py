@@ -159,7 +159,10 @@ class Stack:
         }
 
     def programs(self) -> list[Program]:
-        """Return the stack's programs in the order in which they start; each leans only on those before it."""
+        """Return the stack's programs: first those that others lean on."""
+        return [*self._servers(), *self._landbridge()]
+
+    def _servers(self) -> list[Program]:
         return [
             self._server.program(),
             self._python(
@@ -173,9 +176,11 @@ class Stack:
                 *("--directory", str(self.state.mailbox)),
                 *(word for address in self.refused for word in ("--refuse", address)),
             ),
-            self._worker(),
-            self._python("portal", *("-m", "portal", "--host", HOST, "--port", str(self._ports["portal"]))),
         ]
+
+    def _landbridge(self) -> list[Program]:
+        portal = self._python("portal", *("-m", "portal", "--host", HOST, "--port", str(self._ports["portal"])))
+        return [self._worker(), portal]
 
     async def __aenter__(self) -> Self:
         for _ in range(_TRIES - 1):
@@ -190,8 +195,8 @@ class Stack:
         async with AsyncExitStack() as running:
             running.enter_context(self.state.opened(fresh=self._fresh))
             self._supervisor = await running.enter_async_context(Supervisor(self.state.logs, self._say))
-            for program in self.programs():
-                await self._supervisor.start(program)
+            await self._supervisor.start(*self._servers())
+            await self._supervisor.start(*self._landbridge())
             running.enter_context(self.state.environment_told(self.shell_commands()))
             self._running = running.pop_all()
         return self

@@ -1,4 +1,4 @@
-"""Keeps the stack's programs running: starts them in order, starts again what dies, stops them in reverse."""
+"""Keeps the stack's programs running: starts them, starts again what dies, stops them in reverse."""
 
 import asyncio
 import contextlib
@@ -42,13 +42,22 @@ class Supervisor:
         finally:
             self._guard.close()
 
-    async def start(self, program: Program) -> None:
-        """Start a program, wait until it is ready, and keep it running from then on.
+    async def start(self, *programs: Program) -> None:
+        """Start programs together, wait until all are ready, and keep them running from then on.
 
         Raises:
-            ProgramFailed: it does not start.
+            ProgramFailed: one of them does not start; those that stand by then run until the supervisor ends.
 
         """
+        starts = [asyncio.create_task(self._start(program)) for program in programs]
+        try:
+            await asyncio.gather(*starts)
+        finally:
+            for start in starts:
+                start.cancel()
+            await asyncio.gather(*starts, return_exceptions=True)
+
+    async def _start(self, program: Program) -> None:
         process = Process(program, self._folder / f"{program.name}.log", self._guard)
         try:
             await process.start()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,9 +39,7 @@ class Ruin(Machine):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        # Not one that the system gives to outgoing connections, as in `Machine`.
-        port = ports.preferred_or_free(random.randrange(10_000, 32_000))  # noqa: S311 - any will do
-        self.post = Post(self.stack.mailbox, folder, port, accounts.REFUSED)
+        self.post = Post(self.stack.mailbox, folder, ports.preferred_or_free(0), accounts.REFUSED)
 
     @classmethod
     @asynccontextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import random
 import secrets
 import signal
 import sys
@@ -42,13 +41,14 @@ class Machine:
     def __init__(self, folder: Path) -> None:
         self._seed = folder / "seed.json"
         self._write_seed(accounts.seed(accounts.account("nobody", 3)))
-        # Not among those that the system gives to outgoing connections: one of them could take the port of a program
-        # that was killed before it is started again.
-        numbers = dict(zip(PREFERRED, random.sample(range(10_000, 32_000), len(PREFERRED)), strict=True))
         names = ("LANDBRIDGE_ENCRYPTION_KEYS", "LANDBRIDGE_CODEC_TOKEN")
         settings = {name: secrets.token_urlsafe(32) for name in names}
         self.stack = Stack(
-            folder / "stack", seed=self._seed, refused=[accounts.REFUSED], preferred=numbers, settings=settings
+            folder / "stack",
+            seed=self._seed,
+            refused=[accounts.REFUSED],
+            preferred=dict.fromkeys(PREFERRED, 0),
+            settings=settings,
         )
         self._processes: dict[str, Process] = {}
         self._running = AsyncExitStack()

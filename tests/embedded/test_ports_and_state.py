@@ -19,6 +19,13 @@ def test_a_preferred_port_is_taken_only_if_it_is_free() -> None:
     assert ports.preferred_or_free(taken, but=[taken]) != taken
 
 
+def test_no_port_is_chosen_that_the_system_gives_to_connections() -> None:
+    """One of these could have it before the program that is to listen there."""
+    with socket.create_server((ports.HOST, 0)) as listening, socket.create_connection(listening.getsockname()) as other:
+        given = other.getsockname()[1]
+    assert all(ports.preferred_or_free(0) < min(given, 32_768) for _ in range(20))
+
+
 def test_a_state_folder_is_private_and_keeps_its_key(tmp_path: Path) -> None:
     """Nobody else reads the stack's stores, mails and keys, and mailed links live on."""
     state = StateFolder(tmp_path / "state")

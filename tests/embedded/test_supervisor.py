@@ -3,6 +3,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -72,6 +73,27 @@ async def test_programs_start_in_order_and_stop_in_reverse(tmp_path: Path) -> No
         "second stopped",
         "first stopped",
     ]
+
+
+async def test_programs_that_lean_on_nobody_start_together(tmp_path: Path) -> None:
+    """None waits for another to be ready."""
+    journal = tmp_path / "journal"
+
+    async def other_stands() -> bool:
+        return journal.exists() and "second started" in journal.read_text()
+
+    async with Supervisor(tmp_path, lambda _: None) as supervisor:
+        first = replace(server("first", journal), ready=other_stands)
+        await supervisor.start(first, server("second", journal))
+        assert supervisor.pids.keys() == {"first", "second"}
+
+
+async def test_if_one_of_them_fails_the_others_end(tmp_path: Path) -> None:
+    """Nothing is left behind half started."""
+    async with Supervisor(tmp_path, lambda _: None) as supervisor:
+        with pytest.raises(ProgramFailed, match="code 7"):
+            await supervisor.start(never_ready("import time; time.sleep(60)"), never_ready("import sys; sys.exit(7)"))
+        assert not supervisor.pids
 
 
 async def test_a_program_that_dies_is_started_again_and_told_of(tmp_path: Path) -> None:
