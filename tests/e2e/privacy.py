@@ -21,7 +21,7 @@ _LONG_ENOUGH = 5
 """Letters of a word that nothing else holds by chance."""
 _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _GZIP = re.compile(rb"\x1f\x8b\x08")
-_BASE85 = re.compile(rb"c[!#-&(-+\-0-Z^-~]{99,}")
+_BASE85 = re.compile(rb"c[!#-&(-+\-0-9;-Z^-~]{99,}")
 """What zlib made and base85 spelt (`domain.cohort.packed`)."""
 _MOST_UNPACKED = 1_000_000
 

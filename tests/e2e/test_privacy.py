@@ -81,3 +81,9 @@ def test_nobody_is_found_where_nobody_is(tmp_path: Path) -> None:
     """However much else there is."""
     file = planted(tmp_path, "temporal.db", zlib.compress(BESIDE.encode() * 99))
     assert not privacy.in_store(file, [NAMED], ["a.secret.token"])
+
+
+def test_ids_in_a_row_are_not_taken_for_something_packed(tmp_path: Path) -> None:
+    """A hundred signs from a `c` on, though base85 has no colon."""
+    file = planted(tmp_path, "temporal.db", b"c80-72e2-a2ce:sign-in:19be876c" * 9)
+    assert not privacy.in_store(file, [NAMED], [])
