@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from temporalio.client import Client
 
-from steering import admins, forgetting, migration, standing
+from steering import admins, forgetting, links, migration, standing
 from tests.workflows.bench import CACHED, Bench, benched, server_for
 
 _WITHOUT_CACHE = timedelta(seconds=30)
@@ -18,6 +18,8 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait longer for answers where workers keep nothing in memory."""
     for module in () if CACHED else (admins, forgetting, migration, standing):
         monkeypatch.setattr(module, "QUERY_SECONDS", _WITHOUT_CACHE)
+    if not CACHED:
+        monkeypatch.setattr(links, "_PAGE_SECONDS", _WITHOUT_CACHE)
 
 
 @pytest.fixture(scope="session")
