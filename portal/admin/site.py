@@ -5,10 +5,10 @@ from http import HTTPStatus
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from domain import sites
+from domain import addresses, sites
 from domain.errors import BadInput, Refused
 from domain.messages import Progress
-from domain.sites import NewSite
+from domain.sites import NewSite, Site
 from portal import language
 from portal.admin.gate import HOME, Gate, Visit
 from portal.admin.general import choice_open, standing
@@ -53,13 +53,13 @@ class SitePages:
             site = sites.pick(progress.sites, wanted)
             if site is None or not site.admin:
                 return self._form(visit, progress, refusal=sites.why_not(wanted, site, progress.sites))
-            return self._gate.show(visit, "settings/review.html", site=site, new_site=None, progress=progress)
+            return self._review(visit, progress, site=site, new_site=None)
         new_site = _new_site(visit)
         try:
             sites.check(new_site)
         except BadInput as error:
             return self._form(visit, progress, refusal=str(error))
-        return self._gate.show(visit, "settings/review.html", site=None, new_site=new_site, progress=progress)
+        return self._review(visit, progress, site=None, new_site=new_site)
 
     async def migrate(self, visit: Visit) -> Response:
         """Hand the choice to the migration, which checks it once more and goes on."""
@@ -80,13 +80,21 @@ class SitePages:
     async def _progress(self, visit: Visit) -> Progress:
         return await visit.migration.progress()
 
+    def _review(self, visit: Visit, progress: Progress, *, site: Site | None, new_site: NewSite | None) -> Response:
+        yours = _initiated(visit, progress)
+        values = {"site": site, "new_site": new_site, "progress": progress, "yours": yours}
+        return self._gate.show(visit, "settings/review.html", **values)
+
     def _form(self, visit: Visit, progress: Progress, *, refusal: str = "") -> Response:
-        first, _, last = visit.session.name.rpartition(" ")
+        yours = _initiated(visit, progress)
+        # Of another initiator the session knows no name.
+        first, _, last = visit.session.name.rpartition(" ") if yours else ("", "", "")
         return self._gate.show(
             visit,
             "settings/site.html",
             HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK,
             progress=progress,
+            yours=yours,
             refusal=refusal,
             chosen=visit.field("site"),
             name=visit.field("suggestion") or visit.field("name"),
@@ -95,6 +103,11 @@ class SitePages:
             shortest=sites.SHORTEST,
             longest=sites.LONGEST,
         )
+
+
+def _initiated(visit: Visit, progress: Progress) -> bool:
+    """Return whether the visitor started the migration: sites are listed for, and created for, whoever did."""
+    return addresses.key(visit.session.email) == addresses.key(progress.initiator)
 
 
 def _new_site(visit: Visit) -> NewSite:
