@@ -1,5 +1,6 @@
 """Choosing a site, or naming a new one: the guide's steps 2 and 4, with a summary before anything happens."""
 
+import re
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
@@ -16,6 +17,8 @@ from portal.admin.general import choice_open, standing
 PATH = "/settings/site"
 LONGEST_NAME = 100
 """Characters of a first or last name."""
+_FAMILY_FIRST = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Kana, Han characters and Hangul."""
 
 
 class SitePages:
@@ -88,7 +91,7 @@ class SitePages:
     def _form(self, visit: Visit, progress: Progress, *, refusal: str = "") -> Response:
         yours = _initiated(visit, progress)
         # Of another initiator the session knows no name.
-        first, _, last = visit.session.name.rpartition(" ") if yours else ("", "", "")
+        first, last = _first_and_last(visit.session.name) if yours else ("", "")
         return self._gate.show(
             visit,
             "settings/site.html",
@@ -103,6 +106,16 @@ class SitePages:
             shortest=sites.SHORTEST,
             longest=sites.LONGEST,
         )
+
+
+def _first_and_last(name: str) -> tuple[str, str]:
+    """Return the likely first and last name of a full one; in Chinese, Japanese and Korean the last stands first."""
+    words = name.split() or [""]
+    if _FAMILY_FIRST.search(name):
+        last, *first = words
+    else:
+        *first, last = words
+    return " ".join(first), last
 
 
 def _initiated(visit: Visit, progress: Progress) -> bool:

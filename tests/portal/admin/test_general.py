@@ -102,6 +102,17 @@ def names(response: httpx2.Response) -> list[str]:
     return [str(field["value"]) for field in page(response).select("#first-name, #last-name")]
 
 
+@pytest.mark.parametrize(
+    "name, first_and_last",
+    [("Ana de la Cruz", ["Ana de la", "Cruz"]), ("森\u3000健二", ["健二", "森"]), ("김 민준", ["민준", "김"])],
+)
+async def test_a_name_is_taken_apart_as_it_is_written(office: Office, name: str, first_and_last: list[str]) -> None:
+    """The last name is the last word, but the first one in Chinese, Japanese and Korean."""
+    office.bench.world.opsgenie.people_listed[0] = RosterPerson(email=OWNER_EMAIL, name=name, role=roster.OWNER)
+    await begun(office)
+    assert names(await office.open(SITE)) == first_and_last
+
+
 async def test_an_admin_who_did_not_start_the_migration_is_told_for_whom_the_site_is(office: Office) -> None:
     """The initiator becomes its admin: nobody else's name is filled in, and nobody else is told to become one."""
     office.bench.world.opsgenie.add(RosterPerson(email=ADAM, name="Adam Novak", role=ADMIN, email_verified=True))
