@@ -50,8 +50,10 @@ class SitePages:
         return JSONResponse({"problem": language.current().say(_problem_with(name))})
 
     async def review(self, visit: Visit) -> Response:
-        """Show what would happen; nothing has yet."""
+        """Show what would happen; nothing has yet. Whoever wants to change it gets the form as it was filled in."""
         progress = await self._progress(visit)
+        if visit.field("change"):
+            return self._form(visit, progress)
         if (wanted := visit.field("site")) and not visit.field("suggestion"):
             site = sites.pick(progress.sites, wanted)
             if site is None or not site.admin:

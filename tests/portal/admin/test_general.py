@@ -81,6 +81,22 @@ async def test_an_existing_site_is_chosen_after_a_summary(office: Office) -> Non
     assert [(entry.by, entry.about) for entry in chosen] == [(OWNER, "acme")]
 
 
+async def test_what_was_chosen_can_be_changed_before_it_counts(office: Office) -> None:
+    """The summary leads back to the form with everything that was filled in."""
+    await begun(office)
+    for filled in ({"site": "acme"}, NEW | {"site": ""}):
+        review = await office.send(REVIEW, on=SITE, **filled)
+        change = page(review).select_one(f'button[formaction="{REVIEW}"]')
+        assert change is not None
+        shown = await office.post(REVIEW, form(review, SITE) | {str(change["name"]): str(change["value"])})
+        assert title(shown) == "Choose a site"
+        chosen = page(shown).select_one('input[name="site"][checked]')
+        assert (str(chosen["value"]) if chosen else "") == filled["site"]
+    kept = [str(field["value"]) for field in page(shown).select("#name, #first-name, #last-name")]
+    assert sorted(kept) == sorted(NEW.values())
+    assert (await office.bench.migration.progress()).site is None
+
+
 async def test_a_site_of_others_is_greyed_and_refused(office: Office) -> None:
     """The page says why it cannot be selected; a made-up form does not get through either."""
     wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
