@@ -29,6 +29,7 @@ class SignInPages:
         """Return where the pages are."""
         return [
             Route("/", self.come_in),
+            Route("/settings", self.come_in),
             Route("/sign-in", self.ask),
             Route("/sign-in", self.send, methods=["POST"]),
             Route("/sign-in/{token}", self.show),

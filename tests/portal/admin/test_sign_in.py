@@ -173,7 +173,7 @@ async def test_opening_a_link_signs_nobody_in(office: Office) -> None:
     assert office.signed_in
 
 
-@pytest.mark.parametrize("path", ["/settings/general", "/"])
+@pytest.mark.parametrize("path", ["/settings/general", "/settings", "/"])
 async def test_the_settings_are_closed_to_everyone_else(office: Office, path: str) -> None:
     """Whoever is not signed in is led to where one signs in."""
     response = await office.open(path)
