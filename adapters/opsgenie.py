@@ -8,6 +8,7 @@ getUser).
 """
 
 import asyncio
+import unicodedata
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Self
 from urllib.parse import quote
@@ -30,6 +31,8 @@ FIRST_PAUSE = 0.2
 MOST_TRIES = 5
 """Of one page."""
 _LONGEST_NAME = 512
+_UNSEEN = frozenset({"Zs", "Cc", "Cf"})
+"""What Unicode calls spaces, controls and formats."""
 _OK, _NOT_FOUND = 200, 404
 
 
@@ -101,7 +104,7 @@ def person_of(user: User, sso_domains: Collection[str]) -> RosterPerson:
         email, problem = found, addresses.UNUSABLE.format(error=error)
     return RosterPerson(
         email=email,
-        name=(user.full_name or "")[:_LONGEST_NAME],
+        name=_name(user.full_name or ""),
         role=((user.role and user.role.name) or "user").casefold(),
         email_verified=bool(user.verified),
         blocked=bool(user.blocked),
@@ -195,6 +198,12 @@ class OpsgenieRoster:
 
     async def _page(self, offset: int) -> UsersPage:
         return (await self._transport.send(page_request(offset))).read(UsersPage)
+
+
+def _name(full_name: str) -> str:
+    """Return a name as people write it; none where there is nothing to see, so that the address stands in for it."""
+    name = " ".join(full_name.split())[:_LONGEST_NAME]
+    return "" if all(unicodedata.category(character) in _UNSEEN for character in name) else name
 
 
 def _domain(name: str) -> str:

@@ -195,7 +195,8 @@ class Standing:
 
         """
         number = await self._cohort_number(email)
-        page = await self._ask_people(number, PeopleQuery(email=email))
+        # A cohort that is asked for no address answers with everyone.
+        page = await self._ask_people(number, PeopleQuery(email=email)) if email else PeoplePage(people=[])
         return self._found(number, page)
 
     async def person_numbered(self, cohort: int, number: int) -> FoundPerson:

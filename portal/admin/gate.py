@@ -103,15 +103,18 @@ class Gate:
 
         return endpoint
 
-    def act(self, handler: Handler, *, back: str = HOME) -> Endpoint:
-        """Return the endpoint of a form on one of our pages; what is refused is told on the page `back`."""
+    def act(self, handler: Handler, *, back: str = HOME, signed_out: str = "/sign-in?ended=1") -> Endpoint:
+        """Return the endpoint of a form on one of our pages; what is refused is told on the page `back`.
+
+        Whoever is not signed in any more is led to `signed_out`, where they are told that nothing was done.
+        """
 
         async def endpoint(request: Request) -> Response:
             self.check_origin(request)
             form = await request.form(max_files=0, max_fields=MOST_FIELDS)
             session = self.sessions.read(request)
             if session is None:
-                return self.redirect("/sign-in")
+                return self.redirect(signed_out)
             token = form.get(CSRF_FIELD, "")
             if not isinstance(token, str) or not secrets.compare_digest(token.encode(), session.csrf.encode()):
                 _logger.warning("form_refused", reason="no token of this session")

@@ -29,11 +29,12 @@ class SignInPages:
         """Return where the pages are."""
         return [
             Route("/", self.come_in),
+            Route("/settings", self.come_in),
             Route("/sign-in", self.ask),
             Route("/sign-in", self.send, methods=["POST"]),
             Route("/sign-in/{token}", self.show),
             Route("/sign-in/{token}", self.redeem, methods=["POST"]),
-            Route("/sign-out", self._gate.act(self.sign_out), methods=["POST"]),
+            Route("/sign-out", self._gate.act(self.sign_out, signed_out="/sign-in"), methods=["POST"]),
         ]
 
     async def come_in(self, _: Request) -> Response:
@@ -41,10 +42,11 @@ class SignInPages:
         return self._gate.redirect(HOME)
 
     async def ask(self, request: Request) -> Response:
-        """Ask for the address."""
+        """Ask for the address; also of whoever sent a form after their session had ended."""
         if self._gate.sessions.read(request):
             return self._gate.redirect(HOME)
-        return self._gate.pages.show("sign_in/ask.html", email="", problem="")
+        ended = "ended" in request.query_params
+        return self._gate.pages.show("sign_in/ask.html", email="", problem="", ended=ended)
 
     async def send(self, request: Request) -> Response:
         """Have a link mailed, and answer everyone alike."""
@@ -56,7 +58,7 @@ class SignInPages:
             email = addresses.normalise(typed)
         except BadInput:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
-            return self._gate.pages.show("sign_in/ask.html", status, email=typed, problem="address")
+            return self._gate.pages.show("sign_in/ask.html", status, email=typed, problem="address", ended=False)
         await _desk(request).want_link(email, sign_in.digest(email, self._digest_key))
         _logger.info("sign_in_link_wanted")
         return self._gate.pages.show("sign_in/sent.html", minutes=int(sign_in.LINK_LIFETIME.total_seconds() // 60))

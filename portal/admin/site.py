@@ -1,14 +1,15 @@
 """Choosing a site, or naming a new one: the guide's steps 2 and 4, with a summary before anything happens."""
 
+import re
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from domain import sites
+from domain import addresses, sites
 from domain.errors import BadInput, Refused
 from domain.messages import Progress
-from domain.sites import NewSite
+from domain.sites import NewSite, Site
 from portal import language
 from portal.admin.gate import HOME, Gate, Visit
 from portal.admin.general import choice_open, standing
@@ -16,6 +17,8 @@ from portal.admin.general import choice_open, standing
 PATH = "/settings/site"
 LONGEST_NAME = 100
 """Characters of a first or last name."""
+_FAMILY_FIRST = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+"""Kana, Han characters and Hangul."""
 
 
 class SitePages:
@@ -47,19 +50,21 @@ class SitePages:
         return JSONResponse({"problem": language.current().say(_problem_with(name))})
 
     async def review(self, visit: Visit) -> Response:
-        """Show what would happen; nothing has yet."""
+        """Show what would happen; nothing has yet. Whoever wants to change it gets the form as it was filled in."""
         progress = await self._progress(visit)
+        if visit.field("change"):
+            return self._form(visit, progress)
         if (wanted := visit.field("site")) and not visit.field("suggestion"):
             site = sites.pick(progress.sites, wanted)
             if site is None or not site.admin:
                 return self._form(visit, progress, refusal=sites.why_not(wanted, site, progress.sites))
-            return self._gate.show(visit, "settings/review.html", site=site, new_site=None, progress=progress)
+            return self._review(visit, progress, site=site, new_site=None)
         new_site = _new_site(visit)
         try:
             sites.check(new_site)
         except BadInput as error:
             return self._form(visit, progress, refusal=str(error))
-        return self._gate.show(visit, "settings/review.html", site=None, new_site=new_site, progress=progress)
+        return self._review(visit, progress, site=None, new_site=new_site)
 
     async def migrate(self, visit: Visit) -> Response:
         """Hand the choice to the migration, which checks it once more and goes on."""
@@ -80,13 +85,21 @@ class SitePages:
     async def _progress(self, visit: Visit) -> Progress:
         return await visit.migration.progress()
 
+    def _review(self, visit: Visit, progress: Progress, *, site: Site | None, new_site: NewSite | None) -> Response:
+        yours = _initiated(visit, progress)
+        values = {"site": site, "new_site": new_site, "progress": progress, "yours": yours}
+        return self._gate.show(visit, "settings/review.html", **values)
+
     def _form(self, visit: Visit, progress: Progress, *, refusal: str = "") -> Response:
-        first, _, last = visit.session.name.rpartition(" ")
+        yours = _initiated(visit, progress)
+        # Of another initiator the session knows no name.
+        first, last = _first_and_last(visit.session.name) if yours else ("", "")
         return self._gate.show(
             visit,
             "settings/site.html",
             HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK,
             progress=progress,
+            yours=yours,
             refusal=refusal,
             chosen=visit.field("site"),
             name=visit.field("suggestion") or visit.field("name"),
@@ -95,6 +108,21 @@ class SitePages:
             shortest=sites.SHORTEST,
             longest=sites.LONGEST,
         )
+
+
+def _first_and_last(name: str) -> tuple[str, str]:
+    """Return the likely first and last name of a full one; in Chinese, Japanese and Korean the last stands first."""
+    words = name.split() or [""]
+    if _FAMILY_FIRST.search(name):
+        last, *first = words
+    else:
+        *first, last = words
+    return " ".join(first), last
+
+
+def _initiated(visit: Visit, progress: Progress) -> bool:
+    """Return whether the visitor started the migration: sites are listed for, and created for, whoever did."""
+    return addresses.key(visit.session.email) == addresses.key(progress.initiator)
 
 
 def _new_site(visit: Visit) -> NewSite:

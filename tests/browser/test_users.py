@@ -17,6 +17,8 @@ from tests.workflows.bench import Bench, eventually
 pytestmark = pytest.mark.timeout(180)
 ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"
 USERS = "/settings/users"
+ENOUGH_FOR_A_STATE = 170
+"""Pixels: a date in small letters on one line, and the longest state on two."""
 
 
 @pytest.fixture
@@ -73,6 +75,18 @@ async def test_people_are_found_and_helped(desktop: Page, crowd: Bench) -> None:
     await page.get_by_role("button", name="The Opsgenie email is verified").click()
     await expect(page.get_by_role("status").first).to_contain_text("Recorded under your name")
     await crowd.until(BEN, State.AUTHENTICATING)
+    await search(page, "very-long")
+    state = await page.locator("td", has=page.locator(".state")).bounding_box()
+    assert state
+    assert state["width"] > ENOUGH_FOR_A_STATE, "a long address leaves room for the rest"
+    await page.get_by_role("link", name="F. O'Neill-García").click()
+    await page.get_by_label("Exclude from the migration, because").fill("Nobody reads this mailbox. " * 5)
+    await page.get_by_role("button", name="Exclude").click()
+    await expect(page.get_by_role("status").first).to_contain_text("Excluded")
+    lines = "moments => moments.map(moment => moment.getClientRects().length)"
+    assert set(await page.locator(".timeline time").evaluate_all(lines)) == {1}
+    await page.get_by_role("link", name="Audit").click()
+    await look_at(page, "audit-of-long-addresses")
     await search(page, "nobody of this name")
     await expect(page.get_by_text("Nobody has this in the name")).to_be_visible()
     await look_at(page, "users-nobody-found")

@@ -5,9 +5,10 @@ import asyncio
 import pytest
 from temporalio.client import Client
 
+from domain.errors import Refused
 from domain.links import Purpose
 from domain.messages import Decided, NotSent, Resent
-from domain.people import State
+from domain.people import Actor, State
 from steering import starting
 from steering.migration import Migration
 from tests.cli.conftest import Cli, asked
@@ -73,6 +74,14 @@ async def test_people_are_excluded_and_addresses_corrected(cli: Cli, moving: Mig
     anna = (await moving.person("anna@example.com")).person
     assert (anna.state, anna.reason) == (State.EXCLUDED, "left the company")
     assert (await moving.person("gone@example.com")).person.email == f"{account}@example.com"
+
+
+async def test_an_empty_address_is_nobodys(cli: Cli, moving: Migration, account: str) -> None:
+    """Such as that of a variable that is not set: it stands for no person, and cannot be used as a new address."""
+    shown = await cli("person", account, "")
+    assert (shown.code, "Nobody with this address" in shown.err) == (5, True)
+    with pytest.raises(Refused, match="The new address cannot be used"):
+        await moving.correct_email("ben@example.com", "", Actor(name="tester"))
 
 
 async def test_the_neighbours_are_asked_at_once(cli: Cli, moving: Migration, world: World, account: str) -> None:

@@ -53,6 +53,15 @@ async def test_people_come_with_all_that_the_migration_asks(control: Control, ro
     ]
 
 
+@pytest.mark.parametrize("unseen", ["   ", "\u200b\u200e", "\u202e \u2066", "\t\n"])
+async def test_a_name_that_nobody_can_see_is_none(control: Control, roster: OpsgenieRoster, unseen: str) -> None:
+    """Lists and greetings then go by the address; in other names, blanks are single ones."""
+    control.load(
+        [{"username": "ann@example.com", "fullName": unseen}, {"username": "bo@x.example", "fullName": " Bo\t Lind "}]
+    )
+    assert [person.name for person in await read(roster)] == ["", "Bo Lind"]
+
+
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
 async def test_every_page_is_read(control: Control, roster: OpsgenieRoster, count: int) -> None:
     """Everyone is listed once, wherever pages end."""

@@ -4,6 +4,7 @@ import csv
 import io
 from urllib.parse import urlsplit
 
+import httpx2
 import pytest
 
 from adapters.links import SignedLinks
@@ -24,6 +25,7 @@ from tests.workflows.bench import OWNER_EMAIL, eventually
 
 OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
 NEW = {"name": "acme-new", "first_name": "Olga", "last_name": "Owner"}
+ADAM = "adam@example.com"
 MIGRATE, REVIEW, SITE = "/settings/general/migrate", "/settings/site/review", "/settings/site"
 
 
@@ -79,6 +81,22 @@ async def test_an_existing_site_is_chosen_after_a_summary(office: Office) -> Non
     assert [(entry.by, entry.about) for entry in chosen] == [(OWNER, "acme")]
 
 
+async def test_what_was_chosen_can_be_changed_before_it_counts(office: Office) -> None:
+    """The summary leads back to the form with everything that was filled in."""
+    await begun(office)
+    for filled in ({"site": "acme"}, NEW | {"site": ""}):
+        review = await office.send(REVIEW, on=SITE, **filled)
+        change = page(review).select_one(f'button[formaction="{REVIEW}"]')
+        assert change is not None
+        shown = await office.post(REVIEW, form(review, SITE) | {str(change["name"]): str(change["value"])})
+        assert title(shown) == "Choose a site"
+        chosen = page(shown).select_one('input[name="site"][checked]')
+        assert (str(chosen["value"]) if chosen else "") == filled["site"]
+    kept = [str(field["value"]) for field in page(shown).select("#name, #first-name, #last-name")]
+    assert sorted(kept) == sorted(NEW.values())
+    assert (await office.bench.migration.progress()).site is None
+
+
 async def test_a_site_of_others_is_greyed_and_refused(office: Office) -> None:
     """The page says why it cannot be selected; a made-up form does not get through either."""
     wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
@@ -93,6 +111,38 @@ async def test_a_site_of_others_is_greyed_and_refused(office: Office) -> None:
         assert refused.status_code == 422
         assert "not a site admin" in words(refused)
     assert (await office.bench.migration.progress()).site is None
+
+
+def names(response: httpx2.Response) -> list[str]:
+    """Return the first and the last name as the form for a new site comes filled in."""
+    return [str(field["value"]) for field in page(response).select("#first-name, #last-name")]
+
+
+@pytest.mark.parametrize(
+    "name, first_and_last",
+    [("Ana de la Cruz", ["Ana de la", "Cruz"]), ("森\u3000健二", ["健二", "森"]), ("김 민준", ["민준", "김"])],
+)
+async def test_a_name_is_taken_apart_as_it_is_written(office: Office, name: str, first_and_last: list[str]) -> None:
+    """The last name is the last word, but the first one in Chinese, Japanese and Korean."""
+    office.bench.world.opsgenie.people_listed[0] = RosterPerson(email=OWNER_EMAIL, name=name, role=roster.OWNER)
+    await begun(office)
+    assert names(await office.open(SITE)) == first_and_last
+
+
+async def test_an_admin_who_did_not_start_the_migration_is_told_for_whom_the_site_is(office: Office) -> None:
+    """The initiator becomes its admin: nobody else's name is filled in, and nobody else is told to become one."""
+    office.bench.world.opsgenie.add(RosterPerson(email=ADAM, name="Adam Novak", role=ADMIN, email_verified=True))
+    wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
+    office.bench.world.atlassian.listed_sites.append(wiki)
+    await begun(office)
+    assert names(await office.open(SITE)) == ["Olga", "Owner"]
+    await office.sign_in(ADAM)
+    shown = await office.open(SITE)
+    assert names(shown) == ["", ""]
+    assert f"make {OWNER_EMAIL} a site admin" in words(shown)
+    assert f"created for {OWNER_EMAIL}" in words(shown)
+    review = words(await office.send(REVIEW, on=SITE, **NEW, site=""))
+    assert f"If {OWNER_EMAIL} has no Atlassian account yet" in review
 
 
 async def test_a_taken_name_comes_back_with_suggestions(office: Office) -> None:

@@ -173,11 +173,21 @@ async def test_opening_a_link_signs_nobody_in(office: Office) -> None:
     assert office.signed_in
 
 
-@pytest.mark.parametrize("path", ["/settings/general", "/"])
+@pytest.mark.parametrize("path", ["/settings/general", "/settings", "/"])
 async def test_the_settings_are_closed_to_everyone_else(office: Office, path: str) -> None:
     """Whoever is not signed in is led to where one signs in."""
     response = await office.open(path)
     assert (response.url.path, title(response)) == ("/sign-in", "Sign in")
+
+
+async def test_a_form_that_comes_after_the_session_is_told_to_have_done_nothing(office: Office) -> None:
+    """Whoever typed a reason for long knows that it has to be typed again."""
+    await office.sign_in()
+    migrate = form(await office.open("/settings/general"), "/settings/general/migrate")
+    office.browser.cookies.clear()
+    told = await office.post("/settings/general/migrate", migrate)
+    assert (title(told), "nothing was done" in words(told)) == ("Sign in", True)
+    assert "nothing was done" not in words(await office.open("/settings/general"))
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])

@@ -16,7 +16,9 @@ from domain.people import State
 from domain.roster import RosterPerson
 from domain.rules import Rules
 from portal.admin import users as listing
+from steering.answers import MigrationStatus
 from steering.links import TemporalLinkDesk
+from steering.migration import Migration
 from tests.portal.admin.office import Office, form, page, title, words
 from tests.workflows.bench import OWNER_EMAIL, eventually
 
@@ -229,6 +231,22 @@ async def test_before_the_migration_there_is_nobody(office: Office) -> None:
     assert nobody.status_code == 404
     assert page(nobody).select_one('a[href="/settings/general"]')
     assert "email" not in words(nobody)
+
+
+@pytest.mark.parametrize("path", [USERS, f"{USERS}?group=unverified"])
+async def test_while_no_worker_answers_no_group_is_called_empty(
+    users: Office, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """The numbers come from Temporal, but who it is only workers tell."""
+    status = await users.bench.migration.status()
+
+    async def unanswered(_: Migration) -> MigrationStatus:
+        return status.model_copy(update={"progress": None})
+
+    monkeypatch.setattr(Migration, "status", unanswered)
+    shown = words(await users.open(path))
+    assert "No worker answers right now" in shown
+    assert "nobody in this group" not in shown
 
 
 async def test_the_export_has_everyone_and_runs_nothing(users: Office) -> None:
