@@ -4,9 +4,7 @@ The Temporal SDK can crash while the interpreter shuts down, after correct work.
 say and then leaves at once (`os._exit`), and its exit code is the one that it earned.
 """
 
-import asyncio
 import contextlib
-import inspect
 import logging
 import os
 import signal
@@ -75,14 +73,12 @@ def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]
     code: object
     try:
         result = main()
-        code = asyncio.run(_awaited(result)) if inspect.isawaitable(result) else result
+        code = _awaited(result) if isinstance(result, Awaitable) else result
     except LandbridgeError as error:
         _say(str(error))
         code = code_of(error)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
-    except asyncio.CancelledError:
-        code = Exit.TERMINATED
     except BrokenPipeError:
         # Whoever read our output has seen enough.
         code = Exit.FAILED
@@ -97,11 +93,20 @@ def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]
     return code if isinstance(code, int) else Exit.DONE
 
 
-async def _awaited(result: Awaitable[int | None]) -> int | None:
-    # As asyncio does with Ctrl-C: what was opened is closed in good order. `main` may handle the signal otherwise.
-    if (task := asyncio.current_task()) is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await result
+def _awaited(result: Awaitable[int | None]) -> int | None:
+    # Only for those who need it: asyncio takes longer to load than all else that lists the commands.
+    import asyncio  # noqa: PLC0415
+
+    async def main() -> int | None:
+        # As asyncio does with Ctrl-C: what was opened is closed in good order. `main` may handle the signal otherwise.
+        if (task := asyncio.current_task()) is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await result
+
+    try:
+        return asyncio.run(main())
+    except asyncio.CancelledError:
+        return Exit.TERMINATED
 
 
 def _say(sentence: str) -> None:

@@ -7,13 +7,13 @@ import pytest
 from cyclopts import Argument
 from pydantic import TypeAdapter
 
-from cli import app, checkup
+from cli import app, checkup, commands
 from domain import audit, messages, people, plan, sites
 from runtime.exits import Exit
 from steering import answers
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
-COMMANDS = [command for group in app.COMMANDS.values() for command in group]
+COMMANDS = [command for group in commands.COMMANDS.values() for command in group]
 MODELS = (
     answers.Started,
     answers.MigrationSummary,
@@ -43,7 +43,7 @@ MODELS = (
 )
 
 
-def taken_by(command: app.Command) -> list[Argument]:
+def taken_by(command: commands.Command) -> list[Argument]:
     """Return the arguments and options that a command takes, as the whole command line has them."""
     root = app.build()
     with root.app_stack([command.name]):
@@ -58,14 +58,14 @@ def section(command: str) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_option_stands_on_the_page_and_no_other(command: app.Command) -> None:
+def test_every_option_stands_on_the_page_and_no_other(command: commands.Command) -> None:
     """The page is neither behind the commands nor ahead of them."""
     options = {name for argument in taken_by(command) for name in argument.names if name.startswith("-")}
     assert set(re.findall(r"`(--?[a-z][a-z-]*)`", section(command.name))) == options
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_argument_stands_in_the_heading(command: app.Command) -> None:
+def test_every_argument_stands_in_the_heading(command: commands.Command) -> None:
     """In the order in which they are typed."""
     arguments = [argument.name for argument in taken_by(command) if re.match("[A-Z]", argument.name)]
     heading = section(command.name).splitlines()[0].strip("# `").split()
