@@ -16,9 +16,10 @@ from temporalio.service import RPCError
 
 from cli import session
 from cli.checkup import Check, Unwell, Well
+from domain import searchable
 from runtime import temporal
 from runtime.encryption import PayloadEncryption, key_id, payloads_in
-from workflows import options, search_attributes
+from workflows import options
 
 TEMPORAL = "Temporal"
 RECENTLY = timedelta(minutes=2)
@@ -65,22 +66,22 @@ class TemporalChecks:
                 f"They cannot be listed ({error.status.name}).", "Give the credentials the right to read the namespace."
             ) from None
         known = {name: _type(number) for name, number in answer.custom_attributes.items()}
-        wrong = {name: known[name] for name, kind in search_attributes.ALL.items() if known.get(name, kind) != kind}
+        wrong = {name: known[name] for name, kind in searchable.KINDS.items() if known.get(name, kind) != kind}
         if wrong:
-            told = ", ".join(f"{name} is {kind}, not {search_attributes.ALL[name]}" for name, kind in wrong.items())
+            told = ", ".join(f"{name} is {kind}, not {searchable.KINDS[name]}" for name, kind in wrong.items())
             names = " ".join(f"--name {name}" for name in wrong)
             raise Unwell(
                 f"{told}.",
                 "If nothing else uses them: temporal operator search-attribute remove "
                 f"--namespace {client.namespace} {names}; then check again.",
             )
-        if missing := {name: kind for name, kind in search_attributes.ALL.items() if name not in known}:
+        if missing := {name: kind for name, kind in searchable.KINDS.items() if name not in known}:
             options_ = " ".join(f"--name {name} --type {kind}" for name, kind in missing.items())
             raise Unwell(
-                f"{len(missing)} of {len(search_attributes.ALL)} are missing: {', '.join(missing)}.",
+                f"{len(missing)} of {len(searchable.KINDS)} are missing: {', '.join(missing)}.",
                 f"temporal operator search-attribute create --namespace {client.namespace} {options_}",
             )
-        return Well(f"All {len(search_attributes.ALL)} are there.")
+        return Well(f"All {len(searchable.KINDS)} are there.")
 
     async def _encryption(self) -> Well:
         ours = PayloadEncryption(temporal.encryption_keys()).key_ids
@@ -150,6 +151,6 @@ class TemporalChecks:
 
 
 def _type(number: "IndexedValueType.ValueType") -> str:
-    """Return a type as `search_attributes.ALL` has it: `INDEXED_VALUE_TYPE_KEYWORD` is `Keyword`."""
+    """Return a type as `searchable.KINDS` has it: `INDEXED_VALUE_TYPE_KEYWORD` is `Keyword`."""
     name = IndexedValueType.Name(number).removeprefix("INDEXED_VALUE_TYPE_")
     return "".join(word.capitalize() for word in name.split("_"))

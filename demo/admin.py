@@ -29,9 +29,9 @@ NOT_THEIRS, TAKEN = "acme-wiki", "acme"
 REASON = "Has left the company"
 _COOLDOWN = timedelta(seconds=1)
 """A second mail may follow this soon: nobody wants to watch the usual half minute."""
-_LOOK_SECONDS = 0.3
-_THINKING_SECONDS = 0.3
-"""Between two acts: whoever watches wants to follow, and to see the first mail soon."""
+_LOOK_SECONDS = 0.1
+_THINKING_SECONDS = 0.1
+"""Between two acts: whoever watches wants to see the first mail soon, and reads afterwards what led to it."""
 
 _Answer = TypeVar("_Answer")
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 
 HOST = "127.0.0.1"
 """The stack listens on this machine only."""
@@ -27,12 +27,36 @@ def is_free(port: int) -> bool:
     return True
 
 
+def _is_claimed(port: int) -> bool:
+    try:
+        with claimed([port]):
+            return False
+    except OSError:
+        return True
+
+
+@contextlib.contextmanager
+def claimed(ports: Iterable[int]) -> Iterator[None]:
+    """Keep other stacks away from ports where our programs are about to listen, and while they are started again.
+
+    The sign of it is a UDP socket of the same number, which nobody else can have meanwhile and which no death leaves
+    behind. Our programs listen on TCP alone.
+
+    Raises:
+        OSError: another stack has claimed one of them.
+
+    """
+    with contextlib.ExitStack() as stack:
+        for port in ports:
+            stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)).bind((HOST, port))
+        yield
+
+
 def preferred_or_free(preferred: int, *, but: Collection[int] = ()) -> int:
     """Return `preferred` if it is free, otherwise (and for 0) any port that is; none of `but`."""
-    if preferred and preferred not in but and is_free(preferred):
-        return preferred
-    while (port := random.choice(_OURS)) in but or not is_free(port):  # noqa: S311 - not a secret
-        pass
+    port = preferred or random.choice(_OURS)  # noqa: S311 - not a secret
+    while port in but or not is_free(port) or _is_claimed(port):
+        port = random.choice(_OURS)  # noqa: S311 - not a secret
     return port
 
 

@@ -59,9 +59,10 @@ class Stack:
         preferred: Mapping[str, int] = PREFERRED,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`folder` holds everything, and what it holds goes on unless `fresh`; `say` is told of processes that die.
+        """`folder` holds everything, and what it holds goes on unless `fresh`.
 
-        `preferred` says where each program listens if it can; `settings` are more of Landbridge's own.
+        `say` is told of processes that die, and may be set anew later. `preferred` says where each program listens if
+        it can; `settings` are more of Landbridge's own.
         """
         self.state = StateFolder(folder)
         self.sample = sample.read(seed)
@@ -69,7 +70,7 @@ class Stack:
         self._fresh = fresh
         self.refused = tuple(refused)
         """Addresses that the mail server refuses for good."""
-        self._say = say
+        self.say = say
         self._running = AsyncExitStack()
         self._preferred = preferred
         self._settings = settings or {}
@@ -193,8 +194,12 @@ class Stack:
 
     async def _start(self) -> Self:
         async with AsyncExitStack() as running:
+            try:
+                running.enter_context(ports.claimed(self._ports.values()))
+            except OSError:
+                raise PortTaken("Another stack has claimed a port that was free just now.") from None
             running.enter_context(self.state.opened(fresh=self._fresh))
-            self._supervisor = await running.enter_async_context(Supervisor(self.state.logs, self._say))
+            self._supervisor = await running.enter_async_context(Supervisor(self.state.logs, self._tell))
             await self._supervisor.start(*self._servers())
             await self._supervisor.start(*self._landbridge())
             running.enter_context(self.state.environment_told(self.shell_commands()))
@@ -205,6 +210,9 @@ class Stack:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self._running.aclose()
+
+    def _tell(self, sentence: str) -> None:
+        self.say(sentence)
 
     async def until_stopped(self) -> None:
         """Wait for Ctrl-C or a request to end (SIGTERM)."""

@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from domain import searchable
 from domain.errors import BadInput
 from embedded.ports import HOST
 from embedded.processes import Program, ProgramFailed
 from embedded.supervisor import Supervisor
-from runtime import temporal
 from runtime.exits import TemporalUnreachable
-from workflows import search_attributes
 
 NAME = "temporal"
 _PRAGMAS = ("journal_mode=wal", "synchronous=1")
@@ -77,7 +76,7 @@ class TemporalServer:
             options += [f"--db-filename={self.database}", *(f"--sqlite-pragma={pragma}" for pragma in _PRAGMAS)]
         for name, value in {**_DYNAMIC_CONFIG, **self.dynamic_config}.items():
             options += ["--dynamic-config-value", f"{name}={value}"]
-        for name, kind in search_attributes.ALL.items():
+        for name, kind in searchable.KINDS.items():
             options += ["--search-attribute", f"{name}={kind}"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_")}
         return Program(
@@ -90,6 +89,9 @@ class TemporalServer:
         )
 
     async def _answers(self) -> bool:
+        # Only here: the SDK takes longer to load than the server to start, which does so meanwhile.
+        from runtime import temporal  # noqa: PLC0415
+
         try:
             await temporal.connect(environment=self.environment)
         except (TemporalUnreachable, BadInput):

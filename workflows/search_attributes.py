@@ -1,4 +1,4 @@
-"""What can be searched and counted in Temporal without asking a worker. Never personal data: it is not encrypted."""
+"""The search attributes (`domain.searchable`) as the SDK takes them."""
 
 from temporalio.common import SearchAttributeKey
 
@@ -13,14 +13,3 @@ PEOPLE_WAITING = SearchAttributeKey.for_int("PeopleWaiting")
 PEOPLE_CONNECTED = SearchAttributeKey.for_int("PeopleConnected")
 PEOPLE_BY_STATE = SearchAttributeKey.for_keyword("PeopleByState")
 """All of them in one word, see `domain.people.Counts.packed`: there is no room for a number each."""
-
-ALL = {
-    OPSGENIE_ACCOUNT.name: "Keyword",
-    MIGRATION_STEP.name: "Keyword",
-    MIGRATION_DEADLINE.name: "Datetime",
-    PEOPLE_TOTAL.name: "Int",
-    PEOPLE_WAITING.name: "Int",
-    PEOPLE_CONNECTED.name: "Int",
-    PEOPLE_BY_STATE.name: "Keyword",
-}
-"""Name and type of each, as a server must know them. A server on SQL holds at most three of type Int."""

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates the namespace and the search attributes of workflows/search_attributes.py. TEMPORAL_ADDRESS and
+# Creates the namespace and the search attributes of domain/searchable.py. TEMPORAL_ADDRESS and
 # TEMPORAL_NAMESPACE come from the environment.
 set -eu
 

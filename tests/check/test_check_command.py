@@ -19,6 +19,7 @@ from temporalio.worker import Worker
 from activities.mail import MailActivities
 from cli import checkup
 from cli.checkup import Check, Finding, Health, Unwell, Well
+from domain import searchable
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
 from domain.messages import MigrationRequest
 from embedded import ports
@@ -32,7 +33,7 @@ from tests.emulator.running import Control
 from tests.fakes import Post
 from tests.mail.scripted import CERTIFICATE, Heard, ScriptedServer, server_tls
 from tests.workflows.bench import eventually
-from workflows import options, search_attributes
+from workflows import options
 
 EVERYONE = (
     "Temporal",
@@ -247,7 +248,7 @@ async def test_a_namespace_that_was_not_prepared(client: Client, control: Contro
     assert findings["Workers"].found == "No worker runs."
     assert "worker.py" in findings["Workers"].remedy
     attributes = findings["Search attributes"]
-    assert all(name in attributes.found for name in search_attributes.ALL)
+    assert all(name in attributes.found for name in searchable.KINDS)
     program, *arguments = shlex.split(attributes.remedy)
     mending = await asyncio.create_subprocess_exec(
         Path(sysconfig.get_path("scripts"), program), *arguments, env={**cli.environment, "HOME": str(tmp_path)}

@@ -6,9 +6,9 @@ from pathlib import Path
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 
+from domain import searchable
 from embedded import ports, temporal_server
 from runtime import temporal
-from workflows import search_attributes
 
 SCRIPT = Path(__file__).parent.parent.parent / "deploy" / "temporal" / "create-namespace.sh"
 
@@ -29,4 +29,4 @@ async def test_the_script_prepares_a_namespace_and_may_run_again(tmp_path: Path)
             name: IndexedValueType.Name(kind).removeprefix("INDEXED_VALUE_TYPE_").capitalize()
             for name, kind in listed.custom_attributes.items()
         }
-    assert {name: ours.get(name) for name in search_attributes.ALL} == search_attributes.ALL
+    assert {name: ours.get(name) for name in searchable.KINDS} == searchable.KINDS

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 
+from domain import searchable
 from embedded import ports, temporal_server
 from embedded.processes import ProgramFailed
 from embedded.temporal_server import TemporalServer
 from runtime import temporal
 from runtime.exits import TemporalUnreachable
-from workflows import search_attributes
 
 
 def on_disk(folder: Path) -> TemporalServer:
@@ -24,7 +24,7 @@ async def test_it_knows_the_search_attributes(tmp_path: Path) -> None:
     async with temporal_server.running(server, tmp_path):
         client = await temporal.connect(environment=server.environment)
         listed = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="default"))
-        assert set(search_attributes.ALL) <= set(listed.custom_attributes)
+        assert set(searchable.KINDS) <= set(listed.custom_attributes)
 
 
 async def test_a_killed_server_comes_back_with_all_that_it_knew(tmp_path: Path) -> None:
