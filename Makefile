@@ -7,7 +7,7 @@ BENCH := .venv-bench/bin/python -m benchmarks
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test soak history chaos audit bench bench-growth bench-beside screens format languages requirements clean
+.PHONY: help demo dev test soak history chaos audit bench bench-growth bench-workers bench-beside screens format languages requirements clean
 .PHONY: environment-embedded environment-dev environment-benchmarks
 
 help: ## list what can be made
@@ -49,6 +49,9 @@ bench: environment-benchmarks ## race against others (N=300 people, ROUNDS=1; WR
 
 bench-growth: environment-benchmarks ## move ever more people (SIZES="100 1000 10000"; WRITE=1: into docs/benchmarks.md)
 	@$(BENCH) growth --people $(or $(SIZES),100 1000 10000) $(if $(WRITE),--write)
+
+bench-workers: environment-benchmarks ## one, two and three workers past a slow mail server (WRITE=1: into docs/benchmarks.md)
+	@$(BENCH) workers $(if $(WRITE),--write)
 
 bench-beside: environment-benchmarks ## start a migration of ten amid one of 10,000 (WRITE=1: into docs/benchmarks.md)
 	@$(BENCH) beside $(if $(WRITE),--write)

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from benchmarks import beside, contestants, growth, plots, race, report, results
-from benchmarks.results import PROJECT, Besides, Growth, Machine, Race
+from benchmarks import beside, contestants, growth, plots, race, report, results, workers
+from benchmarks.results import PROJECT, Besides, Growth, Machine, Race, Workers
 from runtime import exits
 
 PAGE = PROJECT / "docs" / "benchmarks.md"
@@ -59,7 +59,7 @@ async def race_(
 async def growth_(
     *,
     people: Numbers = (100, 1_000, 10_000),
-    workers: Annotated[tuple[int, ...], Parameter(consume_multiple=True, negative="")] = (1, 2),
+    number: Annotated[Numbers, Parameter(name="--workers")] = (1, 2),
     write: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Have Landbridge move ever more people.
@@ -68,18 +68,51 @@ async def growth_(
     ----------
     people
         Numbers of people.
-    workers
+    number
         Numbers of worker processes.
     write
         Put the results into docs/benchmarks.md.
 
     """
     with _folder() as folder:
-        result = await growth.grow(people, workers, folder)
+        result = await growth.grow(people, number, folder)
     sys.stdout.write(report.growth(result))
     if write:
         _keep(result, "growth.json")
         _show_growth(result)
+
+
+@app.command(name="workers")
+async def workers_(
+    *,
+    people: int = 5_000,
+    number: Annotated[Numbers, Parameter(name="--workers")] = (1, 2, 3),
+    mail_ms: int = 200,
+    rounds: int = 3,
+    write: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """See what more workers give where a mail takes its time.
+
+    Parameters
+    ----------
+    people
+        To be moved in each run.
+    number
+        Numbers of worker processes; all are compared with the first.
+    mail_ms
+        Milliseconds that the mail server takes to accept a mail.
+    rounds
+        Times that it is done with each number.
+    write
+        Put the results into docs/benchmarks.md.
+
+    """
+    with _folder() as folder:
+        result = await workers.compare(people, number, mail_ms, rounds, folder)
+    sys.stdout.write(report.workers(result))
+    if write:
+        _keep(result, "workers.json")
+        report.write(PAGE, "workers", report.workers(result))
 
 
 @app.command(name="beside")
@@ -118,10 +151,11 @@ def draw() -> None:
     """Write the page and its pictures anew from the results that are there."""
     _show_race(Race.model_validate_json(_file("race.json").read_bytes()))
     _show_growth(Growth.model_validate_json(_file("growth.json").read_bytes()))
+    report.write(PAGE, "workers", report.workers(Workers.model_validate_json(_file("workers.json").read_bytes())))
     report.write(PAGE, "beside", report.beside(Besides.model_validate_json(_file("beside.json").read_bytes())))
 
 
-def _keep(result: Race | Growth | Besides, name: str) -> None:
+def _keep(result: Race | Growth | Workers | Besides, name: str) -> None:
     FILES.mkdir(exist_ok=True)
     _file(name).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
 

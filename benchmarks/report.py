@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.results import Besides, Growth, Machine, Race, Raced
+from benchmarks.results import Besides, Growth, Machine, Race, Raced, Workers
 from benchmarks.statistics import Spread, ratios, spread
 
 OURS = "landbridge"
@@ -57,6 +57,24 @@ def growth(result: Growth) -> str:
     return (
         f"{_where(result.machine)}\n\n```sh\n{result.command}\n```\n\n{_table(heads, rows)}\n"
         "![For each person, by the number of people](benchmarks/growth.svg)\n"
+    )
+
+
+def workers(result: Workers) -> str:
+    """Return what each number of workers gave, and how many times as fast it was as the first."""
+    first = result.staffed[0]
+    rows = [
+        [
+            str(one.workers),
+            spread([result.people / seconds for seconds in one.seconds]).format(),
+            "" if one is first else ratios(first.seconds, one.seconds).format(2),
+        ]
+        for one in result.staffed
+    ]
+    heads = ["workers", "people per second", f"times as fast as {first.workers}"]
+    return (
+        f"{result.people:,} people, {result.mail_ms} ms for each mail; median, least and most of {len(first.seconds)} "
+        f"interleaved rounds. {_where(result.machine)}\n\n```sh\n{result.command}\n```\n\n{_table(heads, rows)}"
     )
 
 

@@ -113,6 +113,25 @@ class Besides(Model):
     waits: list[Beside]
 
 
+class Staffed(Model):
+    """Landbridge with a number of workers."""
+
+    workers: int
+    seconds: list[float] = Field(default_factory=list)
+    """Of each round."""
+
+
+class Workers(Model):
+    """More and more workers, in interleaved rounds."""
+
+    machine: Machine
+    command: str
+    people: int
+    mail_ms: int
+    """How long the mail server took to accept a mail."""
+    staffed: list[Staffed]
+
+
 class Growth(Model):
     """Landbridge, ever larger."""
 

@@ -52,6 +52,7 @@ async def measure(
     folder: Path,
     *,
     kill: bool = False,
+    mail_ms: int = 0,
     afterwards: Callable[[World], Awaitable[None]] | None = None,
 ) -> Measured:
     """Have the job done once.
@@ -61,13 +62,14 @@ async def measure(
         people: how many are moved.
         folder: for stores and logs; emptied first.
         kill: end the worker by `kill -9` when half of the mails are out.
+        mail_ms: how long the mail server takes to accept a mail.
         afterwards: looks at what was left behind, while all programs still run.
 
     Raises:
         Failed: it took too long, not everyone got mail, or it was over before it could be killed.
 
     """
-    world = World(folder)
+    world = World(folder, mail_ms=mail_ms)
     async with Supervisor(world.logs, say) as around, Supervisor(world.logs, say) as own:
         await around.start(*map(_soon_stopped, world.neighbours()))
         for program in contestant.programs(world):

@@ -1,6 +1,6 @@
 """A mail server that keeps a journal of what it took: a line for each mail, its Message-ID and the link in it.
 
-Run it: `python -m benchmarks.sink PORT JOURNAL`.
+Run it: `python -m benchmarks.sink PORT JOURNAL MILLISECONDS`; so long it takes to accept a mail.
 """
 
 import asyncio
@@ -21,14 +21,17 @@ _SOFT_LINE_BREAK = b"=\r\n"
 class Sink:
     """Writes the journal. A line is with the kernel before the sender is told that the mail was taken."""
 
-    def __init__(self, journal: TextIO) -> None:
+    def __init__(self, journal: TextIO, mail_ms: int) -> None:
         self._journal = journal
+        self._seconds = mail_ms / 1000
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         """Note a mail and take it."""
         content = envelope.original_content
         if not isinstance(content, bytes):
             raise TypeError("aiosmtpd keeps the original content as bytes")
+        if self._seconds:
+            await asyncio.sleep(self._seconds)
         message_id, link = _MESSAGE_ID.search(content), _LINK.search(content.replace(_SOFT_LINE_BREAK, b""))
         self._journal.write(
             f"{message_id[1].decode() if message_id else '-'} {link[0].decode() if link else '-'}\n",
@@ -41,15 +44,15 @@ class Sink:
         return SMTP(self, hostname="sink.example")
 
 
-async def _serve(port: int, journal: Path) -> None:
+async def _serve(port: int, journal: Path, mail_ms: int) -> None:
     with journal.open("a", encoding="ascii") as lines:
-        server = await asyncio.get_running_loop().create_server(Sink(lines).session, HOST, port)
+        server = await asyncio.get_running_loop().create_server(Sink(lines, mail_ms).session, HOST, port)
         await server.serve_forever()
 
 
 def main() -> None:
     """Take mail until the process is ended."""
-    asyncio.run(_serve(int(sys.argv[1]), Path(sys.argv[2])))
+    asyncio.run(_serve(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
 
 
 if __name__ == "__main__":

@@ -24,10 +24,11 @@ _given = set[int]()
 class World:
     """One run's folder, ports and programs."""
 
-    def __init__(self, folder: Path) -> None:
-        """Begin anew in a folder."""
+    def __init__(self, folder: Path, *, mail_ms: int = 0) -> None:
+        """Begin anew in a folder; the mail server takes `mail_ms` to accept a mail."""
         shutil.rmtree(folder, ignore_errors=True)
         self.folder = folder
+        self._mail_ms = mail_ms
         self.logs = folder / "logs"
         self.logs.mkdir(parents=True)
         # The database server of a contestant may run as another user.
@@ -88,7 +89,7 @@ class World:
         seed.write_text(json.dumps(SEED), encoding="utf-8")
         emulator = ["-m", "emulator", "--host", HOST, "--port", str(self.port("emulator"))]
         emulator += ["--database", str(self.folder / "emulator.db"), "--seed", str(seed)]
-        sink = ["-m", "benchmarks.sink", str(self.port("sink")), str(self.journal)]
+        sink = ["-m", "benchmarks.sink", str(self.port("sink")), str(self.journal), str(self._mail_ms)]
         return [self._listening("emulator", emulator), self._listening("sink", sink)]
 
     def people(self, contestant: str) -> Program:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import beside, contestants, race, report
+from benchmarks import beside, contestants, race, report, workers
 from benchmarks.contestants.plain import Plain
 from benchmarks.run import measure
 from domain.errors import BadInput
@@ -36,6 +36,12 @@ async def test_who_is_not_installed_is_named_and_left_out(tmp_path: Path, monkey
     assert result.raced == []
     assert [one.label for one in result.absent] == [contestants.LABELS["dbos_sqlite"]]
     assert result.absent[0].missing.startswith("not installed")
+
+
+async def test_each_number_of_workers_does_the_job(tmp_path: Path) -> None:
+    """In each round, past a mail server that takes its time."""
+    result = await workers.compare(PEOPLE, [1, 2], 20, 1, tmp_path / "run")
+    assert [(one.workers, len(one.seconds)) for one in result.staffed] == [(1, 1), (2, 1)]
 
 
 async def test_a_few_wait_beside_many(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from benchmarks import report
 from benchmarks.journal import Journal
-from benchmarks.results import Absent, Machine, Race, Raced
+from benchmarks.results import Absent, Machine, Race, Raced, Staffed, Workers
 from benchmarks.statistics import Spread, ratios, spread
 
 MACHINE = Machine(on=date(2026, 11, 24), cores=2, memory_gb=4, python="3.11", system="Linux", commit="abc")
@@ -78,6 +78,14 @@ def test_the_table_says_how_many_times_as_fast() -> None:
     text = report.race(result)
     assert "| script | 3.5 (3.0 to 4.0) | 22.9 (12.5 to 33.3) | 1 | 7 |" in text
     assert "Left out: DBOS (not installed: dbos)." in text
+
+
+def test_more_workers_are_compared_with_the_first() -> None:
+    """Round by round."""
+    staffed = [Staffed(workers=1, seconds=[10, 20]), Staffed(workers=2, seconds=[5, 16])]
+    text = report.workers(Workers(machine=MACHINE, command="make bench", people=100, mail_ms=200, staffed=staffed))
+    assert "| 1 | 7.5 (5.0 to 10.0) |  |" in text
+    assert "| 2 | 13.1 (6.2 to 20.0) | 1.62 (1.25 to 2.00) |" in text
 
 
 def test_only_the_part_between_its_markers_is_written(tmp_path: Path) -> None:
