@@ -18,7 +18,7 @@ class State(StrEnum):
     """Where a person stands. The value is what every surface shows."""
 
     ARRIVED = "arrived"
-    """On the roster; the Atlassian account is being looked up or created."""
+    """On the roster; the Atlassian account has not been looked up or created yet."""
     EMAIL_UNVERIFIED = "email_unverified"
     """Has yet to verify the Opsgenie email; gets the verification email, never the authentication email."""
     AUTHENTICATING = "authenticating"
@@ -278,7 +278,7 @@ AFTER_DECLINE = "Correct the address, or exclude the person; or resend, which as
 """What to do next for a person who declined."""
 
 STATE_TITLES = {
-    State.ARRIVED: "Being looked up",
+    State.ARRIVED: "Account not looked up yet",
     State.EMAIL_UNVERIFIED: "Email not confirmed",
     State.AUTHENTICATING: "Atlassian account not set up",
     State.CONNECTED: "Connected",

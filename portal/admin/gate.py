@@ -22,6 +22,7 @@ from portal.admin.sessions import News, Session, Sessions
 from portal.desk import AdminDesk
 from portal.pages import Pages
 from portal.security import comes_from_our_pages
+from steering.calls import NoWorkerAnswers
 from steering.migration import Migration
 
 HOME = "/settings/general"
@@ -30,6 +31,8 @@ CSRF_FIELD = "csrf"
 MOST_FIELDS = 600
 """Of one form: a page of people, each with a box to tick, has fewer."""
 
+_UNANSWERED = "No worker answers right now: what you asked for may still be done. Look again in a few minutes."
+"""What whoever starts no workers needs to know of it."""
 _LONGEST_PAGE_NUMBER = 6
 """Digits."""
 
@@ -122,6 +125,8 @@ class Gate:
             language.prefer(session.locale)
             try:
                 return await handler(Visit(request, session, request.state.admins, form))
+            except NoWorkerAnswers:
+                return self.go(back, _UNANSWERED, trouble=True)
             except LandbridgeError as error:
                 return self.go(back, str(error), trouble=True)
 

@@ -8,6 +8,7 @@ from starlette.routing import Route
 from domain.people import NEXT_STEP, State
 from portal.admin.gate import HOME, Gate, Visit
 from portal.admin.general import standing
+from runtime.exits import TemporalUnreachable
 from steering import sheet
 from steering.answers import ReportLine, RunState
 from steering.migration import Migration
@@ -49,6 +50,10 @@ class ReportPages:
     async def download(self, visit: Visit) -> Response:
         """Send everyone as CSV, cohort by cohort, however many they are."""
         status = await standing(visit)
+        if status is not None and status.progress is None:
+            raise TemporalUnreachable(
+                "No worker answers right now, so nobody can be shown. Look again in a few minutes."
+            )
         if status is None or status.progress is None or not status.progress.cohorts:
             return self._gate.redirect(HOME)
         lines = _csv(visit.migration)

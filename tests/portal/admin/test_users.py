@@ -12,11 +12,12 @@ from bs4 import Tag
 from domain import roster
 from domain.links import Purpose
 from domain.messages import NotSent, Resent, Step
-from domain.people import State
+from domain.people import Actor, State
 from domain.roster import RosterPerson
 from domain.rules import Rules
 from portal.admin import users as listing
 from steering.answers import MigrationStatus
+from steering.calls import NoWorkerAnswers
 from steering.links import TemporalLinkDesk
 from steering.migration import Migration
 from tests.portal.admin.office import Office, form, page, title, words
@@ -247,6 +248,32 @@ async def test_while_no_worker_answers_no_group_is_called_empty(
     shown = words(await users.open(path))
     assert "No worker answers right now" in shown
     assert "nobody in this group" not in shown
+
+
+async def test_while_no_worker_answers_there_is_no_export(users: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that fetches it learns that it can come again, and gets no page instead of a file."""
+    status = await users.bench.migration.status()
+
+    async def unanswered(_: Migration) -> MigrationStatus:
+        return status.model_copy(update={"progress": None})
+
+    monkeypatch.setattr(Migration, "status", unanswered)
+    answer = await users.browser.get("/settings/report.csv")
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
+
+
+async def test_an_act_that_no_worker_answers_sends_nobody_to_a_terminal(
+    users: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Owners and admins start no workers; they learn that it may still be done, and when to look again."""
+
+    async def unanswered(_: Migration, _by: Actor) -> None:
+        raise NoWorkerAnswers("No worker answers about the migration. Start one (worker.py) and look again.")
+
+    monkeypatch.setattr(Migration, "refresh", unanswered)
+    said = words(await users.send("/settings/general/refresh"))
+    assert "No worker answers right now: what you asked for may still be done. Look again in a few minutes." in said
+    assert "worker.py" not in said
 
 
 async def test_the_export_has_everyone_and_runs_nothing(users: Office) -> None:
