@@ -5,12 +5,14 @@ say and then leaves at once (`os._exit`), and its exit code is the one that it e
 """
 
 import contextlib
+import errno
 import logging
 import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
+from pathlib import Path
 from typing import NoReturn
 
 from domain.errors import BadInput, LandbridgeError, NotFound, Refused
@@ -63,6 +65,10 @@ def run(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]]) ->
 
     One of our errors ends it with its sentence on stderr; an unexpected one with its traceback in the log.
     """
+    for name in ("stdout", "stderr"):
+        # Whoever started us may have closed it, and then Python has none.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as the process lasts
     code = _outcome(main)
     if not _flushed() and code == Exit.DONE:
         code = Exit.FAILED
@@ -84,9 +90,13 @@ def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]
         code = Exit.FAILED
     except SystemExit as leaving:
         code = leaving.code
-    except BaseException:
-        logging.getLogger("landbridge").critical("unexpected_error", exc_info=True)
-        code = Exit.FAILED
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            # No file: those are named.
+            code = f"The output could not be written: {error}."
+        else:
+            logging.getLogger("landbridge").critical("unexpected_error", exc_info=True)
+            code = Exit.FAILED
     if isinstance(code, str):
         _say(code)
         return Exit.FAILED

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,7 +67,13 @@ def test_a_reader_who_has_seen_enough_gets_no_traceback() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 def test_output_that_could_not_be_written_is_a_failure() -> None:
-    """A report on a full disk is no success."""
-    ended = run("print('report')", piped="> /dev/full")
-    assert ended.returncode == 1
-    assert "could not be written" in ended.stderr
+    """A report on a full disk is no success, however long it is; one sentence says so."""
+    for lines in (1, 100_000):
+        ended = run(f"for _ in range({lines}):\n    print('report')", piped="> /dev/full")
+        assert ended.returncode == 1
+        assert re.fullmatch("The output could not be written: .*\n", ended.stderr)
+
+
+def test_whoever_closed_our_output_gets_the_code_alone() -> None:
+    """As some schedulers do; nothing can be said to them."""
+    assert run("sys.stdout.write('said')\nreturn 3", piped=">&- 2>&-").returncode == 3
