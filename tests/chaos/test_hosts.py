@@ -5,9 +5,13 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from embedded.processes import Program
 from runtime.exits import Exit
@@ -103,10 +107,16 @@ def _disk(folder: Path) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)  # noqa: S603, S607 - as above
 
 
-def _fill(disk: Path) -> None:
+async def _fill(disk: Path, client: Client) -> None:
+    """Leave no room on the disk, nor in the store's files, which are used anew from their beginning now and then."""
     with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
         while filler.write(bytes(4096)):
             pass
+    with suppress(RPCError):
+        while True:
+            await client.start_workflow(
+                "Room", bytes(100_000), id=str(uuid4()), task_queue="nobody", rpc_timeout=timedelta(seconds=2)
+            )
 
 
 class Cornered(Ruin):
@@ -138,7 +148,7 @@ async def test_a_full_disk_under_temporal_is_waited_for(tmp_path: Path) -> None:
             ruin.post.take_time(PACE)
             waiting = asyncio.create_task(scenario.start("--wait"))
             await scenario.mailed(10)
-            _fill(disk)
+            await _fill(disk, ruin.client)
             told = await ruin.starter("pause", scenario.account.name, "--reason", "disk")
             assert told.code == Exit.UNREACHABLE, told
             assert "Traceback" not in told.err
