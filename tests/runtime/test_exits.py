@@ -65,8 +65,17 @@ def test_a_reader_who_has_seen_enough_gets_no_traceback() -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
-def test_output_that_could_not_be_written_is_a_failure() -> None:
-    """A report on a full disk is no success."""
-    ended = run("print('report')", piped="> /dev/full")
+@pytest.mark.parametrize("body", ["print('report')", "print('report', flush=True)"])
+def test_output_that_could_not_be_written_is_a_failure(body: str) -> None:
+    """A report on a full disk is no success, and no bug: one sentence, whenever it shows."""
+    ended = run(body, piped="> /dev/full")
     assert ended.returncode == 1
-    assert "could not be written" in ended.stderr
+    assert ended.stderr == "The output could not be written: [Errno 28] No space left on device.\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_process_can_do_without_input_and_output(closed: str) -> None:
+    """Some supervisors start programs with all of it closed; no file that is opened later takes their place."""
+    body = "assert not sys.stdin.isatty()\nprint('report')\nassert os.open(os.devnull, os.O_RDONLY) > 2"
+    ended = run(body, piped=closed)
+    assert (ended.returncode, ended.stderr) == (0, "")
