@@ -38,7 +38,7 @@ async def people(
         return
     if found.people:
         text.out().print(_list(found))
-    shown = f"{len(found.people)} {'person' if len(found.people) == 1 else 'people'}"
+    shown = text.people(len(found.people))
     text.say(f"{shown}. There may be more: --page {found.next}" if found.next else f"{shown}, and no more.")
 
 

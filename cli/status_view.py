@@ -73,7 +73,9 @@ def _troubles(status: MigrationStatus, trouble: str) -> list[str]:
         )
     elif running and progress.paused:
         troubles.append(f"Paused: {progress.paused}")
-    return troubles + (status.troubles if running else [])
+    # Cohorts that are paused tell it too, in the same words.
+    told = progress.paused if progress is not None else ""
+    return troubles + [trouble for trouble in status.troubles if running and trouble != told]
 
 
 def _warning(sentence: str) -> RenderableType:
@@ -120,7 +122,7 @@ def _how_far(item: ChecklistItem) -> str:
 
 
 def _people(status: MigrationStatus) -> RenderableType:
-    summary = Text(f"\n{status.people_total} people", "bold")
+    summary = Text(f"\n{text.people(status.people_total)}", "bold")
     summary.append(
         f": {status.people_connected} connected, {status.people_waiting} waiting"
         + (f", {status.counts.for_admins} of them for you" if status.counts.for_admins else ""),

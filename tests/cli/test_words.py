@@ -1,6 +1,7 @@
 """How single things are written and read."""
 
 import io
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -68,7 +69,10 @@ def test_a_moment_is_understood(typed: str, meant: datetime) -> None:
     assert moments.read(typed, NOW) == meant
 
 
-@pytest.mark.parametrize("typed", ["", "tomorrow", "14", "-3d", "0d", "2026-02-30", "2025-01-01", "99999999y"])
+@pytest.mark.parametrize(
+    "typed",
+    ["", "tomorrow", "14", "-3d", "0d", "2026-02-30", "2025-01-01", "99999999y", "9999-12-31", "9999-12-31T00:00Z"],
+)
 def test_what_is_no_moment_to_come_is_refused(typed: str) -> None:
     """A deadline that was mistyped is not one."""
     with pytest.raises(BadInput):
@@ -88,6 +92,24 @@ def test_what_is_no_moment_to_come_is_refused(typed: str) -> None:
 def test_lengths_of_time_are_told_in_their_greatest_unit(length: timedelta, words: str, short: str) -> None:
     """Nobody needs the minutes of a week."""
     assert (text.span(length), text.age(length)) == (words, short)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_every_moment_has_a_time_everywhere(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deadline at the end of the calendar, set elsewhere, hides no migration from those further east."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert text.local(datetime.max.replace(tzinfo=UTC)).startswith("9999-12-31")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("number, words", [(0, "0 people"), (1, "1 person"), (2, "2 people")])
+def test_one_person_is_not_people(number: int, words: str) -> None:
+    """A migration of one reads as well as one of many."""
+    assert text.people(number) == words
 
 
 def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
@@ -131,3 +153,33 @@ def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
     assert shown.index("Create the site acme.") < shown.index(STEP_TITLES[Step.INITIATE])
     assert "The mail server does not answer." in shown
     assert "100000 connected, 1 waiting, 1 of them for you" in shown
+
+
+def test_a_pause_is_told_once() -> None:
+    """Its cohorts tell it as their trouble too."""
+    progress = Progress(
+        opsgenie_account="acme",
+        initiator="olga@example.com",
+        step=Step.VERIFY,
+        paused="The mail server moves.",
+        troubles=["The mail server moves."],
+    )
+    status = MigrationStatus(
+        opsgenie_account="acme",
+        run_state=RunState.RUNNING,
+        step=progress.step,
+        started_at=NOW,
+        counts=Counts(),
+        people_total=1,
+        people_waiting=1,
+        people_connected=0,
+        exact=True,
+        troubles=[*progress.troubles, "Atlassian does not answer."],
+        progress=progress,
+    )
+    screen = io.StringIO()
+    Console(file=screen, width=80, markup=False, emoji=False, highlight=False).print(status_view.render(status))
+    shown = screen.getvalue()
+    assert shown.count("The mail server moves.") == 1
+    assert "Atlassian does not answer." in shown
+    assert "1 person: 0 connected" in shown
