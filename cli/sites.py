@@ -5,6 +5,7 @@ from cyclopts import Parameter
 from cli import options, session, text
 from cli.options import Account, By, Output, Output_
 from domain import sites
+from domain.errors import BadInput
 from domain.messages import Decided
 from domain.sites import NewSite
 
@@ -18,6 +19,8 @@ async def choose_site(
     output: Output_ = Output.TABLE,
 ) -> None:
     """Select an existing site."""
+    if not site.strip():
+        raise BadInput("Name the site to select.")
     actor = options.actor(by)
     migration = await session.migration(account)
     _tell(account, await migration.choose_site(site, actor), output)
