@@ -31,8 +31,8 @@ async def name_site(
     name: Annotated[str, Parameter(help="What its URL is to begin with: NAME.atlassian.net.")],
     /,
     *,
-    first_name: Annotated[str, Parameter(help="Of the site's admin, the initiator.")],
-    last_name: Annotated[str, Parameter(help="Of the site's admin, the initiator.")],
+    first_name: Annotated[str, Parameter(help="Of the site's admin, the initiator.", metavar="NAME")],
+    last_name: Annotated[str, Parameter(help="Of the site's admin, the initiator.", metavar="NAME")],
     by: By = "",
     output: Output_ = Output.TABLE,
 ) -> None:

@@ -72,7 +72,8 @@ def _troubles(status: MigrationStatus, trouble: str) -> list[str]:
             else "No worker answers: the steps cannot be shown."
         )
     elif running and progress.paused:
-        troubles.append(f"Paused: {progress.paused}")
+        # What Landbridge pauses for is its task as well.
+        troubles.append("Paused." if progress.paused == progress.task else f"Paused: {progress.paused}")
     # Cohorts that are paused tell it too, in the same words.
     told = progress.paused if progress is not None else ""
     return troubles + [trouble for trouble in status.troubles if running and trouble != told]

@@ -68,7 +68,7 @@ class SmtpSettings(BaseSettings):
     per_second: float = Field(default=0, ge=0)
     """Mails a second that one worker hands over at most; 0: no limit."""
     slices_per_second: float = Field(default=0, ge=0)
-    """Slices of up to 100 mails a second that all workers begin together; 0: no limit."""
+    """Slices of up to 50 mails a second that all workers begin together; 0: no limit."""
 
     @field_validator("sender")
     @classmethod

@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli import moments, status_view, text
+from cli import moments, people, session, status_view, text
 from domain.errors import BadInput
+from domain.links import Purpose
 from domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
-from domain.people import Counts, State
+from domain.people import Counts, Mailing, Person, State
 from domain.sites import Site
 from steering import sheet
-from steering.answers import MigrationStatus, ReportLine, RunState
+from steering.answers import FoundPerson, MigrationStatus, ReportLine, RunState
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -183,3 +184,55 @@ def test_a_pause_is_told_once() -> None:
     assert shown.count("The mail server moves.") == 1
     assert "Atlassian does not answer." in shown
     assert "1 person: 0 connected" in shown
+
+
+def test_a_pause_of_landbridges_own_is_told_once() -> None:
+    """It is the task that waits for an admin as well."""
+    progress = Progress(
+        opsgenie_account="acme",
+        initiator="olga@example.com",
+        step=Step.AUTHENTICATE,
+        paused="Atlassian refuses the key.",
+        task="Atlassian refuses the key.",
+        command="./starter.py resume acme",
+    )
+    status = MigrationStatus(
+        opsgenie_account="acme",
+        run_state=RunState.RUNNING,
+        step=progress.step,
+        started_at=NOW,
+        counts=Counts(),
+        people_total=0,
+        people_waiting=0,
+        people_connected=0,
+        exact=True,
+        progress=progress,
+    )
+    screen = io.StringIO()
+    Console(file=screen, width=80, markup=False, emoji=False, highlight=False).print(status_view.render(status))
+    assert screen.getvalue().count("Atlassian refuses the key.") == 1
+    assert "Paused.\n" in screen.getvalue()
+
+
+async def test_mails_that_are_to_come_are_not_numbered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Someone whose address was corrected before the first mail has none yet, and no last one."""
+    mailings = {Purpose.VERIFICATION: Mailing(), Purpose.AUTHENTICATION: Mailing(generation=2, sent=2, sent_at=NOW)}
+    person = Person(number=1, email="a@example.com", since=NOW, mailings=mailings)
+    found = FoundPerson(cohort=1, cohort_id="site-migration:acme:cohort:1", person=person, next_step="")
+
+    class Standing:
+        async def person(self, _: str) -> FoundPerson:
+            return found
+
+    async def migration(_: str) -> Standing:
+        return Standing()
+
+    monkeypatch.setattr(session, "migration", migration)
+    await people.person("acme", person.email)
+    said = capsys.readouterr().out
+    assert [line.split() for line in said.splitlines() if " mails " in line] == [
+        ["verification", "mails", "none", "yet"],
+        ["authentication", "mails", "2,", "the", "last", *text.local(NOW).split()],
+    ]
