@@ -28,8 +28,10 @@ def read(path: Path) -> Reading:
 
     """
     try:
-        if not path.is_file():
+        if not path.exists():
             raise BadInput(f"There is no file {path}.")
+        if not path.is_file():  # it is read twice, which a pipe does not let us
+            raise BadInput(f"{path} is {'a folder' if path.is_dir() else 'a device or a pipe'}: name a file.")
         if path.stat().st_size > LARGEST:
             raise BadInput(f"The file has more than {LARGEST // 1024**2} MiB: that is no roster.")
         encoding = _encoding(path)

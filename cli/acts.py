@@ -73,12 +73,11 @@ async def exclude(
     email: Email,
     /,
     *,
-    reason: Annotated[str, Parameter(help="Stands in the report.")],
+    reason: Annotated[str, options.Reason, Parameter(help="Stands in the report.")],
     by: By = "",
 ) -> None:
     """Take someone out of the migration."""
-    if not reason.strip():
-        raise BadInput("Give a reason: it stands in the report.")
+    reason = options.reason(reason, "it stands in the report")
     actor = options.actor(by)
     migration = await session.migration(account)
     await migration.exclude(email, reason, actor)

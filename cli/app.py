@@ -2,13 +2,21 @@
 
 import sys
 import tomllib
+from datetime import timedelta
 from io import TextIOWrapper
 from pathlib import Path
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CoercionError, CycloptsError, Group, Parameter, Token, UnusedCliTokensError
 
 from cli.commands import COMMANDS, HELP_FLAGS, PROGRAM
 from domain.errors import BadInput
+
+_KINDS: dict[object, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    timedelta: "a length of time such as 3d, 36h or 90m",
+}
+"""What options take that are not words."""
 
 
 def build() -> App:
@@ -53,8 +61,18 @@ async def main() -> int | None:
     try:
         code: int | None = await app.run_async(sys.argv[1:])
     except CycloptsError as error:
-        raise BadInput(f"{error} See: {' '.join((PROGRAM, *(error.command_chain or ())))} --help") from None
+        raise BadInput(f"{_sentence(error)} See: {' '.join((PROGRAM, *(error.command_chain or ())))} --help") from None
     return code
+
+
+def _sentence(error: CycloptsError) -> str:
+    """Return what is wrong with the arguments, in words for those who do not know Python's types."""
+    match error:
+        case UnusedCliTokensError(unused_tokens=[first, *_]):
+            return f"There is an argument too many: {first!r}."
+        case CoercionError(target_type=kind, token=Token() as token) if kind in _KINDS:
+            return f"Invalid value for {token.keyword}: {token.value!r} is not {_KINDS[kind]}."
+    return str(error)
 
 
 def _version() -> str:

@@ -32,5 +32,5 @@ def _who(by: Actor) -> str:
 
 
 def _about(entry: AuditEntry) -> str:
-    people = f"{entry.people} {'person' if entry.people == 1 else 'people'}" if entry.people else ""
+    people = text.people(entry.people) if entry.people else ""
     return ": ".join(filter(None, (entry.about, people, entry.detail)))

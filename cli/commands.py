@@ -22,8 +22,8 @@ COMMANDS = {
             "check",
             "check:check",
             "Look whether every neighbour is well, and what to do.\n\n"
-            "One line for each: Temporal, mail, Opsgenie, Atlassian, the portal. Run it with the settings of a worker; "
-            "it changes nothing, sends nothing, and needs no migration.",
+            "One line for each: Temporal, encryption, mail, Opsgenie, Atlassian, the portal. Run it with the settings "
+            "of a worker; it changes nothing, sends nothing, and needs no migration.",
         ),
         Command(
             "plan",
@@ -102,7 +102,8 @@ COMMANDS = {
             "forget",
             "ending:forget",
             "Delete everything that Temporal keeps of a migration that is over: people, timelines, audit, report.\n\n"
-            "Save the report first. Mail servers, Opsgenie, Atlassian, logs and archives keep what they have.",
+            "Save the report and the audit first. Mail servers, Opsgenie, Atlassian, logs and archives keep what they "
+            "have.",
         ),
     ),
     "On this machine": (

@@ -4,16 +4,14 @@ from cyclopts import Parameter
 
 from cli import moments, options, session, text
 from cli.options import Account, By
-from domain.errors import BadInput
 from domain.rules import AtDeadline
 
 
 async def pause(
-    account: Account, /, *, reason: Annotated[str, Parameter(help="Stands in the status.")], by: By = ""
+    account: Account, /, *, reason: Annotated[str, options.Reason, Parameter(help="Stands in the status.")], by: By = ""
 ) -> None:
     """Start nothing new until resumed."""
-    if not reason.strip():
-        raise BadInput("Give a reason: it stands in the status.")
+    reason = options.reason(reason, "it stands in the status")
     actor = options.actor(by)
     migration = await session.migration(account)
     await migration.pause(reason, actor)

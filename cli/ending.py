@@ -24,14 +24,13 @@ async def cancel(
     account: Account,
     /,
     *,
-    reason: Annotated[str, Parameter(help="Stands in the report; owners and admins are told.")],
+    reason: Annotated[str, options.Reason, Parameter(help="Stands in the report; owners and admins are told.")],
     undo: Annotated[bool, Parameter(help="Also remove whom Landbridge invited and who has not accepted.")] = False,
     yes: Yes = False,
     by: By = "",
 ) -> int:
     """End a migration before its time."""
-    if not reason.strip():
-        raise BadInput("Give a reason: owners and admins are told.")
+    reason = options.reason(reason, "owners and admins are told")
     actor = options.actor(by)
     removed = (
         " Whom Landbridge has invited and who has not set up the account is removed from the Atlassian organization."

@@ -12,7 +12,7 @@ async def show_list(*, output: Output_ = Output.TABLE) -> None:
     if not migrations:
         text.say("There is no migration yet. Start one: ./starter.py start ACCOUNT --initiator EMAIL")
         return
-    table = text.table("account", "state", "step", "started", "deadline")
+    table = text.table("migration", "state", "step", "started", "deadline")
     for one in migrations:
         table.add_row(
             text.cell(one.opsgenie_account),

@@ -10,6 +10,9 @@ from domain.errors import BadInput
 
 HOW = "A date (its end is meant), a date and time, or a time from now such as 14d or 36h."
 
+_LAST = datetime(9999, 12, 30, tzinfo=UTC)
+"""The last moment that has a time in every zone."""
+
 
 def read(text: str, now: datetime) -> datetime:
     """Return the moment that is meant, in UTC; without a zone, the one of this machine.
@@ -21,6 +24,8 @@ def read(text: str, now: datetime) -> datetime:
     moment = _ahead(text, now) or _absolute(text)
     if moment is None:
         raise BadInput(f"{text!r} is no time. {HOW}")
+    if moment >= _LAST:
+        raise _too_far(text)
     if moment <= now:
         raise BadInput(f"{text!r} lies in the past.")
     return moment.astimezone(UTC)
@@ -33,7 +38,11 @@ def _ahead(text: str, now: datetime) -> datetime | None:
     except CycloptsError:
         return None
     except OverflowError:
-        raise BadInput(f"{text!r} is too far ahead.") from None
+        raise _too_far(text) from None
+
+
+def _too_far(text: str) -> BadInput:
+    return BadInput(f"{text!r} is too far ahead.")
 
 
 def _absolute(text: str) -> datetime | None:

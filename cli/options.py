@@ -7,6 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from domain.errors import BadInput
+from domain.messages import LONGEST_REASON
 from domain.people import Actor, Source, State
 from domain.rules import AtDeadline
 
@@ -42,12 +43,28 @@ Output_ = Annotated[
 AtDeadline_ = Annotated[
     AtDeadline, CHOICE, Parameter(name="--at-deadline", metavar="WHAT", help="What happens then."), SHOWN
 ]
+Reason = Parameter(metavar="TEXT")
+"""For options that say why; see `reason`."""
 By = Annotated[
     str,
     Parameter(
         env_var=ACTOR, help="Who does it, for the record.", show_default=lambda _: "the login name", metavar="NAME"
     ),
 ]
+
+
+def reason(typed: str, what_for: str) -> str:
+    """Return the reason that was given.
+
+    Raises:
+        BadInput: there is none, or a whole letter; it stands with everyone whom it concerns.
+
+    """
+    if not typed.strip():
+        raise BadInput(f"Give a reason: {what_for}.")
+    if len(typed) > LONGEST_REASON:
+        raise BadInput(f"The reason has {len(typed)} characters; shorten it to {LONGEST_REASON}.")
+    return typed
 
 
 def actor(name: str) -> Actor:

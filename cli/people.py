@@ -26,7 +26,7 @@ async def people(
     ] = "",
     page: Annotated[str, Parameter(help="Which page, as the one before it says; else the first.", metavar="PAGE")] = "",
     limit: Annotated[
-        int, Parameter(help="People on a page.", metavar="N", validator=Number(gte=1, lte=250)), SHOWN
+        int, Parameter(help="People on a page, 250 at most.", metavar="N", validator=Number(gte=1, lte=250)), SHOWN
     ] = 50,
     output: Output_ = Output.TABLE,
 ) -> None:
@@ -38,7 +38,7 @@ async def people(
         return
     if found.people:
         text.out().print(_list(found))
-    shown = f"{len(found.people)} {'person' if len(found.people) == 1 else 'people'}"
+    shown = text.people(len(found.people))
     text.say(f"{shown}. There may be more: --page {found.next}" if found.next else f"{shown}, and no more.")
 
 
@@ -83,7 +83,8 @@ def _facts(found: FoundPerson) -> Table:
     if person.account_id:
         facts.add_row("Atlassian account", text.cell(person.account_id))
     for purpose, mailing in person.mailings.items():
-        facts.add_row(f"{purpose} mails", f"{mailing.sent}, the last {text.local(mailing.sent_at) or 'to come'}")
+        last = f", the last {text.local(mailing.sent_at)}" if mailing.sent_at else ""
+        facts.add_row(f"{purpose} mails", f"{mailing.sent or 'none yet'}{last}")
     if person.due is not None:
         facts.add_row("Landbridge acts", text.local(person.due))
     facts.add_row("what next", found.next_step)

@@ -63,7 +63,7 @@ def _fates(plan: Plan) -> Group:
     for fate in Fate:
         if number := plan.totals[fate]:
             table.add_row(Text(f"  {fate}", _STYLES.get(fate, "cyan")), str(number), _MEANINGS[fate])
-    return Group(Text(f"\n{plan.totals.people} people", "bold"), table)
+    return Group(Text(f"\n{text.people(plan.totals.people)}", "bold"), table)
 
 
 def _besides(plan: Plan) -> Text:

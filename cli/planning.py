@@ -41,7 +41,7 @@ async def from_file(request: MigrationRequest, path: Path) -> Plan:
     stops = [
         Stop(
             kind=StopKind.ROSTER,
-            sentence=f"Line {problem.row}: {problem.sentence}" if problem.row else problem.sentence,
+            sentence=f"Row {problem.row}: {problem.sentence}" if problem.row else problem.sentence,
         )
         for problem in reading.problems
     ]

@@ -38,7 +38,7 @@ def _show(answer: Report) -> None:
     where = answer.site.url if answer.site else "no site yet"
     out.print(text.cell(f"{answer.opsgenie_account} → {where}: {answer.run_state}", "bold"))
     counts = [f"{answer.counts[state]} {state}" for state in State if answer.counts[state]]
-    out.print(text.cell(f"{answer.counts.total} people: {', '.join(counts)}"))
+    out.print(text.cell(f"{text.people(answer.counts.total)}: {', '.join(counts)}"))
     for state in State:
         lines = [line for line in answer.people if line.state is state is not State.CONNECTED]
         for next_step in dict.fromkeys(line.next_step for line in lines):

@@ -5,6 +5,7 @@ from cyclopts import Parameter
 from cli import options, session, text
 from cli.options import Account, By, Output, Output_
 from domain import sites
+from domain.errors import BadInput
 from domain.messages import Decided
 from domain.sites import NewSite
 
@@ -18,6 +19,8 @@ async def choose_site(
     output: Output_ = Output.TABLE,
 ) -> None:
     """Select an existing site."""
+    if not site.strip():
+        raise BadInput("Name the site to select.")
     actor = options.actor(by)
     migration = await session.migration(account)
     _tell(account, await migration.choose_site(site, actor), output)
@@ -28,8 +31,8 @@ async def name_site(
     name: Annotated[str, Parameter(help="What its URL is to begin with: NAME.atlassian.net.")],
     /,
     *,
-    first_name: Annotated[str, Parameter(help="Of the site's admin, the initiator.")],
-    last_name: Annotated[str, Parameter(help="Of the site's admin, the initiator.")],
+    first_name: Annotated[str, Parameter(help="Of the site's admin, the initiator.", metavar="NAME")],
+    last_name: Annotated[str, Parameter(help="Of the site's admin, the initiator.", metavar="NAME")],
     by: By = "",
     output: Output_ = Output.TABLE,
 ) -> None:

@@ -178,7 +178,7 @@ def read_roster(path: Path) -> list[RosterPerson]:
     """
     reading = roster_file.read(path)
     for problem in reading.problems:
-        where = f"line {problem.row}: " if problem.row else ""
+        where = f"row {problem.row}: " if problem.row else ""
         text.say(f"{path}: {where}{problem.sentence}")
     if reading.problems:
         count = len(reading.problems)

@@ -72,8 +72,11 @@ def _troubles(status: MigrationStatus, trouble: str) -> list[str]:
             else "No worker answers: the steps cannot be shown."
         )
     elif running and progress.paused:
-        troubles.append(f"Paused: {progress.paused}")
-    return troubles + (status.troubles if running else [])
+        # What Landbridge pauses for is its task as well.
+        troubles.append("Paused." if progress.paused == progress.task else f"Paused: {progress.paused}")
+    # Cohorts that are paused tell it too, in the same words.
+    told = progress.paused if progress is not None else ""
+    return troubles + [trouble for trouble in status.troubles if running and trouble != told]
 
 
 def _warning(sentence: str) -> RenderableType:
@@ -120,7 +123,7 @@ def _how_far(item: ChecklistItem) -> str:
 
 
 def _people(status: MigrationStatus) -> RenderableType:
-    summary = Text(f"\n{status.people_total} people", "bold")
+    summary = Text(f"\n{text.people(status.people_total)}", "bold")
     summary.append(
         f": {status.people_connected} connected, {status.people_waiting} waiting"
         + (f", {status.counts.for_admins} of them for you" if status.counts.for_admins else ""),

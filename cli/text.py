@@ -90,8 +90,16 @@ def local(moment: datetime | None, to_the: str = "minutes") -> str:
     """Return a time as people here read it, with its zone."""
     if moment is None:
         return ""
-    here = moment.astimezone()
+    try:
+        here = moment.astimezone()
+    except OverflowError:  # the calendar ends at midnight in UTC: further east, the last of it has no time
+        here = moment
     return f"{here.replace(tzinfo=None).isoformat(' ', to_the)} {here.tzname()}"
+
+
+def people(number: int) -> str:
+    """Return how many people there are, in words."""
+    return f"{number} {'person' if number == 1 else 'people'}"
 
 
 def age(length: timedelta) -> str:

@@ -26,6 +26,9 @@ class Step(StrEnum):
     COMPLETE = "7 complete"
 
 
+LONGEST_REASON = 300
+"""Characters of a reason that somebody gives. It stands with everyone whom it concerns, and an answer of Temporal's has
+at most 2 MB: a letter for each person of a cohort would hide them all."""
 CANCELLED = "cancelled"
 """What stands in the place of a step once a migration was cancelled."""
 STEP_TITLES = {

@@ -97,7 +97,8 @@ class RosterProblem(Model):
     """One thing wrong with a roster, told so that a person can mend it."""
 
     row: int
-    """The line in the file, counted from 1 with the header as line 1; 0 for the file as a whole."""
+    """In CSV the line on which it begins, the header being 1; in JSON its place in the list, counted from 1; 0 for the
+    file as a whole."""
     kind: ProblemKind
     sentence: str
     """What is wrong and what to do. Shown to whoever handed in the roster, never logged: it may hold an address."""

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from enum import IntEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO, cast
 
 from domain.errors import BadInput, LandbridgeError, NotFound, Refused
 
@@ -46,6 +46,8 @@ class KeyMissing(LandbridgeError):
     """Data in Temporal are encrypted with a key that is not among ours."""
 
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What a disk answers that takes no more: nothing of ours is wrong."""
 _OF_ERRORS = {
     BadInput: Exit.BAD_INPUT,
     KeyMissing: Exit.BAD_INPUT,
@@ -65,14 +67,25 @@ def run(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]]) ->
 
     One of our errors ends it with its sentence on stderr; an unexpected one with its traceback in the log.
     """
-    for name in ("stdout", "stderr"):
-        # Whoever started us may have closed it, and then Python has none.
-        if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for as long as the process lasts
+    _open_what_is_closed()
     code = _outcome(main)
     if not _flushed() and code == Exit.DONE:
         code = Exit.FAILED
     os._exit(code)
+
+
+def _open_what_is_closed() -> None:
+    """Give whoever closed our input or output (`<&-`, `>&-`) one that is empty and one that takes all.
+
+    Python leaves None in its place, and the next file or connection that is opened would get its number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, _nothing(mode))
+
+
+def _nothing(mode: str) -> TextIO:
+    return cast("TextIO", Path(os.devnull).open(mode, encoding="utf-8"))
 
 
 def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]]) -> int:
@@ -91,16 +104,23 @@ def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]
     except SystemExit as leaving:
         code = leaving.code
     except BaseException as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
-            # No file: those are named.
-            code = f"The output could not be written: {error}."
-        else:
+        if not _told_no_room(error):
             logging.getLogger("landbridge").critical("unexpected_error", exc_info=True)
-            code = Exit.FAILED
+        code = Exit.FAILED
     if isinstance(code, str):
         _say(code)
         return Exit.FAILED
     return code if isinstance(code, int) else Exit.DONE
+
+
+def _told_no_room(error: BaseException) -> bool:
+    """Say that the output was not taken, if that is what happened."""
+    if not (isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None):
+        return False
+    _say(f"The output could not be written: {error}.")
+    # What was not taken would be told once more when it is written out.
+    sys.stdout = _nothing("w")
+    return True
 
 
 def _awaited(result: Awaitable[int | None]) -> int | None:

@@ -68,7 +68,7 @@ class SmtpSettings(BaseSettings):
     per_second: float = Field(default=0, ge=0)
     """Mails a second that one worker hands over at most; 0: no limit."""
     slices_per_second: float = Field(default=0, ge=0)
-    """Slices of up to 100 mails a second that all workers begin together; 0: no limit."""
+    """Slices of up to 50 mails a second that all workers begin together; 0: no limit."""
 
     @field_validator("sender")
     @classmethod
@@ -165,6 +165,11 @@ class EncryptionSettings(BaseSettings):
         return _long_enough([value])[0] if value.get_secret_value() else value
 
 
+def _clause(found: str) -> str:
+    """Return what pydantic found, without the class of the error that one of our own checks raised."""
+    return found.removeprefix("Value error, ")
+
+
 def load(settings: type[_Settings]) -> _Settings:
     """Read one group of settings.
 
@@ -181,5 +186,5 @@ def load(settings: type[_Settings]) -> _Settings:
             field = str(detail["loc"][0])
             name = field if field.startswith(PREFIX) else f"{prefix}{field.upper()}"
             missing = detail["type"] == "missing"
-            problems.append(f"{name} is not set" if missing else f"{name} is wrong: {detail['msg']}")
+            problems.append(f"{name} is not set" if missing else f"{name} is wrong: {_clause(detail['msg'])}")
         raise BadInput("; ".join(problems) + ". See docs/settings.md.") from None

@@ -1,7 +1,9 @@
 #!/bin/sh
-# Creates the namespace and the search attributes of domain/searchable.py. TEMPORAL_ADDRESS and
-# TEMPORAL_NAMESPACE come from the environment.
+# Creates the namespace and the search attributes of domain/searchable.py. TEMPORAL_NAMESPACE comes from the
+# environment, the address too or from a profile in temporal.toml.
 set -eu
+
+: "${TEMPORAL_NAMESPACE:?Name the namespace to prepare, also where a profile has it: TEMPORAL_NAMESPACE=default}"
 
 retention=${TEMPORAL_RETENTION:-30d}
 

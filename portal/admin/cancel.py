@@ -3,8 +3,9 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
+from domain.messages import LONGEST_REASON
 from portal.admin.gate import HOME, Gate, Visit
-from portal.admin.general import LONGEST_REASON, can_be_undone, is_cancelled, standing, undo_of
+from portal.admin.general import can_be_undone, is_cancelled, standing, undo_of
 from steering.answers import RunState
 
 PATH = f"{HOME}/cancel"

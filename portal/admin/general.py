@@ -6,13 +6,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from domain.errors import BadInput, NotFound
-from domain.messages import MigrationRequest, Progress, Step, UndoProgress
+from domain.messages import LONGEST_REASON, MigrationRequest, Progress, Step, UndoProgress
 from domain.rules import AtDeadline
 from portal.admin.gate import HOME, Gate, Visit
 from steering.answers import MigrationStatus, RunState
 
-LONGEST_REASON = 300
-"""Characters of the reason for a pause."""
 _OPEN_TO_A_CHOICE = {Step.CHOOSE_SITE, Step.CREATE_SITE}
 
 

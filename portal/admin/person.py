@@ -6,13 +6,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from domain.errors import BadInput, LandbridgeError
+from domain.messages import LONGEST_REASON
 from domain.people import MAILED
 from portal.admin.gate import Gate, Handler, Visit
 from portal.admin.users import MAILABLE, PATH, told
 from steering.answers import FoundPerson, RunState
 
-LONGEST_REASON = 300
-"""Characters of the reason for an exclusion."""
 Act = Callable[[Visit, FoundPerson], Awaitable[str]]
 """Does something for a person; returns the sentence that tells it."""
 

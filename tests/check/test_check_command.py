@@ -136,6 +136,7 @@ async def test_a_wrong_setting_is_2_and_the_others_are_looked_at(control: Contro
     ):
         assert setting in findings[name].found
         assert "nonsense" not in findings[name].found
+        assert "Value error" not in findings[name].found
 
 
 async def test_refused_rights_are_told_apart(control: Control, cli: Cli, service: str) -> None:

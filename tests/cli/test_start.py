@@ -39,13 +39,13 @@ def roster(tmp_path: Path) -> Path:
 
 
 async def test_a_roster_with_problems_starts_nothing(cli: Cli, client: Client, account: str, tmp_path: Path) -> None:
-    """Every problem is told by its line, so that one round of mending is enough."""
+    """Every problem is told by its row, so that one round of mending is enough."""
     path = tmp_path / "people.csv"
     path.write_text("email,role\nnobody,owner\na@example.com,king\nb@example.com,owner\nb@example.com,user\n")
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", path, "--yes")
     assert (ran.code, ran.out) == (2, "")
-    for line in (2, 3, 5):
-        assert f"line {line}: " in ran.err
+    for row in (2, 3, 5):
+        assert f"row {row}: " in ran.err
     assert "3 problems in the roster; nothing was started." in ran.err
     with pytest.raises(NotFound):
         await Migration(client, account).status()

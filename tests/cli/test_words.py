@@ -1,6 +1,7 @@
 """How single things are written and read."""
 
 import io
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli import moments, status_view, text
+from cli import moments, people, session, status_view, text
 from domain.errors import BadInput
+from domain.links import Purpose
 from domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
-from domain.people import Counts, State
+from domain.people import Counts, Mailing, Person, State
 from domain.sites import Site
 from steering import sheet
-from steering.answers import MigrationStatus, ReportLine, RunState
+from steering.answers import FoundPerson, MigrationStatus, ReportLine, RunState
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -68,7 +70,10 @@ def test_a_moment_is_understood(typed: str, meant: datetime) -> None:
     assert moments.read(typed, NOW) == meant
 
 
-@pytest.mark.parametrize("typed", ["", "tomorrow", "14", "-3d", "0d", "2026-02-30", "2025-01-01", "99999999y"])
+@pytest.mark.parametrize(
+    "typed",
+    ["", "tomorrow", "14", "-3d", "0d", "2026-02-30", "2025-01-01", "99999999y", "9999-12-31", "9999-12-31T00:00Z"],
+)
 def test_what_is_no_moment_to_come_is_refused(typed: str) -> None:
     """A deadline that was mistyped is not one."""
     with pytest.raises(BadInput):
@@ -88,6 +93,24 @@ def test_what_is_no_moment_to_come_is_refused(typed: str) -> None:
 def test_lengths_of_time_are_told_in_their_greatest_unit(length: timedelta, words: str, short: str) -> None:
     """Nobody needs the minutes of a week."""
     assert (text.span(length), text.age(length)) == (words, short)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_every_moment_has_a_time_everywhere(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deadline at the end of the calendar, set elsewhere, hides no migration from those further east."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert text.local(datetime.max.replace(tzinfo=UTC)).startswith("9999-12-31")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+@pytest.mark.parametrize("number, words", [(0, "0 people"), (1, "1 person"), (2, "2 people")])
+def test_one_person_is_not_people(number: int, words: str) -> None:
+    """A migration of one reads as well as one of many."""
+    assert text.people(number) == words
 
 
 def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
@@ -131,3 +154,85 @@ def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
     assert shown.index("Create the site acme.") < shown.index(STEP_TITLES[Step.INITIATE])
     assert "The mail server does not answer." in shown
     assert "100000 connected, 1 waiting, 1 of them for you" in shown
+
+
+def test_a_pause_is_told_once() -> None:
+    """Its cohorts tell it as their trouble too."""
+    progress = Progress(
+        opsgenie_account="acme",
+        initiator="olga@example.com",
+        step=Step.VERIFY,
+        paused="The mail server moves.",
+        troubles=["The mail server moves."],
+    )
+    status = MigrationStatus(
+        opsgenie_account="acme",
+        run_state=RunState.RUNNING,
+        step=progress.step,
+        started_at=NOW,
+        counts=Counts(),
+        people_total=1,
+        people_waiting=1,
+        people_connected=0,
+        exact=True,
+        troubles=[*progress.troubles, "Atlassian does not answer."],
+        progress=progress,
+    )
+    screen = io.StringIO()
+    Console(file=screen, width=80, markup=False, emoji=False, highlight=False).print(status_view.render(status))
+    shown = screen.getvalue()
+    assert shown.count("The mail server moves.") == 1
+    assert "Atlassian does not answer." in shown
+    assert "1 person: 0 connected" in shown
+
+
+def test_a_pause_of_landbridges_own_is_told_once() -> None:
+    """It is the task that waits for an admin as well."""
+    progress = Progress(
+        opsgenie_account="acme",
+        initiator="olga@example.com",
+        step=Step.AUTHENTICATE,
+        paused="Atlassian refuses the key.",
+        task="Atlassian refuses the key.",
+        command="./starter.py resume acme",
+    )
+    status = MigrationStatus(
+        opsgenie_account="acme",
+        run_state=RunState.RUNNING,
+        step=progress.step,
+        started_at=NOW,
+        counts=Counts(),
+        people_total=0,
+        people_waiting=0,
+        people_connected=0,
+        exact=True,
+        progress=progress,
+    )
+    screen = io.StringIO()
+    Console(file=screen, width=80, markup=False, emoji=False, highlight=False).print(status_view.render(status))
+    assert screen.getvalue().count("Atlassian refuses the key.") == 1
+    assert "Paused.\n" in screen.getvalue()
+
+
+async def test_mails_that_are_to_come_are_not_numbered(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Someone whose address was corrected before the first mail has none yet, and no last one."""
+    mailings = {Purpose.VERIFICATION: Mailing(), Purpose.AUTHENTICATION: Mailing(generation=2, sent=2, sent_at=NOW)}
+    person = Person(number=1, email="a@example.com", since=NOW, mailings=mailings)
+    found = FoundPerson(cohort=1, cohort_id="site-migration:acme:cohort:1", person=person, next_step="")
+
+    class Standing:
+        async def person(self, _: str) -> FoundPerson:
+            return found
+
+    async def migration(_: str) -> Standing:
+        return Standing()
+
+    monkeypatch.setattr(session, "migration", migration)
+    await people.person("acme", person.email)
+    said = capsys.readouterr().out
+    assert [line.split() for line in said.splitlines() if " mails " in line] == [
+        ["verification", "mails", "none", "yet"],
+        ["authentication", "mails", "2,", "the", "last", *text.local(NOW).split()],
+    ]

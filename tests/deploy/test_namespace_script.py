@@ -30,3 +30,10 @@ async def test_the_script_prepares_a_namespace_and_may_run_again(tmp_path: Path)
             for name, kind in listed.custom_attributes.items()
         }
     assert {name: ours.get(name) for name in searchable.KINDS} == searchable.KINDS
+
+
+def test_the_script_asks_for_the_namespace() -> None:
+    """Whoever has it in a profile only is told what to set."""
+    ran = subprocess.run(["/bin/sh", str(SCRIPT)], env={}, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
+    assert ran.returncode != 0
+    assert "also where a profile has it: TEMPORAL_NAMESPACE=default" in ran.stderr

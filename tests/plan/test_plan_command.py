@@ -211,7 +211,7 @@ async def test_a_file_is_planned_with_too(control: Control, cli: Cli, tmp_path: 
     assert kinds(planned) == []
     assert made(planned).digest == roster.digest([RosterPerson(email=OWNER, role="owner", email_verified=True)])
     assert kinds(stopped) == [StopKind.ROSTER] * 3
-    assert [stop.sentence.partition(":")[0] for stop in made(stopped).stops] == ["Line 3", "Line 4", "Line 5"]
+    assert [stop.sentence.partition(":")[0] for stop in made(stopped).stops] == ["Row 3", "Row 4", "Row 5"]
     assert made(stopped).digest == ""
     assert [line.fate for line in made(stopped).people[1:]] == [Fate.DUPLICATE, Fate.INVALID, Fate.INVALID]
     assert control.state()["calls"].get("GET /v2/users", 0) == before

@@ -407,16 +407,23 @@ class TestFiles:
         with pytest.raises(BadInput, match="256 MiB"):
             read(endless)
 
-    @pytest.mark.parametrize("path", ["http://127.0.0.1:9/roster.csv", "/dev/zero", "file:///etc/passwd"])
-    def test_only_a_file_is_a_roster(self, path: str) -> None:
+    @pytest.mark.parametrize(
+        "path, sentence",
+        [
+            ("http://127.0.0.1:9/roster.csv", "There is no file"),
+            ("/dev/zero", "is a device or a pipe"),
+            ("file:///etc/passwd", "There is no file"),
+        ],
+    )
+    def test_only_a_file_is_a_roster(self, path: str, sentence: str) -> None:
         """Nothing is fetched, and no device is read."""
-        with pytest.raises(BadInput, match="There is no file"):
+        with pytest.raises(BadInput, match=sentence):
             read(Path(path))
 
     def test_a_file_that_is_not_there_is_one_sentence(self, folder: Path) -> None:
-        """So is a folder in its place."""
-        for path in (folder / "nothing", folder):
-            with pytest.raises(BadInput, match="There is no file"):
+        """So is a folder in its place, which is not said to be missing."""
+        for path, sentence in ((folder / "nothing", "There is no file"), (folder, "is a folder: name a file")):
+            with pytest.raises(BadInput, match=sentence):
                 read(path)
 
     @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
