@@ -44,7 +44,7 @@ async def plan(
             for stop in made.stops:
                 text.say(stop.sentence)
         case SheetOutput.TABLE:
-            text.out().print(plan_view.render(made, _start_of(request, roster)))
+            text.out().print(plan_view.render(made, _start_of(request, roster)), crop=False)
     return Exit.BAD_INPUT if made.stops else Exit.DONE
 
 

@@ -36,7 +36,7 @@ _LOOKED_AT = (Fate.OVER_LICENCE, Fate.UNUSABLE, Fate.INVALID, Fate.DUPLICATE, Fa
 
 
 def render(plan: Plan, start: str) -> RenderableType:
-    """Return the whole picture; `start` is the command that would do it."""
+    """Return the whole picture, to be printed without cropping; `start` is the command that would do it."""
     parts: list[RenderableType] = [_heading(plan)]
     if plan.people:
         parts += [_fates(plan), _besides(plan)]
@@ -97,10 +97,10 @@ def _those(heading: str, lines: Sequence[PlanLine], style: str, *, reasons: bool
     return parts
 
 
-def _end(plan: Plan, start: str) -> Text:
+def _end(plan: Plan, start: str) -> RenderableType:
     if plan.stops:
         stops = [text.cell(f"✗ {stop.sentence}", "red") for stop in plan.stops]
         return text.lines(Text("\nThis stops it:", "bold red"), *stops)
-    return text.lines(
-        Text("\nNothing stops it. With this very roster:", "bold green"), text.cell(f"{start} --plan {plan.digest}")
-    )
+    # Whole on one line, however narrow the terminal: it is to be copied.
+    command = Text(text.plain(f"{start} --plan {plan.digest}"), no_wrap=True, overflow="ignore")
+    return Group(Text("\nNothing stops it. With this very roster:", "bold green"), command)

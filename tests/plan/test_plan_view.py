@@ -11,11 +11,14 @@ from domain.planner import Planner
 from domain.roster import RosterPerson
 from tests.cli.conftest import EVIL
 
+START = "./starter.py start acme --initiator olivia.owens@example.com --site acme-service"
+
 
 def shown(plan: Plan) -> str:
     """Return what a terminal of 80 columns shows."""
     screen = io.StringIO()
-    Console(file=screen, width=80, markup=False, highlight=False).print(plan_view.render(plan, "./starter.py start"))
+    console = Console(file=screen, width=80, markup=False, highlight=False)
+    console.print(plan_view.render(plan, START), crop=False)
     return screen.getvalue()
 
 
@@ -52,3 +55,9 @@ def test_names_from_outside_are_harmless_and_nothing_is_cut_off() -> None:
     assert "finish" in screen
     assert max(map(len, screen.splitlines())) <= 80
     assert "--plan" not in screen
+
+
+def test_the_command_can_be_copied_from_a_narrow_terminal() -> None:
+    """A line break in it would start it without its digest."""
+    plan = Plan(opsgenie_account="acme", initiator="a@example.com", digest="a14695ea774fc80c")
+    assert f"\n{START} --plan a14695ea774fc80c\n" in shown(plan)
