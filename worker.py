@@ -28,6 +28,7 @@ from adapters.provisioning import AdminProvisioning, EmulatedProvisioning
 from adapters.site_door import SiteDoor
 from domain.ports import LinkMint, Provisioning
 from runtime import exits, logs, settings, temporal, web
+from runtime.histories import Histories
 from runtime.process_settings import WorkerSettings
 from steering.cohorts import TemporalCohortDesk
 from workflows import options, sandbox
@@ -96,7 +97,7 @@ def build(
         workflows=WORKFLOWS,
         activities=[roster.tell_cohorts],
         interceptors=[PlainFailures(), Tolerance()],
-        workflow_runner=sandbox.runner(),
+        workflow_runner=sandbox.runner(Histories(client)),
         graceful_shutdown_timeout=DRAIN,
         max_cached_workflows=workflows_cached,
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,

@@ -5,8 +5,6 @@ import re
 from domain.errors import BadInput
 from domain.links import Purpose
 
-ENDED_RUN = "landbridge-ended-run"
-"""The header of a question that names the run it is about, which has ended (`runtime.questions`)."""
 TOO_EARLY = "These events belong to a workflow task that is yet to come."
 """What a question is told that a worker may not answer yet (`workflows.sandbox`)."""
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

@@ -1,10 +1,8 @@
 """The sandbox workflows run in, for workers and for replays alike."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
-from temporalio.bridge.proto.workflow_activation import RemoveFromCache, WorkflowActivation
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -20,46 +18,30 @@ _BESIDE_TASKS = "legacy_query"
 """The id of a query that does not come with a workflow task."""
 
 
-def runner() -> SandboxedWorkflowRunner:
-    """Return the runner for every worker and replayer of Landbridge."""
-    return _Runner(restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+class Histories(Protocol):
+    """What Temporal knows of runs. It is asked while the workflow waits."""
+
+    def was_done(self, workflow_id: str, run_id: str, started: int) -> bool:
+        """Whether the workflow task that began with event number `started` is known to have been completed."""
+        ...
+
+    def has_ended(self, workflow_id: str, run_id: str) -> bool:
+        """Whether a run is known to have ended."""
+        ...
+
+
+def runner(histories: Histories | None = None) -> SandboxedWorkflowRunner:
+    """Return the runner for a worker, which asks `histories`; without them, that of a replayer, which knows no more."""
+    return _Runner(histories, restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
 class _Runner(SandboxedWorkflowRunner):
-    def __init__(self, *, restrictions: SandboxRestrictions) -> None:
+    def __init__(self, histories: Histories | None, *, restrictions: SandboxRestrictions) -> None:
         super().__init__(restrictions=restrictions)
-        self._doubts = Doubts()
+        self._histories = histories
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return InTime(super().create_instance(det), self._doubts)
-
-
-@dataclass
-class Doubts:
-    """What a worker remembers of runs, also when it has dropped what it had built up of them."""
-
-    unproved: dict[str, int] = field(default_factory=dict)
-    """Runs whose newest task may be lost, and their events up to it."""
-    trusted: set[str] = field(default_factory=set)
-    """Runs that had every task proved since they came into memory."""
-    ended: set[str] = field(default_factory=set)
-    """Runs that have ended with events which no task has delivered: none will."""
-
-    def doubt(self, run: str, events: int) -> None:
-        """Note that a task may be lost that ends with so many events."""
-        self.unproved[run] = max(events, self.unproved.get(run, 0))
-        self.trusted.discard(run)
-
-    def trust(self, run: str) -> None:
-        """Note that all tasks of a run so far were done."""
-        self.unproved.pop(run, None)
-        self.trusted.add(run)
-
-    def dropped(self, run: str, *, over: bool) -> None:
-        """Note that what was built up of a run is dropped: a task that was under way may be lost with it."""
-        self.trusted.discard(run)
-        if over:
-            self.unproved.pop(run, None)
+        return InTime(super().create_instance(det), det.info.workflow_id, det.info.run_id, self._histories)
 
 
 class InTime(WorkflowInstance):
@@ -71,53 +53,42 @@ class InTime(WorkflowInstance):
     that workflow, and its commands go out with the next task. Every later replay hands these events over at their
     right time, decides otherwise by it, and the workflow is stuck for good: "Nondeterminism error".
 
-    So such a hand-over is refused. The SDK then fails the query (`runtime.temporal` asks again), drops what it had
+    So such a hand-over is refused. The SDK then fails the query (`runtime.questions` asks again), drops what it had
     built up, and replays the history when the task comes.
 
     A task may also be lost after it began: with the worker that had it, with a connection, or with what the SDK drops.
     Temporal then waits for it until it times out, and hands its events out anew, together with what came since. But a
     query may bring a history that ends with the start of that task: the SDK hands its events over, and leaves a
-    workflow behind that has done the lost task. Nothing tells such events from those of a task of our own. So what a
-    workflow is handed first, after the replay that brought it into memory, is in doubt, and a query that follows is
-    refused, until a further task or a replay shows that the first one was done. Then the run is trusted for as long as
-    it stays in memory.
+    workflow behind that has done the lost task. Nothing in them tells such events from those of a task of our own. So
+    when a query follows events that were no replay, Temporal is asked whether their task was completed, and the query
+    is refused if it was not.
 
-    A run that was ended from outside may leave events that no task will ever deliver, and would not be answered for any
-    more. Only Temporal knows that it has ended: whoever was refused looks, and says so with the question. Then these
-    events are passed over, and the answer is what the run knew when it last decided something.
+    A run that was ended from outside may leave events that no task will ever deliver. These are passed over, and the
+    answer is what the run knew when it last decided something.
     """
 
-    def __init__(self, instance: WorkflowInstance, doubts: Doubts) -> None:
-        """`doubts` are shared by all workflows of a worker."""
+    def __init__(self, instance: WorkflowInstance, workflow_id: str, run_id: str, histories: Histories | None) -> None:
+        """Without `histories`, nothing is known but what is handed over."""
         self._instance = instance
-        self._doubts = doubts
+        self._run = workflow_id, run_id
+        self._histories = histories
         self._last: tuple[int, int] | None = None
-        self._tasks = 0
+        self._unproved: int | None = None
+        """The number of the event that began the newest task, as long as it is not known to have been completed."""
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
         """Hand events over, unless it is too early or too late."""
-        doubts, run = self._doubts, act.run_id
-        doubts.ended.update(_said_to_have_ended(act))
         if any(job.WhichOneof("variant") not in _NEVER_HAPPENED for job in act.jobs):
             time, events = act.timestamp.ToNanoseconds(), act.history_length
             if self._last is not None and not act.is_replaying and time == self._last[0] and events > self._last[1]:
-                if run in doubts.ended:
-                    return _nothing()
-                doubts.doubt(run, events)
-                return _refusal()
-            # A local activity's answer comes within its task: the events are the same, and nothing is proved by it.
-            is_next = self._last is None or events > self._last[1]
+                ended = self._histories is not None and self._histories.has_ended(*self._run)
+                return _nothing() if ended else _refusal()
             self._last = time, events
-            if is_next and not act.is_replaying:
-                self._tasks += 1
-                if self._tasks == 1 and run not in doubts.trusted:
-                    doubts.doubt(run, events)
-            if self._tasks > 1 or (act.is_replaying and events >= doubts.unproved.get(run, events + 1)):
-                doubts.trust(run)
-        elif dropped := _dropped(act):
-            doubts.dropped(run, over=dropped.reason == RemoveFromCache.EvictionReason.WORKFLOW_EXECUTION_ENDING)
-        elif self._tasks and run in doubts.unproved and run not in doubts.ended and _asks_beside_tasks(act):
-            return _refusal()
+            self._unproved = None if act.is_replaying else events
+        elif self._unproved is not None and _asks_beside_tasks(act):
+            if self._histories is None or not self._histories.was_done(*self._run, self._unproved):
+                return _refusal()
+            self._unproved = None
         return self._instance.activate(act)
 
     def get_serialization_context(self, command_info: Any) -> None:  # noqa: ANN401 - the SDK's types are its own
@@ -148,16 +119,5 @@ def _nothing() -> WorkflowActivationCompletion:
     return taken
 
 
-def _dropped(act: WorkflowActivation) -> RemoveFromCache | None:
-    return next((job.remove_from_cache for job in act.jobs if job.HasField("remove_from_cache")), None)
-
-
 def _asks_beside_tasks(act: WorkflowActivation) -> bool:
     return any(job.query_workflow.query_id == _BESIDE_TASKS for job in act.jobs)
-
-
-def _said_to_have_ended(act: WorkflowActivation) -> Iterator[str]:
-    # Its name stands in it: the newest run may be another one by now.
-    for job in act.jobs:
-        if ids.ENDED_RUN in job.query_workflow.headers:
-            yield job.query_workflow.headers[ids.ENDED_RUN].data.decode(errors="replace")
