@@ -25,6 +25,8 @@ UPDATE_SECONDS = timedelta(seconds=20)
 """How long a worker has to answer a request; some of them ask Atlassian first."""
 _DROPPED = "unexpected workflow task failure"
 """The server's words for a request that it let fall; see `answered`."""
+_ENDED = "AcceptedUpdateCompletedWorkflow"
+"""Temporal's word for a request that was under way when its workflow ended."""
 _AGAIN_SECONDS = 0.05
 _Answer = TypeVar("_Answer")
 _UNANSWERED = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
@@ -53,6 +55,8 @@ async def told(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[N
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         if isinstance(cause, ApplicationError):
+            if cause.type == _ENDED:
+                raise NotFound(f"The {what} is over.") from None
             raise (NotFound if cause.type == "NotFound" else Refused)(cause.message) from None
         raise LandbridgeError(f"The request about {what} failed.") from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):

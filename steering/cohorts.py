@@ -5,6 +5,8 @@ from temporalio.client import (
     Client,
     WorkflowExecutionStatus,
     WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
 from temporalio.service import RPCError, RPCStatusCode
@@ -18,6 +20,8 @@ from workflows.cohort import CohortWorkflow
 LARGEST_UPDATE = 256 * 1024
 """Bytes of roster in one message: some 1,700 rows as a rule. Temporal warns at 512 KiB."""
 _ANSWER = timedelta(seconds=30)
+_UNHEARD = (RPCError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError)
+"""A cohort refuses nobody who is handed out: where it seems so, Temporal or its worker let the request fall."""
 
 
 class TemporalCohortDesk:
@@ -37,7 +41,7 @@ class TemporalCohortDesk:
         for rows in _portions(people):
             try:
                 await cohort.execute_update(CohortWorkflow.hand_out, HandOut(people=rows), rpc_timeout=_ANSWER)
-            except (RPCError, WorkflowUpdateRPCTimeoutOrCancelledError):
+            except _UNHEARD:
                 raise NeighbourUnavailable(f"The cohort {cohort_id} is not there yet, or no worker answers.") from None
 
     async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
@@ -57,10 +61,10 @@ class TemporalCohortDesk:
         """Tell a cohort what is new on the roster; one that has ended needs no news."""
         try:
             known = await self._cohort(cohort_id).query(CohortWorkflow.known, rpc_timeout=_ANSWER)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+        except (RPCError, WorkflowQueryFailedError) as error:
+            if _is_gone(error):
                 return
-            raise NeighbourUnavailable(f"The cohort {cohort_id} does not answer: {error.status.name}.") from None
+            raise _silent(cohort_id, error) from None
         verified: dict[str, bool] = {}
         for row in known:
             key = addresses.key(row.email)
@@ -79,13 +83,23 @@ class TemporalCohortDesk:
             if (await cohort.describe(rpc_timeout=_ANSWER)).status is WorkflowExecutionStatus.RUNNING:
                 raise NeighbourUnavailable(f"The cohort {cohort_id} has not ended yet.")
             return await cohort.query(CohortWorkflow.invited, run, rpc_timeout=_ANSWER)
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
+        except (RPCError, WorkflowQueryFailedError) as error:
+            if _is_gone(error):
                 return []
-            raise NeighbourUnavailable(f"The cohort {cohort_id} does not answer: {error.status.name}.") from None
+            raise _silent(cohort_id, error) from None
 
     def _cohort(self, cohort_id: str) -> WorkflowHandle[CohortWorkflow, CohortResult]:
         return self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id)
+
+
+def _is_gone(error: Exception) -> bool:
+    return isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
+
+
+def _silent(cohort_id: str, error: RPCError | WorkflowQueryFailedError) -> NeighbourUnavailable:
+    # What a query failed of is not told: its text may name people.
+    why = error.status.name if isinstance(error, RPCError) else "it cannot tell yet"
+    return NeighbourUnavailable(f"The cohort {cohort_id} does not answer: {why}.")
 
 
 def _portions(people: Sequence[RosterPerson]) -> Iterator[list[RosterPerson]]:

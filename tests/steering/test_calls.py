@@ -1,10 +1,11 @@
 """Trouble with a call to Temporal, in our words."""
 
 import pytest
-from temporalio.client import WorkflowQueryFailedError
+from temporalio.client import WorkflowQueryFailedError, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 
 from domain import ids
-from domain.errors import LandbridgeError
+from domain.errors import LandbridgeError, NotFound
 from steering.calls import NoWorkerAnswers, told
 
 
@@ -21,3 +22,11 @@ async def test_a_question_that_fails_is_told_with_its_reason() -> None:
         async with told("migration of acme"):
             raise WorkflowQueryFailedError("unknown query")
     assert not isinstance(raised.value, NoWorkerAnswers)
+
+
+async def test_what_ended_with_a_request_under_way_is_over() -> None:
+    """Temporal says so in words of its own."""
+    ended = ApplicationError("Workflow Update failed because …", type="AcceptedUpdateCompletedWorkflow")
+    with pytest.raises(NotFound, match="migration of acme is over"):
+        async with told("migration of acme"):
+            raise WorkflowUpdateFailedError(ended)

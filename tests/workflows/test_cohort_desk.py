@@ -1,0 +1,60 @@
+"""Cohorts that do not answer as they should: whoever asked asks again later."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from temporalio import workflow
+from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+from domain.errors import NeighbourUnavailable
+from domain.roster import RosterPerson
+from runtime import questions
+from steering.cohorts import TemporalCohortDesk
+
+BO = RosterPerson(email="bo@example.com")
+
+
+@workflow.defn(sandboxed=False)
+class Confused:
+    """Fails at everything, as Temporal does in a cohort's name when it is killed in the middle."""
+
+    @workflow.run
+    async def run(self, _: str) -> None:
+        """Never end."""
+        await workflow.wait_condition(lambda: False)
+
+    @workflow.update
+    def hand_out(self, _: dict[str, object]) -> int:
+        """Fail."""
+        raise ApplicationError("let fall")
+
+    @workflow.query
+    def known(self) -> list[str]:
+        """Fail."""
+        raise ApplicationError("too early")
+
+
+@pytest.fixture
+async def confused(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    """The id of such a cohort."""
+    monkeypatch.setattr(questions, "TIMES", 2)
+    queue = f"confused-{uuid4()}"
+    async with Worker(client, task_queue=queue, workflows=[Confused]):
+        cohort = await client.start_workflow(Confused.run, "", id=queue, task_queue=queue)
+        yield cohort.id
+        await cohort.terminate()
+
+
+async def test_whom_a_cohort_did_not_take_is_handed_out_again(client: Client, confused: str) -> None:
+    """It refuses nobody by itself."""
+    with pytest.raises(NeighbourUnavailable, match="no worker answers"):
+        await TemporalCohortDesk(client).hand_out(confused, [BO])
+
+
+async def test_a_cohort_that_may_not_answer_yet_is_asked_again(client: Client, confused: str) -> None:
+    """News of the roster wait for it."""
+    with pytest.raises(NeighbourUnavailable, match="does not answer"):
+        await TemporalCohortDesk(client).refresh(confused, [BO])
