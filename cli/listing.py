@@ -1,6 +1,11 @@
+from collections.abc import Sequence
+
+from rich.table import Table
+
 from cli import session, text
 from cli.options import Output, Output_
 from steering import starting
+from steering.answers import MigrationSummary
 
 
 async def show_list(*, output: Output_ = Output.TABLE) -> None:
@@ -12,13 +17,20 @@ async def show_list(*, output: Output_ = Output.TABLE) -> None:
     if not migrations:
         text.say("There is no migration yet. Start one: ./starter.py start ACCOUNT --initiator EMAIL")
         return
-    table = text.table("migration", "state", "step", "started", "deadline")
+    text.out().print(table(migrations))
+
+
+def table(migrations: Sequence[MigrationSummary]) -> Table:
+    """Return one row for each migration: all but a long name stays on its line in 80 columns."""
+    listed = text.table("migration", "state", "step", "started", "deadline")
+    for column in listed.columns[1:]:
+        column.no_wrap = True
     for one in migrations:
-        table.add_row(
+        listed.add_row(
             text.cell(one.opsgenie_account),
             one.run_state,
             text.cell(one.step),
             text.local(one.started_at),
             text.local(one.deadline),
         )
-    text.out().print(table)
+    return listed

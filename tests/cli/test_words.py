@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli import moments, people, session, status_view, text
+from cli import listing, moments, people, session, status_view, text
 from domain.errors import BadInput
 from domain.links import Purpose
 from domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
 from domain.people import Counts, Mailing, Person, State
 from domain.sites import Site
 from steering import sheet
-from steering.answers import FoundPerson, MigrationStatus, ReportLine, RunState
+from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, ReportLine, RunState
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -111,6 +111,18 @@ def test_every_moment_has_a_time_everywhere(zone: str, monkeypatch: pytest.Monke
 def test_one_person_is_not_people(number: int, words: str) -> None:
     """A migration of one reads as well as one of many."""
     assert text.people(number) == words
+
+
+def test_a_list_keeps_its_times_whole_in_80_columns() -> None:
+    """What gives way is a long name, and all of it can still be read."""
+    account, screen = "a-long-name-of-an-account", io.StringIO()
+    one = MigrationSummary(
+        opsgenie_account=account, run_state=RunState.TERMINATED, step="authenticate", started_at=NOW, deadline=NOW
+    )
+    Console(file=screen, width=80).print(listing.table([one]))
+    rows = [line.split() for line in screen.getvalue().splitlines()[1:]]
+    assert rows[0][1:] == ["terminated", "authenticate", *text.local(NOW).split(), *text.local(NOW).split()]
+    assert "".join(row[0] for row in rows) == account
 
 
 def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
