@@ -6,11 +6,14 @@ from cyclopts import Parameter
 from cli import options, session, text
 from cli.options import CHOICE, Account, By, Email, Output, Output_
 from domain import addresses
-from domain.errors import BadInput
+from domain.errors import BadInput, Refused
 from domain.people import State
 from runtime.exits import Exit
 from steering.calls import NoWorkerAnswers
 from steering.migration import Migration
+
+_HOLDS = {State.CONNECTED, State.SKIPPED}
+"""States of people of whom it holds already that they verified, and set their account up."""
 
 
 async def resend(
@@ -62,7 +65,10 @@ async def _record(migration: Migration, email: str, record: Callable[[], Awaitab
         )
         return
     if person.settled:
-        text.say(f"Nothing is awaited of this person any more: {person.state}.")
+        said = f"Nothing is awaited of this person any more: {person.state}."
+        if person.state not in _HOLDS:
+            raise Refused(said)
+        text.say(said)
         return
     await record()
     text.say("Recorded.")

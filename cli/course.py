@@ -4,6 +4,7 @@ from cyclopts import Parameter
 
 from cli import moments, options, session, text
 from cli.options import Account, By
+from domain.errors import BadInput
 from domain.rules import AtDeadline
 
 
@@ -43,6 +44,8 @@ async def set_deadline(
     by: By = "",
 ) -> None:
     """Set another deadline, or none."""
+    if when is None and at_deadline is not AtDeadline.KEEP_WAITING:
+        raise BadInput("Without a deadline nothing happens at it: leave --at-deadline out.")
     actor = options.actor(by)
     migration = await session.migration(account)
     await migration.set_deadline(when, at_deadline, actor)

@@ -15,6 +15,10 @@ ACTOR = "LANDBRIDGE_ACTOR"
 """The environment variable that says who acts, where the login name does not."""
 
 
+LONGEST_ACTOR = 254
+"""Characters of a name for the record: as many as an address may have."""
+
+
 class Output(StrEnum):
     """In what form an answer is wanted."""
 
@@ -71,10 +75,13 @@ def actor(name: str) -> Actor:
     """Return who acts: the one who was named, else the login.
 
     Raises:
-        BadInput: neither is known.
+        BadInput: neither is known, or it is as long as no name is: it stands with everything that was done.
 
     """
     try:
-        return Actor(source=Source.OPERATOR, name=name.strip() or getpass.getuser())
+        who = name.strip() or getpass.getuser()
     except (KeyError, OSError):
         raise BadInput(f"Say who you are: --by NAME, or set {ACTOR}. This machine has no name for the login.") from None
+    if len(who) > LONGEST_ACTOR:
+        raise BadInput(f"The name of who does it has {len(who)} characters; shorten it to {LONGEST_ACTOR}.")
+    return Actor(source=Source.OPERATOR, name=who)

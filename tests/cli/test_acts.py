@@ -69,6 +69,8 @@ async def test_people_are_excluded_and_addresses_corrected(cli: Cli, moving: Mig
         cli("correct-email", account, "ben@example.com", "eve@example.com"),
     )
     assert (excluded.code, corrected.code) == (0, 0)
+    late = await cli("authenticate", account, "anna@example.com")
+    assert (late.code, late.err) == (3, "Nothing is awaited of this person any more: excluded.\n")
     assert taken.code == 3
     assert "someone's already" in taken.err
     anna = (await moving.person("anna@example.com")).person

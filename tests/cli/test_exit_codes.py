@@ -52,6 +52,8 @@ async def test_bad_input_is_2_and_one_sentence(cli: Cli, arguments: list[str], s
         (["start", "acme", "--initiator", "a@example.com", "--roster", "/"], "/ is a folder"),
         (["choose-site", "acme", " "], "Name the site"),
         (["set-deadline", "acme", "1999-01-01"], "past"),
+        (["set-deadline", "acme", "none", "--at-deadline", "complete_partial"], "leave --at-deadline out"),
+        (["verify", "acme", "ada@example.com", "--by", "x" * 255], "shorten it to 254"),
         (["status", "acme", "--watch", "-o", "json"], "--watch"),
         (["resend", "acme"], "--state"),
         (["resend", "acme", "a@example.com", "--state", "attention"], "--state"),
