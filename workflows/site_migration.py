@@ -100,7 +100,7 @@ class SiteMigrationWorkflow(MigrationEnd):
                 ),
                 until=lambda: self._handed_out,
             )
-        self._mark(Step.INITIATE, StepStatus.DONE, f"{survey.total} people are on the roster.")
+        self._mark(Step.INITIATE, StepStatus.DONE, f"People on the roster: {survey.total}.")
         return survey
 
     async def _start_cohort(self, number: int) -> ChildWorkflowHandle[CohortWorkflow, CohortResult]:

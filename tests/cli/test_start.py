@@ -205,4 +205,4 @@ async def test_what_keeps_the_roster_from_being_read_is_told(cli: Cli, world: Wo
         world.opsgenie.trouble = None
     assert (await cli("resume", account)).code == 0
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes")
-    assert "5 people are on the roster." in ran.out
+    assert "People on the roster: 5." in ran.out
