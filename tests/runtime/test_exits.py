@@ -13,8 +13,6 @@ def run(main: str, *, piped: str = "", arguments: str = "") -> subprocess.Comple
     body = "\n    ".join(main.splitlines())
     code = (
         f"import asyncio, atexit, os, signal, sys\nfrom domain.errors import *\nfrom runtime import exits\n{arguments}"
-        # Shells let what they run in the background ignore it, and these tests with it.
-        "\nsignal.signal(signal.SIGINT, signal.default_int_handler)"
     )
     code += f"\nasync def main():\n    {body}\nexits.run(main)"
     command = ["bash", "-c", f'set -o pipefail; "$0" -c "$1" {piped}', sys.executable, code]
