@@ -8,7 +8,6 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from adapters.links import SignedLinks
 from domain import ids, sign_in
@@ -18,7 +17,7 @@ from domain.sign_in import COOL_DOWN, LINK_LIFETIME, MOST_LINKS, SignedIn, SignI
 from portal.admin.sessions import LONGEST_COOKIE, SESSION_SECONDS, Sessions
 from tests.portal.admin.office import SAME_ORIGIN, Office, form, title, words
 from tests.portal.conftest import KEY
-from tests.workflows.bench import OWNER_EMAIL, Bench, benched, eventually
+from tests.workflows.bench import OWNER_EMAIL, Bench, benched, eventually, let_pass
 
 FORGED = SignedLinks("https://x.example", ["f" * 32])
 
@@ -29,18 +28,8 @@ def sign_in_of(bench: Bench, email: str) -> WorkflowHandle[None, None]:
 
 
 async def skip(bench: Bench, time: timedelta, email: str = OWNER_EMAIL) -> None:
-    """Let time pass for a sign-in, once it waits for nothing else.
-
-    Asked while a mail was being handed over on a busy machine, the server has let fifteen minutes pass instead of one.
-    """
-    handle = sign_in_of(bench, email)
-
-    async def waits() -> bool:
-        told = (await handle.describe()).raw_description
-        return not told.pending_activities and not told.HasField("pending_workflow_task")
-
-    await eventually(waits)
-    await TimeSkipper(bench.client, config=TimeSkippingConfig(enabled=False)).fast_forward(handle, time)
+    """Let time pass for a sign-in."""
+    await let_pass(bench.client, sign_in_of(bench, email), time)
 
 
 async def ask_until_mailed(office: Office, number: int) -> str:
