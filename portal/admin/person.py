@@ -9,7 +9,7 @@ from domain.errors import BadInput, LandbridgeError
 from domain.messages import LONGEST_REASON
 from domain.people import MAILED
 from portal.admin.gate import Gate, Handler, Visit
-from portal.admin.users import MAILABLE, PATH, told
+from portal.admin.users import MAILABLE, PATH, Selection, told
 from steering.answers import FoundPerson, RunState
 
 Act = Callable[[Visit, FoundPerson], Awaitable[str]]
@@ -51,13 +51,15 @@ class PersonPages:
             person=found.person,
             acts=summary.run_state is RunState.RUNNING and not found.person.settled,
             mailable=found.person.state in MAILABLE and not found.person.problem,
+            selection=Selection.of(visit.request.query_params),
             mailed=frozenset(MAILED),
         )
 
     def _about_person(self, act: Act) -> Handler:
         async def handler(visit: Visit) -> Response:
             numbers = visit.request.path_params
-            back = f"{PATH}/{numbers['cohort']}/{numbers['number']}"
+            selection = Selection.of(visit.request.query_params)
+            back = f"{PATH}/{numbers['cohort']}/{numbers['number']}{selection.query}"
             try:
                 sentence = await act(visit, await _person(visit))
             except LandbridgeError as error:

@@ -5,8 +5,11 @@ for travels in a form and a cookie.
 """
 
 import re
+from dataclasses import dataclass, replace
+from typing import Self
 from urllib.parse import urlencode
 
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -27,6 +30,39 @@ _REASONS_TOLD = 3
 """Different reasons why people of a selection get no mail."""
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Who a list shows, as the path of its page says it: with nothing personal in it."""
+
+    group: Group | None = None
+    searching: bool = False
+    """Only those who were searched for; the words are in a cookie."""
+    page: str = ""
+    """Which page, as the one before it named it; empty: the first."""
+
+    @classmethod
+    def of(cls, query: QueryParams) -> Self:
+        """Return what a query selects.
+
+        Raises:
+            BadInput: there is no such group.
+
+        """
+        return cls(_group(query.get("group", "")), "search" in query, query.get("page", ""))
+
+    @property
+    def query(self) -> str:
+        """What stands behind a path, with its question mark; empty for the first page of everyone."""
+        said = {"group": self.group or "", "search": "1" if self.searching else "", "page": self.page}
+        written = urlencode({name: value for name, value in said.items() if value})
+        return f"?{written}" if written else ""
+
+    @property
+    def path(self) -> str:
+        """The path of the list."""
+        return PATH + self.query
+
+
 class UsersPages:
     """The list, the search, and what is done for many at once."""
 
@@ -45,13 +81,13 @@ class UsersPages:
 
     async def show(self, visit: Visit) -> Response:
         """Show a page of people: of a group or of all, or those who were searched for."""
-        asked = visit.request.query_params
-        group, page, searching = _group(asked.get("group", "")), asked.get("page", ""), "search" in asked
-        search = self._gate.sessions.search(visit.request) if searching else ""
+        selection = Selection.of(visit.request.query_params)
+        search = self._gate.sessions.search(visit.request) if selection.searching else ""
         status = await standing(visit)
         people = People(people=[])
         if status is not None and status.progress is not None and status.progress.cohorts:
-            people = await visit.migration.people(_states(group), search=search, page=page, limit=PAGE)
+            states = _states(selection.group)
+            people = await visit.migration.people(states, search=search, page=selection.page, limit=PAGE)
         return self._gate.show(
             visit,
             "settings/users.html",
@@ -60,13 +96,10 @@ class UsersPages:
             runs=_runs(status),
             counts=_counts(status),
             people=people,
-            group=group,
+            selection=selection,
             groups=list(Group),
             search=search,
-            page=page,
-            here=_path(group, searching=searching),
-            here_page=_path(group, searching=searching, page=page),
-            everywhere=_path(None, searching=searching),
+            here=replace(selection, page="").path,
             mailable=MAILABLE,
             mailed=frozenset(MAILED),
         )
@@ -74,14 +107,13 @@ class UsersPages:
     async def search(self, visit: Visit) -> Response:
         """Remember what is searched for, and show who that is."""
         text, group = visit.field("search"), _group(visit.field("group"))
-        response = self._gate.redirect(_path(group, searching=bool(text)))
+        response = self._gate.redirect(Selection(group, searching=bool(text)).path)
         self._gate.sessions.keep_search(response, text)
         return response
 
     async def resend(self, visit: Visit) -> Response:
         """Send mail again to the one whose button was pressed, or to everyone who was ticked."""
-        group, searching = _group(visit.field("group")), bool(visit.field("searching"))
-        back = _path(group, searching=searching, page=visit.field("page"))
+        back = Selection(_group(visit.field("group")), bool(visit.field("searching")), visit.field("page")).path
         named = visit.form.getlist("only") or visit.form.getlist("person")
         emails = [email for email in named if isinstance(email, str)]
         if not emails:
@@ -99,7 +131,11 @@ class UsersPages:
         if not _runs(status):
             return self._gate.redirect(PATH)
         return self._gate.show(
-            visit, "settings/users_resend.html", group=group, number=_counts(status).get(group), back=_path(group)
+            visit,
+            "settings/users_resend.html",
+            group=group,
+            number=_counts(status).get(group),
+            back=Selection(group).path,
         )
 
     async def resend_all(self, visit: Visit) -> Response:
@@ -109,7 +145,7 @@ class UsersPages:
         for state in GROUPS[group]:
             if state in MAILABLE:
                 resent += await visit.migration.resend_all(state, visit.actor)
-        return self._gate.go(_path(group), told(resent), trouble=not resent.queued)
+        return self._gate.go(Selection(group).path, told(resent), trouble=not resent.queued)
 
 
 def told(resent: Resent) -> str:
@@ -149,13 +185,6 @@ def _mailable_group(name: str) -> Group:
 
 def _states(group: Group | None) -> tuple[State, ...]:
     return () if group is None else GROUPS[group]
-
-
-def _path(group: Group | None, *, searching: bool = False, page: str = "") -> str:
-    """Return the path of a list, with nothing personal in it."""
-    query = {"group": group or "", "search": "1" if searching else "", "page": page}
-    written = urlencode({name: value for name, value in query.items() if value})
-    return f"{PATH}?{written}" if written else PATH
 
 
 def _runs(status: MigrationStatus | None) -> bool:

@@ -65,9 +65,14 @@ async def search(users: Office, text: str, on: str = USERS) -> httpx2.Response:
 
 
 async def person(users: Office, email: str) -> str:
-    """Return the path of someone's page, as the list gives it."""
+    """Return the path of someone's page."""
     response = await search(users, email)
     assert people(response) == [email]
+    return linked(response).partition("?")[0]
+
+
+def linked(response: httpx2.Response) -> str:
+    """Return where the list leads to its first person."""
     return str(page(response).select_one("tbody th a")["href"])  # type: ignore[index]  # there is one
 
 
@@ -197,6 +202,19 @@ async def test_an_admin_helps_one_person(users: Office) -> None:
     assert "Reason left the company" in words(excluded)
     acts = {(entry.act, entry.by.name) for entry in (await users.bench.migration.audit()).entries}
     assert {(act, OWNER_EMAIL) for act in ("verify", "authenticate", "correct_email", "exclude")} <= acts
+
+
+async def test_the_way_back_from_a_person_leads_to_the_list_one_came_from(users: Office) -> None:
+    """Also after something was done for them; whoever came from elsewhere is led to everyone."""
+    group = f"{USERS}?group=for_admins"
+    there = linked(await users.open(group))
+    path, _, query = there.partition("?")
+    users.bench.world.post.refused.clear()
+    for shown in (await users.open(there), await users.send(f"{path}/resend?{query}", on=there)):
+        assert link(shown, "Back to the list") == group
+    found = await search(users, "lee")
+    assert people(await users.open(link(await users.open(linked(found)), "Back to the list"))) == [ANN]
+    assert link(await users.open(path), "Back to all users") == USERS
 
 
 async def test_what_is_not_possible_any_more_is_told(users: Office) -> None:
