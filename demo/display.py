@@ -107,7 +107,7 @@ def _steps(items: list[ChecklistItem]) -> Table:
     steps = Table.grid(padding=(0, 1), expand=True)
     steps.add_column()
     steps.add_column(no_wrap=True)
-    steps.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    steps.add_column(overflow="fold", ratio=1)
     for item in items:
         mark, style = _MARKS[item.status]
         title = Text(f"{item.step.split()[0]} {item.title}", style)
