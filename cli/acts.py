@@ -1,4 +1,4 @@
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -7,7 +7,8 @@ from cli import options, session, text
 from cli.options import CHOICE, Account, By, Email, Output, Output_
 from domain import addresses
 from domain.errors import BadInput, Refused
-from domain.people import State
+from domain.messages import NotSent, Resent
+from domain.people import Actor, State
 from runtime.exits import Exit
 from steering.calls import NoWorkerAnswers
 from steering.migration import Migration
@@ -29,7 +30,7 @@ async def resend(
         raise BadInput("Name the people by their addresses, or give --state, but not both.")
     actor = options.actor(by)
     migration = await session.migration(account)
-    resent = await (migration.resend(*emails, by=actor) if state is None else migration.resend_all(state, actor))
+    resent = await (_resend(migration, emails, actor) if state is None else migration.resend_all(state, actor))
     for one in resent.refused:
         text.say(f"{one.email}: {one.reason}")
     if output is Output.JSON:
@@ -38,6 +39,14 @@ async def resend(
         not_now = f" {resent.not_now} cannot get one now." if resent.not_now else ""
         text.say(f"{resent.queued} mail{'' if resent.queued == 1 else 's'} will go out.{not_now}")
     return Exit.REFUSED if resent.refused else Exit.DONE
+
+
+async def _resend(migration: Migration, emails: Sequence[str], actor: Actor) -> Resent:
+    try:
+        return await migration.resend(*emails, by=actor)
+    except Refused as error:
+        # Of one person alone this is all there is to tell, in the same form as of many.
+        return Resent(not_now=1, refused=[NotSent(email=emails[0], reason=str(error))])
 
 
 async def verify(account: Account, email: Email, /, *, by: By = "") -> None:

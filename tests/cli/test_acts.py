@@ -45,12 +45,13 @@ async def test_mails_are_sent_again(cli: Cli, world: World, moving: Migration, a
     assert moving
     before = len(world.post.sent("anna@example.com", Purpose.AUTHENTICATION))
     soon, some, tried = await asyncio.gather(
-        cli("resend", account, "anna@example.com"),
+        cli("resend", account, "anna@example.com", "-o", "json"),
         cli("resend", account, "eve@example.com", "gone@example.com", "-o", "json"),
         cli("resend", account, "--state", "email_unverified", "-o", "json"),
     )
     assert soon.code == 3
     assert "A mail went out moments ago" in soon.err
+    assert [one.email for one in Resent.model_validate_json(soon.out).refused] == ["anna@example.com"]
     assert len(world.post.sent("anna@example.com", Purpose.AUTHENTICATION)) == before
     assert some.code == 3
     assert "eve@example.com: A mail went out moments ago" in some.err
