@@ -5,6 +5,7 @@ trace in the history either. What people did behind their links, and what servic
 own timeline.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -14,7 +15,8 @@ from domain.model import Model
 from domain.people import Actor
 
 KEPT = 400
-"""Entries that one workflow keeps: the first, and the newest. Some 100 kB, beside what else continue-as-new carries."""
+"""Entries that one workflow keeps: the first, and of what is asked for most often the newest. Some 100 kB, beside what
+else continue-as-new carries."""
 LONGEST = 254
 """Characters kept of each text of an entry: as long as an address."""
 _AT_ONCE = timedelta(minutes=1)
@@ -63,10 +65,14 @@ class Audit(Model):
 
     entries: tuple[AuditEntry, ...] = ()
     left_out: int = 0
-    """Acts between the first entry and the others that are no more in the list; Temporal's histories have them."""
+    """Acts that are no more in the list; Temporal's histories have them, for as long as they are kept."""
 
     def with_entry(self, entry: AuditEntry) -> "Audit":
-        """Return the list with one more act; beyond `KEPT`, the oldest but the first gives way."""
+        """Return the list with one more act; beyond `KEPT` an older one gives way.
+
+        That is the oldest, but for the first, of the act that stands there most often: nobody can drive out what they
+        did by asking for something else again and again.
+        """
         clipped = entry.model_copy(
             update={
                 "by": replace(entry.by, name=entry.by.name[:LONGEST]),
@@ -77,7 +83,9 @@ class Audit(Model):
         entries = (*self.entries, clipped)
         if len(entries) <= KEPT:
             return Audit(entries=entries, left_out=self.left_out)
-        return Audit(entries=(entries[0], *entries[2:]), left_out=self.left_out + 1)
+        ((commonest, _),) = Counter(one.act for one in entries[1:]).most_common(1)
+        oldest = next(place for place, one in enumerate(entries) if place and one.act is commonest)
+        return Audit(entries=(*entries[:oldest], *entries[oldest + 1 :]), left_out=self.left_out + 1)
 
 
 def merge(audits: Iterable[Audit]) -> Audit:

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from domain import addresses, lifecycle
 from domain.events import Event
@@ -21,7 +21,7 @@ from domain.roster import RosterPerson
 from domain.rules import Rules
 from domain.search import Search
 
-_PEOPLE = TypeAdapter(list[Person])
+_PEOPLE = TypeAdapter(list[Person], config=ConfigDict(hide_input_in_errors=True))
 _Answer = TypeVar("_Answer")
 
 

@@ -27,7 +27,10 @@ from domain.rules import Rules
 
 FIRST_DEFERRAL, LONGEST_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
 """Waits after the mail server asked us to try one person again later; doubled each time."""
+ASKED_AT_MOST, ASKED_WITHIN = 5, timedelta(minutes=15)
+"""Mails that people may ask for by their links: each replaces the link before it."""
 _CAME_BACK = "came back from Atlassian"
+_MAIL_REQUESTED = "mail requested"
 _MAIL_SENT = {
     Purpose.VERIFICATION: "verification email sent",
     Purpose.AUTHENTICATION: "authentication email sent",
@@ -78,6 +81,16 @@ def why_not_resend(person: Person, now: datetime, rules: Rules) -> str:
         if left > timedelta(0):
             return f"A mail went out moments ago; wait {int(left.total_seconds()) + 1} seconds."
     return ""
+
+
+def may_ask(person: Person, link: Mail, now: datetime) -> bool:
+    """Return whether whoever has a link may have mail sent again that the person waits for.
+
+    Old links may, for people find old mails; but none to a former address, and no more often than people need it.
+    """
+    asked = [entry.at for entry in person.timeline if entry.what == _MAIL_REQUESTED and entry.by == LINK]
+    seldom = sum(now - at < ASKED_WITHIN for at in asked) < ASKED_AT_MOST
+    return seldom and link.generation > person.mailing(link.purpose).former
 
 
 def link_state(person: Person, link: Mail, now: datetime, rules: Rules) -> LinkState:
@@ -209,7 +222,9 @@ def _without_links(person: Person) -> Person:
     """Let all links die that were mailed, and one that may be on its way."""
     old = {purpose: person.mailing(purpose) for purpose in Purpose}
     mailings = {
-        purpose: Mailing(generation=mailing.generation + 1, sent=mailing.sent) for purpose, mailing in old.items()
+        purpose: Mailing(generation=dead, sent=mailing.sent, former=dead)
+        for purpose, mailing in old.items()
+        for dead in [mailing.generation + 1]
     }
     return replace(person, mailings=mailings)
 
@@ -217,7 +232,7 @@ def _without_links(person: Person) -> Person:
 def _mail_requested(person: Person, by: Actor, now: datetime, rules: Rules) -> Person:
     if why_not_resend(person, now, rules):
         return person
-    asked = _note(person, now, "mail requested", by)
+    asked = _note(person, now, _MAIL_REQUESTED, by)
     if person.state in FOR_ADMINS:
         return _enter(asked, State.ARRIVED, now, by)
     purpose = MAILED[person.state]

@@ -4,4 +4,5 @@ from pydantic import BaseModel, ConfigDict
 class Model(BaseModel):
     """A value: frozen, and tolerant of fields that a newer or older version writes."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # Errors about a value stand in logs and failures, where nobody may be named.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

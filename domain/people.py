@@ -120,6 +120,8 @@ class Mailing:
     """When the newest was accepted."""
     links: dict[int, datetime] = field(default_factory=dict)
     """The generations whose links were not replaced by a resend, and when each was mailed."""
+    former: int = 0
+    """The newest generation that went to an address before this one, or that was declined; 0: there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -109,7 +109,9 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
     """
     client = scope.get("client")
     address = client[0] if client else ""
-    chain = [part.strip() for part in Headers(scope=scope).get("X-Forwarded-For", "").split(",")][-_LONGEST_CHAIN:]
+    # Lines of the same name are one list (RFC 9110, 5.2); of those that come, a proxy's own may be the last alone.
+    forwarded = ",".join(Headers(scope=scope).getlist("X-Forwarded-For"))
+    chain = [part.strip() for part in forwarded.split(",")][-_LONGEST_CHAIN:]
     while chain and _is_in(address, trusted):
         before = chain.pop()
         if _parsed(before) is None:

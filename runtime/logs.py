@@ -15,8 +15,9 @@ from runtime.process_settings import ProcessSettings
 
 CORE = "temporalio.core"
 """The logger that the SDK's Rust core is forwarded to (`runtime.temporal`)."""
-# Backslashes belong to the match: half of an escape must not be left in a JSON string.
-_ADDRESS = re.compile(r"[^\s@\"'<>(),;:]+@[\w-]+(\.[\w-]+)+")
+# Backslashes belong to the match: half of an escape must not be left in a JSON string. It begins where a word
+# does: tried at each letter of a long one, it would take as many steps as the square of its length.
+_ADDRESS = re.compile(r"(?<![^\s@\"'<>(),;:])[^\s@\"'<>(),;:]+(@|%40)[\w-]+(\.[\w-]+)+")
 _QUIET = ("httpx2", "httpcore2")
 """Below warnings these write URLs and headers, which hold addresses and credentials."""
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -16,6 +17,15 @@ Act = Callable[[Visit, FoundPerson], Awaitable[str]]
 """Does something for a person; returns the sentence that tells it."""
 
 
+class _Number(IntegerConvertor):
+    """A number of a cohort or person, as `steering.paging` writes it: one without end would be an error of ours."""
+
+    regex = "[0-9]{1,7}"
+
+
+register_url_convertor("number", _Number())
+
+
 class PersonPages:
     """One person, by the numbers that the list gives."""
 
@@ -24,7 +34,7 @@ class PersonPages:
 
     def routes(self) -> list[Route]:
         """Return where the pages are."""
-        path = f"{PATH}/{{cohort:int}}/{{number:int}}"
+        path = f"{PATH}/{{cohort:number}}/{{number:number}}"
         acts: dict[str, Act] = {
             "resend": resend,
             "verify": verify,

@@ -63,6 +63,21 @@ def test_a_long_list_keeps_who_started_and_what_is_newest() -> None:
     assert len(made.model_dump_json().encode()) < 1024 * 1024
 
 
+def test_nobody_can_drive_an_act_out_by_asking_for_others() -> None:
+    """However often: what is asked for most gives way, so a flood drives out itself."""
+    flood = [Act.PAUSE, Act.RESUME, Act.REFRESH]
+    acts = [Act.START, Act.VERIFY, Act.EXCLUDE, *flood * KEPT, Act.VERIFY]
+    made = of([AuditEntry(at=BEGIN + timedelta(seconds=n), by=Actor(), act=act) for n, act in enumerate(acts)])
+    assert [entry.act for entry in made.entries if entry.act not in flood] == [
+        Act.START,
+        Act.VERIFY,
+        Act.EXCLUDE,
+        Act.VERIFY,
+    ]
+    assert (len(made.entries), made.left_out) == (KEPT, len(acts) - KEPT)
+    assert [entry.at for entry in made.entries] == sorted(entry.at for entry in made.entries)
+
+
 @given(st.lists(st.lists(ENTRIES, max_size=6), max_size=5))
 def test_one_list_of_all_is_newest_first_and_complete(lists: list[list[AuditEntry]]) -> None:
     """Acts about single people are never put together."""

@@ -235,6 +235,26 @@ class TestLinks:
             )
             assert lifecycle.link_state(corrected, Mail(Purpose.VERIFICATION, 1), START, RULES) is LinkState.EXPIRED
 
+    def test_a_link_to_a_corrected_address_asks_for_no_mail(self) -> None:
+        """Neither one that was mailed nor one that was on its way; the first to the new address does."""
+        person = mailed(ann(seen(), verified=False))
+        person = lifecycle.after(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
+        person = lifecycle.after(person, events.AccountSeen("b@example.com", "2", verified=False), START, RULES)
+        may = [lifecycle.may_ask(mailed(person), Mail(Purpose.VERIFICATION, old), START) for old in (1, 2, 3)]
+        assert may == [False, False, True]
+
+    def test_a_link_asks_for_mail_seldom(self) -> None:
+        """A handful in a quarter of an hour, whichever link; whoever has an old one cannot fill the mailbox."""
+        person, now = mailed(ann(seen())), START
+        for times in range(lifecycle.ASKED_AT_MOST + 1):
+            now += timedelta(minutes=1)
+            may = lifecycle.may_ask(person, Mail(Purpose.AUTHENTICATION, 1), now)
+            assert may is (times < lifecycle.ASKED_AT_MOST)
+            if may:
+                person = mailed(lifecycle.after(person, events.MailRequested(LINK), now, RULES), now)
+        assert lifecycle.may_ask(person, Mail(Purpose.AUTHENTICATION, 1), now + lifecycle.ASKED_WITHIN)
+        assert not lifecycle.why_not_resend(person, now + timedelta(minutes=1), RULES)
+
     def test_atlassians_late_answer_about_the_old_address_says_nothing_of_the_new_one(self) -> None:
         """The account belongs to whoever holds the old address."""
         person = ann(seen(), events.EmailCorrected("b@example.com", ADMIN), seen(verified=True))

@@ -71,6 +71,15 @@ def test_whose_request_it_is(client: str, forwarded: str, whose: str) -> None:
     assert client_address(scope, PROXIES) == whose
 
 
+@pytest.mark.parametrize(
+    "lines", [["192.0.2.66", "198.51.100.1"], ["192.0.2.66, 192.0.2.67", "198.51.100.1, 10.0.0.2"]]
+)
+def test_a_proxy_may_write_a_line_of_its_own(lines: list[str]) -> None:
+    """Some add one below that of the client, who could otherwise be anybody (RFC 9110, 5.2)."""
+    headers = [(b"x-forwarded-for", line.encode()) for line in lines]
+    assert client_address({"type": "http", "client": ("10.0.0.1", 1), "headers": headers}, PROXIES) == "198.51.100.1"
+
+
 async def test_whoever_asks_too_often_is_told_when_to_come_back(
     desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +96,15 @@ async def test_whoever_asks_too_often_is_told_when_to_come_back(
         assert (await browser.get("/livez")).status_code == 200
         # Without keys there is no codec here; what matters is that it is never too often.
         assert (await browser.post("/codec/decode")).status_code == 404
+
+
+async def test_links_to_sign_in_are_asked_for_more_seldom(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each one costs a workflow and a question to Opsgenie; the page itself is open all the same."""
+    monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=2, per_second=0.01))
+    async with serving(desk, settings()) as browser:
+        codes = [(await browser.post("/sign-in", data={"email": "nobody"})).status_code for _ in range(3)]
+        assert codes == [422, 422, 429]
+        assert (await browser.get("/sign-in")).status_code == 200
 
 
 async def test_behind_a_proxy_each_client_counts_for_itself(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,6 +182,11 @@ async def test_health_tells_life_from_readiness(browser: httpx2.AsyncClient, des
     assert (await browser.get("/livez")).status_code == 200
 
 
+async def test_a_number_without_end_is_no_page(browser: httpx2.AsyncClient) -> None:
+    """And no error of ours: a stranger's request must not fill the log with tracebacks."""
+    assert (await browser.get(f"/settings/users/{'1' * 5000}/1")).status_code == 404
+
+
 @pytest.mark.parametrize("header", ["de;q=x", "\x80", "a" * 10_000, ",".join(["xx"] * 3000), "../../de", "de_DE.po"])
 async def test_a_made_up_language_is_harmless(browser: httpx2.AsyncClient, header: str) -> None:
     """What a browser says of its languages may be anything; the page is there."""

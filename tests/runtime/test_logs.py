@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,22 @@ def test_no_address_reaches_the_log() -> None:
     assert lines[0]["event"] == "no mail for [address]"
     assert "[address]> unknown" in lines[0]["exception"]
     assert "@" not in json.dumps(lines)
+
+
+def test_no_address_in_a_url_reaches_the_log() -> None:
+    """There the at-sign is written as %40; what stands around an address is read on."""
+    lines = configured(
+        "logging.getLogger('x').error('GET https://api.example.com/v2/users/ann.lee%40mail.example.com 404')\n"
+        "logging.getLogger('x').error('303 https://id.example.com/signup?email=ann%40example.com&next=1 Found')\n"
+    )
+    assert [line["event"] for line in lines] == ["GET https:[address] 404", "303 https:[address]&next=1 Found"]
+
+
+def test_a_long_word_does_not_hold_up_the_log() -> None:
+    """Whoever can have one logged could stop a process with it."""
+    started = time.monotonic()
+    assert configured("logging.getLogger('x').error('a' * 300_000)")[0]["event"] == "a" * 300_000
+    assert time.monotonic() - started < 20
 
 
 def test_web_servers_and_clients_keep_urls_to_themselves() -> None:

@@ -3,18 +3,19 @@
 import asyncio
 
 import pytest
+from temporalio.client import Client
 
 from domain.audit import Act
 from domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
 from domain.links import LinkState, LinkView, Purpose
-from domain.messages import CANCELLED, Step, StepStatus
+from domain.messages import CANCELLED, Cancel, Step, StepStatus
 from domain.orders import NoticeKind
 from domain.people import Actor, Source, State
 from domain.roster import RosterPerson
 from steering import forgetting, starting
 from steering.answers import RunState
 from steering.links import TemporalLinkDesk
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
 
 BY = Actor(name="ops")
 OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
@@ -83,6 +84,27 @@ async def test_mail_under_way_breaks_off_and_is_counted(bench: Bench) -> None:
     assert len(post.mails) == 1
     lines = {line.email: line.mails for line in (await bench.migration.report()).people}
     assert sum(lines.values()) == 1
+
+
+async def test_a_link_is_dead_before_its_cohort_has_ended(client: Client) -> None:
+    """A click that comes behind the cancel counts for nothing, even where one task brings both."""
+    bench = Bench(client, "cancelled-and-clicked")
+    prepared(bench.world)
+    bench.world.opsgenie.add(BO)
+    async with served(client, bench.world):
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        await bench.until(BO.email, State.EMAIL_UNVERIFIED)
+    desk, link = TemporalLinkDesk(client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
+    await bench.cohort().signal("cancel", Cancel(reason=WHY, by=BY))
+    assert await desk.follow(link)
+    assert await desk.decline(link)
+    async with served(client, bench.world):
+        await bench.cohort().result()
+        bo = await bench.person(BO.email)
+        await end_all(client)
+    assert (bo.state, bo.email_verified, bo.declined) == (State.LEFT_BEHIND, False, False)
+    assert WHY in bo.reason
 
 
 async def test_before_a_site_is_chosen(bench: Bench) -> None:

@@ -1,10 +1,13 @@
 """Links of an earlier migration of the same account."""
 
+from datetime import timedelta
+
 import pytest
 
 from domain.links import LinkState, Purpose
 from domain.people import Actor, State
 from domain.roster import RosterPerson
+from domain.rules import Rules
 from steering import starting
 from steering.links import TemporalLinkDesk
 from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
@@ -41,6 +44,29 @@ async def test_they_do_not_speak_for_whoever_has_the_number_now(bench: Bench, pu
     assert await bench.person(cy.email) == before
     await desk.follow(new)
     await eventually(lambda: _changed(bench, cy.email, before.timeline))
+
+
+async def test_whoever_has_a_former_address_cannot_spoil_the_links_to_the_new_one(bench: Bench) -> None:
+    """Each new mail makes the link before it dead: asked for often enough, none would ever work."""
+    bench.world.opsgenie.add(BO)
+    await bench.start(rules=Rules(resend_cooldown=timedelta(0)))
+    await eventually(lambda: bench.world.post.sent(BO.email))
+    await bench.until(BO.email, State.EMAIL_UNVERIFIED)
+    old = bench.world.post.link(BO.email, Purpose.VERIFICATION)
+    await bench.migration.correct_email(BO.email, CY.email, BY)
+    await eventually(lambda: bench.world.post.sent(CY.email))
+    new, desk = bench.world.post.link(CY.email, Purpose.VERIFICATION), TemporalLinkDesk(bench.client)
+    await eventually(lambda: _mails_counted(bench, CY.email, 2))
+    await desk.want_new(old)
+    view = await desk.view(new)
+    assert view is not None
+    assert view.state is LinkState.OPEN
+    await desk.want_new(new)
+    await eventually(lambda: len(bench.world.post.sent(CY.email)) == 2)
+
+
+async def _mails_counted(bench: Bench, email: str, number: int) -> bool:
+    return (await bench.person(email)).mails == number
 
 
 async def _changed(bench: Bench, email: str, before: object) -> bool:

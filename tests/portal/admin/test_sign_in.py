@@ -2,9 +2,11 @@
 
 import time
 from datetime import timedelta
+from itertools import permutations
 
 import httpx2
 import pytest
+from itsdangerous import BadSignature
 from starlette.requests import Request
 from starlette.responses import Response
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
@@ -323,3 +325,14 @@ def test_a_link_is_no_session() -> None:
     assert links.read_sign_in(session) is None
     for purpose in Purpose:
         assert links.read(purpose, token) is None
+
+
+def test_each_purpose_has_a_signature_of_its_own() -> None:
+    """Whatever the payload: what was signed for one purpose is not read for any other."""
+    sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
+    # What is to be told apart is not what they read, but what they sign.
+    signers = [*links._serializers.values(), links._sign_in]  # noqa: SLF001
+    signers += [sessions._session, sessions._news, sessions._search]  # noqa: SLF001
+    for one, other in permutations(signers, 2):
+        with pytest.raises(BadSignature):
+            other.loads(one.dumps("the same"))
