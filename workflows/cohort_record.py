@@ -201,13 +201,9 @@ class CohortRecord:
             case LinkUse.RETURNED:
                 self._happen(person.number, events.CameBack())
                 self._ask_soon(person.number)
-            case LinkUse.NEW_WANTED if MAILED.get(person.state) is used.purpose and self._may_ask(person, used):
-                self._happen(person.number, events.MailRequested(LINK))
-
-    def _may_ask(self, person: Person, used: LinkUsed) -> bool:
-        may = lifecycle.may_ask(person, Mail(used.purpose, used.generation), workflow.now())
-        # Cohorts from before let every link ask, as often as the cool-down allowed.
-        return may or not workflow.patched("links-ask-seldom")
+            case LinkUse.NEW_WANTED if MAILED.get(person.state) is used.purpose:
+                if lifecycle.may_ask(person, Mail(used.purpose, used.generation), workflow.now()):
+                    self._happen(person.number, events.MailRequested(LINK))
 
     def _link_state(self, person: Person, purpose: Purpose, generation: int) -> LinkState:
         state = lifecycle.link_state(person, Mail(purpose, generation), workflow.now(), self._rules)
