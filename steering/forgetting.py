@@ -13,6 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain import ids
 from domain.errors import NotFound, Refused
 from runtime.exits import TemporalUnreachable
+from steering import runs
 from steering.calls import QUERY_SECONDS, told
 from steering.paging import AT_ONCE
 
@@ -36,7 +37,7 @@ async def forget(client: Client, opsgenie_account: str, told_so_far: Callable[[i
     deleted: set[str] = set()
     await _refuse_while_running(client, opsgenie_account, what)
     until = time.monotonic() + _PATIENCE_SECONDS
-    while found := await _runs(client, opsgenie_account, what):
+    while found := await runs.of_account(client, opsgenie_account):
         if any(run.status is WorkflowExecutionStatus.RUNNING for run in found):
             raise _runs_still(what)
         new = [run for run in found if run.run_id not in deleted]
@@ -69,13 +70,6 @@ async def _refuse_while_running(client: Client, opsgenie_account: str, what: str
 
 def _runs_still(what: str) -> Refused:
     return Refused(f"The {what} is not over: only what has ended can be forgotten. Cancel it first.")
-
-
-async def _runs(client: Client, opsgenie_account: str, what: str) -> list[WorkflowExecution]:
-    migration = ids.migration(opsgenie_account)
-    query = f"WorkflowId = '{migration}' OR WorkflowId STARTS_WITH '{migration}:'"
-    async with told(what):
-        return [execution async for execution in client.list_workflows(query)]
 
 
 async def _delete(client: Client, run: WorkflowExecution, what: str) -> None:

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TypeVar
+from datetime import datetime
+from typing import Any, TypeVar
 
 from temporalio.client import (
     Client,
@@ -28,6 +29,7 @@ from domain.messages import (
     UndoProgress,
 )
 from domain.people import Counts, State, next_step
+from steering import runs
 from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, People, Report, ReportLine, RunState
 from steering.calls import QUERY_SECONDS, NoWorkerAnswers, told
 from steering.paging import AT_ONCE, FIRST, Position, read_page
@@ -238,18 +240,37 @@ class Standing:
     # Who did what.
 
     async def audit(self) -> Audit:
-        """Return who asked what of the migration and about its people, newest first; also once it is over."""
+        """Return who asked what of the migration and about its people, newest first; also once it is over.
+
+        Earlier migrations of the account stand in it for as long as Temporal keeps them: whoever begins anew does not
+        hide what was done before.
+        """
         async with told(self._what, QUERY_SECONDS):
             own = await self._handle.query(SiteMigrationWorkflow.audit, rpc_timeout=QUERY_SECONDS)
         at_once = asyncio.Semaphore(AT_ONCE)
 
-        async def one(number: int) -> Audit:
+        async def one(workflow: WorkflowHandle[Any, Any]) -> Audit:
             async with at_once, told(self._what):
-                return await self._cohort(number).query(CohortWorkflow.audit, rpc_timeout=QUERY_SECONDS)
+                # It has the same name in all of our workflows.
+                found: Audit = await workflow.query("audit", result_type=Audit, rpc_timeout=QUERY_SECONDS)
+                return found
 
-        cohorts = range(1, await self._number_of_cohorts() + 1)
-        undone = [await self._ask_undo(UndoWorkflow.audit)] if await self.undo() else []
-        return audits.merge([own, *undone, *await asyncio.gather(*map(one, cohorts))])
+        cohorts: list[WorkflowHandle[Any, Any]] = [
+            self._cohort(number) for number in range(1, await self._number_of_cohorts() + 1)
+        ]
+        undo = [self._undo_handle] if await self.undo() else []
+        earlier = await self._ended_before(own.entries[0].at)
+        return audits.merge([own, *await asyncio.gather(*map(one, [*cohorts, *undo, *earlier]))])
+
+    async def _ended_before(self, began: datetime) -> list[WorkflowHandle[Any, Any]]:
+        """Return the runs of earlier migrations; each carried its acts on to the next until it ended."""
+        return [
+            self._client.get_workflow_handle(run.id, run_id=run.run_id)
+            for run in await runs.of_account(self._client, self._account)
+            if run.close_time is not None
+            and run.close_time <= began
+            and run.status is not WorkflowExecutionStatus.CONTINUED_AS_NEW
+        ]
 
     # Its undo.
 

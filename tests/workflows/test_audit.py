@@ -13,6 +13,7 @@ from domain.people import Actor, Source, State
 from domain.roster import ADMIN, RosterPerson
 from domain.rules import AtDeadline, Rules
 from domain.sites import NewSite
+from steering import starting
 from steering.migration import Migration
 from tests.histories import health
 from tests.workflows.bench import OWNER_EMAIL, Bench, benched, eventually, server_for
@@ -147,6 +148,31 @@ REQUESTS: dict[str, Callable[[Migration, Actor], Awaitable[object]]] = {
     "exclude": lambda migration, by: migration.exclude(PEOPLE[1].email, "x", by),
     "correct_email": lambda migration, by: migration.correct_email(PEOPLE[1].email, "x@example.com", by),
 }
+
+
+async def test_whoever_begins_anew_hides_nothing(bench: Bench) -> None:
+    """What was done in an earlier migration of the account, and about its people, stands there still."""
+    await everyone_is_mailed(bench)
+    await bench.migration.pause("a look", OWNER)
+    await bench.migration.exclude(PEOPLE[0].email, "left", OWNER)
+    await bench.migration.cancel("another try", OWNER)
+    await eventually(bench.handle.result)
+    await starting.start(bench.client, bench.request(rules=UNASKED, by=OPERATOR), again=True)
+    await eventually(lambda: _in_step_6(bench))
+    await bench.migration.resume(OPERATOR)
+
+    async def told() -> bool:
+        # Temporal's lists lag behind.
+        return [(act.act, act.by.name) for act in await acts(bench)] == [
+            (Act.START, OWNER_EMAIL.upper()),
+            (Act.PAUSE, OWNER_EMAIL.upper()),
+            (Act.EXCLUDE, OWNER_EMAIL.upper()),
+            (Act.CANCEL, OWNER_EMAIL.upper()),
+            (Act.START, "ops"),
+            (Act.RESUME, "ops"),
+        ]
+
+    await eventually(told)
 
 
 async def test_who_may_not_is_refused_and_leaves_no_trace(bench: Bench) -> None:
