@@ -73,6 +73,8 @@ async def _record(migration: Migration, email: str, record: Callable[[], Awaitab
             "Recorded, but no worker answers now: it takes effect when one runs, if this person is in the migration."
         )
         return
+    if addresses.key(email) != addresses.key(person.email):
+        raise Refused(f"This person's address is {person.email} now: name that one, if it is meant.")
     if person.settled:
         said = f"Nothing is awaited of this person any more: {person.state}."
         if person.state not in _HOLDS:

@@ -77,6 +77,8 @@ async def test_people_are_excluded_and_addresses_corrected(cli: Cli, moving: Mig
     anna = (await moving.person("anna@example.com")).person
     assert (anna.state, anna.reason) == (State.EXCLUDED, "left the company")
     assert (await moving.person("gone@example.com")).person.email == f"{account}@example.com"
+    former = await cli("verify", account, "gone@example.com")
+    assert (former.code, f"address is {account}@example.com now" in former.err) == (3, True)
 
 
 async def test_an_empty_address_is_nobodys(cli: Cli, moving: Migration, account: str) -> None:
