@@ -1,5 +1,6 @@
 """The guide's seven steps, each on the real server; weeks pass in moments."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -455,6 +456,14 @@ class TestVerifying:
         bench.world.post.trouble = None
         await eventually(lambda: bench.world.post.sent(BO.email))
         assert not (await bench.migration.status()).troubles
+
+    async def test_a_neighbour_that_asks_for_an_hour_is_left_alone(self, bench: Bench) -> None:
+        """Longer than one activity is tried: a workflow that asked again at once would fill its history in minutes."""
+        bench.world.atlassian.trouble = NeighbourUnavailable("Atlassian asks for patience (429).", retry_after=3600)
+        await bench.start()
+        await eventually(lambda: bench.status_tells("Atlassian asks for patience (429)."))
+        await asyncio.sleep(2)
+        assert bench.world.atlassian.calls["sites"] == 1
 
     async def test_a_pause_holds_mail_back(self, bench: Bench) -> None:
         """Facts are still recorded."""
