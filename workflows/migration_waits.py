@@ -127,7 +127,8 @@ class MigrationWaits(MigrationRecord):
             answer = await attempt(method, order, how, summary)
             if not isinstance(answer, Failure):
                 return answer
-            if answer.refused:
+            # Once the site is chosen, there is more to lose: whoever set another account's key can set it right.
+            if answer.refused and (self._site is None or not workflow.patched("refused-later-waits")):
                 raise ApplicationError(answer.sentence, type="Refused", non_retryable=True)
             if answer.needs_people:
                 self._paused = answer.sentence

@@ -457,6 +457,20 @@ class TestVerifying:
         await eventually(lambda: bench.world.post.sent(BO.email))
         assert not (await bench.migration.status()).troubles
 
+    async def test_a_refusal_while_people_are_awaited_waits_for_an_admin(self, bench: Bench) -> None:
+        """Another account's key, set by mistake after weeks, ends nothing."""
+        bench.world.opsgenie.add(BO)
+        await bench.start(rules=UNASKED)
+        await bench.until(BO.email, State.EMAIL_UNVERIFIED)
+        await eventually(lambda: bench.step_is(Step.VERIFY))
+        bench.world.opsgenie.trouble = Refused("The Opsgenie API key belongs to another Opsgenie account.")
+        await bench.migration.refresh(BY)
+        await eventually(lambda: bench.waits_for("belongs to another Opsgenie account"))
+        bench.world.opsgenie.trouble = None
+        bench.world.opsgenie.add(ANN)
+        await bench.migration.resume(BY)
+        await bench.until(ANN.email, State.AUTHENTICATING)
+
     async def test_a_neighbour_that_asks_for_an_hour_is_left_alone(self, bench: Bench) -> None:
         """Longer than one activity is tried: a workflow that asked again at once would fill its history in minutes."""
         bench.world.atlassian.trouble = NeighbourUnavailable("Atlassian asks for patience (429).", retry_after=3600)
