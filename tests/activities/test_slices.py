@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from unittest.mock import AsyncMock, create_autospec
@@ -28,9 +29,13 @@ from domain.orders import (
     MailOrder,
     MailOutcome,
     MailsOrder,
+    Notice,
+    NoticeKind,
+    NoticeOrder,
+    NoticesOrder,
     TellOrder,
 )
-from domain.roster import RosterPerson
+from domain.roster import Leader, RosterPerson
 from domain.rules import Rules
 from domain.sites import Site
 from tests.fakes import Atlassian, Opsgenie, Post
@@ -54,6 +59,17 @@ def mails(number: int) -> MailsOrder:
             MailOrder(person=n, purpose=Purpose.AUTHENTICATION, generation=1, email=f"p{n}@example.com")
             for n in range(1, number + 1)
         ],
+    )
+
+
+def notices(*emails: str) -> NoticesOrder:
+    """Return an order to tell these people the same."""
+    notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme")
+    return NoticesOrder(
+        notices=[
+            NoticeOrder(message_id=f"done.{n}", number=n, recipient=Leader(email=email), notice=notice)
+            for n, email in enumerate(emails, start=1)
+        ]
     )
 
 
@@ -158,6 +174,32 @@ class TestMails:
         await handed_out(timedelta(hours=1), asked).run(MailActivities(post).send_mails, mails(3))
         assert len(post.mails) == 3
         asked.assert_awaited_once()
+
+
+class TestNotices:
+    """`send_notices`."""
+
+    @pytest.mark.parametrize("ago, again", [(timedelta(0), True), (timedelta(minutes=16), False)])
+    async def test_one_that_is_put_off_is_tried_again_for_a_while(self, ago: timedelta, *, again: bool) -> None:
+        """A mailbox that is full for weeks holds nothing up: the migration waits for this."""
+        post, order = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
+        environment = ActivityEnvironment()
+        environment.info = dataclasses.replace(environment.info, scheduled_time=environment.info.started_time - ago)
+        with pytest.raises(NeighbourUnavailable) if again else nullcontext():
+            await environment.run(MailActivities(post).send_notices, order)
+        assert [notice.recipient.email for notice in post.notices] == ["ada@example.com"]
+
+    async def test_the_next_attempt_tells_only_who_was_put_off(self) -> None:
+        """Whom the last one reached is not told twice."""
+        post = Post()
+        had = [
+            MailOutcome(person=1, delivery=Delivery.DEFERRED, reason="451 greylisted"),
+            MailOutcome(person=2, delivery=Delivery.ACCEPTED),
+        ]
+        order = notices("olga@example.com", "ada@example.com")
+        answer = await attempt_after(*had).run(MailActivities(post).send_notices, order)
+        assert [notice.recipient.email for notice in post.notices] == ["olga@example.com"]
+        assert sorted(outcome.person for outcome in answer.outcomes) == [1, 2]
 
 
 class TestAccounts:

@@ -512,6 +512,16 @@ class TestCompletion:
         assert [line.state for line in report.people] == [State.CONNECTED] * 3
         assert all(item.status in {StepStatus.DONE, StepStatus.SKIPPED} for item in await bench.checklist())
 
+    async def test_a_notice_that_is_put_off_comes_later(self, bench: Bench) -> None:
+        """Mail servers greylist owners and admins too; the others are told once all the same."""
+        bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN))
+        bench.world.atlassian.account("ada@example.com", verified=True)
+        bench.world.post.deferred_once = {OWNER_EMAIL}
+        await bench.start()
+        await bench.handle.result()
+        told = bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
+        assert sorted(order.recipient.email for order in told) == ["ada@example.com", OWNER_EMAIL]
+
     async def test_who_is_told_can_be_chosen(self, bench: Bench) -> None:
         """Not every owner wants such mail."""
         await bench.start(notify=["team@example.com"])
