@@ -34,10 +34,12 @@ class MailActivities:
     async def send_mails(self, order: MailsOrder) -> MailOutcomes:
         """Send a slice of mails, as far as the mail server takes them.
 
-        The answer may cover only a part: when the server breaks off or this worker is told to stop, what was sent is
-        recorded at once, and the rest is still due.
+        The answer may cover only a part: when the server breaks off, this worker is told to stop, or the time is over,
+        what was sent is recorded at once, and the rest is still due.
         """
         progress = SliceProgress(_OUTCOMES)
+        if progress.came_too_late:
+            return MailOutcomes(outcomes=progress.outcomes)
         sent = {outcome.person for outcome in progress.outcomes}
         left = [mail for mail in order.mails if mail.person not in sent]
         async with progress.beating():
@@ -45,7 +47,7 @@ class MailActivities:
                 if activity.is_worker_shutdown() and progress.outcomes:
                     break
                 try:
-                    await self._mailer.send(order.context, left[start : start + BATCH], progress.add)
+                    await self._mailer.send(order.context, left[start : start + BATCH], progress.add_in_time)
                 except (LandbridgeError, asyncio.CancelledError) as error:
                     # A migration that is cancelled hears what was sent; a worker that stops is another matter.
                     if not progress.outcomes or (isinstance(error, asyncio.CancelledError) and not called_off()):

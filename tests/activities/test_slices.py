@@ -39,6 +39,7 @@ from domain.roster import Leader, RosterPerson
 from domain.rules import Rules
 from domain.sites import Site
 from tests.fakes import Atlassian, Opsgenie, Post
+from workflows import options
 
 CONTEXT = MailContext(
     run="run",
@@ -101,8 +102,19 @@ def handed_out(ago: timedelta, heartbeat: AsyncMock | None = None) -> ActivityEn
     client = create_autospec(Client, instance=True)
     client.get_async_activity_handle.return_value.heartbeat = heartbeat
     environment = ActivityEnvironment(client)
+    then = datetime.now(UTC) - ago
     environment.info = dataclasses.replace(
-        environment.info, heartbeat_timeout=timedelta(seconds=30), started_time=datetime.now(UTC) - ago
+        environment.info, heartbeat_timeout=timedelta(seconds=30), scheduled_time=then, started_time=then
+    )
+    return environment
+
+
+def queued_for(time: timedelta, attempt: int = 1) -> ActivityEnvironment:
+    """Return an attempt that lay in the queue for so long, with the time limits of mails."""
+    environment = ActivityEnvironment()
+    limits = {name: options.MAIL[name] for name in ("start_to_close_timeout", "schedule_to_close_timeout")}
+    environment.info = dataclasses.replace(
+        environment.info, attempt=attempt, started_time=environment.info.scheduled_time + time, **limits
     )
     return environment
 
@@ -156,6 +168,32 @@ class TestMails:
         environment.on_heartbeat = freeze
         answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
         assert len(answer.outcomes) == len(post.mails) == 2
+
+    @pytest.mark.parametrize(
+        "queued, lasts", [(timedelta(0), timedelta(minutes=15)), (timedelta(minutes=30), timedelta(minutes=5))]
+    )
+    async def test_no_mail_is_begun_that_temporal_may_not_hear_of(
+        self, monkeypatch: pytest.MonkeyPatch, queued: timedelta, lasts: timedelta
+    ) -> None:
+        """It gives a slice up after a time, with what was sent; so the rest is for another one."""
+        clock = [0.0]
+        monkeypatch.setattr("activities.progress.monotonic", lambda: clock[0])
+        environment, post = queued_for(queued), Post()
+
+        def take_a_minute(*details: list[MailOutcome]) -> None:
+            clock[0] = len(details[0]) * 60.0
+
+        environment.on_heartbeat = take_a_minute
+        answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
+        assert len(answer.outcomes) == len(post.mails) == lasts / timedelta(minutes=1) + 1
+
+    async def test_a_slice_that_lay_in_the_queue_to_the_end_is_begun_anew(self) -> None:
+        """Trouble that was met before is told all the same."""
+        post = BreaksOff()
+        answer = await queued_for(timedelta(minutes=39)).run(MailActivities(post).send_mails, mails(3))
+        assert not answer.outcomes
+        with pytest.raises(NeighbourUnavailable):
+            await queued_for(timedelta(minutes=39), attempt=2).run(MailActivities(post).send_mails, mails(3))
 
     @pytest.mark.parametrize(
         "error", [RPCError("not found", RPCStatusCode.NOT_FOUND, b""), AsyncActivityCancelledError(details=None)]
