@@ -12,6 +12,7 @@ from domain.errors import NeighbourRefuses, NeighbourUnavailable
 from domain.orders import Delivery, MailOutcome
 from tests.mail.conftest import CONTEXT, MakeMailer, order, parse
 from tests.mail.scripted import DOT, Act, Heard, ScriptedServer
+from tests.workflows.bench import eventually
 
 ACCEPTED, DEFERRED, REFUSED = Delivery.ACCEPTED, Delivery.DEFERRED, Delivery.REFUSED
 
@@ -416,3 +417,24 @@ async def test_slow_server_is_used_over_all_connections(make_mailer: MakeMailer)
     assert server.most_open == 8
     assert len(outcomes) <= before + 8
     assert len(server.received) == len(outcomes)
+
+
+async def test_a_cancellation_waits_for_answers_that_are_due(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome]
+) -> None:
+    """A mail that the server has stored and not yet answered is not cut off: it would be sent a second time."""
+
+    def script(heard: Heard) -> Act | None:
+        return Act.HANG if heard.line == DOT else None
+
+    async with ScriptedServer(script) as server:
+        people = [order(n) for n in range(1, 100)]
+        sending = asyncio.create_task(make_mailer(server.port, connections=8).send(CONTEXT, people, outcomes.append))
+        await eventually(lambda: len(server.received) == 8)
+        sending.cancel()
+        await asyncio.sleep(0.05)
+        server.let_go()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    assert by_person(outcomes) == dict.fromkeys(range(1, 9), ACCEPTED)
+    assert len(server.received) == 8
