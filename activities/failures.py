@@ -2,13 +2,18 @@
 
 import traceback
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import structlog
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from domain.errors import LandbridgeError, NeighbourUnavailable
+
+LAST_TRY = timedelta(seconds=5)
+"""Before Temporal gives an activity up: then it is tried a last time, however long the neighbour wants us to wait."""
 
 _logger = structlog.get_logger()
 
@@ -23,16 +28,17 @@ class PlainFailures(Interceptor):
 
 class _Translation(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401 - the SDK's signature
+        begun = monotonic()
         try:
             return await super().execute_activity(input)
         except FailureError:
             raise
         except LandbridgeError as error:
-            wait = error.retry_after if isinstance(error, NeighbourUnavailable) else None
+            wait = _wait(error, monotonic() - begun) if isinstance(error, NeighbourUnavailable) else None
             raise ApplicationError(
                 str(error),
                 type=type(error).__name__,
-                next_retry_delay=None if wait is None else timedelta(seconds=wait),
+                next_retry_delay=wait,
             ) from None
         except Exception as error:  # noqa: BLE001 - a bug of ours: its text may hold anything, so only its place is told
             where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
@@ -40,3 +46,18 @@ class _Translation(ActivityInboundInterceptor):
             raise ApplicationError(
                 f"Unexpected {type(error).__name__}; the worker's log says where.", type=type(error).__name__
             ) from None
+
+
+def _wait(error: NeighbourUnavailable, elapsed: float) -> timedelta | None:
+    """Return how long to wait until the next attempt; this one took `elapsed` seconds. None: as Temporal thinks fit.
+
+    A wait that is longer than Temporal tries would end the activity at once. Its workflow would begin it anew, to hear
+    the same again: dozens of times a second, until its history is full.
+    """
+    if error.retry_after is None:
+        return None
+    wait, tried_for = timedelta(seconds=error.retry_after), activity.info().schedule_to_close_timeout
+    if tried_for is None:
+        return wait
+    left = tried_for - (activity.info().started_time - activity.info().scheduled_time) - timedelta(seconds=elapsed)
+    return min(wait, left - LAST_TRY) if left > LAST_TRY else wait

@@ -1,5 +1,6 @@
 import asyncio
 from collections import Counter
+from datetime import timedelta
 
 import structlog
 from pydantic import TypeAdapter
@@ -17,6 +18,11 @@ _OUTCOMES = TypeAdapter(list[MailOutcome])
 BATCH = 16
 """Mails given to the mailer at once: as many as it may hold connections. Between batches a worker can stop."""
 
+NOTICE_PATIENCE = timedelta(minutes=15)
+"""How long a notice is tried again that the mail server puts off: greylisting takes minutes, a full mailbox for ever,
+and the migration waits meanwhile."""
+_PUT_OFF = "The mail server does not take the mail yet."
+
 
 class MailActivities:
     """Mail to people, owners and admins."""
@@ -28,10 +34,12 @@ class MailActivities:
     async def send_mails(self, order: MailsOrder) -> MailOutcomes:
         """Send a slice of mails, as far as the mail server takes them.
 
-        The answer may cover only a part: when the server breaks off or this worker is told to stop, what was sent is
-        recorded at once, and the rest is still due.
+        The answer may cover only a part: when the server breaks off, this worker is told to stop, or the time is over,
+        what was sent is recorded at once, and the rest is still due.
         """
         progress = SliceProgress(_OUTCOMES)
+        if progress.came_too_late:
+            return MailOutcomes(outcomes=progress.outcomes)
         sent = {outcome.person for outcome in progress.outcomes}
         left = [mail for mail in order.mails if mail.person not in sent]
         async with progress.beating():
@@ -39,7 +47,7 @@ class MailActivities:
                 if activity.is_worker_shutdown() and progress.outcomes:
                     break
                 try:
-                    await self._mailer.send(order.context, left[start : start + BATCH], progress.add)
+                    await self._mailer.send(order.context, left[start : start + BATCH], progress.add_in_time)
                 except (LandbridgeError, asyncio.CancelledError) as error:
                     # A migration that is cancelled hears what was sent; a worker that stops is another matter.
                     if not progress.outcomes or (isinstance(error, asyncio.CancelledError) and not called_off()):
@@ -51,13 +59,21 @@ class MailActivities:
 
     @activity.defn
     async def send_notices(self, order: NoticesOrder) -> MailOutcomes:
-        """Send a notice to owners and admins, each once."""
+        """Send a notice to owners and admins, each once.
+
+        Whoever the mail server puts off is tried again for a while.
+        """
         progress = SliceProgress(_OUTCOMES)
+        progress.outcomes = [one for one in progress.outcomes if one.delivery is not Delivery.DEFERRED]
         sent = {outcome.person for outcome in progress.outcomes}
         async with progress.beating():
             left = [notice for notice in order.notices if notice.number not in sent]
             await self._mailer.notify(left, progress.add)
-        _logger.info("notices_handed_over", notices=len(order.notices))
+        counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
+        _logger.info("notices_handed_over", notices=len(order.notices), **counted)
+        tried_for = activity.info().started_time - activity.info().scheduled_time
+        if counted[str(Delivery.DEFERRED)] and tried_for < NOTICE_PATIENCE:
+            raise NeighbourUnavailable(_PUT_OFF)
         return MailOutcomes(outcomes=progress.outcomes)
 
     @activity.defn
@@ -65,6 +81,6 @@ class MailActivities:
         """Send a sign-in link; a mail server that asks for patience is asked again."""
         outcome = await self._mailer.send_sign_in_link(order)
         if outcome.delivery is Delivery.DEFERRED:
-            raise NeighbourUnavailable("The mail server does not take the mail yet.")
+            raise NeighbourUnavailable(_PUT_OFF)
         _logger.info("sign_in_link_handed_over", generation=order.claims.generation, delivery=str(outcome.delivery))
         return outcome

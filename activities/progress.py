@@ -23,6 +23,8 @@ BEAT_SECONDS = 5.0
 """Between two signs of life; a sixth of the shortest heartbeat timeout in `workflows.options`."""
 _ANSWER = timedelta(seconds=5)
 """How long Temporal may take to say whose a slice is."""
+TOO_LITTLE = 0.05
+"""Of the time that Temporal tries an activity for: with less left than that, nothing is begun."""
 _STOOD_STILL = "This worker stood still for a while; another one may have its work."
 
 
@@ -62,7 +64,15 @@ class SliceProgress(Generic[_Outcome]):
         # Half of what Temporal allows: the last sign of life that it heard may be older than the last one given.
         self._longest_silence = doing.heartbeat_timeout.total_seconds() / 2 if doing.heartbeat_timeout else inf
         self._handed_out = doing.started_time
-        self._beaten_at = monotonic()
+        self._beaten_at = self._begun_at = monotonic()
+        self._left = _seconds_left(doing)
+        whole = doing.schedule_to_close_timeout
+        self.came_too_late = (
+            (doing.attempt == 1 or bool(self.outcomes))
+            and whole is not None
+            and self._left < whole.total_seconds() * TOO_LITTLE
+        )
+        """Temporal is about to give it up: the rest is better begun anew, with time. Trouble that was met is told."""
         self._stood_still = False
 
     def add(self, *outcomes: _Outcome) -> None:
@@ -77,6 +87,18 @@ class SliceProgress(Generic[_Outcome]):
         self.beat()
         if self._stood_still:
             raise NeighbourUnavailable(_STOOD_STILL)
+
+    def add_in_time(self, *outcomes: _Outcome) -> None:
+        """Keep outcomes, and tell Temporal, which gives an activity up after a time and then forgets what it did.
+
+        Raises:
+            NeighbourUnavailable: half of that time is over. Nothing more may be begun, so that what is under way ends.
+
+        """
+        self.add(*outcomes)
+        if monotonic() - self._begun_at > self._left / 2:
+            # Nobody is told: there are outcomes, which are the answer.
+            raise NeighbourUnavailable("")
 
     def beat(self) -> None:
         """Tell Temporal how far the slice is; it sends on no more than the worker's throttle allows."""
@@ -117,3 +139,13 @@ class SliceProgress(Generic[_Outcome]):
             await attempt.heartbeat(self.outcomes, rpc_timeout=_ANSWER)
         except (RPCError, AsyncActivityCancelledError):
             raise NeighbourUnavailable(_STOOD_STILL) from None
+
+
+def _seconds_left(doing: activity.Info) -> float:
+    """Return for how long Temporal lets this attempt run; what it lay in the queue counts."""
+    limits = [inf]
+    if doing.start_to_close_timeout is not None:
+        limits.append(doing.start_to_close_timeout.total_seconds())
+    if doing.schedule_to_close_timeout is not None:
+        limits.append((doing.schedule_to_close_timeout - (doing.started_time - doing.scheduled_time)).total_seconds())
+    return min(limits)

@@ -8,7 +8,7 @@ import structlog
 from adapters import mail_content, mail_message, smtp_server
 from adapters.mail_message import Letter
 from adapters.pace import Pace
-from adapters.smtp_answers import Verdict, judge
+from adapters.smtp_answers import Answer, Verdict, judge, reads_as_ours
 from adapters.smtp_connection import Lost
 from adapters.smtp_pool import Pool
 from adapters.work_off import work_off
@@ -98,6 +98,7 @@ class SmtpMailer:
         self._pace = Pace("The mail server", per_second)
         self._links = links
         self._anyone_accepted = False
+        self._like_ours_in_a_row = 0
         self._losses_in_a_row = 0
         self.mails_in_doubt = 0
         """Mails whose connection was lost when the server may have taken them already."""
@@ -184,9 +185,19 @@ class SmtpMailer:
                     raise
             if answer is None:
                 return Verdict(Delivery.REFUSED, "the mail server takes no letters outside ASCII before the @")
-            verdict = judge(answer, anyone_accepted=self._anyone_accepted)
-            self._anyone_accepted = self._anyone_accepted or verdict.delivery is Delivery.ACCEPTED
-            return verdict
+            return self._judge(answer)
+
+    def _judge(self, answer: Answer) -> Verdict:
+        """Return what an answer means; many refusals in a row that read as ours are, whoever was accepted long ago."""
+        self._like_ours_in_a_row += reads_as_ours(answer)
+        too_many = self._like_ours_in_a_row > self._connections
+        if too_many:
+            # After `resume` as many again may be theirs, or a few people whom nobody relays to would stop it for ever.
+            self._like_ours_in_a_row = 0
+        verdict = judge(answer, anyone_accepted=self._anyone_accepted and not too_many)
+        if verdict.delivery is Delivery.ACCEPTED:
+            self._anyone_accepted, self._like_ours_in_a_row = True, 0
+        return verdict
 
     def _note_loss(self, job: _Job, *, in_doubt: bool) -> None:
         if in_doubt:

@@ -113,7 +113,7 @@ def judge(answer: Answer, *, anyone_accepted: bool) -> Verdict:
             f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
             "LANDBRIDGE_SMTP_USERNAME may use it."
         )
-    if not anyone_accepted and _OURS.search(answer.words):
+    if not anyone_accepted and reads_as_ours(answer):
         raise NeighbourRefuses(
             f"The mail server does not send mail for us ({code} after {stage}): check LANDBRIDGE_SMTP_USERNAME, "
             "LANDBRIDGE_SMTP_FROM, and that it relays mail from this network to other domains."
@@ -123,6 +123,11 @@ def judge(answer: Answer, *, anyone_accepted: bool) -> Verdict:
             Delivery.REFUSED, f"{code}: {_reason(answer, 'the mail server refuses the content of the mail')}"
         )
     return Verdict(Delivery.REFUSED, f"{code}: {_reason(answer, 'the mail server refuses the address')}")
+
+
+def reads_as_ours(answer: Answer) -> bool:
+    """Return whether a server refuses for good in words that servers use of a sender or network."""
+    return kind(answer.code) is Kind.NEVER and _OURS.search(answer.words) is not None
 
 
 def _reason(answer: Answer, otherwise: str) -> str:

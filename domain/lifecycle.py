@@ -269,7 +269,8 @@ def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Perso
 def _mail_deferred(person: Person, mail: Mail, reason: str, now: datetime) -> Person:
     if not _awaited(person, mail):
         return person
-    wait = min(FIRST_DEFERRAL * 2**person.deferrals, LONGEST_DEFERRAL)
+    # The factor is bounded, and not the product: after three days that would be more than a duration can hold.
+    wait = FIRST_DEFERRAL * min(2**person.deferrals, LONGEST_DEFERRAL // FIRST_DEFERRAL)
     noted = person if person.deferrals else _note(person, now, f"mail server asks for patience: {reason}", SYSTEM)
     return replace(noted, due=now + wait, deferrals=person.deferrals + 1)
 

@@ -245,8 +245,12 @@ class Post:
         if self.trouble:
             raise self.trouble
         for order in orders:
-            self.notices.append(order)
-            done(MailOutcome(person=order.number, delivery=Delivery.ACCEPTED))
+            if order.recipient.email in self.deferred_once:
+                self.deferred_once.discard(order.recipient.email)
+                done(MailOutcome(person=order.number, delivery=Delivery.DEFERRED, reason="451 greylisted"))
+            else:
+                self.notices.append(order)
+                done(MailOutcome(person=order.number, delivery=Delivery.ACCEPTED))
 
     async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
         """Send a sign-in link."""

@@ -127,7 +127,8 @@ class MigrationWaits(MigrationRecord):
             answer = await attempt(method, order, how, summary)
             if not isinstance(answer, Failure):
                 return answer
-            if answer.refused:
+            # Once the site is chosen, there is more to lose: whoever set another account's key can set it right.
+            if answer.refused and self._site is None:
                 raise ApplicationError(answer.sentence, type="Refused", non_retryable=True)
             if answer.needs_people:
                 self._paused = answer.sentence

@@ -1,10 +1,12 @@
 """What history keeps of an error names nobody."""
 
+import dataclasses
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.failures import PlainFailures
@@ -19,11 +21,18 @@ class _Fails(ActivityInboundInterceptor):
         raise self._error
 
 
-async def failure(error: Exception) -> ApplicationError:
-    """Return what Temporal gets to see of an error."""
-    translated = PlainFailures().intercept_activity(_Fails(error))
+async def failure(error: Exception, scheduled: timedelta = timedelta(0)) -> ApplicationError:
+    """Return what Temporal gets to see of an error of an activity that is tried for ten minutes, `scheduled` ago."""
+    translated, environment = PlainFailures().intercept_activity(_Fails(error)), ActivityEnvironment()
+    environment.info = dataclasses.replace(
+        environment.info,
+        scheduled_time=environment.info.started_time - scheduled,
+        schedule_to_close_timeout=timedelta(minutes=10),
+    )
     with pytest.raises(ApplicationError) as failed:
-        await translated.execute_activity(ExecuteActivityInput(fn=print, args=[], executor=None, headers={}))
+        await environment.run(
+            translated.execute_activity, ExecuteActivityInput(fn=print, args=[], executor=None, headers={})
+        )
     assert failed.value.__cause__ is None
     return failed.value
 
@@ -38,6 +47,15 @@ async def test_the_wait_that_a_neighbour_asks_for_is_kept() -> None:
     """And only that: without one Temporal's own backoff holds."""
     assert (await failure(NeighbourUnavailable("Busy.", retry_after=7))).next_retry_delay == timedelta(seconds=7)
     assert (await failure(NeighbourUnavailable("Busy."))).next_retry_delay is None
+
+
+async def test_a_wait_beyond_what_temporal_tries_is_cut_to_a_last_try() -> None:
+    """Or Temporal gives up at once, and the workflow asks at once again; after the last try it may."""
+    hour = NeighbourUnavailable("Busy.", retry_after=3600)
+    cut = (await failure(hour, timedelta(minutes=4))).next_retry_delay
+    assert cut is not None
+    assert timedelta(minutes=5) < cut < timedelta(minutes=6)
+    assert (await failure(hour, timedelta(minutes=9, seconds=56))).next_retry_delay == timedelta(hours=1)
 
 
 async def test_the_text_of_any_other_error_is_not() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 from unittest.mock import AsyncMock, create_autospec
@@ -28,12 +29,17 @@ from domain.orders import (
     MailOrder,
     MailOutcome,
     MailsOrder,
+    Notice,
+    NoticeKind,
+    NoticeOrder,
+    NoticesOrder,
     TellOrder,
 )
-from domain.roster import RosterPerson
+from domain.roster import Leader, RosterPerson
 from domain.rules import Rules
 from domain.sites import Site
 from tests.fakes import Atlassian, Opsgenie, Post
+from workflows import options
 
 CONTEXT = MailContext(
     run="run",
@@ -54,6 +60,17 @@ def mails(number: int) -> MailsOrder:
             MailOrder(person=n, purpose=Purpose.AUTHENTICATION, generation=1, email=f"p{n}@example.com")
             for n in range(1, number + 1)
         ],
+    )
+
+
+def notices(*emails: str) -> NoticesOrder:
+    """Return an order to tell these people the same."""
+    notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme")
+    return NoticesOrder(
+        notices=[
+            NoticeOrder(message_id=f"done.{n}", number=n, recipient=Leader(email=email), notice=notice)
+            for n, email in enumerate(emails, start=1)
+        ]
     )
 
 
@@ -85,8 +102,19 @@ def handed_out(ago: timedelta, heartbeat: AsyncMock | None = None) -> ActivityEn
     client = create_autospec(Client, instance=True)
     client.get_async_activity_handle.return_value.heartbeat = heartbeat
     environment = ActivityEnvironment(client)
+    then = datetime.now(UTC) - ago
     environment.info = dataclasses.replace(
-        environment.info, heartbeat_timeout=timedelta(seconds=30), started_time=datetime.now(UTC) - ago
+        environment.info, heartbeat_timeout=timedelta(seconds=30), scheduled_time=then, started_time=then
+    )
+    return environment
+
+
+def queued_for(time: timedelta, attempt: int = 1) -> ActivityEnvironment:
+    """Return an attempt that lay in the queue for so long, with the time limits of mails."""
+    environment = ActivityEnvironment()
+    limits = {name: options.MAIL[name] for name in ("start_to_close_timeout", "schedule_to_close_timeout")}
+    environment.info = dataclasses.replace(
+        environment.info, attempt=attempt, started_time=environment.info.scheduled_time + time, **limits
     )
     return environment
 
@@ -142,6 +170,32 @@ class TestMails:
         assert len(answer.outcomes) == len(post.mails) == 2
 
     @pytest.mark.parametrize(
+        "queued, lasts", [(timedelta(0), timedelta(minutes=15)), (timedelta(minutes=30), timedelta(minutes=5))]
+    )
+    async def test_no_mail_is_begun_that_temporal_may_not_hear_of(
+        self, monkeypatch: pytest.MonkeyPatch, queued: timedelta, lasts: timedelta
+    ) -> None:
+        """It gives a slice up after a time, with what was sent; so the rest is for another one."""
+        clock = [0.0]
+        monkeypatch.setattr("activities.progress.monotonic", lambda: clock[0])
+        environment, post = queued_for(queued), Post()
+
+        def take_a_minute(*details: list[MailOutcome]) -> None:
+            clock[0] = len(details[0]) * 60.0
+
+        environment.on_heartbeat = take_a_minute
+        answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
+        assert len(answer.outcomes) == len(post.mails) == lasts / timedelta(minutes=1) + 1
+
+    async def test_a_slice_that_lay_in_the_queue_to_the_end_is_begun_anew(self) -> None:
+        """Trouble that was met before is told all the same."""
+        post = BreaksOff()
+        answer = await queued_for(timedelta(minutes=39)).run(MailActivities(post).send_mails, mails(3))
+        assert not answer.outcomes
+        with pytest.raises(NeighbourUnavailable):
+            await queued_for(timedelta(minutes=39), attempt=2).run(MailActivities(post).send_mails, mails(3))
+
+    @pytest.mark.parametrize(
         "error", [RPCError("not found", RPCStatusCode.NOT_FOUND, b""), AsyncActivityCancelledError(details=None)]
     )
     async def test_what_a_frozen_worker_was_handed_is_not_begun_once_it_is_anothers(self, error: Exception) -> None:
@@ -158,6 +212,32 @@ class TestMails:
         await handed_out(timedelta(hours=1), asked).run(MailActivities(post).send_mails, mails(3))
         assert len(post.mails) == 3
         asked.assert_awaited_once()
+
+
+class TestNotices:
+    """`send_notices`."""
+
+    @pytest.mark.parametrize("ago, again", [(timedelta(0), True), (timedelta(minutes=16), False)])
+    async def test_one_that_is_put_off_is_tried_again_for_a_while(self, ago: timedelta, *, again: bool) -> None:
+        """A mailbox that is full for weeks holds nothing up: the migration waits for this."""
+        post, order = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
+        environment = ActivityEnvironment()
+        environment.info = dataclasses.replace(environment.info, scheduled_time=environment.info.started_time - ago)
+        with pytest.raises(NeighbourUnavailable) if again else nullcontext():
+            await environment.run(MailActivities(post).send_notices, order)
+        assert [notice.recipient.email for notice in post.notices] == ["ada@example.com"]
+
+    async def test_the_next_attempt_tells_only_who_was_put_off(self) -> None:
+        """Whom the last one reached is not told twice."""
+        post = Post()
+        had = [
+            MailOutcome(person=1, delivery=Delivery.DEFERRED, reason="451 greylisted"),
+            MailOutcome(person=2, delivery=Delivery.ACCEPTED),
+        ]
+        order = notices("olga@example.com", "ada@example.com")
+        answer = await attempt_after(*had).run(MailActivities(post).send_notices, order)
+        assert [notice.recipient.email for notice in post.notices] == ["olga@example.com"]
+        assert sorted(outcome.person for outcome in answer.outcomes) == [1, 2]
 
 
 class TestAccounts:

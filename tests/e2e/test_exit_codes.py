@@ -35,6 +35,6 @@ async def test_commands(machine: Machine) -> None:
 @pytest.mark.timeout(900)
 async def test_workers_that_are_told_to_stop(machine: Machine) -> None:
     """Zero, every time."""
-    for _ in range(ROUNDS // 2):
+    for _ in range(ROUNDS):
         assert await machine.stop("worker") == Exit.DONE
         await machine.start("worker")

@@ -12,6 +12,7 @@ from domain.errors import NeighbourRefuses, NeighbourUnavailable
 from domain.orders import Delivery, MailOutcome
 from tests.mail.conftest import CONTEXT, MakeMailer, order, parse
 from tests.mail.scripted import DOT, Act, Heard, ScriptedServer
+from tests.workflows.bench import eventually
 
 ACCEPTED, DEFERRED, REFUSED = Delivery.ACCEPTED, Delivery.DEFERRED, Delivery.REFUSED
 
@@ -257,6 +258,25 @@ async def test_relay_refused_for_one_among_others_is_their_outcome(
     assert by_person(outcomes) == {1: ACCEPTED, 2: REFUSED, 3: ACCEPTED}
 
 
+async def test_relay_refused_for_all_after_some_mails_is_not_theirs(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome]
+) -> None:
+    """A server that ceases to relay for us after weeks blames no more people than were asked for at once, or twice."""
+    people = [order(n) for n in range(1, 101)]
+
+    def script(heard: Heard) -> str | None:
+        stops = heard.line.startswith("RCPT") and len(server.accepted) >= 10
+        return "554 5.7.1 Relay access denied" if stops else None
+
+    async with ScriptedServer(script) as server:
+        mailer = make_mailer(server.port, connections=4)
+        with pytest.raises(NeighbourRefuses, match="does not send mail for us"):
+            await mailer.send(CONTEXT, people, outcomes.append)
+    delivered = Counter(by_person(outcomes).values())
+    assert delivered[ACCEPTED] == len(server.accepted) <= 14
+    assert delivered[REFUSED] <= 2 * 4
+
+
 @pytest.mark.parametrize("nonsense", ["what?", "99 bottles", "252 maybe", "354 go on", "250-never" + "x" * 9000])
 async def test_nonsense_is_never_taken_for_an_acceptance(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], nonsense: str
@@ -416,3 +436,24 @@ async def test_slow_server_is_used_over_all_connections(make_mailer: MakeMailer)
     assert server.most_open == 8
     assert len(outcomes) <= before + 8
     assert len(server.received) == len(outcomes)
+
+
+async def test_a_cancellation_waits_for_answers_that_are_due(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome]
+) -> None:
+    """A mail that the server has stored and not yet answered is not cut off: it would be sent a second time."""
+
+    def script(heard: Heard) -> Act | None:
+        return Act.HANG if heard.line == DOT else None
+
+    async with ScriptedServer(script) as server:
+        people = [order(n) for n in range(1, 100)]
+        sending = asyncio.create_task(make_mailer(server.port, connections=8).send(CONTEXT, people, outcomes.append))
+        await eventually(lambda: len(server.received) == 8)
+        sending.cancel()
+        await asyncio.sleep(0.05)
+        server.let_go()
+        with pytest.raises(asyncio.CancelledError):
+            await sending
+    assert by_person(outcomes) == dict.fromkeys(range(1, 9), ACCEPTED)
+    assert len(server.received) == 8

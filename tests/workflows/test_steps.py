@@ -1,5 +1,6 @@
 """The guide's seven steps, each on the real server; weeks pass in moments."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -456,6 +457,28 @@ class TestVerifying:
         await eventually(lambda: bench.world.post.sent(BO.email))
         assert not (await bench.migration.status()).troubles
 
+    async def test_a_refusal_while_people_are_awaited_waits_for_an_admin(self, bench: Bench) -> None:
+        """Another account's key, set by mistake after weeks, ends nothing."""
+        bench.world.opsgenie.add(BO)
+        await bench.start(rules=UNASKED)
+        await bench.until(BO.email, State.EMAIL_UNVERIFIED)
+        await eventually(lambda: bench.step_is(Step.VERIFY))
+        bench.world.opsgenie.trouble = Refused("The Opsgenie API key belongs to another Opsgenie account.")
+        await bench.migration.refresh(BY)
+        await eventually(lambda: bench.waits_for("belongs to another Opsgenie account"))
+        bench.world.opsgenie.trouble = None
+        bench.world.opsgenie.add(ANN)
+        await bench.migration.resume(BY)
+        await bench.until(ANN.email, State.AUTHENTICATING)
+
+    async def test_a_neighbour_that_asks_for_an_hour_is_left_alone(self, bench: Bench) -> None:
+        """Longer than one activity is tried: a workflow that asked again at once would fill its history in minutes."""
+        bench.world.atlassian.trouble = NeighbourUnavailable("Atlassian asks for patience (429).", retry_after=3600)
+        await bench.start()
+        await eventually(lambda: bench.status_tells("Atlassian asks for patience (429)."))
+        await asyncio.sleep(2)
+        assert bench.world.atlassian.calls["sites"] == 1
+
     async def test_a_pause_holds_mail_back(self, bench: Bench) -> None:
         """Facts are still recorded."""
         bench.world.opsgenie.add(BO)
@@ -488,6 +511,16 @@ class TestCompletion:
         report = await bench.migration.report()
         assert [line.state for line in report.people] == [State.CONNECTED] * 3
         assert all(item.status in {StepStatus.DONE, StepStatus.SKIPPED} for item in await bench.checklist())
+
+    async def test_a_notice_that_is_put_off_comes_later(self, bench: Bench) -> None:
+        """Mail servers greylist owners and admins too; the others are told once all the same."""
+        bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN))
+        bench.world.atlassian.account("ada@example.com", verified=True)
+        bench.world.post.deferred_once = {OWNER_EMAIL}
+        await bench.start()
+        await bench.handle.result()
+        told = bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
+        assert sorted(order.recipient.email for order in told) == ["ada@example.com", OWNER_EMAIL]
 
     async def test_who_is_told_can_be_chosen(self, bench: Bench) -> None:
         """Not every owner wants such mail."""
