@@ -86,6 +86,8 @@ class CohortInput(Model):
     """Numbers of people about whom Atlassian is to be asked at once."""
     told: "CohortNews | None" = None
     """What the migration was last told."""
+    troubles_told: int = 0
+    """How many troubles it was told of."""
     poll_due: datetime | None = None
     poll_interval_seconds: float = 0
     deadline_passed: bool = False

@@ -22,6 +22,7 @@ from domain.errors import BadInput, NotFound
 from domain.messages import (
     CANCELLED,
     CohortResult,
+    CohortView,
     MigrationResult,
     PeoplePage,
     PeopleQuery,
@@ -81,28 +82,31 @@ class Standing:
             progress = None
         few = progress is not None and progress.cohorts <= ASKED_AT_MOST
         described = await self._of_each_cohort(self._describe, progress.cohorts) if progress and few else []
-        counts = await self._asked_counts(progress.cohorts) if progress and few else None
-        exact = counts is not None
-        if counts is None:
+        views = await self._asked(progress.cohorts) if progress and few else None
+        if views is None:
             counts = sum(map(_shown_counts, await self._listed_cohorts(description)), Counts())
+            told_of = progress.troubles if progress else []
+        else:
+            counts = sum((view.counts for view in views), Counts())
+            told_of = [view.trouble for view in views if view.trouble]
         troubles = {sentence for workflow in (description, *described) for sentence in _failing(workflow)}
         return MigrationStatus(
             **summary.model_dump(),
             failure=failure,
-            troubles=sorted(troubles.union(progress.troubles if progress else ())),
+            troubles=sorted(troubles.union(told_of)),
             progress=progress,
             counts=counts,
-            exact=exact,
+            exact=views is not None,
             people_total=counts.total,
             people_waiting=counts.waiting,
             people_connected=counts[State.CONNECTED],
         )
 
-    async def _asked_counts(self, cohorts: int) -> Counts | None:
-        """Return the numbers of this moment; None where cohorts are too busy to say them soon."""
+    async def _asked(self, cohorts: int) -> list[CohortView] | None:
+        """Return how cohorts stand at this moment; None where they are too busy to say it soon."""
         try:
             async with asyncio.timeout(SOON_SECONDS):
-                return sum(await self._of_each_cohort(self._counts, cohorts), Counts())
+                return await self._of_each_cohort(self._view, cohorts)
         except (TimeoutError, NoWorkerAnswers):
             return None
 
@@ -136,12 +140,11 @@ class Standing:
         async with told(self._what):
             return await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
 
-    async def _counts(self, cohort_id: str) -> Counts:
+    async def _view(self, cohort_id: str) -> CohortView:
         async with told(self._what):
-            view = await self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id).query(
+            return await self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id).query(
                 CohortWorkflow.cohort, rpc_timeout=QUERY_SECONDS
             )
-        return view.counts
 
     async def _listed_cohorts(self, description: WorkflowExecutionDescription) -> list[WorkflowExecution]:
         query = (

@@ -40,6 +40,9 @@ _Answer = TypeVar("_Answer")
 
 GATHERING = timedelta(seconds=1)
 """How long people who come back from Atlassian are gathered for one question, where one was asked just before."""
+TROUBLES_TOLD = 8
+"""Troubles of which a cohort tells its migration, and of the end of each. Temporal takes 10,000 signals for one run: of
+400 cohorts, that is 25 each, and a migration that hears nothing any more would wait for ever. `status` asks cohorts."""
 SHOWN_AFTER_SHARE = 10
 """One person in so many has moved on: that is worth an update of the search attributes, which is a billable action."""
 SHOWN_SOON = timedelta(minutes=1)
@@ -158,6 +161,8 @@ class CohortWorkflow(CohortRecord):
             if self._ending:
                 return
             news = self._news()
+            if news.trouble and news.trouble != self._trouble_told:
+                self._troubles_told += 1
             parent = workflow.info().parent
             if parent is not None:
                 # A migration that is gone takes its cohorts with it: there is nobody to tell.
@@ -188,8 +193,14 @@ class CohortWorkflow(CohortRecord):
         return self._shown_at + SHOWN_AT_LEAST_EVERY
 
     def _news_is_due(self) -> bool:
-        told = self._told or CohortNews(number=self._start.number)
-        return _milestones(self._news()) != _milestones(told)
+        told, news = self._told or CohortNews(number=self._start.number), self._news()
+        if not news.trouble or self._troubles_told < TROUBLES_TOLD:
+            return _milestones(news) != _milestones(told)
+        return _milestones(news) != _milestones(told.model_copy(update={"trouble": news.trouble}))
+
+    @property
+    def _trouble_told(self) -> str:
+        return self._told.trouble if self._told else ""
 
     async def _due(self, when: Callable[[], datetime | None], *, even_paused: bool = False) -> datetime | None:
         """Wait until something is due; return the moment to act for, or None when this run is to end."""

@@ -57,6 +57,7 @@ class CohortRecord:
         self._people = CohortPeople(unpacked(start.carried))
         self._paused = start.paused
         self._told = start.told
+        self._troubles_told = start.troubles_told
         self._moved = list(start.told.moved) if start.told else []
         self._deadline_passed = start.deadline_passed
         self._poll_due = start.poll_due
@@ -95,6 +96,7 @@ class CohortRecord:
                 "paused": self._paused,
                 "carried": packed(self._people.everyone()),
                 "told": self._told,
+                "troubles_told": self._troubles_told,
                 "came_back": sorted(self._came_back),
                 "poll_due": self._poll_due,
                 "poll_interval_seconds": self._poll_interval.total_seconds(),

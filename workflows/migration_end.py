@@ -24,12 +24,15 @@ class MigrationEnd(MigrationWaits):
     async def _unless_cancelled(self, steps: Coroutine[Any, Any, MigrationResult]) -> MigrationResult:
         """Take the steps; once the migration is cancelled, break off and close it instead."""
         way = asyncio.create_task(self._steps_or_end(steps))
+        telling = asyncio.create_task(self._tell_of_deadlines())
         while not way.done():
             try:
                 await workflow.wait_condition(way.done)
             except asyncio.CancelledError:
                 # Temporal tells it once. A workflow that is only put out of memory does not get past the next wait.
                 self._cancelled_in_temporal()
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
         return way.result()
 
     def _cancelled_in_temporal(self) -> None:

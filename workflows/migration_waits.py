@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -37,7 +36,7 @@ class MigrationWaits(MigrationRecord):
         self._notices = 0
 
     async def _until(self, condition: Callable[[], bool], at_most: timedelta | None = None, why: str = "") -> None:
-        """Wait for a condition, telling owners and admins of a missed deadline meanwhile; at most for `at_most`.
+        """Wait for a condition, at most for `at_most`.
 
         `why` tells in the Web UI what comes after `at_most`.
         """
@@ -48,9 +47,7 @@ class MigrationWaits(MigrationRecord):
                 return
             try:
                 await workflow.wait_condition(
-                    lambda: condition() or self._deadline_is_news() or bool(self._lost_cohorts()),
-                    timeout=left,
-                    timeout_summary=why,
+                    lambda: condition() or bool(self._lost_cohorts()), timeout=left, timeout_summary=why
                 )
             except TimeoutError:
                 # The timer says so, and not the clock: replays agree on timers.
@@ -62,14 +59,20 @@ class MigrationWaits(MigrationRecord):
                     type="CohortLost",
                     non_retryable=True,
                 )
-            if self._deadline_is_news():
-                self._deadline_told = True
-                await self._notify(NoticeKind.DEADLINE_PASSED)
+
+    async def _tell_of_deadlines(self) -> None:
+        """Tell owners and admins of a deadline that has passed, whatever is waited for meanwhile."""
+        while True:
+            await workflow.wait_condition(self._deadline_is_news)
+            self._deadline_told = True
+            await self._notify(NoticeKind.DEADLINE_PASSED)
 
     def _deadline_is_news(self) -> bool:
-        # Where the deadline ends the migration, the notice of its end says so.
-        waits_on = self._rules.at_deadline is AtDeadline.KEEP_WAITING
-        return waits_on and not self._deadline_told and any(news.deadline_passed for news in self._news.values())
+        # Where the deadline ends the migration, the notice of its end says so. Before a site stands it ends nothing:
+        # nobody has been asked for anything yet.
+        waits_on = self._rules.at_deadline is AtDeadline.KEEP_WAITING or self._site is None
+        passed = any(news.deadline_passed for news in self._news.values())
+        return waits_on and passed and not self._deadline_told and self._cancelled is None
 
     def _lost_cohorts(self) -> list[str]:
         return [cohort.id for cohort in self._cohorts if cohort.done()]
@@ -98,16 +101,25 @@ class MigrationWaits(MigrationRecord):
         self._task = task
         step = self._checklist.step
         self._mark(step, StepStatus.WAITING, task.task)
-        wait = self._rules.task_mail_delay
-        for reminders in range(self._rules.reminders_at_most + 1):
-            with suppress(asyncio.TimeoutError):
-                await workflow.wait_condition(until, timeout=wait, timeout_summary="Until a mail reminds of the task")
-                break
-            await self._notify(NoticeKind.ADMIN_TASK)
-            wait = self._rules.reminder_interval * (reminders + 1)
-        await workflow.wait_condition(until)
+        reminding = asyncio.create_task(self._remind())
+        try:
+            await workflow.wait_condition(until)
+        except asyncio.CancelledError:
+            reminding.cancel()
+            raise
+        # A mail server that is away must not keep the answer waiting.
+        reminding.cancel()
+        await asyncio.gather(reminding, return_exceptions=True)
         self._task = None
         self._mark(step, StepStatus.RUNNING)
+
+    async def _remind(self) -> None:
+        """Remind owners and admins of the task that waits for them, ever more seldom."""
+        wait = self._rules.task_mail_delay
+        for reminders in range(self._rules.reminders_at_most + 1):
+            await workflow.sleep(wait, summary="Until a mail reminds of the task")
+            await self._notify(NoticeKind.ADMIN_TASK)
+            wait = self._rules.reminder_interval * (reminders + 1)
 
     async def _follow(self, leaders: list[Leader]) -> None:
         """Listen to, and tell, those who are owners and admins now; a roster that has none was read badly."""
@@ -136,7 +148,7 @@ class MigrationWaits(MigrationRecord):
                 await self._ask(Task(answer.sentence, resume), until=lambda: not self._paused)
 
     async def _notify(self, kind: NoticeKind, counts: Counts | None = None) -> None:
-        """Mail those who are to be told; trouble with the mail server is waited out only for the last notice."""
+        """Mail those who are to be told; trouble with the mail server is waited out as long as an activity is tried."""
         survey = self._survey
         leaders = survey.leaders if survey else []
         known = {addresses.key(leader.email): leader for leader in leaders}

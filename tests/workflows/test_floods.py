@@ -25,6 +25,7 @@ from domain.rules import AtDeadline, Rules
 from steering.links import TemporalLinkDesk
 from tests.histories import health
 from tests.workflows.bench import AT_ONCE, Bench, end_all, eventually, prepared, served
+from workflows.cohort import TROUBLES_TOLD, CohortWorkflow
 from workflows.sandbox import InTime
 
 BY = Actor(name="olga@example.com")
@@ -159,6 +160,31 @@ async def test_what_comes_after_the_end_is_told_so(bench: Bench) -> None:
         await bench.migration.verify(ANN.email, BY)
     with pytest.raises(NotFound, match="is over"):
         await bench.migration.resend(ANN.email, by=BY)
+
+
+async def test_troubles_without_end_leave_room_for_what_counts(bench: Bench) -> None:
+    """Temporal takes so many signals for one run: a migration of 400 cohorts must hear the last word of each."""
+    bench.world.opsgenie.add(BO)
+    await bench.start(rules=UNASKED)
+    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    for number in range(TROUBLES_TOLD + 3):
+        trouble = f"time and again: {number}"
+        await bench.migration.pause(trouble, BY)
+        await eventually(partial(_in_trouble, bench, trouble))
+        assert trouble in (await bench.migration.status()).troubles
+        await bench.migration.resume(BY)
+        await eventually(partial(_in_trouble, bench, ""))
+    news = [
+        event.workflow_execution_signaled_event_attributes.signal_name
+        async for event in bench.handle.fetch_history_events()
+    ].count("cohort_news")
+    assert 2 * TROUBLES_TOLD <= news <= 2 * TROUBLES_TOLD + 2
+    await bench.migration.exclude(BO.email, "enough", BY)
+    assert (await bench.handle.result()).counts[State.EXCLUDED] == 1
+
+
+async def _in_trouble(bench: Bench, trouble: str) -> bool:
+    return (await bench.cohort().query(CohortWorkflow.cohort)).trouble == trouble
 
 
 async def _is_quiet(workflow: WorkflowHandle[Any, Any]) -> bool:

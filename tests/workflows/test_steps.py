@@ -143,6 +143,25 @@ class TestChoosingASite:
         assert notice.notice.task == "Choose a site, or name a new one."
         assert f"./starter.py choose-site {bench.account}" in notice.notice.command
 
+    async def test_an_answer_does_not_wait_for_the_mail_that_asks_for_it(self, bench: Bench) -> None:
+        """Though the mail server is away."""
+        bench.world.post.trouble = NeighbourUnavailable("The mail server is away.")
+        await bench.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
+        await eventually(lambda: bench.status_tells("The mail server is away."))
+        await bench.migration.choose_site("acme", BY)
+        await eventually(lambda: bench.step_is(Step.AUTHENTICATE))
+
+    async def test_a_deadline_that_passes_before_is_told(self, bench: Bench) -> None:
+        """Nobody was asked for anything yet: it ends nothing, whatever it would do later."""
+        rules = {"deadline": datetime.now(UTC) + timedelta(days=14), "at_deadline": AtDeadline.COMPLETE_PARTIAL}
+        await bench.start(site="", rules=UNASKED.model_copy(update=rules))
+        await eventually(lambda: bench.waits_for("Choose a site"))
+        await bench.skip(timedelta(days=20))
+        await eventually(lambda: bench.world.post.told(NoticeKind.DEADLINE_PASSED))
+        assert (await bench.migration.choose_site("acme", BY)).site == ACME
+        assert (await bench.handle.result()).counts[State.CONNECTED] == 1
+        assert len(bench.world.post.told(NoticeKind.DEADLINE_PASSED)) == 1
+
 
 class TestSigningUp:
     """Step 3."""
