@@ -278,6 +278,11 @@ NEXT_STEP = {
 """What to do next for a person in each state, as the report says it."""
 AFTER_DECLINE = "Correct the address, or exclude the person; or resend, which asks them again."
 """What to do next for a person who declined."""
+AFTER_DEFERRAL = (
+    "The mail server puts their mail off, and is asked again. If that lasts, correct the address, or exclude the "
+    "person."
+)
+"""What to do next for a person whose mail has not been taken yet."""
 
 STATE_TITLES = {
     State.ARRIVED: "Account not looked up yet",
@@ -295,4 +300,6 @@ STATE_TITLES = {
 
 def next_step(person: Person) -> str:
     """Return what to do next for a person."""
-    return AFTER_DECLINE if person.declined else NEXT_STEP[person.state]
+    if person.declined:
+        return AFTER_DECLINE
+    return AFTER_DEFERRAL if person.deferrals and person.state in MAILED else NEXT_STEP[person.state]

@@ -12,6 +12,7 @@ from domain.lifecycle import Mail
 from domain.links import LinkState, Purpose
 from domain.people import (
     AFTER_DECLINE,
+    AFTER_DEFERRAL,
     ATLASSIAN,
     LINK,
     MAILED,
@@ -186,7 +187,10 @@ class TestMails:
         for attempt in range(400):
             person = lifecycle.after(person, events.MailDeferred(Purpose.AUTHENTICATION, 1, "451"), START, RULES)
             assert person.due == START + timedelta(minutes=min(2**attempt, 120))
+            assert next_step(person) == AFTER_DEFERRAL
         assert lifecycle.due_mail(person, START + timedelta(hours=2)) == Mail(Purpose.AUTHENTICATION, 1)
+        later = START + timedelta(hours=2)
+        assert next_step(mailed(person, later)) == next_step(ann(seen()))
 
     def test_a_refused_address_is_unreachable_until_corrected(self) -> None:
         """An admin corrects it; the new address has to prove itself."""
