@@ -8,7 +8,7 @@ import structlog
 from adapters import mail_content, mail_message, smtp_server
 from adapters.mail_message import Letter
 from adapters.pace import Pace
-from adapters.smtp_answers import Answer, Verdict, judge, reads_as_ours
+from adapters.smtp_answers import Answer, Verdict, judge, may_mean_us
 from adapters.smtp_connection import Lost
 from adapters.smtp_pool import Pool
 from adapters.work_off import work_off
@@ -188,13 +188,13 @@ class SmtpMailer:
             return self._judge(answer)
 
     def _judge(self, answer: Answer) -> Verdict:
-        """Return what an answer means; many refusals in a row that read as ours are, whoever was accepted long ago."""
-        self._like_ours_in_a_row += reads_as_ours(answer)
+        """Return what an answer means; many refusals in a row that may mean us do, whoever was accepted long ago."""
+        self._like_ours_in_a_row += may_mean_us(answer)
         too_many = self._like_ours_in_a_row > self._connections
         if too_many:
             # After `resume` as many again may be theirs, or a few people whom nobody relays to would stop it for ever.
             self._like_ours_in_a_row = 0
-        verdict = judge(answer, anyone_accepted=self._anyone_accepted and not too_many)
+        verdict = judge(answer, anyone_accepted=self._anyone_accepted, one_of_many=too_many)
         if verdict.delivery is Delivery.ACCEPTED:
             self._anyone_accepted, self._like_ours_in_a_row = True, 0
         return verdict

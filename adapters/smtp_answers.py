@@ -67,6 +67,8 @@ _OURS = re.compile(
     re.IGNORECASE,
 )
 """A refusal of a recipient that means us: servers judge sender and network only then (Postfix: smtpd_delay_reject)."""
+_OF_MAILBOXES = ("5.1.", "5.2.")
+"""Enhanced codes about one address or mailbox (RFC 3463)."""
 _RECIPIENT_REASONS = {
     "4.2.2": "the mailbox is full",
     "5.1.1": "there is no such mailbox",
@@ -82,12 +84,13 @@ _RECIPIENT_REASONS = {
 """Our words for enhanced status codes (RFC 3463, RFC 7505) in answers to RCPT TO."""
 
 
-def judge(answer: Answer, *, anyone_accepted: bool) -> Verdict:
+def judge(answer: Answer, *, anyone_accepted: bool, one_of_many: bool = False) -> Verdict:
     """Return what an answer means for the person it concerns.
 
     Arguments:
         answer: the server's last word on the mail.
         anyone_accepted: the server took a recipient from us before, so it does not refuse us as a whole.
+        one_of_many: it comes after many of its kind (`may_mean_us`), and nobody was accepted meanwhile.
 
     Raises:
         NeighbourUnavailable: the server wants to be asked again later, whoever the mail is for.
@@ -113,10 +116,15 @@ def judge(answer: Answer, *, anyone_accepted: bool) -> Verdict:
             f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
             "LANDBRIDGE_SMTP_USERNAME may use it."
         )
-    if not anyone_accepted and reads_as_ours(answer):
+    if (one_of_many or not anyone_accepted) and _reads_as_ours(answer):
         raise NeighbourRefuses(
             f"The mail server does not send mail for us ({code} after {stage}): check LANDBRIDGE_SMTP_USERNAME, "
             "LANDBRIDGE_SMTP_FROM, and that it relays mail from this network to other domains."
+        )
+    if one_of_many and may_mean_us(answer):
+        raise NeighbourRefuses(
+            f"The mail server refuses the content of one mail after the other ({code} after {stage}): its log says "
+            "why; often the domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM."
         )
     if stage is Stage.CONTENT:
         return Verdict(
@@ -125,8 +133,14 @@ def judge(answer: Answer, *, anyone_accepted: bool) -> Verdict:
     return Verdict(Delivery.REFUSED, f"{code}: {_reason(answer, 'the mail server refuses the address')}")
 
 
-def reads_as_ours(answer: Answer) -> bool:
-    """Return whether a server refuses for good in words that servers use of a sender or network."""
+def may_mean_us(answer: Answer) -> bool:
+    """Return whether a server may refuse everyone's mail by it: our network, our address, or what all mails say."""
+    if answer.stage is Stage.CONTENT and kind(answer.code) is Kind.NEVER:
+        return not _enhanced(answer).startswith(_OF_MAILBOXES)
+    return _reads_as_ours(answer)
+
+
+def _reads_as_ours(answer: Answer) -> bool:
     return kind(answer.code) is Kind.NEVER and _OURS.search(answer.words) is not None
 
 

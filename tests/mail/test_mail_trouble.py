@@ -258,23 +258,38 @@ async def test_relay_refused_for_one_among_others_is_their_outcome(
     assert by_person(outcomes) == {1: ACCEPTED, 2: REFUSED, 3: ACCEPTED}
 
 
-async def test_relay_refused_for_all_after_some_mails_is_not_theirs(
-    make_mailer: MakeMailer, outcomes: list[MailOutcome]
+@pytest.mark.parametrize(
+    "command, answer, told",
+    [
+        ("RCPT", "554 5.7.1 Relay access denied", "does not send mail for us"),
+        (DOT, "554 5.7.1 Message blocked as spam", "refuses the content of one mail after the other"),
+    ],
+)
+async def test_what_is_refused_of_all_after_some_mails_is_not_theirs(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome], command: str, answer: str, told: str
 ) -> None:
-    """A server that ceases to relay for us after weeks blames no more people than were asked for at once, or twice."""
+    """A server that turns us away after weeks blames no more people than were asked for at once, or twice."""
     people = [order(n) for n in range(1, 101)]
 
     def script(heard: Heard) -> str | None:
-        stops = heard.line.startswith("RCPT") and len(server.accepted) >= 10
-        return "554 5.7.1 Relay access denied" if stops else None
+        stops = heard.line.startswith(command) and len(server.accepted) >= 10
+        return answer if stops else None
 
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=4)
-        with pytest.raises(NeighbourRefuses, match="does not send mail for us"):
+        with pytest.raises(NeighbourRefuses, match=told):
             await mailer.send(CONTEXT, people, outcomes.append)
     delivered = Counter(by_person(outcomes).values())
     assert delivered[ACCEPTED] == len(server.accepted) <= 14
     assert delivered[REFUSED] <= 2 * 4
+
+
+async def test_full_mailboxes_are_theirs_however_many(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A server may say so only once it has the content."""
+    people = [order(n) for n in range(1, 31)]
+    async with ScriptedServer(lambda heard: "552 5.2.2 Mailbox full" if heard.line == DOT else None) as server:
+        await make_mailer(server.port, connections=4).send(CONTEXT, people, outcomes.append)
+    assert set(by_person(outcomes).values()) == {REFUSED}
 
 
 @pytest.mark.parametrize("nonsense", ["what?", "99 bottles", "252 maybe", "354 go on", "250-never" + "x" * 9000])
