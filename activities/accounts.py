@@ -47,12 +47,14 @@ class AccountActivities:
 
     async def _slice(self, order: AccountsOrder, *, create: bool) -> AccountOutcomes:
         progress = SliceProgress(_OUTCOMES)
+        if progress.came_too_late:
+            return AccountOutcomes(outcomes=progress.outcomes)
         known = {outcome.person for outcome in progress.outcomes}
         left = [question for question in order.questions if question.person not in known]
         ask = self._directory.ensure if create else self._directory.find
         async with progress.beating():
             try:
-                await finished(ask(left, lambda outcomes: progress.add(*outcomes)))
+                await finished(ask(left, lambda outcomes: progress.add_in_time(*outcomes)))
             except (LandbridgeError, asyncio.CancelledError) as error:
                 if not progress.outcomes or (isinstance(error, asyncio.CancelledError) and not called_off()):
                     raise

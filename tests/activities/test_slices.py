@@ -109,10 +109,10 @@ def handed_out(ago: timedelta, heartbeat: AsyncMock | None = None) -> ActivityEn
     return environment
 
 
-def queued_for(time: timedelta, attempt: int = 1) -> ActivityEnvironment:
-    """Return an attempt that lay in the queue for so long, with the time limits of mails."""
+def queued_for(time: timedelta, how: dict[str, Any] = options.MAIL, *, attempt: int = 1) -> ActivityEnvironment:
+    """Return an attempt that lay in the queue for so long, with the time limits of mails or of something else."""
     environment = ActivityEnvironment()
-    limits = {name: options.MAIL[name] for name in ("start_to_close_timeout", "schedule_to_close_timeout")}
+    limits = {name: how[name] for name in ("start_to_close_timeout", "schedule_to_close_timeout")}
     environment.info = dataclasses.replace(
         environment.info, attempt=attempt, started_time=environment.info.scheduled_time + time, **limits
     )
@@ -251,6 +251,29 @@ class TestAccounts:
         answer = await attempt_after(had).run(AccountActivities(atlassian, atlassian).ensure_accounts, order)
         assert list(atlassian.accounts) == ["p2@example.com"]
         assert [outcome.person for outcome in answer.outcomes] == [1, 2]
+
+    async def test_what_was_created_is_told_before_temporal_gives_the_slice_up(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nobody would know any more that these accounts were ours to revoke."""
+        clock = [0.0]
+        monkeypatch.setattr("activities.progress.monotonic", lambda: clock[0])
+
+        class Slow(Atlassian):
+            async def ensure(
+                self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]
+            ) -> None:
+                for question in questions:
+                    clock[0] += 60
+                    await super().ensure([question], done)
+
+        order = AccountsOrder(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in range(9)])
+        atlassian = Slow()
+        answer = await queued_for(timedelta(0), options.ACCOUNTS).run(
+            AccountActivities(atlassian, atlassian).ensure_accounts, order
+        )
+        assert [outcome.person for outcome in answer.outcomes if outcome.created] == [0, 1, 2]
+        assert len(atlassian.accounts) == 3
 
     async def test_an_answer_without_an_account_is_a_problem(self) -> None:
         """Asking again and again would not help."""
