@@ -147,14 +147,14 @@ class MigrationWaits(MigrationRecord):
                 resume = f"./starter.py resume {self._request.opsgenie_account}"
                 await self._ask(Task(answer.sentence, resume), until=lambda: not self._paused)
 
-    async def _notify(self, kind: NoticeKind, counts: Counts | None = None) -> None:
-        """Mail those who are to be told; trouble with the mail server is waited out as long as an activity is tried."""
+    async def _notify(self, kind: NoticeKind, counts: Counts | None = None) -> bool:
+        """Mail those who are to be told; return whether the mail server was there, as long as an activity is tried."""
         survey = self._survey
         leaders = survey.leaders if survey else []
         known = {addresses.key(leader.email): leader for leader in leaders}
         told = [known.get(addresses.key(email), Leader(email=email)) for email in self._request.notify] or leaders
         if not told:
-            return
+            return True
         self._notices += 1
         if counts is None:
             counts = sum((news.counts for news in self._news.values()), Counts())
@@ -175,7 +175,9 @@ class MigrationWaits(MigrationRecord):
             NoticeOrder(message_id=ids.notice(self._run, name, number), number=number, recipient=leader, notice=notice)
             for number, leader in enumerate(told, start=1)
         ]
-        await attempt(MailActivities.send_notices, NoticesOrder(notices=orders), options.MAIL, f"Notice: {kind}")
+        order = NoticesOrder(notices=orders)
+        answer = await attempt(MailActivities.send_notices, order, options.MAIL, f"Notice: {kind}")
+        return not isinstance(answer, Failure)
 
     def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:
         self._checklist.mark(step, status, workflow.now(), note)

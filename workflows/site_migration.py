@@ -39,6 +39,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.migration_end import MigrationEnd
     from workflows.migration_record import Task
 
+_UNTOLD = "Owners and admins could not be told by mail."
+
 
 @workflow.defn
 class SiteMigrationWorkflow(MigrationEnd):
@@ -218,8 +220,9 @@ class SiteMigrationWorkflow(MigrationEnd):
         await self._signal_all("close")
         results = await asyncio.gather(*self._cohorts)
         counts = sum((result.counts for result in results), Counts())
-        await self._notify(NoticeKind.MIGRATION_COMPLETE, counts)
-        self._mark(Step.COMPLETE, StepStatus.DONE, f"{counts[State.CONNECTED]} of {counts.total} people are connected.")
+        told = await self._notify(NoticeKind.MIGRATION_COMPLETE, counts)
+        note = f"{counts[State.CONNECTED]} of {counts.total} people are connected."
+        self._mark(Step.COMPLETE, StepStatus.DONE, note if told else f"{note} {_UNTOLD}")
         await workflow.wait_condition(workflow.all_handlers_finished)
         return MigrationResult(
             opsgenie_account=self._request.opsgenie_account,

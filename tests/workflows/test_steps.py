@@ -541,6 +541,14 @@ class TestCompletion:
         told = bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
         assert sorted(order.recipient.email for order in told) == ["ada@example.com", OWNER_EMAIL]
 
+    async def test_a_mail_server_that_refuses_the_last_notice_is_told_of(self, bench: Bench) -> None:
+        """Nobody else would know; the migration is complete all the same."""
+        bench.world.post.trouble = NeighbourRefuses("The mail server refuses us.")
+        await bench.start()
+        await bench.handle.result()
+        last = (await bench.migration.progress()).checklist[-1]
+        assert last.note == "1 of 1 people are connected. Owners and admins could not be told by mail."
+
     async def test_who_is_told_can_be_chosen(self, bench: Bench) -> None:
         """Not every owner wants such mail."""
         await bench.start(notify=["team@example.com"])
