@@ -40,7 +40,7 @@ from workflows.site_migration import SiteMigrationWorkflow
 from workflows.undo import UndoWorkflow
 
 ASKED_AT_MOST = 20
-"""Cohorts that `status` asks one by one; of more it adds up the search attributes, which are some minutes old."""
+"""Cohorts that `status` looks at one by one; of more it adds up the search attributes, which are some minutes old."""
 SOON_SECONDS = 1.0
 """How long `status` waits for the cohorts' own numbers, before it takes those that they have shown."""
 _PAGE = 250
@@ -81,7 +81,9 @@ class Standing:
         except NoWorkerAnswers:
             progress = None
         few = progress is not None and progress.cohorts <= ASKED_AT_MOST
-        described = await self._of_each_cohort(self._describe, progress.cohorts) if progress and few else []
+        # A neighbour that is away is so for all of them: what some are trying just now tells it.
+        some = min(progress.cohorts, ASKED_AT_MOST) if progress else 0
+        described = await self._of_each_cohort(self._describe, some)
         views = await self._asked(progress.cohorts) if progress and few else None
         if views is None:
             counts = sum(map(_shown_counts, await self._listed_cohorts(description)), Counts())

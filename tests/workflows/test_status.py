@@ -2,6 +2,7 @@
 
 import pytest
 
+from domain.errors import NeighbourUnavailable
 from domain.people import Counts, State
 from domain.roster import RosterPerson
 from steering import standing
@@ -26,6 +27,16 @@ async def test_many_cohorts_show_their_numbers_by_state(bench: Bench, monkeypatc
         return status.counts == expected and status.people_waiting == 8
 
     await eventually(shown)
+
+
+async def test_of_many_cohorts_some_tell_at_once_what_keeps_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mail server that is away is told before anything is given up."""
+    monkeypatch.setattr(standing, "ASKED_AT_MOST", 1)
+    bench.world.opsgenie.add(*(RosterPerson(email=f"p{n}@example.com") for n in range(600)))
+    bench.world.post.trouble = NeighbourUnavailable("The mail server is away.")
+    await bench.start()
+    await eventually(lambda: bench.status_tells("The mail server is away."))
+    assert not (await bench.migration.status()).exact
 
 
 async def test_cohorts_that_cannot_say_at_once_are_not_waited_for(
