@@ -5,6 +5,7 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from domain import markdown
     from domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Owner, Step, StepStatus
 
 
@@ -42,7 +43,8 @@ class Checklist:
             StepStatus.CANCELLED: "✗",
         }
         rows = (
-            f"- {marks[i.status]} **{i.title}** ({i.status}){f': {i.note}' if i.note else ''}" for i in self.items()
+            f"- {marks[i.status]} **{i.title}** ({i.status}){f': {markdown.plain(i.note)}' if i.note else ''}"
+            for i in self.items()
         )
         return "\n".join(rows)
 

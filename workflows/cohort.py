@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
     from activities.mail import MailActivities
-    from domain import events
+    from domain import events, markdown
     from domain.lifecycle import Mail
     from domain.messages import (
         CohortInput,
@@ -283,7 +283,7 @@ class CohortWorkflow(CohortRecord):
             ]
         )
         rows = "\n".join(f"| {state} | {number} |" for state, number in counts.by_state.items())
-        trouble = f"**{self._shown.trouble}**\n\n" if self._shown.trouble else ""
+        trouble = f"**{markdown.plain(self._shown.trouble)}**\n\n" if self._shown.trouble else ""
         workflow.set_current_details(f"{trouble}| state | people |\n| --- | ---: |\n{rows}\n")
 
     def _context(self) -> MailContext:

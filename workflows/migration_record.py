@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from activities.roster import RosterActivities
-    from domain import addresses, authority, ids, roster, sites
+    from domain import addresses, authority, ids, markdown, roster, sites
     from domain.audit import Act, Audit, AuditEntry
     from domain.errors import BadInput
     from domain.messages import (
@@ -383,5 +383,7 @@ class MigrationRecord:
                     deadline.value_set(self._rules.deadline) if self._rules.deadline else deadline.value_unset(),
                 ]
             )
-        task = f"**{self._task.task}**\n\n`{self._task.command}`\n\n" if self._task else ""
+        task = ""
+        if self._task:
+            task = f"**{markdown.plain(self._task.task)}**\n\n{markdown.code(self._task.command)}\n\n"
         workflow.set_current_details(task + self._checklist.markdown())
