@@ -112,7 +112,8 @@ class _Page:
 
 async def _open(browser: httpx2.AsyncClient, method: str, url: str, data: dict[str, str] | None = None) -> _Page:
     response = await browser.request(method, url, data=data)
-    if response.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+    # Everyone comes from one address here, and many at once are more than the portal takes of one.
+    if response.status_code in {httpx2.codes.SERVICE_UNAVAILABLE, httpx2.codes.TOO_MANY_REQUESTS}:
         raise Away
     assert response.status_code in {200, 202, 410}, f"{method} {response.request.url.path}: {response.status_code}"
     return _Page(response)
