@@ -10,6 +10,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from activities import patience
 from domain.errors import LandbridgeError, NeighbourUnavailable
 
 LAST_TRY = timedelta(seconds=5)
@@ -56,8 +57,8 @@ def _wait(error: NeighbourUnavailable, elapsed: float) -> timedelta | None:
     """
     if error.retry_after is None:
         return None
-    wait, tried_for = timedelta(seconds=error.retry_after), activity.info().schedule_to_close_timeout
-    if tried_for is None:
+    wait, left = timedelta(seconds=error.retry_after), patience.left(activity.info())
+    if left is None:
         return wait
-    left = tried_for - (activity.info().started_time - activity.info().scheduled_time) - timedelta(seconds=elapsed)
-    return min(wait, left - LAST_TRY) if left > LAST_TRY else wait
+    last = left - timedelta(seconds=elapsed) - LAST_TRY
+    return min(wait, last) if last > timedelta(0) else wait

@@ -6,6 +6,7 @@ import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
+from activities import patience
 from activities.progress import SliceProgress, called_off
 from domain.errors import LandbridgeError, NeighbourUnavailable
 from domain.orders import Delivery, MailOutcome, MailOutcomes, MailsOrder, NoticesOrder
@@ -71,8 +72,7 @@ class MailActivities:
             await self._mailer.notify(left, progress.add)
         counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
         _logger.info("notices_handed_over", notices=len(order.notices), **counted)
-        tried_for = activity.info().started_time - activity.info().scheduled_time
-        if counted[str(Delivery.DEFERRED)] and tried_for < NOTICE_PATIENCE:
+        if counted[str(Delivery.DEFERRED)] and patience.tried_for(activity.info()) < NOTICE_PATIENCE:
             raise NeighbourUnavailable(_PUT_OFF)
         return MailOutcomes(outcomes=progress.outcomes)
 

@@ -13,6 +13,7 @@ from temporalio import activity
 from temporalio.client import AsyncActivityCancelledError
 from temporalio.service import RPCError
 
+from activities import patience
 from domain.errors import NeighbourUnavailable
 from domain.model import Model
 
@@ -146,6 +147,6 @@ def _seconds_left(doing: activity.Info) -> float:
     limits = [inf]
     if doing.start_to_close_timeout is not None:
         limits.append(doing.start_to_close_timeout.total_seconds())
-    if doing.schedule_to_close_timeout is not None:
-        limits.append((doing.schedule_to_close_timeout - (doing.started_time - doing.scheduled_time)).total_seconds())
+    if (left := patience.left(doing)) is not None:
+        limits.append(left.total_seconds())
     return min(limits)
