@@ -1,31 +1,19 @@
 """What Temporal's histories say of a run's newest events, asked from the thread that its workflow runs in."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from datetime import timedelta
 from typing import Any
 
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import EventType
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 PATIENCE = timedelta(seconds=2)
 """How long Temporal may take to answer: the workflow waits, and has a few seconds for its task altogether."""
 _AT_ONCE = 100
 """Events of one answer."""
-_ENDS = frozenset(
-    {
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CANCELED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIMED_OUT,
-    }
-)
 
 
 class Histories:
@@ -53,19 +41,6 @@ class Histories:
             return False
 
     async def _was_done(self, workflow_id: str, run_id: str, started: int) -> bool:
-        async for event in self._newest(workflow_id, run_id):
-            # What comes in while a task is under way is written down after it: its outcome is the very next event.
-            if event.event_id <= started + 1:
-                return event.workflow_task_completed_event_attributes.started_event_id == started
-        return False
-
-    async def _has_ended(self, workflow_id: str, run_id: str) -> bool:
-        async for event in self._newest(workflow_id, run_id):
-            return event.event_type in _ENDS
-        return False
-
-    async def _newest(self, workflow_id: str, run_id: str) -> AsyncIterator[HistoryEvent]:
-        """Yield a run's events, the newest first."""
         request = GetWorkflowExecutionHistoryReverseRequest(
             namespace=self._client.namespace,
             execution=WorkflowExecution(workflow_id=workflow_id, run_id=run_id),
@@ -74,7 +49,13 @@ class Histories:
         while True:
             page = await self._client.workflow_service.get_workflow_execution_history_reverse(request, timeout=PATIENCE)
             for event in page.history.events:
-                yield event
+                # What comes in while a task is under way is written down after it: its outcome is the very next event.
+                if event.event_id <= started + 1:
+                    return event.workflow_task_completed_event_attributes.started_event_id == started
             if not page.next_page_token:
-                return
+                return False
             request.next_page_token = page.next_page_token
+
+    async def _has_ended(self, workflow_id: str, run_id: str) -> bool:
+        run = await self._client.get_workflow_handle(workflow_id, run_id=run_id).describe(rpc_timeout=PATIENCE)
+        return run.status is not WorkflowExecutionStatus.RUNNING

@@ -60,12 +60,8 @@ async def begun(client: Client) -> AsyncIterator[WorkflowHandle[Listening, None]
     await handle.terminate()
 
 
-async def _events(handle: WorkflowHandle[Listening, None]) -> list[EventType.ValueType]:
-    return [event.event_type async for event in handle.fetch_history_events()]
-
-
 async def _has(handle: WorkflowHandle[Listening, None], kind: EventType.ValueType) -> bool:
-    return kind in await _events(handle)
+    return kind in [event.event_type async for event in handle.fetch_history_events()]
 
 
 async def _was_done(client: Client, handle: WorkflowHandle[Listening, None], started: int) -> bool:
