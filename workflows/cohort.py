@@ -161,7 +161,7 @@ class CohortWorkflow(CohortRecord):
             if self._ending:
                 return
             news = self._news()
-            if news.trouble and news.trouble != self._trouble_told:
+            if news.trouble and (self._told is None or news.trouble != self._told.trouble):
                 self._troubles_told += 1
             parent = workflow.info().parent
             if parent is not None:
@@ -194,13 +194,9 @@ class CohortWorkflow(CohortRecord):
 
     def _news_is_due(self) -> bool:
         told, news = self._told or CohortNews(number=self._start.number), self._news()
-        if not news.trouble or self._troubles_told < TROUBLES_TOLD:
-            return _milestones(news) != _milestones(told)
-        return _milestones(news) != _milestones(told.model_copy(update={"trouble": news.trouble}))
-
-    @property
-    def _trouble_told(self) -> str:
-        return self._told.trouble if self._told else ""
+        if news.trouble and self._troubles_told >= TROUBLES_TOLD:
+            news = news.model_copy(update={"trouble": told.trouble})
+        return _milestones(news) != _milestones(told)
 
     async def _due(self, when: Callable[[], datetime | None], *, even_paused: bool = False) -> datetime | None:
         """Wait until something is due; return the moment to act for, or None when this run is to end."""

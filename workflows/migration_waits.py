@@ -71,8 +71,8 @@ class MigrationWaits(MigrationRecord):
         # Where the deadline ends the migration, the notice of its end says so. Before a site stands it ends nothing:
         # nobody has been asked for anything yet.
         waits_on = self._rules.at_deadline is AtDeadline.KEEP_WAITING or self._site is None
-        passed = any(news.deadline_passed for news in self._news.values())
-        return waits_on and passed and not self._deadline_told and self._cancelled is None
+        may_be_news = waits_on and not self._deadline_told and self._cancelled is None
+        return may_be_news and any(news.deadline_passed for news in self._news.values())
 
     def _lost_cohorts(self) -> list[str]:
         return [cohort.id for cohort in self._cohorts if cohort.done()]
