@@ -121,7 +121,7 @@ def judge(answer: Answer, *, anyone_accepted: bool, one_of_many: bool = False) -
             f"The mail server does not send mail for us ({code} after {stage}): check LANDBRIDGE_SMTP_USERNAME, "
             "LANDBRIDGE_SMTP_FROM, and that it relays mail from this network to other domains."
         )
-    if one_of_many and may_mean_us(answer):
+    if one_of_many:
         raise NeighbourRefuses(
             f"The mail server refuses the content of one mail after the other ({code} after {stage}): its log says "
             "why; often the domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM."

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from domain import audit
 from domain.errors import BadInput
 from domain.messages import LONGEST_REASON
 from domain.people import Actor, Source, State
@@ -13,10 +14,6 @@ from domain.rules import AtDeadline
 
 ACTOR = "LANDBRIDGE_ACTOR"
 """The environment variable that says who acts, where the login name does not."""
-
-
-LONGEST_ACTOR = 254
-"""Characters of a name for the record: as many as an address may have."""
 
 
 class Output(StrEnum):
@@ -82,6 +79,6 @@ def actor(name: str) -> Actor:
         who = name.strip() or getpass.getuser()
     except (KeyError, OSError):
         raise BadInput(f"Say who you are: --by NAME, or set {ACTOR}. This machine has no name for the login.") from None
-    if len(who) > LONGEST_ACTOR:
-        raise BadInput(f"The name of who does it has {len(who)} characters; shorten it to {LONGEST_ACTOR}.")
+    if len(who) > audit.LONGEST:
+        raise BadInput(f"The name of who does it has {len(who)} characters; shorten it to {audit.LONGEST}.")
     return Actor(source=Source.OPERATOR, name=who)

@@ -220,13 +220,12 @@ def _link_declined(person: Person, link: Mail, now: datetime, rules: Rules) -> P
 
 def _without_links(person: Person) -> Person:
     """Let all links die that were mailed, and one that may be on its way."""
-    old = {purpose: person.mailing(purpose) for purpose in Purpose}
-    mailings = {
-        purpose: Mailing(generation=dead, sent=mailing.sent, former=dead)
-        for purpose, mailing in old.items()
-        for dead in [mailing.generation + 1]
-    }
-    return replace(person, mailings=mailings)
+    return replace(person, mailings={purpose: _dead(person.mailing(purpose)) for purpose in Purpose})
+
+
+def _dead(mailing: Mailing) -> Mailing:
+    newest = mailing.generation + 1
+    return Mailing(generation=newest, sent=mailing.sent, former=newest)
 
 
 def _mail_requested(person: Person, by: Actor, now: datetime, rules: Rules) -> Person:
