@@ -24,9 +24,10 @@ test: environment-dev ## check formatting, lint, types and import contracts, run
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python -m tests.run -n $(JOBS) --dist loadfile
 	WORKFLOWS_CACHED=0 $(BIN)/python -m tests.run -n $(JOBS) --dist loadscope tests/workflows/test_steps.py \
 		-k "Verifying or Authentication or Completion"
+	@# The whole suite comes last, so that its summary of skipped tests and their reasons ends the output.
+	$(BIN)/python -m tests.run -n $(JOBS) --dist loadfile
 
 soak: environment-dev ## sixty exits of everything, all workflow tests replayed at each task, an hour of migrations
 	SOAK_ROUNDS=60 $(BIN)/python -m tests.run tests/e2e/test_exit_codes.py

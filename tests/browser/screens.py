@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.async_api import Browser, Page, expect
 
 from adapters.links import SignedLinks
@@ -23,7 +22,6 @@ from tests.browser.test_guide import sign_in, until_shown
 from tests.portal.conftest import KEY
 from tests.workflows.bench import Bench, eventually
 
-pytestmark = pytest.mark.timeout(180)
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 ANN, BEN, BO, GONE, RIN = (
     "ann.lee@example.com",

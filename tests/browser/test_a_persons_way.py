@@ -1,6 +1,5 @@
 """A person's way in a real browser: from the mail over Atlassian's page to *done*, with every process real."""
 
-import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.chromium import DESKTOP, PHONE, look_at
@@ -12,7 +11,6 @@ from tests.oracle import Atlassian, Mail, Mailed, Someone
 from tests.workflows.bench import eventually
 
 __all__ = ["machine"]
-pytestmark = pytest.mark.timeout(180)
 
 
 async def begun(machine: Machine, name: str, *people: Someone) -> int:

@@ -2,7 +2,6 @@
 
 from urllib.parse import urlsplit
 
-import pytest
 from playwright.async_api import Page, expect
 
 from adapters.links import SignedLinks
@@ -13,7 +12,6 @@ from tests.browser.chromium import look_at
 from tests.portal.conftest import KEY
 from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
 
-pytestmark = pytest.mark.timeout(180)
 ANN, BEN = "ann@example.com", "ben@example.com"
 
 

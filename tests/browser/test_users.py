@@ -14,7 +14,6 @@ from tests.browser.chromium import DESKTOP, PHONE, look_at
 from tests.browser.test_guide import reach, sign_in
 from tests.workflows.bench import Bench, eventually
 
-pytestmark = pytest.mark.timeout(180)
 ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"
 USERS = "/settings/users"
 ENOUGH_FOR_A_STATE = 170

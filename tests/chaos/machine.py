@@ -29,7 +29,7 @@ from tests.e2e.scenario import Scenario
 from tests.histories import health
 
 WORKERS = ("worker", "worker 2")
-LONG = pytest.mark.skipif("CHAOS_ROUNDS" not in os.environ, reason="It takes a minute: `make chaos` has it")
+LONG = pytest.mark.skipif("CHAOS_ROUNDS" not in os.environ, reason="It takes a minute: `make chaos` runs it")
 """On tests that would make every change wait."""
 _ADMIN = Actor(name="tester")
 

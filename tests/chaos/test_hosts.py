@@ -22,8 +22,6 @@ from tests.e2e.scenario import moving
 from tests.workflows.bench import eventually
 from workflows import options
 
-pytestmark = pytest.mark.timeout(300)
-
 FEW_FILES = 64
 FULL = Path("/dev/full")
 """Whoever writes to it hears that the disk is full."""

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-import pytest
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
 from activities.mail import BATCH
@@ -22,8 +21,6 @@ from tests.e2e.player import playing
 from tests.e2e.scenario import Scenario, moving
 from tests.mail.scripted import DOT, Act, Heard, nothing_special
 from tests.workflows.bench import eventually
-
-pytestmark = pytest.mark.timeout(150)
 
 CONNECTIONS = SmtpSettings.model_fields["connections"].default
 """Mails that one worker has under way at once."""

@@ -3,15 +3,11 @@
 import asyncio
 from functools import partial
 
-import pytest
-
 from tests.chaos.blows import Blows
 from tests.chaos.machine import Ruin
 from tests.e2e import accounts
 from tests.e2e.scenario import moving
 from tests.workflows.bench import eventually
-
-pytestmark = pytest.mark.timeout(300)
 
 
 async def test_refusals_pause_until_resumed(ruin: Ruin) -> None:

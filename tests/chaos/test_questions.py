@@ -89,7 +89,6 @@ async def mortal(folder: Path) -> AsyncIterator[tuple[Process, Client]]:
 
 
 @LONG
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
 async def test_questions_amid_kills_spoil_no_migration(tmp_path: Path, seed: int) -> None:
     """No history tells of a decision that today's code would not repeat."""

@@ -42,7 +42,6 @@ async def _come_to_rest(ruin: Ruin, account: Account) -> None:
         await asyncio.sleep(0.5)
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + ROUNDS))
 async def test_whatever_befalls_a_migration_it_ends_as_others_recorded_it(ruin: Ruin, seed: int) -> None:
     """Nobody is lost, moved without proof, or mailed more often than what was under way when something died."""

@@ -9,8 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import pytest
-
 STARTER = Path(__file__).parents[2] / "starter.py"
 DISTRACTING = {"TEMPORAL_PROFILE": "production", "TEMPORAL_API_KEY": "real", "LANDBRIDGE_SMTP_HOST": "mail.example.com"}
 """What a person may have set for a real migration; a local stack must not hear of it."""
@@ -63,7 +61,6 @@ def at_work_in(folder: Path) -> list[str]:
     return [line for line in lines if str(folder) in line]
 
 
-@pytest.mark.timeout(120)
 async def test_the_demo_moves_everyone_and_has_it_judged(tmp_path: Path) -> None:
     """It ends with every reachable person connected, and exits with 0 because what others recorded agrees."""
     async with started("demo", "--folder", tmp_path, **DISTRACTING) as process:
@@ -89,7 +86,6 @@ async def test_the_demo_moves_everyone_and_has_it_judged(tmp_path: Path) -> None
         assert "Traceback" not in log
 
 
-@pytest.mark.timeout(120)
 async def test_a_demo_that_is_ended_leaves_nothing_running(tmp_path: Path) -> None:
     """Whoever has seen enough gets their machine back."""
     async with started("demo", "--folder", tmp_path) as process:
@@ -102,7 +98,6 @@ async def test_a_demo_that_is_ended_leaves_nothing_running(tmp_path: Path) -> No
     assert not (tmp_path / "environment").exists()
 
 
-@pytest.mark.timeout(120)
 async def test_dev_serves_until_ctrl_c(tmp_path: Path) -> None:
     """A shell that has sourced the file it names speaks to the stack; Ctrl-C is its ordinary end."""
     async with started("dev", "--folder", tmp_path, **DISTRACTING) as dev:

@@ -19,7 +19,6 @@ COMMANDS = {
 }
 
 
-@pytest.mark.timeout(600)
 async def test_commands(machine: Machine) -> None:
     """Every one of many runs of each, a few at a time."""
     at_once = asyncio.Semaphore(3)

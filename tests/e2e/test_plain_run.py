@@ -80,7 +80,6 @@ async def _signal(machine: Machine, account: str, name: str, argument: str) -> N
     assert ran.code == 0, ran
 
 
-@pytest.mark.timeout(90)
 async def test_everyone_ends_where_the_guide_leads_them(run: Run) -> None:
     """The report agrees with what the mail server and the services recorded, and nobody was mailed twice."""
     assert run.started.code == 0, run.started

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from activities.mail import BATCH
 from runtime.settings import SmtpSettings
 from tests.e2e import accounts, privacy
@@ -12,6 +10,7 @@ from tests.e2e.scenario import Scenario, moving
 from tests.histories import health
 from tests.oracle import Mailed
 from tests.workflows.bench import eventually
+from worker import STOP_SECONDS
 
 CONNECTIONS = SmtpSettings.model_fields["connections"].default
 """Mails that one worker has under way at once."""
@@ -22,7 +21,6 @@ async def _healthy(scenario: Scenario) -> None:
     assert not await health.failures(scenario.machine.client, scenario.account.name)
 
 
-@pytest.mark.timeout(90)
 async def test_a_worker_told_to_stop_sends_nothing_twice(machine: Machine) -> None:
     """SIGTERM again and again amid the mails, as a rolling deployment does: it exits 0 each time, in good time."""
     account = accounts.account("rolling", 90)
@@ -30,7 +28,7 @@ async def test_a_worker_told_to_stop_sends_nothing_twice(machine: Machine) -> No
         waiting = asyncio.create_task(scenario.start("--wait"))
         for number in (1, 1 + BATCH, 1 + 2 * BATCH, 1 + 3 * BATCH):
             await scenario.mailed(number)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(2 * STOP_SECONDS):
                 assert await machine.stop("worker") == 0
             await machine.start("worker")
         assert (await waiting).code == 0
@@ -38,7 +36,6 @@ async def test_a_worker_told_to_stop_sends_nothing_twice(machine: Machine) -> No
         await _healthy(scenario)
 
 
-@pytest.mark.timeout(90)
 async def test_whatever_else_is_killed_the_report_is_the_same(machine: Machine) -> None:
     """Temporal, the portal, the services and the mail server, each killed amid its work and started again."""
     account = accounts.account("others", 70)
@@ -54,7 +51,6 @@ async def test_whatever_else_is_killed_the_report_is_the_same(machine: Machine) 
         await _healthy(scenario)
 
 
-@pytest.mark.timeout(60)
 async def test_clicks_are_kept_while_no_worker_runs(machine: Machine) -> None:
     """Even if Temporal is killed before one comes back; and starting again says that it waits."""
     account = accounts.account("unattended", 8)

@@ -40,7 +40,7 @@ def held(pid: int) -> Held:
     return Held(int(resident.split()[1]), len(list((process / "fd").iterdir())))
 
 
-@pytest.mark.skipif(not MINUTES, reason="SOAK_MINUTES says how long; make soak does")
+@pytest.mark.skipif(not MINUTES, reason="It runs for SOAK_MINUTES minutes: `make soak`")
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.timeout(60 * MINUTES + 300)
 async def test_memory_and_files_stay_flat(machine: Machine) -> None:

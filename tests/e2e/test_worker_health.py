@@ -5,7 +5,6 @@ import os
 import signal
 
 import httpx2
-import pytest
 
 from runtime.exits import Exit
 from tests.e2e.machine import Machine
@@ -16,7 +15,7 @@ from worker import STOP_SECONDS
 async def says(machine: Machine, path: str) -> tuple[int, str]:
     """Return the answer of the worker's health; 0 where there is none."""
     try:
-        async with httpx2.AsyncClient(base_url=machine.stack.worker_url, timeout=5) as asking:
+        async with httpx2.AsyncClient(base_url=machine.stack.worker_url, timeout=60) as asking:
             answer = await asking.get(path)
     except httpx2.TransportError:
         return 0, ""
@@ -35,20 +34,18 @@ async def test_a_worker_that_polls_is_alive_and_ready(machine: Machine) -> None:
     assert (await says(machine, "/elsewhere"))[0] == 404
 
 
-@pytest.mark.timeout(120)
 async def test_temporal_is_killed(machine: Machine) -> None:
     """The worker lives and is not ready; told to stop, it ends in good time; with Temporal back, all is well again."""
     await machine.kill("temporal")
     await eventually(lambda: is_(machine, "/readyz", (503, "Temporal does not answer")))
     assert await says(machine, "/livez") == (200, "alive")
-    async with asyncio.timeout(STOP_SECONDS + 5):
+    async with asyncio.timeout(2 * STOP_SECONDS):
         assert await machine.stop("worker") == Exit.DONE
     await machine.start("temporal")
     await machine.start("worker")
     assert await says(machine, "/readyz") == (200, "ready")
 
 
-@pytest.mark.timeout(120)
 async def test_temporal_is_frozen(machine: Machine) -> None:
     """The worker is not ready from the order to stop on, and still ends before platforms kill it."""
     machine.freeze("temporal")
@@ -57,7 +54,7 @@ async def test_temporal_is_frozen(machine: Machine) -> None:
         os.kill(machine.pid("worker"), signal.SIGTERM)
         await eventually(lambda: is_(machine, "/readyz", (503, "draining")))
         assert await says(machine, "/livez") == (200, "alive")
-        async with asyncio.timeout(STOP_SECONDS + 5):
+        async with asyncio.timeout(2 * STOP_SECONDS):
             assert await machine.ended("worker") == Exit.DONE
     finally:
         machine.thaw("temporal")

@@ -28,7 +28,7 @@ class Control:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx2.Client(base_url=url, timeout=20)
+        self.http = httpx2.Client(base_url=url, timeout=60)
 
     def __enter__(self) -> Self:
         return self

@@ -26,5 +26,5 @@ async def client(stack: Stack) -> Client:
 @pytest.fixture
 async def world(stack: Stack) -> AsyncIterator[World]:
     """Reach its services and people."""
-    async with httpx2.AsyncClient(base_url=stack.emulator_url, timeout=20) as emulator:
+    async with httpx2.AsyncClient(base_url=stack.emulator_url, timeout=60) as emulator:
         yield World(stack, emulator)

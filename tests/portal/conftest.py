@@ -60,7 +60,7 @@ async def serving(desk: LinkDesk, portal_settings: PortalSettings) -> AsyncItera
     """Run a portal of people's pages and return a client that speaks to it."""
     async with (
         running(Desks(links=desk, admins=NoAdmins()), lambda _: portal_settings) as url,
-        httpx2.AsyncClient(base_url=url, timeout=10) as client,
+        httpx2.AsyncClient(base_url=url, timeout=60) as client,
     ):
         yield client
 

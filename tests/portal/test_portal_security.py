@@ -211,7 +211,7 @@ def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=60,
     )
     assert ended.returncode == 2
     assert "LANDBRIDGE_TOKEN_KEYS is not set" in ended.stderr

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-import pytest
-
 from domain import ids
 from domain.errors import NeighbourUnavailable
 from domain.links import LinkClaims, Purpose
@@ -146,7 +144,6 @@ async def _more_than(bench: Bench, number: int) -> bool:
     return await connected(bench) > number
 
 
-@pytest.mark.timeout(180)
 async def test_a_mail_and_a_click_that_counts(bench: Bench) -> None:
     """Alone, at most 1.3 actions and 5.5 events for each; in bursts signals are shared."""
     roster = prepare(bench, email_verified=True)
@@ -158,7 +155,6 @@ async def test_a_mail_and_a_click_that_counts(bench: Bench) -> None:
     assert alone.events <= 5.5
 
 
-@pytest.mark.timeout(180)
 async def test_a_mail_and_a_return_each(bench: Bench) -> None:
     """In bursts as cheap as a click that counts; alone, Atlassian's answer costs 2 actions and 6 events more."""
     roster = prepare(bench, email_verified=True)
@@ -170,7 +166,6 @@ async def test_a_mail_and_a_return_each(bench: Bench) -> None:
     assert alone.events <= 11
 
 
-@pytest.mark.timeout(180)
 async def test_two_mails_a_click_and_a_return_each(bench: Bench) -> None:
     """Who has to verify first costs half as much again in bursts."""
     roster = prepare(bench, email_verified=False)

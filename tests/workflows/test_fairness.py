@@ -39,7 +39,6 @@ async def waits(bench: Bench) -> bool:
     return any(activity.activity_type.name == "send_mails" for activity in pending)
 
 
-@pytest.mark.timeout(120)
 async def test_a_few_do_not_wait_for_many(bench: Bench) -> None:
     """What workers had begun goes out before the mails of a migration of ten, and hardly anything else."""
     bench.world.opsgenie.add(*people(COHORTS * SLICE, "many"))

@@ -62,7 +62,6 @@ async def _taken(bench: Bench, link: LinkClaims, number: int) -> bool:
     return True
 
 
-@pytest.mark.timeout(300)
 async def test_a_flood_while_nobody_works_is_worked_off(client: Client) -> None:
     """All of it comes in one task: as many signals as Temporal takes for one run."""
     bench = Bench(client, "flooded")
@@ -82,7 +81,6 @@ async def test_a_flood_while_nobody_works_is_worked_off(client: Client) -> None:
         await end_all(client)
 
 
-@pytest.mark.timeout(60)
 async def test_a_task_may_take_seconds(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is busy, one with thousands of signals does."""
     busy, activate = threading.Event(), InTime.activate
@@ -101,7 +99,6 @@ async def test_a_task_may_take_seconds(bench: Bench, monkeypatch: pytest.MonkeyP
     assert not await health.failures(bench.client, bench.account)
 
 
-@pytest.mark.timeout(300)
 async def test_a_flood_at_one_cohort_stops_nobody(bench: Bench) -> None:
     """Its history stays short, what counts in the flood is done, and another migration gets on meanwhile."""
     bench.world.opsgenie.add(BO, ANN)

@@ -49,5 +49,5 @@ async def bench(temporal: Client) -> AsyncIterator[Bench]:
 @pytest.fixture
 async def office(bench: Bench, portal_url: str) -> AsyncIterator[Office]:
     """Somebody's browser."""
-    async with httpx2.AsyncClient(base_url=portal_url, timeout=30) as browser:
+    async with httpx2.AsyncClient(base_url=portal_url, timeout=60) as browser:
         yield Office(browser, bench)

@@ -42,7 +42,7 @@ async def test_uvicorn_serves_it(temporal: Client, tmp_path: Path) -> None:
         stderr=DEVNULL,
     )
     try:
-        async with httpx2.AsyncClient(base_url=url, timeout=10) as browser:
+        async with httpx2.AsyncClient(base_url=url, timeout=60) as browser:
             await eventually(lambda: answers(browser))
             assert (await browser.get("/readyz")).text == "ready\n"
             assert "Your email address in Opsgenie" in (await browser.get("/sign-in")).text

@@ -259,7 +259,7 @@ def test_replacing_the_keys_signs_nobody_out() -> None:
 async def test_a_sign_in_waits_for_a_worker(temporal: Client, portal_url: str) -> None:
     """While no worker runs, asking works all the same, and the mail comes once one does."""
     late = "late@example.com"
-    async with httpx2.AsyncClient(base_url=portal_url, timeout=30) as browser:
+    async with httpx2.AsyncClient(base_url=portal_url, timeout=60) as browser:
         assert title(await Office(browser, Bench(temporal, "acme")).ask_for_link(late)) == "Look into your mailbox"
         async with benched(temporal) as bench:
             bench.world.opsgenie.add(RosterPerson(email=late, role=ADMIN, email_verified=True))
