@@ -5,6 +5,7 @@ worker's client, so no setting changes that). Temporal times the attempt out lat
 """
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -61,6 +62,11 @@ async def until_acknowledged(call: Callable[[], Awaitable[None]]) -> None:
 
 class AcknowledgedResults(Interceptor):
     """Reports the result of each activity until Temporal acknowledges it."""
+
+    def __init__(self) -> None:
+        # A heartbeat may be on its way when we report the result. Temporal then does not know the attempt any more, and
+        # the SDK wants to cancel what is over.
+        warnings.filterwarnings("ignore", message="Cannot find activity to cancel")
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
         """Wrap every activity."""
