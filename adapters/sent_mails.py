@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from domain.orders import Delivery, MailOutcome
 
 MAX_REMEMBERED = 20_000
-"""The newest accepted mails, some 15 MB. Only a batch whose result Temporal did not acknowledge can come again, as a rule
-within a minute. A worker has four batches of 50 at a time, and sends up to a thousand mails a second."""
+"""The newest accepted mails, some 15 MB. Only a batch whose result Temporal did not acknowledge can come again, as a
+rule within a minute. A worker has four batches of 50 at a time, and sends up to a thousand mails a second."""
 Key = tuple[str, str]
 """The Message-ID and the recipient."""
 
