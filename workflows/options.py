@@ -66,11 +66,14 @@ MAIL = _options(MAIL_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEAR
 """A mail server may take 10 minutes over one message (RFC 5321, 4.5.3.2); the heartbeat tells it from a dead worker."""
 ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEARTBEAT_TIMEOUT)
 """A roster of 100,000 is 1,000 pages."""
-ACCOUNTS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=5), heartbeat=HEARTBEAT_TIMEOUT)
+ACCOUNTS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=10), heartbeat=HEARTBEAT_TIMEOUT)
+"""Half of the time for the calls (`activities.progress`), the rest to report what they created: an account that the
+workflow does not hear of is not revoked by an undo."""
 UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEARTBEAT_TIMEOUT)
 """A call for each person of a cohort."""
 LEADER = {**_options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}
 SIGN_IN_MAIL = {**_options(MAIL_QUEUE, start_to_close=HEARTBEAT_TIMEOUT), "priority": _SOMEBODY_WAITS}
+"""One mail, without a heartbeat: its result may have to wait for Temporal just as long."""
 COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=HEARTBEAT_TIMEOUT)
 """Signals to all cohorts: by an activity, since 400 signals of the workflow's own would be 800 events."""
 SITES = {**_options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}

@@ -294,8 +294,8 @@ class TestAccounts:
         answer = await queued_for(timedelta(0), options.ACCOUNTS).run(
             AccountActivities(atlassian, atlassian).ensure_accounts, order
         )
-        assert [outcome.person for outcome in answer.outcomes if outcome.created] == [0, 1, 2]
-        assert len(atlassian.accounts) == 3
+        assert [outcome.person for outcome in answer.outcomes if outcome.created] == [0, 1, 2, 3, 4, 5]
+        assert len(atlassian.accounts) == 6
 
     async def test_an_answer_without_an_account_is_a_problem(self) -> None:
         """Asking again and again would not help."""
