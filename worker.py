@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.accounts import AccountActivities
+from activities.acknowledgement import AcknowledgedResults
 from activities.failures import PlainFailures
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
@@ -96,7 +97,7 @@ def build(
         task_queue=options.WORKFLOWS,
         workflows=WORKFLOWS,
         activities=[roster.tell_cohorts],
-        interceptors=[PlainFailures(), Tolerance()],
+        interceptors=[PlainFailures(), AcknowledgedResults(), Tolerance()],
         workflow_runner=sandbox.runner(Histories(client)),
         graceful_shutdown_timeout=DRAIN,
         max_cached_workflows=workflows_cached,
@@ -112,7 +113,7 @@ def build(
                 client,
                 task_queue=queue,
                 activities=methods,
-                interceptors=[PlainFailures()],
+                interceptors=[PlainFailures(), AcknowledgedResults()],
                 max_concurrent_activities=AT_ONCE[queue],
                 max_task_queue_activities_per_second=limits.get(queue) or None,
                 max_heartbeat_throttle_interval=HEARTBEAT,

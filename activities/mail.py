@@ -70,10 +70,10 @@ class MailActivities:
         async with progress.beating():
             left = [notice for notice in order.notices if notice.number not in sent]
             await self._mailer.notify(left, progress.add)
-        counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
-        _logger.info("notices_handed_over", notices=len(order.notices), **counted)
-        if counted[str(Delivery.DEFERRED)] and patience.tried_for(activity.info()) < NOTICE_PATIENCE:
-            raise NeighbourUnavailable(_PUT_OFF)
+            counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
+            _logger.info("notices_handed_over", notices=len(order.notices), **counted)
+            if counted[str(Delivery.DEFERRED)] and patience.tried_for(activity.info()) < NOTICE_PATIENCE:
+                raise NeighbourUnavailable(_PUT_OFF)
         return MailOutcomes(outcomes=progress.outcomes)
 
     @activity.defn

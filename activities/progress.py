@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from math import inf
 from time import monotonic
 from typing import Any, Generic, TypeVar
@@ -14,16 +14,15 @@ from temporalio.client import AsyncActivityCancelledError
 from temporalio.service import RPCError
 
 from activities import patience
-from domain.errors import NeighbourUnavailable
+from activities.acknowledgement import ANSWER, current_attempt, until_acknowledged
+from domain.errors import LandbridgeError, NeighbourUnavailable
 from domain.model import Model
 
 GRACE_SECONDS = 15.0
 """How long work that is called off may go on."""
 _Outcome = TypeVar("_Outcome", bound=Model)
 BEAT_SECONDS = 5.0
-"""Between two signs of life; a sixth of the shortest heartbeat timeout in `workflows.options`."""
-_ANSWER = timedelta(seconds=5)
-"""How long Temporal may take to say whose a slice is."""
+"""Between two signs of life: often enough for any heartbeat timeout in `workflows.options`."""
 TOO_LITTLE = 0.05
 """Of the time that Temporal tries an activity for: with less left than that, nothing is begun."""
 _STOOD_STILL = "This worker stood still for a while; another one may have its work."
@@ -112,6 +111,8 @@ class SliceProgress(Generic[_Outcome]):
     async def beating(self) -> AsyncIterator[None]:
         """Give signs of life while the body runs, however long a neighbour takes over one answer.
 
+        If the body fails, Temporal acknowledges the outcomes first: the next attempt must know them.
+
         Raises:
             NeighbourUnavailable: the slice was handed out long ago, to a process that was frozen then, and Temporal has
                 given it to another one since, or cannot be asked. Nothing was begun.
@@ -129,15 +130,24 @@ class SliceProgress(Generic[_Outcome]):
         beater = asyncio.create_task(beat())
         try:
             yield
+        except LandbridgeError:
+            if self.outcomes:
+                await self._acknowledge()
+            raise
         finally:
             beater.cancel()
             with suppress(asyncio.CancelledError):
                 await beater
 
+    async def _acknowledge(self) -> None:
+        attempt = current_attempt()
+        # Either way Temporal has answered: the attempt is over, or called off.
+        with suppress(RPCError, AsyncActivityCancelledError):
+            await until_acknowledged(lambda: attempt.heartbeat(self.outcomes, rpc_timeout=ANSWER))
+
     async def _ask_whether_it_is_ours(self) -> None:
-        attempt = activity.client().get_async_activity_handle(task_token=activity.info().task_token)
         try:
-            await attempt.heartbeat(self.outcomes, rpc_timeout=_ANSWER)
+            await current_attempt().heartbeat(self.outcomes, rpc_timeout=ANSWER)
         except (RPCError, AsyncActivityCancelledError):
             raise NeighbourUnavailable(_STOOD_STILL) from None
 

@@ -5,7 +5,6 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities.progress import SliceProgress
-from domain.errors import LandbridgeError
 from domain.orders import Revocation, Revocations, RevokeOrder
 from domain.ports import CohortDesk, Invitations
 
@@ -31,11 +30,7 @@ class UndoActivities:
             def done(outcomes: list[Revocation]) -> None:
                 progress.add(*(one.model_copy(update={"person": people.get(one.account_id, 0)}) for one in outcomes))
 
-            try:
-                await self._invitations.revoke([one for one in people if one not in known], done)
-            except LandbridgeError:
-                progress.beat()
-                raise
+            await self._invitations.revoke([one for one in people if one not in known], done)
         counted = Counter(str(outcome.outcome) for outcome in progress.outcomes)
         _logger.info("invitations_revoked", people=len(people), **counted)
         return Revocations(outcomes=progress.outcomes)

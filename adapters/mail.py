@@ -8,6 +8,7 @@ import structlog
 from adapters import mail_content, mail_message, smtp_server
 from adapters.mail_message import Letter
 from adapters.pace import Pace
+from adapters.sent_mails import SentMails
 from adapters.smtp_answers import Answer, Verdict, judge, may_mean_us
 from adapters.smtp_connection import Lost
 from adapters.smtp_pool import Pool
@@ -97,6 +98,7 @@ class SmtpMailer:
         self._connections = connections
         self._pace = Pace("The mail server", per_second)
         self._links = links
+        self._sent = SentMails()
         self._anyone_accepted = False
         self._like_ours_in_a_row = 0
         self._losses_in_a_row = 0
@@ -157,6 +159,9 @@ class SmtpMailer:
         await work_off(jobs, min(self._connections, count), settle)
 
     async def _settle(self, job: _Job) -> MailOutcome:
+        return await self._sent.once((job.message_id, job.email), lambda: self._send(job))
+
+    async def _send(self, job: _Job) -> MailOutcome:
         try:
             letter = mail_message.compose(
                 job.write(), sender=self._sender, recipient=job.email, message_id=job.message_id

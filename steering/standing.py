@@ -13,7 +13,7 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowHandle,
 )
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from domain import addresses, ids
 from domain import audit as audits
@@ -91,7 +91,7 @@ class Standing:
         else:
             counts = sum((view.counts for view in views), Counts())
             told_of = [view.trouble for view in views if view.trouble]
-        troubles = {sentence for workflow in (description, *described) for sentence in _failing(workflow)}
+        troubles = {sentence for workflow in (description, *described) for sentence in await self._failing(workflow)}
         return MigrationStatus(
             **summary.model_dump(),
             failure=failure,
@@ -141,6 +141,15 @@ class Standing:
     async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription:
         async with told(self._what):
             return await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
+
+    async def _failing(self, workflow: WorkflowExecutionDescription) -> list[str]:
+        """Return why activities have to be tried again; the sentences are ours (`activities.failures`)."""
+        failures = [
+            await self._client.data_converter.decode_failure(activity.last_failure)
+            for activity in workflow.raw_description.pending_activities
+            if activity.HasField("last_failure")
+        ]
+        return [failure.message for failure in failures if isinstance(failure, FailureError) and failure.message]
 
     async def _view(self, cohort_id: str) -> CohortView:
         async with told(self._what):
@@ -350,15 +359,6 @@ def summarise(execution: WorkflowExecution) -> MigrationSummary:
         closed_at=execution.close_time,
         deadline=attributes.get(search_attributes.MIGRATION_DEADLINE),
     )
-
-
-def _failing(workflow: WorkflowExecutionDescription) -> list[str]:
-    """Return why activities have to be tried again; the sentences are ours (`activities.failures`)."""
-    return [
-        activity.last_failure.message
-        for activity in workflow.raw_description.pending_activities
-        if activity.last_failure.message
-    ]
 
 
 def _shown_counts(cohort: WorkflowExecution) -> Counts:

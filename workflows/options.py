@@ -23,6 +23,11 @@ FEW = 10
 """Slices of up to so many people go before larger ones: one who asked for a mail, and a migration of ten, do not wait
 for one of 100,000."""
 
+HEARTBEAT_TIMEOUT = timedelta(minutes=3)
+"""How long Temporal may hear nothing of an attempt before it begins another one. It covers a failover of Temporal's
+database (90 seconds) and a worker that notices a dead connection late (25 more, `runtime.temporal.KEEP_ALIVE`): what
+was sent meanwhile is then reported, not sent again. The price: the batches of a killed worker wait for as long."""
+
 PENDING_AT_MOST = 400
 """Signals about single people under way at once; a workflow with 2,000 pending would not get on at all."""
 
@@ -57,16 +62,19 @@ def _options(queue: str, *, start_to_close: timedelta, heartbeat: timedelta | No
     }
 
 
-MAIL = _options(MAIL_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=timedelta(seconds=30))
+MAIL = _options(MAIL_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEARTBEAT_TIMEOUT)
 """A mail server may take 10 minutes over one message (RFC 5321, 4.5.3.2); the heartbeat tells it from a dead worker."""
-ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=timedelta(seconds=30))
+ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEARTBEAT_TIMEOUT)
 """A roster of 100,000 is 1,000 pages."""
-ACCOUNTS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=5), heartbeat=timedelta(seconds=30))
-UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=timedelta(seconds=30))
+ACCOUNTS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=10), heartbeat=HEARTBEAT_TIMEOUT)
+"""Half of the time for the calls (`activities.progress`), the rest to report what they created: an account that the
+workflow does not hear of is not revoked by an undo."""
+UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEARTBEAT_TIMEOUT)
 """A call for each person of a cohort."""
 LEADER = {**_options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}
-SIGN_IN_MAIL = {**_options(MAIL_QUEUE, start_to_close=timedelta(minutes=2)), "priority": _SOMEBODY_WAITS}
-COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=timedelta(seconds=30))
+SIGN_IN_MAIL = {**_options(MAIL_QUEUE, start_to_close=HEARTBEAT_TIMEOUT), "priority": _SOMEBODY_WAITS}
+"""One mail, without a heartbeat: its result may have to wait for Temporal just as long."""
+COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=HEARTBEAT_TIMEOUT)
 """Signals to all cohorts: by an activity, since 400 signals of the workflow's own would be 800 events."""
 SITES = {**_options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}
 

@@ -109,9 +109,16 @@ def handed_out(ago: timedelta, heartbeat: AsyncMock | None = None) -> ActivityEn
     return environment
 
 
-def queued_for(time: timedelta, how: dict[str, Any] = options.MAIL, *, attempt: int = 1) -> ActivityEnvironment:
-    """Return an attempt that lay in the queue for so long, with the time limits of mails or of something else."""
-    environment = ActivityEnvironment()
+def queued_for(
+    time: timedelta, how: dict[str, Any] = options.MAIL, *, attempt: int = 1, heartbeat: AsyncMock | None = None
+) -> ActivityEnvironment:
+    """Return an attempt that lay in the queue for so long, with the time limits of mails or of something else.
+
+    `heartbeat` is how Temporal acknowledges what the attempt did before it fails.
+    """
+    client = create_autospec(Client, instance=True)
+    client.get_async_activity_handle.return_value.heartbeat = heartbeat
+    environment = ActivityEnvironment(client)
     limits = {name: how[name] for name in ("start_to_close_timeout", "schedule_to_close_timeout")}
     environment.info = dataclasses.replace(
         environment.info, attempt=attempt, started_time=environment.info.scheduled_time + time, **limits
@@ -221,9 +228,26 @@ class TestNotices:
     async def test_one_that_is_put_off_is_tried_again_for_a_while(self, ago: timedelta, *, again: bool) -> None:
         """A mailbox that is full for weeks holds nothing up: the migration waits for this."""
         post, order = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
+        acknowledge = AsyncMock()
         with pytest.raises(NeighbourUnavailable) if again else nullcontext():
-            await queued_for(ago).run(MailActivities(post).send_notices, order)
+            await queued_for(ago, heartbeat=acknowledge).run(MailActivities(post).send_notices, order)
         assert [notice.recipient.email for notice in post.notices] == ["ada@example.com"]
+        assert acknowledge.await_count == again
+
+    async def test_who_was_told_is_acknowledged_before_the_attempt_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However long Temporal is away: otherwise the next attempt would tell them again."""
+        monkeypatch.setattr("activities.acknowledgement._RETRY_SECONDS", 0)
+        away = RPCError("connection reset", RPCStatusCode.UNAVAILABLE, b"")
+        acknowledge = AsyncMock(side_effect=[away] * 30 + [None])
+        post, order = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
+        with pytest.raises(NeighbourUnavailable):
+            await queued_for(timedelta(0), heartbeat=acknowledge).run(MailActivities(post).send_notices, order)
+        assert acknowledge.await_count == 31
+        (outcomes,) = acknowledge.await_args_list[-1].args
+        assert {outcome.person: outcome.delivery for outcome in outcomes} == {
+            1: Delivery.DEFERRED,
+            2: Delivery.ACCEPTED,
+        }
 
     async def test_the_next_attempt_tells_only_who_was_put_off(self) -> None:
         """Whom the last one reached is not told twice."""
@@ -270,8 +294,8 @@ class TestAccounts:
         answer = await queued_for(timedelta(0), options.ACCOUNTS).run(
             AccountActivities(atlassian, atlassian).ensure_accounts, order
         )
-        assert [outcome.person for outcome in answer.outcomes if outcome.created] == [0, 1, 2]
-        assert len(atlassian.accounts) == 3
+        assert [outcome.person for outcome in answer.outcomes if outcome.created] == [0, 1, 2, 3, 4, 5]
+        assert len(atlassian.accounts) == 6
 
     async def test_an_answer_without_an_account_is_a_problem(self) -> None:
         """Asking again and again would not help."""

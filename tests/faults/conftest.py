@@ -1,3 +1,4 @@
+import secrets
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -11,9 +12,10 @@ from tests.faults.world import World, write_seed
 
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Run the embedded stack, with the real worker."""
+    """Run the embedded stack, with the real worker and with encryption, as in production."""
     folder = tmp_path_factory.mktemp("faults")
-    async with Stack(folder / "stack", fresh=True, seed=write_seed(folder / "seed.json"), refused=[]) as stack:
+    seed, settings = write_seed(folder / "seed.json"), {"LANDBRIDGE_ENCRYPTION_KEYS": secrets.token_urlsafe(32)}
+    async with Stack(folder / "stack", fresh=True, seed=seed, refused=[], settings=settings) as stack:
         yield stack
 
 

@@ -42,7 +42,8 @@ async def failures(client: Client, account: str) -> list[str]:
     told = []
     for history in await of_account(client, account):
         told += [
-            f"{history.workflow_id}: {WorkflowTaskFailedCause.Name(failed.cause)} {failed.failure.message}"
+            f"{history.workflow_id}: {WorkflowTaskFailedCause.Name(failed.cause)} "
+            f"{await client.data_converter.decode_failure(failed.failure)}"
             for event in history.events
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
             and (failed := event.workflow_task_failed_event_attributes).cause not in _ORDINARY

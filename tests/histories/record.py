@@ -79,7 +79,7 @@ async def main() -> None:
     folder = FOLDER / sys.argv[1]
     folder.mkdir()
     with tempfile.TemporaryDirectory() as scratch:
-        async with server_for(Path(scratch), limit__historyCount__suggestContinueAsNew="60") as client:
+        async with server_for(Path(scratch), keys="", limit__historyCount__suggestContinueAsNew="60") as client:
             for course in (migrate, cancel):
                 async with benched(client) as bench:
                     await course(bench)

@@ -16,11 +16,14 @@ async def test_a_question_that_may_not_be_answered_yet_may_be_asked_again() -> N
             raise WorkflowQueryFailedError(ids.TOO_EARLY)
 
 
-async def test_a_question_that_fails_is_told_with_its_reason() -> None:
+@pytest.mark.parametrize(
+    "message, reason", [("unknown query", "unknown query"), ("Encoded failure", "another version")]
+)
+async def test_a_question_that_fails_is_told_with_its_reason(message: str, reason: str) -> None:
     """It is ours then, and not the workers'."""
-    with pytest.raises(LandbridgeError, match="unknown query") as raised:
+    with pytest.raises(LandbridgeError, match=reason) as raised:
         async with told("migration of acme"):
-            raise WorkflowQueryFailedError("unknown query")
+            raise WorkflowQueryFailedError(message)
     assert not isinstance(raised.value, NoWorkerAnswers)
 
 

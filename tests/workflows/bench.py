@@ -45,6 +45,8 @@ CACHED = int(os.environ.get("WORKFLOWS_CACHED", "1000"))
 """Workflows that a worker keeps in memory; with 0 every task replays the whole history."""
 AT_ONCE = pytest.mark.skipif(not CACHED, reason="Workers that keep nothing lose questions that come at once (SDK 1.35)")
 """On tests that ask fifty questions at once."""
+KEYS = "the-key-of-tests-has-thirty-two-characters-or-more"
+"""Encrypts what Temporal keeps."""
 _numbers = itertools.count(1)
 
 
@@ -188,8 +190,11 @@ async def served(
 
 
 @asynccontextmanager
-async def server_for(folder: Path, **dynamic_config: str) -> AsyncIterator[Client]:
-    """Run a server whose workflows' time can be skipped; yield a client of it. `__` in a setting's name is a dot."""
+async def server_for(folder: Path, *, keys: str = KEYS, **dynamic_config: str) -> AsyncIterator[Client]:
+    """Run a server whose workflows' time can be skipped; yield a client of it. `__` in a setting's name is a dot.
+
+    Payloads are encrypted, as in production; without `keys` they stand in clear.
+    """
     server = TemporalServer(
         port=ports.preferred_or_free(0),
         database=folder / "temporal.db",
@@ -200,7 +205,7 @@ async def server_for(folder: Path, **dynamic_config: str) -> AsyncIterator[Clien
         },
     )
     async with running(server, folder):
-        yield await temporal.connect(environment=server.environment)
+        yield await temporal.connect(environment={**server.environment, "LANDBRIDGE_ENCRYPTION_KEYS": keys})
 
 
 def prepared(world: World) -> None:

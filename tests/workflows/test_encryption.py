@@ -7,6 +7,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 
+from domain.errors import NeighbourUnavailable
 from domain.links import Purpose
 from domain.messages import PersonFact
 from domain.people import Actor, State
@@ -95,16 +96,28 @@ async def _failed(bench: Bench) -> bool:
     return (await bench.migration.status()).failure != ""
 
 
+@pytest.mark.parametrize("keys", [[OLD], []], ids=["encrypted", "clear"])
+async def test_status_says_which_service_is_away(client: Client, keys: list[str]) -> None:
+    """What Temporal shows of a pending activity is decrypted like everything else."""
+    async with benched(with_keys(client, keys)) as bench:
+        bench.world.opsgenie.add(BO)
+        bench.world.post.trouble = NeighbourUnavailable("The mail server does not answer.")
+        await bench.start()
+        await eventually(lambda: bench.status_tells("The mail server does not answer."))
+        assert (await bench.migration.status()).troubles == ["The mail server does not answer."]
+
+
 async def test_encryption_is_turned_on_in_mid_flight(client: Client) -> None:
     """What was written in clear is still read, what comes is encrypted, and all of it can be replayed.
 
     In clear or not, what Temporal lists of workflows names nobody.
     """
-    bench = account(client, "in-clear")
-    async with served(client, bench.world):
+    clear = with_keys(client, [])
+    bench = account(clear, "in-clear")
+    async with served(clear, bench.world):
         await begin(bench)
-    assert {key_id(payload) for payload in payloads(await health.of_account(client, bench.account))} == {None}
-    assert not await privacy.in_listings(client, [Someone(BO.email, BO.name), Someone(OWNER_EMAIL, "Olga Owner")])
+    assert {key_id(payload) for payload in payloads(await health.of_account(clear, bench.account))} == {None}
+    assert not await privacy.in_listings(clear, [Someone(BO.email, BO.name), Someone(OWNER_EMAIL, "Olga Owner")])
     bench.client = with_keys(client, [OLD])
     async with served(bench.client, bench.world):
         await finish(bench)
