@@ -26,6 +26,7 @@ from domain import ids
 from domain.errors import NotFound
 from domain.messages import ChecklistItem, CohortResult, MigrationRequest, MigrationResult, Step
 from domain.people import Person, State
+from domain.ports import Mailer
 from domain.roster import OWNER, RosterPerson, survey
 from domain.sites import Site
 from embedded import ports
@@ -172,12 +173,13 @@ async def served(
     *,
     workflows_cached: int = CACHED,
     deployment: WorkerDeploymentConfig | None = None,
+    mailer: Mailer | None = None,
 ) -> AsyncIterator[None]:
-    """Serve workflows and activities with a world, as the worker does."""
+    """Serve workflows and activities with a world, as the worker does; `mailer` stands in for the world's."""
     workers = worker.build(
         client,
         AccountActivities(world.atlassian, world.atlassian),
-        MailActivities(world.post),
+        MailActivities(mailer or world.post),
         RosterActivities(world.opsgenie, TemporalCohortDesk(client)),
         UndoActivities(TemporalCohortDesk(client), world.atlassian),
         workflows_cached=workflows_cached,
@@ -213,10 +215,15 @@ def prepared(world: World) -> None:
 
 
 @asynccontextmanager
-async def benched(client: Client, *, workflows_cached: int = CACHED, post: Post | None = None) -> AsyncIterator[Bench]:
-    """Yield an Opsgenie account of one owner, whose migration a worker serves; `post`: with another mail server."""
+async def benched(
+    client: Client, *, workflows_cached: int = CACHED, post: Post | None = None, mailer: Mailer | None = None
+) -> AsyncIterator[Bench]:
+    """Yield an Opsgenie account of one owner, whose migration a worker serves.
+
+    `post` replaces the mail server in memory; `mailer` sends mail in its place.
+    """
     bench = Bench(client, f"acme-{next(_numbers)}", World(post=post) if post else World())
     prepared(bench.world)
-    async with served(client, bench.world, workflows_cached=workflows_cached):
+    async with served(client, bench.world, workflows_cached=workflows_cached, mailer=mailer):
         yield bench
         await end_all(client)
