@@ -63,6 +63,9 @@ CLOSING = 421
 """The server ends the connection; what it was asked has not happened (RFC 5321, 3.8)."""
 _NOT_INTERNATIONAL = {504, 553, 555}
 """Answers to MAIL FROM that mean SMTPUTF8 rather than the sender (RFC 6531, 3.5), beside those marked 5.6.7."""
+_TOO_FAST = "The mail server wants us to send more slowly, so mail waits now and then"
+_REFUSES_US = "The mail server refuses us as a sender"
+_NOT_FOR_US = "The mail server does not send mail for us"
 _RECIPIENT_REASONS = {
     "4.2.2": "the mailbox is full",
     "5.1.1": "there is no such mailbox",
@@ -128,18 +131,14 @@ def raise_if_everyones(answer: Answer) -> None:
                 f"The sending quota of the mail provider is used up ({where}).", retry_after=row.wait, lasts=row.lasts
             )
         case Concern.RATE:
-            raise NeighbourUnavailable(
-                f"The mail server wants us to send more slowly ({where}): {row.advice}. Until then mail waits now "
-                "and then.",
-                retry_after=row.wait,
-            )
+            raise NeighbourUnavailable(f"{_TOO_FAST}: {row.advice} ({where}).", retry_after=row.wait)
         case Concern.CONNECTIONS:
             raise NeighbourUnavailable(
                 f"The mail server does not allow a single connection now ({where}): set LANDBRIDGE_SMTP_CONNECTIONS "
                 "to what it allows for all workers together."
             )
         case Concern.SENDER:
-            raise NeighbourRefuses(f"The mail server refuses us as a sender ({where}): {row.advice}.")
+            raise NeighbourRefuses(f"{_REFUSES_US}: {row.advice} ({where}).")
 
 
 def wants_fewer_connections(answer: Answer) -> bool:
@@ -156,7 +155,7 @@ def _if_many(answer: Answer, row: Row | None) -> str:
     """Return what to tell if everyone's mail is refused like this."""
     where = f"{answer.code} after {answer.stage}"
     if row is not None:
-        return f"The mail server does not send mail for us ({where}): {row.advice}."
+        return f"{_NOT_FOR_US}: {row.advice} ({where})."
     if answer.stage is Stage.CONTENT:
         return (
             f"The mail server refuses the content of one mail after the other ({where}): its log says why; often the "

@@ -215,15 +215,10 @@ def prepared(world: World) -> None:
 
 
 @asynccontextmanager
-async def benched(
-    client: Client, *, workflows_cached: int = CACHED, post: Post | None = None, mailer: Mailer | None = None
-) -> AsyncIterator[Bench]:
-    """Yield an Opsgenie account of one owner, whose migration a worker serves.
-
-    `post` replaces the mail server in memory; `mailer` sends mail in its place.
-    """
+async def benched(client: Client, *, workflows_cached: int = CACHED, post: Post | None = None) -> AsyncIterator[Bench]:
+    """Yield an Opsgenie account of one owner, whose migration a worker serves; `post`: with another mail server."""
     bench = Bench(client, f"acme-{next(_numbers)}", World(post=post) if post else World())
     prepared(bench.world)
-    async with served(client, bench.world, workflows_cached=workflows_cached, mailer=mailer):
+    async with served(client, bench.world, workflows_cached=workflows_cached):
         yield bench
         await end_all(client)
