@@ -128,7 +128,9 @@ def raise_if_everyones(answer: Answer) -> None:
     match row.concern:
         case Concern.QUOTA:
             raise QuotaExceeded(
-                f"The sending quota of the mail provider is used up ({where}).", retry_after=row.wait, lasts=row.lasts
+                f"The sending quota of the mail provider is used up ({answer.code} after {answer.stage}).",
+                retry_after=row.wait,
+                lasts=row.lasts,
             )
         case Concern.RATE:
             raise NeighbourUnavailable(f"{_TOO_FAST}: {row.advice} ({where}).", retry_after=row.wait)
