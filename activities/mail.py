@@ -1,5 +1,6 @@
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from datetime import timedelta
 
 import structlog
@@ -8,8 +9,9 @@ from temporalio import activity
 
 from activities import patience
 from activities.progress import SliceProgress, called_off
-from domain.errors import LandbridgeError, NeighbourUnavailable
-from domain.orders import Delivery, MailOutcome, MailOutcomes, MailsOrder, NoticesOrder
+from domain import refusals
+from domain.errors import LandbridgeError, NeighbourUnavailable, QuotaExceeded
+from domain.orders import Delivery, MailOutcome, MailOutcomes, MailProblem, MailsOrder, NoticesOrder, Refusals
 from domain.ports import Mailer
 from domain.sign_in import SignInMailOrder
 
@@ -30,33 +32,54 @@ class MailActivities:
 
     def __init__(self, mailer: Mailer) -> None:
         self._mailer = mailer
+        self._refusals = refusals.WorkerRefusals()
 
     @activity.defn
     async def send_mails(self, order: MailsOrder) -> MailOutcomes:
         """Send a slice of mails, as far as the mail server takes them.
 
         The answer may cover only a part: when the server breaks off, this worker is told to stop, or the time is over,
-        what was sent is recorded at once, and the rest is still due.
+        what was sent is recorded at once, and the rest is still due. What only people can mend, and a wait that the
+        server asks for, is part of the answer: a retry of this activity would be of no use.
         """
         progress = SliceProgress(_OUTCOMES)
+        now = refusals.after(order.refusals, _in_order(order, progress.outcomes))
         if progress.came_too_late:
-            return MailOutcomes(outcomes=progress.outcomes)
+            return MailOutcomes(outcomes=progress.outcomes, refusals=now)
         sent = {outcome.person for outcome in progress.outcomes}
         left = [mail for mail in order.mails if mail.person not in sent]
+        problem: MailProblem | None = None
         async with progress.beating():
             for start in range(0, len(left), BATCH):
                 if activity.is_worker_shutdown() and progress.outcomes:
                     break
+                known, broken_off = len(progress.outcomes), False
                 try:
                     await self._mailer.send(order.context, left[start : start + BATCH], progress.add_in_time)
-                except (LandbridgeError, asyncio.CancelledError) as error:
-                    # A migration that is cancelled hears what was sent; a worker that stops is another matter.
-                    if not progress.outcomes or (isinstance(error, asyncio.CancelledError) and not called_off()):
+                except LandbridgeError as error:
+                    broken_off, problem = True, _problem(error)
+                    if not progress.outcomes and not (problem and (problem.needs_people or problem.retry_after)):
                         raise
+                except asyncio.CancelledError:
+                    # A migration that is cancelled hears what was sent; a worker that stops is another matter.
+                    if not progress.outcomes or not called_off():
+                        raise
+                    broken_off = True
+                batch = _in_order(order, progress.outcomes[known:])
+                before, now = now, refusals.after(now, batch)
+                if broken_off:
+                    break
+                if problem := self._judge(batch, before, now):
                     break
         counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
-        _logger.info("mails_handed_over", due=len(order.mails), **counted)
-        return MailOutcomes(outcomes=progress.outcomes)
+        _logger.info("mails_handed_over", due=len(order.mails), problem=problem is not None, **counted)
+        return MailOutcomes(outcomes=progress.outcomes, problem=problem, refusals=now)
+
+    def _judge(self, batch: Sequence[MailOutcome], before: Refusals, now: Refusals) -> MailProblem | None:
+        """Return the problem, if the refusals after a batch concern the sender."""
+        many = self._refusals.add(batch, before, now) or refusals.concern_the_sender(now)
+        advice = next((one.if_many for one in reversed(batch) if one.if_many), "")
+        return MailProblem(sentence=advice, needs_people=True) if many and advice else None
 
     @activity.defn
     async def send_notices(self, order: NoticesOrder) -> MailOutcomes:
@@ -84,3 +107,22 @@ class MailActivities:
             raise NeighbourUnavailable(_PUT_OFF)
         _logger.info("sign_in_link_handed_over", generation=order.claims.generation, delivery=str(outcome.delivery))
         return outcome
+
+
+def _in_order(order: MailsOrder, outcomes: Sequence[MailOutcome]) -> list[MailOutcome]:
+    """Return outcomes in the order of the mails; they come in the order of the server's answers."""
+    places = {mail.person: place for place, mail in enumerate(order.mails)}
+    return sorted(outcomes, key=lambda outcome: places[outcome.person])
+
+
+def _problem(error: LandbridgeError) -> MailProblem | None:
+    """Return an error as a part of the answer; none for one without a sentence: the rest is for the next slice."""
+    if not str(error):
+        return None
+    wait = (error.retry_after or 0) if isinstance(error, NeighbourUnavailable) else 0
+    return MailProblem(
+        sentence=str(error),
+        needs_people=not isinstance(error, NeighbourUnavailable),
+        retry_after=wait,
+        lasts=error.lasts if isinstance(error, QuotaExceeded) else 0,
+    )

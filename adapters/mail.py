@@ -9,12 +9,12 @@ from adapters import mail_content, mail_message, smtp_server
 from adapters.mail_message import Letter
 from adapters.pace import Pace
 from adapters.sent_mails import SentMails
-from adapters.smtp_answers import Answer, Verdict, judge, may_mean_us
+from adapters.smtp_answers import Verdict, judge, wants_fewer_connections
 from adapters.smtp_connection import Lost
 from adapters.smtp_pool import Pool
 from adapters.work_off import work_off
 from domain import ids
-from domain.errors import BadInput, NeighbourUnavailable
+from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
 from domain.links import Purpose
 from domain.orders import Delivery, MailContext, MailOrder, MailOutcome, NoticeOrder
 from domain.ports import LinkMint
@@ -40,9 +40,14 @@ class _Job:
     message_id: str
     write: Callable[[], Rendered]
 
-    def outcome(self, delivery: Delivery, reason: str = "") -> MailOutcome:
+    def outcome(self, delivery: Delivery, reason: str = "", if_many: str = "") -> MailOutcome:
         return MailOutcome(
-            person=self.person, purpose=self.purpose, generation=self.generation, delivery=delivery, reason=reason
+            person=self.person,
+            purpose=self.purpose,
+            generation=self.generation,
+            delivery=delivery,
+            reason=reason,
+            if_many=if_many,
         )
 
 
@@ -99,9 +104,9 @@ class SmtpMailer:
         self._pace = Pace("The mail server", per_second)
         self._links = links
         self._sent = SentMails()
-        self._anyone_accepted = False
-        self._like_ours_in_a_row = 0
         self._losses_in_a_row = 0
+        self._told_refused: set[str] = set()
+        """Cohorts that were told that the server refuses us."""
         self.mails_in_doubt = 0
         """Mails whose connection was lost when the server may have taken them already."""
 
@@ -109,7 +114,15 @@ class SmtpMailer:
         self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
     ) -> None:
         """Send people's mails; see `domain.ports.Mailer`."""
-        await self._work_off((self._person_job(context, order) for order in orders), len(orders), done)
+        if context.cohort_id in self._told_refused:
+            # It paused then, so somebody has resumed it.
+            self._told_refused.clear()
+            self._pool.try_login_again()
+        try:
+            await self._work_off((self._person_job(context, order) for order in orders), len(orders), done)
+        except NeighbourRefuses:
+            self._told_refused.add(context.cohort_id)
+            raise
 
     async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
         """Send notices to owners and admins; see `domain.ports.Mailer`."""
@@ -176,7 +189,7 @@ class SmtpMailer:
                 self._note_loss(job, in_doubt=lost.in_doubt)
             else:
                 self._losses_in_a_row = 0
-                return job.outcome(verdict.delivery, verdict.reason)
+                return job.outcome(verdict.delivery, verdict.reason, verdict.if_many)
         return job.outcome(Delivery.DEFERRED, "the mail server ended the connection without an answer")
 
     async def _hand_over(self, letter: Letter) -> Verdict:
@@ -188,21 +201,14 @@ class SmtpMailer:
                     if lost.stale:
                         continue
                     raise
+                if answer is not None and wants_fewer_connections(answer) and await self._pool.do_without(connection):
+                    _log.warning(
+                        "mail_server_limits_connections", code=answer.code, setting="LANDBRIDGE_SMTP_CONNECTIONS"
+                    )
+                    continue
             if answer is None:
                 return Verdict(Delivery.REFUSED, "the mail server takes no letters outside ASCII before the @")
-            return self._judge(answer)
-
-    def _judge(self, answer: Answer) -> Verdict:
-        """Return what an answer means; many refusals in a row that may mean us do, whoever was accepted long ago."""
-        self._like_ours_in_a_row += may_mean_us(answer)
-        too_many = self._like_ours_in_a_row > self._connections
-        if too_many:
-            # After `resume` as many again may be theirs, or a few people whom nobody relays to would stop it for ever.
-            self._like_ours_in_a_row = 0
-        verdict = judge(answer, anyone_accepted=self._anyone_accepted, one_of_many=too_many)
-        if verdict.delivery is Delivery.ACCEPTED:
-            self._anyone_accepted, self._like_ours_in_a_row = True, 0
-        return verdict
+            return judge(answer)
 
     def _note_loss(self, job: _Job, *, in_doubt: bool) -> None:
         if in_doubt:

@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from domain.errors import NeighbourRefuses, NeighbourUnavailable
+from adapters.smtp_table import Concern, Row, row_for
+from domain.errors import NeighbourRefuses, NeighbourUnavailable, QuotaExceeded
 from domain.orders import Delivery
 
 
@@ -26,8 +27,9 @@ def kind(code: int) -> Kind | None:
 
 
 class Stage(StrEnum):
-    """The part of handing over a mail that an answer belongs to."""
+    """The part of a conversation that an answer belongs to."""
 
+    LOGIN = "AUTH"
     SENDER = "MAIL FROM"
     RECIPIENT = "RCPT TO"
     CONTENT = "DATA"
@@ -51,24 +53,19 @@ class Verdict:
 
     delivery: Delivery
     reason: str = ""
+    if_many: str = ""
+    """See `domain.orders.MailOutcome`."""
 
 
 TAKEN = 250
 """The server has taken the mail and answers for it from now on (RFC 5321, 4.2.5)."""
 CLOSING = 421
 """The server ends the connection; what it was asked has not happened (RFC 5321, 3.8)."""
-_LOGIN = {530, 534, 535, 538}
-"""Login or encryption wanted, or the login refused (RFC 4954, 4 and 6; RFC 3207, 4)."""
 _NOT_INTERNATIONAL = {504, 553, 555}
 """Answers to MAIL FROM that mean SMTPUTF8 rather than the sender (RFC 6531, 3.5), beside those marked 5.6.7."""
-_OURS = re.compile(
-    r"^5\.1\.[78]\b|^5\.7\.(?:54|57|60)\b"  # bad sender (RFC 3463); relay, login, send-as (Exchange)
-    r"|\brelay|sender address rejected|client host rejected|helo command rejected|authentication required",
-    re.IGNORECASE,
-)
-"""A refusal of a recipient that means us: servers judge sender and network only then (Postfix: smtpd_delay_reject)."""
-_OF_MAILBOXES = ("5.1.", "5.2.")
-"""Enhanced codes about one address or mailbox (RFC 3463)."""
+_TOO_FAST = "The mail server wants us to send more slowly, so mail waits now and then"
+_REFUSES_US = "The mail server refuses us as a sender"
+_NOT_FOR_US = "The mail server does not send mail for us"
 _RECIPIENT_REASONS = {
     "4.2.2": "the mailbox is full",
     "5.1.1": "there is no such mailbox",
@@ -84,30 +81,24 @@ _RECIPIENT_REASONS = {
 """Our words for enhanced status codes (RFC 3463, RFC 7505) in answers to RCPT TO."""
 
 
-def judge(answer: Answer, *, anyone_accepted: bool, one_of_many: bool = False) -> Verdict:
+def judge(answer: Answer) -> Verdict:
     """Return what an answer means for the person it concerns.
 
-    Arguments:
-        answer: the server's last word on the mail.
-        anyone_accepted: the server took a recipient from us before, so it does not refuse us as a whole.
-        one_of_many: it comes after many of its kind (`may_mean_us`), and nobody was accepted meanwhile.
-
     Raises:
+        QuotaExceeded: nobody gets mail from us for hours.
         NeighbourUnavailable: the server wants to be asked again later, whoever the mail is for.
         NeighbourRefuses: the server refuses us, whoever the mail is for.
 
     """
     code, stage, said = answer.code, answer.stage, kind(answer.code)
-    if code == CLOSING or (stage is Stage.SENDER and said is Kind.NOT_NOW):
-        raise NeighbourUnavailable(f"The mail server asks for patience ({code} after {stage}).")
-    if code in _LOGIN:
-        raise NeighbourRefuses(
-            f"The mail server wants another login or encryption ({code} after {stage}): check "
-            "LANDBRIDGE_SMTP_USERNAME, LANDBRIDGE_SMTP_PASSWORD and LANDBRIDGE_SMTP_SECURITY."
-        )
     if said is Kind.TAKEN:
         return Verdict(Delivery.ACCEPTED)
-    if said is Kind.NOT_NOW:
+    raise_if_everyones(answer)
+    row = _row(answer)
+    concern = row.concern if row else None
+    if code == CLOSING or (stage is Stage.SENDER and said is Kind.NOT_NOW):
+        raise NeighbourUnavailable(f"The mail server asks for patience ({code} after {stage}).")
+    if said is Kind.NOT_NOW or concern is Concern.RECIPIENT_LATER:
         return Verdict(Delivery.DEFERRED, f"{code}: {_reason(answer, 'the mail server asks to try again later')}")
     if stage is Stage.SENDER:
         if answer.smtputf8 and (code in _NOT_INTERNATIONAL or _enhanced(answer) == "5.6.7"):
@@ -116,32 +107,66 @@ def judge(answer: Answer, *, anyone_accepted: bool, one_of_many: bool = False) -
             f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
             "LANDBRIDGE_SMTP_USERNAME may use it."
         )
-    if (one_of_many or not anyone_accepted) and _reads_as_ours(answer):
-        raise NeighbourRefuses(
-            f"The mail server does not send mail for us ({code} after {stage}): check LANDBRIDGE_SMTP_USERNAME, "
-            "LANDBRIDGE_SMTP_FROM, and that it relays mail from this network to other domains."
-        )
-    if one_of_many:
-        raise NeighbourRefuses(
-            f"The mail server refuses the content of one mail after the other ({code} after {stage}): its log says "
-            "why; often the domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM."
-        )
+    in_question = "" if concern is Concern.RECIPIENT else _if_many(answer, row)
     if stage is Stage.CONTENT:
-        return Verdict(
-            Delivery.REFUSED, f"{code}: {_reason(answer, 'the mail server refuses the content of the mail')}"
+        refused = _reason(answer, "the mail server refuses the content of the mail")
+    else:
+        refused = _reason(answer, "the mail server refuses the address")
+    return Verdict(Delivery.REFUSED, f"{code}: {refused}", in_question)
+
+
+def raise_if_everyones(answer: Answer) -> None:
+    """Raise what an answer means for everyone's mail, if the table knows it to mean more than one person.
+
+    Raises:
+        QuotaExceeded, NeighbourUnavailable, NeighbourRefuses: see `judge`.
+
+    """
+    row, where = _row(answer), f"{answer.code} after {answer.stage}"
+    if row is None:
+        return
+    match row.concern:
+        case Concern.QUOTA:
+            raise QuotaExceeded(
+                f"The sending quota of the mail provider is used up ({answer.code} after {answer.stage}).",
+                retry_after=row.wait,
+                lasts=row.lasts,
+            )
+        case Concern.RATE:
+            raise NeighbourUnavailable(f"{_TOO_FAST}: {row.advice} ({where}).", retry_after=row.wait)
+        case Concern.CONNECTIONS:
+            raise NeighbourUnavailable(
+                f"The mail server does not allow a single connection now ({where}): set LANDBRIDGE_SMTP_CONNECTIONS "
+                "to what it allows for all workers together."
+            )
+        case Concern.SENDER:
+            raise NeighbourRefuses(f"{_REFUSES_US}: {row.advice} ({where}).")
+
+
+def wants_fewer_connections(answer: Answer) -> bool:
+    """Return whether the mail may go over another connection that is open already."""
+    row = _row(answer)
+    return row is not None and row.concern is Concern.CONNECTIONS
+
+
+def _row(answer: Answer) -> Row | None:
+    return row_for(answer.code, _enhanced(answer), answer.words)
+
+
+def _if_many(answer: Answer, row: Row | None) -> str:
+    """Return what to tell if everyone's mail is refused like this."""
+    where = f"{answer.code} after {answer.stage}"
+    if row is not None:
+        return f"{_NOT_FOR_US}: {row.advice} ({where})."
+    if answer.stage is Stage.CONTENT:
+        return (
+            f"The mail server refuses the content of one mail after the other ({where}): its log says why; often the "
+            "domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM."
         )
-    return Verdict(Delivery.REFUSED, f"{code}: {_reason(answer, 'the mail server refuses the address')}")
-
-
-def may_mean_us(answer: Answer) -> bool:
-    """Return whether a server may refuse everyone's mail by it: our network, our address, or what all mails say."""
-    if answer.stage is Stage.CONTENT and kind(answer.code) is Kind.NEVER:
-        return not _enhanced(answer).startswith(_OF_MAILBOXES)
-    return _reads_as_ours(answer)
-
-
-def _reads_as_ours(answer: Answer) -> bool:
-    return kind(answer.code) is Kind.NEVER and _OURS.search(answer.words) is not None
+    return (
+        f"The mail server refuses one recipient after the other ({where}): its log says why; check "
+        "LANDBRIDGE_SMTP_USERNAME and LANDBRIDGE_SMTP_FROM, and correct or exclude people whom it will never serve."
+    )
 
 
 def _reason(answer: Answer, otherwise: str) -> str:

@@ -5,10 +5,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from adapters.smtp_connection import Connection
+from adapters.smtp_server import LoginRefused
 from domain.errors import NeighbourRefuses, NeighbourUnavailable
 
 IDLE_SECONDS = 30.0
 """An unused connection is kept this long: servers close them after minutes, and routers forget them silently."""
+
+LOGIN_REFUSED_SECONDS = 30.0
+"""After a refused login no other is tried for so long: hundreds of cohorts ask one after the other, and many failed
+logins would lock the user."""
 
 
 class Pool:
@@ -22,10 +27,14 @@ class Pool:
         self._withheld = 0
         """Slots taken out while the server does not allow more connections than are open."""
         self._in_use = 0
+        self._surplus: dict[Connection, asyncio.Task[None]] = {}
+        """Connections in use that the server does not allow; their slots are withheld when they are given back."""
         self._idle: list[tuple[float, Connection]] = []
         """With the moment each was given back, oldest first; the newest is used first."""
         self._idle_seconds = idle_seconds
         self._opening = asyncio.Lock()
+        self._login_refused: tuple[float, str] | None = None
+        """When a login was refused, and what was told."""
         self._failures = 0
         self._last_failure: NeighbourUnavailable | NeighbourRefuses | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -46,6 +55,25 @@ class Pool:
         finally:
             self._in_use -= 1
             self._give_back(connection)
+
+    async def do_without(self, connection: Connection) -> bool:
+        """Close a connection in use that the server does not allow; return whether its mail may be tried once more.
+
+        None is opened in its place until all have been closed. The last one is kept: the server may only have counted
+        those that were being closed.
+        """
+        if self._idle or self._in_use - len(self._surplus) > 1:
+            self._surplus[connection] = asyncio.create_task(connection.close())
+            await self._surplus[connection]
+            return True
+        being_closed = [task for task in self._surplus.values() if not task.done()]
+        if being_closed:
+            await asyncio.wait(being_closed)
+        return bool(being_closed)
+
+    def try_login_again(self) -> None:
+        """Log in anew, even if that was refused moments ago."""
+        self._login_refused = None
 
     async def close(self) -> None:
         """Close the connections that are not in use."""
@@ -79,8 +107,14 @@ class Pool:
                 raise self._last_failure
             if idle := self._idle_one():
                 return idle
+            now = asyncio.get_running_loop().time()
+            if self._login_refused is not None and now < self._login_refused[0] + LOGIN_REFUSED_SECONDS:
+                raise NeighbourRefuses(self._login_refused[1])
             try:
                 return await self._open_connection()
+            except LoginRefused as refused:
+                self._login_refused = now, str(refused)
+                raise NeighbourRefuses(str(refused)) from None
             except (NeighbourUnavailable, NeighbourRefuses) as failure:
                 self._failures += 1
                 self._last_failure = failure
@@ -102,7 +136,11 @@ class Pool:
             self._idle.append((asyncio.get_running_loop().time(), connection))
             if self._sweeper is None:
                 self._sweeper = asyncio.create_task(self._sweep())
-        self._slots.release()
+        if connection in self._surplus:
+            del self._surplus[connection]
+            self._withheld += 1
+        else:
+            self._slots.release()
         self._allow_all_again()
 
     def _allow_all_again(self) -> None:

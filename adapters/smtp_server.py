@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aiosmtplib
 
 from adapters import mail_message
-from adapters.smtp_answers import Kind, judge, kind
+from adapters.smtp_answers import Answer, Kind, Stage, judge, kind, raise_if_everyones
 from adapters.smtp_connection import Connection, Lost
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
 
@@ -18,6 +18,13 @@ OPENING_SECONDS = 60.0
 """For the whole of connecting, TLS, greeting and login."""
 SECURITIES = ("starttls", "tls", "none")
 """How the connection can be protected; see `adapters.mail.SmtpMailer`."""
+
+_NO_SUCH_MECHANISM = 504
+"""The server offers a mechanism that it does not have; it has not looked at a password (RFC 4954, 4)."""
+
+
+class LoginRefused(NeighbourRefuses):
+    """The login is refused. Never leaves the pool of connections under this name."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,8 @@ class Server:
 
         Raises:
             NeighbourUnavailable: it cannot be reached, or asks for patience.
-            NeighbourRefuses: TLS or the login do not work; nothing else was said to it.
+            LoginRefused: the login does not work; it was tried once.
+            NeighbourRefuses: TLS does not work, or there is no login; nothing else was said to it.
 
         """
         smtp = aiosmtplib.SMTP(
@@ -82,7 +90,7 @@ class Server:
             raise NeighbourUnavailable(f"The mail server {self._where} hung up when it heard of a mail.") from None
         finally:
             await connection.close()
-        judge(answer, anyone_accepted=False)
+        judge(answer)
 
     @property
     def _where(self) -> str:
@@ -117,23 +125,41 @@ class Server:
         if not self.username:
             return
         try:
-            await smtp.login(self.username, self.password)
-        except (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError):
+            answer = await self._logged_in(smtp)
+        except (aiosmtplib.SMTPException, OSError):
             raise NeighbourUnavailable(f"The mail server {self._where} hung up during the login.") from None
-        except aiosmtplib.SMTPResponseException as error:
-            if kind(error.code) is not Kind.NEVER:
-                raise NeighbourUnavailable(
-                    f"The mail server {self._where} cannot check the login now ({error.code})."
-                ) from None
-            raise NeighbourRefuses(
-                f"The mail server {self._where} refuses the login ({error.code}): check LANDBRIDGE_SMTP_USERNAME and "
-                "LANDBRIDGE_SMTP_PASSWORD."
-            ) from None
-        except aiosmtplib.SMTPException:
+        if answer is None:
             raise NeighbourRefuses(
                 f"The mail server {self._where} offers no login that we know (CRAM-MD5, PLAIN, LOGIN): check "
                 "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY, or leave LANDBRIDGE_SMTP_USERNAME empty."
-            ) from None
+            )
+        if kind(answer.code) is Kind.TAKEN:
+            return
+        if kind(answer.code) is not Kind.NEVER:
+            raise_if_everyones(answer)
+            raise NeighbourUnavailable(f"The mail server {self._where} cannot check the login now ({answer.code}).")
+        raise LoginRefused(
+            f"The mail server {self._where} refuses the login ({answer.code}): check LANDBRIDGE_SMTP_USERNAME and "
+            "LANDBRIDGE_SMTP_PASSWORD."
+        )
+
+    async def _logged_in(self, smtp: aiosmtplib.SMTP) -> Answer | None:
+        """Log in, and return the server's answer; None: it has no mechanism that we know.
+
+        A password is sent once: with every further mechanism a wrong one would count again, and lock the user sooner.
+        """
+        mechanisms = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}
+        # Where nothing is encrypted, the one that does not show the password comes first.
+        for name in mechanisms if self.tls else reversed(mechanisms):
+            if name in smtp.server_auth_methods:
+                try:
+                    answer = await mechanisms[name](self.username, self.password)
+                except aiosmtplib.SMTPAuthenticationError as error:
+                    if error.code != _NO_SUCH_MECHANISM:
+                        return Answer(Stage.LOGIN, error.code, error.message)
+                else:
+                    return Answer(Stage.LOGIN, answer.code)
+        return None
 
 
 def configured(

@@ -4,7 +4,7 @@ import base64
 import functools
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -108,9 +108,10 @@ class CohortPeople:
         """Return whose Atlassian account is to be looked up or created now."""
         return list(islice((one for one in self._by_number.values() if lifecycle.needs_account(one, now)), limit))
 
-    def mails_due(self, now: datetime, limit: int) -> list[tuple[Person, Mail]]:
-        """Return who is to get which mail now."""
-        due = ((person, lifecycle.due_mail(person, now)) for person in self._by_number.values())
+    def mails_due(self, now: datetime, limit: int, last: Collection[int] = ()) -> list[tuple[Person, Mail]]:
+        """Return who is to get which mail now; the people numbered in `last` come after all others."""
+        people = sorted(self._by_number.values(), key=lambda person: person.number in last)
+        due = ((person, lifecycle.due_mail(person, now)) for person in people)
         return list(islice(((person, mail) for person, mail in due if mail is not None), limit))
 
     @_remembered

@@ -28,5 +28,16 @@ class NeighbourUnavailable(LandbridgeError):
         self.retry_after = retry_after
 
 
+class QuotaExceeded(NeighbourUnavailable):
+    """A service allows no more for hours: wait, and go on by itself.
+
+    `lasts` is after how many seconds the quota is free again at the latest.
+    """
+
+    def __init__(self, sentence: str, *, retry_after: float, lasts: float) -> None:
+        super().__init__(sentence, retry_after=retry_after)
+        self.lasts = lasts
+
+
 class NeighbourRefuses(LandbridgeError):
     """A neighbour refuses us as a whole (credentials, rights, licence, TLS): pause until a person has mended it."""

@@ -98,6 +98,14 @@ class MailRefused:
 
 
 @dataclass(frozen=True)
+class RefusalWithdrawn:
+    """The mail server refused this mail because of the sender, not because of the person: it is sent again."""
+
+    purpose: Purpose
+    generation: int
+
+
+@dataclass(frozen=True)
 class Excluded:
     """An admin takes the person out of the migration."""
 
@@ -133,6 +141,7 @@ Event = (
     | MailSent
     | MailDeferred
     | MailRefused
+    | RefusalWithdrawn
     | Excluded
     | EmailCorrected
     | MigrationEnded

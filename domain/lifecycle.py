@@ -31,6 +31,7 @@ ASKED_AT_MOST, ASKED_WITHIN = 5, timedelta(minutes=15)
 """Mails that people may ask for by their links: each replaces the link before it."""
 _CAME_BACK = "came back from Atlassian"
 _MAIL_REQUESTED = "mail requested"
+_REFUSAL_WITHDRAWN = "refused because of the sender, to be sent again"
 _MAIL_SENT = {
     Purpose.VERIFICATION: "verification email sent",
     Purpose.AUTHENTICATION: "authentication email sent",
@@ -146,6 +147,8 @@ def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clea
             if _awaited(person, Mail(purpose, generation)):
                 return _enter(person, State.UNREACHABLE, now, SYSTEM, reason=reason)
             return person
+        case events.RefusalWithdrawn(purpose, generation):
+            return _refusal_withdrawn(person, Mail(purpose, generation), now)
         case events.Excluded(reason, by):
             return _enter(person, State.EXCLUDED, now, by, reason=reason)
         case events.EmailCorrected(email, by):
@@ -272,6 +275,15 @@ def _mail_deferred(person: Person, mail: Mail, reason: str, now: datetime) -> Pe
     wait = FIRST_DEFERRAL * min(2**person.deferrals, LONGEST_DEFERRAL // FIRST_DEFERRAL)
     noted = person if person.deferrals else _note(person, now, f"mail server asks for patience: {reason}", SYSTEM)
     return replace(noted, due=now + wait, deferrals=person.deferrals + 1)
+
+
+def _refusal_withdrawn(person: Person, mail: Mail, now: datetime) -> Person:
+    """Let a person wait again as before the refusal; one who is unreachable for another reason stays so."""
+    state = _waiting_state(person)
+    is_theirs = MAILED[state] is mail.purpose and mail.generation == person.mailing(mail.purpose).generation + 1
+    if person.state is not State.UNREACHABLE or not is_theirs:
+        return person
+    return _enter(_note(person, now, _REFUSAL_WITHDRAWN, SYSTEM), state, now, SYSTEM)
 
 
 def _awaited(person: Person, mail: Mail) -> bool:

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 from domain.audit import Audit
 from domain.links import Purpose
 from domain.model import Model
+from domain.orders import Refusals
 from domain.people import Actor, Counts, Person, State
 from domain.roster import RosterPerson, RosterSurvey
 from domain.rules import AtDeadline, Rules
@@ -92,6 +93,21 @@ class CohortInput(Model):
     poll_interval_seconds: float = 0
     deadline_passed: bool = False
     audit: Audit = Audit()
+    refusals: Refusals = Refusals()
+    """Refused mails of which it is open whom they concern."""
+    mail_hold: "MailHold | None" = None
+    """Why no mail is sent for a while."""
+
+
+class MailHold(Model):
+    """The mail server wants no mail for a while; the cohort goes on by itself."""
+
+    sentence: str
+    """What `status` tells."""
+    until: datetime
+    """When mail is tried again."""
+    over_by: datetime | None = None
+    """When a sending quota is free again at the latest; none: it is no quota."""
 
 
 class CohortNews(Model):

@@ -80,11 +80,37 @@ class MailContext(Model):
     rules: Rules
 
 
+class Refusal(Model):
+    """A refused mail of which it is open whom the refusal concerns; see `domain.refusals`."""
+
+    person: int
+    purpose: Purpose
+    generation: int
+
+
+class Refusals(Model):
+    """The refusals of a cohort that are in question.
+
+    They are told apart by purpose: a server may accept verification emails and take authentication emails for spam.
+    """
+
+    in_question: list[Refusal] = Field(default_factory=list)
+    """A mail of the same purpose that is accepted later settles them: they concern these people."""
+    in_a_row: dict[Purpose, int] = Field(default_factory=dict)
+    """How many of them there were since the last mail that was accepted, in the order of the mails."""
+    accepted: list[Purpose] = Field(default_factory=list)
+    """Purposes of which a mail was accepted, at all or since refusals were withdrawn."""
+    withdrawn: list[int] = Field(default_factory=list)
+    """People who are tried again, after everyone else: their refusal was taken for one of the sender."""
+
+
 class MailsOrder(Model):
     """Send a slice of mails."""
 
     context: MailContext
     mails: list[MailOrder]
+    refusals: Refusals = Refusals()
+    """Of the cohort, before this slice."""
 
 
 class Delivery(StrEnum):
@@ -108,12 +134,32 @@ class MailOutcome(Model):
     delivery: Delivery
     reason: str = ""
     """The server's code and our words for it, without the address."""
+    if_many: str = ""
+    """For a refusal that may concern the sender: what to tell and to check if many are refused like this, as a
+    sentence. Empty: the answer concerns this person alone."""
+
+
+class MailProblem(Model):
+    """Why a slice was not sent to its end."""
+
+    sentence: str
+    """What failed and what to check."""
+    needs_people: bool = False
+    """Nothing is sent until a person has mended it and resumes."""
+    retry_after: float = 0
+    """Seconds to wait before the next mail; 0: none."""
+    lasts: float = 0
+    """Seconds after which a sending quota is free again at the latest; 0: it is no quota."""
 
 
 class MailOutcomes(Model):
-    """The outcomes of a slice."""
+    """The outcomes of a slice, and why it ended early."""
 
     outcomes: list[MailOutcome] = Field(default_factory=list)
+    problem: MailProblem | None = None
+    """None: the server was asked about every mail, or the rest is simply for the next slice."""
+    refusals: Refusals = Refusals()
+    """Of the cohort, after this slice of people's mails."""
 
 
 class NoticeKind(StrEnum):

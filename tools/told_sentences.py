@@ -33,7 +33,16 @@ _VALUE = re.compile(r"\{\w+\}")
 _SETTING = "LANDBRIDGE_"
 _CLAUSES = {"BadInput": 0, "Verdict": 1, "_note": 2, "_reason": 1, "answered": 0, "outcome": 1, "told": 0}
 """Which arguments of which calls are put into a sentence, or stand by themselves in a timeline."""
-_LISTED = {"UNUSABLE", "_CAME_BACK", "_LINK_DECLINED", "_MAIL_REQUESTED", "_MAIL_SENT", "_RECIPIENT_REASONS", "_TWICE"}
+_LISTED = {
+    "UNUSABLE",
+    "_CAME_BACK",
+    "_LINK_DECLINED",
+    "_MAIL_REQUESTED",
+    "_MAIL_SENT",
+    "_RECIPIENT_REASONS",
+    "_REFUSAL_WITHDRAWN",
+    "_TWICE",
+}
 """Constants whose texts are."""
 _DESCRIBED = {"description", "summary", "static_summary", "timeout_summary"}
 """Arguments that only operators see, in Temporal's Web UI."""

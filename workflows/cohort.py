@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         CohortInput,
         CohortNews,
         CohortResult,
+        MailHold,
     )
     from domain.orders import (
         AccountOutcomes,
@@ -27,6 +28,8 @@ with workflow.unsafe.imports_passed_through():
         MailContext,
         MailOrder,
         MailOutcome,
+        MailOutcomes,
+        MailProblem,
         MailsOrder,
     )
     from domain.people import SYSTEM, Counts, Person, State
@@ -101,13 +104,31 @@ class CohortWorkflow(CohortRecord):
 
     async def _send_mails(self) -> None:
         """Send the mails that are due: first ones, reminders, and those asked for (the guide, steps 5 and 6)."""
-        while (now := await self._due(self._people.next_mail)) is not None:
-            due = self._people.mails_due(now, options.MAIL_SLICE)
-            order = MailsOrder(context=self._context(), mails=[_order(person, mail) for person, mail in due])
+        while (now := await self._due(self._next_mail)) is not None:
+            due = self._people.mails_due(now, options.MAIL_SLICE, last=self._refusals.withdrawn)
+            mails = [_order(person, mail) for person, mail in due]
+            order = MailsOrder(context=self._context(), mails=mails, refusals=self._refusals)
             how = options.for_people(options.MAIL, len(due))
             answer = await self._attempt(MailActivities.send_mails, order, how, f"{len(due)} mails")
-            for outcome in answer.outcomes if answer else []:
-                self._happen(outcome.person, _delivered(outcome))
+            if answer is not None:
+                self._mails_sent(answer)
+
+    def _mails_sent(self, answer: MailOutcomes) -> None:
+        """Record each mail's outcome, and do what the problem calls for that ended the slice early."""
+        for outcome in answer.outcomes:
+            self._happen(outcome.person, _delivered(outcome))
+        self._refusals = answer.refusals
+        problem, hold = answer.problem, self._mail_hold
+        self._mail_hold = None
+        if problem is None:
+            return
+        if problem.needs_people:
+            self._paused = problem.sentence
+            self._withdraw_refusals()
+        elif problem.retry_after:
+            self._mail_hold = _hold(problem, hold, workflow.now())
+        else:
+            self._troubles[options.MAIL_QUEUE] = problem.sentence
 
     async def _ask_about_returned(self) -> None:
         """Ask Atlassian at once about those who come back from its page, or soon where it was asked only just now."""
@@ -176,6 +197,10 @@ class CohortWorkflow(CohortRecord):
             self._upsert()
 
     # When the next of these is due.
+
+    def _next_mail(self) -> datetime | None:
+        due = self._people.next_mail()
+        return due if due is None or self._mail_hold is None else max(due, self._mail_hold.until)
 
     def _next_deadline(self) -> datetime | None:
         return None if self._deadline_passed else self._rules.deadline
@@ -317,6 +342,17 @@ def _order(person: Person, mail: Mail) -> MailOrder:
         sso=person.sso,
         reminder=person.mails_in_state > 0,
     )
+
+
+def _hold(problem: MailProblem, before: MailHold | None, now: datetime) -> MailHold:
+    """Return for how long no mail is sent; a quota that was exceeded before is over when it was to be over then."""
+    until = now + timedelta(seconds=problem.retry_after)
+    if not problem.lasts:
+        return MailHold(sentence=problem.sentence, until=until)
+    over_by = before.over_by if before and before.over_by and before.over_by > now else None
+    over_by = over_by or now + timedelta(seconds=problem.lasts)
+    at_the_latest = f"Sending goes on by itself, at the latest at about {over_by:%Y-%m-%d %H:%M} UTC."
+    return MailHold(sentence=f"{problem.sentence} {at_the_latest}", until=until, over_by=over_by)
 
 
 def _delivered(outcome: MailOutcome) -> events.Event:

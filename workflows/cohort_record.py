@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain import addresses, authority, events, lifecycle
+    from domain import addresses, authority, events, lifecycle, refusals
     from domain.audit import Act, Audit, AuditEntry
     from domain.cohort import CohortPeople, packed, unpacked
     from domain.errors import BadInput
@@ -66,6 +66,8 @@ class CohortRecord:
         self._asked_at: datetime | None = None
         self._alarm = Alarm()
         self._troubles: dict[str, str] = {}
+        self._refusals = start.refusals
+        self._mail_hold = start.mail_hold
         self._shown: CohortNews | None = None
         self._shown_at: datetime | None = None
         self._closing = False
@@ -80,11 +82,20 @@ class CohortRecord:
             opened=(self._told is not None and self._told.opened) or (self._site is not None and self._people.opened()),
             # Before that, there may be people to come.
             settled=self._site is not None and self._people.settled(),
-            trouble=self._paused or "; ".join(self._troubles.values()),
+            trouble=self._paused or "; ".join([*self._troubles.values(), *self._why_mail_waits()]),
             deadline_passed=self._deadline_passed,
             counts=self._people.counts(),
             moved=self._moved,
         )
+
+    def _why_mail_waits(self) -> list[str]:
+        return [self._mail_hold.sentence] if self._mail_hold else []
+
+    def _withdraw_refusals(self) -> None:
+        """Have mail sent again to everyone whose refusal may have concerned the sender."""
+        for refusal in self._refusals.in_question:
+            self._happen(refusal.person, events.RefusalWithdrawn(refusal.purpose, refusal.generation))
+        self._refusals = refusals.all_withdrawn(self._refusals)
 
     def _carried_on(self) -> CohortInput:
         return self._start.model_copy(
@@ -101,6 +112,8 @@ class CohortRecord:
                 "poll_due": self._poll_due,
                 "poll_interval_seconds": self._poll_interval.total_seconds(),
                 "deadline_passed": self._deadline_passed,
+                "refusals": self._refusals,
+                "mail_hold": self._mail_hold,
             }
         )
 
@@ -133,8 +146,11 @@ class CohortRecord:
 
     @workflow.signal(description="Go on after a pause.")
     def resume(self, _: Resume) -> None:
-        """Go on."""
+        """Go on, and try what was not to be tried before; another cohort may have found out what was wrong."""
         self._paused = ""
+        self._withdraw_refusals()
+        if self._mail_hold is not None:
+            self._mail_hold = self._mail_hold.model_copy(update={"until": workflow.now()})
 
     @workflow.signal(description="Ask Atlassian at once.")
     def refresh(self, _: Refresh) -> None:

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
     from domain import addresses, ids
     from domain.messages import CohortNews, CohortResult, Decided, Leaders, MigrationRequest, Step, StepStatus
-    from domain.orders import AdminTask, Notice, NoticeKind, NoticeOrder, NoticesOrder
+    from domain.orders import AdminTask, Delivery, Notice, NoticeKind, NoticeOrder, NoticesOrder
     from domain.people import Counts
     from domain.roster import Leader
     from domain.rules import AtDeadline
@@ -148,7 +148,10 @@ class MigrationWaits(MigrationRecord):
                 await self._ask(Task(answer.sentence, resume), until=lambda: not self._paused)
 
     async def _notify(self, kind: NoticeKind, counts: Counts | None = None) -> bool:
-        """Mail those who are to be told; return whether the mail server was there, as long as an activity is tried."""
+        """Mail those who are to be told; return whether the mail server took it for any of them.
+
+        It is tried for as long as an activity is, and not until a sending quota is free again: the migration waits.
+        """
         survey = self._survey
         leaders = survey.leaders if survey else []
         known = {addresses.key(leader.email): leader for leader in leaders}
@@ -177,7 +180,7 @@ class MigrationWaits(MigrationRecord):
         ]
         order = NoticesOrder(notices=orders)
         answer = await attempt(MailActivities.send_notices, order, options.MAIL, f"Notice: {kind}")
-        return not isinstance(answer, Failure)
+        return not isinstance(answer, Failure) and any(one.delivery is Delivery.ACCEPTED for one in answer.outcomes)
 
     def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:
         self._checklist.mark(step, status, workflow.now(), note)

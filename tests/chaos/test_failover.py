@@ -19,8 +19,6 @@ from tests.e2e.conftest import MACHINE
 from tests.e2e.scenario import moving
 from tests.workflows.bench import eventually
 
-pytestmark = pytest.mark.timeout(400)
-
 SHORT = 20.0
 """Seconds; twice as long as the SDK goes on reporting a result."""
 

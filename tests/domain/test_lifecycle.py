@@ -171,6 +171,17 @@ class TestMails:
         person = lifecycle.after(person, events.MailRequested(ADMIN), later, RULES)
         assert lifecycle.due_mail(person, later) == Mail(Purpose.AUTHENTICATION, 2)
 
+    def test_a_refusal_that_is_withdrawn_leaves_the_person_as_before(self) -> None:
+        """The same mail is due again; a withdrawal that comes too late changes nothing."""
+        refused = lifecycle.after(ann(seen()), events.MailRefused(Purpose.AUTHENTICATION, 1, "554: no"), START, RULES)
+        withdrawal = events.RefusalWithdrawn(Purpose.AUTHENTICATION, 1)
+        person = lifecycle.after(refused, withdrawal, START, RULES)
+        assert (person.state, person.reason) == (State.AUTHENTICATING, "")
+        assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
+        corrected = lifecycle.after(refused, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
+        for other in (person, corrected, lifecycle.after(refused, events.Excluded("left", ADMIN), START, RULES)):
+            assert lifecycle.after(other, withdrawal, START, RULES) == other
+
     def test_resends_while_a_mail_is_on_its_way_make_no_second_mail(self) -> None:
         """However many ask."""
         person, later = mailed(ann(seen())), START + timedelta(minutes=1)

@@ -4,15 +4,17 @@ import asyncio
 import gc
 from contextlib import nullcontext, suppress
 from datetime import timedelta
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
 from domain.orders import Delivery, MailOutcome
+from domain.sign_in import SignedIn, SignInClaims, SignInMailOrder
 from tests.mail.certificates import Authority
 from tests.mail.conftest import CONTEXT, MakeMailer, order
-from tests.mail.scripted import CERTIFICATE, Heard, ScriptedServer, server_tls
+from tests.mail.scripted import CERTIFICATE, Heard, ScriptedServer, nothing_special, server_tls
 
 WORD = "open sesame"
 LOGIN = {"username": "user", "password": WORD}
@@ -93,6 +95,68 @@ async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: l
     assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
     assert WORD not in repr(caught.value)
     assert outcomes == []
+
+
+@pytest.mark.parametrize("mechanisms", sorted(" ".join(one) for one in permutations(("CRAM-MD5", "PLAIN", "LOGIN"))))
+@pytest.mark.parametrize("security", ["none", "tls"])
+async def test_wrong_password_is_tried_by_one_mechanism(
+    make_mailer: MakeMailer, mechanisms: str, security: str
+) -> None:
+    """Whatever the server offers, and however many mails wait for however many connections."""
+
+    def script(heard: Heard) -> str | None:
+        if heard.line.startswith(("AUTH CRAM-MD5", "AUTH LOGIN")):
+            return "334 PDFAZXhhbXBsZS5jb20+"
+        return None if heard.line.split(" ")[0] in {"EHLO", "QUIT"} else "535 5.7.8 wrong"
+
+    async with ScriptedServer(
+        script, extensions=(f"AUTH {mechanisms}",), tls=server_tls(), tls_from_start=security == "tls"
+    ) as server:
+        how = {"host": "localhost", "security": security, "ca_file": str(CERTIFICATE), "connections": 16}
+        mailer = make_mailer(server.port, **LOGIN, **how)
+        slices = [
+            mailer.send(
+                CONTEXT.model_copy(update={"cohort_id": f"cohort {n}"}), [order(m) for m in range(1, 20)], print
+            )
+            for n in range(4)
+        ]
+        answers = await asyncio.gather(*slices, return_exceptions=True)
+        with pytest.raises(NeighbourRefuses):
+            await mailer.send_sign_in_link(
+                SignInMailOrder(
+                    recipient=SignedIn(email="olga@example.com", name="Olga", role="owner", opsgenie_account="acme"),
+                    claims=SignInClaims(sign_in_id="sign-in:1", run_id="r", generation=1),
+                )
+            )
+    assert all(isinstance(answer, NeighbourRefuses) for answer in answers)
+    assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
+
+
+async def test_a_cohort_that_is_resumed_logs_in_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """Others are told what was found out moments ago; whoever was told comes again only once they are resumed."""
+    async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
+        server.script = lambda heard: "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
+        mailer = make_mailer(server.port, **LOGIN)
+        for cohort in ("one", "two", "three"):
+            with pytest.raises(NeighbourRefuses):
+                await mailer.send(CONTEXT.model_copy(update={"cohort_id": cohort}), [order(1)], outcomes.append)
+        assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
+        server.script = nothing_special
+        await mailer.send(CONTEXT.model_copy(update={"cohort_id": "two"}), [order(1)], outcomes.append)
+    assert len(server.accepted) == 1
+
+
+async def test_a_mechanism_that_the_server_does_not_have_is_no_attempt(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome]
+) -> None:
+    """Some servers offer what they do not have."""
+
+    def script(heard: Heard) -> str | None:
+        return "504 5.5.4 unrecognized authentication type" if heard.line.startswith("AUTH CRAM-MD5") else None
+
+    async with ScriptedServer(script, extensions=("AUTH CRAM-MD5 PLAIN",)) as server:
+        await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)], outcomes.append)
+    assert len(server.accepted) == 1
 
 
 @pytest.mark.parametrize(

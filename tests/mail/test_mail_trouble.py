@@ -222,7 +222,6 @@ async def test_those_sent_before_trouble_were_reported(make_mailer: MakeMailer, 
         ("MAIL", "530 5.7.0 Authentication required", "LANDBRIDGE_SMTP_USERNAME"),
         ("MAIL", "550 5.1.8 unknown sender domain", "LANDBRIDGE_SMTP_FROM"),
         ("MAIL", "553 5.7.1 not yours", "LANDBRIDGE_SMTP_FROM"),
-        ("RCPT", "554 5.7.1 <person1@example.com>: Relay access denied", "LANDBRIDGE_SMTP_USERNAME"),
         ("RCPT", "553 5.7.1 <no-reply@example.com>: Sender address rejected: not owned", "LANDBRIDGE_SMTP_FROM"),
         ("RCPT", "530 5.7.0 Must issue a STARTTLS command first", "LANDBRIDGE_SMTP_SECURITY"),
         (DOT, "550 5.7.60 no permission to send as this sender", "LANDBRIDGE_SMTP_FROM"),
@@ -262,26 +261,55 @@ async def test_relay_refused_for_one_among_others_is_their_outcome(
     "command, answer, told",
     [
         ("RCPT", "554 5.7.1 Relay access denied", "does not send mail for us"),
+        ("RCPT", "550 no", "one recipient after the other"),
         (DOT, "554 5.7.1 Message blocked as spam", "refuses the content of one mail after the other"),
     ],
 )
-async def test_what_is_refused_of_all_after_some_mails_is_not_theirs(
+async def test_a_refusal_that_may_concern_us_says_what_it_means_if_there_are_many(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], command: str, answer: str, told: str
 ) -> None:
-    """A server that turns us away after weeks blames no more people than were asked for at once, or twice."""
-    people = [order(n) for n in range(1, 101)]
+    """Whoever sees them all decides; nobody is quoted."""
+    async with ScriptedServer(lambda heard: answer if heard.line.startswith(command) else None) as server:
+        await make_mailer(server.port).send(CONTEXT, [order(n) for n in range(1, 11)], outcomes.append)
+    assert set(by_person(outcomes).values()) == {REFUSED}
+    assert all(told in outcome.if_many for outcome in outcomes)
+    assert "example.com" not in str([outcome.if_many for outcome in outcomes])
+
+
+async def test_fewer_connections_are_used_where_the_server_allows_fewer(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome]
+) -> None:
+    """Exchange Online says so in the middle of a session: everyone gets one mail over those that it allows."""
+    talking: set[int] = set()
 
     def script(heard: Heard) -> str | None:
-        stops = heard.line.startswith(command) and len(server.accepted) >= 10
-        return answer if stops else None
+        if heard.line == "QUIT":
+            talking.discard(heard.connection)
+        elif heard.line.startswith("MAIL"):
+            talking.add(heard.connection)
+            if len(talking) > 3:
+                return "432 4.3.2 Concurrent connections limit exceeded."
+        return None
 
     async with ScriptedServer(script) as server:
-        mailer = make_mailer(server.port, connections=4)
-        with pytest.raises(NeighbourRefuses, match=told):
-            await mailer.send(CONTEXT, people, outcomes.append)
-    delivered = Counter(by_person(outcomes).values())
-    assert delivered[ACCEPTED] == len(server.accepted) <= 14
-    assert delivered[REFUSED] <= 2 * 4
+        mailer = make_mailer(server.port, connections=8)
+        await mailer.send(CONTEXT, [order(n) for n in range(1, 41)], outcomes.append)
+        assert server.connections == 8
+    assert set(by_person(outcomes).values()) == {ACCEPTED}
+    assert set(message_ids(server.received).values()) == {1}
+
+
+async def test_a_server_that_allows_no_connection_is_unavailable(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome]
+) -> None:
+    """The last connection is kept, and the mail comes later."""
+    limit = "432 4.3.2 Concurrent connections limit exceeded."
+    async with ScriptedServer(lambda heard: limit if heard.line.startswith("MAIL") else None) as server:
+        with pytest.raises(NeighbourUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
+            await make_mailer(server.port, connections=4).send(
+                CONTEXT, [order(n) for n in range(1, 9)], outcomes.append
+            )
+    assert outcomes == []
 
 
 async def test_full_mailboxes_are_theirs_however_many(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:

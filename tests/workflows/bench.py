@@ -26,6 +26,7 @@ from domain import ids
 from domain.errors import NotFound
 from domain.messages import ChecklistItem, CohortResult, MigrationRequest, MigrationResult, Step
 from domain.people import Person, State
+from domain.ports import Mailer
 from domain.roster import OWNER, RosterPerson, survey
 from domain.sites import Site
 from embedded import ports
@@ -174,12 +175,13 @@ async def served(
     *,
     workflows_cached: int = CACHED,
     deployment: WorkerDeploymentConfig | None = None,
+    mailer: Mailer | None = None,
 ) -> AsyncIterator[None]:
-    """Serve workflows and activities with a world, as the worker does."""
+    """Serve workflows and activities with a world, as the worker does; `mailer` stands in for the world's."""
     workers = worker.build(
         client,
         AccountActivities(world.atlassian, world.atlassian),
-        MailActivities(world.post),
+        MailActivities(mailer or world.post),
         RosterActivities(world.opsgenie, TemporalCohortDesk(client)),
         UndoActivities(TemporalCohortDesk(client), world.atlassian),
         workflows_cached=workflows_cached,

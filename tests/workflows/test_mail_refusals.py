@@ -1,0 +1,377 @@
+"""Whole migrations against an SMTP server that refuses mail, because of single people or because of us.
+
+A real worker sends through real SMTP connections; the scripted server's own record says who got mail.
+"""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from temporalio.client import Client
+
+from adapters.mail import SmtpMailer
+from domain import roster
+from domain.links import Purpose
+from domain.people import Actor, State
+from domain.refusals import MAX_IN_A_ROW
+from domain.roster import RosterPerson
+from domain.rules import Rules
+from tests.mail.conftest import PlainLinks, parse, part
+from tests.mail.scripted import DOT, Heard, ScriptedServer, nothing_special
+from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
+from tests.workflows.test_steps import SELDOM
+
+_numbers = itertools.count(1)
+BY = Actor(name=OWNER_EMAIL)
+QUIET = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, roster_refresh_interval=SELDOM)
+"""Nothing happens by itself but mail."""
+RELAY, SPAM = "554 5.7.1 Relay access denied", "554 5.7.1 Message blocked as spam"
+REFUSED_TO_ALL = [("RCPT", RELAY, "relays mail"), (DOT, SPAM, "SPF or DKIM")]
+"""Where a server that turns everyone away says so, how, and what the migration advises."""
+
+
+def people(number: int, *, start: int = 1, verified: bool = True) -> list[RosterPerson]:
+    """Return so many people who are to be mailed."""
+    return [RosterPerson(email=f"person{n}@example.com", email_verified=verified) for n in range(start, start + number)]
+
+
+@dataclass
+class Scene:
+    """A migration and its mail server."""
+
+    bench: Bench
+    server: ScriptedServer
+
+    @asynccontextmanager
+    async def worker(self) -> AsyncIterator[None]:
+        """Run a worker that knows nothing of those before it."""
+        mailer = SmtpMailer(
+            host="127.0.0.1",
+            port=self.server.port,
+            username="",
+            password="",
+            security="none",
+            sender="no-reply@example.com",
+            ca_file="",
+            connections=8,
+            links=PlainLinks(),
+        )
+        async with served(self.bench.client, self.bench.world, mailer=mailer):
+            yield
+        await mailer.close()
+
+    def mailed(self) -> Counter[str]:
+        """Count the mails that the server took, by recipient; the owner's notices are left out."""
+        to = (re.search(rb"^To: (.+?)\r$", mail, re.MULTILINE) for mail in self.server.accepted)
+        counted = Counter(found[1].decode() for found in to if found)
+        del counted[OWNER_EMAIL]
+        return counted
+
+    async def counts(self, state: State, number: int) -> bool:
+        """Whether so many people are in a state."""
+        return (await self.bench.migration.status()).counts[state] == number
+
+    async def paused(self, advice: str) -> bool:
+        """Whether `status` tells a trouble with this advice."""
+        return any(advice in trouble for trouble in (await self.bench.migration.status()).troubles)
+
+    def has_received(self, mails: int) -> bool:
+        """Whether the server has seen the content of so many mails, whatever it answered."""
+        return len(self.server.received) >= mails
+
+    def was_asked_since(self, commands: int) -> bool:
+        """Whether a worker has spoken to the server since it had heard so many commands."""
+        return len(self.server.commands) > commands
+
+    def all_mailed(self, everyone: Iterable[RosterPerson]) -> bool:
+        """Whether the server took exactly one mail for each of these people, and for nobody else."""
+        return self.mailed() == Counter(person.email for person in everyone)
+
+
+@asynccontextmanager
+async def scene(client: Client, *, worker: bool = True) -> AsyncIterator[Scene]:
+    """Yield a migration that is not started yet, and its mail server; with a worker, or without one."""
+    async with ScriptedServer() as server:
+        told = Scene(Bench(client, f"refusals-{next(_numbers)}"), server)
+        prepared(told.bench.world)
+        async with told.worker() if worker else nullcontext():
+            yield told
+            await end_all(client)
+
+
+def refuses(server: ScriptedServer, command: str, answer: str, after: int) -> Callable[[Heard], str | None]:
+    """Return a script: once so many mails were taken, this command is always answered so."""
+
+    def script(heard: Heard) -> str | None:
+        refused = heard.line.startswith(command) and heard.recipient != OWNER_EMAIL
+        return answer if refused and len(server.accepted) >= after else None
+
+    return script
+
+
+@pytest.mark.parametrize("command, answer, advice", REFUSED_TO_ALL)
+@pytest.mark.parametrize("after", [0, 10, 500])
+async def test_a_server_that_refuses_everyone_pauses_the_migration(
+    client: Client, after: int, command: str, answer: str, advice: str
+) -> None:
+    """From the first mail on or after many: nobody is blamed, and with a mended server everyone gets one mail."""
+    everyone = people(after + 60)
+    async with scene(client) as told:
+        told.server.script = refuses(told.server, command, answer, after)
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.paused(advice))
+        assert await told.counts(State.UNREACHABLE, 0)
+        told.server.script = nothing_special
+        await told.bench.migration.resume(BY)
+        await eventually(lambda: told.all_mailed(everyone))
+        await eventually(lambda: told.bench.in_trouble(""))
+        assert await told.counts(State.UNREACHABLE, 0)
+
+
+async def test_a_resume_before_it_is_mended_pauses_again(client: Client) -> None:
+    """As often as it takes; nobody is blamed for it, and everyone gets one mail in the end."""
+    everyone = people(40)
+    async with scene(client) as told:
+        told.server.script = refuses(told.server, DOT, SPAM, 10)
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        for _ in range(3):
+            await eventually(lambda: told.paused("SPF or DKIM"))
+            tried = len(told.server.received)
+            await told.bench.migration.resume(BY)
+            await eventually(partial(told.has_received, tried + 1))
+        await eventually(lambda: told.paused("SPF or DKIM"))
+        assert await told.counts(State.UNREACHABLE, 0)
+        told.server.script = nothing_special
+        await told.bench.migration.resume(BY)
+        await eventually(lambda: told.all_mailed(everyone))
+
+
+@pytest.mark.parametrize("command, answer, advice", REFUSED_TO_ALL)
+async def test_every_second_refusal_pauses_nothing(client: Client, command: str, answer: str, advice: str) -> None:
+    """The server takes mail from us, so the refusals are theirs; they come faster than acceptances."""
+    everyone = people(64)
+    refused = {person.email for person in everyone[::2]}
+
+    def script(heard: Heard) -> str | None:
+        return answer if heard.line.startswith(command) and heard.recipient in refused else None
+
+    async with scene(client) as told:
+        told.server.script = script
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.all_mailed(everyone[1::2]))
+        await eventually(lambda: told.counts(State.UNREACHABLE, len(refused)))
+        assert not await told.paused(advice)
+
+
+async def test_a_few_in_a_row_pause_nothing(client: Client) -> None:
+    """Nor do many mailboxes that do not exist."""
+    everyone = people(60)
+    unknown, elsewhere = ({person.email for person in part} for part in (everyone[:20], everyone[30:33]))
+
+    def script(heard: Heard) -> str | None:
+        if not heard.line.startswith("RCPT"):
+            return None
+        if heard.recipient in unknown:
+            return "550 5.1.1 no such mailbox"
+        return RELAY if heard.recipient in elsewhere else None
+
+    async with scene(client) as told:
+        told.server.script = script
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.counts(State.UNREACHABLE, 23))
+        await eventually(lambda: told.all_mailed([*everyone[20:30], *everyone[33:]]))
+        assert await told.bench.in_trouble("")
+
+
+async def test_people_whom_the_server_will_never_serve_stop_the_migration_once(client: Client) -> None:
+    """Twenty of another domain in a row look like us; once others got mail after a resume, they are unreachable."""
+    everyone = people(60)
+    elsewhere = {person.email for person in everyone[16:36]}
+
+    def script(heard: Heard) -> str | None:
+        return RELAY if heard.line.startswith("RCPT") and heard.recipient in elsewhere else None
+
+    async with scene(client) as told:
+        told.server.script = script
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.paused("relays mail"))
+        await told.bench.migration.resume(BY)
+        await eventually(lambda: told.counts(State.UNREACHABLE, 20))
+        await eventually(lambda: told.all_mailed([*everyone[:16], *everyone[36:]]))
+        assert await told.bench.in_trouble("")
+
+
+async def test_one_kind_of_mail_can_be_taken_for_spam(client: Client) -> None:
+    """Authentication emails are refused between verification emails that are taken."""
+    everyone = [one for pair in zip(people(30), people(30, start=31, verified=False), strict=True) for one in pair]
+    async with scene(client) as told:
+
+        def script(heard: Heard) -> str | None:
+            spam = heard.line == DOT and heard.recipient != OWNER_EMAIL
+            return (
+                SPAM
+                if spam and f"/{Purpose.AUTHENTICATION}/" in part(parse(told.server.received[-1]), "plain")
+                else None
+            )
+
+        told.server.script = script
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.paused("SPF or DKIM"))
+        assert await told.counts(State.UNREACHABLE, 0)
+        told.server.script = nothing_special
+        await told.bench.migration.resume(BY)
+        await eventually(lambda: told.all_mailed(everyone))
+
+
+async def test_many_small_cohorts_add_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a few refusals only, and none alone would show whom they concern."""
+    monkeypatch.setattr(roster, "COHORT_SIZE", 4)
+    first, later = people(20), people(10, start=21)
+    async with scene(client) as told:
+        told.bench.world.opsgenie.add(*first)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.all_mailed(first))
+        told.server.script = refuses(told.server, DOT, SPAM, 0)
+        told.bench.world.opsgenie.add(*later)
+        await told.bench.migration.refresh(BY)
+        await eventually(lambda: told.paused("SPF or DKIM"))
+        told.server.script = nothing_special
+        await told.bench.migration.resume(BY)
+        await eventually(lambda: told.all_mailed([*first, *later]))
+        await eventually(lambda: told.counts(State.UNREACHABLE, 0))
+
+
+async def test_refusals_add_up_over_batches_and_workers(client: Client) -> None:
+    """People who join one by one are mailed one by one, each time by another worker."""
+    first, later = people(8), people(MAX_IN_A_ROW + 1, start=9)
+    async with scene(client, worker=False) as told:
+        told.bench.world.opsgenie.add(*first)
+        async with told.worker():
+            await told.bench.start(rules=QUIET)
+            await eventually(lambda: told.all_mailed(first))
+        told.server.script = refuses(told.server, DOT, SPAM, 0)
+        for number, person in enumerate(later, start=1):
+            told.bench.world.opsgenie.add(person)
+            async with told.worker():
+                await told.bench.migration.refresh(BY)
+                await eventually(partial(told.has_received, len(first) + number))
+                if number <= MAX_IN_A_ROW:
+                    await eventually(partial(told.counts, State.UNREACHABLE, number))
+        async with told.worker():
+            await eventually(lambda: told.paused("SPF or DKIM"))
+            assert await told.counts(State.UNREACHABLE, 0)
+            told.server.script = nothing_special
+            await told.bench.migration.resume(BY)
+            await eventually(lambda: told.all_mailed([*first, *later]))
+
+
+@pytest.mark.parametrize(
+    "command, answer, advice, wait",
+    [
+        ("MAIL", "550 5.4.5 Daily user sending limit exceeded.", "goes on by itself, at the latest", 61),
+        (DOT, "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", "is used up (554", 61),
+        ("RCPT", "550 5.1.90 you've reached your daily limit for message recipients", "is used up (550", 61),
+        (DOT, "454 Throttling failure: Maximum sending rate exceeded.", "LANDBRIDGE_SMTP_PER_SECOND", 2),
+    ],
+)
+async def test_a_quota_is_waited_for_without_anybody(
+    client: Client, command: str, answer: str, advice: str, wait: int
+) -> None:
+    """The migration says that it waits, asks again now and then, and goes on by itself; nobody is blamed."""
+    everyone = people(60)
+    async with scene(client) as told:
+        told.server.script = refuses(told.server, command, answer, 10)
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.paused(advice))
+        assert len(told.server.accepted) < 20
+        said = (await told.bench.migration.status()).troubles
+        for _ in range(2):
+            asked = len(told.server.commands)
+            await told.bench.skip(timedelta(minutes=wait))
+            await eventually(partial(told.was_asked_since, asked))
+        assert (await told.bench.migration.status()).troubles == said
+        assert await told.counts(State.UNREACHABLE, 0)
+        told.server.script = nothing_special
+        await told.bench.skip(timedelta(minutes=wait))
+        await eventually(lambda: told.all_mailed(everyone))
+        await eventually(lambda: told.bench.in_trouble(""))
+
+
+async def test_a_quota_that_is_raised_needs_no_waiting(client: Client) -> None:
+    """Whoever resumes has mail tried at once."""
+    everyone = people(20)
+    async with scene(client) as told:
+        told.server.script = refuses(told.server, "MAIL", "550 5.4.5 Daily user sending limit exceeded.", 5)
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.paused("goes on by itself"))
+        told.server.script = nothing_special
+        await told.bench.migration.resume(BY)
+        await eventually(lambda: told.all_mailed(everyone))
+
+
+@pytest.mark.parametrize(
+    "command, answer, advice",
+    [
+        (DOT, "554 5.2.252 SendAsDenied; not allowed to send as", "LANDBRIDGE_SMTP_USERNAME may send as"),
+        (DOT, "554 Message rejected: Email address is not verified.", "production access"),
+        ("RCPT", "553 5.7.1 Sender address rejected: not owned by user", "LANDBRIDGE_SMTP_FROM"),
+    ],
+)
+async def test_what_surely_concerns_the_sender_pauses_at_once(
+    client: Client, command: str, answer: str, advice: str
+) -> None:
+    """In the middle of a slice too, of which others got mail; each of them once."""
+    everyone = people(60)
+    async with scene(client) as told:
+        told.server.script = refuses(told.server, command, answer, 20)
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.paused(advice))
+        assert await told.counts(State.UNREACHABLE, 0)
+        told.server.script = nothing_special
+        await told.bench.migration.resume(BY)
+        await eventually(lambda: told.all_mailed(everyone))
+
+
+async def test_a_server_that_allows_few_connections_gets_fewer(client: Client) -> None:
+    """Nobody has anything to do."""
+    everyone, talking = people(60), set[int]()
+
+    def script(heard: Heard) -> str | None:
+        if heard.line == "QUIT":
+            talking.discard(heard.connection)
+        elif heard.line.startswith("MAIL"):
+            talking.add(heard.connection)
+            if len(talking) > 3:
+                return "432 4.3.2 Concurrent connections limit exceeded."
+        return None
+
+    async with scene(client) as told:
+        told.server.script = script
+        told.bench.world.opsgenie.add(*everyone)
+        await told.bench.start(rules=QUIET)
+        await eventually(lambda: told.all_mailed(everyone))
+
+
+async def test_notices_that_are_refused_are_told_of(client: Client) -> None:
+    """The migration is over all the same."""
+    async with scene(client) as told:
+        told.server.script = lambda heard: SPAM if heard.line == DOT else None
+        await told.bench.start(rules=QUIET)
+        await told.bench.handle.result()
+        last = (await told.bench.migration.progress()).checklist[-1]
+        assert last.note.endswith("Owners and admins could not be told by mail.")
