@@ -480,7 +480,9 @@ class TestFiles:
 
     def test_a_late_wrong_byte_is_found_in_its_line(self, folder: Path) -> None:
         """However far down in a long file."""
-        content = b"email\r\n" + b"".join(b"a%d@example.com\r\n" % row for row in range(20_000)) + b"z\xeb@example.com\r\n"
+        content = (
+            b"email\r\n" + b"".join(b"a%d@example.com\r\n" % row for row in range(20_000)) + b"z\xeb@example.com\r\n"
+        )
         assert "Line 20002 is not UTF-8" in _refusal(folder, content)
 
     def test_a_file_without_end_is_not_read(self, folder: Path) -> None:
