@@ -8,14 +8,13 @@ getUser).
 """
 
 import asyncio
-import unicodedata
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Self
 from urllib.parse import quote
 
 from adapters.http import Body, Request, Transport
-from domain import addresses, roster
-from domain.errors import BadInput, NeighbourUnavailable, Refused
+from domain import addresses, names, roster
+from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
 from domain.roster import LEADING_ROLES, RosterPerson
 from domain.sign_in import SignedIn
 
@@ -31,8 +30,6 @@ FIRST_PAUSE = 0.2
 MOST_TRIES = 5
 """Of one page."""
 _LONGEST_NAME = 512
-_UNSEEN = frozenset({"Zs", "Cc", "Cf"})
-"""What Unicode calls spaces, controls and formats."""
 _OK, _NOT_FOUND = 200, 404
 
 
@@ -164,6 +161,11 @@ class OpsgenieRoster:
 
     async def _users(self) -> list[User]:
         page = await self._page(0)
+        if page.total_count > roster.MAX_PEOPLE:
+            raise NeighbourRefuses(
+                f"Opsgenie says that the account has {page.total_count:,} users, and Landbridge moves at most "
+                f"{roster.MAX_PEOPLE:,}: check that the URL and the API key are those of Opsgenie, then resume."
+            )
         total, offset = page.total_count, len(page.data)
         users = {user.id: user for user in page.data}
         patience = PAUSES
@@ -203,7 +205,7 @@ class OpsgenieRoster:
 def _name(full_name: str) -> str:
     """Return a name as people write it; none where there is nothing to see, so that the address stands in for it."""
     name = " ".join(full_name.split())[:_LONGEST_NAME]
-    return "" if all(unicodedata.category(character) in _UNSEEN for character in name) else name
+    return name if names.is_visible(name) else ""
 
 
 def _domain(name: str) -> str:

@@ -6,7 +6,11 @@ from typing import NamedTuple
 from adapters.roster_values import BY_HAND, EXPORTED, Wrong, shown
 from domain import addresses
 from domain.errors import BadInput
-from domain.roster import ProblemKind, RosterPerson, RosterProblem
+from domain.roster import MAX_PEOPLE, ProblemKind, RosterPerson, RosterProblem
+
+MAX_PROBLEMS = 10_000
+"""Problems of one file that are kept; beyond them the file is no roster, and the rest of it is not read."""
+_SHOWN_PROBLEMS = 5
 
 
 class Reading(NamedTuple):
@@ -32,8 +36,14 @@ class RosterCheck:
         """Take a row: its values by column, whether it has Opsgenie's own names.
 
         A row with a `misfit`, a clause that says why its values cannot be told apart, is not looked at further.
+
+        Raises:
+            BadInput: there are more than `MAX_PEOPLE` rows, or more than `MAX_PROBLEMS` problems.
+
         """
         self.last_row = row
+        if len(self._people) == MAX_PEOPLE:
+            raise BadInput(f"The roster has more than {MAX_PEOPLE:,} people, which is more than Landbridge moves.")
         if misfit:
             self._problem(row, ProblemKind.MISSING, f"{misfit[0].upper()}{misfit[1:]}.")
             self._people.append(RosterPerson(email=str(values.get("email", "")), problem=misfit))
@@ -74,4 +84,7 @@ class RosterCheck:
         return Reading(self._people, self._problems)
 
     def _problem(self, row: int, kind: ProblemKind, sentence: str) -> None:
+        if len(self._problems) == MAX_PROBLEMS:
+            first = " ".join(f"Row {problem.row}: {problem.sentence}" for problem in self._problems[:_SHOWN_PROBLEMS])
+            raise BadInput(f"The file has more than {MAX_PROBLEMS:,} problems, so it is probably no roster. {first}")
         self._problems.append(RosterProblem(row=row, kind=kind, sentence=sentence))

@@ -1,6 +1,7 @@
 """A roster as CSV: a header that names the columns, then a line per person."""
 
 import csv
+import re
 from collections.abc import Iterator
 from itertools import chain
 
@@ -9,30 +10,40 @@ from adapters.roster_columns import column, columns, is_export
 from domain.errors import BadInput
 
 _DELIMITERS = ",;\t|"
+_DECLARATION = re.compile(r'#TYPE .*|"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
+"""Lines above the header: the type of the rows by Windows PowerShell's `Export-Csv`, the delimiter for Excel."""
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_ALL_NAMES = ", ".join(_NAMES.values())
 
 
-def check(header: str, lines: Iterator[str], roster: RosterCheck) -> None:
-    """Read the rows below `header` into `roster`; a row is called by the line on which it begins.
+def check(number: int, line: str, lines: Iterator[str], roster: RosterCheck) -> None:
+    """Read a file from its first `line` with text, which has that number, and the `lines` below it into `roster`.
 
-    The delimiter is the one by which the header has the most known columns.
+    A row is called by the line on which it begins. The delimiter is the one that a line above the header declares
+    (`sep=;`), else the one by which the header has the most known columns.
 
     Raises:
         BadInput: the header is not one.
         csv.Error: a row cannot be taken apart, nor what follows it; see `explain`.
 
     """
+    header, declared = line, ""
+    while found := _DECLARATION.fullmatch(header):
+        declared = found[1] or declared
+        number, header = number + 1, next(lines, "")
     if not header.strip():
-        raise BadInput("The file is empty, or its first line is: that line has to name the columns.")
-    delimiter = max(_DELIMITERS, key=lambda tried: _known(header, tried))
+        raise BadInput("The file is empty, or has no line that names the columns.")
+    if declared not in _DELIMITERS:  # which holds for the empty one
+        raise BadInput(f"The file declares that {declared!r} separates its columns; use one of {_ALL_NAMES}.")
+    delimiter = declared or max(_DELIMITERS, key=lambda tried: _known(header, tried))
     reader = csv.reader(chain([header], lines), delimiter=delimiter, strict=True, skipinitialspace=True)
     headings = _without_empty_end(next(reader))
     where = columns(headings)
     if "email" not in where:
-        raise BadInput(f"The first line has to name the columns, and one has to be 'email'; it says {header[:80]!r}.")
+        raise BadInput(f"Line {number} has to name the columns, and one has to be 'email'; it says {header[:80]!r}.")
     exported = is_export(headings)
     while True:
-        row = reader.line_num + 1
+        row = reader.line_num + number
         roster.last_row = row
         fields = next(reader, None)
         if fields is None:
@@ -72,6 +83,7 @@ def _misfit(fields: list[str], headings: list[str], delimiter: str) -> str:
 
 def _without_empty_end(fields: list[str], keep: int = 0) -> list[str]:
     """Return the fields without the empty ones that spreadsheets leave at the end of a line."""
-    while len(fields) > keep and not fields[-1].strip():
-        fields = fields[:-1]
-    return fields
+    end = len(fields)
+    while end > keep and not fields[end - 1].strip():
+        end -= 1
+    return fields[:end]

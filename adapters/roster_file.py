@@ -14,14 +14,16 @@ from domain.errors import BadInput
 LARGEST = 256 * 1024 * 1024
 """Bytes in a roster file: far beyond a million people, and bounds the memory that a wrong file can take."""
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_WORKBOOKS = {b"PK\x03\x04": "an Excel or OpenDocument workbook", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
+"""How files begin that spreadsheets save unless told otherwise (ZIP archives, and OLE ones until Excel 2003)."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def read(path: Path) -> Reading:
     """Read a roster and check every row of it.
 
-    The file is UTF-8 (with or without a byte order mark) or UTF-16 with one. What starts with a bracket or brace is
-    JSON, all else CSV: see `roster_json` and `roster_csv` for the shapes.
+    The file is UTF-8 (with or without a byte order mark) or UTF-16 with one. What starts with a bracket or brace,
+    empty lines aside, is JSON, all else CSV: see `roster_json` and `roster_csv` for the shapes.
 
     Raises:
         BadInput: the file as a whole cannot be read; what concerns one row is a problem in the answer.
@@ -45,7 +47,12 @@ def read(path: Path) -> Reading:
 
 def _encoding(path: Path) -> str:
     with path.open("rb") as file:
-        start = file.read(3)
+        start = file.read(4)
+    if workbook := _WORKBOOKS.get(start):
+        raise BadInput(
+            f"{path} is {workbook}: open it, export the sheet with the people (File, Save As, “CSV UTF-8”), and name "
+            "the file that this makes."
+        )
     return next((name for bom, name in _BOMS.items() if start.startswith(bom)), "utf-8")
 
 
@@ -68,12 +75,12 @@ def _undecodable(path: Path, error: UnicodeDecodeError) -> str:
 def _read(file: TextIO) -> Reading:
     check = RosterCheck()
     lines = _without_nul(file)
-    first = next(lines, "")
+    number, first = next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (1, ""))
     if first.lstrip().startswith(("[", "{")):
-        roster_json.check(first + "".join(lines), check)
+        roster_json.check("\n" * (number - 1) + first + "".join(lines), check)  # errors name the line in the file
     else:
         try:
-            roster_csv.check(first, lines, check)
+            roster_csv.check(number, first, lines, check)
         except csv.Error as error:
             raise BadInput(roster_csv.explain(error, check.last_row)) from None
     return check.finish()

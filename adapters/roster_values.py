@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
-from domain import addresses
+from domain import addresses, names
 from domain.errors import BadInput
 from domain.roster import ADMIN, OWNER, ProblemKind
 
@@ -66,7 +66,7 @@ def _name(value: object) -> str:
     if any(unicodedata.category(character) == "Cc" for character in name):
         sentence = f"The name {shown(name)} holds a control character; remove it."
         raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the name holds a control character")
-    return name
+    return name if names.is_visible(name) else ""  # lists and greetings then use the address
 
 
 def _role(value: object) -> str:

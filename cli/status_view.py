@@ -148,7 +148,7 @@ def _bars(counts: Counts) -> Table:
 def _remarks(status: MigrationStatus) -> list[str]:
     remarks = []
     if not status.exact:
-        remarks.append("The numbers may be some minutes old.")
+        remarks.append("The numbers may be up to an hour old, and older while no worker runs.")
     if status.deadline is not None and status.run_state is RunState.RUNNING:
         partial = status.progress is not None and status.progress.at_deadline is AtDeadline.COMPLETE_PARTIAL
         then = "the migration ends with whoever is there" if partial else "you are told and it waits on"

@@ -17,6 +17,9 @@ COHORT_SIZE = 250
 """People in one cohort, as a rule: their state stays well under Temporal's payload warning at 512 KiB."""
 MOST_COHORTS = 400
 """Cohorts of one migration; beyond it they grow. Temporal holds at most 2,000 children pending, we keep to 500."""
+MAX_PEOPLE = 500_000
+"""People on one roster, from a file or from Opsgenie: five times the largest that is tested. It bounds the memory that
+a wrong file or a wrong answer can take."""
 _TWICE = "the same mailbox stands on the roster twice"
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from domain import names
 from domain.errors import BadInput
 from domain.model import Model
 
@@ -55,7 +56,7 @@ def check(site: NewSite) -> None:
 
     """
     check_name(site.name)
-    if not (site.first_name.strip() and site.last_name.strip()):
+    if not (names.is_visible(site.first_name) and names.is_visible(site.last_name)):
         raise BadInput("A new site needs the first and the last name of its admin.")
 
 

@@ -13,6 +13,7 @@ from domain.errors import BadInput
 from embedded.ports import HOST
 from embedded.processes import Program, ProgramFailed
 from embedded.supervisor import Supervisor
+from runtime import temporal
 from runtime.exits import TemporalUnreachable
 
 NAME = "temporal"
@@ -89,9 +90,6 @@ class TemporalServer:
         )
 
     async def _answers(self) -> bool:
-        # Only here: the SDK takes longer to load than the server to start, which does so meanwhile.
-        from runtime import temporal  # noqa: PLC0415
-
         try:
             await temporal.connect(environment=self.environment)
         except (TemporalUnreachable, BadInput):

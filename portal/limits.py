@@ -10,15 +10,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_NEIGHBOURS_BITS = 64
+_SITE_BITS = 64
 """Of an IPv6 address: whoever has one has all that share these."""
 _UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
-_LONGEST_CHAIN = 20
-"""Entries of `X-Forwarded-For` that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,19 @@ class Limits:
         """`refuse` answers instead of `app`; below `limited_paths` the next part of a path is a token."""
         self._app = app
         self._refuse = refuse
-        self._trusted = trusted_proxies
+        # From the right, with or without ports: everything to the left of what a trusted proxy wrote could be made up.
+        self._behind_proxies = ProxyHeadersMiddleware(
+            self._limited,  # type: ignore[arg-type]  # ASGI's types are each server's own
+            [str(network) for network in trusted_proxies],
+        )
         self._limited_paths = tuple(limited_paths)
         self._everything, self._sign_ins, self._links = Buckets(EVERYTHING), Buckets(SIGN_INS), Buckets(LINK)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or refuse."""
+        await self._behind_proxies(scope, receive, send)  # type: ignore[arg-type]  # as above
+
+    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in _UNLIMITED or scope["path"].startswith("/codec/"):
             await self._app(scope, receive, send)
             return
@@ -92,7 +97,7 @@ class Limits:
             await self._app(scope, receive, send)
 
     def _wait(self, scope: Scope) -> float:
-        client = client_address(scope, self._trusted)
+        client = client_key(scope)
         wait = self._everything.wait(client)
         if not wait and scope["method"] == "POST" and scope["path"] == "/sign-in":
             wait = self._sign_ins.wait(client)
@@ -102,40 +107,18 @@ class Limits:
         return wait
 
 
-def client_address(scope: Scope, trusted: Sequence[Network]) -> str:
-    """Return whose request it is: the connection's other end, or whom proxies that we trust name for it.
+def client_key(scope: Scope) -> str:
+    """Return the key under which a client's requests are counted: its address, of IPv6 the network of its site.
 
-    From the right, since everything to the left of what a trusted proxy wrote could be made up.
+    What is no address, such as a name that a proxy made up, shares one key: keys must not grow with what others write.
     """
     client = scope.get("client")
-    address = client[0] if client else ""
-    # Lines of the same name are one list (RFC 9110, 5.2); of those that come, a proxy's own may be the last alone.
-    forwarded = ",".join(Headers(scope=scope).getlist("X-Forwarded-For"))
-    chain = [part.strip() for part in forwarded.split(",")][-_LONGEST_CHAIN:]
-    while chain and _is_in(address, trusted):
-        before = chain.pop()
-        if _parsed(before) is None:
-            break
-        address = before
-    return _neighbourhood(address)
-
-
-def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(address)
+        address = ipaddress.ip_address(client[0] if client else "")
     except ValueError:
-        return None
-
-
-def _is_in(address: str, networks: Sequence[Network]) -> bool:
-    parsed = _parsed(address)
-    return parsed is not None and any(parsed in network for network in networks)
-
-
-def _neighbourhood(address: str) -> str:
-    parsed = _parsed(address)
-    if not isinstance(parsed, ipaddress.IPv6Address):
-        return address
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, _NEIGHBOURS_BITS), strict=False))
+        return ""
+    if not isinstance(address, ipaddress.IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, _SITE_BITS), strict=False))

@@ -52,7 +52,8 @@ class MigrationStatus(MigrationSummary):
     people_waiting: int
     people_connected: int
     exact: bool
-    """The numbers are of this moment; otherwise they are as the cohorts last showed them, mostly minutes ago."""
+    """The numbers are of this moment; otherwise they are as the cohorts last showed them, up to an hour ago
+    or before the last worker ended."""
     troubles: list[str] = Field(default_factory=list)
     """What keeps work from going on at this moment, each once: why cohorts pause, which neighbour is away."""
     progress: Progress | None = None

@@ -2,12 +2,14 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001 - spreadsheets take the wide ones too
-"""What makes a spreadsheet run a cell (OWASP, CSV Injection)."""
+_FORMULA = re.compile(r'(?:^|(?<=[,;|\t\r\n]))(?=[ "]*[=+\-@\t\r\n＝＋－＠])')  # noqa: RUF001 - spreadsheets take the wide ones too
+"""Where a spreadsheet may find a formula: at the start of a value, and behind every separator in it (OWASP, CSV
+Injection). By country or by choice spreadsheets split lines at semicolons or tabs, and then at those in values too."""
 
 
 def head(model: type[BaseModel]) -> str:
@@ -27,4 +29,4 @@ def _lines(cells: Iterable[Iterable[object]]) -> str:
 
 
 def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return _FORMULA.sub("'", value) if isinstance(value, str) else value

@@ -40,7 +40,7 @@ from workflows.site_migration import SiteMigrationWorkflow
 from workflows.undo import UndoWorkflow
 
 ASKED_AT_MOST = 20
-"""Cohorts that `status` looks at one by one; of more it adds up the search attributes, which are some minutes old."""
+"""Cohorts that `status` looks at one by one; of more it adds up the search attributes, up to an hour old."""
 SOON_SECONDS = 1.0
 """How long `status` waits for the cohorts' own numbers, before it takes those that they have shown."""
 _PAGE = 250

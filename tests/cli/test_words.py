@@ -1,8 +1,10 @@
 """How single things are written and read."""
 
+import csv
 import io
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -52,6 +54,37 @@ def test_no_cell_of_the_csv_is_a_formula(rest: str, sign: str) -> None:
         next_step="",
     )
     assert f"'{sign}" in sheet.rows([line])
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_NONE])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@given(
+    st.text(st.sampled_from([*"=+-@,;\t|\r\n\"' x\uff1d"]), max_size=12)
+    | st.sampled_from(["x;=cmd|' /C calc'!A0;", 'x;"=cmd"', "x|@SUM(1)", "x;; \t+1", "x\n-1"])
+)
+def test_no_part_of_a_cell_is_a_formula_wherever_it_is_split(delimiter: str, quoting: Literal[0, 3], name: str) -> None:
+    """Some spreadsheets split lines at semicolons or tabs, by country or by choice: each piece is text all the same."""
+    line = ReportLine(
+        cohort=1,
+        number=1,
+        email="a@example.com",
+        name=name,
+        role="user",
+        state=State.CONNECTED,
+        reason=name,
+        since=NOW,
+        mails=1,
+        next_step="",
+    )
+    written = io.StringIO(sheet.rows([line]), newline="")
+    cells = [cell.strip(' "') for row in csv.reader(written, delimiter=delimiter, quoting=quoting) for cell in row]
+    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n\uff1d"))]
+
+
+@pytest.mark.parametrize("name", ["Jean-Luc", "a@example.com", "Lee, Ann", "Ann | Ops", "1 + 1 = 2"])
+def test_other_text_stays_as_it_is_in_the_csv(name: str) -> None:
+    """An apostrophe stands only where something could be run."""
+    assert next(csv.reader(sheet.rows([Site(id="1", name=name, url="")]).splitlines()))[1] == name
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from tests import thread_imports
+
 STARTER = Path(__file__).parents[2] / "starter.py"
 DISTRACTING = {"TEMPORAL_PROFILE": "production", "TEMPORAL_API_KEY": "real", "LANDBRIDGE_SMTP_HOST": "mail.example.com"}
 """What a person may have set for a real migration; a local stack must not hear of it."""
@@ -62,10 +64,16 @@ def at_work_in(folder: Path) -> list[str]:
 
 
 async def test_the_demo_moves_everyone_and_has_it_judged(tmp_path: Path) -> None:
-    """It ends with every reachable person connected, and exits with 0 because what others recorded agrees."""
-    async with started("demo", "--folder", tmp_path, **DISTRACTING) as process:
+    """It ends with every reachable person connected, and exits with 0 because what others recorded agrees.
+
+    It imports nothing in a thread: a second thread could see a half-loaded module.
+    """
+    imports = tmp_path / "thread-imports"
+    variables = DISTRACTING | thread_imports.recorded_in(imports)
+    async with started("demo", "--folder", tmp_path / "demo", **variables) as process:
         code, output = await ended(process)
     assert code == 0, output
+    assert imports.read_text() == ""
     assert "25 people: 22 connected, 2 skipped, 1 excluded" in output
     assert "✗" not in output
     assert output.count("✓") == 13
@@ -79,9 +87,9 @@ async def test_the_demo_moves_everyone_and_has_it_judged(tmp_path: Path) -> None
     ):
         assert f"$ ./starter.py {act}" in output
     assert "asks for a new link" in output
-    assert not (tmp_path / "environment").exists()
+    assert not (tmp_path / "demo" / "environment").exists()
     for name in ("worker", "portal"):
-        log = (tmp_path / "logs" / f"{name}.log").read_text()
+        log = (tmp_path / "demo" / "logs" / f"{name}.log").read_text()
         assert f"{name}_stopped" in log
         assert "Traceback" not in log
 

@@ -19,7 +19,7 @@ from embedded.guard import Guard
 from embedded.processes import Process, Program
 from embedded.stack import PREFERRED, PROJECT, Stack
 from runtime import temporal
-from tests import oracle
+from tests import oracle, thread_imports
 from tests.e2e import accounts
 from tests.e2e.accounts import Account
 from tests.oracle import Mail
@@ -43,12 +43,14 @@ class Machine:
         self._write_seed(accounts.seed(accounts.account("nobody", 3)))
         names = ("LANDBRIDGE_ENCRYPTION_KEYS", "LANDBRIDGE_CODEC_TOKEN")
         settings = {name: secrets.token_urlsafe(32) for name in names}
+        self.thread_imports = folder / "thread-imports"
+        """What any process imported outside its main thread."""
         self.stack = Stack(
             folder / "stack",
             seed=self._seed,
             refused=[accounts.REFUSED],
             preferred=dict.fromkeys(PREFERRED, 0),
-            settings=settings,
+            settings={**settings, **thread_imports.recorded_in(self.thread_imports)},
         )
         self._processes: dict[str, Process] = {}
         self._running = AsyncExitStack()

@@ -86,6 +86,12 @@ async def test_everyone_ends_where_the_guide_leads_them(run: Run) -> None:
     await run.scenario.judge()
 
 
+async def test_no_process_imports_in_a_thread(run: Run, machine: Machine) -> None:
+    """Nobody can see a half-loaded module: worker, portal, emulator, mail server and commands import in one thread."""
+    assert run.started.code == 0, run.started
+    assert machine.thread_imports.read_text() == ""
+
+
 async def test_nothing_wedged_a_workflow(run: Run) -> None:
     """Nor failed a single one of its tasks: not even signals without sense."""
     assert not await health.failures(run.scenario.machine.client, run.scenario.account.name)

@@ -7,9 +7,10 @@ import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Receive, Scope, Send
 
 from portal import limits
-from portal.limits import Allowance, Buckets, client_address
+from portal.limits import Allowance, Buckets, Limits, client_key
 from tests.portal.conftest import serving, settings
 from tests.portal.desk import MemoryDesk
 from tests.portal.test_portal_security import VERIFY, VERIFY_TOKEN
@@ -51,33 +52,53 @@ def test_memory_is_bounded_and_keys_are_apart() -> None:
     assert len(buckets._buckets) == 10  # noqa: SLF001 - what is to be bounded
 
 
+async def whose(client: str, *forwarded: str) -> str:
+    """Return under which key the limits count a request with these lines of `X-Forwarded-For`."""
+    keys: list[str] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        keys.append(client_key(scope))
+
+    async def unused(*_: object) -> None:
+        raise AssertionError
+
+    headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
+    scope = {"type": "http", "client": (client, 1), "headers": headers, "method": "GET", "path": "/"}
+    limited = Limits(app, unused, trusted_proxies=PROXIES, limited_paths=[])
+    await limited(scope, unused, unused)  # type: ignore[arg-type]  # nothing is received
+    return keys[0]
+
+
 @pytest.mark.parametrize(
-    "client, forwarded, whose",
+    "client, forwarded, key",
     [
         ("203.0.113.7", "", "203.0.113.7"),
         ("203.0.113.7", "198.51.100.1", "203.0.113.7"),
         ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
         ("10.0.0.1", "192.0.2.66, 198.51.100.1", "198.51.100.1"),
         ("10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
-        ("10.0.0.1", "nonsense", "10.0.0.1"),
+        ("10.0.0.1", "198.51.100.1:50123", "198.51.100.1"),
+        ("10.0.0.1", "192.0.2.66:1, 198.51.100.1:50123, 10.0.0.2:443", "198.51.100.1"),
+        ("10.0.0.1", "[2001:db8::1:2:3:4]:443", "2001:db8::/64"),
+        ("10.0.0.1", "[2001:db8::1:2:3:4]", "2001:db8::/64"),
+        ("10.0.0.1", "nonsense", ""),
+        ("10.0.0.1", "x" * 5000, ""),
         ("10.0.0.1", "", "10.0.0.1"),
         ("fd00::1", "2001:db8::1:2:3:4", "2001:db8::/64"),
         ("::ffff:192.0.2.1", "", "192.0.2.1"),
     ],
 )
-def test_whose_request_it_is(client: str, forwarded: str, whose: str) -> None:
-    """Only what proxies that we trust have written counts; everything to its left may be made up."""
-    scope = {"type": "http", "client": (client, 1), "headers": [(b"x-forwarded-for", forwarded.encode())]}
-    assert client_address(scope, PROXIES) == whose
+async def test_whose_request_it_is(client: str, forwarded: str, key: str) -> None:
+    """Only what trusted proxies have written counts, without ports; everything to its left may be made up."""
+    assert await whose(client, *([forwarded] if forwarded else [])) == key
 
 
 @pytest.mark.parametrize(
     "lines", [["192.0.2.66", "198.51.100.1"], ["192.0.2.66, 192.0.2.67", "198.51.100.1, 10.0.0.2"]]
 )
-def test_a_proxy_may_write_a_line_of_its_own(lines: list[str]) -> None:
+async def test_a_proxy_may_write_a_line_of_its_own(lines: list[str]) -> None:
     """Some add one below that of the client, who could otherwise be anybody (RFC 9110, 5.2)."""
-    headers = [(b"x-forwarded-for", line.encode()) for line in lines]
-    assert client_address({"type": "http", "client": ("10.0.0.1", 1), "headers": headers}, PROXIES) == "198.51.100.1"
+    assert await whose("10.0.0.1", *lines) == "198.51.100.1"
 
 
 async def test_whoever_asks_too_often_is_told_when_to_come_back(
@@ -108,14 +129,14 @@ async def test_links_to_sign_in_are_asked_for_more_seldom(desk: MemoryDesk, monk
 
 
 async def test_behind_a_proxy_each_client_counts_for_itself(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the proxy is named in the settings, one client's flood is not another's."""
+    """Where the proxy is named in the settings, one client's flood is not another's; its ports make no other client."""
     monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=1, per_second=0.01))
     async with serving(desk, settings(trusted_proxies="127.0.0.0/8, ::1/128")) as browser:
         codes = [
             (await browser.get("/sign-in", headers={"X-Forwarded-For": client})).status_code
-            for client in ("192.0.2.1", "192.0.2.1", "192.0.2.2")
+            for client in ("192.0.2.1", "192.0.2.1:50123", "192.0.2.2:50123", "[2001:db8::1]:443", "[2001:db8::1]:444")
         ]
-    assert codes == [200, 429, 200]
+    assert codes == [200, 429, 200, 200, 429]
 
 
 async def test_one_link_cannot_be_hammered(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import time
+import tracemalloc
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters import roster_check
 from adapters.roster_check import Reading
 from adapters.roster_file import LARGEST, read
+from domain import names
 from domain.errors import BadInput
 from domain.roster import ProblemKind, RosterPerson, survey
 
@@ -88,6 +92,36 @@ class TestCsv:
         """Spreadsheets leave delimiters behind where columns once were."""
         assert _read(folder, f"{HEADER},,\n{OWNER_LINE},,\nbo@example.com,Bo,user,\n").problems == []
 
+    @pytest.mark.parametrize(
+        "above, delimiter",
+        [
+            ("sep=;\r\n", ";"),
+            ("SEP=,\n", ","),
+            ('"sep=|"\n', "|"),
+            ("sep=\t\r\n", "\t"),
+            ("#TYPE Selected.Microsoft.ActiveDirectory.Management.ADUser\r\n", ","),
+            ("\n \n", ","),
+        ],
+    )
+    def test_lines_above_the_header_are_no_header(self, folder: Path, above: str, delimiter: str) -> None:
+        """Excel declares the delimiter, PowerShell the type of the rows, people leave lines empty; rows keep theirs."""
+        lines = [HEADER, OWNER_LINE, "bo@example.com,Bo,king"]
+        people, problems = _read(folder, above + "\n".join(lines).replace(",", delimiter))
+        assert [person.email for person in people] == ["olga@example.com", "bo@example.com"]
+        assert [problem.row for problem in problems] == [above.count("\n") + 3]
+
+    def test_what_a_line_above_declares_counts(self, folder: Path) -> None:
+        """Even where another delimiter would find more columns."""
+        assert "'email,name,role' is not known" in _refusal(folder, f"sep=;\n{HEADER}\n{OWNER_LINE}\n")
+
+    @pytest.mark.parametrize("header", ["username" + "," * 80_000, "," * 80_000 + "email", "username" + ",x" * 80_000])
+    def test_a_header_of_thousands_of_columns_takes_no_time(self, folder: Path, header: str) -> None:
+        """Empty headings at the end cost what they are long, and others are refused by their number."""
+        began = time.process_time()
+        with suppress(BadInput):
+            _read(folder, f"{header}\n")
+        assert time.process_time() - began < 5  # it was 43 seconds
+
     @pytest.mark.parametrize("line", ["bo@example.com,Bo", "bo@example.com,Bo,user,more", "bo@example.com;Bo;user"])
     def test_a_row_that_does_not_fit_is_told(self, folder: Path, line: str) -> None:
         """Too few fields, too many, or another delimiter: that row, and no other."""
@@ -99,13 +133,17 @@ class TestCsv:
     @pytest.mark.parametrize(
         "header, sentence",
         [
-            ("", "empty"),
             ("olga@example.com,Olga,owner", "is not known"),
             ("name,role", "one has to be 'email'"),
             ("emial,name", "did you mean 'email'"),
             ("email,verifed", "did you mean 'email_verified'"),
             ("username,verifed", "did you mean 'email_verified'"),
             ("email,phone", "'phone' is not known; remove it"),
+            ("Email address,Name", "'Email address' is not known; did you mean 'email'?"),
+            ("E-Mail-Adresse,Name", "'E-Mail-Adresse' is not known; did you mean 'email'?"),
+            ("Mail,Display name", "'Mail' is not known; did you mean 'email'?"),
+            ("email,Display name", "'Display name' is not known; did you mean 'name'?"),
+            ("sep=^", "'^' separates its columns; use one of commas, semicolons"),
             ("email,Email", "Two columns give 'email'"),
             ("email,username", "Two columns give 'email'"),
             ("email,,name", "'' is not known"),
@@ -162,7 +200,7 @@ class TestCsv:
         people, problems = _read(folder, written.getvalue())
         assert problems == []
         assert [(person.email, person.blocked) for person in people] == [(f"{n}@example.com", b) for n, _, b in rows]
-        assert all(bool(person.name) == bool(row[1]) for person, row in zip(people, rows, strict=True))
+        assert all(bool(person.name) == names.is_visible(row[1]) for person, row in zip(people, rows, strict=True))
 
 
 class TestRows:
@@ -280,6 +318,16 @@ class TestRows:
         """Too long for Opsgenie, or with a character that is no part of a name."""
         assert _told(_read_lines(folder, line)) == [(3, ProblemKind.UNKNOWN_VALUE)]
 
+    @pytest.mark.parametrize(
+        "name", ["\u200b", "\u00ad\u00ad", "\u3164", "\u2800 \u2060", "\u034f", "\ufe0f", "\u3000"]
+    )
+    def test_a_name_that_nobody_can_see_is_none(self, folder: Path, name: str) -> None:
+        """It would be a link without words: lists and greetings go by the address then."""
+        people, problems = _read_lines(folder, f"bo@example.com,{name},user", f"cy@example.com,{name}Cy,user")
+        assert problems == []
+        assert people[1].name == ""
+        assert people[2].name.endswith("Cy")
+
     def test_an_unusable_locale_is_told(self, folder: Path) -> None:
         """A locale is a language, and perhaps a country."""
         reading = _read(folder, "email,role,locale\nolga@example.com,owner,en\nbo@example.com,user,in English\n")
@@ -352,12 +400,35 @@ class TestJson:
             (6, ProblemKind.DUPLICATE),
         ]
 
+    def test_empty_lines_may_come_first(self, folder: Path) -> None:
+        """What follows is JSON all the same, and what is wrong is told by its line in the file."""
+        assert _read(folder, '\n  \n [{"email": "olga@example.com", "role": "owner"}]').problems == []
+        assert "Line 3, column 3 is not JSON" in _refusal(folder, "\n\n [")
+
+    @pytest.mark.parametrize("element", ["{}", "7", "[]", '{"email": ""}'])
+    def test_what_is_no_roster_takes_no_memory(self, folder: Path, element: str) -> None:
+        """A million elements that are nobody are given up after the first ten thousand, with what is wrong in them."""
+        content = f"[{','.join([element] * 1_000_000)}]"
+        tracemalloc.start()
+        try:
+            sentence = _refusal(folder, content)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert sentence.startswith("The file has more than 10,000 problems")
+        assert "Row 1: " in sentence
+        assert peak < 60 * 1024**2 + 4 * len(content)
+
     @pytest.mark.parametrize(
         "text, sentence",
         [
             ("[", "Line 1, column 2 is not JSON"),
             ('[\n{"email": "ann@example.com"},\n]', "Line 3"),
             ("[]", "names nobody"),
+            ("", "empty"),
+            ("[{}] {}", "column 6 is not JSON: Extra data"),
+            ("[{} {}]", "column 5 is not JSON: Expecting ','"),
+            ("[{}", "column 4 is not JSON: Expecting ','"),
             ('{"data": [], "paging": {}}', "list of people"),
             ("[" * 100_000, "nested too deeply"),
             (f"[{'9' * 5000}]", "thousands of digits"),
@@ -381,6 +452,7 @@ class TestFiles:
             (b"", "empty"),
             (b"\n\n", "empty"),
             (b"\xef\xbb\xbf", "empty"),
+            (b"sep=;\n", "no line that names the columns"),
             (b"email,name\n", "names nobody"),
             (b"email,name\n,\n\n", "names nobody"),
             ("email,name\na@example.com,A\nz@example.com,Zoë\n".encode("cp1252"), "Line 3 is not UTF-8"),
@@ -394,9 +466,23 @@ class TestFiles:
         """Nothing in it, another encoding, damage: the sentence names the line where there is one."""
         assert sentence in _refusal(folder, content)
 
+    @pytest.mark.parametrize("start", [b"PK\x03\x04\x14\0\x06\0", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
+    def test_a_workbook_is_told_what_to_do(self, folder: Path, start: bytes) -> None:
+        """Spreadsheets save workbooks unless told otherwise."""
+        assert "export the sheet with the people (File, Save As, “CSV UTF-8”)" in _refusal(folder, start + bytes(100))
+
+    def test_a_roster_has_its_limit(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """More people than can be moved are refused while they are read."""
+        monkeypatch.setattr(roster_check, "MAX_PEOPLE", 2)
+        assert _read_lines(folder, "bo@example.com,Bo,user").problems == []
+        with pytest.raises(BadInput, match="more than 2 people"):
+            _read_lines(folder, "bo@example.com,Bo,user", "cy@example.com,Cy,user")
+
     def test_a_late_wrong_byte_is_found_in_its_line(self, folder: Path) -> None:
         """However far down in a long file."""
-        content = b"email\r\n" + b"a@example.com\r\n" * 20_000 + b"z\xeb@example.com\r\n"
+        content = (
+            b"email\r\n" + b"".join(b"a%d@example.com\r\n" % row for row in range(20_000)) + b"z\xeb@example.com\r\n"
+        )
         assert "Line 20002 is not UTF-8" in _refusal(folder, content)
 
     def test_a_file_without_end_is_not_read(self, folder: Path) -> None:

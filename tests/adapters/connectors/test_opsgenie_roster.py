@@ -53,7 +53,7 @@ async def test_people_come_with_all_that_the_migration_asks(control: Control, ro
     ]
 
 
-@pytest.mark.parametrize("unseen", ["   ", "\u200b\u200e", "\u202e \u2066", "\t\n"])
+@pytest.mark.parametrize("unseen", ["   ", "\u3164\u00ad", "\u200b\u200e", "\u202e \u2066", "\t\n"])
 async def test_a_name_that_nobody_can_see_is_none(control: Control, roster: OpsgenieRoster, unseen: str) -> None:
     """Lists and greetings then go by the address; in other names, blanks are single ones."""
     control.load(
@@ -197,9 +197,20 @@ async def test_the_waits_of_one_reading_are_bounded_in_all(
 
 async def test_an_endless_promise_ends_with_the_first_empty_page(control: Control, roster: OpsgenieRoster) -> None:
     """A total that no page fulfils is not waited for."""
-    control.order("/v2/users", status=200, body='{"data": [], "totalCount": 1000000000}')
+    control.order("/v2/users", status=200, body='{"data": [], "totalCount": 100000}')
     with pytest.raises(NeighbourUnavailable, match="add up"):
         await read(roster)
+
+
+async def test_more_users_than_can_be_moved_are_not_read(control: Control, roster: OpsgenieRoster) -> None:
+    """How much memory a roster takes is not for Opsgenie to say: nothing but the first page is asked for."""
+    control.load(many(1))
+    body = page(control, 0).replace('"totalCount":1', '"totalCount":1000000000')
+    control.order("/v2/users", status=200, body=body, times=3)
+    before = control.state()["calls"].get("GET /v2/users", 0)
+    with pytest.raises(NeighbourRefuses, match="1,000,000,000 users, and Landbridge moves at most 500,000"):
+        await read(roster)
+    assert control.state()["calls"].get("GET /v2/users", 0) - before <= 1
 
 
 def test_an_sso_domain_that_is_none_is_bad_input() -> None:

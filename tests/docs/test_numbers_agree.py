@@ -1,0 +1,86 @@
+"""Numbers that texts name are those of the code."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from adapters import opsgenie
+from cli import check_temporal, checkup, ending, planning
+from domain import audit, lifecycle, messages, roster, sign_in
+from domain.rules import Rules
+from portal import limits
+from portal.admin import sessions
+from runtime import settings
+from workflows import cohort, options
+
+PROJECT = Path(__file__).parents[2]
+_WORDS = {1: "a", 2: "two", 5: "five", 8: "eight", 20: "twenty"}
+_UNITS = {timedelta(hours=1): "hour", timedelta(minutes=1): "minute", timedelta(seconds=1): "second"}
+
+
+def length(time: timedelta | float) -> str:
+    """Return a length of time in words: `an hour`, `two minutes`."""
+    if time == timedelta(minutes=15):
+        return "a quarter of an hour"
+    time = time if isinstance(time, timedelta) else timedelta(seconds=time)
+    unit = next(unit for unit in _UNITS if time >= unit and not time % unit)
+    number, name = time // unit, _UNITS[unit]
+    if number == 1:
+        return f"an {name}" if name == "hour" else f"a {name}"
+    return f"{_WORDS.get(number, str(number))} {name}s"
+
+
+OLDEST = length(cohort.SHOWN_AT_LEAST_EVERY)
+DEFAULTS = Rules()
+
+
+@pytest.mark.parametrize(
+    "path, text",
+    [
+        (
+            "portal/templates/settings/status.html",
+            f"The numbers may be up to {OLDEST} old, and older while no worker runs.",
+        ),
+        ("cli/status_view.py", f"The numbers may be up to {OLDEST} old, and older while no worker runs."),
+        ("docs/cli.md", f"the cohorts showed last, up to {OLDEST} ago"),
+        ("docs/cli.md", f"as the cohorts showed them last, up to {OLDEST} ago"),
+        ("portal/templates/sign_in/sent.html", f"after {length(sign_in.COOL_DOWN)} you may ask again"),
+        ("docs/security.md", f"for {sign_in.LINK_LIFETIME // timedelta(minutes=1)} minutes"),
+        ("docs/decisions/portal.md", f"A session is a signed cookie of {length(sessions.SESSION_SECONDS)}"),
+        (
+            "docs/settings.md",
+            f"({limits.EVERYTHING.at_once:g} at once, {limits.EVERYTHING.per_second:g} a second)",
+        ),
+        ("docs/settings.md", f"keys of at least {settings.SHORTEST_KEY} characters"),
+        ("docs/settings.md", f"slices of up to {options.MAIL_SLICE} mails"),
+        ("docs/settings.md", f"slices of up to {options.ACCOUNT_SLICE} people"),
+        ("docs/reliability.md", f"a slice of {options.MAIL_SLICE}"),
+        ("docs/cli.md", f"at most {checkup.SECONDS:g} seconds at each"),
+        ("docs/cli.md", f"within the last {length(check_temporal.RECENTLY)}"),
+        ("docs/cli.md", f"up to {length(planning.LONGEST_PAUSE)} at a time"),
+        ("docs/cli.md", f"It waits up to {length(ending.PATIENCE_SECONDS)}"),
+        ("docs/cli.md", f"at most {messages.LONGEST_REASON} characters"),
+        (
+            "docs/cli.md",
+            f"(`{DEFAULTS.reminder_interval.days}d`), and how many at most (`{DEFAULTS.reminders_at_most}`)",
+        ),
+        ("docs/cli.md", f"(`{DEFAULTS.resend_cooldown.seconds}s`)"),
+        ("docs/cli.md", f"a verification link works (`{DEFAULTS.verification_link_lifetime.days}d`)"),
+        ("docs/cli.md", f"an authentication link works (`{DEFAULTS.authentication_link_lifetime.days}d`)"),
+        (
+            "docs/decisions/adapters.md",
+            f"up to {length(opsgenie.LONGEST_PAUSE)} each and {_WORDS[int(opsgenie.PAUSES // 60)]} in all",
+        ),
+        ("docs/decisions/adapters.md", f"at most {roster.MAX_PEOPLE:,} people"),
+        ("docs/decisions/workflows.md", f"At most {roster.MOST_COHORTS} cohorts"),
+        ("docs/decisions/workflows.md", f"Each keeps {audit.KEPT}, cut to {audit.LONGEST} characters"),
+        (
+            "docs/decisions/workflows.md",
+            f"Links ask for {_WORDS[lifecycle.ASKED_AT_MOST]} mails in {length(lifecycle.ASKED_WITHIN)} at most",
+        ),
+    ],
+)
+def test_a_text_names_the_number_of_the_code(path: str, text: str) -> None:
+    """Whoever changes a limit finds every text that promises it."""
+    assert text in (PROJECT / path).read_text()
