@@ -105,8 +105,8 @@ class SmtpMailer:
         self._links = links
         self._sent = SentMails()
         self._losses_in_a_row = 0
-        self._told_refused: set[str] = set()
-        """Cohorts that were told that the server refuses us."""
+        self._refusal_reported: set[str] = set()
+        """Ids of the cohorts that have paused because the server refuses us."""
         self.mails_in_doubt = 0
         """Mails whose connection was lost when the server may have taken them already."""
 
@@ -114,14 +114,14 @@ class SmtpMailer:
         self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
     ) -> None:
         """Send people's mails; see `domain.ports.Mailer`."""
-        if context.cohort_id in self._told_refused:
-            # It paused then, so somebody has resumed it.
-            self._told_refused.clear()
+        if context.cohort_id in self._refusal_reported:
+            # It paused then, so somebody has resumed it since.
+            self._refusal_reported.clear()
             self._pool.try_login_again()
         try:
             await self._work_off((self._person_job(context, order) for order in orders), len(orders), done)
         except NeighbourRefuses:
-            self._told_refused.add(context.cohort_id)
+            self._refusal_reported.add(context.cohort_id)
             raise
 
     async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:

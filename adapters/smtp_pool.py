@@ -34,7 +34,7 @@ class Pool:
         self._idle_seconds = idle_seconds
         self._opening = asyncio.Lock()
         self._login_refused: tuple[float, str] | None = None
-        """When a login was refused, and what was told."""
+        """When a login was refused, and the sentence for it."""
         self._failures = 0
         self._last_failure: NeighbourUnavailable | NeighbourRefuses | None = None
         self._sweeper: asyncio.Task[None] | None = None
@@ -57,14 +57,14 @@ class Pool:
             self._give_back(connection)
 
     async def do_without(self, connection: Connection) -> bool:
-        """Close a connection in use that the server does not allow; return whether its mail may be tried once more.
+        """Close a connection in use that the server does not allow; return whether to try its mail once more.
 
-        None is opened in its place until all have been closed. The last one is kept: the server may only have counted
-        those that were being closed.
+        No connection is opened in its place until all of them are closed. The last one is kept, and tried again if
+        others were still being closed: the server may have counted them.
         """
         if self._idle or self._in_use - len(self._surplus) > 1:
             self._surplus[connection] = asyncio.create_task(connection.close())
-            await self._surplus[connection]
+            await asyncio.wait([self._surplus[connection]])
             return True
         being_closed = [task for task in self._surplus.values() if not task.done()]
         if being_closed:

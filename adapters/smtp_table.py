@@ -85,7 +85,7 @@ TABLE = (
         status=r"5\.2\.25[1-5]",
         advice="it throttles LANDBRIDGE_SMTP_USERNAME for its many errors (mailbox full, send-as, licence)",
     ),
-    Row(Concern.SENDER, text=r"STOREDRV\.Submission", advice=_SENDER),
+    Row(Concern.SENDER, code="5..", text=r"STOREDRV\.Submission", advice=_SENDER),
     Row(Concern.SENDER, status=r"5\.7\.(?:54|57|64|139)", advice=_LOGIN),
     Row(Concern.SENDER, status=r"5\.7\.(?:50[1-3]|511|6[0-4]\d|70[58]|750|800)", advice=_BANNED),
     Row(Concern.SENDER, status=r"5\.1\.8", text="bad outbound sender|access denied", advice=_BANNED),

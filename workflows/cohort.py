@@ -111,13 +111,16 @@ class CohortWorkflow(CohortRecord):
             how = options.for_people(options.MAIL, len(due))
             answer = await self._attempt(MailActivities.send_mails, order, how, f"{len(due)} mails")
             if answer is not None:
-                self._mails_sent(answer)
+                self._mails_sent(order, answer)
 
-    def _mails_sent(self, answer: MailOutcomes) -> None:
+    def _mails_sent(self, order: MailsOrder, answer: MailOutcomes) -> None:
         """Record each mail's outcome, and do what the problem calls for that ended the slice early."""
         for outcome in answer.outcomes:
             self._happen(outcome.person, _delivered(outcome))
+        resumed_meanwhile = self._refusals != order.refusals
         self._refusals = answer.refusals
+        if resumed_meanwhile:
+            self._withdraw_refusals()
         problem, hold = answer.problem, self._mail_hold
         self._mail_hold = None
         if problem is None:

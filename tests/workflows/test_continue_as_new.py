@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from temporalio.client import Client
 
+from domain.errors import QuotaExceeded
 from domain.links import Purpose
 from domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact
 from domain.people import Actor, State
@@ -136,3 +138,31 @@ async def test_a_pause_lives_on(bench: Bench) -> None:
 
 async def _more(bench: Bench, before: int) -> bool:
     return await runs(bench) > before
+
+
+async def test_a_quota_is_still_waited_for(bench: Bench) -> None:
+    """The next run says the same of it, sends nothing before it is time, and then goes on by itself."""
+    bench.world.post.trouble = QuotaExceeded("The quota is used up.", retry_after=3_600, lasts=86_400)
+    await bench.start(rules=UNASKED)
+
+    async def shown() -> list[str]:
+        return (await bench.migration.status()).troubles
+
+    async def waits() -> bool:
+        return any("goes on by itself" in trouble for trouble in await shown())
+
+    async def is_another_run(before: int) -> bool:
+        return await runs(bench) > before
+
+    await eventually(waits)
+    said, before = await shown(), await runs(bench)
+    for _ in range(20):
+        await bench.cohort().signal("email_verified", PersonFact(email=PEOPLE[0].email, by=BY))
+        await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com", by=BY))
+        await bench.person(PEOPLE[0].email)
+    await eventually(partial(is_another_run, before))
+    bench.world.post.trouble = None
+    assert await shown() == said
+    assert not bench.world.post.mails
+    await bench.skip(timedelta(minutes=61))
+    await everyone_is_mailed(bench)

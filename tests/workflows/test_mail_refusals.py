@@ -42,7 +42,7 @@ def people(number: int, *, start: int = 1, verified: bool = True) -> list[Roster
 
 
 @dataclass
-class Scene:
+class Scenario:
     """A migration and its mail server."""
 
     bench: Bench
@@ -95,13 +95,13 @@ class Scene:
 
 
 @asynccontextmanager
-async def scene(client: Client, *, worker: bool = True) -> AsyncIterator[Scene]:
+async def scenario(client: Client, *, worker: bool = True) -> AsyncIterator[Scenario]:
     """Yield a migration that is not started yet, and its mail server; with a worker, or without one."""
     async with ScriptedServer() as server:
-        told = Scene(Bench(client, f"refusals-{next(_numbers)}"), server)
-        prepared(told.bench.world)
-        async with told.worker() if worker else nullcontext():
-            yield told
+        run = Scenario(Bench(client, f"refusals-{next(_numbers)}"), server)
+        prepared(run.bench.world)
+        async with run.worker() if worker else nullcontext():
+            yield run
             await end_all(client)
 
 
@@ -122,36 +122,36 @@ async def test_a_server_that_refuses_everyone_pauses_the_migration(
 ) -> None:
     """From the first mail on or after many: nobody is blamed, and with a mended server everyone gets one mail."""
     everyone = people(after + 60)
-    async with scene(client) as told:
-        told.server.script = refuses(told.server, command, answer, after)
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.paused(advice))
-        assert await told.counts(State.UNREACHABLE, 0)
-        told.server.script = nothing_special
-        await told.bench.migration.resume(BY)
-        await eventually(lambda: told.all_mailed(everyone))
-        await eventually(lambda: told.bench.in_trouble(""))
-        assert await told.counts(State.UNREACHABLE, 0)
+    async with scenario(client) as run:
+        run.server.script = refuses(run.server, command, answer, after)
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.paused(advice))
+        assert await run.counts(State.UNREACHABLE, 0)
+        run.server.script = nothing_special
+        await run.bench.migration.resume(BY)
+        await eventually(lambda: run.all_mailed(everyone))
+        await eventually(lambda: run.bench.in_trouble(""))
+        assert await run.counts(State.UNREACHABLE, 0)
 
 
 async def test_a_resume_before_it_is_mended_pauses_again(client: Client) -> None:
     """As often as it takes; nobody is blamed for it, and everyone gets one mail in the end."""
     everyone = people(40)
-    async with scene(client) as told:
-        told.server.script = refuses(told.server, DOT, SPAM, 10)
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
+    async with scenario(client) as run:
+        run.server.script = refuses(run.server, DOT, SPAM, 10)
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
         for _ in range(3):
-            await eventually(lambda: told.paused("SPF or DKIM"))
-            tried = len(told.server.received)
-            await told.bench.migration.resume(BY)
-            await eventually(partial(told.has_received, tried + 1))
-        await eventually(lambda: told.paused("SPF or DKIM"))
-        assert await told.counts(State.UNREACHABLE, 0)
-        told.server.script = nothing_special
-        await told.bench.migration.resume(BY)
-        await eventually(lambda: told.all_mailed(everyone))
+            await eventually(lambda: run.paused("SPF or DKIM"))
+            tried = len(run.server.received)
+            await run.bench.migration.resume(BY)
+            await eventually(partial(run.has_received, tried + 1))
+        await eventually(lambda: run.paused("SPF or DKIM"))
+        assert await run.counts(State.UNREACHABLE, 0)
+        run.server.script = nothing_special
+        await run.bench.migration.resume(BY)
+        await eventually(lambda: run.all_mailed(everyone))
 
 
 @pytest.mark.parametrize("command, answer, advice", REFUSED_TO_ALL)
@@ -163,13 +163,13 @@ async def test_every_second_refusal_pauses_nothing(client: Client, command: str,
     def script(heard: Heard) -> str | None:
         return answer if heard.line.startswith(command) and heard.recipient in refused else None
 
-    async with scene(client) as told:
-        told.server.script = script
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.all_mailed(everyone[1::2]))
-        await eventually(lambda: told.counts(State.UNREACHABLE, len(refused)))
-        assert not await told.paused(advice)
+    async with scenario(client) as run:
+        run.server.script = script
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.all_mailed(everyone[1::2]))
+        await eventually(lambda: run.counts(State.UNREACHABLE, len(refused)))
+        assert not await run.paused(advice)
 
 
 async def test_a_few_in_a_row_pause_nothing(client: Client) -> None:
@@ -184,13 +184,13 @@ async def test_a_few_in_a_row_pause_nothing(client: Client) -> None:
             return "550 5.1.1 no such mailbox"
         return RELAY if heard.recipient in elsewhere else None
 
-    async with scene(client) as told:
-        told.server.script = script
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.counts(State.UNREACHABLE, 23))
-        await eventually(lambda: told.all_mailed([*everyone[20:30], *everyone[33:]]))
-        assert await told.bench.in_trouble("")
+    async with scenario(client) as run:
+        run.server.script = script
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.counts(State.UNREACHABLE, 23))
+        await eventually(lambda: run.all_mailed([*everyone[20:30], *everyone[33:]]))
+        assert await run.bench.in_trouble("")
 
 
 async def test_people_whom_the_server_will_never_serve_stop_the_migration_once(client: Client) -> None:
@@ -201,80 +201,80 @@ async def test_people_whom_the_server_will_never_serve_stop_the_migration_once(c
     def script(heard: Heard) -> str | None:
         return RELAY if heard.line.startswith("RCPT") and heard.recipient in elsewhere else None
 
-    async with scene(client) as told:
-        told.server.script = script
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.paused("relays mail"))
-        await told.bench.migration.resume(BY)
-        await eventually(lambda: told.counts(State.UNREACHABLE, 20))
-        await eventually(lambda: told.all_mailed([*everyone[:16], *everyone[36:]]))
-        assert await told.bench.in_trouble("")
+    async with scenario(client) as run:
+        run.server.script = script
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.paused("relays mail"))
+        await run.bench.migration.resume(BY)
+        await eventually(lambda: run.counts(State.UNREACHABLE, 20))
+        await eventually(lambda: run.all_mailed([*everyone[:16], *everyone[36:]]))
+        assert await run.bench.in_trouble("")
 
 
 async def test_one_kind_of_mail_can_be_taken_for_spam(client: Client) -> None:
     """Authentication emails are refused between verification emails that are taken."""
     everyone = [one for pair in zip(people(30), people(30, start=31, verified=False), strict=True) for one in pair]
-    async with scene(client) as told:
+    async with scenario(client) as run:
 
         def script(heard: Heard) -> str | None:
             spam = heard.line == DOT and heard.recipient != OWNER_EMAIL
             return (
                 SPAM
-                if spam and f"/{Purpose.AUTHENTICATION}/" in part(parse(told.server.received[-1]), "plain")
+                if spam and f"/{Purpose.AUTHENTICATION}/" in part(parse(run.server.received[-1]), "plain")
                 else None
             )
 
-        told.server.script = script
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.paused("SPF or DKIM"))
-        assert await told.counts(State.UNREACHABLE, 0)
-        told.server.script = nothing_special
-        await told.bench.migration.resume(BY)
-        await eventually(lambda: told.all_mailed(everyone))
+        run.server.script = script
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.paused("SPF or DKIM"))
+        assert await run.counts(State.UNREACHABLE, 0)
+        run.server.script = nothing_special
+        await run.bench.migration.resume(BY)
+        await eventually(lambda: run.all_mailed(everyone))
 
 
 async def test_many_small_cohorts_add_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each has a few refusals only, and none alone would show whom they concern."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     first, later = people(20), people(10, start=21)
-    async with scene(client) as told:
-        told.bench.world.opsgenie.add(*first)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.all_mailed(first))
-        told.server.script = refuses(told.server, DOT, SPAM, 0)
-        told.bench.world.opsgenie.add(*later)
-        await told.bench.migration.refresh(BY)
-        await eventually(lambda: told.paused("SPF or DKIM"))
-        told.server.script = nothing_special
-        await told.bench.migration.resume(BY)
-        await eventually(lambda: told.all_mailed([*first, *later]))
-        await eventually(lambda: told.counts(State.UNREACHABLE, 0))
+    async with scenario(client) as run:
+        run.bench.world.opsgenie.add(*first)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.all_mailed(first))
+        run.server.script = refuses(run.server, DOT, SPAM, 0)
+        run.bench.world.opsgenie.add(*later)
+        await run.bench.migration.refresh(BY)
+        await eventually(lambda: run.paused("SPF or DKIM"))
+        run.server.script = nothing_special
+        await run.bench.migration.resume(BY)
+        await eventually(lambda: run.all_mailed([*first, *later]))
+        await eventually(lambda: run.counts(State.UNREACHABLE, 0))
 
 
 async def test_refusals_add_up_over_batches_and_workers(client: Client) -> None:
     """People who join one by one are mailed one by one, each time by another worker."""
     first, later = people(8), people(MAX_IN_A_ROW + 1, start=9)
-    async with scene(client, worker=False) as told:
-        told.bench.world.opsgenie.add(*first)
-        async with told.worker():
-            await told.bench.start(rules=QUIET)
-            await eventually(lambda: told.all_mailed(first))
-        told.server.script = refuses(told.server, DOT, SPAM, 0)
+    async with scenario(client, worker=False) as run:
+        run.bench.world.opsgenie.add(*first)
+        async with run.worker():
+            await run.bench.start(rules=QUIET)
+            await eventually(lambda: run.all_mailed(first))
+        run.server.script = refuses(run.server, DOT, SPAM, 0)
         for number, person in enumerate(later, start=1):
-            told.bench.world.opsgenie.add(person)
-            async with told.worker():
-                await told.bench.migration.refresh(BY)
-                await eventually(partial(told.has_received, len(first) + number))
+            run.bench.world.opsgenie.add(person)
+            async with run.worker():
+                await run.bench.migration.refresh(BY)
+                await eventually(partial(run.has_received, len(first) + number))
                 if number <= MAX_IN_A_ROW:
-                    await eventually(partial(told.counts, State.UNREACHABLE, number))
-        async with told.worker():
-            await eventually(lambda: told.paused("SPF or DKIM"))
-            assert await told.counts(State.UNREACHABLE, 0)
-            told.server.script = nothing_special
-            await told.bench.migration.resume(BY)
-            await eventually(lambda: told.all_mailed([*first, *later]))
+                    await eventually(partial(run.counts, State.UNREACHABLE, number))
+        async with run.worker():
+            await eventually(lambda: run.paused("SPF or DKIM"))
+            assert await run.counts(State.UNREACHABLE, 0)
+            run.server.script = nothing_special
+            await run.bench.migration.resume(BY)
+            await eventually(lambda: run.all_mailed([*first, *later]))
 
 
 @pytest.mark.parametrize(
@@ -291,36 +291,36 @@ async def test_a_quota_is_waited_for_without_anybody(
 ) -> None:
     """The migration says that it waits, asks again now and then, and goes on by itself; nobody is blamed."""
     everyone = people(60)
-    async with scene(client) as told:
-        told.server.script = refuses(told.server, command, answer, 10)
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.paused(advice))
-        assert len(told.server.accepted) < 20
-        said = (await told.bench.migration.status()).troubles
+    async with scenario(client) as run:
+        run.server.script = refuses(run.server, command, answer, 10)
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.paused(advice))
+        assert len(run.server.accepted) < 20
+        shown = (await run.bench.migration.status()).troubles
         for _ in range(2):
-            asked = len(told.server.commands)
-            await told.bench.skip(timedelta(minutes=wait))
-            await eventually(partial(told.was_asked_since, asked))
-        assert (await told.bench.migration.status()).troubles == said
-        assert await told.counts(State.UNREACHABLE, 0)
-        told.server.script = nothing_special
-        await told.bench.skip(timedelta(minutes=wait))
-        await eventually(lambda: told.all_mailed(everyone))
-        await eventually(lambda: told.bench.in_trouble(""))
+            asked = len(run.server.commands)
+            await run.bench.skip(timedelta(minutes=wait))
+            await eventually(partial(run.was_asked_since, asked))
+        assert (await run.bench.migration.status()).troubles == shown
+        assert await run.counts(State.UNREACHABLE, 0)
+        run.server.script = nothing_special
+        await run.bench.skip(timedelta(minutes=wait))
+        await eventually(lambda: run.all_mailed(everyone))
+        await eventually(lambda: run.bench.in_trouble(""))
 
 
 async def test_a_quota_that_is_raised_needs_no_waiting(client: Client) -> None:
     """Whoever resumes has mail tried at once."""
     everyone = people(20)
-    async with scene(client) as told:
-        told.server.script = refuses(told.server, "MAIL", "550 5.4.5 Daily user sending limit exceeded.", 5)
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.paused("goes on by itself"))
-        told.server.script = nothing_special
-        await told.bench.migration.resume(BY)
-        await eventually(lambda: told.all_mailed(everyone))
+    async with scenario(client) as run:
+        run.server.script = refuses(run.server, "MAIL", "550 5.4.5 Daily user sending limit exceeded.", 5)
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.paused("goes on by itself"))
+        run.server.script = nothing_special
+        await run.bench.migration.resume(BY)
+        await eventually(lambda: run.all_mailed(everyone))
 
 
 @pytest.mark.parametrize(
@@ -336,15 +336,15 @@ async def test_what_surely_concerns_the_sender_pauses_at_once(
 ) -> None:
     """In the middle of a slice too, of which others got mail; each of them once."""
     everyone = people(60)
-    async with scene(client) as told:
-        told.server.script = refuses(told.server, command, answer, 20)
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.paused(advice))
-        assert await told.counts(State.UNREACHABLE, 0)
-        told.server.script = nothing_special
-        await told.bench.migration.resume(BY)
-        await eventually(lambda: told.all_mailed(everyone))
+    async with scenario(client) as run:
+        run.server.script = refuses(run.server, command, answer, 20)
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.paused(advice))
+        assert await run.counts(State.UNREACHABLE, 0)
+        run.server.script = nothing_special
+        await run.bench.migration.resume(BY)
+        await eventually(lambda: run.all_mailed(everyone))
 
 
 async def test_a_server_that_allows_few_connections_gets_fewer(client: Client) -> None:
@@ -360,18 +360,36 @@ async def test_a_server_that_allows_few_connections_gets_fewer(client: Client) -
                 return "432 4.3.2 Concurrent connections limit exceeded."
         return None
 
-    async with scene(client) as told:
-        told.server.script = script
-        told.bench.world.opsgenie.add(*everyone)
-        await told.bench.start(rules=QUIET)
-        await eventually(lambda: told.all_mailed(everyone))
+    async with scenario(client) as run:
+        run.server.script = script
+        run.bench.world.opsgenie.add(*everyone)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.all_mailed(everyone))
 
 
 async def test_notices_that_are_refused_are_told_of(client: Client) -> None:
     """The migration is over all the same."""
-    async with scene(client) as told:
-        told.server.script = lambda heard: SPAM if heard.line == DOT else None
-        await told.bench.start(rules=QUIET)
-        await told.bench.handle.result()
-        last = (await told.bench.migration.progress()).checklist[-1]
+    async with scenario(client) as run:
+        run.server.script = lambda heard: SPAM if heard.line == DOT else None
+        await run.bench.start(rules=QUIET)
+        await run.bench.handle.result()
+        last = (await run.bench.migration.progress()).checklist[-1]
         assert last.note.endswith("Owners and admins could not be told by mail.")
+
+
+async def test_a_resume_while_mails_are_under_way_covers_them(client: Client) -> None:
+    """Whoever is refused in the meantime is tried again as well."""
+    first, later = people(20), people(MAX_IN_A_ROW, start=21)
+    async with scenario(client) as run:
+        run.bench.world.opsgenie.add(*first)
+        await run.bench.start(rules=QUIET)
+        await eventually(lambda: run.all_mailed(first))
+        run.server.script = refuses(run.server, DOT, SPAM, 0)
+        run.server.delay = 0.3
+        run.bench.world.opsgenie.add(*later)
+        await run.bench.migration.refresh(BY)
+        await eventually(partial(run.has_received, len(first) + 1))
+        await run.bench.migration.resume(BY)
+        run.server.script = nothing_special
+        await eventually(lambda: run.all_mailed([*first, *later]))
+        await eventually(lambda: run.counts(State.UNREACHABLE, 0))
