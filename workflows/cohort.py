@@ -162,7 +162,7 @@ class CohortWorkflow(CohortRecord):
 
     async def _learn_about(self, people: Sequence[Person]) -> None:
         """Ask about these people; whoever the answer leaves out is asked about again."""
-        find, how = AccountActivities.find_accounts, options.for_people(options.ACCOUNTS, len(people))
+        find, how = AccountActivities.find_accounts, options.for_people(options.ACCOUNT_LOOKUPS, len(people))
         answer = await self._attempt(find, _questions(people), how, f"Are {len(people)} accounts verified?")
         self._learn(answer)
         answered = {outcome.person for outcome in answer.outcomes} if answer else set()

@@ -27,6 +27,8 @@ HEARTBEAT_TIMEOUT = timedelta(minutes=3)
 """How long Temporal may hear nothing of an attempt before it begins another one. It covers a failover of Temporal's
 database (90 seconds) and a worker that notices a dead connection late (25 more, `runtime.temporal.KEEP_ALIVE`): what
 was sent meanwhile is then reported, not sent again. The price: the batches of a killed worker wait for as long."""
+REPEATABLE = timedelta(seconds=30)
+"""The same for activities that may be repeated at will: they only read, or repeating them changes nothing."""
 
 PENDING_AT_MOST = 400
 """Signals about single people under way at once; a workflow with 2,000 pending would not get on at all."""
@@ -64,17 +66,18 @@ def _options(queue: str, *, start_to_close: timedelta, heartbeat: timedelta | No
 
 MAIL = _options(MAIL_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEARTBEAT_TIMEOUT)
 """A mail server may take 10 minutes over one message (RFC 5321, 4.5.3.2); the heartbeat tells it from a dead worker."""
-ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEARTBEAT_TIMEOUT)
+ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=REPEATABLE)
 """A roster of 100,000 is 1,000 pages."""
 ACCOUNTS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=10), heartbeat=HEARTBEAT_TIMEOUT)
 """Half of the time for the calls (`activities.progress`), the rest to report what they created: an account that the
 workflow does not hear of is not revoked by an undo."""
-UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEARTBEAT_TIMEOUT)
+ACCOUNT_LOOKUPS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=5), heartbeat=REPEATABLE)
+UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=REPEATABLE)
 """A call for each person of a cohort."""
 LEADER = {**_options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}
 SIGN_IN_MAIL = {**_options(MAIL_QUEUE, start_to_close=HEARTBEAT_TIMEOUT), "priority": _SOMEBODY_WAITS}
 """One mail, without a heartbeat: its result may have to wait for Temporal just as long."""
-COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=HEARTBEAT_TIMEOUT)
+COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=REPEATABLE)
 """Signals to all cohorts: by an activity, since 400 signals of the workflow's own would be 800 events."""
 SITES = {**_options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}
 

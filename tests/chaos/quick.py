@@ -32,6 +32,7 @@ def patience() -> Iterator[None]:
         patch.dict(options.MAIL, heartbeat_timeout=HEARTBEAT_TIMEOUT),
         patch.dict(options.ROSTER, heartbeat_timeout=HEARTBEAT_TIMEOUT),
         patch.dict(options.ACCOUNTS, heartbeat_timeout=HEARTBEAT_TIMEOUT),
+        patch.dict(options.ACCOUNT_LOOKUPS, heartbeat_timeout=HEARTBEAT_TIMEOUT),
         patch.dict(options.SITES, start_to_close_timeout=_SITES_TIMEOUT),
     ):
         yield

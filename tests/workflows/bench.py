@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -208,6 +208,13 @@ async def server_for(folder: Path, *, keys: str = KEYS, **dynamic_config: str) -
     )
     async with running(server, folder):
         yield await temporal.connect(environment={**server.environment, "LANDBRIDGE_ENCRYPTION_KEYS": keys})
+
+
+def with_keys(client: Client, keys: Sequence[str]) -> Client:
+    """Return a client of the same server that has these keys; without any, it reads and writes in clear."""
+    config = client.config()
+    config["data_converter"] = temporal.data_converter(keys)
+    return Client(**config)
 
 
 def prepared(world: World) -> None:

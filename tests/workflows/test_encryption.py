@@ -1,6 +1,6 @@
 """Migrations whose payloads are encrypted, from the start or from some moment on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 from temporalio.api.common.v1 import Payload
@@ -12,24 +12,16 @@ from domain.links import Purpose
 from domain.messages import PersonFact
 from domain.people import Actor, State
 from domain.roster import RosterPerson
-from runtime import temporal
 from runtime.encryption import PayloadEncryption, key_id, payloads_in
 from runtime.exits import KeyMissing
 from tests.e2e import privacy
 from tests.histories import health
 from tests.oracle import Someone
-from tests.workflows.bench import OWNER_EMAIL, Bench, benched, end_all, eventually, prepared, served
+from tests.workflows.bench import OWNER_EMAIL, Bench, benched, end_all, eventually, prepared, served, with_keys
 
 OLD, NEW = "an-old-key-of-at-least-thirty-two-characters", "a-new-key-of-at-least-thirty-two-characters"
 BY = Actor(name=OWNER_EMAIL)
 BO, CY = RosterPerson(email="bo@example.com", name="Bo Bohr"), RosterPerson(email="cy@example.com", email_verified=True)
-
-
-def with_keys(client: Client, keys: Sequence[str]) -> Client:
-    """Return a client of the same server that has these keys."""
-    config = client.config()
-    config["data_converter"] = temporal.data_converter(keys)
-    return Client(**config)
 
 
 def account(client: Client, name: str) -> Bench:
