@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 from domain.audit import Audit
 from domain.links import Purpose
 from domain.model import Model
+from domain.orders import Undone
 from domain.people import Actor, Counts, Person, State
 from domain.roster import RosterPerson, RosterSurvey
 from domain.rules import AtDeadline, Rules
@@ -62,6 +63,8 @@ class MigrationRequest(Model):
     """A roster from the starter's disk, which the starter hands out; none: it is read from Opsgenie."""
     by: Actor = Actor()
     """Who starts it."""
+    ended: "EndedMigration | None" = None
+    """Set by continue-as-new alone: the migration is over, and this run only answers queries and completes."""
 
 
 class CohortInput(Model):
@@ -92,6 +95,10 @@ class CohortInput(Model):
     poll_interval_seconds: float = 0
     deadline_passed: bool = False
     audit: Audit = Audit()
+    closing: bool = False
+    """The migration has closed the cohort: this run only answers queries and completes."""
+    cancelled: "Cancel | None" = None
+    """Why the migration ended before its time; none: it did not."""
 
 
 class CohortNews(Model):
@@ -127,6 +134,29 @@ class MigrationResult(Model):
     partial: bool
     """Ended with people left behind."""
     cancelled: bool = False
+
+
+class EndedMigration(Model):
+    """What a migration that is over hands to its short last run: all that its queries answer."""
+
+    result: MigrationResult | None = None
+    """None: it failed."""
+    failure: str = ""
+    """Why it failed, as a sentence."""
+    failure_kind: str = ""
+    """The type of the error it failed with."""
+    survey: RosterSurvey | None = None
+    cohorts: int = 0
+    moved: dict[str, int] = Field(default_factory=dict)
+    """See `domain.orders.HandOutOrder.moved`."""
+    sites: list[Site] = Field(default_factory=list)
+    site: Site | None = None
+    step: Step
+    checklist: list["ChecklistItem"]
+    cancelled: "Cancel | None" = None
+    undo_by: Actor | None = None
+    """Who asked for an undo, which has been started; none: nobody."""
+    audit: Audit
 
 
 class Leaders(Model):
@@ -320,6 +350,19 @@ class UndoRequest(Model):
     cohorts: int
     by: Actor = Actor()
     """Who asks for it."""
+    carried: "UndoState | None" = None
+    """Set by continue-as-new alone."""
+
+
+class UndoState(Model):
+    """What an undo hands to its next run."""
+
+    started_at: datetime
+    """When the first run began."""
+    people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
+    """What became of each invitation: the people's numbers, by cohort and outcome. For 100,000 people some 600 kB."""
+    trouble: str = ""
+    over: bool = False
 
 
 class UndoProgress(Model):

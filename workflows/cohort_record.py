@@ -68,8 +68,10 @@ class CohortRecord:
         self._troubles: dict[str, str] = {}
         self._shown: CohortNews | None = None
         self._shown_at: datetime | None = None
-        self._closing = False
-        self._cancelled: Cancel | None = None
+        self._activities = 0
+        """Activities under way."""
+        self._closing = start.closing
+        self._cancelled = start.cancelled
 
     def _happen(self, number: int, event: events.Event) -> None:
         self._people.happen(number, event, workflow.now(), self._rules)
@@ -101,6 +103,8 @@ class CohortRecord:
                 "poll_due": self._poll_due,
                 "poll_interval_seconds": self._poll_interval.total_seconds(),
                 "deadline_passed": self._deadline_passed,
+                "closing": self._closing,
+                "cancelled": self._cancelled,
             }
         )
 

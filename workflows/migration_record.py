@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         CohortNews,
         Confirm,
         Decided,
+        EndedMigration,
         MigrationRequest,
         NameSite,
         Pause,
@@ -73,8 +74,8 @@ class Decision:
 class MigrationRecord:
     """The state of a migration, and everything that can be said to it or asked of it.
 
-    Handlers that pass something on to cohorts do so themselves: a migration never continues as new, so they are not
-    cut off, and it waits for them before it ends.
+    Handlers that pass something on to cohorts do so themselves: a migration continues as new only once it is over and
+    its handlers have finished, so they are not cut off.
     """
 
     def __init__(self, request: MigrationRequest) -> None:
@@ -109,6 +110,16 @@ class MigrationRecord:
             at=workflow.info().start_time, by=request.by, act=Act.START, about=request.initiator, detail=request.site
         )
         self._audit = Audit().with_entry(started)
+        if request.ended is not None:
+            self._restore(request.ended)
+
+    def _restore(self, ended: EndedMigration) -> None:
+        """Take over what the run before has left."""
+        self._survey, self._number_of_cohorts, self._handed_out = ended.survey, ended.cohorts, True
+        self._sites, self._site, self._moved, self._decision = ended.sites, ended.site, ended.moved, None
+        self._checklist.restore(ended.checklist, ended.step)
+        self._cancelled, self._undo_by, self._undoing = ended.cancelled, ended.undo_by, ended.undo_by is not None
+        self._audit = ended.audit
 
     def _note(self, act: Act, by: Actor, *, about: str = "", detail: str = "") -> None:
         """Put an act into the audit."""
@@ -125,6 +136,8 @@ class MigrationRecord:
 
     def _refuse_unless_going_on(self, by: Actor) -> None:
         self._refuse_stranger(by)
+        if self._over or self._request.ended is not None:
+            raise ApplicationError("The migration is over.", type="NotFound")
         if self._cancelled is not None:
             raise ApplicationError("The migration is cancelled.", type="Refused")
 
