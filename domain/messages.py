@@ -505,4 +505,6 @@ class CohortView(Model):
     counts: Counts
     trouble: str = ""
     """Why it pauses, or which neighbour is away."""
+    paused: bool = False
+    """It starts nothing new until somebody resumes it."""
     begun: bool = False

@@ -293,6 +293,7 @@ class CohortWorkflow(CohortRecord):
         workflow.upsert_search_attributes(
             [
                 search_attributes.OPSGENIE_ACCOUNT.value_set(self._start.opsgenie_account),
+                search_attributes.MIGRATION_PAUSED.value_set(bool(self._paused)),
                 search_attributes.PEOPLE_TOTAL.value_set(counts.total),
                 search_attributes.PEOPLE_WAITING.value_set(counts.waiting),
                 search_attributes.PEOPLE_CONNECTED.value_set(counts[State.CONNECTED]),

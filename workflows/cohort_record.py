@@ -324,7 +324,13 @@ class CohortRecord:
     def cohort(self) -> CohortView:
         """Return how the cohort stands."""
         news = self._news()
-        return CohortView(number=news.number, counts=news.counts, trouble=news.trouble, begun=self._site is not None)
+        return CohortView(
+            number=news.number,
+            counts=news.counts,
+            trouble=news.trouble,
+            paused=bool(self._paused),
+            begun=self._site is not None,
+        )
 
     @workflow.query(description="Who asked what about its people, and when.")
     def audit(self) -> Audit:

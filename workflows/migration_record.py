@@ -103,7 +103,7 @@ class MigrationRecord:
         self._news: dict[int, CohortNews] = {}
         self._moved: dict[str, int] = {}
         self._deadline_told = False
-        self._shown: tuple[str, datetime | None] | None = None
+        self._shown: tuple[str, datetime | None, bool] | None = None
         self._telling = asyncio.Lock()
         self._lines = asyncio.Semaphore(options.PENDING_AT_MOST)
         started = AuditEntry(
@@ -239,6 +239,7 @@ class MigrationRecord:
         """Pause all cohorts."""
         self._paused = request.reason
         self._note(Act.PAUSE, request.by, detail=request.reason)
+        self._show()
         await self._signal_all("pause", request)
 
     @pause.validator
@@ -250,6 +251,7 @@ class MigrationRecord:
         """Resume all cohorts."""
         self._paused = ""
         self._note(Act.RESUME, request.by)
+        self._show()
         await self._signal_all("resume", request)
 
     @resume.validator
@@ -385,7 +387,7 @@ class MigrationRecord:
     def _show(self) -> None:
         """Keep what operators see in the Web UI and `status` reads without a worker."""
         step = CANCELLED if self._cancelled else str(self._checklist.step)
-        shown = (step, self._rules.deadline)
+        shown = (step, self._rules.deadline, bool(self._paused))
         if shown != self._shown:
             self._shown = shown
             deadline = search_attributes.MIGRATION_DEADLINE
@@ -393,6 +395,7 @@ class MigrationRecord:
                 [
                     search_attributes.OPSGENIE_ACCOUNT.value_set(self._request.opsgenie_account),
                     search_attributes.MIGRATION_STEP.value_set(step),
+                    search_attributes.MIGRATION_PAUSED.value_set(bool(self._paused)),
                     deadline.value_set(self._rules.deadline) if self._rules.deadline else deadline.value_unset(),
                 ]
             )
