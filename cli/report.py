@@ -5,10 +5,9 @@ from rich.text import Text
 
 from cli import session, text
 from cli.options import Account
-from cli.spreadsheet import SheetOutput, SheetOutput_
+from cli.spreadsheet import SheetOutput, SheetOutput_, as_csv
 from cli.status_view import STATE_STYLES
 from domain.people import State
-from steering import sheet
 from steering.answers import Report, ReportLine
 
 
@@ -24,11 +23,9 @@ async def report(
         case SheetOutput.JSON:
             text.write_json(await migration.report())
         case SheetOutput.CSV:
-            pages = migration.everyone()
-            first = await anext(pages)
-            text.write(sheet.head(ReportLine) + sheet.rows(first))
-            async for page in pages:
-                text.write(sheet.rows(page))
+            # Written once everyone has been read: a file that ends in the middle looks like a whole one.
+            lines = [line async for page in migration.everyone() for line in page]
+            text.write(as_csv(ReportLine, lines))
         case SheetOutput.TABLE:
             _show(await migration.report())
 

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from domain.audit import Audit
 from domain.links import Purpose
 from domain.model import Model
-from domain.orders import Refusals
+from domain.orders import Refusals, Undone
 from domain.people import Actor, Counts, Person, State
 from domain.roster import RosterPerson, RosterSurvey
 from domain.rules import AtDeadline, Rules
@@ -63,6 +63,8 @@ class MigrationRequest(Model):
     """A roster from the starter's disk, which the starter hands out; none: it is read from Opsgenie."""
     by: Actor = Actor()
     """Who starts it."""
+    ended: "EndedMigration | None" = None
+    """Set by continue-as-new alone: the migration is over, and this run only answers queries and completes."""
 
 
 class CohortInput(Model):
@@ -97,6 +99,10 @@ class CohortInput(Model):
     """Refused mails of which it is open whom they concern."""
     mail_hold: "MailHold | None" = None
     """Why no mail is sent for a while."""
+    closing: bool = False
+    """The migration has closed the cohort: this run only answers queries and completes."""
+    cancelled: "Cancel | None" = None
+    """Why the migration ended before its time; none: it did not."""
 
 
 class MailHold(Model):
@@ -143,6 +149,29 @@ class MigrationResult(Model):
     partial: bool
     """Ended with people left behind."""
     cancelled: bool = False
+
+
+class EndedMigration(Model):
+    """What a migration that is over hands to its short last run: all that its queries answer."""
+
+    result: MigrationResult | None = None
+    """None: it failed."""
+    failure: str = ""
+    """Why it failed, as a sentence."""
+    failure_kind: str = ""
+    """The type of the error it failed with."""
+    survey: RosterSurvey | None = None
+    cohorts: int = 0
+    moved: dict[str, int] = Field(default_factory=dict)
+    """See `domain.orders.HandOutOrder.moved`."""
+    sites: list[Site] = Field(default_factory=list)
+    site: Site | None = None
+    step: Step
+    checklist: list["ChecklistItem"]
+    cancelled: "Cancel | None" = None
+    undo_by: Actor | None = None
+    """Who asked for an undo, which has been started; none: nobody."""
+    audit: Audit
 
 
 class Leaders(Model):
@@ -336,6 +365,19 @@ class UndoRequest(Model):
     cohorts: int
     by: Actor = Actor()
     """Who asks for it."""
+    carried: "UndoState | None" = None
+    """Set by continue-as-new alone."""
+
+
+class UndoState(Model):
+    """What an undo hands to its next run."""
+
+    started_at: datetime
+    """When the first run began."""
+    people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
+    """What became of each invitation: the people's numbers, by cohort and outcome. For 100,000 people some 600 kB."""
+    trouble: str = ""
+    over: bool = False
 
 
 class UndoProgress(Model):
@@ -478,4 +520,6 @@ class CohortView(Model):
     counts: Counts
     trouble: str = ""
     """Why it pauses, or which neighbour is away."""
+    paused: bool = False
+    """It starts nothing new until somebody resumes it."""
     begun: bool = False

@@ -4,6 +4,7 @@ KINDS = {
     "OpsgenieAccount": "Keyword",
     "MigrationStep": "Keyword",
     "MigrationDeadline": "Datetime",
+    "MigrationPaused": "Bool",
     "PeopleTotal": "Int",
     "PeopleWaiting": "Int",
     "PeopleConnected": "Int",

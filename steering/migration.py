@@ -28,6 +28,7 @@ from domain.messages import (
 from domain.people import Actor, State
 from domain.rules import AtDeadline
 from domain.sites import NewSite
+from steering import runs
 from steering.answers import RunState
 from steering.calls import QUERY_SECONDS, answered, told
 from steering.paging import AT_ONCE
@@ -124,7 +125,7 @@ class Migration(Standing):
             raise Refused(f"The {self._what} was completed: there is nothing to undo.")
         request = UndoRequest(
             opsgenie_account=self._account,
-            run=ids.run_of(description.run_id),
+            run=ids.run_of(runs.first_run_id(description)),
             cohorts=await self._number_of_cohorts(),
             by=by,
         )

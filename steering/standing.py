@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio.client import (
@@ -32,7 +32,7 @@ from domain.messages import (
 from domain.people import Counts, State, next_step
 from steering import runs
 from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, People, Report, ReportLine, RunState
-from steering.calls import QUERY_SECONDS, NoWorkerAnswers, told
+from steering.calls import QUERY_SECONDS, READ_SECONDS, NoWorkerAnswers, told
 from steering.paging import AT_ONCE, FIRST, Position, read_page
 from workflows import search_attributes
 from workflows.cohort import CohortWorkflow
@@ -72,12 +72,11 @@ class Standing:
             NotFound: there never was one, or its history is gone.
 
         """
-        async with told(self._what):
-            description = await self._handle.describe(rpc_timeout=QUERY_SECONDS)
-        summary = summarise(description)
+        description = await self._description()
+        summary = await self._summary_of(description)
         failure = await self._failure() if summary.run_state is RunState.FAILED else ""
         try:
-            progress = await self.progress()
+            progress = await self.progress(QUERY_SECONDS)
         except NoWorkerAnswers:
             progress = None
         few = progress is not None and progress.cohorts <= ASKED_AT_MOST
@@ -119,13 +118,26 @@ class Standing:
             NotFound: there never was one, or its history is gone.
 
         """
-        async with told(self._what):
-            return summarise(await self._handle.describe(rpc_timeout=QUERY_SECONDS))
+        return await self._summary_of(await self._description())
 
-    async def progress(self) -> Progress:
-        """Return the checklist, and what waits for whom."""
-        async with told(self._what, QUERY_SECONDS):
-            return await self._handle.query(SiteMigrationWorkflow.progress, rpc_timeout=QUERY_SECONDS)
+    async def _description(self) -> WorkflowExecutionDescription:
+        async with told(self._what):
+            return await self._handle.describe(rpc_timeout=QUERY_SECONDS)
+
+    async def _summary_of(self, description: WorkflowExecutionDescription) -> MigrationSummary:
+        summary, first_run_id = summarise(description), runs.first_run_id(description)
+        if description.run_id == first_run_id:
+            return summary
+        async with told(self._what):
+            first = await self._client.get_workflow_handle(description.id, run_id=first_run_id).describe(
+                rpc_timeout=QUERY_SECONDS
+            )
+        return summary.model_copy(update={"started_at": first.start_time})
+
+    async def progress(self, within: timedelta = READ_SECONDS) -> Progress:
+        """Return the checklist, and what waits for whom; a worker has so long to answer."""
+        async with told(self._what, within):
+            return await self._handle.query(SiteMigrationWorkflow.progress, rpc_timeout=within)
 
     async def _failure(self) -> str:
         try:
@@ -159,7 +171,7 @@ class Standing:
 
     async def _listed_cohorts(self, description: WorkflowExecutionDescription) -> list[WorkflowExecution]:
         query = (
-            f"WorkflowType = 'CohortWorkflow' AND RootRunId = '{description.run_id}' "
+            f"WorkflowType = 'CohortWorkflow' AND RootRunId = '{runs.first_run_id(description)}' "
             "AND ExecutionStatus != 'ContinuedAsNew'"
         )
         async with told(self._what):
@@ -259,14 +271,14 @@ class Standing:
         Earlier migrations of the account stand in it for as long as Temporal keeps them: whoever begins anew does not
         hide what was done before.
         """
-        async with told(self._what, QUERY_SECONDS):
-            own = await self._handle.query(SiteMigrationWorkflow.audit, rpc_timeout=QUERY_SECONDS)
+        async with told(self._what, READ_SECONDS):
+            own = await self._handle.query(SiteMigrationWorkflow.audit, rpc_timeout=READ_SECONDS)
         at_once = asyncio.Semaphore(AT_ONCE)
 
         async def one(workflow: WorkflowHandle[Any, Any]) -> Audit:
-            async with at_once, told(self._what):
+            async with at_once, told(self._what, READ_SECONDS):
                 # It has the same name in all of our workflows.
-                found: Audit = await workflow.query("audit", result_type=Audit, rpc_timeout=QUERY_SECONDS)
+                found: Audit = await workflow.query("audit", result_type=Audit, rpc_timeout=READ_SECONDS)
                 return found
 
         cohorts: list[WorkflowHandle[Any, Any]] = [
@@ -290,8 +302,7 @@ class Standing:
 
     async def undo(self) -> UndoProgress | None:
         """Return how far the undo of the cancelled migration is; none: nobody asked for it."""
-        async with told(self._what):
-            run = ids.run_of((await self._handle.describe(rpc_timeout=QUERY_SECONDS)).run_id)
+        run = ids.run_of(runs.first_run_id(await self._description()))
         try:
             progress = await self._ask_undo(UndoWorkflow.progress)
         except NotFound:
@@ -300,8 +311,8 @@ class Standing:
         return progress if progress.run == run else None
 
     async def _ask_undo(self, question: Callable[[UndoWorkflow], _Answer]) -> _Answer:
-        async with told(self._what):
-            return await self._undo_handle.query(question, rpc_timeout=QUERY_SECONDS)
+        async with told(self._what, READ_SECONDS):
+            return await self._undo_handle.query(question, rpc_timeout=READ_SECONDS)
 
     async def _with_undone(self, lines: Sequence[ReportLine]) -> list[ReportLine]:
         outcomes = {number: await self._undone_people(number) for number in {line.cohort for line in lines}}
@@ -309,16 +320,17 @@ class Standing:
 
     async def _undone_people(self, number: int) -> dict[int, str]:
         """Return what became of the invitations of one cohort, by the people's numbers."""
-        async with told(self._what):
-            found = await self._undo_handle.query(UndoWorkflow.revocations, number, rpc_timeout=QUERY_SECONDS)
+        async with told(self._what, READ_SECONDS):
+            found = await self._undo_handle.query(UndoWorkflow.revocations, number, rpc_timeout=READ_SECONDS)
         outcomes: dict[int, list[str]] = {}
-        for one in found:
-            outcomes.setdefault(one.person, []).append(one.outcome)
-        return {person: ", ".join(dict.fromkeys(said)) for person, said in outcomes.items()}
+        for outcome, people in found.items():
+            for person in dict.fromkeys(people):
+                outcomes.setdefault(person, []).append(outcome)
+        return {person: ", ".join(said) for person, said in outcomes.items()}
 
     async def _ask_people(self, number: int, query: PeopleQuery) -> PeoplePage:
-        async with told(self._what):
-            return await self._cohort(number).query(CohortWorkflow.people, query, rpc_timeout=QUERY_SECONDS)
+        async with told(self._what, READ_SECONDS):
+            return await self._cohort(number).query(CohortWorkflow.people, query, rpc_timeout=READ_SECONDS)
 
     async def _number_of_cohorts(self) -> int:
         return (await self.progress()).cohorts
@@ -328,8 +340,8 @@ class Standing:
 
     async def _cohort_numbers(self, emails: Sequence[str]) -> list[int]:
         question = list(emails)
-        async with told(self._what, QUERY_SECONDS):
-            return await self._handle.query(SiteMigrationWorkflow.cohorts_of, question, rpc_timeout=QUERY_SECONDS)
+        async with told(self._what, READ_SECONDS):
+            return await self._handle.query(SiteMigrationWorkflow.cohorts_of, question, rpc_timeout=READ_SECONDS)
 
     def _cohort(self, number: int) -> WorkflowHandle[CohortWorkflow, CohortResult]:
         return self._client.get_workflow_handle_for(CohortWorkflow.run, ids.cohort(self._account, number))
@@ -344,7 +356,7 @@ def _may_be_address(text: str) -> bool:
 
 
 def summarise(execution: WorkflowExecution) -> MigrationSummary:
-    """Return what Temporal itself knows of a migration."""
+    """Return what Temporal itself knows of a migration, from its only or last run."""
     attributes = execution.typed_search_attributes
     status = execution.status or WorkflowExecutionStatus.RUNNING
     run_state, step = RunState(status.name.lower()), attributes.get(search_attributes.MIGRATION_STEP, "")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import (
@@ -141,4 +142,13 @@ async def listed(client: Client) -> list[MigrationSummary]:
     """Return all migrations that Temporal still knows, newest first."""
     async with told("list of migrations"):
         found = [e async for e in client.list_workflows("WorkflowType = 'SiteMigrationWorkflow'")]
-    return sorted(map(summarise, found), key=lambda summary: summary.started_at, reverse=True)
+    begun: dict[str, datetime] = {}
+    summaries = []
+    # A migration that is over may have continued as new, to complete in a short run.
+    for execution in sorted(found, key=lambda execution: execution.start_time):
+        if execution.status is WorkflowExecutionStatus.CONTINUED_AS_NEW:
+            begun[execution.id] = execution.start_time
+        else:
+            summary = summarise(execution)
+            summaries.append(summary.model_copy(update={"started_at": begun.pop(execution.id, summary.started_at)}))
+    return sorted(summaries, key=lambda summary: summary.started_at, reverse=True)

@@ -1,5 +1,6 @@
 """The guide's steps as a checklist: how far each is, since when, and what there is to do."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from temporalio import workflow
@@ -15,6 +16,11 @@ class Checklist:
     def __init__(self) -> None:
         self._items = {step: _item(step, StepStatus.TODO) for step in Step}
         self.step = Step.INITIATE
+
+    def restore(self, items: Sequence[ChecklistItem], step: Step) -> None:
+        """Take over the steps as another run has left them."""
+        self._items = {item.step: item for item in items}
+        self.step = step
 
     def mark(self, step: Step, status: StepStatus, now: datetime, note: str = "") -> None:
         """Say how far a step is; the newest one that is running or waiting is the step the migration is in."""

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain import events, markdown
     from domain.lifecycle import Mail
     from domain.messages import (
+        Cancel,
         CohortInput,
         CohortNews,
         CohortResult,
@@ -66,7 +67,7 @@ class CohortWorkflow(CohortRecord):
 
     @workflow.run
     async def run(self, _: CohortInput) -> CohortResult:
-        """Work until the migration closes the cohort."""
+        """Work until the migration closes the cohort; complete in a run that is short, so that queries stay cheap."""
         try:
             await asyncio.gather(
                 self._provide_accounts(),
@@ -78,15 +79,18 @@ class CohortWorkflow(CohortRecord):
                 self._show(),
             )
         except (asyncio.CancelledError, ActivityError):
-            # Somebody ended the migration in Temporal, and did not let it tell its cohorts.
-            self._leave_behind("The migration was ended from outside.", SYSTEM)
-            raise
+            # Somebody ended the migration in Temporal, and did not let it tell its cohorts. The cohort completes as
+            # after a cancel, since the next run could not end as cancelled.
+            if self._cancelled is None:
+                self._leave_behind("The migration was ended from outside.", SYSTEM)
+                self.cancel(Cancel(reason="It was ended from outside.", by=SYSTEM))
         if self._cancelled:
             self._leave_behind(
                 f"The migration was cancelled: {self._cancelled.reason.rstrip('.')}.", self._cancelled.by
             )
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if not self._closing:
+        is_long = workflow.info().get_current_history_length() > options.MAX_LAST_RUN_EVENTS
+        if is_long or not self._closing:
             workflow.continue_as_new(self._carried_on())
         self._upsert()
         return CohortResult(number=self._start.number, counts=self._people.counts())
@@ -251,7 +255,14 @@ class CohortWorkflow(CohortRecord):
 
     @property
     def _ending(self) -> bool:
-        return self._closing or workflow.info().is_continue_as_new_suggested()
+        """Whether this run starts nothing new: the cohort closes, or the next run is to take over.
+
+        A run of `MAX_RUN_EVENTS` ends once no activity is under way: a mail server that takes long to answer must not
+        keep other people's verification waiting. Temporal's suggestion (events, bytes, updates) is not put off.
+        """
+        run = workflow.info()
+        is_long = run.get_current_history_length() >= options.MAX_RUN_EVENTS and not self._activities
+        return self._closing or is_long or run.is_continue_as_new_suggested()
 
     async def _attempt(
         self, method: Callable[[Any, _Order], Awaitable[_Answer]], order: _Order, how: dict[str, Any], summary: str
@@ -261,14 +272,12 @@ class CohortWorkflow(CohortRecord):
         When the migration is cancelled, it breaks off, and what was done by then is the answer.
         """
         work = asyncio.create_task(attempt(method, order, how, summary))
-        await workflow.wait_condition(lambda: work.done() or self._cancelled is not None)
-        if not work.done():
-            work.cancel()
+        self._activities += 1
         try:
-            answer = await work
-        except (asyncio.CancelledError, ActivityError):
-            if self._cancelled is None:
-                raise
+            answer = await self._unless_cancelled(work)
+        finally:
+            self._activities -= 1
+        if answer is None:
             return None
         queue = str(how["task_queue"])
         if not isinstance(answer, Failure):
@@ -279,6 +288,18 @@ class CohortWorkflow(CohortRecord):
         else:
             self._troubles[queue] = answer.sentence
         return None
+
+    async def _unless_cancelled(self, work: "asyncio.Task[_Answer | Failure]") -> _Answer | Failure | None:
+        """Return what comes of the work; None where the cancel of the migration left no answer."""
+        await workflow.wait_condition(lambda: work.done() or self._cancelled is not None)
+        if not work.done():
+            work.cancel()
+        try:
+            return await work
+        except (asyncio.CancelledError, ActivityError):
+            if self._cancelled is None:
+                raise
+            return None
 
     def _learn(self, answer: AccountOutcomes | None) -> None:
         for outcome in answer.outcomes if answer else []:
@@ -300,6 +321,7 @@ class CohortWorkflow(CohortRecord):
         workflow.upsert_search_attributes(
             [
                 search_attributes.OPSGENIE_ACCOUNT.value_set(self._start.opsgenie_account),
+                search_attributes.MIGRATION_PAUSED.value_set(bool(self._paused)),
                 search_attributes.PEOPLE_TOTAL.value_set(counts.total),
                 search_attributes.PEOPLE_WAITING.value_set(counts.waiting),
                 search_attributes.PEOPLE_CONNECTED.value_set(counts[State.CONNECTED]),

@@ -70,8 +70,10 @@ class CohortRecord:
         self._mail_hold = start.mail_hold
         self._shown: CohortNews | None = None
         self._shown_at: datetime | None = None
-        self._closing = False
-        self._cancelled: Cancel | None = None
+        self._activities = 0
+        """Activities under way."""
+        self._closing = start.closing
+        self._cancelled = start.cancelled
 
     def _happen(self, number: int, event: events.Event) -> None:
         self._people.happen(number, event, workflow.now(), self._rules)
@@ -114,6 +116,8 @@ class CohortRecord:
                 "deadline_passed": self._deadline_passed,
                 "refusals": self._refusals,
                 "mail_hold": self._mail_hold,
+                "closing": self._closing,
+                "cancelled": self._cancelled,
             }
         )
 
@@ -336,7 +340,13 @@ class CohortRecord:
     def cohort(self) -> CohortView:
         """Return how the cohort stands."""
         news = self._news()
-        return CohortView(number=news.number, counts=news.counts, trouble=news.trouble, begun=self._site is not None)
+        return CohortView(
+            number=news.number,
+            counts=news.counts,
+            trouble=news.trouble,
+            paused=bool(self._paused),
+            begun=self._site is not None,
+        )
 
     @workflow.query(description="Who asked what about its people, and when.")
     def audit(self) -> Audit:

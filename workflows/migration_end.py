@@ -1,39 +1,79 @@
-"""How a migration ends before its time: by a request, or by Temporal's own cancellation."""
+"""How a migration ends: with its last step, or before its time, by a request or by Temporal's own cancellation."""
 
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from domain import ids
-    from domain.messages import Cancel, CohortResult, MigrationResult, Step, UndoRequest
+    from domain.messages import Cancel, CohortResult, EndedMigration, MigrationResult, Step, UndoRequest
     from domain.orders import NoticeKind
     from domain.people import Actor, Counts, State
+    from workflows import options
     from workflows.migration_waits import MigrationWaits
     from workflows.undo import UndoWorkflow
+
+_Answer = TypeVar("_Answer")
 
 
 class MigrationEnd(MigrationWaits):
     """A migration that somebody may cancel at any time before its last step."""
 
-    async def _unless_cancelled(self, steps: Coroutine[Any, Any, MigrationResult]) -> MigrationResult:
+    async def _until_over(self, steps: Coroutine[Any, Any, MigrationResult]) -> EndedMigration:
         """Take the steps; once the migration is cancelled, break off and close it instead."""
-        way = asyncio.create_task(self._steps_or_end(steps))
         telling = asyncio.create_task(self._tell_of_deadlines())
-        while not way.done():
+        result, failure, kind = None, "", ""
+        try:
+            result = await self._shielded(self._steps_or_end(steps))
+        except ApplicationError as error:
+            failure, kind = error.message, error.type or ""
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
+        return EndedMigration(
+            result=result,
+            failure=failure,
+            failure_kind=kind,
+            survey=self._survey,
+            cohorts=self._number_of_cohorts,
+            moved=self._moved,
+            sites=self._sites,
+            site=self._site,
+            step=self._checklist.step,
+            checklist=self._checklist.items(),
+            cancelled=self._cancelled,
+            undo_by=self._undo_by,
+            audit=self._audit,
+        )
+
+    async def _end_in_short_run(self, ended: EndedMigration) -> MigrationResult:
+        """Complete, or fail; in a run of its own if this one is long, so that queries stay cheap."""
+        is_long = workflow.info().get_current_history_length() > options.MAX_LAST_RUN_EVENTS
+        if is_long and self._request.ended is None:
+            workflow.continue_as_new(self._request.model_copy(update={"rules": self._rules, "ended": ended}))
+        self._show()
+        self._over = True
+        # Somebody may have asked for it while the run before ended.
+        await self._shielded(self._undo())
+        if ended.result is None:
+            raise ApplicationError(ended.failure, type=ended.failure_kind, non_retryable=True)
+        await self._shielded(workflow.wait_condition(workflow.all_handlers_finished))
+        return ended.result
+
+    async def _shielded(self, work: Coroutine[Any, Any, _Answer]) -> _Answer:
+        """Return what comes of the work; a cancellation in Temporal cancels the migration, and not the work."""
+        task = asyncio.create_task(work)
+        while not task.done():
             try:
-                await workflow.wait_condition(way.done)
+                await workflow.wait_condition(task.done)
             except asyncio.CancelledError:
                 # Temporal tells it once. A workflow that is only put out of memory does not get past the next wait.
                 self._cancelled_in_temporal()
-        telling.cancel()
-        await asyncio.gather(telling, return_exceptions=True)
-        return way.result()
+        return task.result()
 
     def _cancelled_in_temporal(self) -> None:
         if self._cancelled is None and self._checklist.step is not Step.COMPLETE:
@@ -61,7 +101,6 @@ class MigrationEnd(MigrationWaits):
         counts = sum((cohort.counts for cohort in ended if isinstance(cohort, CohortResult)), Counts())
         await self._undo()
         await self._notify(NoticeKind.MIGRATION_CANCELLED, counts)
-        self._over = True
         # It may have been asked for while the mail was under way.
         await self._undo()
         await workflow.wait_condition(workflow.all_handlers_finished)

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         CohortNews,
         Confirm,
         Decided,
+        EndedMigration,
         MigrationRequest,
         NameSite,
         Pause,
@@ -73,8 +74,8 @@ class Decision:
 class MigrationRecord:
     """The state of a migration, and everything that can be said to it or asked of it.
 
-    Handlers that pass something on to cohorts do so themselves: a migration never continues as new, so they are not
-    cut off, and it waits for them before it ends.
+    Handlers that pass something on to cohorts do so themselves: a migration continues as new only once it is over and
+    its handlers have finished, so they are not cut off.
     """
 
     def __init__(self, request: MigrationRequest) -> None:
@@ -102,13 +103,23 @@ class MigrationRecord:
         self._news: dict[int, CohortNews] = {}
         self._moved: dict[str, int] = {}
         self._deadline_told = False
-        self._shown: tuple[str, datetime | None] | None = None
+        self._shown: tuple[str, datetime | None, bool] | None = None
         self._telling = asyncio.Lock()
         self._lines = asyncio.Semaphore(options.PENDING_AT_MOST)
         started = AuditEntry(
             at=workflow.info().start_time, by=request.by, act=Act.START, about=request.initiator, detail=request.site
         )
         self._audit = Audit().with_entry(started)
+        if request.ended is not None:
+            self._restore(request.ended)
+
+    def _restore(self, ended: EndedMigration) -> None:
+        """Take over what the run before has left."""
+        self._survey, self._number_of_cohorts, self._handed_out = ended.survey, ended.cohorts, True
+        self._sites, self._site, self._moved, self._decision = ended.sites, ended.site, ended.moved, None
+        self._checklist.restore(ended.checklist, ended.step)
+        self._cancelled, self._undo_by, self._undoing = ended.cancelled, ended.undo_by, ended.undo_by is not None
+        self._audit = ended.audit
 
     def _note(self, act: Act, by: Actor, *, about: str = "", detail: str = "") -> None:
         """Put an act into the audit."""
@@ -125,6 +136,8 @@ class MigrationRecord:
 
     def _refuse_unless_going_on(self, by: Actor) -> None:
         self._refuse_stranger(by)
+        if self._over or self._request.ended is not None:
+            raise ApplicationError("The migration is over.", type="NotFound")
         if self._cancelled is not None:
             raise ApplicationError("The migration is cancelled.", type="Refused")
 
@@ -226,6 +239,7 @@ class MigrationRecord:
         """Pause all cohorts."""
         self._paused = request.reason
         self._note(Act.PAUSE, request.by, detail=request.reason)
+        self._show()
         await self._signal_all("pause", request)
 
     @pause.validator
@@ -237,6 +251,7 @@ class MigrationRecord:
         """Resume all cohorts."""
         self._paused = ""
         self._note(Act.RESUME, request.by)
+        self._show()
         await self._signal_all("resume", request)
 
     @resume.validator
@@ -372,7 +387,7 @@ class MigrationRecord:
     def _show(self) -> None:
         """Keep what operators see in the Web UI and `status` reads without a worker."""
         step = CANCELLED if self._cancelled else str(self._checklist.step)
-        shown = (step, self._rules.deadline)
+        shown = (step, self._rules.deadline, bool(self._paused))
         if shown != self._shown:
             self._shown = shown
             deadline = search_attributes.MIGRATION_DEADLINE
@@ -380,6 +395,7 @@ class MigrationRecord:
                 [
                     search_attributes.OPSGENIE_ACCOUNT.value_set(self._request.opsgenie_account),
                     search_attributes.MIGRATION_STEP.value_set(step),
+                    search_attributes.MIGRATION_PAUSED.value_set(bool(self._paused)),
                     deadline.value_set(self._rules.deadline) if self._rules.deadline else deadline.value_unset(),
                 ]
             )

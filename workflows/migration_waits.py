@@ -32,7 +32,7 @@ class MigrationWaits(MigrationRecord):
     def __init__(self, request: MigrationRequest) -> None:
         super().__init__(request)
         self._cohorts: list[ChildWorkflowHandle[CohortWorkflow, CohortResult]] = []
-        self._run = ids.run_of(workflow.info().run_id)
+        self._run = ids.run_of(workflow.info().first_execution_run_id)
         self._notices = 0
 
     async def _until(self, condition: Callable[[], bool], at_most: timedelta | None = None, why: str = "") -> None:

@@ -51,9 +51,9 @@ class SiteMigrationWorkflow(MigrationEnd):
         super().__init__(request)
 
     @workflow.run
-    async def run(self, _: MigrationRequest) -> MigrationResult:
+    async def run(self, request: MigrationRequest) -> MigrationResult:
         """Take the seven steps, unless somebody cancels the migration."""
-        return await self._unless_cancelled(self._seven_steps())
+        return await self._end_in_short_run(request.ended or await self._until_over(self._seven_steps()))
 
     async def _seven_steps(self) -> MigrationResult:
         # 1 - Initiating the connection

@@ -6,8 +6,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.undo import UndoActivities
     from domain import ids
     from domain.audit import Act, Audit, AuditEntry
-    from domain.messages import UndoProgress, UndoRequest
-    from domain.orders import Revocation, RevokeOrder, Undone
+    from domain.messages import UndoProgress, UndoRequest, UndoState
+    from domain.orders import RevokeOrder, Undone
     from workflows import options, search_attributes
     from workflows.trouble import Failure, attempt
 
@@ -18,31 +18,46 @@ class UndoWorkflow:
 
     @workflow.init
     def __init__(self, request: UndoRequest) -> None:
+        carried = request.carried or UndoState(started_at=workflow.info().start_time)
         self._request = request
-        self._revocations: dict[int, list[Revocation]] = {}
-        self._trouble = ""
-        self._over = False
-        started = AuditEntry(at=workflow.info().start_time, by=request.by, act=Act.UNDO)
-        self._audit = Audit().with_entry(started)
+        self._started_at = carried.started_at
+        self._people = dict(carried.people)
+        self._trouble = carried.trouble
+        self._over = carried.over
 
     @workflow.run
     async def run(self, request: UndoRequest) -> UndoProgress:
-        """Go through the cohorts; where only people can mend what stands in the way, end, and say so."""
+        """Go through the cohorts; where only people can mend what stands in the way, end, and say so.
+
+        It completes in a run that is short, so that queries stay cheap.
+        """
         workflow.upsert_search_attributes([search_attributes.OPSGENIE_ACCOUNT.value_set(request.opsgenie_account)])
-        for number in range(1, request.cohorts + 1):
-            if not await self._revoke(number):
-                break
-        self._over = True
+        if not self._over:
+            for number in range(len(self._people) + 1, request.cohorts + 1):
+                if not await self._revoke(number):
+                    break
+            self._over = True
+            self._continue_as_new_beyond(options.MAX_LAST_RUN_EVENTS)
         return self.progress()
+
+    def _continue_as_new_beyond(self, events: int) -> None:
+        """Let another run take over if this one has more events."""
+        if workflow.info().get_current_history_length() > events:
+            state = UndoState(started_at=self._started_at, people=self._people, trouble=self._trouble, over=self._over)
+            workflow.continue_as_new(self._request.model_copy(update={"carried": state}))
 
     async def _revoke(self, number: int) -> bool:
         order = RevokeOrder(cohort_id=ids.cohort(self._request.opsgenie_account, number), run=self._request.run)
         while True:
+            self._continue_as_new_beyond(options.MAX_RUN_EVENTS)
             answer = await attempt(
                 UndoActivities.revoke_invitations, order, options.UNDO, f"Invitations of cohort {number}"
             )
             if not isinstance(answer, Failure):
-                self._revocations[number], self._trouble = answer.outcomes, ""
+                self._people[number] = {
+                    outcome: [one.person for one in answer.outcomes if one.outcome is outcome] for outcome in Undone
+                }
+                self._trouble = ""
                 return True
             self._trouble = answer.sentence
             if answer.needs_people:
@@ -51,23 +66,23 @@ class UndoWorkflow:
     @workflow.query(description="How far it is.")
     def progress(self) -> UndoProgress:
         """Return the numbers."""
-        outcomes = [one.outcome for revocations in self._revocations.values() for one in revocations]
+        numbers = {outcome: sum(len(people[outcome]) for people in self._people.values()) for outcome in Undone}
         return UndoProgress(
             run=self._request.run,
-            cohorts=len(self._revocations),
-            revoked=outcomes.count(Undone.REVOKED),
-            kept=outcomes.count(Undone.KEPT),
-            failed=outcomes.count(Undone.FAILED),
+            cohorts=len(self._people),
+            revoked=numbers[Undone.REVOKED],
+            kept=numbers[Undone.KEPT],
+            failed=numbers[Undone.FAILED],
             trouble=self._trouble,
             over=self._over,
         )
 
     @workflow.query(description="What became of each invitation of a cohort.")
-    def revocations(self, cohort: int) -> list[Revocation]:
-        """Return the outcomes, by the people's numbers."""
-        return self._revocations.get(cohort, [])
+    def revocations(self, cohort: int) -> dict[Undone, list[int]]:
+        """Return the numbers of the people whose invitations came to each outcome."""
+        return self._people.get(cohort, {})
 
     @workflow.query(description="Who asked for it, and when.")
     def audit(self) -> Audit:
         """Return the one act."""
-        return self._audit
+        return Audit().with_entry(AuditEntry(at=self._started_at, by=self._request.by, act=Act.UNDO))

@@ -28,6 +28,7 @@ attribute() {
 attribute OpsgenieAccount Keyword
 attribute MigrationStep Keyword
 attribute MigrationDeadline Datetime
+attribute MigrationPaused Bool
 attribute PeopleTotal Int
 attribute PeopleWaiting Int
 attribute PeopleConnected Int

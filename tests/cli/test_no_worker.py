@@ -25,9 +25,12 @@ class Answers:
     start: MigrationStatus
 
 
+pytestmark = pytest.mark.timeout(120)
+
+
 @pytest.fixture(scope="module")
 async def answers(client: Client, cli: Cli) -> AsyncIterator[Answers]:
-    """Ask all at once, each of a migration of its own: every question waits for a worker for five seconds."""
+    """Ask all at once, each of a migration of its own: a question waits for a worker for up to half a minute."""
     accounts = ("silent-status", "silent-people", "silent-verify", "silent-start")
     handles = [
         await client.start_workflow(SiteMigrationWorkflow.run, asked(name), id=ids.migration(name), task_queue="nobody")

@@ -6,14 +6,20 @@ import io
 
 import pytest
 from pydantic import TypeAdapter
+from temporalio.api.common.v1 import WorkflowExecution as Run
+from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
+from domain import ids
 from domain.people import State
+from domain.roster import OWNER, RosterPerson, survey
 from steering import starting
 from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, People, Report
 from steering.migration import Migration
-from tests.cli.conftest import EVIL, Cli
-from tests.workflows.bench import OWNER_EMAIL
+from tests.cli.conftest import EVIL, Cli, asked
+from tests.fakes import World
+from tests.workflows.bench import OWNER_EMAIL, eventually
 
 
 async def test_json_is_what_steering_answers(cli: Cli, client: Client, moving: Migration, account: str) -> None:
@@ -93,6 +99,37 @@ async def test_the_report_as_csv_runs_nothing(cli: Cli, moving: Migration, accou
     assert rows["ben@example.com"]["name"] == "'=2+5+cmd|' /C calc'!A0"
     assert rows["eve@example.com"]["name"] == EVIL
     assert rows["gone@example.com"]["state"] == (await moving.person("gone@example.com")).person.state
+
+
+@pytest.mark.timeout(120)
+async def test_a_report_that_cannot_be_read_to_its_end_is_no_csv(
+    cli: Cli, client: Client, world: World, account: str
+) -> None:
+    """The last of five cohorts is gone: nothing is written that could be taken for everyone."""
+    assert world
+    roster = [RosterPerson(email=OWNER_EMAIL, role=OWNER)]
+    roster += [RosterPerson(email=f"p{number}@example.com", blocked=True) for number in range(1_100)]
+    request = asked(account, site="acme", file_roster=survey(roster))
+    await starting.start(client, request)
+    await starting.hand_out(client, request, roster, lambda _: None)
+    await client.get_workflow_handle(ids.migration(account)).result()
+    whole = await cli("report", account, "-o", "csv")
+    assert (whole.code, len(whole.out.splitlines())) == (0, 1 + len(roster))
+    last = client.get_workflow_handle(ids.cohort(account, 5))
+    run = Run(workflow_id=last.id, run_id=(await last.describe()).run_id)
+    deletion = DeleteWorkflowExecutionRequest(namespace=client.namespace, workflow_execution=run)
+    await client.workflow_service.delete_workflow_execution(deletion)
+    await eventually(lambda: _is_gone(client, last.id))
+    ran = await cli("report", account, "-o", "csv")
+    assert (ran.code, ran.out) == (5, "")
+
+
+async def _is_gone(client: Client, workflow_id: str) -> bool:
+    try:
+        await client.get_workflow_handle(workflow_id).describe()
+    except RPCError as error:
+        return error.status is RPCStatusCode.NOT_FOUND
+    return False
 
 
 async def test_a_watch_ends_with_the_migration(cli: Cli, client: Client, moving: Migration, account: str) -> None:

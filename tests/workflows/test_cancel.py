@@ -227,7 +227,7 @@ async def test_a_migration_that_was_terminated_leaves_no_living_link(bench: Benc
 
 async def _cohort_ended(bench: Bench) -> bool:
     status = (await bench.cohort().describe()).status
-    return status is not None and status.name == "CANCELED"
+    return status is not None and status.name == "COMPLETED"
 
 
 async def test_another_one_is_started_only_on_insistence(bench: Bench) -> None:

@@ -1,0 +1,224 @@
+"""A query about a closed workflow replays its last run, so that run is short, however long the workflow's life was."""
+
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+
+from domain import ids
+from domain.audit import Act
+from domain.cohort import CohortPeople, packed
+from domain.errors import NotFound
+from domain.links import LinkState, Purpose
+from domain.messages import CohortInput, HandOut, Pause, PeopleQuery, PersonFact, Resume, Step, StepStatus, UndoRequest
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from domain.rules import Rules
+from steering import starting
+from steering.answers import MigrationSummary, RunState
+from steering.links import TemporalLinkDesk
+from tests.histories import health
+from tests.workflows.bench import OWNER_EMAIL, Bench, eventually, served
+from workflows import options
+from workflows.cohort import CohortWorkflow
+from workflows.site_migration import SiteMigrationWorkflow
+from workflows.undo import UndoWorkflow
+
+BY = Actor(name=OWNER_EMAIL)
+ANN = RosterPerson(email="ann@example.com", email_verified=True)
+LONG = 1_200
+"""Events that no run of a cohort exceeds here; a few more than `options.MAX_RUN_EVENTS`, for what is under way."""
+SHORT = 120
+"""Events that no last run exceeds; a few more than `options.MAX_LAST_RUN_EVENTS`, for its end."""
+
+
+async def runs_of(bench: Bench, workflow_id: str) -> list[WorkflowExecution]:
+    """Return the runs of a workflow, oldest first."""
+    found = [one async for one in bench.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
+    return sorted(found, key=lambda one: one.start_time)
+
+
+async def closed(bench: Bench, workflow_id: str) -> bool:
+    """Whether a workflow is over, as lists tell it."""
+    runs = await runs_of(bench, workflow_id)
+    return bool(runs) and runs[-1].status not in {
+        WorkflowExecutionStatus.RUNNING,
+        WorkflowExecutionStatus.CONTINUED_AS_NEW,
+    }
+
+
+async def lengths(bench: Bench, workflow_id: str) -> list[int]:
+    """Return how many events each run of a closed workflow has, oldest first."""
+    await eventually(lambda: closed(bench, workflow_id))
+    return [one.history_length for one in await runs_of(bench, workflow_id)]
+
+
+async def live_long(bench: Bench, events: int) -> None:
+    """Have a cohort write so many events, as people who come one by one do: five for each request."""
+    for _ in range(events // 5):
+        await bench.cohort().execute_update(CohortWorkflow.hand_out, HandOut(people=[]))
+
+
+@pytest.mark.timeout(180)
+async def test_a_cohort_with_a_long_life_answers_from_a_short_run(bench: Bench) -> None:
+    """3,500 events, as in a migration whose people come one by one: no run is long, and the last one is short."""
+    bench.world.opsgenie.add(ANN)
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(ANN.email))
+    link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+    await live_long(bench, 3_500)
+    bench.world.atlassian.account(ANN.email, verified=True)
+    await bench.migration.refresh(BY)
+    assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+    *before, last = await lengths(bench, bench.cohort().id)
+    assert max(before, default=0) <= LONG
+    assert last <= SHORT
+    report = await bench.migration.report()
+    assert {line.email: line.state for line in report.people} == dict.fromkeys(
+        (ANN.email, OWNER_EMAIL), State.CONNECTED
+    )
+    view = await TemporalLinkDesk(bench.client).view(link)
+    assert view is not None
+    assert view.state is LinkState.DONE
+    assert not await health.failures(bench.client, bench.account)
+
+
+async def work_long(bench: Bench, events: int) -> None:
+    """Have a migration write so many events: five and more for each request."""
+    for _ in range(events // 5):
+        await bench.handle.execute_update(SiteMigrationWorkflow.pause, Pause(reason="Freeze.", by=BY))
+        await bench.handle.execute_update(SiteMigrationWorkflow.resume, Resume(by=BY))
+
+
+@pytest.mark.timeout(180)
+async def test_a_migration_with_a_long_life_answers_from_a_short_run(bench: Bench) -> None:
+    """What it knows and when it began are as they were in its long run, and there is one migration in the list."""
+    bench.world.opsgenie.add(ANN)
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(ANN.email))
+    began = (await bench.migration.summary()).started_at
+    await work_long(bench, 150)
+    bench.world.atlassian.account(ANN.email, verified=True)
+    await bench.migration.refresh(BY)
+    result = await bench.handle.result()
+    assert (result.counts[State.CONNECTED], result.cancelled) == (2, False)
+    long, short = await lengths(bench, ids.migration(bench.account))
+    assert long > SHORT
+    assert short <= SHORT
+    status = await bench.migration.status()
+    assert (status.run_state, status.started_at) == (RunState.COMPLETED, began)
+    assert status.progress is not None
+    assert status.progress.step is Step.COMPLETE
+    assert {item.status for item in status.progress.checklist} <= {StepStatus.DONE, StepStatus.SKIPPED}
+    assert [(one.run_state, one.started_at) for one in await listed(bench)] == [(RunState.COMPLETED, began)]
+    audit = await bench.migration.audit()
+    assert [entry.act for entry in audit.entries].count(Act.PAUSE) == 30
+    assert audit.entries[-1].act is Act.START
+    assert (await bench.person(ANN.email)).state is State.CONNECTED
+    assert (await bench.start()).already is RunState.COMPLETED
+    with pytest.raises(NotFound):
+        await bench.migration.pause("x", BY)
+    assert not await health.failures(bench.client, bench.account)
+
+
+async def listed(bench: Bench) -> list[MigrationSummary]:
+    """Return what `list` says of the migration."""
+    return [one for one in await starting.listed(bench.client) if one.opsgenie_account == bench.account]
+
+
+@pytest.mark.timeout(180)
+async def test_a_long_migration_that_is_cancelled_can_be_undone(bench: Bench) -> None:
+    """At once or later: its links, its cohorts and its undo still know that they belong to it."""
+    bench.world.opsgenie.add(ANN)
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(ANN.email))
+    link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+    await work_long(bench, 150)
+    await live_long(bench, 300)
+    await bench.migration.cancel("The merger is off.", BY)
+    assert (await bench.handle.result()).cancelled
+    for workflow_id in (ids.migration(bench.account), bench.cohort().id):
+        assert (await lengths(bench, workflow_id))[-1] <= SHORT
+    assert (await bench.migration.status()).run_state is RunState.CANCELED
+    view = await TemporalLinkDesk(bench.client).view(link)
+    assert view is not None
+    assert view.state is LinkState.CLOSED
+    await bench.migration.cancel("The merger is off.", BY, undo=True)
+    await eventually(lambda: _undone(bench))
+    assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
+    assert {line.email: line.undone for line in (await bench.migration.report()).people}[ANN.email] == "revoked"
+    assert not await health.failures(bench.client, bench.account)
+
+
+async def _undone(bench: Bench) -> bool:
+    progress = await bench.migration.undo()
+    return progress is not None and progress.over
+
+
+@pytest.mark.timeout(180)
+async def test_a_migration_that_fails_after_a_long_life_tells_why(bench: Bench) -> None:
+    """Somebody ended one of its cohorts: the sentence and the failed state are those of the long run."""
+    bench.world.opsgenie.add(ANN)
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(ANN.email))
+    await work_long(bench, 150)
+    await bench.cohort().terminate()
+    await eventually(lambda: closed(bench, ids.migration(bench.account)))
+    status = await bench.migration.status()
+    assert (status.run_state, "from outside" in status.failure) == (RunState.FAILED, True)
+    assert (await lengths(bench, ids.migration(bench.account)))[-1] <= SHORT
+    assert (await bench.start()).already is None
+
+
+@pytest.mark.timeout(180)
+async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: Bench) -> None:
+    """It goes on with the next cohort, and still knows what became of each invitation."""
+    bench.world.opsgenie.add(ANN)
+    await bench.start()
+    await eventually(lambda: bench.world.post.sent(ANN.email))
+    await bench.migration.cancel("The merger is off.", BY)
+    await bench.handle.result()
+    first_run = (await bench.handle.describe()).run_id
+    # Of cohorts that are not there, nobody was invited.
+    request = UndoRequest(opsgenie_account=bench.account, run=ids.run_of(first_run), cohorts=200, by=BY)
+    undo = ids.undo(bench.account)
+    await bench.client.start_workflow(UndoWorkflow.run, request, id=undo, task_queue=options.WORKFLOWS)
+    await eventually(lambda: _undone(bench))
+    runs = await lengths(bench, undo)
+    assert len(runs) == 3
+    assert max(runs) <= LONG
+    assert runs[-1] <= SHORT
+    progress = await bench.migration.undo()
+    assert progress is not None
+    assert (progress.cohorts, progress.revoked) == (200, 1)
+    assert {line.email: line.undone for line in (await bench.migration.report()).people}[ANN.email] == "revoked"
+    assert [entry.act for entry in (await bench.migration.audit()).entries].count(Act.UNDO) == 1
+    assert not await health.failures(bench.client, bench.account)
+
+
+async def test_what_comes_between_the_last_two_runs_is_kept(client: Client) -> None:
+    """A signal that arrives when a closed cohort has continued as new, and before its last run begins."""
+    bench = Bench(client, "between")
+    people = CohortPeople()
+    people.receive(RosterPerson(email="bo@example.com"), datetime.now(UTC))
+    start = CohortInput(
+        opsgenie_account=bench.account,
+        number=1,
+        run="run",
+        initiator=OWNER_EMAIL,
+        rules=Rules(),
+        carried=packed(people.everyone()),
+        closing=True,
+    )
+    cohort = await client.start_workflow(
+        CohortWorkflow.run,
+        start,
+        id=bench.cohort().id,
+        task_queue=options.WORKFLOWS,
+        start_signal="email_verified",
+        start_signal_args=[PersonFact(email="bo@example.com", by=BY)],
+    )
+    async with served(client, bench.world):
+        await cohort.result()
+        page = await cohort.query(CohortWorkflow.people, PeopleQuery(email="bo@example.com"))
+    assert page.people[0].email_verified
