@@ -19,7 +19,7 @@ UNQUOTED = "<html>ann@example.com is not welcome</html>"
 @pytest.fixture
 async def transport(service: str) -> AsyncIterator[Transport]:
     """Connect to the emulator as the connector to Opsgenie does."""
-    async with Transport("Opsgenie", service, f"GenieKey {OPSGENIE_KEY}") as transport:
+    async with Transport("Opsgenie", service, f"GenieKey {OPSGENIE_KEY}", settings="LANDBRIDGE_X") as transport:
         yield transport
 
 
@@ -164,13 +164,17 @@ async def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
 
 async def test_nobody_listening_is_trouble_of_theirs(unused_tcp_port: int) -> None:
     """A service that is down is tried again."""
-    async with Transport("Opsgenie", f"http://127.0.0.1:{unused_tcp_port}", "GenieKey x") as nobody:
+    async with Transport(
+        "Opsgenie", f"http://127.0.0.1:{unused_tcp_port}", "GenieKey x", settings="LANDBRIDGE_X"
+    ) as nobody:
         with pytest.raises(NeighbourUnavailable, match="cannot be reached"):
             await ask(nobody)
 
 
 async def test_tls_that_fails_pauses(service: str) -> None:
     """A connection that cannot be made safely is never made in clear instead; a person has to look."""
-    async with Transport("Opsgenie", service.replace("http:", "https:"), "GenieKey x") as unsafe:
+    async with Transport(
+        "Opsgenie", service.replace("http:", "https:"), "GenieKey x", settings="LANDBRIDGE_X"
+    ) as unsafe:
         with pytest.raises(NeighbourRefuses, match="TLS"):
             await ask(unsafe)
