@@ -7,9 +7,9 @@ from email.utils import format_datetime
 import pytest
 
 from adapters import http
-from adapters.http import Transport
+from adapters.http import Request, Transport
 from adapters.opsgenie import AccountAnswer, account_request
-from domain.errors import LandbridgeError, NeighbourRefuses, NeighbourUnavailable
+from domain.errors import BadInput, LandbridgeError, NeighbourRefuses, NeighbourUnavailable
 from tests.emulator.running import OPSGENIE_KEY, Control
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -178,3 +178,34 @@ async def test_tls_that_fails_pauses(service: str) -> None:
     ) as unsafe:
         with pytest.raises(NeighbourRefuses, match="TLS"):
             await ask(unsafe)
+
+
+@pytest.mark.parametrize("key", ["“key”", "key\n", "\u00a0key", "", "a b c"])
+def test_a_key_that_no_header_can_hold_is_bad_input(key: str) -> None:
+    """It is refused before anything is sent, with the settings to look at and without the key."""
+    with pytest.raises(BadInput, match="LANDBRIDGE_X") as caught:
+        Transport("Opsgenie", "http://127.0.0.1", f"GenieKey {key}", settings="LANDBRIDGE_X")
+    assert not key.strip() or key not in str(caught.value)
+
+
+async def test_a_request_that_cannot_be_sent_is_bad_input(service: str) -> None:
+    """An address that is longer than the client library takes is not the service's fault."""
+    async with Transport("Opsgenie", service, settings="LANDBRIDGE_X") as transport:
+        with pytest.raises(BadInput, match="cannot be sent: check LANDBRIDGE_X"):
+            await transport.send(Request("GET", f"/{'x' * 70_000}"))
+
+
+async def test_a_proxy_that_wants_a_login_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would refuse every further try too."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        async with Transport("Opsgenie", "https://api.example.com", "GenieKey x", settings="LANDBRIDGE_X") as transport:
+            with pytest.raises(NeighbourRefuses, match="HTTPS_PROXY"):
+                await transport.send(Request("GET", "/v2/account"))
