@@ -14,6 +14,7 @@ from domain.sites import Site
 from domain.survey import Seats, Standing
 
 NAME = "Atlassian"
+SETTINGS = "LANDBRIDGE_ATLASSIAN_URL, LANDBRIDGE_ATLASSIAN_API_KEY and LANDBRIDGE_ATLASSIAN_ORG_ID"
 _Item = TypeVar("_Item", bound=Body)
 _One = TypeVar("_One")
 _Done = Callable[[list[AccountOutcome]], None]
@@ -29,7 +30,7 @@ class AtlassianDirectory:
     def __init__(
         self, url: str, api_key: str, org_id: str, *, sends_invitations: bool = False, per_second: float = 0
     ) -> None:
-        self._transport = Transport(NAME, url, f"Bearer {api_key}", per_second=per_second)
+        self._transport = Transport(NAME, url, f"Bearer {api_key}", settings=SETTINGS, per_second=per_second)
         self._org_id = org_id
         self._sends_invitations = sends_invitations
 

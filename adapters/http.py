@@ -17,8 +17,9 @@ import httpx2
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from adapters import http_client
 from adapters.pace import Pace
-from domain.errors import NeighbourRefuses, NeighbourUnavailable
+from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of a body once decompressed; a page of 100 people is some 100 KiB."""
@@ -26,8 +27,8 @@ LONGEST_ANSWER = 60.0
 """Seconds from sending to the last byte."""
 LONGEST_WAIT = 3600.0
 """Seconds that we let a neighbour make us wait, whatever it asks for."""
-_TIMEOUT = httpx2.Timeout(30, connect=10, pool=None)
 _LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+_PROXY_LOGIN = "407"
 _TRY_AGAIN = frozenset({408, 425, 429})
 _WHAT_TO_DO = {
     400: "{neighbour} does not understand the request (400): check its URL, or report this as a fault of Landbridge.",
@@ -90,17 +91,35 @@ class Transport:
     Redirects are not followed: the key would go wherever they point. Without `authorization` none is sent.
     """
 
-    def __init__(self, neighbour: str, url: str, authorization: str = "", *, per_second: float = 0) -> None:
-        """Prepare; at most `per_second` requests are sent in a second, 0: as many as there are."""
+    def __init__(
+        self,
+        neighbour: str,
+        url: str,
+        authorization: str = "",
+        *,
+        settings: str,
+        refusals: Mapping[int, str] | None = None,
+        per_second: float = 0,
+    ) -> None:
+        """Prepare.
+
+        Arguments:
+            neighbour: the service's name, for sentences.
+            url: what paths are appended to.
+            authorization: the value of that header.
+            settings: names the variables that say where and how the service is asked, for sentences.
+            refusals: sentences for status codes that mean something of their own here.
+            per_second: requests in a second, at most; 0: as many as there are.
+
+        Raises:
+            BadInput: the client cannot be built: the settings, or the environment's proxies or certificates, are wrong.
+
+        """
         self._neighbour = neighbour
+        self._settings = settings
+        self._refusals = {**_WHAT_TO_DO, **(refusals or {})}
         self._pace = Pace(neighbour, per_second)
-        credentials = {"Authorization": authorization} if authorization else {}
-        self._client = httpx2.AsyncClient(
-            base_url=url.rstrip("/"),
-            headers={**credentials, "Accept": "application/json", "User-Agent": "Landbridge"},
-            timeout=_TIMEOUT,
-            follow_redirects=False,
-        )
+        self._client = http_client.build(neighbour, url, authorization, settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -118,7 +137,9 @@ class Transport:
         Raises:
             NeighbourUnavailable: no answer, an unreadable or endless one, 429, or 5xx; or it asked for patience when
                 it was last called, and the time it named is not over.
-            NeighbourRefuses: any other status that the request does not name as understood, or a TLS failure.
+            NeighbourRefuses: any other status that the request does not name as understood, a TLS failure, or a proxy
+                that wants a login.
+            BadInput: the request cannot be sent from here, whatever the service would say.
 
         """
         await self._pace.turn()
@@ -127,7 +148,14 @@ class Transport:
                 status, headers, content = await self._exchange(request)
         except (TimeoutError, httpx2.TimeoutException):
             raise NeighbourUnavailable(f"{self._neighbour} did not answer in time.") from None
+        except http_client.CANNOT_SEND:
+            raise BadInput(http_client.cannot_send(self._neighbour, self._settings)) from None
         except httpx2.HTTPError as error:
+            if isinstance(error, httpx2.ProxyError) and str(error).startswith(_PROXY_LOGIN):
+                raise NeighbourRefuses(
+                    f"The proxy on the way to {self._neighbour} wants a login (407): write it into HTTPS_PROXY or the "
+                    "like, then resume."
+                ) from None
             if isinstance(error, httpx2.ConnectError) and _is_about_tls(error):
                 raise NeighbourRefuses(
                     f"{self._neighbour} cannot be reached safely (TLS): check its URL, and this machine's trusted "
@@ -161,8 +189,8 @@ class Transport:
             if throttled:
                 return NeighbourUnavailable(f"{self._neighbour} asks for patience ({status}).", retry_after=wait)
             return NeighbourUnavailable(f"{self._neighbour} has trouble of its own ({status}).", retry_after=wait)
-        if status in _WHAT_TO_DO:
-            return NeighbourRefuses(_WHAT_TO_DO[status].format(neighbour=self._neighbour))
+        if status in self._refusals:
+            return NeighbourRefuses(self._refusals[status].format(neighbour=self._neighbour))
         if httpx2.codes.is_redirect(status):
             return NeighbourRefuses(
                 f"{self._neighbour} redirects elsewhere ({status}), which is not followed: check its URL, then resume."

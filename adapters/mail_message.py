@@ -1,7 +1,7 @@
 """A mail in the form it travels in: who it goes to, and the bytes.
 
 The standard library's way to build a message costs 1.4 ms of CPU, most of it for headers that are the same in every
-mail; so those are built once by the standard library, and only what differs is put in for each mail (0.1 ms).
+mail; so those are encoded once, and only what differs is put in for each mail (0.1 ms).
 """
 
 import base64
@@ -9,10 +9,8 @@ import binascii
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
+from email.header import Header
+from email.utils import format_datetime, quote
 from functools import lru_cache
 
 from email_validator import validate_email
@@ -32,6 +30,7 @@ _FIXED_HEADER = (
     f'Content-Type: multipart/alternative; boundary="{_BOUNDARY}"\r\n'
 ).encode()
 _MAILBOX = re.compile(r"[^\s<>\"(),:;@\\\x00-\x1f\x7f]+@[^\s<>\"(),:;@\\\x00-\x1f\x7f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.-]+")
 
 
@@ -98,12 +97,33 @@ def compose(rendered: Rendered, *, sender: str, recipient: str, message_id: str)
 
 @lru_cache(maxsize=64)
 def _common_header(sender: str, name: str, subject: str, language: str) -> bytes:
-    """Return the lines that mails of one kind share; the standard library folds, encodes and refuses line breaks."""
-    message = EmailMessage(policy=SMTP)
-    message["From"] = Address(name, addr_spec=sender)
-    message["Subject"] = subject
-    message["Content-Language"] = language
-    return message.as_bytes().removesuffix(b"\r\n") + _FIXED_HEADER
+    """Return the header lines that mails of one kind share."""
+    shown_name = _header_text("From", name) if _needs_encoding(name) else f'"{quote(name)}"'
+    return (
+        f"From: {shown_name} <{sender}>\r\n"
+        f"Subject: {_header_text('Subject', subject)}\r\n"
+        f"Content-Language: {language}\r\n"
+    ).encode("ascii") + _FIXED_HEADER
+
+
+def _header_text(field: str, words: str) -> str:
+    """Return words as they stand in a header field: folded, and as encoded words (RFC 2047) where they have to be.
+
+    `EmailMessage` is not used, because it parses what it is given: it decodes encoded words in a value from outside,
+    and Python before 3.11.10 and 3.12.5 writes the line breaks that they hide into the header (CVE-2024-6923).
+
+    Raises:
+        ValueError: the words hold a line break or another control character.
+
+    """
+    if _CONTROL.search(words):
+        raise ValueError("a header field is one line without control characters")
+    return Header(words, "utf-8" if _needs_encoding(words) else "us-ascii", header_name=field).encode(linesep="\r\n")
+
+
+def _needs_encoding(words: str) -> bool:
+    """Return whether words cannot stand in a header as they are; ASCII that reads like an encoded word cannot."""
+    return not words.isascii() or "=?" in words
 
 
 def _encoded(words: str) -> bytes:

@@ -19,6 +19,7 @@ from domain.roster import LEADING_ROLES, RosterPerson
 from domain.sign_in import SignedIn
 
 NAME = "Opsgenie"
+SETTINGS = "LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY"
 PAGE = 100
 """Users in one answer; Opsgenie gives no more."""
 LONGEST_PAUSE = 60.0
@@ -31,6 +32,11 @@ MOST_TRIES = 5
 """Of one page."""
 _LONGEST_NAME = 512
 _OK, _NOT_FOUND = 200, 404
+_REFUSALS = {
+    # "Key format is not valid!": what a key with a part missing, or something else in its place, is answered.
+    422: "{neighbour} does not accept a value in the request (422), most likely the API key: set "
+    "LANDBRIDGE_OPSGENIE_API_KEY to the key as the API integration shows it, then resume.",
+}
 
 
 class Account(Body):
@@ -115,7 +121,9 @@ class OpsgenieRoster:
     """The port `RosterSource` on Opsgenie."""
 
     def __init__(self, url: str, api_key: str, sso_domains: Sequence[str] = (), *, per_second: float = 0) -> None:
-        self._transport = Transport(NAME, url, f"GenieKey {api_key}", per_second=per_second)
+        self._transport = Transport(
+            NAME, url, f"GenieKey {api_key}", settings=SETTINGS, refusals=_REFUSALS, per_second=per_second
+        )
         self._sso_domains = frozenset(_domain(name) for name in sso_domains)
 
     async def __aenter__(self) -> Self:

@@ -17,6 +17,7 @@ from domain.ports import AccountDirectory
 from domain.sites import NewSite, Site
 
 NAME = "The emulator"
+SETTINGS = "LANDBRIDGE_ATLASSIAN_PROVISIONING_URL and LANDBRIDGE_ATLASSIAN_API_KEY"
 SIGN_UP_URL = "https://id.atlassian.com/signup"
 ADMINISTRATION_URL = "https://admin.atlassian.com"
 OPSGENIE_URL = "https://app.opsgenie.com"
@@ -47,7 +48,7 @@ class EmulatedProvisioning:
     """The port `Provisioning` on the emulator's `/provisioning`; `api_key` is the organization's."""
 
     def __init__(self, url: str, api_key: str) -> None:
-        self._transport = Transport(NAME, url, f"Bearer {api_key}")
+        self._transport = Transport(NAME, url, f"Bearer {api_key}", settings=SETTINGS)
 
     async def __aenter__(self) -> Self:
         return self

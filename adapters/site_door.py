@@ -9,6 +9,7 @@ from domain import sites
 from domain.errors import BadInput
 
 NAME = "The site"
+SETTINGS = "LANDBRIDGE_ATLASSIAN_SITE_URL"
 SITE_URL = "https://{name}.atlassian.net"
 _THERE = 200
 _MOVED = frozenset({301, 302, 303, 307, 308})
@@ -48,7 +49,7 @@ class SiteDoor:
         """
         sites.check_name(name)
         request = Request("GET", "/_edge/tenant_info", understood=_GONE | _MOVED | {_THERE})
-        async with Transport(NAME, self._url.replace("{name}", name)) as transport:
+        async with Transport(NAME, self._url.replace("{name}", name), settings=SETTINGS) as transport:
             answer = await transport.send(request)
         if answer.status in _GONE:
             return None

@@ -93,7 +93,7 @@ async def neighbours() -> AsyncIterator[Neighbours]:
     smtp, atlassian = settings.load(settings.SmtpSettings), settings.load(settings.AtlassianSettings)
     mailer = worker.mailer_for(smtp, links())
     bearer = f"Bearer {atlassian.api_key.get_secret_value()}"
-    async with Transport("Atlassian", str(atlassian.url), bearer) as api:
+    async with Transport("Atlassian", str(atlassian.url), bearer, settings="LANDBRIDGE_ATLASSIAN_URL") as api:
         yield Neighbours(api, atlassian.org_id, mailer, f"https://{SITE}.atlassian.example")
         await mailer.close()
 

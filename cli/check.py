@@ -7,6 +7,7 @@ from cli import check_services, checkup, text
 from cli.check_temporal import TemporalChecks
 from cli.checkup import Finding, Health
 from cli.options import Output, Output_
+from domain.errors import BadInput
 from runtime import logs
 from runtime.exits import Exit
 
@@ -20,9 +21,9 @@ _MARKS = {
 
 async def check(*, output: Output_ = Output.TABLE) -> int:
     """Look at every neighbour; exit with 1 if one is not well, with 2 if a setting is missing or wrong."""
-    logs.configure()
+    findings = _logs()
     with text.err().status("All neighbours are looked at …"):
-        findings = await checkup.examine([*TemporalChecks().checks(), *check_services.checks()])
+        findings += await checkup.examine([*TemporalChecks().checks(), *check_services.checks()])
     if output is Output.JSON:
         text.write_json(findings)
     else:
@@ -31,6 +32,15 @@ async def check(*, output: Output_ = Output.TABLE) -> int:
     if Health.WRONG_SETTING in healths:
         return Exit.BAD_INPUT
     return Exit.DONE if healths == {Health.WELL} else Exit.FAILED
+
+
+def _logs() -> list[Finding]:
+    """Set up logs; return what is wrong with their settings, so that everything else is still looked at."""
+    try:
+        logs.configure()
+    except BadInput as error:
+        return [Finding(neighbour="Logs", health=Health.WRONG_SETTING, found=str(error))]
+    return []
 
 
 def _table(findings: Sequence[Finding]) -> Table:

@@ -75,7 +75,9 @@ async def _provisioning() -> Well:
         return Well("Not set: sign-up, a new site and the connection are tasks for an admin.")
     # There is nothing to ask without doing something, but an endpoint that takes no GET says that it is there.
     request = Request("GET", "/provisioning/v1/sites", understood=_ANY_STATUS)
-    async with Transport("The emulator", str(atlassian.provisioning_url)) as transport:
+    async with Transport(
+        "The emulator", str(atlassian.provisioning_url), settings="LANDBRIDGE_ATLASSIAN_PROVISIONING_URL"
+    ) as transport:
         status = (await transport.send(request)).status
     if status != _METHOD_NOT_ALLOWED:
         raise Unwell(f"The URL does not lead to the emulator ({status}).", _PROVISIONING)
@@ -85,7 +87,7 @@ async def _provisioning() -> Well:
 async def _portal() -> Well:
     pages = settings.load(settings.PortalSettings)
     url = str(pages.portal_url).rstrip("/")
-    async with Transport("The portal", url) as transport:
+    async with Transport("The portal", url, settings="LANDBRIDGE_PORTAL_URL") as transport:
         alive = await transport.send(Request("GET", "/livez", understood=_ANY_STATUS))
         if alive.status != _OK:
             raise Unwell(f"{url} does not lead to the portal ({alive.status}).", _PORTAL)

@@ -52,7 +52,7 @@ class TemporalChecks:
         ]
 
     async def _connect(self) -> Well:
-        self._client = await session.connect()
+        self._client = await session.connect_quietly()
         target, namespace = self._client.service_client.config.target_host, self._client.namespace
         return Well(f"{target} answers, namespace {namespace}.")
 

@@ -1,8 +1,10 @@
 """Looking at all neighbours at once; whatever one of them does, the others are looked at."""
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from cli import neighbours
@@ -87,9 +89,13 @@ async def _examine(check: Check, before: "asyncio.Task[Finding] | None") -> Find
     except Unwell as error:
         found, remedy = str(error), error.remedy
     except BadInput as error:
-        health, found, remedy = Health.WRONG_SETTING, str(error), ""
+        health, found, remedy = Health.WRONG_SETTING, neighbours.sentence(error), ""
     except LandbridgeError as error:
         found, remedy = _apart(neighbours.sentence(error), check.remedy)
+    except Exception as error:  # noqa: BLE001 - a fault of ours in one check must not hide what the others found
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        found = f"It could not be looked at: {type(error).__name__} in {Path(where.filename).name}:{where.lineno}."
+        remedy = f"{check.remedy} If that is right, report this as a fault of Landbridge."
     return Finding(neighbour=check.neighbour, health=health, found=found, remedy=remedy)
 
 

@@ -17,6 +17,16 @@ async def connect() -> Client:
 
     """
     logs.configure()
+    return await connect_quietly()
+
+
+async def connect_quietly() -> Client:
+    """Connect to Temporal, with logs as they are set up.
+
+    Raises:
+        TemporalUnreachable, BadInput: as `connect`.
+
+    """
     # The SDK warns of each try to reach a server that is away; the user gets one sentence when they have all failed.
     logging.getLogger(logs.CORE).setLevel(logging.ERROR)
     return await temporal.connect()

@@ -33,7 +33,6 @@ def configure(*, in_worker: bool = False) -> None:
         BadInput: a setting is wrong.
 
     """
-    level = settings.load(ProcessSettings).log_level
     context: list[Processor] = [structlog.contextvars.merge_contextvars]
     first: list[Processor] = []
     if in_worker:
@@ -66,7 +65,7 @@ def configure(*, in_worker: bool = False) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(), _without_addresses],
         )
     )
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -76,6 +75,8 @@ def configure(*, in_worker: bool = False) -> None:
         logger.propagate = True
     # Paths of the portal hold links' tokens.
     logging.getLogger("uvicorn.access").disabled = True
+    # Last: whoever goes on in spite of a wrong setting has logs all the same.
+    logging.getLogger().setLevel(settings.load(ProcessSettings).log_level)
 
 
 def _rendering() -> list[Processor]:

@@ -4,36 +4,32 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_core.core_schema import ValidationInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from runtime.settings import PREFIX
+from runtime.settings import PREFIX, ListenAddress, Settings, config
 
 
 def _upper(value: object) -> object:
     return value.strip().upper() if isinstance(value, str) else value
 
 
-_CONFIG = SettingsConfigDict(env_prefix=PREFIX, env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True)
-
-
-class ProcessSettings(BaseSettings):
+class ProcessSettings(Settings):
     """How a process is watched: `LANDBRIDGE_LOG_LEVEL` and the like."""
 
-    model_config = _CONFIG
+    model_config = config()
 
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
     """The least important log events that are written."""
-    metrics_address: str = Field(default="", pattern=r"^(.+:\d{1,5})?$")
+    metrics_address: ListenAddress = ""
     """Address and port, such as `0.0.0.0:9464`, where the worker serves the Temporal SDK's metrics for Prometheus;
     empty: nowhere."""
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(Settings):
     """How workers are looked after where they are deployed."""
 
-    model_config = _CONFIG
+    model_config = config()
 
-    health_address: str = Field(default="", pattern=r"^(.+:\d{1,5})?$")
+    health_address: ListenAddress = ""
     """Address and port, such as `0.0.0.0:8081`, where the worker answers `/livez` and `/readyz`; empty: nowhere."""
     deployment_name: str = ""
     """With a build id: the worker belongs to this deployment, and Temporal hands it work by version. Empty: to all."""

@@ -6,9 +6,11 @@ Importing this brings the SDK, which costs a third of a second: commands import 
 import asyncio
 import functools
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -67,9 +69,17 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
 
     """
     try:
-        config = ClientConfig.load_client_connect_config(override_env_vars=environment)
-    except (RuntimeError, OSError) as error:
-        raise BadInput(f"Temporal's settings cannot be read: {error}. See docs/settings.md.") from None
+        config = ClientConfig.load_client_connect_config(override_env_vars=_readable(environment or os.environ))
+    except OSError as error:
+        named = _naming(error.filename, environment or os.environ)
+        raise BadInput(f"{named} cannot be read: {error.strerror}. See docs/settings.md.") from None
+    except RuntimeError as error:
+        # The first line alone: what follows is an excerpt of the file, which may hold a key.
+        reason = str(error).partition("\n")[0]
+        raise BadInput(
+            f"Temporal's settings cannot be read: {reason}. Check TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE; see "
+            "docs/settings.md."
+        ) from None
     address = config.setdefault("target_host", DEFAULT_ADDRESS)
     runtime = _runtime(settings.load(ProcessSettings).metrics_address if serve_metrics else "")
     try:
@@ -96,6 +106,36 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
     except RuntimeError as error:
         raise _unreachable(address, _reason(str(error))) from None
     return client
+
+
+def _naming(file: str | None, environment: Mapping[str, str]) -> str:
+    """Return the variable that names a file; "A file of Temporal's settings" where none does."""
+    named = (name for name, value in environment.items() if name.startswith("TEMPORAL_") and value)
+    return next(
+        (name for name in named if Path(environment[name]) == Path(file or "")), "A file of Temporal's settings"
+    )
+
+
+def _readable(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are text: the SDK takes the process down if any is not, whosever it is.
+
+    Raises:
+        BadInput: one of Temporal's own is not.
+
+    """
+    readable = {name: value for name, value in environment.items() if _is_text(name) and _is_text(value)}
+    for name in environment.keys() - readable.keys():
+        if name.startswith("TEMPORAL_"):
+            raise BadInput(f"{name!r} holds bytes that are not UTF-8: set it anew. See docs/settings.md.")
+    return readable
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # Python keeps a byte that is not UTF-8 as half a character
+        return False
+    return True
 
 
 def encryption_keys(environment: Mapping[str, str] | None = None) -> list[str]:

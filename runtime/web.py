@@ -73,5 +73,5 @@ def _listening(address: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), int(port)), family=family)
-    except (OSError, OverflowError) as error:
+    except (OSError, ValueError) as error:  # ValueError: no host has such a name
         raise BadInput(f"LANDBRIDGE_HEALTH_ADDRESS cannot be used ({address}): {error}.") from None

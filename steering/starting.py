@@ -38,10 +38,11 @@ async def start(client: Client, request: MigrationRequest, *, again: bool = Fals
     """Start a migration, unless one runs or, without `again`, was completed or cancelled.
 
     Raises:
+        BadInput: no migration can be of an account with such a name.
         Refused: the one that runs has another roster or another site, or an undo of the last one runs.
 
     """
-    workflow_id = ids.migration(request.opsgenie_account)
+    workflow_id = ids.migration(ids.check_opsgenie_account(request.opsgenie_account))
     memo = {"asked": _asked(request)}
     await _refuse_while_undoing(client, request.opsgenie_account)
     try:

@@ -139,6 +139,48 @@ async def test_a_wrong_setting_is_2_and_the_others_are_looked_at(control: Contro
         assert "Value error" not in findings[name].found
 
 
+@pytest.mark.parametrize(
+    "variable, value, concerned",
+    [
+        ("LANDBRIDGE_OPSGENIE_API_KEY", "“key”", ["Opsgenie"]),
+        ("LANDBRIDGE_ATLASSIAN_API_KEY", "key\udcff", ["Atlassian", "Provisioning"]),
+        ("LANDBRIDGE_SMTP_HOST", "http://a..b.example", ["Mail"]),
+        ("LANDBRIDGE_PORTAL_URL", "http://a..b.example", ["Portal"]),
+        ("SSL_CERT_FILE", "/nowhere/certificates.pem", ["Opsgenie", "Atlassian", "Provisioning", "Portal"]),
+        ("HTTPS_PROXY", "“http://127.0.0.1:9”", ["Opsgenie", "Atlassian", "Provisioning", "Portal"]),
+        ("http_proxy", "http://127.0.0.1:99999", ["Opsgenie", "Atlassian", "Provisioning", "Portal"]),
+        ("OTHER", "bytes that are not UTF-8: \udcff", []),
+    ],
+)
+async def test_a_stray_character_costs_only_the_lines_that_it_concerns(
+    control: Control, cli: Cli, variable: str, value: str, concerned: list[str]
+) -> None:
+    """Whatever a variable holds, everyone else is looked at, and the line names the variable."""
+    control.load(USERS)
+    code, findings = await look(cli, **{variable: value})
+    assert (code, ill(findings)) == (2 if concerned else 0, dict.fromkeys(concerned, Health.WRONG_SETTING))
+    assert all(variable in findings[name].found for name in concerned)
+
+
+async def test_a_wrong_setting_of_the_logs_is_a_line_of_its_own(control: Control, cli: Cli) -> None:
+    """The others are looked at all the same."""
+    control.load(USERS)
+    ran = await cli("check", LANDBRIDGE_LOG_LEVEL="loud")
+    lines = ran.out.splitlines()
+    assert (ran.code, len(lines)) == (2, 1 + len(EVERYONE))
+    assert "LANDBRIDGE_LOG_LEVEL is wrong" in lines[0]
+    assert all(line.startswith("✓") for line in lines[1:])
+
+
+@pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\u00a0", "\ufeff"])
+async def test_what_a_copy_leaves_around_a_key_does_no_harm(control: Control, cli: Cli, around: str) -> None:
+    """A line break at the end of a secret's file, for example."""
+    control.load(USERS)
+    keys = ("LANDBRIDGE_OPSGENIE_API_KEY", "LANDBRIDGE_ATLASSIAN_API_KEY", "LANDBRIDGE_TOKEN_KEYS")
+    code, findings = await look(cli, **{name: f"{around}{cli.environment[name]}{around}" for name in keys})
+    assert (code, ill(findings)) == (0, {})
+
+
 async def test_refused_rights_are_told_apart(control: Control, cli: Cli, service: str) -> None:
     """A key that is valid but may not do what is needed, a portal that is none, an emulator that is none."""
     control.load(USERS)
@@ -310,9 +352,12 @@ async def test_whoever_never_answers_keeps_nobody_waiting(monkeypatch: pytest.Mo
             Check("refusing", raising(NeighbourRefuses("It says no (1): ask, then resume.")), "Y."),  # type: ignore[arg-type]
             Check("away", raising(NeighbourUnavailable("It is away.")), "Look there."),  # type: ignore[arg-type]
             Check("odd", raising(Unwell("It is odd.", "Mend it.")), "Look."),  # type: ignore[arg-type]
+            Check("ours", raising(KeyError("secret")), "Look."),  # type: ignore[arg-type]
             Check("well", well, "Look."),
         ]
     )
+    ours = findings.pop(-2)
+    assert (ours.health, "KeyError" in ours.found, "secret" in ours.found) == (Health.UNWELL, True, False)
     assert [(one.health, one.found, one.remedy) for one in findings] == [
         (Health.UNWELL, "No answer within 0.05 seconds.", "Wake it."),
         (Health.NOT_CHECKED, "silent has to be well first.", ""),

@@ -3,7 +3,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic_settings import BaseSettings
 
 from runtime import process_settings, settings
 
@@ -11,15 +10,20 @@ PROJECT = Path(__file__).parent.parent.parent
 PAGE = (PROJECT / "docs" / "settings.md").read_text()
 
 
-def known() -> Iterator[tuple[str, str]]:
-    """Yield the variable of each setting and its default as the page should give it."""
-    groups = [
+def groups() -> list[type[settings.Settings]]:
+    """Return all groups of settings."""
+    return [
         group
         for module in (settings, process_settings)
         for group in vars(module).values()
-        if isinstance(group, type) and issubclass(group, BaseSettings) and group.__module__ == module.__name__
+        if isinstance(group, type) and issubclass(group, settings.Settings) and group.model_fields
+        if group.__module__ == module.__name__
     ]
-    for group in groups:
+
+
+def known() -> Iterator[tuple[str, str]]:
+    """Yield the variable of each setting and its default as the page should give it."""
+    for group in groups():
         prefix = group.model_config.get("env_prefix", "")
         for name, field in group.model_fields.items():
             variable = str(field.validation_alias or f"{prefix}{name.upper()}")

@@ -1,6 +1,7 @@
 """Mails that arrive, at the embedded mail server."""
 
 import re
+from email.header import decode_header, make_header
 from email.utils import parsedate_to_datetime
 
 import pytest
@@ -202,6 +203,33 @@ async def test_notices_put_no_hostile_words_in_a_header(
     assert mail["X-Evil"] is None
     assert mail["Subject"] == "Your turn: the Opsgenie migration of acme X-Evil: 1 waits for you"
     assert "javascript:" not in part(mail, "html")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=?utf-8?q?acme=0D=0ABcc:=20eve@example.com=0D=0A=0D=0Abody?=",
+        "=?utf-8?b?YWNtZQ0KQmNjOiBldmVAZXhhbXBsZS5jb20NCg0KYm9keQ==?=",
+        "=?us-ascii?q?=0ABcc:=20eve@example.com?= 用户",
+        "=?utf-8?q?plain?=",
+    ],
+)
+async def test_an_encoded_word_in_a_name_is_not_decoded(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome], name: str
+) -> None:
+    """Encoded words (RFC 2047) in a value from outside stay text: Python before 3.11.10 wrote what they hide."""
+    notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account=name, task="T", url="")
+    order_ = NoticeOrder(message_id="task.1.run", number=1, recipient=Leader(email="a@example.com"), notice=notice)
+    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    (raw,) = mailbox.directory.glob("*.eml")
+    header = raw.read_bytes().partition(b"\r\n\r\n")[0]
+    lines = re.sub(rb"\r\n[ \t]", b" ", header).split(b"\r\n")
+    names = [line.partition(b":")[0] for line in lines]
+    assert b"Bcc" not in names
+    assert names[-1] == b"Content-Type", "the header does not end early"
+    subject = dict(zip(names, lines, strict=True))[b"Subject"].decode("ascii")
+    told = str(make_header(decode_header(subject.removeprefix("Subject: "))))
+    assert told == f"Your turn: the Opsgenie migration of {name} waits for you"
 
 
 async def test_mailbox_that_cannot_write_asks_to_try_again(

@@ -2,16 +2,22 @@
 
 import asyncio
 import gc
+import re
+import unicodedata
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 from itertools import permutations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from adapters.mail_message import compose
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
 from domain.orders import Delivery, MailOutcome
 from domain.sign_in import SignedIn, SignInClaims, SignInMailOrder
+from emails import Rendered
 from tests.mail.certificates import Authority
 from tests.mail.conftest import CONTEXT, MakeMailer, order
 from tests.mail.scripted import CERTIFICATE, Heard, ScriptedServer, nothing_special, server_tls
@@ -219,3 +225,22 @@ async def test_the_scripted_server_survives_who_leaves_after_the_handshake(monke
         await server.gone.wait()
         writer.close()
     gc.collect()
+
+
+@given(
+    name=st.text(st.characters(exclude_categories=["Cs"])), subject=st.text(st.characters(exclude_categories=["Cs"]))
+)
+def test_no_words_add_a_line_to_a_header(name: str, subject: str) -> None:
+    """Whatever sender's name and subject say, they are told as they are in one field each, or no mail is made."""
+    written = Rendered(subject=subject, sender=name, language="en", text="text", html="html")
+    try:
+        letter = compose(written, sender="from@example.com", recipient="to@example.com", message_id="1.run")
+    except ValueError:
+        assert any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} for letter in name + subject)
+        return
+    header = letter.content.partition(b"\r\n\r\n")[0].decode("ascii")
+    lines = re.sub("\r\n[ \t]", " ", header).split("\r\n")
+    assert [line.partition(":")[0] for line in lines] == [
+        *("To", "Message-ID", "Date", "From", "Subject", "Content-Language"),
+        *("Auto-Submitted", "MIME-Version", "Content-Type"),
+    ]

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 import pytest
 
 from adapters import http
-from adapters.http import Transport
+from adapters.http import Request, Transport
 from adapters.opsgenie import AccountAnswer, account_request
-from domain.errors import LandbridgeError, NeighbourRefuses, NeighbourUnavailable
+from domain.errors import BadInput, LandbridgeError, NeighbourRefuses, NeighbourUnavailable
 from tests.emulator.running import OPSGENIE_KEY, Control
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -19,7 +19,7 @@ UNQUOTED = "<html>ann@example.com is not welcome</html>"
 @pytest.fixture
 async def transport(service: str) -> AsyncIterator[Transport]:
     """Connect to the emulator as the connector to Opsgenie does."""
-    async with Transport("Opsgenie", service, f"GenieKey {OPSGENIE_KEY}") as transport:
+    async with Transport("Opsgenie", service, f"GenieKey {OPSGENIE_KEY}", settings="LANDBRIDGE_X") as transport:
         yield transport
 
 
@@ -164,13 +164,48 @@ async def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
 
 async def test_nobody_listening_is_trouble_of_theirs(unused_tcp_port: int) -> None:
     """A service that is down is tried again."""
-    async with Transport("Opsgenie", f"http://127.0.0.1:{unused_tcp_port}", "GenieKey x") as nobody:
+    async with Transport(
+        "Opsgenie", f"http://127.0.0.1:{unused_tcp_port}", "GenieKey x", settings="LANDBRIDGE_X"
+    ) as nobody:
         with pytest.raises(NeighbourUnavailable, match="cannot be reached"):
             await ask(nobody)
 
 
 async def test_tls_that_fails_pauses(service: str) -> None:
     """A connection that cannot be made safely is never made in clear instead; a person has to look."""
-    async with Transport("Opsgenie", service.replace("http:", "https:"), "GenieKey x") as unsafe:
+    async with Transport(
+        "Opsgenie", service.replace("http:", "https:"), "GenieKey x", settings="LANDBRIDGE_X"
+    ) as unsafe:
         with pytest.raises(NeighbourRefuses, match="TLS"):
             await ask(unsafe)
+
+
+@pytest.mark.parametrize("key", ["“key”", "key\n", "\u00a0key", "", "a b c"])
+def test_a_key_that_no_header_can_hold_is_bad_input(key: str) -> None:
+    """It is refused before anything is sent, with the settings to look at and without the key."""
+    with pytest.raises(BadInput, match="LANDBRIDGE_X") as caught:
+        Transport("Opsgenie", "http://127.0.0.1", f"GenieKey {key}", settings="LANDBRIDGE_X")
+    assert not key.strip() or key not in str(caught.value)
+
+
+async def test_a_request_that_cannot_be_sent_is_bad_input(service: str) -> None:
+    """An address that is longer than the client library takes is not the service's fault."""
+    async with Transport("Opsgenie", service, settings="LANDBRIDGE_X") as transport:
+        with pytest.raises(BadInput, match="cannot be sent: check LANDBRIDGE_X"):
+            await transport.send(Request("GET", f"/{'x' * 70_000}"))
+
+
+async def test_a_proxy_that_wants_a_login_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would refuse every further try too."""
+
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        async with Transport("Opsgenie", "https://api.example.com", "GenieKey x", settings="LANDBRIDGE_X") as transport:
+            with pytest.raises(NeighbourRefuses, match="HTTPS_PROXY"):
+                await transport.send(Request("GET", "/v2/account"))

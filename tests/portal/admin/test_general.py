@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from starlette.requests import Request
+from temporalio.service import RPCError
 
 from adapters.links import SignedLinks
 from domain import roster
@@ -16,6 +18,7 @@ from domain.people import Actor, Source, State
 from domain.roster import ADMIN, RosterPerson
 from domain.rules import AtDeadline
 from domain.sites import Site
+from portal.admin.sessions import Sessions
 from runtime.exits import TemporalUnreachable
 from steering.answers import MigrationStatus, RunState
 from steering.migration import Migration
@@ -49,6 +52,21 @@ async def test_the_banner_invites_until_a_migration_runs(office: Office) -> None
     progress = await office.bench.migration.progress()
     assert progress.initiator == OWNER_EMAIL
     assert (await office.bench.migration.audit()).entries[-1].by == OWNER
+
+
+async def test_an_account_name_that_fits_no_migration_starts_none(office: Office, portal_url: str) -> None:
+    """The button checks the name that Opsgenie gave as the page does, whatever mail headers would make of it."""
+    office.bench.world.opsgenie.account = office.bench.account = "=?utf-8?q?acme=0D=0ABcc:=20eve@example.com?="
+    await office.sign_in()
+    assert (await office.open("/settings/general")).status_code == 404
+    # The page has no form, so the form's token comes from the session itself.
+    cookies = "; ".join(f"{name}={value}" for name, value in office.browser.cookies.items())
+    visitor = Request({"type": "http", "headers": [(b"cookie", cookies.encode())]})
+    session = Sessions([KEY], secure=urlsplit(portal_url).scheme == "https").read(visitor)
+    assert session is not None
+    await office.post(MIGRATE, {"csrf": session.csrf})
+    with pytest.raises(RPCError, match="not found"):
+        await office.bench.handle.describe()
 
 
 async def test_pressing_migrate_twice_starts_one_migration(office: Office) -> None:

@@ -1,0 +1,47 @@
+"""Settings that no service accepts: the migration pauses and names them, rather than trying for ever."""
+
+import pytest
+
+from adapters.atlassian import AtlassianDirectory
+from adapters.opsgenie import OpsgenieRoster
+from domain.people import Actor
+from tests.emulator.running import OPSGENIE_KEY, ORGANIZATION_KEY, Control, control, service
+from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+
+__all__ = ["control", "service"]
+BY = Actor(name="tester")
+
+
+async def test_a_key_that_opsgenie_finds_malformed_pauses_by_name(
+    bench: Bench, control: Control, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Opsgenie answers 422 to a key with a part missing; with another key the migration goes on."""
+    control.load([{"username": OWNER_EMAIL, "role": "owner"}])
+    control.order(
+        "/v2/account", status=422, body='{"message": "Key format is not valid!", "took": 0.0, "requestId": "1"}'
+    )
+    async with OpsgenieRoster(service, OPSGENIE_KEY) as roster:
+        monkeypatch.setattr(bench.world.opsgenie, "people", lambda _: roster.people("acme"))
+        await bench.start()
+        await eventually(lambda: bench.waits_for("LANDBRIDGE_OPSGENIE_API_KEY"))
+        progress = await bench.migration.progress()
+        assert "(422)" in progress.paused
+        assert "fault of Landbridge" not in progress.paused
+        await bench.migration.resume(BY)
+        await eventually(lambda: _reads_on(bench))
+
+
+async def test_a_request_that_cannot_be_sent_pauses_by_name(
+    bench: Bench, service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the client library refuses to send is no outage of the service."""
+    async with AtlassianDirectory(service, ORGANIZATION_KEY, "o" * 70_000) as directory:
+        monkeypatch.setattr(bench.world.atlassian, "sites", directory.sites)
+        await bench.start()
+        await eventually(lambda: bench.waits_for("LANDBRIDGE_ATLASSIAN_ORG_ID"))
+        assert "cannot be sent" in (await bench.migration.progress()).paused
+
+
+async def _reads_on(bench: Bench) -> bool:
+    progress = await bench.migration.progress()
+    return not progress.paused and progress.cohorts > 0
