@@ -13,8 +13,8 @@ COPY . .
 RUN /venv/bin/python -m compileall -q /app
 ENV PATH="/venv/bin:$PATH" PYTHONUNBUFFERED=1
 USER landbridge
-# Of the worker; what else is run from this image has a check of its own (docker-compose.yml).
-ENV LANDBRIDGE_HEALTH_ADDRESS=127.0.0.1:8081
+# Of the worker and the portal, of which a container runs one.
+ENV LANDBRIDGE_HEALTH_ADDRESS=127.0.0.1:8081 LANDBRIDGE_PORTAL_HEALTH_ADDRESS=127.0.0.1:8081
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8081/readyz', timeout=3)"]
 CMD ["python", "worker.py"]

@@ -35,6 +35,7 @@ PREFERRED = {
     "metrics": 9464,
     "worker": 9465,
     "portal": 8080,
+    "portal_health": 8082,
 }
 """Where people find the programs, unless something else is there. The worker's is that of its health."""
 _TRIES = 4
@@ -116,6 +117,11 @@ class Stack:
         return f"http://{HOST}:{self._ports['metrics']}/metrics"
 
     @property
+    def portal_metrics_url(self) -> str:
+        """The portal's metrics."""
+        return f"http://{HOST}:{self._ports['portal_health']}/metrics"
+
+    @property
     def worker_url(self) -> str:
         """Where the worker says how it is."""
         return f"http://{HOST}:{self._ports['worker']}"
@@ -180,8 +186,7 @@ class Stack:
         ]
 
     def _landbridge(self) -> list[Program]:
-        portal = self._python("portal", *("-m", "portal", "--host", HOST, "--port", str(self._ports["portal"])))
-        return [self._worker(), portal]
+        return [self._worker(), self._portal()]
 
     async def __aenter__(self) -> Self:
         for _ in range(_TRIES - 1):
@@ -244,6 +249,15 @@ class Stack:
             LANDBRIDGE_HEALTH_ADDRESS=f"{HOST}:{health}",
         )
         return replace(program, ports=[metrics, health], ready=partial(ports.is_ready, health))
+
+    def _portal(self) -> Program:
+        port, health = self._ports["portal"], self._ports["portal_health"]
+        program = self._python(
+            "portal",
+            *("-m", "portal", "--host", HOST, "--port", str(port)),
+            LANDBRIDGE_PORTAL_HEALTH_ADDRESS=f"{HOST}:{health}",
+        )
+        return replace(program, ports=[port, health])
 
     def _python(self, name: str, *arguments: str, **variables: str) -> Program:
         port = self._ports[name]

@@ -1,4 +1,4 @@
-"""`python -m portal [--host 0.0.0.0] [--port 8080]`: serve the pages until told to stop."""
+"""`python -m portal [--host 127.0.0.1] [--port 8080]`: serve the pages until told to stop."""
 
 import argparse
 import asyncio
@@ -7,11 +7,12 @@ from collections.abc import Awaitable
 from contextlib import nullcontext
 
 import structlog
-import uvicorn
 
 from portal import app
 from portal.connection import open_desks
-from runtime import exits, logs, settings, web
+from portal.metrics import Metrics
+from runtime import connections, exits, logs, settings, web
+from runtime.process_settings import PortalServerSettings
 
 DRAIN_SECONDS = 20
 """How long answers under way may take once we are told to stop."""
@@ -24,7 +25,9 @@ def main() -> Awaitable[int]:
     parser = argparse.ArgumentParser(
         prog="python -m portal", description="Serve the pages for people, owners and admins."
     )
-    parser.add_argument("--host", default="0.0.0.0", help="address to listen on; all, if none is named")  # noqa: S104 - it serves others
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on: this machine's own, or 0.0.0.0 for all"
+    )
     parser.add_argument("--port", type=int, default=8080)
     arguments = parser.parse_args()
     return serve(arguments.host, arguments.port)
@@ -40,22 +43,13 @@ async def serve(host: str, port: int) -> int:
     """
     logs.configure()
     portal_settings = settings.load(settings.PortalSettings)
-    async with open_desks() as desks:
-        config = uvicorn.Config(
-            app.create(portal_settings, lambda: nullcontext(desks)),
-            host=host,
-            port=port,
-            log_config=None,
-            log_level="warning",
-            # Paths are people's links.
-            access_log=False,
-            server_header=False,
-            # Whose word counts is a setting of ours (LANDBRIDGE_TRUSTED_PROXIES).
-            proxy_headers=False,
-            ws="none",
-            timeout_graceful_shutdown=DRAIN_SECONDS,
+    limits = connections.affordable(settings.load(PortalServerSettings))
+    metrics = Metrics()
+    async with open_desks(metrics) as desks:
+        portal = app.create(portal_settings, metrics, lambda: nullcontext(desks))
+        server = web.Server(
+            connections.config(portal, limits, host=host, port=port, timeout_graceful_shutdown=DRAIN_SECONDS)
         )
-        server = web.Server(config)
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, server.stop)
         logger.info("portal_serves", host=host, port=port)

@@ -1,7 +1,8 @@
 """The portal as an ASGI application; `python -m portal` serves it, and any ASGI server can: `uvicorn portal.app:app`.
 
-A reverse proxy in front terminates TLS and passes paths on as they are, without the path of the portal's URL if that
-has one. Its own access log must not hold paths: they are people's links. Ours leaves the tokens out.
+A reverse proxy in front terminates TLS, limits the connections of each client, and passes paths on as they are, without
+the path of the portal's URL if that has one. Its own access log must not hold paths: they are people's links. Ours
+leaves the tokens out. Other servers than ours need limits of their own for slow clients (`runtime.connections`).
 """
 
 import sys
@@ -11,7 +12,7 @@ from typing import TypedDict
 
 from starlette.applications import Starlette
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Scope
 
@@ -55,15 +56,22 @@ class _Static(StaticFiles):
 
 
 def create(
-    settings: runtime_settings.PortalSettings, open_desks: Callable[[], AbstractAsyncContextManager[Desks]]
+    settings: runtime_settings.PortalSettings,
+    metrics: Metrics,
+    open_desks: Callable[[], AbstractAsyncContextManager[Desks]],
 ) -> ASGIApp:
-    """Return the portal; `open_desks` is entered while it runs."""
+    """Return the portal, which counts its requests in `metrics`; `open_desks` is entered while it runs.
+
+    Raises:
+        BadInput: a setting of the codec is wrong.
+
+    """
     keep_tokens_out_of_logs()
     portal_url = str(settings.portal_url)
     keys = [key.get_secret_value() for key in settings.token_keys]
     links = SignedLinks(portal_url, keys)
     pages = Pages(portal_url)
-    metrics = Metrics()
+    operators = codec.load()
     gate = Gate(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), portal_url)
 
     @asynccontextmanager
@@ -83,8 +91,7 @@ def create(
             *PersonPages(gate).routes(),
             *AuditPages(gate).routes(),
             *health.ROUTES,
-            Route("/metrics", metrics.show),
-            *codec.routes(),
+            *(operators.routes() if operators else []),
             Mount("/static", _Static(directory=STATIC)),
         ],
         exception_handlers=pages.exception_handlers(),
@@ -99,6 +106,7 @@ def create(
                 metrics.around(app),
                 refuse=pages.too_many,
                 trusted_proxies=settings.trusted_proxies,
+                unlimited=operators.is_asked_by_operator if operators else lambda _: False,
                 limited_paths=[f"/{path}/" for path in (*PATHS.values(), RETURN_PATH, SIGN_IN_PATH)],
             )
         ),
@@ -121,4 +129,5 @@ def __getattr__(name: str) -> ASGIApp:
     except BadInput as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log before there are settings
         raise SystemExit(2) from None
-    return create(settings, open_desks)
+    metrics = Metrics()
+    return create(settings, metrics, lambda: open_desks(metrics))

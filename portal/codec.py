@@ -6,17 +6,18 @@ admins, each of one account, does not open it.
 """
 
 import base64
-import binascii
 import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 
 from google.protobuf import json_format
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import Scope
 from temporalio.api.common.v1 import Payload, Payloads
 
 from runtime import settings
@@ -27,8 +28,8 @@ LARGEST_BODY = 8 * 1024 * 1024
 """Bytes: a history's page is at most 4 MiB, and grows by a third as JSON."""
 
 
-def routes() -> list[Mount]:
-    """Return where the endpoint is; nowhere, if keys or token are not set.
+def load() -> "Codec | None":
+    """Return the endpoint; None, if keys or token are not set.
 
     Raises:
         BadInput: a setting is wrong.
@@ -37,36 +38,43 @@ def routes() -> list[Mount]:
     wanted = settings.load(settings.EncryptionSettings)
     token = wanted.codec_token.get_secret_value()
     if not token or not wanted.encryption_keys:
-        return []
-    codec = _Codec(token, PayloadEncryption([key.get_secret_value() for key in wanted.encryption_keys]))
-    pages = Middleware(
-        CORSMiddleware,
-        allow_origins=[wanted.codec_origin] if wanted.codec_origin else [],
-        allow_methods=["POST"],
-        allow_headers=["Authorization", "Content-Type", "X-Namespace"],
-        allow_credentials=True,
-    )
-    return [Mount("/codec", routes=codec.routes(), middleware=[pages], max_body_size=LARGEST_BODY)]
+        return None
+    encryption = PayloadEncryption([key.get_secret_value() for key in wanted.encryption_keys])
+    return Codec(token, encryption, wanted.codec_origin)
 
 
-class _Codec:
-    """The handlers, and what they need to know."""
+class Codec:
+    """The endpoint below `/codec`."""
 
-    def __init__(self, token: str, encryption: PayloadEncryption) -> None:
+    def __init__(self, token: str, encryption: PayloadEncryption, origin: str) -> None:
+        """Take the operators' token, the keys, and the origin whose pages may ask; empty: no page may."""
         self._token = token.encode()
         self._encryption = encryption
+        self._origin = origin
 
-    def routes(self) -> list[Route]:
-        """Return them, below the endpoint."""
-        return [
+    def routes(self) -> list[Mount]:
+        """Return where it is."""
+        pages = Middleware(
+            CORSMiddleware,
+            allow_origins=[self._origin] if self._origin else [],
+            allow_methods=["POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Namespace"],
+            allow_credentials=True,
+        )
+        handlers = [
             Route("/sign-in", self.sign_in),
             Route("/decode", self.decode, methods=["POST"]),
             Route("/encode", self.encode, methods=["POST"]),
         ]
+        return [Mount("/codec", routes=handlers, middleware=[pages], max_body_size=LARGEST_BODY)]
+
+    def is_asked_by_operator(self, scope: Scope) -> bool:
+        """Return whether a request is for the codec and shows its token."""
+        return scope["path"].startswith("/codec/") and self._known(Headers(scope=scope))
 
     async def sign_in(self, request: Request) -> Response:
         """Have a browser ask for the token and remember it, for a Web UI that includes credentials."""
-        if not self._known(request):
+        if not self._known(request.headers):
             return PlainTextResponse(
                 "The password is the codec's token.\n",
                 HTTPStatus.UNAUTHORIZED,
@@ -94,7 +102,7 @@ class _Codec:
     async def _answer(
         self, request: Request, work: Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
     ) -> Response:
-        if not self._known(request):
+        if not self._known(request.headers):
             return PlainTextResponse("The codec's token is needed.\n", HTTPStatus.UNAUTHORIZED)
         try:
             asked = json_format.Parse(await request.body(), Payloads())
@@ -103,13 +111,13 @@ class _Codec:
         done = Payloads(payloads=await work(asked.payloads))
         return Response(json_format.MessageToJson(done, indent=None), media_type="application/json")
 
-    def _known(self, request: Request) -> bool:
+    def _known(self, headers: Headers) -> bool:
         """Return whether the token was shown: as it is (`Bearer`), or as the password that a browser remembers."""
-        scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
+        scheme, _, shown = headers.get("Authorization", "").partition(" ")
         if scheme.casefold() == "basic":
             try:
                 shown = base64.b64decode(shown, validate=True).decode(errors="replace").partition(":")[2]
-            except binascii.Error:
+            except ValueError:  # no base64, or not even ASCII
                 return False
         elif scheme.casefold() != "bearer":
             return False

@@ -16,7 +16,6 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _SITE_BITS = 64
 """Of an IPv6 address: whoever has one has all that share these."""
-_UNLIMITED = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ EVERYTHING = Allowance(at_once=300, per_second=20)
 """Of one client address. Wide: a whole company may sit behind it, and get its mails in one minute."""
 SIGN_INS = Allowance(at_once=20, per_second=0.2)
 """Links to sign in that one client address asks for."""
+ALL_SIGN_INS = Allowance(at_once=100, per_second=1)
+"""Links to sign in that all clients ask for together: each is a workflow and a call to Opsgenie."""
 LINK = Allowance(at_once=20, per_second=0.5)
 """Requests with one token in their path."""
 MOST_KEYS = 50_000
@@ -63,14 +64,23 @@ class Buckets:
 class Limits:
     """Middleware that answers 429 to whoever asks too often.
 
-    Health and metrics are always answered, and the codec too: Temporal's command line asks it once for each event of a
-    history, with a token that is too long to be guessed.
+    Operators who show the codec's token are always answered: Temporal's command line asks the codec once for each event
+    of a history.
     """
 
     def __init__(
-        self, app: ASGIApp, refuse: ASGIApp, trusted_proxies: Sequence[Network], limited_paths: Sequence[str]
+        self,
+        app: ASGIApp,
+        refuse: ASGIApp,
+        *,
+        trusted_proxies: Sequence[Network],
+        limited_paths: Sequence[str],
+        unlimited: Callable[[Scope], bool],
     ) -> None:
-        """`refuse` answers instead of `app`; below `limited_paths` the next part of a path is a token."""
+        """`refuse` answers instead of `app`; below `limited_paths` the next part of a path is a token.
+
+        Requests that are `unlimited` are not counted.
+        """
         self._app = app
         self._refuse = refuse
         # From the right, with or without ports: everything to the left of what a trusted proxy wrote could be made up.
@@ -79,14 +89,16 @@ class Limits:
             [str(network) for network in trusted_proxies],
         )
         self._limited_paths = tuple(limited_paths)
+        self._unlimited = unlimited
         self._everything, self._sign_ins, self._links = Buckets(EVERYTHING), Buckets(SIGN_INS), Buckets(LINK)
+        self._all_sign_ins = Buckets(ALL_SIGN_INS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or refuse."""
         await self._behind_proxies(scope, receive, send)  # type: ignore[arg-type]  # as above
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _UNLIMITED or scope["path"].startswith("/codec/"):
+        if scope["type"] != "http" or self._unlimited(scope):
             await self._app(scope, receive, send)
             return
         wait = self._wait(scope)
@@ -100,7 +112,7 @@ class Limits:
         client = client_key(scope)
         wait = self._everything.wait(client)
         if not wait and scope["method"] == "POST" and scope["path"] == "/sign-in":
-            wait = self._sign_ins.wait(client)
+            wait = self._sign_ins.wait(client) or self._all_sign_ins.wait("")
         for path in self._limited_paths:
             if not wait and scope["path"].startswith(path):
                 wait = self._links.wait(scope["path"].removeprefix(path).partition("/")[0][:512])

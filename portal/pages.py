@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import jinja2
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ExceptionHandler, Receive, Scope, Send
 
@@ -132,10 +132,14 @@ class Pages:
             response.headers["Retry-After"] = RETRY_AFTER
             return response
 
+        async def gone(_request: Request, _error: Exception) -> Response:
+            return Response(status_code=HTTPStatus.BAD_REQUEST)  # nobody is there to read it
+
         async def unexpected(request: Request, _error: Exception) -> Response:
             return self.problem(HTTPStatus.INTERNAL_SERVER_ERROR, request.url.path)
 
         return {
+            ClientDisconnect: gone,
             HTTPException: http,
             NeighbourUnavailable: unavailable,
             TemporalUnreachable: unavailable,

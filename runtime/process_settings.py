@@ -24,6 +24,22 @@ class ProcessSettings(Settings):
     empty: nowhere."""
 
 
+class PortalServerSettings(Settings):
+    """How the portal's web server treats its clients and its operators: `LANDBRIDGE_PORTAL_*`."""
+
+    model_config = config("PORTAL_")
+
+    health_address: ListenAddress = ""
+    """Address and port, such as `0.0.0.0:8081`, where the portal answers `/livez`, `/readyz` and `/metrics`; empty:
+    nowhere."""
+    connections: int = Field(default=500, ge=1)
+    """Connections that may be open at the same time; fewer where the process may not open that many files."""
+    header_seconds: float = Field(default=15, gt=0)
+    """Seconds from a connection's start to the end of a request's header."""
+    body_seconds: float = Field(default=60, gt=0)
+    """Seconds from the end of a request's header to the end of its body."""
+
+
 class WorkerSettings(Settings):
     """How workers are looked after where they are deployed."""
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from http import HTTPStatus
 
@@ -13,6 +13,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from domain.errors import BadInput
+from runtime import connections
+from runtime.connections import ConnectionLimits
 
 
 class Server(uvicorn.Server):
@@ -28,10 +30,16 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def health(address: str, ready: Callable[[], Awaitable[str]]) -> AsyncIterator[None]:
-    """Answer `/livez` and `/readyz` at an address for as long as the context is open; nowhere, if it is empty.
+async def health(
+    address: str,
+    ready: Callable[[], Awaitable[str]],
+    *,
+    setting: str = "LANDBRIDGE_HEALTH_ADDRESS",
+    routes: Sequence[Route] = (),
+) -> AsyncIterator[None]:
+    """Answer `/livez`, `/readyz` and `routes` at an address while the context is open; nowhere, if it is empty.
 
-    `ready` returns why the process cannot do its work just now; empty: it can.
+    `ready` returns why the process cannot do its work just now; empty: it can. `setting` names the address in errors.
 
     Raises:
         BadInput: the address cannot be used.
@@ -50,17 +58,9 @@ async def health(address: str, ready: Callable[[], Awaitable[str]]) -> AsyncIter
             f"{why_not or 'ready'}\n", HTTPStatus.SERVICE_UNAVAILABLE if why_not else HTTPStatus.OK
         )
 
-    config = uvicorn.Config(
-        Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz)]),
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    server = Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[_listening(address)]))
+    app = Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), *routes])
+    server = Server(connections.config(app, ConnectionLimits(), timeout_graceful_shutdown=1))
+    serving = asyncio.create_task(server.serve(sockets=[_listening(address, setting)]))
     try:
         yield
     finally:
@@ -68,10 +68,10 @@ async def health(address: str, ready: Callable[[], Awaitable[str]]) -> AsyncIter
         await serving
 
 
-def _listening(address: str) -> socket.socket:
+def _listening(address: str, setting: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), int(port)), family=family)
-    except (OSError, ValueError) as error:  # ValueError: no host has such a name
-        raise BadInput(f"LANDBRIDGE_HEALTH_ADDRESS cannot be used ({address}): {error}.") from None
+    except (OSError, OverflowError, ValueError) as error:  # ValueError: no host has such a name
+        raise BadInput(f"{setting} cannot be used ({address}): {error}.") from None

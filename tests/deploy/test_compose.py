@@ -87,7 +87,8 @@ def test_health_is_looked_at(name: str) -> None:
     if name in OURS:
         asked = re.search(r"http://127\.0\.0\.1:(\d+)/readyz", test[-1])
         assert asked is not None
-        listening = SERVICES[name]["environment"].get("LANDBRIDGE_HEALTH_ADDRESS", "127.0.0.1:8080")
+        prefix = "LANDBRIDGE_PORTAL" if name == "portal" else "LANDBRIDGE"
+        listening = SERVICES[name]["environment"][f"{prefix}_HEALTH_ADDRESS"]
         assert listening.endswith(f":{asked[1]}")
 
 

@@ -39,3 +39,11 @@ def test_every_suggestion_is_a_valid_other_name(wanted: str) -> None:
 def test_the_best_suggestion_is_near(wanted: str, first: str) -> None:
     """A name that was only written wrongly comes back right; one that is taken gets something added."""
     assert sites.suggest_names(wanted)[0] == first
+
+
+@pytest.mark.parametrize("first, last", [("", "Lee"), ("Ann", " "), ("\u200b", "Lee"), ("Ann", "\u3164\u00ad")])
+def test_a_site_needs_names_that_can_be_seen(first: str, last: str) -> None:
+    """Its admin's account is made with them."""
+    sites.check(sites.NewSite(name="acme", first_name="Ann", last_name="李"))
+    with pytest.raises(BadInput, match="first and the last name"):
+        sites.check(sites.NewSite(name="acme", first_name=first, last_name=last))

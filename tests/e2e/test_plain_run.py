@@ -146,7 +146,7 @@ async def test_operators_read_it_with_the_token(run: Run) -> None:
 async def test_no_metric_names_a_person(run: Run) -> None:
     """Neither the worker's nor the portal's."""
     stack = run.scenario.machine.stack
-    urls = [stack.metrics_url, f"{stack.portal_url}/metrics"]
+    urls = [stack.metrics_url, stack.portal_metrics_url]
     assert not await privacy.in_metrics(urls, run.scenario.account.people)
 
 

@@ -13,6 +13,7 @@ import uvicorn
 from portal import limits
 from portal.app import create
 from portal.desk import Desks, LinkDesk
+from portal.metrics import Metrics
 from runtime.settings import PortalSettings
 from tests.portal.desk import MemoryDesk, NoAdmins
 
@@ -39,13 +40,15 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def running(desks: Desks, settings_at: Callable[[str], PortalSettings]) -> AsyncIterator[str]:
+async def running(
+    desks: Desks, settings_at: Callable[[str], PortalSettings], metrics: Metrics | None = None
+) -> AsyncIterator[str]:
     """Run a portal with the settings for where it listens, and return that: a URL."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    app = create(settings_at(url), lambda: nullcontext(desks))
+    app = create(settings_at(url), metrics or Metrics(), lambda: nullcontext(desks))
     server = _Server(uvicorn.Config(app, log_config=None, server_header=False, proxy_headers=False, ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
@@ -72,7 +75,7 @@ async def portal() -> AsyncIterator[tuple[httpx2.AsyncClient, MemoryDesk]]:
     async with AsyncExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:
             # All tests are one client, with few links: what is too much of them is for `test_limits`.
-            for name in ("EVERYTHING", "LINK", "SIGN_INS"):
+            for name in ("EVERYTHING", "LINK", "SIGN_INS", "ALL_SIGN_INS"):
                 patch.setattr(limits, name, limits.Allowance(at_once=1e6, per_second=1e6))
             client = await running.enter_async_context(serving(desk, settings()))
         yield client, desk

@@ -9,12 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
-from portal import limits
+from embedded import ports
+from portal import health, limits
+from portal.desk import Desks
 from portal.limits import Allowance, Buckets, Limits, client_key
-from tests.portal.conftest import serving, settings
-from tests.portal.desk import MemoryDesk
+from portal.metrics import Metrics
+from tests.portal.conftest import running, serving, settings
+from tests.portal.desk import MemoryDesk, NoAdmins
 from tests.portal.test_portal_security import VERIFY, VERIFY_TOKEN
 
+OPERATORS = "o" * 32
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
 
@@ -64,7 +68,7 @@ async def whose(client: str, *forwarded: str) -> str:
 
     headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
     scope = {"type": "http", "client": (client, 1), "headers": headers, "method": "GET", "path": "/"}
-    limited = Limits(app, unused, trusted_proxies=PROXIES, limited_paths=[])
+    limited = Limits(app, unused, trusted_proxies=PROXIES, limited_paths=[], unlimited=lambda _: False)
     await limited(scope, unused, unused)  # type: ignore[arg-type]  # nothing is received
     return keys[0]
 
@@ -104,7 +108,7 @@ async def test_a_proxy_may_write_a_line_of_its_own(lines: list[str]) -> None:
 async def test_whoever_asks_too_often_is_told_when_to_come_back(
     desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """429 in the same look, with the wait, and with the protecting headers; health is always answered."""
+    """429 in the same look, with the wait, and with the protecting headers; health and the codec are no exception."""
     monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=5, per_second=0.01))
     async with serving(desk, settings()) as browser:
         answers = [await browser.get("/sign-in") for _ in range(6)]
@@ -114,9 +118,7 @@ async def test_whoever_asks_too_often_is_told_when_to_come_back(
         assert "content-security-policy" in answers[-1].headers
         made_up = await browser.get("/sign-in", headers={"X-Forwarded-For": "192.0.2.1"})
         assert made_up.status_code == 429
-        assert (await browser.get("/livez")).status_code == 200
-        # Without keys there is no codec here; what matters is that it is never too often.
-        assert (await browser.post("/codec/decode")).status_code == 404
+        assert [(await browser.get(path)).status_code for path in ("/livez", "/readyz", "/codec/sign-in")] == [429] * 3
 
 
 async def test_links_to_sign_in_are_asked_for_more_seldom(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,11 +150,52 @@ async def test_one_link_cannot_be_hammered(desk: MemoryDesk, monkeypatch: pytest
     assert len(desk.told) == 3
 
 
-async def test_metrics_know_patterns_and_not_paths(browser: httpx2.AsyncClient) -> None:
-    """Requests by route and status, and how long they took; no token, no address, no stranger's path."""
-    await browser.get(VERIFY)
-    await browser.get("/nowhere/secret-path")
-    said = (await browser.get("/metrics")).text
+async def test_only_those_with_the_token_ask_the_codec_without_limit(
+    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Temporal's command line asks once for each event of a history; strangers are clients like others."""
+    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=2, per_second=0.01))
+    monkeypatch.setenv("LANDBRIDGE_ENCRYPTION_KEYS", "e" * 32)
+    monkeypatch.setenv("LANDBRIDGE_CODEC_TOKEN", OPERATORS)
+    async with serving(desk, settings()) as browser:
+        known, unknown = {"Authorization": f"Bearer {OPERATORS}"}, {"Authorization": f"Bearer {OPERATORS}x"}
+        for headers, codes in ((known, [400] * 4), (unknown, [401, 401, 429, 429]), (known, [400])):
+            assert [(await browser.post("/codec/decode", headers=headers)).status_code for _ in codes] == codes
+        assert (await browser.get("/sign-in", headers=known)).status_code == 429
+
+
+async def test_all_clients_together_ask_for_so_many_sign_ins(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood from many addresses starts a bounded number of workflows, and one client cannot use that up alone."""
+    monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=1, per_second=0.01))
+    monkeypatch.setattr(limits, "ALL_SIGN_INS", Allowance(at_once=3, per_second=0.01))
+    async with serving(desk, settings(trusted_proxies="127.0.0.0/8")) as browser:
+        codes = [
+            (
+                await browser.post(
+                    "/sign-in", data={"email": "nobody"}, headers={"X-Forwarded-For": f"192.0.2.{client}"}
+                )
+            ).status_code
+            for client in (1, 1, 1, 1, 2, 3, 4)
+        ]
+    assert codes == [422, 429, 429, 429, 422, 422, 429]
+
+
+async def test_metrics_know_patterns_and_not_paths() -> None:
+    """Requests by route and status, and how long they took; no token, no address, no stranger's path.
+
+    They are not on the public address.
+    """
+    desk, metrics, port = MemoryDesk(), Metrics(), ports.preferred_or_free(0)
+    desks = Desks(links=desk, admins=NoAdmins())
+    async with (
+        health.served(f"127.0.0.1:{port}", desk, metrics),
+        running(desks, lambda _: settings(), metrics) as url,
+        httpx2.AsyncClient(base_url=url) as browser,
+    ):
+        await browser.get(VERIFY)
+        await browser.get("/nowhere/secret-path")
+        assert (await browser.get("/metrics")).status_code == 404
+        said = (await browser.get(f"http://127.0.0.1:{port}/metrics")).text
     assert 'landbridge_portal_requests_total{method="GET",route="/verify/{token}",status="200"}' in said
     assert 'route="unknown"' in said
     assert "landbridge_portal_request_seconds_bucket" in said

@@ -26,7 +26,7 @@ async def answers(browser: httpx2.AsyncClient) -> bool:
 
 async def test_uvicorn_serves_it(temporal: Client, tmp_path: Path) -> None:
     """Built from the environment: it is alive and ready, shows its pages, and counts them."""
-    port = ports.preferred_or_free(0)
+    port, health = ports.preferred_or_free(0), ports.preferred_or_free(0)
     url = f"http://127.0.0.1:{port}"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "uvicorn", "portal.app:app", "--port", str(port), "--app-dir", str(PROJECT)),
@@ -34,6 +34,7 @@ async def test_uvicorn_serves_it(temporal: Client, tmp_path: Path) -> None:
         env={
             "PATH": os.environ["PATH"],
             "LANDBRIDGE_PORTAL_URL": url,
+            "LANDBRIDGE_PORTAL_HEALTH_ADDRESS": f"127.0.0.1:{health}",
             "LANDBRIDGE_TOKEN_KEYS": KEY,
             "TEMPORAL_ADDRESS": temporal.service_client.config.target_host,
             "TEMPORAL_CONFIG_FILE": os.devnull,
@@ -46,7 +47,7 @@ async def test_uvicorn_serves_it(temporal: Client, tmp_path: Path) -> None:
             await eventually(lambda: answers(browser))
             assert (await browser.get("/readyz")).text == "ready\n"
             assert "Your email address in Opsgenie" in (await browser.get("/sign-in")).text
-            assert 'route="/sign-in"' in (await browser.get("/metrics")).text
+            assert 'route="/sign-in"' in (await browser.get(f"http://127.0.0.1:{health}/metrics")).text
     finally:
         process.terminate()
         await process.wait()

@@ -1,0 +1,147 @@
+"""The portal's own server among clients that connect and do not go on, over real sockets."""
+
+import asyncio
+import os
+import sys
+from asyncio import StreamReader, StreamWriter
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+from temporalio.client import Client
+
+from embedded import ports
+from tests.portal.conftest import KEY
+from tests.workflows.bench import eventually
+
+PROJECT = Path(__file__).parents[3]
+HALF_HEADER = b"GET /sign-in HTTP/1.1\r\nHost: x\r\n"
+SLOW_BODY = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nemail="
+"""What a client sends before it stops."""
+
+
+@dataclass
+class Portal:
+    """A running process."""
+
+    port: int
+    health: str
+    log: Path
+    browser: httpx2.AsyncClient
+
+    async def connect(self) -> tuple[StreamReader, StreamWriter]:
+        """Open a connection, and do nothing with it."""
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def alive(self) -> bool:
+        """Return whether it says so at the address of its health."""
+        try:
+            return (await self.browser.get(f"{self.health}/livez")).text == "alive\n"
+        except httpx2.ConnectError:
+            return False
+
+    async def serves(self) -> bool:
+        """Return whether a page is served to a new client."""
+        try:
+            async with httpx2.AsyncClient(timeout=30) as browser:
+                return (await browser.get(f"http://127.0.0.1:{self.port}/sign-in")).status_code == 200
+        except httpx2.TransportError:
+            return False
+
+
+@asynccontextmanager
+async def portal(temporal: Client, folder: Path, limits: dict[str, str], *, files: int = 1024) -> AsyncIterator[Portal]:
+    """Run one that may open so many files, with limits of its own."""
+    port, health = ports.preferred_or_free(0), ports.preferred_or_free(0)
+    command = f'ulimit -n {files}; exec "$0" -m portal --port {port}'
+    log = folder / "portal.log"
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", command, sys.executable),
+            cwd=folder,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(PROJECT),
+                "LANDBRIDGE_PORTAL_URL": f"http://127.0.0.1:{port}",
+                "LANDBRIDGE_TOKEN_KEYS": KEY,
+                "LANDBRIDGE_PORTAL_HEALTH_ADDRESS": f"127.0.0.1:{health}",
+                "TEMPORAL_ADDRESS": temporal.service_client.config.target_host,
+                "TEMPORAL_CONFIG_FILE": os.devnull,
+                **limits,
+            },
+            stderr=output,
+        )
+    try:
+        async with httpx2.AsyncClient(timeout=30) as browser:
+            running = Portal(port, f"http://127.0.0.1:{health}", log, browser)
+            await eventually(running.alive)
+            await eventually(running.serves)
+            yield running
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def closed(reader: StreamReader) -> bytes:
+    """Wait until the other side closes a connection; return what it said before."""
+    said = b""
+    with suppress(ConnectionResetError):
+        while part := await reader.read(4096):
+            said += part
+    return said
+
+
+@pytest.mark.timeout(120)
+async def test_clients_that_do_not_go_on_are_closed(temporal: Client, tmp_path: Path) -> None:
+    """Silent ones, half a header, half a body, a second request that stops; others are served meanwhile."""
+    seconds = {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "2", "LANDBRIDGE_PORTAL_BODY_SECONDS": "2"}
+    async with portal(temporal, tmp_path, seconds) as running, AsyncExitStack() as connections:
+        readers = []
+        whole = HALF_HEADER + b"\r\n"
+        for start in (b"", HALF_HEADER, SLOW_BODY, whole + HALF_HEADER, whole + SLOW_BODY):
+            reader, writer = await running.connect()
+            connections.callback(writer.close)
+            writer.write(start)
+            readers.append(reader)
+        assert await running.serves()
+        said = [await closed(reader) for reader in readers]
+        assert [answer.count(b"HTTP/1.1 200") for answer in said] == [0, 0, 0, 1, 1]
+        assert await running.serves()
+    assert "Traceback" not in running.log.read_text()
+
+
+@pytest.mark.timeout(120)
+async def test_a_client_that_sends_slowly_but_in_time_is_served(temporal: Client, tmp_path: Path) -> None:
+    """The limits are for each part of a request, and a connection that is used lives longer than both."""
+    seconds = {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "20", "LANDBRIDGE_PORTAL_BODY_SECONDS": "20"}
+    async with portal(temporal, tmp_path, seconds) as running:
+        reader, writer = await running.connect()
+        for part in (HALF_HEADER, b"X-Half: 1\r\n", b"\r\n"):
+            writer.write(part)
+            await asyncio.sleep(0.1)
+        assert b"200" in await reader.readline()
+        writer.close()
+
+
+@pytest.mark.timeout(120)
+async def test_a_flood_of_connections_leaves_health_alone(temporal: Client, tmp_path: Path) -> None:
+    """With few files and more connections than it takes, the portal is known to live, and serves once they are gone."""
+    async with portal(temporal, tmp_path, {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "100"}, files=256) as running:
+        flood = [await running.connect() for _ in range(400)]
+        try:
+            assert await running.alive()
+            refused = await closed(flood[-1][0])
+            assert b"503" in refused or refused == b""
+            assert not await running.serves()
+            assert await running.alive()
+        finally:
+            for _, writer in flood:
+                writer.close()
+        await eventually(running.serves)
+    log = running.log.read_text()
+    assert "portal_connections_lowered" in log
+    assert "Too many open files" not in log
+    assert "Traceback" not in log
