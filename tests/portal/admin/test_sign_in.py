@@ -6,7 +6,7 @@ from itertools import permutations
 
 import httpx2
 import pytest
-from itsdangerous import BadSignature
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
@@ -331,7 +331,7 @@ def test_each_purpose_has_a_signature_of_its_own() -> None:
     """Whatever the payload: what was signed for one purpose is not read for any other."""
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
     # What is to be told apart is not what they read, but what they sign.
-    signers = [*links._serializers.values(), links._sign_in]  # noqa: SLF001
+    signers: list[URLSafeTimedSerializer] = [*links._serializers.values(), links._sign_in]  # noqa: SLF001
     signers += [sessions._session, sessions._news, sessions._search]  # noqa: SLF001
     for one, other in permutations(signers, 2):
         with pytest.raises(BadSignature):
