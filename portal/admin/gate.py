@@ -95,9 +95,9 @@ class Gate:
         """
 
         async def endpoint(request: Request) -> Response:
-            session = self.sessions.read(request)
+            session = await self.session(request)
             if session is None:
-                return self.redirect("/sign-in")
+                return self._sign_in_first(request, "/sign-in")
             language.prefer(session.locale)
             try:
                 return await handler(Visit(request, session, request.state.admins))
@@ -115,9 +115,9 @@ class Gate:
         async def endpoint(request: Request) -> Response:
             self.check_origin(request)
             form = await request.form(max_files=0, max_fields=MOST_FIELDS)
-            session = self.sessions.read(request)
+            session = await self.session(request)
             if session is None:
-                return self.redirect(signed_out)
+                return self._sign_in_first(request, signed_out)
             token = form.get(CSRF_FIELD, "")
             if not isinstance(token, str) or not secrets.compare_digest(token.encode(), session.csrf.encode()):
                 _logger.warning("form_refused", reason="no token of this session")
@@ -131,6 +131,26 @@ class Gate:
                 return self.go(back, str(error), trouble=True)
 
         return endpoint
+
+    async def session(self, request: Request) -> Session | None:
+        """Return who is signed in, as Temporal knows it; None: nobody, or not any more.
+
+        Raises:
+            TemporalUnreachable: Temporal does not answer.
+
+        """
+        session = self.sessions.read(request)
+        if session is None:
+            return None
+        desk: AdminDesk = request.state.admins
+        return session if await desk.is_open(session.session_id, session) else None
+
+    def _sign_in_first(self, request: Request, path: str) -> Response:
+        """Lead to where one signs in; a browser whose session is over forgets what it kept of it."""
+        response = self.redirect(path)
+        if self.sessions.read(request) is not None:
+            self.sessions.end(response)
+        return response
 
     def check_origin(self, request: Request) -> None:
         """Refuse a form that another site's page sent.

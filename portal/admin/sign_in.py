@@ -43,7 +43,7 @@ class SignInPages:
 
     async def ask(self, request: Request) -> Response:
         """Ask for the address; also of whoever sent a form after their session had ended."""
-        if self._gate.sessions.read(request):
+        if await self._gate.session(request):
             return self._gate.redirect(HOME)
         ended = "ended" in request.query_params
         return self._gate.pages.show("sign_in/ask.html", email="", problem="", ended=ended)
@@ -77,15 +77,19 @@ class SignInPages:
         leader = None if claims is None else await _desk(request).redeem(claims)
         if leader is None:
             # Whoever pressed the button twice is in already.
-            return self._gate.redirect(HOME) if self._gate.sessions.read(request) else self._dead()
+            return self._gate.redirect(HOME) if await self._gate.session(request) else self._dead()
+        session_id = await _desk(request).open_session(leader)
         _logger.info("signed_in", role=leader.role, opsgenie_account=leader.opsgenie_account)
         response = self._gate.redirect(HOME)
-        self._gate.sessions.begin(response, leader)
+        self._gate.sessions.begin(response, leader, session_id)
         return response
 
-    async def sign_out(self, _: Visit) -> Response:
-        """Sign out."""
+    async def sign_out(self, visit: Visit) -> Response:
+        """End the session on every portal, and have the browser forget its pages."""
+        await visit.desk.close_session(visit.session.session_id, "signed out")
         response = self._gate.redirect("/sign-in")
+        # Cookies are deleted one by one: the header's word for them means those of the company's other sites too.
+        response.headers["Clear-Site-Data"] = '"cache"'
         self._gate.sessions.end(response)
         return response
 

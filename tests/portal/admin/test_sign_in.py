@@ -247,7 +247,7 @@ def test_replacing_the_keys_signs_nobody_out() -> None:
     olga = SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme")
     old, new = "o" * 32, "n" * 32
     answer = Response()
-    Sessions([old], secure=False).begin(answer, olga)
+    Sessions([old], secure=False).begin(answer, olga, "5e55")
     cookie = answer.headers["set-cookie"].partition(";")[0]
     request = Request({"type": "http", "headers": [(b"cookie", cookie.encode())]})
     known = Sessions([new, old], secure=False).read(request)
@@ -284,7 +284,9 @@ def _request(cookie: str, name: str) -> Request:
 def _cookie(sessions: Sessions) -> tuple[str, str]:
     """Return the name and value of a session's cookie."""
     response = Response()
-    sessions.begin(response, SignedIn(email=OWNER_EMAIL, name="Ö" * 500, role="owner", opsgenie_account="a" * 100))
+    sessions.begin(
+        response, SignedIn(email=OWNER_EMAIL, name="Ö" * 500, role="owner", opsgenie_account="a" * 100), "5e55"
+    )
     name, _, rest = response.headers["set-cookie"].partition("=")
     return name, rest.partition(";")[0]
 
@@ -293,7 +295,7 @@ def test_where_the_portal_is_on_https_the_cookie_is_too() -> None:
     """Such a cookie is never sent in clear, nor taken from a neighbour's host, and fits into a browser."""
     response = Response()
     sessions = Sessions([KEY], secure=True)
-    sessions.begin(response, SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"))
+    sessions.begin(response, SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"), "5e55")
     cookie = response.headers["set-cookie"]
     assert cookie.startswith("__Host-landbridge-session=")
     assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
