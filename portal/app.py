@@ -103,7 +103,6 @@ def create(
             )
         ),
         portal_url=portal_url,
-        leads_to=[str(settings.atlassian_signup_url), str(settings.atlassian_login_url)],
     )
 
 

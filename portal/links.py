@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.links import PATHS, SignedLinks
@@ -82,7 +82,8 @@ class LinkPages:
         unproven = view is None or view.click_counts
         if unproven and not _heard("link_followed", claims, heard=await _desk(request).follow(claims)):
             return await self._ended(request, claims)
-        return RedirectResponse(self._atlassian_page(view or LinkView(state=LinkState.OPEN), claims), 303)
+        url = self._atlassian_page(view or LinkView(state=LinkState.OPEN), claims)
+        return self._pages.show("links/onward.html", url=url)
 
     async def come_back(self, request: Request) -> Response:
         """Make the cohort ask Atlassian, and show what it answers."""

@@ -76,8 +76,9 @@ class SiteMigrationWorkflow(MigrationEnd):
         self._mark(Step.INITIATE, StepStatus.RUNNING, "The roster is read.")
         account = self._request.opsgenie_account
         if self._survey is None:
-            self._roster_read_at = workflow.now()
+            read_at = workflow.now()
             self._survey = await self._have(RosterActivities.survey, account, options.ROSTER, "Read the roster")
+            self._roster_read_at = read_at
         survey = self._survey
         if not survey.led_by(self._request.initiator):
             raise _refusal(
