@@ -13,6 +13,7 @@ from domain.errors import BadInput
 from portal.admin.gate import HOME, Gate, Visit
 from portal.desk import AdminDesk
 
+_ARRIVAL = "/signed-in"
 _logger = structlog.get_logger(__name__)
 
 
@@ -34,6 +35,7 @@ class SignInPages:
             Route("/sign-in", self.send, methods=["POST"]),
             Route("/sign-in/{token}", self.show),
             Route("/sign-in/{token}", self.redeem, methods=["POST"]),
+            Route(_ARRIVAL, self.arrive),
             Route("/sign-out", self._gate.act(self.sign_out, signed_out="/sign-in"), methods=["POST"]),
         ]
 
@@ -80,9 +82,15 @@ class SignInPages:
             return self._gate.redirect(HOME) if await self._gate.session(request) else self._dead()
         session_id = await _desk(request).open_session(leader)
         _logger.info("signed_in", role=leader.role, opsgenie_account=leader.opsgenie_account)
-        response = self._gate.redirect(HOME)
+        response = self._gate.redirect(_ARRIVAL)
         self._gate.sessions.begin(response, leader, session_id)
         return response
+
+    async def arrive(self, request: Request) -> Response:
+        """Lead whoever has just signed in to where they begin; a browser that refuses cookies is told so."""
+        if self._gate.sessions.read(request) is None:
+            return self._gate.pages.show("sign_in/no_cookie.html", HTTPStatus.BAD_REQUEST)
+        return self._gate.redirect(HOME)
 
     async def sign_out(self, visit: Visit) -> Response:
         """End the session on every portal, and have the browser forget its pages."""

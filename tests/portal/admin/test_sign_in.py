@@ -149,6 +149,16 @@ async def test_nobody_can_fill_a_mailbox(office: Office) -> None:
     assert office.signed_in
 
 
+async def test_a_browser_that_refuses_cookies_is_told_so(office: Office) -> None:
+    """Instead of being led back to where one signs in, again and again."""
+    await office.ask_for_link()
+    signed_in = await office.browser.post(await office.link(), headers=SAME_ORIGIN)
+    office.browser.cookies.clear()
+    told = await office.open(signed_in.headers["location"])
+    assert (told.status_code, title(told)) == (400, "Your browser did not keep you signed in")
+    assert "Allow cookies" in words(told)
+
+
 async def test_useless_links_all_get_one_answer(office: Office) -> None:
     """Forged, cut, of a sign-in that never was, or nonsense: one page, and nobody is signed in."""
     await office.ask_for_link()
