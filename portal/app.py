@@ -36,6 +36,7 @@ from portal.links import LinkPages
 from portal.metrics import Metrics
 from portal.pages import STATIC, Pages
 from portal.security import SecurityHeaders, keep_tokens_out_of_logs
+from portal.security_log import SecurityLog
 from runtime import settings as runtime_settings
 
 LARGEST_BODY = 64 * 1024
@@ -64,7 +65,8 @@ def create(
     links = SignedLinks(portal_url, keys)
     pages = Pages(portal_url)
     metrics = Metrics()
-    gate = Gate(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), portal_url)
+    log = SecurityLog(keys[0], settings.trusted_proxies)
+    gate = Gate(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), log, portal_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[_State]:
@@ -73,7 +75,7 @@ def create(
 
     app = Starlette(
         routes=[
-            *LinkPages(links, settings, pages).routes(),
+            *LinkPages(links, settings, pages, log).routes(),
             *SignInPages(gate, links, digest_key=keys[0]).routes(),
             *GeneralPages(gate).routes(),
             *CancelPages(gate).routes(),
@@ -84,7 +86,7 @@ def create(
             *AuditPages(gate).routes(),
             *health.ROUTES,
             Route("/metrics", metrics.show),
-            *codec.routes(),
+            *codec.routes(log),
             Mount("/static", _Static(directory=STATIC)),
         ],
         exception_handlers=pages.exception_handlers(),
@@ -97,7 +99,7 @@ def create(
         RequestLanguage(
             Limits(
                 metrics.around(app),
-                refuse=pages.too_many,
+                refuse=log.limited(pages.too_many),
                 trusted_proxies=settings.trusted_proxies,
                 limited_paths=[f"/{path}/" for path in (*PATHS.values(), RETURN_PATH, SIGN_IN_PATH)],
             )

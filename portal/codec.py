@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from temporalio.api.common.v1 import Payload, Payloads
 
+from portal.security_log import SecurityLog
 from runtime import settings
 from runtime.encryption import PayloadEncryption
 from runtime.exits import KeyMissing
@@ -27,8 +28,8 @@ LARGEST_BODY = 8 * 1024 * 1024
 """Bytes: a history's page is at most 4 MiB, and grows by a third as JSON."""
 
 
-def routes() -> list[Mount]:
-    """Return where the endpoint is; nowhere, if keys or token are not set.
+def routes(log: SecurityLog) -> list[Mount]:
+    """Return where the endpoint is; nowhere, if keys or token are not set. Each use is logged, and each denial.
 
     Raises:
         BadInput: a setting is wrong.
@@ -38,7 +39,8 @@ def routes() -> list[Mount]:
     token = wanted.codec_token.get_secret_value()
     if not token or not wanted.encryption_keys:
         return []
-    codec = _Codec(token, PayloadEncryption([key.get_secret_value() for key in wanted.encryption_keys]))
+    encryption = PayloadEncryption([key.get_secret_value() for key in wanted.encryption_keys])
+    codec = _Codec(token, encryption, log)
     pages = Middleware(
         CORSMiddleware,
         allow_origins=[wanted.codec_origin] if wanted.codec_origin else [],
@@ -52,8 +54,9 @@ def routes() -> list[Mount]:
 class _Codec:
     """The handlers, and what they need to know."""
 
-    def __init__(self, token: str, encryption: PayloadEncryption) -> None:
+    def __init__(self, token: str, encryption: PayloadEncryption, log: SecurityLog) -> None:
         self._token = token.encode()
+        self._log = log
         self._encryption = encryption
 
     def routes(self) -> list[Route]:
@@ -67,6 +70,9 @@ class _Codec:
     async def sign_in(self, request: Request) -> Response:
         """Have a browser ask for the token and remember it, for a Web UI that includes credentials."""
         if not self._known(request):
+            # The first request of a browser shows nothing yet: the answer has it ask.
+            if "Authorization" in request.headers:
+                self._log.refuse("codec_denied", request.scope, act=request.url.path)
             return PlainTextResponse(
                 "The password is the codec's token.\n",
                 HTTPStatus.UNAUTHORIZED,
@@ -95,11 +101,13 @@ class _Codec:
         self, request: Request, work: Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
     ) -> Response:
         if not self._known(request):
+            self._log.refuse("codec_denied", request.scope, act=request.url.path)
             return PlainTextResponse("The codec's token is needed.\n", HTTPStatus.UNAUTHORIZED)
         try:
             asked = json_format.Parse(await request.body(), Payloads())
         except (json_format.ParseError, UnicodeDecodeError):
             return PlainTextResponse("These are no payloads.\n", HTTPStatus.BAD_REQUEST)
+        self._log.note("codec_used", request.scope, act=request.url.path, payloads=len(asked.payloads))
         done = Payloads(payloads=await work(asked.payloads))
         return Response(json_format.MessageToJson(done, indent=None), media_type="application/json")
 

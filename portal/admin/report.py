@@ -59,6 +59,10 @@ class ReportPages:
         lines = _csv(visit.migration)
         # The first line is worked out before the answer begins, so that trouble can still be told.
         head = await anext(lines)
+        session = visit.session
+        self._gate.log.note(
+            "report_exported", visit.request.scope, email=session.email, opsgenie_account=session.opsgenie_account
+        )
         name = f"landbridge-{visit.session.opsgenie_account}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(_after(head, lines), media_type="text/csv; charset=utf-8", headers=headers)

@@ -79,6 +79,10 @@ class Sessions:
         except ValidationError:
             return None
 
+    def is_sent(self, request: Request) -> bool:
+        """Return whether a browser shows the cookie of a session, anybody's or a forged one."""
+        return self._session_name in request.cookies
+
     def end(self, response: Response) -> None:
         """Let the response sign out."""
         self._delete(response, self._session_name)

@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,7 +13,6 @@ from portal.admin.gate import HOME, Gate, Visit
 from portal.desk import AdminDesk
 
 _ARRIVAL = "/signed-in"
-_logger = structlog.get_logger(__name__)
 
 
 class SignInPages:
@@ -36,7 +34,9 @@ class SignInPages:
             Route("/sign-in/{token}", self.show),
             Route("/sign-in/{token}", self.redeem, methods=["POST"]),
             Route(_ARRIVAL, self.arrive),
-            Route("/sign-out", self._gate.act(self.sign_out, signed_out="/sign-in"), methods=["POST"]),
+            Route(
+                "/sign-out", self._gate.act(self.sign_out, signed_out="/sign-in", event="signed_out"), methods=["POST"]
+            ),
         ]
 
     async def come_in(self, _: Request) -> Response:
@@ -62,13 +62,13 @@ class SignInPages:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             return self._gate.pages.show("sign_in/ask.html", status, email=typed, problem="address", ended=False)
         await _desk(request).want_link(email, sign_in.digest(email, self._digest_key))
-        _logger.info("sign_in_link_wanted")
+        self._gate.log.note("sign_in_link_wanted", request.scope, email=email)
         return self._gate.pages.show("sign_in/sent.html", minutes=int(sign_in.LINK_LIFETIME.total_seconds() // 60))
 
     async def show(self, request: Request) -> Response:
         """Show the button behind the link; whoever opens it without pressing signs nobody in."""
         if self._links.read_sign_in(request.path_params["token"]) is None:
-            return self._dead()
+            return self._dead(request, "unknown")
         return self._gate.pages.show("sign_in/confirm.html", token=request.path_params["token"])
 
     async def redeem(self, request: Request) -> Response:
@@ -79,9 +79,17 @@ class SignInPages:
         leader = None if claims is None else await _desk(request).redeem(claims)
         if leader is None:
             # Whoever pressed the button twice is in already.
-            return self._gate.redirect(HOME) if await self._gate.session(request) else self._dead()
+            if await self._gate.session(request):
+                return self._gate.redirect(HOME)
+            return self._dead(request, "unknown" if claims is None else "dead")
         session_id = await _desk(request).open_session(leader)
-        _logger.info("signed_in", role=leader.role, opsgenie_account=leader.opsgenie_account)
+        self._gate.log.note(
+            "signed_in",
+            request.scope,
+            email=leader.email,
+            role=leader.role,
+            opsgenie_account=leader.opsgenie_account,
+        )
         response = self._gate.redirect(_ARRIVAL)
         self._gate.sessions.begin(response, leader, session_id)
         return response
@@ -101,7 +109,8 @@ class SignInPages:
         self._gate.sessions.end(response)
         return response
 
-    def _dead(self) -> Response:
+    def _dead(self, request: Request, reason: str) -> Response:
+        self._gate.log.refuse("sign_in_link_refused", request.scope, reason=reason)
         return self._gate.pages.show("sign_in/dead.html", HTTPStatus.GONE)
 
 
