@@ -33,6 +33,7 @@ from runtime.histories import Histories
 from runtime.process_settings import WorkerSettings
 from steering.cohorts import TemporalCohortDesk
 from workflows import options, sandbox
+from workflows.admin_session import AdminSessionWorkflow
 from workflows.admin_sign_in import AdminSignInWorkflow
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
@@ -56,7 +57,7 @@ TASK_SECONDS = 8
 """How long a workflow task may take, within the ten after which Temporal hands it out anew. The SDK's own 2 are too few
 for 10,000 signals at once, which is what Temporal takes for one run: that workflow would never get on again."""
 
-WORKFLOWS: list[type] = [SiteMigrationWorkflow, CohortWorkflow, UndoWorkflow, AdminSignInWorkflow]
+WORKFLOWS: list[type] = [SiteMigrationWorkflow, CohortWorkflow, UndoWorkflow, AdminSignInWorkflow, AdminSessionWorkflow]
 """What a worker runs, and what a replay of its histories needs."""
 
 logger = structlog.get_logger()

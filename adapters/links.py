@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Annotated
 
-from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+from itsdangerous import BadData, TimedSerializer, TimestampSigner, URLSafeTimedSerializer
 from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -33,6 +33,23 @@ class OneSpelling(TimestampSigner):
         return super().verify_signature(value, sig) and base64_encode(base64_decode(sig)) == want_bytes(sig)
 
 
+class LinkSerializer(URLSafeTimedSerializer):
+    """Writes tokens that begin and end with a letter or a digit; see `dump_payload`."""
+
+    def __init__(self, keys: Sequence[str], salt: str) -> None:
+        """Take the signing keys, the newest last, and what the tokens are for."""
+        super().__init__(list(keys), salt=salt, signer=OneSpelling)
+
+    def dump_payload(self, obj: object) -> bytes:
+        """Encode without compression, which the library marks with a leading dot.
+
+        Proxies often deny path segments that begin with a dot, as hidden files. Uncompressed JSON begins with `[` or
+        `{`, so the token begins with a letter. It ends with the last four bits of an SHA-256 signature in base64,
+        which are never written as `-` or `_`.
+        """
+        return base64_encode(TimedSerializer.dump_payload(self, obj))
+
+
 class SignedLinks:
     """Signs links and reads them back; a `domain.ports.LinkMint`.
 
@@ -47,10 +64,9 @@ class SignedLinks:
         self._base_url = base_url.rstrip("/")
         oldest_first = list(reversed(keys))
         self._serializers = {
-            salt: URLSafeTimedSerializer(oldest_first, salt=f"landbridge.link.{salt}", signer=OneSpelling)
-            for salt in (*Purpose, RETURN_PATH)
+            salt: LinkSerializer(oldest_first, f"landbridge.link.{salt}") for salt in (*Purpose, RETURN_PATH)
         }
-        self._sign_in = URLSafeTimedSerializer(oldest_first, salt="landbridge.link.sign-in", signer=OneSpelling)
+        self._sign_in = LinkSerializer(oldest_first, "landbridge.link.sign-in")
 
     def url(self, claims: LinkClaims) -> str:
         """Return the link for a mail, under the configured base URL."""

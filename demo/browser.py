@@ -51,6 +51,13 @@ class Page:
         return next((urljoin(self.url, str(link["href"])) for link in links), "")
 
     @property
+    def leads_on(self) -> str:
+        """Where the page leads by itself at once; empty if it stays."""
+        refresh = self._seen.select_one('meta[http-equiv="refresh"]')
+        wait, _, url = str(refresh["content"]).partition(";url=") if refresh else ("", "", "")
+        return urljoin(self.url, url) if wait == "0" else ""
+
+    @property
     def _form(self) -> Tag | None:
         form = self._seen.find("form")
         return form if isinstance(form, Tag) else None
@@ -61,7 +68,7 @@ class Page:
 
 
 class Browser:
-    """One person's: it has their cookies, and follows redirects."""
+    """One person's: it has their cookies, and goes where a page leads by itself."""
 
     def __init__(self) -> None:
         self._client = httpx2.AsyncClient(follow_redirects=True, timeout=_PATIENCE, verify=_trust())
@@ -108,7 +115,8 @@ class Browser:
             raise PageDoesNotOpen from None
         if response.is_server_error:
             raise PageDoesNotOpen
-        return Page(response)
+        page = Page(response)
+        return await self.open(page.leads_on) if page.leads_on else page
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from domain import addresses
 from domain.people import Actor, Source
@@ -29,6 +30,17 @@ def why_not(by: Actor, leaders: Collection[str]) -> str:
             return "" if _key(by.name) in leaders else _LEADERS_ONLY
         case _:
             return _PEOPLE_ONLY
+
+
+def has_lost_role(
+    email: str, confirmed_at: datetime, leaders: Collection[str], roster_read_at: datetime | None
+) -> bool:
+    """Return whether an address is known to be no owner's or admin's any more.
+
+    That is so if it is not among the `leaders` of the newest roster, and this roster was read from Opsgenie after
+    `confirmed_at`, when Opsgenie last confirmed the role. `roster_read_at`: None if no roster came from Opsgenie.
+    """
+    return roster_read_at is not None and roster_read_at > confirmed_at and _key(email) not in leaders
 
 
 def witness(by: Actor, leaders: Collection[str]) -> Actor | None:

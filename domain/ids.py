@@ -50,6 +50,11 @@ def sign_in(digest: str) -> str:
     return f"sign-in:{digest}"
 
 
+def session(session_id: str) -> str:
+    """Return the workflow id of a session in the portal."""
+    return f"session:{session_id}"
+
+
 def message(run: str, cohort_number: int, person: int, purpose: Purpose, generation: int) -> str:
     """Return the left part of a mail's Message-ID: the same for every attempt to send this very mail."""
     return f"{purpose}.{generation}.{person}.{cohort_number}.{run}"

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from domain import addresses
 from domain.model import Model
@@ -13,6 +13,15 @@ COOL_DOWN = timedelta(minutes=1)
 """Between two mails to one address: whoever presses the button again at once gets no second one."""
 MOST_LINKS = 5
 """Mails to one address until the newest link is over: a stranger who knows the address cannot fill the mailbox."""
+
+SESSION_LIFETIME = timedelta(hours=8)
+"""How long somebody stays signed in at most: a working day."""
+SESSION_CONFIRMED_FOR = timedelta(minutes=30)
+"""How long Opsgenie's answer that somebody is an owner or admin keeps a session open."""
+SESSION_RENEWAL = timedelta(minutes=15)
+"""How long after that answer Opsgenie is asked again, so that a slow answer still comes in time."""
+SESSION_RETRY = timedelta(minutes=1)
+"""Between two attempts, while Opsgenie gives no answer."""
 
 
 class SignedIn(Model):
@@ -32,6 +41,22 @@ class SignInRequest(Model):
 
     email: str
     """Normalised by `domain.addresses`."""
+
+
+class AdminSession(Model):
+    """The input of `AdminSessionWorkflow`: this owner or admin has signed in."""
+
+    email: str
+    opsgenie_account: str
+    """The account that the session is for: an owner or admin of another account has to sign in anew."""
+
+
+class RoleQuestion(Model):
+    """A query to a migration: whether an address is known to be no owner's or admin's any more."""
+
+    email: str
+    confirmed_at: datetime
+    """When Opsgenie was last asked. A roster that was read before counts for nothing."""
 
 
 class LeaderAnswer(Model):

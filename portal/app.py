@@ -37,6 +37,7 @@ from portal.links import LinkPages
 from portal.metrics import Metrics
 from portal.pages import STATIC, Pages
 from portal.security import SecurityHeaders, keep_tokens_out_of_logs
+from portal.security_log import SecurityLog
 from runtime import settings as runtime_settings
 
 LARGEST_BODY = 64 * 1024
@@ -71,8 +72,9 @@ def create(
     keys = [key.get_secret_value() for key in settings.token_keys]
     links = SignedLinks(portal_url, keys)
     pages = Pages(portal_url)
-    operators = codec.load()
-    gate = Gate(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), portal_url)
+    log = SecurityLog(keys[0])
+    operators = codec.load(log)
+    gate = Gate(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), log, portal_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[_State]:
@@ -81,7 +83,7 @@ def create(
 
     app = Starlette(
         routes=[
-            *LinkPages(links, settings, pages).routes(),
+            *LinkPages(links, settings, pages, log).routes(),
             *SignInPages(gate, links, digest_key=keys[0]).routes(),
             *GeneralPages(gate).routes(),
             *CancelPages(gate).routes(),
@@ -104,14 +106,13 @@ def create(
         RequestLanguage(
             Limits(
                 metrics.around(app),
-                refuse=pages.too_many,
+                refuse=log.limited(pages.too_many),
                 trusted_proxies=settings.trusted_proxies,
                 unlimited=operators.is_asked_by_operator if operators else lambda _: False,
                 limited_paths=[f"/{path}/" for path in (*PATHS.values(), RETURN_PATH, SIGN_IN_PATH)],
             )
         ),
         portal_url=portal_url,
-        leads_to=[str(settings.atlassian_signup_url), str(settings.atlassian_login_url)],
     )
 
 

@@ -20,6 +20,7 @@ from starlette.routing import Mount, Route
 from starlette.types import Scope
 from temporalio.api.common.v1 import Payload, Payloads
 
+from portal.security_log import SecurityLog
 from runtime import settings
 from runtime.encryption import PayloadEncryption
 from runtime.exits import KeyMissing
@@ -28,8 +29,8 @@ LARGEST_BODY = 8 * 1024 * 1024
 """Bytes: a history's page is at most 4 MiB, and grows by a third as JSON."""
 
 
-def load() -> "Codec | None":
-    """Return the endpoint; None, if keys or token are not set.
+def load(log: SecurityLog) -> "Codec | None":
+    """Return the endpoint; None, if keys or token are not set. Each use is logged, and each denial.
 
     Raises:
         BadInput: a setting is wrong.
@@ -40,15 +41,16 @@ def load() -> "Codec | None":
     if not token or not wanted.encryption_keys:
         return None
     encryption = PayloadEncryption([key.get_secret_value() for key in wanted.encryption_keys])
-    return Codec(token, encryption, wanted.codec_origin)
+    return Codec(token, encryption, wanted.codec_origin, log)
 
 
 class Codec:
     """The endpoint below `/codec`."""
 
-    def __init__(self, token: str, encryption: PayloadEncryption, origin: str) -> None:
-        """Take the operators' token, the keys, and the origin whose pages may ask; empty: no page may."""
+    def __init__(self, token: str, encryption: PayloadEncryption, origin: str, log: SecurityLog) -> None:
+        """Take the operators' token, the keys, the origin whose pages may ask (empty: no page may), and the log."""
         self._token = token.encode()
+        self._log = log
         self._encryption = encryption
         self._origin = origin
 
@@ -75,6 +77,9 @@ class Codec:
     async def sign_in(self, request: Request) -> Response:
         """Have a browser ask for the token and remember it, for a Web UI that includes credentials."""
         if not self._known(request.headers):
+            # The first request of a browser shows nothing yet: the answer has it ask.
+            if "Authorization" in request.headers:
+                self._log.refuse("codec_denied", request.scope, act=request.url.path)
             return PlainTextResponse(
                 "The password is the codec's token.\n",
                 HTTPStatus.UNAUTHORIZED,
@@ -103,11 +108,13 @@ class Codec:
         self, request: Request, work: Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
     ) -> Response:
         if not self._known(request.headers):
+            self._log.refuse("codec_denied", request.scope, act=request.url.path)
             return PlainTextResponse("The codec's token is needed.\n", HTTPStatus.UNAUTHORIZED)
         try:
             asked = json_format.Parse(await request.body(), Payloads())
         except (json_format.ParseError, UnicodeDecodeError):
             return PlainTextResponse("These are no payloads.\n", HTTPStatus.BAD_REQUEST)
+        self._log.note("codec_used", request.scope, act=request.url.path, payloads=len(asked.payloads))
         done = Payloads(payloads=await work(asked.payloads))
         return Response(json_format.MessageToJson(done, indent=None), media_type="application/json")
 

@@ -67,6 +67,33 @@ class AdminDesk(Protocol):
         """
         ...
 
+    async def open_session(self, leader: SignedIn) -> str:
+        """Open a session for whoever has signed in; return its id, which nobody can guess.
+
+        Raises:
+            TemporalUnreachable: Temporal does not answer; nobody is signed in.
+
+        """
+        ...
+
+    async def is_open(self, session_id: str, leader: SignedIn) -> bool:
+        """Return whether a session is open; close it if the running migration knows that the role is lost.
+
+        Raises:
+            TemporalUnreachable: Temporal does not answer.
+
+        """
+        ...
+
+    async def close_session(self, session_id: str, reason: str) -> None:
+        """End a session at once on every portal; one that is over stays so.
+
+        Raises:
+            TemporalUnreachable: Temporal does not answer; the session may be open still.
+
+        """
+        ...
+
     async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
         """Start a migration, unless one runs, was completed or, without `after_cancelled`, was cancelled.
 

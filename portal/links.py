@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.links import PATHS, SignedLinks
@@ -15,6 +15,7 @@ from domain.links import LinkClaims, LinkState, LinkView, Purpose
 from portal import language
 from portal.desk import LinkDesk
 from portal.pages import Pages
+from portal.security_log import SecurityLog
 from runtime.settings import PortalSettings
 
 LOOKS = 12
@@ -28,7 +29,8 @@ logger = structlog.get_logger(__name__)
 class LinkPages:
     """The handlers, and what they need to know."""
 
-    def __init__(self, links: SignedLinks, settings: PortalSettings, pages: Pages) -> None:
+    def __init__(self, links: SignedLinks, settings: PortalSettings, pages: Pages, log: SecurityLog) -> None:
+        self._log = log
         self._links = links
         self._pages = pages
         self._signup_url = str(settings.atlassian_signup_url)
@@ -82,11 +84,12 @@ class LinkPages:
         unproven = view is None or view.click_counts
         if unproven and not _heard("link_followed", claims, heard=await _desk(request).follow(claims)):
             return await self._ended(request, claims)
-        return RedirectResponse(self._atlassian_page(view or LinkView(state=LinkState.OPEN), claims), 303)
+        url = self._atlassian_page(view or LinkView(state=LinkState.OPEN), claims)
+        return self._pages.show("links/onward.html", url=url)
 
     async def come_back(self, request: Request) -> Response:
         """Make the cohort ask Atlassian, and show what it answers."""
-        claims = await _ours(request, self._links.read_return)
+        claims = await self._ours(request, self._links.read_return)
         look = request.query_params.get("look", "")
         looked = min(int(look), LOOKS) if look.isascii() and look.isdigit() and len(look) < len("100") else 0
         # Only the arrival is news; looking again is not, and scanners that send HEAD do not arrive.
@@ -150,7 +153,17 @@ class LinkPages:
 
     async def _claims(self, request: Request, purpose: Purpose) -> LinkClaims:
         """Return what the request's link claims."""
-        return await _ours(request, lambda token: self._links.read(purpose, token))
+        return await self._ours(request, lambda token: self._links.read(purpose, token))
+
+    async def _ours(self, request: Request, read: Callable[[str], LinkClaims | None]) -> LinkClaims:
+        """Return what a request's token claims; any that is not ours is simply not found."""
+        # Nothing in it matters, but a body that is too large is refused here, before anybody is told anything.
+        await request.body()
+        claims = read(request.path_params["token"])
+        if claims is None:
+            self._log.refuse("link_refused", request.scope, page=request.url.path.split("/")[1])
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return claims
 
     async def _ended(self, request: Request, claims: LinkClaims) -> Response:
         """Tell someone who comes after the end of the migration that all is well, if it is, or else that it is over.
@@ -194,16 +207,6 @@ class LinkPages:
             parameters = {"email": view.email, **parameters}
         query = "&".join(filter(None, [parts.query, urlencode(parameters)]))
         return urlunsplit(parts._replace(query=query))
-
-
-async def _ours(request: Request, read: Callable[[str], LinkClaims | None]) -> LinkClaims:
-    """Return what a request's token claims; any that is not ours is simply not found."""
-    # Nothing in it matters, but a body that is too large is refused here, before anybody is told anything.
-    await request.body()
-    claims = read(request.path_params["token"])
-    if claims is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
-    return claims
 
 
 def _heard(event: str, claims: LinkClaims, *, heard: bool) -> bool:

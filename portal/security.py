@@ -2,7 +2,6 @@
 
 import logging
 import re
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,7 +24,8 @@ def origin(url: str) -> str:
 def comes_from_our_pages(headers: Headers, portal_url: str) -> bool:
     """Return whether the browser says that a form was sent by a page of the portal; programs say nothing, and pass.
 
-    Our own pages send no referrer, so browsers write `Origin: null` (Fetch, 3.2): then only `Sec-Fetch-Site` counts.
+    Browsers send `Sec-Fetch-Site` over HTTPS only, and older ones not at all; then `Origin` alone decides. Under our
+    `Referrer-Policy` they write our origin there. `Origin: null` counts only where `Sec-Fetch-Site` vouches for it.
     """
     site, sender = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     if site is not None and site != "same-origin":
@@ -38,17 +38,17 @@ def comes_from_our_pages(headers: Headers, portal_url: str) -> bool:
 class SecurityHeaders:
     """Middleware around the whole portal, its error pages included."""
 
-    def __init__(self, app: ASGIApp, *, portal_url: str, leads_to: Iterable[str]) -> None:
-        """Wrap `app`; `leads_to` are the URLs that its forms lead on to by redirect."""
+    def __init__(self, app: ASGIApp, *, portal_url: str) -> None:
+        """Wrap `app`, which people reach at `portal_url`."""
         self._app = app
-        # Browsers hold the redirect after a form to `form-action` too.
-        forms = " ".join(["'self'", *sorted({origin(url) for url in leads_to})])
         self._headers = {
             "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
-            f"form-action {forms}; frame-ancestors 'none'",
+            "form-action 'self'; frame-ancestors 'none'",
             "Cross-Origin-Opener-Policy": "same-origin",
             "Cross-Origin-Resource-Policy": "same-origin",
-            "Referrer-Policy": "no-referrer",
+            # Never a path, since paths are people's links. `no-referrer` would make browsers write `Origin: null` on
+            # our own forms (Fetch, "append a request `Origin` header"), and then plain HTTP tells nothing of them.
+            "Referrer-Policy": "strict-origin",
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
             "X-Robots-Tag": "noindex, nofollow",

@@ -1,19 +1,38 @@
 """What the portal's pages for owners and admins need of Temporal."""
 
-from temporalio.client import Client
+import secrets
+from contextlib import suppress
+from datetime import datetime, timedelta
+
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowQueryRejectedError
+from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError
 
 from domain import ids
-from domain.errors import LandbridgeError, NeighbourUnavailable
+from domain.errors import LandbridgeError, NeighbourUnavailable, NotFound
 from domain.messages import MigrationRequest
-from domain.sign_in import Redeem, SignedIn, SignInClaims, SignInRequest
+from domain.sign_in import (
+    SESSION_CONFIRMED_FOR,
+    SESSION_LIFETIME,
+    AdminSession,
+    Redeem,
+    RoleQuestion,
+    SignedIn,
+    SignInClaims,
+    SignInRequest,
+)
 from runtime.exits import TemporalUnreachable
 from steering import starting
 from steering.answers import RunState, Started
-from steering.calls import QUERY_SECONDS, answered
+from steering.calls import QUERY_SECONDS, NoWorkerAnswers, answered, told
 from steering.migration import Migration
 from workflows import options
+from workflows.admin_session import AdminSessionWorkflow
 from workflows.admin_sign_in import AdminSignInWorkflow
+from workflows.site_migration import SiteMigrationWorkflow
+
+_ROLE_SECONDS = timedelta(seconds=2)
+"""How long a page waits for the migration to say whether a role is lost; without a worker it is shown after that."""
 
 
 class TemporalAdminDesk:
@@ -61,6 +80,74 @@ class TemporalAdminDesk:
             raise
         except LandbridgeError:
             return None
+
+    async def open_session(self, leader: SignedIn) -> str:
+        """Open a session for whoever has signed in; return its id, which nobody can guess.
+
+        Raises:
+            TemporalUnreachable: Temporal does not answer; nobody is signed in.
+
+        """
+        session_id = secrets.token_hex(16)
+        async with told("session", QUERY_SECONDS):
+            await self._client.start_workflow(
+                AdminSessionWorkflow.run,
+                AdminSession(email=leader.email, opsgenie_account=leader.opsgenie_account),
+                id=ids.session(session_id),
+                task_queue=options.WORKFLOWS,
+                execution_timeout=SESSION_LIFETIME,
+                run_timeout=SESSION_CONFIRMED_FOR,
+                static_summary="Somebody is signed in to the portal",
+            )
+        return session_id
+
+    async def is_open(self, session_id: str, leader: SignedIn) -> bool:
+        """Return whether a session is open; close it if the running migration knows that the role is lost.
+
+        Raises:
+            TemporalUnreachable: Temporal does not answer.
+
+        """
+        try:
+            async with told("session", QUERY_SECONDS):
+                session = await self._client.get_workflow_handle(ids.session(session_id)).describe()
+        except NotFound:
+            return False
+        if session.status is not WorkflowExecutionStatus.RUNNING:
+            return False
+        # A run begins when Opsgenie has just confirmed the role.
+        if await self._has_lost_role(leader, session.start_time):
+            await self.close_session(session_id, "no owner or admin any more")
+            return False
+        return True
+
+    async def _has_lost_role(self, leader: SignedIn, confirmed_at: datetime) -> bool:
+        migration = self._client.get_workflow_handle_for(
+            SiteMigrationWorkflow.run, ids.migration(leader.opsgenie_account)
+        )
+        question = RoleQuestion(email=leader.email, confirmed_at=confirmed_at)
+        try:
+            async with told("migration", _ROLE_SECONDS):
+                return await migration.query(
+                    SiteMigrationWorkflow.has_lost_role, question, reject_condition=QueryRejectCondition.NOT_OPEN
+                )
+        except (NotFound, WorkflowQueryRejectedError):
+            # No migration runs: none knows better than Opsgenie.
+            return False
+        except NoWorkerAnswers:
+            # Pages about people need a worker too, and Opsgenie is asked in any case.
+            return False
+
+    async def close_session(self, session_id: str, reason: str) -> None:
+        """End a session at once on every portal; one that is over stays so.
+
+        Raises:
+            TemporalUnreachable: Temporal does not answer; the session may be open still.
+
+        """
+        with suppress(NotFound):
+            async with told("session", QUERY_SECONDS):
+                await self._client.get_workflow_handle(ids.session(session_id)).terminate(reason=reason)
 
     async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
         """Start a migration; see `steering.starting.start`. Never another one after one that was completed."""

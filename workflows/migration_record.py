@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.model import Model
     from domain.orders import TellOrder
     from domain.people import Actor
+    from domain.sign_in import RoleQuestion
     from domain.sites import NewSite, Site
     from workflows import options, search_attributes
     from workflows.checklist import Checklist
@@ -83,6 +84,8 @@ class MigrationRecord:
         self._rules = request.rules
         self._checklist = Checklist()
         self._survey = request.file_roster
+        self._roster_read_at: datetime | None = None
+        """When the newest usable roster was asked for; None: it comes from a file, or none was read yet."""
         self._number_of_cohorts = 0
         self._handed_out = False
         self._sites: list[Site] = []
@@ -316,6 +319,11 @@ class MigrationRecord:
     def why_not(self, by: Actor) -> str:
         """Return a sentence, or nothing; also when the migration is over."""
         return authority.why_not(by, self._leaders)
+
+    @workflow.query(description="Whether an address is known to be no owner's or admin's any more.")
+    def has_lost_role(self, question: RoleQuestion) -> bool:
+        """Compare the newest roster with what Opsgenie said before; the portal closes the session then."""
+        return authority.has_lost_role(question.email, question.confirmed_at, self._leaders, self._roster_read_at)
 
     @workflow.query(description="The steps, and what waits for whom.")
     def progress(self) -> Progress:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -121,11 +121,15 @@ class MigrationWaits(MigrationRecord):
             await self._notify(NoticeKind.ADMIN_TASK)
             wait = self._rules.reminder_interval * (reminders + 1)
 
-    async def _follow(self, leaders: list[Leader]) -> None:
-        """Listen to, and tell, those who are owners and admins now; a roster that has none was read badly."""
+    async def _follow(self, leaders: list[Leader], read_at: datetime) -> None:
+        """Listen to, and tell, those who are owners and admins now; a roster that has none was read badly.
+
+        `read_at` is when the roster was asked for.
+        """
         before = self._leaders
         if self._survey is not None and leaders:
             self._survey = self._survey.model_copy(update={"leaders": leaders})
+            self._roster_read_at = read_at
             if self._leaders != before:
                 await self._signal_all("leaders_changed", Leaders(keys=self._leaders))
 

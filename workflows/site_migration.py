@@ -76,7 +76,9 @@ class SiteMigrationWorkflow(MigrationEnd):
         self._mark(Step.INITIATE, StepStatus.RUNNING, "The roster is read.")
         account = self._request.opsgenie_account
         if self._survey is None:
+            read_at = workflow.now()
             self._survey = await self._have(RosterActivities.survey, account, options.ROSTER, "Read the roster")
+            self._roster_read_at = read_at
         survey = self._survey
         if not survey.led_by(self._request.initiator):
             raise _refusal(
@@ -208,10 +210,11 @@ class SiteMigrationWorkflow(MigrationEnd):
                     moved=self._moved,
                     refresh=True,
                 )
+                read_at = workflow.now()
                 answer = await self._have(
                     RosterActivities.hand_out, order, options.ROSTER, "Who joined, who is verified?"
                 )
-                await self._follow(answer.leaders)
+                await self._follow(answer.leaders, read_at)
         self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
 
     async def _complete(self, site: Site) -> MigrationResult:

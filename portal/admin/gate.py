@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-import structlog
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +21,7 @@ from portal.admin.sessions import News, Session, Sessions
 from portal.desk import AdminDesk
 from portal.pages import Pages
 from portal.security import comes_from_our_pages
+from portal.security_log import SecurityLog
 from steering.calls import NoWorkerAnswers
 from steering.migration import Migration
 
@@ -37,7 +37,6 @@ _LONGEST_PAGE_NUMBER = 6
 """Digits."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-_logger = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,15 @@ class Visit:
         return value.strip() if isinstance(value, str) else ""
 
 
+class _Told(RedirectResponse):
+    """Leads to a page that says what came of an act."""
+
+    def __init__(self, url: str, *, trouble: bool) -> None:
+        """`trouble`: it was not done."""
+        super().__init__(url, HTTPStatus.SEE_OTHER)
+        self.trouble = trouble
+
+
 Handler = Callable[[Visit], Awaitable[Response]]
 
 
@@ -83,9 +91,10 @@ def page_number(request: Request) -> int:
 class Gate:
     """Lets visitors in, and shows them pages."""
 
-    def __init__(self, pages: Pages, sessions: Sessions, portal_url: str) -> None:
+    def __init__(self, pages: Pages, sessions: Sessions, log: SecurityLog, portal_url: str) -> None:
         self.pages = pages
         self.sessions = sessions
+        self.log = log
         self._portal_url = portal_url
 
     def page(self, handler: Handler) -> Endpoint:
@@ -95,9 +104,9 @@ class Gate:
         """
 
         async def endpoint(request: Request) -> Response:
-            session = self.sessions.read(request)
+            session = await self.session(request)
             if session is None:
-                return self.redirect("/sign-in")
+                return self._sign_in_first(request, "/sign-in")
             language.prefer(session.locale)
             try:
                 return await handler(Visit(request, session, request.state.admins))
@@ -106,31 +115,75 @@ class Gate:
 
         return endpoint
 
-    def act(self, handler: Handler, *, back: str = HOME, signed_out: str = "/sign-in?ended=1") -> Endpoint:
+    def act(
+        self,
+        handler: Handler,
+        *,
+        back: str = HOME,
+        signed_out: str = "/sign-in?ended=1",
+        event: str = "admin_acted",
+    ) -> Endpoint:
         """Return the endpoint of a form on one of our pages; what is refused is told on the page `back`.
 
-        Whoever is not signed in any more is led to `signed_out`, where they are told that nothing was done.
+        Whoever is not signed in any more is led to `signed_out`, where they are told that nothing was done. `event` is
+        what the security log calls the act.
         """
 
         async def endpoint(request: Request) -> Response:
             self.check_origin(request)
             form = await request.form(max_files=0, max_fields=MOST_FIELDS)
-            session = self.sessions.read(request)
+            session = await self.session(request)
             if session is None:
-                return self.redirect(signed_out)
+                return self._sign_in_first(request, signed_out)
             token = form.get(CSRF_FIELD, "")
             if not isinstance(token, str) or not secrets.compare_digest(token.encode(), session.csrf.encode()):
-                _logger.warning("form_refused", reason="no token of this session")
+                self.log.refuse("form_refused", request.scope, email=session.email, reason="csrf_token")
                 raise HTTPException(HTTPStatus.FORBIDDEN)
             language.prefer(session.locale)
             try:
-                return await handler(Visit(request, session, request.state.admins, form))
+                response = await handler(Visit(request, session, request.state.admins, form))
             except NoWorkerAnswers:
-                return self.go(back, _UNANSWERED, trouble=True)
+                response = self.go(back, _UNANSWERED, trouble=True)
             except LandbridgeError as error:
-                return self.go(back, str(error), trouble=True)
+                response = self.go(back, str(error), trouble=True)
+            self._log_act(event, request, session, response)
+            return response
 
         return endpoint
+
+    def _log_act(self, event: str, request: Request, session: Session, response: Response) -> None:
+        refused = response.status_code >= HTTPStatus.BAD_REQUEST or (isinstance(response, _Told) and response.trouble)
+        # The paths of our forms hold numbers, and nothing that anybody typed.
+        about = {"act": request.url.path, "opsgenie_account": session.opsgenie_account}
+        if refused:
+            self.log.refuse("admin_act_refused", request.scope, email=session.email, **about)
+        else:
+            self.log.note(event, request.scope, email=session.email, **about)
+
+    async def session(self, request: Request) -> Session | None:
+        """Return who is signed in, as Temporal knows it; None: nobody, or not any more.
+
+        Raises:
+            TemporalUnreachable: Temporal does not answer.
+
+        """
+        session = self.sessions.read(request)
+        if session is None:
+            if self.sessions.is_sent(request):
+                self.log.refuse("session_refused", request.scope, reason="unknown")
+            return None
+        desk: AdminDesk = request.state.admins
+        if await desk.is_open(session.session_id, session):
+            return session
+        self.log.refuse("session_refused", request.scope, email=session.email, reason="over")
+        return None
+
+    def _sign_in_first(self, request: Request, path: str) -> Response:
+        """Lead to where one signs in; a browser whose session is over forgets what it kept of it."""
+        response = self.redirect(path)
+        if self.sessions.is_sent(request):
+            self.sessions.end(response)
+        return response
 
     def check_origin(self, request: Request) -> None:
         """Refuse a form that another site's page sent.
@@ -140,7 +193,7 @@ class Gate:
 
         """
         if not comes_from_our_pages(request.headers, self._portal_url):
-            _logger.warning("form_refused", reason="not from a page of ours")
+            self.log.refuse("form_refused", request.scope, reason="origin")
             raise HTTPException(HTTPStatus.FORBIDDEN)
 
     def show(self, visit: Visit, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object) -> Response:
@@ -161,6 +214,6 @@ class Gate:
 
         Sentences of ours are told in the visitor's language.
         """
-        response = self.redirect(path)
+        response = _Told(self.pages.root + path, trouble=trouble)
         self.sessions.tell(response, News(sentence=language.current().say(sentence), trouble=trouble))
         return response

@@ -54,6 +54,10 @@ class ReportPages:
         if status is None or status.progress is None or not status.progress.cohorts:
             return self._gate.redirect(HOME)
         lines = [line async for page in visit.migration.everyone() for line in page]
+        session = visit.session
+        self._gate.log.note(
+            "report_exported", visit.request.scope, email=session.email, opsgenie_account=session.opsgenie_account
+        )
         name = f"landbridge-{visit.session.opsgenie_account}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         text = sheet.head(ReportLine) + sheet.rows(lines)

@@ -1,4 +1,7 @@
-"""Who is signed in: a signed cookie, so that any portal with the keys knows, and none has to remember."""
+"""The portal's cookies, all signed: who is signed in, what came of an act, what was searched for.
+
+Whether a session is open still is not for its cookie to say, but for its workflow (`AdminDesk.is_open`).
+"""
 
 import secrets
 from collections.abc import Sequence
@@ -11,10 +14,9 @@ from starlette.responses import Response
 from adapters.links import OneSpelling
 from domain.model import Model
 from domain.people import Actor, Source
-from domain.sign_in import SignedIn
+from domain.sign_in import SESSION_LIFETIME, SignedIn
 
-SESSION_SECONDS = 8 * 60 * 60
-"""A working day. Whoever ceases to be an owner or admin is out after that at the latest."""
+SESSION_SECONDS = int(SESSION_LIFETIME.total_seconds())
 NEWS_SECONDS = 60
 """How long the sentence about an act waits for the page that shows it."""
 LONGEST_NAME = 80
@@ -29,6 +31,8 @@ LONGEST_COOKIE = 4096
 class Session(SignedIn):
     """Someone who is signed in."""
 
+    session_id: str
+    """See `AdminDesk.open_session`."""
     csrf: str
     """Stands in every form of this session; a page of someone else's cannot know it."""
 
@@ -61,19 +65,23 @@ class Sessions:
         self._session_name, self._news_name = f"{prefix}landbridge-session", f"{prefix}landbridge-news"
         self._search_name = f"{prefix}landbridge-search"
 
-    def begin(self, response: Response, leader: SignedIn) -> None:
+    def begin(self, response: Response, leader: SignedIn, session_id: str) -> None:
         """Let the response sign someone in."""
         fields = leader.model_dump() | {"name": leader.name[:LONGEST_NAME]}
-        session = Session(**fields, csrf=secrets.token_urlsafe(16))
+        session = Session(**fields, session_id=session_id, csrf=secrets.token_urlsafe(16))
         self._set(response, self._session_name, self._session.dumps(session.model_dump()), SESSION_SECONDS)
 
     def read(self, request: Request) -> Session | None:
-        """Return who is signed in; None: nobody, or not any more."""
+        """Return whose cookie a browser shows, whether or not the session is open still; None: nobody's."""
         value = self._read(request, self._session_name, self._session, SESSION_SECONDS)
         try:
             return Session.model_validate(value)
         except ValidationError:
             return None
+
+    def is_sent(self, request: Request) -> bool:
+        """Return whether a browser shows the cookie of a session, anybody's or a forged one."""
+        return self._session_name in request.cookies
 
     def end(self, response: Response) -> None:
         """Let the response sign out."""

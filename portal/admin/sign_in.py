@@ -2,7 +2,6 @@
 
 from http import HTTPStatus
 
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,7 +12,7 @@ from domain.errors import BadInput
 from portal.admin.gate import HOME, Gate, Visit
 from portal.desk import AdminDesk
 
-_logger = structlog.get_logger(__name__)
+_ARRIVAL = "/signed-in"
 
 
 class SignInPages:
@@ -34,7 +33,10 @@ class SignInPages:
             Route("/sign-in", self.send, methods=["POST"]),
             Route("/sign-in/{token}", self.show),
             Route("/sign-in/{token}", self.redeem, methods=["POST"]),
-            Route("/sign-out", self._gate.act(self.sign_out, signed_out="/sign-in"), methods=["POST"]),
+            Route(_ARRIVAL, self.arrive),
+            Route(
+                "/sign-out", self._gate.act(self.sign_out, signed_out="/sign-in", event="signed_out"), methods=["POST"]
+            ),
         ]
 
     async def come_in(self, _: Request) -> Response:
@@ -43,7 +45,7 @@ class SignInPages:
 
     async def ask(self, request: Request) -> Response:
         """Ask for the address; also of whoever sent a form after their session had ended."""
-        if self._gate.sessions.read(request):
+        if await self._gate.session(request):
             return self._gate.redirect(HOME)
         ended = "ended" in request.query_params
         return self._gate.pages.show("sign_in/ask.html", email="", problem="", ended=ended)
@@ -60,13 +62,13 @@ class SignInPages:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             return self._gate.pages.show("sign_in/ask.html", status, email=typed, problem="address", ended=False)
         await _desk(request).want_link(email, sign_in.digest(email, self._digest_key))
-        _logger.info("sign_in_link_wanted")
+        self._gate.log.note("sign_in_link_wanted", request.scope, email=email)
         return self._gate.pages.show("sign_in/sent.html", minutes=int(sign_in.LINK_LIFETIME.total_seconds() // 60))
 
     async def show(self, request: Request) -> Response:
         """Show the button behind the link; whoever opens it without pressing signs nobody in."""
         if self._links.read_sign_in(request.path_params["token"]) is None:
-            return self._dead()
+            return self._dead(request, "unknown")
         return self._gate.pages.show("sign_in/confirm.html", token=request.path_params["token"])
 
     async def redeem(self, request: Request) -> Response:
@@ -77,19 +79,38 @@ class SignInPages:
         leader = None if claims is None else await _desk(request).redeem(claims)
         if leader is None:
             # Whoever pressed the button twice is in already.
-            return self._gate.redirect(HOME) if self._gate.sessions.read(request) else self._dead()
-        _logger.info("signed_in", role=leader.role, opsgenie_account=leader.opsgenie_account)
-        response = self._gate.redirect(HOME)
-        self._gate.sessions.begin(response, leader)
+            if await self._gate.session(request):
+                return self._gate.redirect(HOME)
+            return self._dead(request, "unknown" if claims is None else "dead")
+        session_id = await _desk(request).open_session(leader)
+        self._gate.log.note(
+            "signed_in",
+            request.scope,
+            email=leader.email,
+            role=leader.role,
+            opsgenie_account=leader.opsgenie_account,
+        )
+        response = self._gate.redirect(_ARRIVAL)
+        self._gate.sessions.begin(response, leader, session_id)
         return response
 
-    async def sign_out(self, _: Visit) -> Response:
-        """Sign out."""
+    async def arrive(self, request: Request) -> Response:
+        """Lead whoever has just signed in to where they begin; a browser that refuses cookies is told so."""
+        if self._gate.sessions.read(request) is None:
+            return self._gate.pages.show("sign_in/no_cookie.html", HTTPStatus.BAD_REQUEST)
+        return self._gate.redirect(HOME)
+
+    async def sign_out(self, visit: Visit) -> Response:
+        """End the session on every portal, and have the browser forget its pages."""
+        await visit.desk.close_session(visit.session.session_id, "signed out")
         response = self._gate.redirect("/sign-in")
+        # Cookies are deleted one by one: the header's word for them means those of the company's other sites too.
+        response.headers["Clear-Site-Data"] = '"cache"'
         self._gate.sessions.end(response)
         return response
 
-    def _dead(self) -> Response:
+    def _dead(self, request: Request, reason: str) -> Response:
+        self._gate.log.refuse("sign_in_link_refused", request.scope, reason=reason)
         return self._gate.pages.show("sign_in/dead.html", HTTPStatus.GONE)
 
 

@@ -35,7 +35,8 @@ async def started() -> AsyncIterator[Browser]:
     """Run a browser without a window."""
     async with async_playwright() as playwright:
         # In containers Chromium's own sandbox cannot be set up; the pages are ours.
-        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=["--no-sandbox"])
+        arguments = ["--no-sandbox", "--host-resolver-rules=MAP *.test 127.0.0.1"]
+        browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=arguments)
         try:
             yield browser
         finally:

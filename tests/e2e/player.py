@@ -81,6 +81,8 @@ class Player:
     async def _set_up(self, browser: httpx2.AsyncClient, page: "_Page", recipient: str) -> None:
         """Fill in Atlassian's page, and come back."""
         fields = {"email": written(recipient), "name": "", "password": _PASSWORD}
+        if (away := page.link_to("/signup") or page.link_to("/login")) is not None:
+            page = await _open(browser, "GET", away)
         for path in ("/signup", "/login"):
             if (button := page.form_to(path)) is not None:
                 filled = {name: value or fields.get(name, "") for name, value in page.fields().items()}

@@ -93,6 +93,18 @@ class NoAdmins:
         """Let nobody in."""
         raise NotImplementedError
 
+    async def open_session(self, leader: SignedIn) -> str:
+        """Open none."""
+        raise NotImplementedError
+
+    async def is_open(self, session_id: str, leader: SignedIn) -> bool:
+        """Know none."""
+        raise NotImplementedError
+
+    async def close_session(self, session_id: str, reason: str) -> None:
+        """Close none."""
+        raise NotImplementedError
+
     async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
         """Start nothing."""
         raise NotImplementedError

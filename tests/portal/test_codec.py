@@ -10,9 +10,11 @@ from temporalio.api.common.v1 import Payload, Payloads
 
 from domain.errors import BadInput
 from portal import codec
+from portal.security_log import SecurityLog
 from runtime.encryption import PayloadEncryption, key_id
 
 KEY, TOKEN = "an-encryption-key-that-is-long-enough-for-us", "a-token-that-is-long-enough-for-operators"
+LOG = SecurityLog("k" * 32)
 UI = "https://temporal.example.com"
 CLEAR = [Payload(metadata={"encoding": b"json/plain"}, data=b'"ann@example.com"')]
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -25,7 +27,7 @@ async def operator(monkeypatch: pytest.MonkeyPatch) -> httpx2.AsyncClient:
     monkeypatch.setenv("LANDBRIDGE_ENCRYPTION_KEYS", KEY)
     monkeypatch.setenv("LANDBRIDGE_CODEC_TOKEN", TOKEN)
     monkeypatch.setenv("LANDBRIDGE_CODEC_ORIGIN", UI)
-    endpoint = codec.load()
+    endpoint = codec.load(LOG)
     assert endpoint is not None
     app = Starlette(routes=endpoint.routes(), max_body_size=1024)
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://move.example.com")
@@ -126,7 +128,7 @@ def test_it_is_not_there_without_keys_or_token(
     """Nobody serves it by mistake; a short token is refused."""
     assert operator
     monkeypatch.setenv(name, "")
-    assert codec.load() is None
+    assert codec.load(LOG) is None
     monkeypatch.setenv(name, "short")
     with pytest.raises(BadInput, match=name):
-        codec.load()
+        codec.load(LOG)

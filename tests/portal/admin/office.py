@@ -11,8 +11,8 @@ from adapters.links import SignedLinks
 from tests.portal.conftest import KEY
 from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
 
-SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin", "Origin": "null"}
-"""What browsers say of a form on a page without referrer."""
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+"""What browsers say of a form on one of our pages, besides its origin."""
 
 
 def page(response: httpx2.Response) -> BeautifulSoup:

@@ -6,7 +6,7 @@ from itertools import permutations
 
 import httpx2
 import pytest
-from itsdangerous import BadSignature
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
@@ -149,6 +149,16 @@ async def test_nobody_can_fill_a_mailbox(office: Office) -> None:
     assert office.signed_in
 
 
+async def test_a_browser_that_refuses_cookies_is_told_so(office: Office) -> None:
+    """Instead of being led back to where one signs in, again and again."""
+    await office.ask_for_link()
+    signed_in = await office.browser.post(await office.link(), headers=SAME_ORIGIN)
+    office.browser.cookies.clear()
+    told = await office.open(signed_in.headers["location"])
+    assert (told.status_code, title(told)) == (400, "Your browser did not keep you signed in")
+    assert "Allow cookies" in words(told)
+
+
 async def test_useless_links_all_get_one_answer(office: Office) -> None:
     """Forged, cut, of a sign-in that never was, or nonsense: one page, and nobody is signed in."""
     await office.ask_for_link()
@@ -247,7 +257,7 @@ def test_replacing_the_keys_signs_nobody_out() -> None:
     olga = SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme")
     old, new = "o" * 32, "n" * 32
     answer = Response()
-    Sessions([old], secure=False).begin(answer, olga)
+    Sessions([old], secure=False).begin(answer, olga, "5e55")
     cookie = answer.headers["set-cookie"].partition(";")[0]
     request = Request({"type": "http", "headers": [(b"cookie", cookie.encode())]})
     known = Sessions([new, old], secure=False).read(request)
@@ -284,7 +294,9 @@ def _request(cookie: str, name: str) -> Request:
 def _cookie(sessions: Sessions) -> tuple[str, str]:
     """Return the name and value of a session's cookie."""
     response = Response()
-    sessions.begin(response, SignedIn(email=OWNER_EMAIL, name="Ö" * 500, role="owner", opsgenie_account="a" * 100))
+    sessions.begin(
+        response, SignedIn(email=OWNER_EMAIL, name="Ö" * 500, role="owner", opsgenie_account="a" * 100), "5e55"
+    )
     name, _, rest = response.headers["set-cookie"].partition("=")
     return name, rest.partition(";")[0]
 
@@ -293,7 +305,7 @@ def test_where_the_portal_is_on_https_the_cookie_is_too() -> None:
     """Such a cookie is never sent in clear, nor taken from a neighbour's host, and fits into a browser."""
     response = Response()
     sessions = Sessions([KEY], secure=True)
-    sessions.begin(response, SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"))
+    sessions.begin(response, SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"), "5e55")
     cookie = response.headers["set-cookie"]
     assert cookie.startswith("__Host-landbridge-session=")
     assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
@@ -331,7 +343,7 @@ def test_each_purpose_has_a_signature_of_its_own() -> None:
     """Whatever the payload: what was signed for one purpose is not read for any other."""
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
     # What is to be told apart is not what they read, but what they sign.
-    signers = [*links._serializers.values(), links._sign_in]  # noqa: SLF001
+    signers: list[URLSafeTimedSerializer] = [*links._serializers.values(), links._sign_in]  # noqa: SLF001
     signers += [sessions._session, sessions._news, sessions._search]  # noqa: SLF001
     for one, other in permutations(signers, 2):
         with pytest.raises(BadSignature):

@@ -1,0 +1,74 @@
+"""What browsers refuse without a word: forms of a portal on plain HTTP, and redirects after a form."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from playwright.async_api import Browser, expect
+from temporalio.client import Client
+
+from adapters.links import SignedLinks
+from domain.links import Purpose
+from portal.desk import Desks
+from steering.admins import TemporalAdminDesk
+from steering.links import TemporalLinkDesk
+from tests.portal.conftest import KEY, running, settings
+from tests.portal.desk import MemoryDesk, NoAdmins, claims
+from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+
+
+@asynccontextmanager
+async def answering(head: str, body: str = "") -> AsyncIterator[int]:
+    """Answer every request alike, on a port."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 {head}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Browser) -> None:
+    """Its origin is known; where it leads on to, such as a company's own log-in page, nobody can list beforehand."""
+    async with (
+        answering("200 OK\r\nContent-Type: text/html", "<h1>Sign up</h1>") as other,
+        answering(f"302 Found\r\nLocation: http://elsewhere.test:{other}/here") as first,
+        running(
+            Desks(links=MemoryDesk(), admins=NoAdmins()),
+            lambda url: settings(portal_url=url, atlassian_signup_url=f"http://id.test:{first}/signup"),
+        ) as portal_url,
+    ):
+        context = await browser.new_context(java_script_enabled=False)
+        page = await context.new_page()
+        await page.goto(SignedLinks(portal_url, [KEY]).url(claims(Purpose.AUTHENTICATION)))
+        await page.get_by_role("button", name="Continue to Atlassian").click()
+        await expect(page.locator("h1")).to_have_text("Sign up")
+        assert urlsplit(page.url).hostname == "elsewhere.test"
+        # Not a page that leads away again at once.
+        await page.go_back()
+        await expect(page.get_by_role("button", name="Continue to Atlassian")).to_be_visible()
+        await context.close()
+
+
+async def test_an_admin_signs_in_to_a_portal_on_plain_http(browser: Browser, bench: Bench, temporal: Client) -> None:
+    """On a host name that browsers do not trust without TLS: they send no `Sec-Fetch-Site` there."""
+    desks = Desks(links=TemporalLinkDesk(temporal), admins=TemporalAdminDesk(temporal))
+    async with running(desks, lambda url: settings(portal_url=url.replace("127.0.0.1", "move.test"))) as url:
+        portal_url = url.replace("127.0.0.1", "move.test")
+        context = await browser.new_context()
+        page = await context.new_page()
+        await page.goto(f"{portal_url}/sign-in")
+        await page.get_by_label("Your email address in Opsgenie").fill(OWNER_EMAIL)
+        await page.get_by_role("button", name="Send me a link").click()
+        mails = bench.world.post.sign_in_links
+        await eventually(lambda: bool(mails))
+        await page.goto(SignedLinks(portal_url, [KEY]).sign_in_url(mails[0].claims))
+        await page.get_by_role("button", name="Sign in").click()
+        await expect(page.locator("h1")).to_have_text("General")
+        await page.get_by_role("button", name="Sign out").click()
+        await expect(page.locator("h1")).to_have_text("Sign in")
+        await context.close()

@@ -1,0 +1,36 @@
+"""A session of an owner or admin in the portal: it is open as long as its workflow runs.
+
+Temporal's server alone can answer whether it does, so the portal needs no worker to recognise, or to close, a session.
+"""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.roster import RosterActivities
+    from domain.sign_in import SESSION_RENEWAL, SESSION_RETRY, AdminSession
+    from workflows import options
+    from workflows.trouble import Failure, attempt
+
+
+@workflow.defn
+class AdminSessionWorkflow:
+    """Asks Opsgenie again and again whether somebody is an owner or admin still, and ends when they are not.
+
+    Each run stands for one answer of Opsgenie's. Its run timeout ends the session where no new answer comes in time,
+    and its execution timeout ends it in any case (`steering.admins`); the server keeps both, even without a worker.
+    """
+
+    @workflow.run
+    async def run(self, session: AdminSession) -> None:
+        """Wait, ask Opsgenie, and continue as new if it confirms the role."""
+        await workflow.sleep(SESSION_RENEWAL, summary="Until Opsgenie is asked again")
+        while True:
+            found = await attempt(
+                RosterActivities.find_leader, session.email, options.LEADER, "Still an owner or admin?"
+            )
+            if not isinstance(found, Failure):
+                break
+            await workflow.sleep(SESSION_RETRY, summary="Opsgenie gave no answer")
+        leader = found.leader
+        if leader is not None and leader.opsgenie_account == session.opsgenie_account:
+            workflow.continue_as_new(session)
