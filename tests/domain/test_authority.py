@@ -1,5 +1,7 @@
 """Who may ask what: operators all, owners and admins by their addresses, services and links nothing."""
 
+from datetime import datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +20,16 @@ def test_admins_are_those_who_lead(leaders: list[str], email: str) -> None:
     assert (why_not == "") == (email in leaders)
     assert email not in why_not
     assert not any(leader in key for leader in leaders for key in keys)
+
+
+@given(st.lists(EMAILS), EMAILS, st.none() | st.datetimes(), st.datetimes())
+def test_a_role_is_lost_only_by_a_newer_roster(
+    leaders: list[str], email: str, read_at: datetime | None, confirmed_at: datetime
+) -> None:
+    """A roster from a file, or one that was read before Opsgenie last confirmed the role, says nothing."""
+    keys = authority.leader_keys(Leader(email=leader) for leader in leaders)
+    lost = authority.has_lost_role(f" {email.upper()}", confirmed_at, keys, read_at)
+    assert lost == (email not in leaders and read_at is not None and read_at > confirmed_at)
 
 
 @given(st.text())

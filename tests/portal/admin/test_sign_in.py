@@ -212,6 +212,14 @@ async def test_another_sites_page_can_neither_ask_nor_sign_in(office: Office, he
     assert office.signed_in
 
 
+@pytest.mark.parametrize("origin, status", [("", 200), ("null", 403), ("https://evil.example", 403)])
+async def test_browsers_that_tell_the_origin_only_get_in(office: Office, origin: str, status: int) -> None:
+    """On plain HTTP no browser sends `Sec-Fetch-Site`, and some never do; theirs is our own origin then."""
+    ours = str(office.browser.base_url).rstrip("/")
+    answer = await office.browser.post("/sign-in", data={"email": OWNER_EMAIL}, headers={"Origin": origin or ours})
+    assert answer.status_code == status
+
+
 async def test_signing_out_ends_the_session(office: Office) -> None:
     """The cookie is gone, and the settings are closed."""
     await office.sign_in()
