@@ -282,7 +282,7 @@ class Standing:
     async def undo(self) -> UndoProgress | None:
         """Return how far the undo of the cancelled migration is; none: nobody asked for it."""
         async with told(self._what):
-            run = ids.run_of((await self._handle.describe(rpc_timeout=QUERY_SECONDS)).run_id)
+            run = summarise(await self._handle.describe(rpc_timeout=QUERY_SECONDS)).run
         try:
             progress = await self._ask_undo(UndoWorkflow.progress)
         except NotFound:
@@ -344,6 +344,7 @@ def summarise(execution: WorkflowExecution) -> MigrationSummary:
         run_state = RunState.CANCELED
     return MigrationSummary(
         opsgenie_account=execution.id.partition(":")[2],
+        run=ids.run_of(execution.raw_info.first_run_id),
         run_state=run_state,
         step=step,
         started_at=execution.start_time,

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain import addresses, authority, events, lifecycle
+    from domain import addresses, authority, events, lifecycle, stale
     from domain.audit import Act, Audit, AuditEntry
     from domain.cohort import CohortPeople, packed, unpacked
     from domain.errors import BadInput
@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
         PeopleQuery,
         PersonFact,
         Refresh,
+        Request,
         Resend,
         Resent,
         Resume,
@@ -167,8 +168,12 @@ class CohortRecord:
     def _record_fact(self, act: Act, fact: PersonFact, event: Callable[[Actor], events.Event]) -> None:
         """Record a fact by the word of whoever may give it; in the audit only if it is news."""
         person, by = self._people.find(fact.email), authority.witness(fact.by, self._leaders)
-        if person is None or by is None:
-            workflow.logger.warning("signal_ignored", extra={"signal": str(act), "person_known": person is not None})
+        is_stale = stale.another_run(fact.run, self._start.run) or (
+            person is not None and stale.another_address(fact.email, person.email)
+        )
+        if person is None or by is None or is_stale:
+            extra = {"signal": str(act), "person_known": person is not None, "stale": bool(is_stale)}
+            workflow.logger.warning("signal_ignored", extra=extra)
             return
         self._happen(person.number, event(by))
         if self._people.get(person.number) != person:
@@ -178,8 +183,10 @@ class CohortRecord:
         entry = AuditEntry(at=workflow.now(), by=by, act=act, about=about, detail=detail, people=people)
         self._audit = self._audit.with_entry(entry)
 
-    def _refuse_stranger(self, by: Actor) -> None:
-        if why := authority.why_not(by, self._leaders):
+    def _refuse_stranger(self, request: Request) -> None:
+        """Refuse who may not ask, and who asks another migration of the account."""
+        why = authority.why_not(request.by, self._leaders) or stale.another_run(request.run, self._start.run)
+        if why:
             raise ApplicationError(why, type="Refused")
         if self._cancelled:
             raise ApplicationError("The migration is cancelled.", type="Refused")
@@ -236,7 +243,7 @@ class CohortRecord:
         """Send again what may be sent again."""
         queued, not_now, refused = 0, 0, []
         for email, person in self._concerned(message):
-            why = self._why_not_resend(person)
+            why = self._why_not_resend(person, email)
             if person is not None and not why:
                 self._happen(person.number, events.MailRequested(message.by))
                 queued += 1
@@ -252,14 +259,18 @@ class CohortRecord:
 
     @resend.validator
     def _check_resend(self, message: Resend) -> None:
-        self._refuse_stranger(message.by)
+        self._refuse_stranger(message)
         if message.emails and not message.one_of_many:
             person = self._known(message.emails[0])
-            if why := self._why_not_resend(person):
+            if why := self._why_not_resend(person, message.emails[0]):
                 raise ApplicationError(why, type="Refused")
 
-    def _why_not_resend(self, person: Person | None) -> str:
-        return lifecycle.why_not_resend(person, workflow.now(), self._rules) if person else _NOBODY
+    def _why_not_resend(self, person: Person | None, email: str) -> str:
+        """Return why someone gets no mail now; `email` is the address that they were named by, if they were."""
+        if person is None:
+            return _NOBODY
+        why = stale.another_address(email, person.email) if email else ""
+        return why or lifecycle.why_not_resend(person, workflow.now(), self._rules)
 
     @workflow.update(description="Take a person out of the migration.")
     def exclude(self, message: Exclude) -> None:
@@ -270,7 +281,7 @@ class CohortRecord:
 
     @exclude.validator
     def _check_exclude(self, message: Exclude) -> None:
-        self._refuse_stranger(message.by)
+        self._refuse_stranger(message)
         self._refuse_settled(message.email)
         if not message.reason.strip():
             raise ApplicationError("Give a reason: it stands in the report.", type="Refused")
@@ -286,7 +297,7 @@ class CohortRecord:
 
     @correct_email.validator
     def _check_correct_email(self, message: CorrectEmail) -> None:
-        self._refuse_stranger(message.by)
+        self._refuse_stranger(message)
         self._refuse_settled(message.email)
         try:
             email = addresses.normalise(message.new_email)
@@ -309,7 +320,10 @@ class CohortRecord:
         return person
 
     def _refuse_settled(self, email: str) -> None:
+        """Refuse a request about someone of whom nothing is awaited, or whose address is another one by now."""
         person = self._known(email)
+        if why := stale.another_address(email, person.email):
+            raise ApplicationError(why, type="Refused")
         if person.settled:
             state = STATE_TITLES[person.state]
             raise ApplicationError(f"Nothing is awaited of this person any more: {state}.", type="Refused")

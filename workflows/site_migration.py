@@ -97,6 +97,7 @@ class SiteMigrationWorkflow(MigrationEnd):
         else:
             await self._ask(
                 Task(
+                    "hand-out-roster",
                     "Hand out the roster: run the start command again with the same file.",
                     f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
                 ),
@@ -242,7 +243,7 @@ class SiteMigrationWorkflow(MigrationEnd):
         )
         while True:
             if (decision := self._open_decision()) is None:
-                asked = Task(task, command, suggestions=list(suggestions))
+                asked = Task("choose-site", task, command, suggestions=list(suggestions))
                 await self._ask(asked, until=lambda: self._open_decision() is not None)
             elif isinstance(decision.choice, NewSite):
                 return decision.choice

@@ -93,11 +93,11 @@ class NoAdmins:
         """Let nobody in."""
         raise NotImplementedError
 
-    async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
+    async def start(self, request: MigrationRequest, *, after: str = "") -> Started:
         """Start nothing."""
         raise NotImplementedError
 
-    def migration(self, opsgenie_account: str) -> Migration:
+    def migration(self, opsgenie_account: str, run: str = "") -> Migration:
         """Know none."""
         raise NotImplementedError
 
