@@ -64,12 +64,36 @@ class MigrationRequest(Model):
     """Who starts it."""
 
 
+class AddressClaim(Model):
+    """A signal from one cohort to another: a person of the first is to get an address that is of the other by its hash.
+
+    The cohort of the hash knows everyone who came with the address, and everyone who asks for it: it decides.
+    """
+
+    email: str
+    """Normalised."""
+    cohort: int
+    """The number of the cohort that looks after the person."""
+    person: int
+    """The person's number in it."""
+
+
+class ClaimAnswer(Model):
+    """A signal: the answer to an `AddressClaim`."""
+
+    person: int
+    granted: bool
+    """Nobody else has the address or had it, and nobody else gets it from now on."""
+
+
 class CohortInput(Model):
     """What a cohort is, and what continue-as-new carries on."""
 
     opsgenie_account: str
     number: int
     """Counts the migration's cohorts from 1."""
+    cohorts: int = 1
+    """How many cohorts the migration has: with the hash of an address, that names its cohort."""
     run: str
     """See `domain.orders.MailContext.run`."""
     initiator: str
@@ -82,6 +106,8 @@ class CohortInput(Model):
     """Why the cohort's work pauses; empty while it goes on."""
     carried: str = ""
     """Everyone as they were when the run before ended, packed by `domain.cohort.packed`; empty for the first run."""
+    claims: list[AddressClaim] = Field(default_factory=list)
+    """Addresses of this cohort by their hash that people of other cohorts have or had."""
     came_back: list[int] = Field(default_factory=list)
     """Numbers of people about whom Atlassian is to be asked at once."""
     told: "CohortNews | None" = None

@@ -26,6 +26,7 @@ from domain.messages import (
     Resume,
     RevokeInvitations,
     SetDeadline,
+    Step,
     UndoRequest,
 )
 from domain.people import Actor, State
@@ -241,14 +242,9 @@ class Migration(Standing):
             Refused: the new address cannot be used, or is someone's already.
 
         """
-        try:
-            elsewhere = await self.person(new_email)
-        except NotFound:
-            elsewhere = None
-        if elsewhere is not None and addresses.key(email) not in {
-            addresses.key(known) for known in (elsewhere.person.email, *elsewhere.person.former_emails)
-        }:
-            raise Refused("The new address is someone's already.")
+        if (await self.progress()).step is Step.INITIATE:
+            # Cohorts that do not know everyone of theirs yet cannot say whose an address is; later, all of them can.
+            raise Refused("The roster is being read; try again in a moment.")
         cohort = self._cohort(await self._cohort_number(email))
         request = CorrectEmail(email=email, new_email=new_email, run=self._run, by=by)
         await answered(self._what, lambda id_: cohort.execute_update(CohortWorkflow.correct_email, request, id=id_))

@@ -111,6 +111,7 @@ class SiteMigrationWorkflow(MigrationEnd):
         start = CohortInput(
             opsgenie_account=account,
             number=number,
+            cohorts=self._survey.cohorts if self._survey else 1,
             run=self._run,
             initiator=self._request.initiator,
             leaders=self._leaders,

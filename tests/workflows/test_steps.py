@@ -387,7 +387,7 @@ class TestVerifying:
         await bench.handle.signal("email_verified", {"email": "bo.new@example.com"})
         await bench.until("bo.new@example.com", State.AUTHENTICATING)
         with pytest.raises(Refused, match="cannot be used"):
-            await bench.migration.correct_email(BO.email, "no address", BY)
+            await bench.migration.correct_email("bo.new@example.com", "no address", BY)
 
     async def test_a_deferred_mail_is_tried_again(self, bench: Bench) -> None:
         """Greylisting costs a minute, and one mail arrives."""
