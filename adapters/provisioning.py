@@ -101,6 +101,7 @@ class AdminProvisioning:
         if outcomes and outcomes[0].account_id:
             return SignedUp(account_id=outcomes[0].account_id)
         return AdminTask(
+            id="sign-up",
             task="The initiator has no Atlassian account in the organization: sign up at Atlassian with the "
             "initiator's address, and add that account to the organization.",
             url=SIGN_UP_URL,
@@ -118,17 +119,20 @@ class AdminProvisioning:
                     suggestions=await self._free_names(site.name),
                 )
             return AdminTask(
+                id=f"create-site:{site.name}",
                 task=f"Create the site {site.name!r} in the Atlassian organization, with the initiator as site admin. "
                 "If Atlassian says that the name is taken, choose another one here too.",
                 url=ADMINISTRATION_URL,
             )
         if not found.admin:
             return AdminTask(
+                id=f"make-site-admin:{site.name}",
                 task=f"Make the initiator a site admin of the site {site.name!r}, or choose another site.",
                 url=ADMINISTRATION_URL,
             )
         if self._door is not None and await self._door.cloud_id(site.name) != found.id:
             return AdminTask(
+                id=f"open-site:{site.name}",
                 task=f"The site {site.name!r} does not answer at its address yet, or another one does: open it, and "
                 "confirm here once it is there.",
                 url=found.url,
@@ -145,6 +149,7 @@ class AdminProvisioning:
         if confirmed:
             return Connected()
         return AdminTask(
+            id=f"connect-site:{site.name}",
             task=f"In the Opsgenie account {opsgenie_account!r}, open Settings, then General, press “Migrate to an "
             f"Atlassian site” and select the site {site.name!r}; then confirm here.",
             url=OPSGENIE_URL,

@@ -4,7 +4,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cli import options, session, text
-from cli.options import CHOICE, Account, By, Email, Output, Output_
+from cli.options import CHOICE, Account, By, Email, Output, Output_, Run
 from domain import addresses
 from domain.errors import BadInput, Refused
 from domain.messages import NotSent, Resent
@@ -22,6 +22,7 @@ async def resend(
     /,
     *emails: Annotated[str, Parameter(help="Addresses of the people.")],
     state: Annotated[State | None, CHOICE, Parameter(help="Or: everyone in this state.", metavar="STATE")] = None,
+    run: Run = "",
     by: By = "",
     output: Output_ = Output.TABLE,
 ) -> int:
@@ -29,7 +30,7 @@ async def resend(
     if bool(emails) is (state is not None):
         raise BadInput("Name the people by their addresses, or give --state, but not both.")
     actor = options.actor(by)
-    migration = await session.migration(account)
+    migration = await session.migration(account, run)
     resent = await (_resend(migration, emails, actor) if state is None else migration.resend_all(state, actor))
     for one in resent.refused:
         text.say(f"{one.email}: {one.reason}")
@@ -49,17 +50,17 @@ async def _resend(migration: Migration, emails: Sequence[str], actor: Actor) -> 
         return Resent(not_now=1, refused=[NotSent(email=emails[0], reason=str(error))])
 
 
-async def verify(account: Account, email: Email, /, *, by: By = "") -> None:
+async def verify(account: Account, email: Email, /, *, run: Run = "", by: By = "") -> None:
     """Record that an Opsgenie email is verified."""
     actor = options.actor(by)
-    migration = await session.migration(account)
+    migration = await session.migration(account, run)
     await _record(migration, email, lambda: migration.verify(email, actor))
 
 
-async def authenticate(account: Account, email: Email, /, *, by: By = "") -> None:
+async def authenticate(account: Account, email: Email, /, *, run: Run = "", by: By = "") -> None:
     """Record that an Atlassian account is set up."""
     actor = options.actor(by)
-    migration = await session.migration(account)
+    migration = await session.migration(account, run)
     await _record(migration, email, lambda: migration.authenticate(email, actor))
 
 
@@ -91,12 +92,13 @@ async def exclude(
     /,
     *,
     reason: Annotated[str, options.Reason, Parameter(help="Stands in the report.")],
+    run: Run = "",
     by: By = "",
 ) -> None:
     """Take someone out of the migration."""
     reason = options.reason(reason, "it stands in the report")
     actor = options.actor(by)
-    migration = await session.migration(account)
+    migration = await session.migration(account, run)
     await migration.exclude(email, reason, actor)
     text.say("Excluded: nothing is awaited of this person any more.")
 
@@ -107,6 +109,7 @@ async def correct_email(
     new: Annotated[str, Parameter(help="The address that is right.")],
     /,
     *,
+    run: Run = "",
     by: By = "",
 ) -> None:
     """Give someone another address."""
@@ -115,6 +118,6 @@ async def correct_email(
     except BadInput as error:
         raise BadInput(f"The new address cannot be used: {error}.") from None
     actor = options.actor(by)
-    migration = await session.migration(account)
+    migration = await session.migration(account, run)
     await migration.correct_email(email, new, actor)
     text.say("Corrected: the mails go to the new address from now on.")

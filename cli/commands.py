@@ -78,7 +78,7 @@ COMMANDS = {
     "Its course": (
         Command("choose-site", "sites:choose_site", "Select an existing Atlassian site."),
         Command("name-site", "sites:name_site", "Name a new Atlassian site, to be created."),
-        Command("confirm", "sites:confirm", "Report the task done that the migration waits for."),
+        Command("confirm", "sites:confirm", "Report a task done that the migration waits for."),
         Command("pause", "course:pause", "Start nothing new until resumed: no accounts, no mails."),
         Command("resume", "course:resume", "Go on after a pause, or after mending what a neighbour refused."),
         Command(
@@ -95,8 +95,14 @@ COMMANDS = {
             "ending:cancel",
             "End a migration before its time: no more mail, no link works, owners and admins are told.\n\n"
             "Whoever is connected stays so; everyone else is left behind with the reason. With --undo, people whom "
-            "Landbridge invited and who have not set up the account are removed from the Atlassian organization; that "
-            "may also be asked for later.",
+            "Landbridge invited and who have not set up the account are removed from the Atlassian organization; undo "
+            "does that later.",
+        ),
+        Command(
+            "undo",
+            "ending:undo",
+            "Remove whom Landbridge invited and who has not accepted, after a migration was cancelled or failed.\n\n"
+            "Whoever is connected stays so. A migration that runs is never touched.",
         ),
         Command(
             "forget",

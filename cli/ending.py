@@ -17,7 +17,10 @@ PATIENCE_SECONDS = 60
 """How long the end is waited for; it comes by itself."""
 _LOOK_SECONDS = 0.5
 
-Yes = Annotated[bool, Parameter(help="Do not ask.")]
+_REMOVED = "Whom Landbridge has invited and who has not set up the account is removed from the Atlassian organization."
+Run_ = Annotated[
+    str, Parameter(help="The migration that is meant, as status shows it. Without it, you are asked.", metavar="RUN")
+]
 
 
 async def cancel(
@@ -26,28 +29,50 @@ async def cancel(
     *,
     reason: Annotated[str, options.Reason, Parameter(help="Stands in the report; owners and admins are told.")],
     undo: Annotated[bool, Parameter(help="Also remove whom Landbridge invited and who has not accepted.")] = False,
-    yes: Yes = False,
+    run: Run_ = "",
     by: By = "",
 ) -> int:
     """End a migration before its time."""
     reason = options.reason(reason, "owners and admins are told")
     actor = options.actor(by)
-    removed = (
-        " Whom Landbridge has invited and who has not set up the account is removed from the Atlassian organization."
-        if undo
-        else ""
-    )
-    await _agree(
-        account,
-        f"The migration of {account} ends: no more mail, no link works. Whoever is connected stays so.{removed}",
-        yes=yes,
-    )
-    migration = await session.migration(account)
+    removed = f" {_REMOVED}" if undo else ""
+    what = f"The migration of {account} ends: no more mail, no link works. Whoever is connected stays so.{removed}"
+    migration = await _agreed(account, run, what)
     await migration.cancel(reason.strip(), actor, undo=undo)
+    return await _tell_end(account, migration, undo=undo)
+
+
+async def undo(account: Account, /, *, run: Run_ = "", by: By = "") -> int:
+    """Revoke the invitations of a migration that was cancelled or failed."""
+    actor = options.actor(by)
+    migration = await _agreed(account, run, f"{_REMOVED} Whoever is connected stays so.")
+    await migration.revoke_invitations(actor)
+    return await _tell_end(account, migration, undo=True)
+
+
+async def _agreed(account: str, run: str, what: str) -> Migration:
+    """Return the migration that is meant: the one that was named, or the one that is shown and agreed on.
+
+    Raises:
+        BadInput: none was named, and nobody can be asked or somebody answered no.
+
+    """
+    if run:
+        return await session.migration(account, run)
+    if not asking.possible():
+        raise BadInput("Nobody is here to be asked: name the migration by --run RUN, as status shows it.")
+    status = await (await session.migration(account)).status()
+    text.err().print(status_view.render(status))
+    if not await asking.named(account, what):
+        raise BadInput("Nothing was done.")
+    return await session.migration(account, status.run)
+
+
+async def _tell_end(account: str, migration: Migration, *, undo: bool) -> int:
     status, undone = await _ended(migration, undo=undo)
     if status.run_state is RunState.RUNNING or (undo and (undone is None or not undone.over)):
-        text.say(f"It is being cancelled, and goes on by itself. See: ./starter.py status {account}")
-    else:
+        text.say(f"That is under way, and goes on by itself. See: ./starter.py status {account}")
+    elif status.run_state is RunState.CANCELED:
         text.say("Cancelled.")
     text.out().print(status_view.render(status))
     if undone is not None:
@@ -82,18 +107,19 @@ def _undone(undone: UndoProgress, account: str) -> list[str]:
         ),
     ]
     if undone.trouble:
-        again = " Mend it, and cancel with --undo again." if undone.over else ""
+        again = f" Fix it, and run it again: ./starter.py undo {account}" if undone.over else ""
         said.append(f"The undo {'gave up' if undone.over else 'waits'}: {undone.trouble}{again}")
     return said
 
 
-async def forget(account: Account, /, *, yes: Yes = False) -> None:
+async def forget(account: Account, /, *, yes: Annotated[bool, Parameter(help="Do not ask.")] = False) -> None:
     """Delete what Temporal keeps of a migration that is over."""
-    await _agree(
-        account,
-        f"All that Temporal keeps of the migration of {account} is deleted: people, timelines, audit and report.",
-        yes=yes,
-    )
+    if not yes:
+        if not asking.possible():
+            raise BadInput("Nobody is here to be asked: say --yes.")
+        what = f"All that Temporal keeps of the migration of {account} is deleted: people, timelines, audit and report."
+        if not await asking.named(account, what):
+            raise BadInput("Nothing was done.")
     client = await session.connect()
     with text.err().status("Temporal deletes …") as line:
         deleted = await forgetting.forget(client, account, lambda done: line.update(f"{done} runs are deleted …"))
@@ -105,12 +131,3 @@ async def forget(account: Account, /, *, yes: Yes = False) -> None:
         "Not deleted: mails and the logs of mail servers; what Opsgenie and Atlassian know; Landbridge's own logs, "
         "which hold no addresses or names; Temporal's archive and backups of its database, where there are any."
     )
-
-
-async def _agree(account: str, what: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if not asking.possible():
-        raise BadInput("Nobody is here to be asked: say --yes.")
-    if not await asking.named(account, what):
-        raise BadInput("Nothing was done.")

@@ -44,6 +44,10 @@ Output_ = Annotated[
 AtDeadline_ = Annotated[
     AtDeadline, CHOICE, Parameter(name="--at-deadline", metavar="WHAT", help="What happens then."), SHOWN
 ]
+Run = Annotated[
+    str,
+    Parameter(help="Only the migration that status shows as this run; refused if it was started again.", metavar="RUN"),
+]
 Reason = Parameter(metavar="TEXT")
 """For options that say why; see `reason`."""
 By = Annotated[

@@ -32,11 +32,13 @@ async def connect_quietly() -> Client:
     return await temporal.connect()
 
 
-async def migration(opsgenie_account: str) -> Migration:
+async def migration(opsgenie_account: str, run: str = "") -> Migration:
     """Connect, and return the migration of an account; whether there is one shows when it is asked.
+
+    Requests are about the migration `run`, if it is given, and else about whichever runs.
 
     Raises:
         TemporalUnreachable, BadInput: as `connect`; also for a name that no Opsgenie account has.
 
     """
-    return Migration(await connect(), opsgenie_account)
+    return Migration(await connect(), opsgenie_account, run)

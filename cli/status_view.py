@@ -54,7 +54,7 @@ def _heading(status: MigrationStatus) -> Text:
     if status.closed_at is not None:
         since += f", ended {text.local(status.closed_at)}"
     step = f" in step {status.step}" if status.step and status.run_state is RunState.RUNNING else ""
-    return text.lines(heading, text.cell(f"{status.run_state}{step}, {since}"))
+    return text.lines(heading, text.cell(f"{status.run_state}{step}, {since}, run {status.run}"))
 
 
 def _troubles(status: MigrationStatus, trouble: str) -> list[str]:

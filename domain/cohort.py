@@ -143,6 +143,13 @@ class CohortPeople:
         )
 
     @_remembered
+    def moved(self) -> list[str]:
+        """Return every address that people were given by a correction: its hash may name another cohort."""
+        corrected = (person for person in self._by_number.values() if person.former_emails)
+        # The first one is the roster's.
+        return [email for person in corrected for email in (*person.former_emails, person.email)[1:]]
+
+    @_remembered
     def settled(self) -> bool:
         """Return whether nobody is awaited."""
         return all(person.settled for person in self._by_number.values())

@@ -67,12 +67,36 @@ class MigrationRequest(Model):
     """Set by continue-as-new alone: the migration is over, and this run only answers queries and completes."""
 
 
+class AddressClaim(Model):
+    """A signal from one cohort to another: a person of the first is to get an address that is of the other by its hash.
+
+    The cohort of the hash knows everyone who came with the address, and everyone who asks for it: it decides.
+    """
+
+    email: str
+    """Normalised."""
+    cohort: int
+    """The number of the cohort that looks after the person."""
+    person: int
+    """The person's number in it."""
+
+
+class ClaimAnswer(Model):
+    """A signal: the answer to an `AddressClaim`."""
+
+    person: int
+    granted: bool
+    """Nobody else has the address or had it, and nobody else gets it from now on."""
+
+
 class CohortInput(Model):
     """What a cohort is, and what continue-as-new carries on."""
 
     opsgenie_account: str
     number: int
     """Counts the migration's cohorts from 1."""
+    cohorts: int = 1
+    """How many cohorts the migration has: with the hash of an address, that names its cohort."""
     run: str
     """See `domain.orders.MailContext.run`."""
     initiator: str
@@ -85,6 +109,8 @@ class CohortInput(Model):
     """Why the cohort's work pauses; empty while it goes on."""
     carried: str = ""
     """Everyone as they were when the run before ended, packed by `domain.cohort.packed`; empty for the first run."""
+    claims: list[AddressClaim] = Field(default_factory=list)
+    """Addresses of this cohort by their hash that people of other cohorts have or had."""
     came_back: list[int] = Field(default_factory=list)
     """Numbers of people about whom Atlassian is to be asked at once."""
     told: "CohortNews | None" = None
@@ -187,12 +213,20 @@ class Begin(Model):
     site: Site
 
 
-class PersonFact(Model):
+class Request(Model):
+    """What every request of an owner, admin or operator says."""
+
+    run: str = ""
+    """The migration that its sender saw (`domain.ids.run_of`): another one refuses it. Empty: whichever one runs."""
+    by: Actor = Actor()
+    """Who asks."""
+
+
+class PersonFact(Request):
     """A signal, also by hand: a fact about one person (`email_verified`, `account_authenticated`)."""
 
     email: str
-    by: Actor = Actor()
-    """Who says so."""
+    """The person's address. A former one is ignored: who names it has not seen the correction."""
 
 
 class LinkUse(StrEnum):
@@ -238,19 +272,21 @@ class Known(Model):
     """Or nothing more to learn about it: an address that was corrected."""
 
 
-class ChooseSite(Model):
+class ChooseSite(Request):
     """An update: the admin selects an existing site."""
 
     site: str
     """Its name or URL."""
-    by: Actor = Actor()
+    task: str = ""
+    """The task that its sender saw (`Progress.task_id`). Empty: the choice of a site, while nobody has made it."""
 
 
-class NameSite(Model):
+class NameSite(Request):
     """An update: the admin names the site to create."""
 
     new_site: NewSite
-    by: Actor = Actor()
+    task: str = ""
+    """As `ChooseSite.task`."""
 
 
 class Decided(Model):
@@ -260,22 +296,24 @@ class Decided(Model):
     """The site that stands."""
     task: str = ""
     """What an admin has to do first; empty if nothing."""
+    command: str = ""
+    """How to report that task done."""
 
 
-class Confirm(Model):
-    """An update: the admin reports the current task done."""
+class Confirm(Request):
+    """An update: the admin reports a task done."""
 
-    by: Actor = Actor()
+    task: str = ""
+    """Its id (`Progress.task_id`), required: the next task may wait by the time the request arrives."""
 
 
-class Resend(Model):
+class Resend(Request):
     """An update: send mails again, to people who are named or to all of a state."""
 
     emails: list[str] = Field(default_factory=list)
     one_of_many: bool = False
     """Others are named besides: the answer says who gets none, where a request about one person alone is refused."""
     state: State | None = None
-    by: Actor = Actor()
 
 
 class NotSent(Model):
@@ -305,48 +343,51 @@ class Resent(Model):
         )
 
 
-class Exclude(Model):
+class Exclude(Request):
     """An update: take a person out of the migration."""
 
     email: str
     reason: str
-    by: Actor = Actor()
 
 
-class CorrectEmail(Model):
+class CorrectEmail(Request):
     """An update: give a person another address."""
 
     email: str
     new_email: str
-    by: Actor = Actor()
 
 
-class Pause(Model):
+class Pause(Request):
     """An update to a migration, passed to its cohorts as a signal."""
 
     reason: str
-    by: Actor = Actor()
 
 
-class Resume(Model):
+class Resume(Request):
     """An update to a migration, passed to its cohorts as a signal."""
 
-    by: Actor = Actor()
+    reason: str = ""
+    """The reason of the pause to end, if somebody asked for that pause: another admin may have paused since. Not needed
+    for a pause that Landbridge made itself, which it makes again where the problem is still there."""
 
 
-class Refresh(Model):
+class Refresh(Request):
     """An update to a migration, passed to its cohorts as a signal: ask Opsgenie and Atlassian now."""
 
-    by: Actor = Actor()
 
-
-class Cancel(Model):
+class Cancel(Request):
     """An update to a migration, passed to its cohorts as a signal: it ends before its time."""
 
     reason: str
     undo: bool = False
     """Also revoke the invitations of people who have not set up their accounts."""
-    by: Actor = Actor()
+
+
+class RevokeInvitations(Request):
+    """An update to a migration that was cancelled without `Cancel.undo`: revoke the invitations after all.
+
+    It never cancels a migration.
+    """
 
 
 class InvitedAccount(Model):
@@ -397,12 +438,19 @@ class UndoProgress(Model):
     over: bool = False
 
 
-class SetDeadline(Model):
-    """An update to a migration, passed to its cohorts as a signal."""
+class Deadline(Model):
+    """Until when a migration waits for people."""
 
     deadline: AwareDatetime | None
+    """None: as long as it takes."""
     at_deadline: AtDeadline
-    by: Actor = Actor()
+
+
+class SetDeadline(Request, Deadline):
+    """An update to a migration, passed to its cohorts as a signal."""
+
+    instead_of: Deadline | None = None
+    """What its sender saw. None: whatever stands."""
 
 
 class StepStatus(StrEnum):
@@ -461,6 +509,8 @@ class Progress(Model):
     """Where to do it."""
     command: str = ""
     """How to tell Landbridge."""
+    task_id: str = ""
+    """What requests call the task: another task has another id. Empty if there is no task."""
     can_be_confirmed: bool = False
     """The task is done outside Landbridge, so that somebody has to report it done."""
     suggestions: list[str] = Field(default_factory=list)

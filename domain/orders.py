@@ -289,6 +289,8 @@ class NameNotFree(Model):
 class AdminTask(Model):
     """Something only an admin can do, since Atlassian has no public API for it."""
 
+    id: str
+    """What requests call it, such as `create-site:acme`: whatever else there is to do has another id."""
     task: str
     """What to do, as a sentence."""
     url: str = ""

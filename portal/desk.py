@@ -94,8 +94,8 @@ class AdminDesk(Protocol):
         """
         ...
 
-    async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
-        """Start a migration, unless one runs, was completed or, without `after_cancelled`, was cancelled.
+    async def start(self, request: MigrationRequest, *, after: str = "") -> Started:
+        """Start a migration, unless one runs, was completed, or was cancelled and is not the run `after`.
 
         Raises:
             LandbridgeError: as `steering.starting.start`.
@@ -103,8 +103,10 @@ class AdminDesk(Protocol):
         """
         ...
 
-    def migration(self, opsgenie_account: str) -> Migration:
+    def migration(self, opsgenie_account: str, run: str = "") -> Migration:
         """Return what shows and steers the migration of an account, whether or not there is one.
+
+        Requests are about the migration `run`, as a page showed it; without it, about whichever runs.
 
         Raises:
             BadInput: no account has such a name.

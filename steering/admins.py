@@ -149,18 +149,21 @@ class TemporalAdminDesk:
             async with told("session", QUERY_SECONDS):
                 await self._client.get_workflow_handle(ids.session(session_id)).terminate(reason=reason)
 
-    async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
-        """Start a migration; see `steering.starting.start`. Never another one after one that was completed."""
+    async def start(self, request: MigrationRequest, *, after: str = "") -> Started:
+        """Start a migration; see `steering.starting.start`. Never another one after one that was completed.
+
+        `after` is the run of the cancelled migration that is to be followed by another one.
+        """
         started = await starting.start(self._client, request)
-        if after_cancelled and started.already is RunState.CANCELED:
+        if started.already is RunState.CANCELED and started.run == after:
             return await starting.start(self._client, request, again=True)
         return started
 
-    def migration(self, opsgenie_account: str) -> Migration:
-        """Return what steers the migration of an account.
+    def migration(self, opsgenie_account: str, run: str = "") -> Migration:
+        """Return what steers the migration of an account; requests are about `run`, if it is given.
 
         Raises:
             BadInput: no account has such a name.
 
         """
-        return Migration(self._client, opsgenie_account)
+        return Migration(self._client, opsgenie_account, run)

@@ -28,6 +28,8 @@ class MigrationSummary(Model):
     """One migration in a list."""
 
     opsgenie_account: str
+    run: str
+    """Tells it from other migrations of the account (`domain.ids.run_of`): requests name what they are about."""
     run_state: RunState
     step: str
     """The value of `domain.messages.Step` it is in, or ended in; `cancelled` once it was."""
@@ -137,5 +139,7 @@ class Started(Model):
     """What came of starting a migration."""
 
     workflow_id: str
+    run: str
+    """As `MigrationSummary.run`."""
     already: RunState | None = None
     """The state of the migration that was there before and is shown instead; none: a new one was started."""

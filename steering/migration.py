@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
+from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
-from domain import addresses, ids
+from domain import addresses, ids, stale
 from domain.errors import NotFound, Refused
 from domain.messages import (
     Cancel,
     ChooseSite,
     Confirm,
     CorrectEmail,
+    Deadline,
     Decided,
     Exclude,
     NameSite,
@@ -22,17 +24,18 @@ from domain.messages import (
     Resend,
     Resent,
     Resume,
+    RevokeInvitations,
     SetDeadline,
+    Step,
     UndoRequest,
 )
 from domain.people import Actor, State
 from domain.rules import AtDeadline
 from domain.sites import NewSite
-from steering import runs
-from steering.answers import RunState
+from steering.answers import MigrationSummary, RunState
 from steering.calls import QUERY_SECONDS, answered, told
 from steering.paging import AT_ONCE
-from steering.standing import Standing, summarise
+from steering.standing import Standing
 from workflows import options
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
@@ -40,56 +43,81 @@ from workflows.undo import UndoWorkflow
 
 
 class Migration(Standing):
-    """The migration of one Opsgenie account, as one can steer it."""
+    """The migration of one Opsgenie account, as one can steer it.
+
+    Requests name `run`, the migration that their sender saw: another migration of the account refuses them. Without
+    it, they mean whichever migration runs.
+    """
+
+    def __init__(self, client: Client, opsgenie_account: str, run: str = "") -> None:
+        super().__init__(client, opsgenie_account)
+        self._run = run
 
     # Requests about the migration.
 
-    async def choose_site(self, site: str, by: Actor) -> Decided:
-        """Select an existing site."""
+    async def choose_site(self, site: str, by: Actor, *, task: str = "") -> Decided:
+        """Select an existing site; `task` as in `domain.messages.ChooseSite`."""
         return await answered(
             self._what,
             lambda id_: self._handle.execute_update(
-                SiteMigrationWorkflow.choose_site, ChooseSite(site=site, by=by), id=id_
+                SiteMigrationWorkflow.choose_site, ChooseSite(site=site, task=task, run=self._run, by=by), id=id_
             ),
         )
 
-    async def name_site(self, new_site: NewSite, by: Actor) -> Decided:
-        """Name the site to create."""
+    async def name_site(self, new_site: NewSite, by: Actor, *, task: str = "") -> Decided:
+        """Name the site to create; `task` as in `domain.messages.ChooseSite`."""
         return await answered(
             self._what,
             lambda id_: self._handle.execute_update(
-                SiteMigrationWorkflow.name_site, NameSite(new_site=new_site, by=by), id=id_
+                SiteMigrationWorkflow.name_site, NameSite(new_site=new_site, task=task, run=self._run, by=by), id=id_
             ),
         )
 
-    async def confirm(self, by: Actor) -> None:
-        """Report the current task done."""
+    async def confirm(self, task: str, by: Actor) -> None:
+        """Report a task done, by its id (`domain.messages.Progress.task_id`).
+
+        Raises:
+            Refused: the migration does not wait for this task, or none is named.
+
+        """
+        request = Confirm(task=task, run=self._run, by=by)
         await answered(
-            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.confirm, Confirm(by=by), id=id_)
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.confirm, request, id=id_)
         )
 
     async def pause(self, reason: str, by: Actor) -> None:
         """Start nothing new until resumed."""
         await answered(
             self._what,
-            lambda id_: self._handle.execute_update(SiteMigrationWorkflow.pause, Pause(reason=reason, by=by), id=id_),
+            lambda id_: self._handle.execute_update(
+                SiteMigrationWorkflow.pause, Pause(reason=reason, run=self._run, by=by), id=id_
+            ),
         )
 
-    async def resume(self, by: Actor) -> None:
-        """Go on."""
+    async def resume(self, by: Actor, reason: str = "") -> None:
+        """Go on; `reason` is that of the pause, if somebody asked for it.
+
+        Raises:
+            Refused: somebody paused it for another reason.
+
+        """
+        request = Resume(reason=reason, run=self._run, by=by)
         await answered(
-            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.resume, Resume(by=by), id=id_)
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.resume, request, id=id_)
         )
 
     async def refresh(self, by: Actor) -> None:
         """Ask Opsgenie and Atlassian at once who joined, who verified, who has set up the account."""
+        request = Refresh(run=self._run, by=by)
         await answered(
-            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.refresh, Refresh(by=by), id=id_)
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.refresh, request, id=id_)
         )
 
-    async def set_deadline(self, deadline: datetime | None, at_deadline: AtDeadline, by: Actor) -> None:
-        """Set another deadline, or none."""
-        request = SetDeadline(deadline=deadline, at_deadline=at_deadline, by=by)
+    async def set_deadline(
+        self, deadline: datetime | None, at_deadline: AtDeadline, by: Actor, *, instead_of: Deadline | None = None
+    ) -> None:
+        """Set another deadline, or none; `instead_of` as in `domain.messages.SetDeadline`."""
+        request = SetDeadline(deadline=deadline, at_deadline=at_deadline, instead_of=instead_of, run=self._run, by=by)
         await answered(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.set_deadline, request, id=id_)
         )
@@ -97,35 +125,48 @@ class Migration(Standing):
     async def cancel(self, reason: str, by: Actor, *, undo: bool = False) -> None:
         """End the migration before its time; with `undo`, revoke the invitations that nobody has accepted.
 
-        Both go on by themselves: `status` and `undo` say how far they are. An undo may also be asked for when a
-        migration is over that was not completed.
+        Both go on by themselves: `status` and `undo` say how far they are.
 
         Raises:
             NotFound: it is over, or there never was one.
-            Refused: it is cancelled already, or was completed.
+            Refused: it is cancelled already, or is being completed.
 
         """
-        request = Cancel(reason=reason, undo=undo, by=by)
+        request = Cancel(reason=reason, undo=undo, run=self._run, by=by)
+        await answered(
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.cancel, request, id=id_)
+        )
+
+    async def revoke_invitations(self, by: Actor) -> None:
+        """Undo a migration that was cancelled or failed: revoke the invitations that nobody has accepted.
+
+        It goes on by itself: `undo` says how far it is. A migration that runs is not touched.
+
+        Raises:
+            NotFound: there never was one.
+            Refused: the migration runs or was completed, or its invitations are being revoked already.
+
+        """
+        request = RevokeInvitations(run=self._run, by=by)
         try:
             await answered(
-                self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.cancel, request, id=id_)
+                self._what,
+                lambda id_: self._handle.execute_update(SiteMigrationWorkflow.revoke_invitations, request, id=id_),
             )
         except NotFound:
-            if not undo:
-                raise
             await self._start_undo(by)
 
     async def _start_undo(self, by: Actor) -> None:
+        summary = await self.seen()
         async with told(self._what):
-            description = await self._handle.describe(rpc_timeout=QUERY_SECONDS)
             why_not = await self._handle.query(SiteMigrationWorkflow.why_not, by, rpc_timeout=QUERY_SECONDS)
         if why_not:
             raise Refused(why_not)
-        if summarise(description).run_state is RunState.COMPLETED:
+        if summary.run_state is RunState.COMPLETED:
             raise Refused(f"The {self._what} was completed: there is nothing to undo.")
         request = UndoRequest(
             opsgenie_account=self._account,
-            run=ids.run_of(runs.first_run_id(description)),
+            run=summary.run,
             cohorts=await self._number_of_cohorts(),
             by=by,
         )
@@ -138,6 +179,19 @@ class Migration(Standing):
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 static_summary=f"Undo of the migration of {self._account}",
             )
+
+    async def seen(self) -> MigrationSummary:
+        """Return what Temporal itself knows of the migration, if it is the one that the sender of a request saw.
+
+        Raises:
+            NotFound: there never was one.
+            Refused: it was started again.
+
+        """
+        summary = await self.summary()
+        if why := stale.another_run(self._run, summary.run):
+            raise Refused(why)
+        return summary
 
     # Requests about people.
 
@@ -153,13 +207,14 @@ class Migration(Standing):
             named.setdefault(number, {}).setdefault(addresses.key(email), email)
         many = sum(map(len, named.values())) > 1
         requests = {
-            number: Resend(emails=list(people.values()), one_of_many=many, by=by) for number, people in named.items()
+            number: Resend(emails=list(people.values()), one_of_many=many, run=self._run, by=by)
+            for number, people in named.items()
         }
         return await self._resend(requests)
 
     async def resend_all(self, state: State, by: Actor) -> Resent:
         """Send the mails of everyone in a state again, as far as the cool-down allows."""
-        request = Resend(state=state, by=by)
+        request = Resend(state=state, run=self._run, by=by)
         return await self._resend(dict.fromkeys(range(1, await self._number_of_cohorts() + 1), request))
 
     async def _resend(self, requests: Mapping[int, Resend]) -> Resent:
@@ -177,7 +232,7 @@ class Migration(Standing):
     async def exclude(self, email: str, reason: str, by: Actor) -> None:
         """Take a person out of the migration."""
         cohort = self._cohort(await self._cohort_number(email))
-        request = Exclude(email=email, reason=reason, by=by)
+        request = Exclude(email=email, reason=reason, run=self._run, by=by)
         await answered(self._what, lambda id_: cohort.execute_update(CohortWorkflow.exclude, request, id=id_))
 
     async def correct_email(self, email: str, new_email: str, by: Actor) -> None:
@@ -187,24 +242,21 @@ class Migration(Standing):
             Refused: the new address cannot be used, or is someone's already.
 
         """
-        try:
-            elsewhere = await self.person(new_email)
-        except NotFound:
-            elsewhere = None
-        if elsewhere is not None and addresses.key(email) not in {
-            addresses.key(known) for known in (elsewhere.person.email, *elsewhere.person.former_emails)
-        }:
-            raise Refused("The new address is someone's already.")
+        if (await self.progress()).step is Step.INITIATE:
+            # Cohorts that do not know everyone of theirs yet cannot say whose an address is; later, all of them can.
+            raise Refused("The roster is being read; try again in a moment.")
         cohort = self._cohort(await self._cohort_number(email))
-        request = CorrectEmail(email=email, new_email=new_email, by=by)
+        request = CorrectEmail(email=email, new_email=new_email, run=self._run, by=by)
         await answered(self._what, lambda id_: cohort.execute_update(CohortWorkflow.correct_email, request, id=id_))
 
     async def verify(self, email: str, by: Actor) -> None:
         """Record, by an admin's word, that someone's Opsgenie email is verified."""
+        fact = PersonFact(email=email, run=(await self.seen()).run, by=by)
         async with told(self._what):
-            await self._handle.signal(SiteMigrationWorkflow.email_verified, PersonFact(email=email, by=by))
+            await self._handle.signal(SiteMigrationWorkflow.email_verified, fact)
 
     async def authenticate(self, email: str, by: Actor) -> None:
         """Record, by an admin's word, that someone's Atlassian account is set up."""
+        fact = PersonFact(email=email, run=(await self.seen()).run, by=by)
         async with told(self._what):
-            await self._handle.signal(SiteMigrationWorkflow.account_authenticated, PersonFact(email=email, by=by))
+            await self._handle.signal(SiteMigrationWorkflow.account_authenticated, fact)

@@ -302,7 +302,7 @@ class Standing:
 
     async def undo(self) -> UndoProgress | None:
         """Return how far the undo of the cancelled migration is; none: nobody asked for it."""
-        run = ids.run_of(runs.first_run_id(await self._description()))
+        run = summarise(await self._description()).run
         try:
             progress = await self._ask_undo(UndoWorkflow.progress)
         except NotFound:
@@ -365,6 +365,7 @@ def summarise(execution: WorkflowExecution) -> MigrationSummary:
         run_state = RunState.CANCELED
     return MigrationSummary(
         opsgenie_account=execution.id.partition(":")[2],
+        run=ids.run_of(execution.raw_info.first_run_id),
         run_state=run_state,
         step=step,
         started_at=execution.start_time,

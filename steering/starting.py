@@ -47,7 +47,7 @@ async def start(client: Client, request: MigrationRequest, *, again: bool = Fals
     await _refuse_while_undoing(client, request.opsgenie_account)
     try:
         async with told(f"migration of {request.opsgenie_account}"):
-            await client.start_workflow(
+            started = await client.start_workflow(
                 SiteMigrationWorkflow.run,
                 request,
                 id=workflow_id,
@@ -69,7 +69,7 @@ async def start(client: Client, request: MigrationRequest, *, again: bool = Fals
             )
     except WorkflowAlreadyStartedError:
         return await _already(client, workflow_id, memo["asked"])
-    return Started(workflow_id=workflow_id)
+    return Started(workflow_id=workflow_id, run=ids.run_of(started.first_execution_run_id or ""))
 
 
 async def _refuse_while_undoing(client: Client, opsgenie_account: str) -> None:
@@ -92,15 +92,15 @@ def _asked(request: MigrationRequest) -> dict[str, str]:
 async def _already(client: Client, workflow_id: str, asked: dict[str, str]) -> Started:
     async with told("migration"):
         description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
-    run_state = summarise(description).run_state
+    summary = summarise(description)
     before: dict[str, str] = await description.memo_value("asked", {}, type_hint=dict[str, str])
     different = [what for what, value in asked.items() if value and before.get(what, "") not in {value, ""}]
-    if different and run_state is RunState.RUNNING:
+    if different and summary.run_state is RunState.RUNNING:
         raise Refused(
             f"A migration of this Opsgenie account runs with another {' and another '.join(different)}. "
             "Nothing was changed; let it end, or start with what it was started with."
         )
-    return Started(workflow_id=workflow_id, already=run_state)
+    return Started(workflow_id=workflow_id, run=summary.run, already=summary.run_state)
 
 
 async def hand_out(

@@ -150,7 +150,7 @@ class Atlassian:
         """Sign up, or ask an admin to."""
         self._called("sign_up")
         if self.by_hand and addresses.key(email) not in self.accounts:
-            return AdminTask(task="Sign up to Atlassian.", url="https://id.example.com/signup")
+            return AdminTask(id="sign-up", task="Sign up to Atlassian.", url="https://id.example.com/signup")
         return SignedUp(account_id=self.account(email, verified=True).id)
 
     async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree | AdminTask:
@@ -163,7 +163,9 @@ class Atlassian:
             )
         found = next((listed for listed in self.listed_sites if listed.name == site.name), None)
         if found is None and self.by_hand:
-            return AdminTask(task=f"Create the site {site.name}.", url="https://start.example.com")
+            return AdminTask(
+                id=f"create-site:{site.name}", task=f"Create the site {site.name}.", url="https://start.example.com"
+            )
         if found is None:
             found = Site(id=f"cloud-{site.name}", name=site.name, url=f"https://{site.name}.atlassian.net", admin=True)
             self.listed_sites.append(found)
@@ -173,7 +175,7 @@ class Atlassian:
         """Connect, or ask an admin to."""
         self._called("connect")
         if self.by_hand and not confirmed:
-            return AdminTask(task="Connect the Opsgenie account in its settings.")
+            return AdminTask(id=f"connect-site:{site.name}", task="Connect the Opsgenie account in its settings.")
         self.connections[opsgenie_account] = site.id
         return Connected()
 

@@ -7,15 +7,17 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain import addresses, authority, events, lifecycle, refusals
+    from domain import addresses, authority, events, ids, lifecycle, refusals, roster, stale
     from domain.audit import Act, Audit, AuditEntry
     from domain.cohort import CohortPeople, packed, unpacked
     from domain.errors import BadInput
     from domain.lifecycle import Mail
     from domain.links import LinkClaims, LinkState, LinkView, Purpose
     from domain.messages import (
+        AddressClaim,
         Begin,
         Cancel,
+        ClaimAnswer,
         CohortInput,
         CohortNews,
         CohortView,
@@ -34,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
         PeopleQuery,
         PersonFact,
         Refresh,
+        Request,
         Resend,
         Resent,
         Resume,
@@ -43,6 +46,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.alarm import Alarm
 
 _NOBODY = "Nobody with this address is in the migration."
+_TAKEN = "The new address is someone's already."
 
 
 class CohortRecord:
@@ -58,7 +62,9 @@ class CohortRecord:
         self._paused = start.paused
         self._told = start.told
         self._troubles_told = start.troubles_told
-        self._moved = list(start.told.moved) if start.told else []
+        self._claims = {addresses.key(claim.email): claim for claim in start.claims}
+        self._answers: dict[int, bool | None] = {}
+        """Whose new address another cohort is asked for, by the people's numbers, and the answer once there is one."""
         self._deadline_passed = start.deadline_passed
         self._poll_due = start.poll_due
         self._poll_interval = timedelta(seconds=start.poll_interval_seconds) or start.rules.poll_interval
@@ -87,7 +93,7 @@ class CohortRecord:
             trouble=self._paused or "; ".join([*self._troubles.values(), *self._why_mail_waits()]),
             deadline_passed=self._deadline_passed,
             counts=self._people.counts(),
-            moved=self._moved,
+            moved=self._people.moved(),
         )
 
     def _why_mail_waits(self) -> list[str]:
@@ -110,6 +116,7 @@ class CohortRecord:
                 "carried": packed(self._people.everyone()),
                 "told": self._told,
                 "troubles_told": self._troubles_told,
+                "claims": [*self._claims.values()],
                 "came_back": sorted(self._came_back),
                 "poll_due": self._poll_due,
                 "poll_interval_seconds": self._poll_interval.total_seconds(),
@@ -187,8 +194,12 @@ class CohortRecord:
     def _record_fact(self, act: Act, fact: PersonFact, event: Callable[[Actor], events.Event]) -> None:
         """Record a fact by the word of whoever may give it; in the audit only if it is news."""
         person, by = self._people.find(fact.email), authority.witness(fact.by, self._leaders)
-        if person is None or by is None:
-            workflow.logger.warning("signal_ignored", extra={"signal": str(act), "person_known": person is not None})
+        is_stale = stale.another_run(fact.run, self._start.run) or (
+            person is not None and stale.another_address(fact.email, person.email)
+        )
+        if person is None or by is None or is_stale:
+            extra = {"signal": str(act), "person_known": person is not None, "stale": bool(is_stale)}
+            workflow.logger.warning("signal_ignored", extra=extra)
             return
         self._happen(person.number, event(by))
         if self._people.get(person.number) != person:
@@ -198,8 +209,10 @@ class CohortRecord:
         entry = AuditEntry(at=workflow.now(), by=by, act=act, about=about, detail=detail, people=people)
         self._audit = self._audit.with_entry(entry)
 
-    def _refuse_stranger(self, by: Actor) -> None:
-        if why := authority.why_not(by, self._leaders):
+    def _refuse_stranger(self, request: Request) -> None:
+        """Refuse who may not ask, and who asks another migration of the account."""
+        why = authority.why_not(request.by, self._leaders) or stale.another_run(request.run, self._start.run)
+        if why:
             raise ApplicationError(why, type="Refused")
         if self._cancelled:
             raise ApplicationError("The migration is cancelled.", type="Refused")
@@ -246,6 +259,9 @@ class CohortRecord:
     def hand_out(self, message: HandOut) -> int:
         """Take people who are new and addresses that were verified since; return how many people are looked after."""
         for row in message.people:
+            if row.key in self._claims:
+                # The roster names a person of another cohort, whose address was corrected to this one.
+                continue
             known = self._people.receive(row, workflow.now())
             if known is not None and row.email_verified and known.email == row.email:
                 self._happen(known.number, events.EmailVerified(OPSGENIE))
@@ -256,7 +272,7 @@ class CohortRecord:
         """Send again what may be sent again."""
         queued, not_now, refused = 0, 0, []
         for email, person in self._concerned(message):
-            why = self._why_not_resend(person)
+            why = self._why_not_resend(person, email)
             if person is not None and not why:
                 self._happen(person.number, events.MailRequested(message.by))
                 queued += 1
@@ -272,14 +288,18 @@ class CohortRecord:
 
     @resend.validator
     def _check_resend(self, message: Resend) -> None:
-        self._refuse_stranger(message.by)
+        self._refuse_stranger(message)
         if message.emails and not message.one_of_many:
             person = self._known(message.emails[0])
-            if why := self._why_not_resend(person):
+            if why := self._why_not_resend(person, message.emails[0]):
                 raise ApplicationError(why, type="Refused")
 
-    def _why_not_resend(self, person: Person | None) -> str:
-        return lifecycle.why_not_resend(person, workflow.now(), self._rules) if person else _NOBODY
+    def _why_not_resend(self, person: Person | None, email: str) -> str:
+        """Return why someone gets no mail now; `email` is the address that they were named by, if they were."""
+        if person is None:
+            return _NOBODY
+        why = stale.another_address(email, person.email) if email else ""
+        return why or lifecycle.why_not_resend(person, workflow.now(), self._rules)
 
     @workflow.update(description="Take a person out of the migration.")
     def exclude(self, message: Exclude) -> None:
@@ -290,31 +310,96 @@ class CohortRecord:
 
     @exclude.validator
     def _check_exclude(self, message: Exclude) -> None:
-        self._refuse_stranger(message.by)
+        self._refuse_stranger(message)
         self._refuse_settled(message.email)
         if not message.reason.strip():
             raise ApplicationError("Give a reason: it stands in the report.", type="Refused")
 
-    @workflow.update(description="Give a person another address.")
-    def correct_email(self, message: CorrectEmail) -> None:
-        """Take another address; whoever holds it has yet to prove it."""
-        email = addresses.normalise(message.new_email)
-        person = self._known(message.email)
-        self._happen(person.number, events.EmailCorrected(email, message.by))
-        self._note(Act.CORRECT_EMAIL, message.by, about=person.email, detail=email)
-        self._moved = [*self._moved, email]
+    @workflow.update
+    async def correct_email(self, message: CorrectEmail) -> None:
+        """Take another address, once its cohort grants it; whoever holds it has yet to prove it."""
+        email, number = addresses.normalise(message.new_email), self._known(message.email).number
+        granted = await self._ask_for(email, number)
+        if not granted:
+            raise ApplicationError("The migration is over." if granted is None else _TAKEN, type="Refused")
+        try:
+            # The person may be excluded or connected by now.
+            self._refuse_settled(message.email)
+        except ApplicationError:
+            await self._release(email, number)
+            raise
+        self._happen(number, events.EmailCorrected(email, message.by))
+        self._note(Act.CORRECT_EMAIL, message.by, about=message.email, detail=email)
 
     @correct_email.validator
     def _check_correct_email(self, message: CorrectEmail) -> None:
-        self._refuse_stranger(message.by)
+        self._refuse_stranger(message)
         self._refuse_settled(message.email)
         try:
             email = addresses.normalise(message.new_email)
         except BadInput as error:
             raise ApplicationError(f"The new address cannot be used: {error}.", type="Refused") from None
-        holder = self._people.find(email)
-        if holder is not None and (holder.number != self._known(message.email).number or holder.email == email):
-            raise ApplicationError("The new address is someone's already.", type="Refused")
+        person, holder = self._known(message.email), self._people.find(email)
+        is_anothers = holder is not None and (holder.number != person.number or holder.email == email)
+        if is_anothers or addresses.key(email) in self._claims:
+            raise ApplicationError(_TAKEN, type="Refused")
+        if person.number in self._answers:
+            raise ApplicationError(
+                "Another correction of this address is being checked; try again in a moment.", type="Refused"
+            )
+
+    # Addresses that belong to another cohort by their hash. The run does not end, nor go on in another one, before the
+    # handlers here have finished (`workflow.all_handlers_finished`), so that no claim is left without its answer.
+
+    async def _ask_for(self, email: str, number: int) -> bool | None:
+        """Ask the cohort of an address whether a person of this one may have it; None: the migration ends first."""
+        home = roster.cohort_of(email, self._start.cohorts)
+        if home == self._start.number:
+            return True
+        self._answers[number] = None
+        claim = AddressClaim(email=email, cohort=self._start.number, person=number)
+        if await self._signal(home, "address_claimed", claim):
+            await workflow.wait_condition(lambda: self._answers[number] is not None or self._closing)
+        return self._answers.pop(number)
+
+    async def _release(self, email: str, number: int) -> None:
+        """Give back an address that was granted in vain, unless it is a former one of the person."""
+        home, person = roster.cohort_of(email, self._start.cohorts), self._people.get(number)
+        if home != self._start.number and person is not None and email not in person.former_emails:
+            claim = AddressClaim(email=email, cohort=self._start.number, person=number)
+            await self._signal(home, "address_released", claim)
+
+    @workflow.signal(description="Someone of another cohort is to get an address of this one.")
+    async def address_claimed(self, claim: AddressClaim) -> None:
+        """Grant the address to the first who asks, unless it is someone's who is here."""
+        granted = False
+        if self._people.find(claim.email) is None:
+            holder = self._claims.setdefault(addresses.key(claim.email), claim)
+            granted = (holder.cohort, holder.person) == (claim.cohort, claim.person)
+        await self._signal(claim.cohort, "claim_answered", ClaimAnswer(person=claim.person, granted=granted))
+
+    @workflow.signal(description="Someone of another cohort does not get an address of this one after all.")
+    def address_released(self, claim: AddressClaim) -> None:
+        """Let others have it."""
+        holder = self._claims.get(addresses.key(claim.email))
+        if holder is not None and (holder.cohort, holder.person) == (claim.cohort, claim.person):
+            del self._claims[addresses.key(claim.email)]
+
+    @workflow.signal(description="Another cohort says whether someone of this one may have an address.")
+    def claim_answered(self, answer: ClaimAnswer) -> None:
+        """Record the answer for the request that waits for it."""
+        if answer.person in self._answers:
+            self._answers[answer.person] = answer.granted
+
+    async def _signal(self, number: int, signal: str, message: object) -> bool:
+        """Signal another cohort of the migration; return whether there is one that runs."""
+        cohort = workflow.get_external_workflow_handle(ids.cohort(self._start.opsgenie_account, number))
+        try:
+            await cohort.signal(signal, message)
+        except ApplicationError:
+            workflow.logger.warning("signal_not_delivered", extra={"signal": signal, "cohort": number})
+            return False
+        return True
 
     def _concerned(self, message: Resend) -> list[tuple[str, Person | None]]:
         """Return whom a request means, each with the address that was given for them, if any."""
@@ -329,7 +414,10 @@ class CohortRecord:
         return person
 
     def _refuse_settled(self, email: str) -> None:
+        """Refuse a request about someone of whom nothing is awaited, or whose address is another one by now."""
         person = self._known(email)
+        if why := stale.another_address(email, person.email):
+            raise ApplicationError(why, type="Refused")
         if person.settled:
             state = STATE_TITLES[person.state]
             raise ApplicationError(f"Nothing is awaited of this person any more: {state}.", type="Refused")

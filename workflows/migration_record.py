@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from activities.roster import RosterActivities
-    from domain import addresses, authority, ids, markdown, roster, sites
+    from domain import addresses, authority, ids, markdown, roster, sites, stale
     from domain.audit import Act, Audit, AuditEntry
     from domain.errors import BadInput
     from domain.messages import (
@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         ChooseSite,
         CohortNews,
         Confirm,
+        Deadline,
         Decided,
         EndedMigration,
         MigrationRequest,
@@ -30,7 +31,9 @@ with workflow.unsafe.imports_passed_through():
         PersonFact,
         Progress,
         Refresh,
+        Request,
         Resume,
+        RevokeInvitations,
         SetDeadline,
         Step,
     )
@@ -48,6 +51,8 @@ with workflow.unsafe.imports_passed_through():
 class Task:
     """What the migration waits for an owner or admin to do."""
 
+    id: str
+    """What requests call it; whatever else there is to do has another id."""
     task: str
     command: str
     """How to tell Landbridge that it is done."""
@@ -81,6 +86,7 @@ class MigrationRecord:
 
     def __init__(self, request: MigrationRequest) -> None:
         self._request = request
+        self._run = ids.run_of(workflow.info().first_execution_run_id)
         self._rules = request.rules
         self._checklist = Checklist()
         self._survey = request.file_roster
@@ -95,6 +101,8 @@ class MigrationRecord:
         self._task: Task | None = None
         self._confirmed = False
         self._paused = ""
+        self._paused_on_request = False
+        """Somebody asked for the pause: only who knows its reason ends it."""
         self._refresh_wanted = False
         self._starting = False
         """Cohorts are being started."""
@@ -133,12 +141,13 @@ class MigrationRecord:
     def _leaders(self) -> list[str]:
         return authority.leader_keys(self._survey.leaders) if self._survey else []
 
-    def _refuse_stranger(self, by: Actor) -> None:
-        if why := authority.why_not(by, self._leaders):
+    def _refuse_stranger(self, request: Request) -> None:
+        """Refuse who may not ask, and who asks another migration of the account."""
+        if why := authority.why_not(request.by, self._leaders) or stale.another_run(request.run, self._run):
             raise ApplicationError(why, type="Refused")
 
-    def _refuse_unless_going_on(self, by: Actor) -> None:
-        self._refuse_stranger(by)
+    def _refuse_unless_going_on(self, request: Request) -> None:
+        self._refuse_stranger(request)
         if self._over or self._request.ended is not None:
             raise ApplicationError("The migration is over.", type="NotFound")
         if self._cancelled is not None:
@@ -173,6 +182,9 @@ class MigrationRecord:
         except ValidationError:
             workflow.logger.warning("signal_ignored", extra={"signal": signal, "reason": "it needs an email"})
             return
+        if stale.another_run(fact.run, self._run):
+            workflow.logger.warning("signal_ignored", extra={"signal": signal, "reason": "it is for another migration"})
+            return
         await workflow.wait_condition(lambda: self._handed_out or self._cancelled is not None)
         if self._cancelled is None:
             await self._signal(self._cohort_of(fact.email), signal, fact)
@@ -191,27 +203,34 @@ class MigrationRecord:
 
     @choose_site.validator
     def _check_choose_site(self, request: ChooseSite) -> None:
-        self._refuse_unless_going_on(request.by)
-        self._refuse_once_chosen()
+        self._refuse_unless_going_on(request)
+        self._refuse_once_chosen(request.task)
         if not request.site.strip():
             raise ApplicationError("Name the site to select.", type="Refused")
 
     @name_site.validator
     def _check_name_site(self, request: NameSite) -> None:
-        self._refuse_unless_going_on(request.by)
-        self._refuse_once_chosen()
+        self._refuse_unless_going_on(request)
+        self._refuse_once_chosen(request.task)
         try:
             sites.check(request.new_site)
         except BadInput as error:
             raise ApplicationError(str(error), type="Refused") from None
 
-    def _refuse_once_chosen(self) -> None:
+    def _refuse_once_chosen(self, task: str) -> None:
         if self._site is not None:
             raise ApplicationError(f"The site is chosen already: {self._site.url}", type="Refused")
         if self._checklist.step is Step.SIGN_UP:
             raise ApplicationError("The initiator's sign-up comes first; confirm it when it is done.", type="Refused")
         if self._open_decision() is not None:
             raise ApplicationError("Another choice is being checked; try again in a moment.", type="Refused")
+        if why := stale.another_task(task, self._task_id):
+            raise ApplicationError(why, type="Refused")
+        if not task and self._task is not None and self._task.can_be_confirmed:
+            raise ApplicationError(
+                f"A site was chosen already. To choose another one, name the task that waits: {self._task_id}.",
+                type="Refused",
+            )
 
     def _open_decision(self) -> Decision | None:
         return None if self._decision is None or self._decision.judged else self._decision
@@ -225,41 +244,54 @@ class MigrationRecord:
         self._note(act, by, about=choice if isinstance(choice, str) else choice.name, detail=decision.answer.task)
         return decision.answer
 
-    @workflow.update(description="Report the current task done.")
+    @property
+    def _task_id(self) -> str:
+        return self._task.id if self._task else ""
+
+    @workflow.update(description='Report a task done. Input: {"task": "..."}, as the query progress names its task_id')
     def confirm(self, request: Confirm) -> None:
-        """Have the current task checked again."""
+        """Have the task checked again."""
         self._confirmed = True
         self._note(Act.CONFIRM, request.by, about=self._task.task if self._task else "")
 
     @confirm.validator
     def _check_confirm(self, request: Confirm) -> None:
-        self._refuse_unless_going_on(request.by)
+        self._refuse_unless_going_on(request)
+        if why := stale.another_task(request.task, self._task_id):
+            raise ApplicationError(why, type="Refused")
         if self._task is None or not self._task.can_be_confirmed:
             raise ApplicationError("There is no task to confirm.", type="Refused")
+        if not request.task:
+            raise ApplicationError(f"Name the task that is done: {self._task_id}.", type="Refused")
 
     @workflow.update
     async def pause(self, request: Pause) -> None:
         """Pause all cohorts."""
-        self._paused = request.reason
+        self._paused, self._paused_on_request = request.reason, True
         self._note(Act.PAUSE, request.by, detail=request.reason)
         self._show()
         await self._signal_all("pause", request)
 
     @pause.validator
     def _check_pause(self, request: Pause) -> None:
-        self._refuse_unless_going_on(request.by)
+        self._refuse_unless_going_on(request)
 
     @workflow.update
     async def resume(self, request: Resume) -> None:
         """Resume all cohorts."""
-        self._paused = ""
+        self._paused, self._paused_on_request = "", False
         self._note(Act.RESUME, request.by)
         self._show()
         await self._signal_all("resume", request)
 
     @resume.validator
     def _check_resume(self, request: Resume) -> None:
-        self._refuse_unless_going_on(request.by)
+        self._refuse_unless_going_on(request)
+        if self._paused_on_request and request.reason.split() != self._paused.split():
+            raise ApplicationError(
+                f"Somebody paused the migration. To resume it, give the reason of that pause: {self._paused}",
+                type="Refused",
+            )
 
     @workflow.update
     async def refresh(self, request: Refresh) -> None:
@@ -270,7 +302,7 @@ class MigrationRecord:
 
     @refresh.validator
     def _check_refresh(self, request: Refresh) -> None:
-        self._refuse_unless_going_on(request.by)
+        self._refuse_unless_going_on(request)
 
     @workflow.update
     async def set_deadline(self, request: SetDeadline) -> None:
@@ -287,31 +319,48 @@ class MigrationRecord:
 
     @set_deadline.validator
     def _check_set_deadline(self, request: SetDeadline) -> None:
-        self._refuse_unless_going_on(request.by)
+        self._refuse_unless_going_on(request)
+        stands = Deadline(deadline=self._rules.deadline, at_deadline=self._rules.at_deadline)
+        if request.instead_of not in {None, stands}:
+            raise ApplicationError(stale.DEADLINE_CHANGED, type="Refused")
         if request.deadline is not None and request.deadline <= workflow.now():
             raise ApplicationError("The deadline lies in the past.", type="Refused")
 
     @workflow.update(description="End the migration before its time: no more mail, no link works.")
     def cancel(self, request: Cancel) -> None:
-        """End as soon as what is under way has broken off; asked again, only an undo may come to it."""
+        """End as soon as what is under way has broken off."""
         self._end_before_time(request)
 
     def _end_before_time(self, request: Cancel) -> None:
-        if self._cancelled is None:
-            self._cancelled = request
-            self._note(Act.CANCEL, request.by, detail=request.reason)
-        if request.undo and self._undo_by is None:
+        self._cancelled = request
+        self._note(Act.CANCEL, request.by, detail=request.reason)
+        if request.undo:
             self._undo_by = request.by
 
     @cancel.validator
     def _check_cancel(self, request: Cancel) -> None:
-        self._refuse_stranger(request.by)
+        self._refuse_stranger(request)
         if not request.reason.strip():
             raise ApplicationError("Give a reason: owners and admins are told.", type="Refused")
         if self._checklist.step is Step.COMPLETE:
             raise ApplicationError("The migration is being completed: there is nothing to cancel.", type="Refused")
-        if self._over or (self._cancelled is not None and (self._undo_by is not None or not request.undo)):
+        if self._cancelled is not None:
             raise ApplicationError("The migration is cancelled already.", type="Refused")
+
+    @workflow.update(description="Revoke the invitations of a migration that was cancelled; it never cancels one.")
+    def revoke_invitations(self, request: RevokeInvitations) -> None:
+        """Let the undo begin before the migration has ended; afterwards it is started without it."""
+        self._undo_by = request.by
+
+    @revoke_invitations.validator
+    def _check_revoke_invitations(self, request: RevokeInvitations) -> None:
+        self._refuse_stranger(request)
+        if self._cancelled is None:
+            raise ApplicationError("The migration was not cancelled: there is nothing to undo.", type="Refused")
+        if self._undo_by is not None:
+            raise ApplicationError("The invitations are being revoked already.", type="Refused")
+        if self._over:
+            raise ApplicationError("The migration is over.", type="NotFound")
 
     # Queries.
 
@@ -333,6 +382,7 @@ class MigrationRecord:
             initiator=self._request.initiator,
             step=self._checklist.step,
             task=self._task.task if self._task else "",
+            task_id=self._task_id,
             url=self._task.url if self._task else "",
             command=self._task.command if self._task else "",
             can_be_confirmed=self._task is not None and self._task.can_be_confirmed,

@@ -32,7 +32,6 @@ class MigrationWaits(MigrationRecord):
     def __init__(self, request: MigrationRequest) -> None:
         super().__init__(request)
         self._cohorts: list[ChildWorkflowHandle[CohortWorkflow, CohortResult]] = []
-        self._run = ids.run_of(workflow.info().first_execution_run_id)
         self._notices = 0
 
     async def _until(self, condition: Callable[[], bool], at_most: timedelta | None = None, why: str = "") -> None:
@@ -86,11 +85,11 @@ class MigrationWaits(MigrationRecord):
     async def _ask_to_confirm(self, task: AdminTask) -> None:
         """Wait until an admin reports a task done that Landbridge cannot do, or decides on another site."""
         self._confirmed = False
+        command = f"./starter.py confirm {self._request.opsgenie_account} --task {task.id} --run {self._run}"
         if (decision := self._open_decision()) is not None:
-            decision.answer = Decided(task=task.task)
-        command = f"./starter.py confirm {self._request.opsgenie_account}"
+            decision.answer = Decided(task=task.task, command=command)
         await self._ask(
-            Task(task.task, command, url=task.url, can_be_confirmed=True),
+            Task(task.id, task.task, command, url=task.url, can_be_confirmed=True),
             until=lambda: self._confirmed or self._open_decision() is not None,
         )
 
@@ -147,9 +146,10 @@ class MigrationWaits(MigrationRecord):
             if answer.refused and self._site is None:
                 raise ApplicationError(answer.sentence, type="Refused", non_retryable=True)
             if answer.needs_people:
-                self._paused = answer.sentence
+                # The reason of a pause that somebody asked for stays: it is what ends that pause.
+                self._paused = self._paused or answer.sentence
                 resume = f"./starter.py resume {self._request.opsgenie_account}"
-                await self._ask(Task(answer.sentence, resume), until=lambda: not self._paused)
+                await self._ask(Task("resume", answer.sentence, resume), until=lambda: not self._paused)
 
     async def _notify(self, kind: NoticeKind, counts: Counts | None = None) -> bool:
         """Mail those who are to be told; return whether the mail server took it for any of them.

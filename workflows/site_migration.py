@@ -99,6 +99,7 @@ class SiteMigrationWorkflow(MigrationEnd):
         else:
             await self._ask(
                 Task(
+                    "hand-out-roster",
                     "Hand out the roster: run the start command again with the same file.",
                     f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
                 ),
@@ -112,6 +113,7 @@ class SiteMigrationWorkflow(MigrationEnd):
         start = CohortInput(
             opsgenie_account=account,
             number=number,
+            cohorts=self._survey.cohorts if self._survey else 1,
             run=self._run,
             initiator=self._request.initiator,
             leaders=self._leaders,
@@ -245,7 +247,7 @@ class SiteMigrationWorkflow(MigrationEnd):
         )
         while True:
             if (decision := self._open_decision()) is None:
-                asked = Task(task, command, suggestions=list(suggestions))
+                asked = Task("choose-site", task, command, suggestions=list(suggestions))
                 await self._ask(asked, until=lambda: self._open_decision() is not None)
             elif isinstance(decision.choice, NewSite):
                 return decision.choice

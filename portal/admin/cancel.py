@@ -32,12 +32,12 @@ class CancelPages:
         status = await standing(visit)
         if status is None or status.run_state is not RunState.RUNNING or is_cancelled(status):
             return self._gate.redirect(HOME)
-        return self._gate.show(visit, "settings/cancel.html", status=status, longest=LONGEST_REASON)
+        return self._gate.show(visit, "settings/cancel.html", run=status.run, longest=LONGEST_REASON)
 
     async def cancel(self, visit: Visit) -> Response:
         """End the migration; it goes on by itself."""
         reason = visit.field("reason")[:LONGEST_REASON]
-        await visit.migration.cancel(reason, visit.actor, undo=bool(visit.field("undo")))
+        await visit.shown_migration.cancel(reason, visit.actor, undo=bool(visit.field("undo")))
         return self._gate.go(HOME, "Cancelled: no more mail goes out, and the links in mails stop working.")
 
     async def ask_for_undo(self, visit: Visit) -> Response:
@@ -45,9 +45,9 @@ class CancelPages:
         status = await standing(visit)
         if status is None or not can_be_undone(status, await undo_of(visit, status)):
             return self._gate.redirect(HOME)
-        return self._gate.show(visit, "settings/undo.html")
+        return self._gate.show(visit, "settings/undo.html", run=status.run)
 
     async def undo(self, visit: Visit) -> Response:
         """Revoke the invitations; that goes on by itself."""
-        await visit.migration.cancel("Only the invitations are taken back.", visit.actor, undo=True)
+        await visit.shown_migration.revoke_invitations(visit.actor)
         return self._gate.go(HOME, "The invitations that nobody has accepted are being revoked.")

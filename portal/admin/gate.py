@@ -27,7 +27,7 @@ from steering.migration import Migration
 
 HOME = "/settings/general"
 """Where owners and admins begin."""
-CSRF_FIELD = "csrf"
+CSRF_FIELD, RUN_FIELD = "csrf", "run"
 MOST_FIELDS = 600
 """Of one form: a page of people, each with a box to tick, has fewer."""
 
@@ -63,6 +63,19 @@ class Visit:
 
         """
         return self.desk.migration(self.session.opsgenie_account)
+
+    @property
+    def shown_migration(self) -> Migration:
+        """The migration that the form was shown for: if another one of the account runs by now, it refuses the request.
+
+        Raises:
+            BadInput: the form names none.
+
+        """
+        run = self.field(RUN_FIELD)
+        if not run:
+            raise BadInput("This page is out of date; nothing was changed. Load it again.")
+        return self.desk.migration(self.session.opsgenie_account, run)
 
     def field(self, name: str) -> str:
         """Return what was filled in, trimmed; empty if nothing was."""
@@ -197,9 +210,12 @@ class Gate:
             raise HTTPException(HTTPStatus.FORBIDDEN)
 
     def show(self, visit: Visit, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object) -> Response:
-        """Render a page with the navigation around it; its template extends `admin/base.html`."""
+        """Render a page with the navigation around it; its template extends `admin/base.html`.
+
+        `run` among the values says which migration the page shows: all of its forms name it.
+        """
         news = self.sessions.news(visit.request)
-        values = {"invited": False, **values, "session": visit.session, "news": news}
+        values = {"invited": False, "run": "", **values, "session": visit.session, "news": news}
         response = self.pages.show(template, status, **values)
         if news is not None:
             self.sessions.told(response)

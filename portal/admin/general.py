@@ -6,9 +6,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from domain.errors import BadInput, NotFound
-from domain.messages import LONGEST_REASON, MigrationRequest, Progress, Step, UndoProgress
+from domain.messages import LONGEST_REASON, Deadline, MigrationRequest, Progress, Step, UndoProgress
 from domain.rules import AtDeadline
-from portal.admin.gate import HOME, Gate, Visit
+from portal.admin.gate import HOME, RUN_FIELD, Gate, Visit
 from steering.answers import MigrationStatus, RunState
 
 _OPEN_TO_A_CHOICE = {Step.CHOOSE_SITE, Step.CREATE_SITE}
@@ -43,6 +43,7 @@ class GeneralPages:
             visit,
             "settings/general.html",
             status=status,
+            run=run_of(status),
             invited=is_open_to_another(status, undo),
             choice_open=status is not None and choice_open(status.progress),
             runs=status is not None and status.run_state is RunState.RUNNING,
@@ -57,7 +58,7 @@ class GeneralPages:
         request = MigrationRequest(
             opsgenie_account=visit.session.opsgenie_account, initiator=visit.session.email, by=visit.actor
         )
-        started = await visit.desk.start(request, after_cancelled=bool(visit.field("again")))
+        started = await visit.desk.start(request, after=visit.field(RUN_FIELD) if visit.field("again") else "")
         if started.already is RunState.RUNNING:
             return self._gate.go(HOME, "The migration runs already; this is how it stands.")
         if started.already is not None:
@@ -67,32 +68,34 @@ class GeneralPages:
         return self._gate.go(HOME, "The migration has begun. Nothing is changed before you have chosen a site.")
 
     async def confirm(self, visit: Visit) -> Response:
-        """Report the task done that waits for an admin."""
-        await visit.migration.confirm(visit.actor)
+        """Report the task done that the page showed."""
+        await visit.shown_migration.confirm(visit.field("task"), visit.actor)
         return self._gate.go(HOME, "Thank you. Landbridge looks whether it can go on.")
 
     async def pause(self, visit: Visit) -> Response:
         """Start nothing new until resumed."""
         reason = visit.field("reason")[:LONGEST_REASON] or f"Paused by {visit.session.email}."
-        await visit.migration.pause(reason, visit.actor)
+        await visit.shown_migration.pause(reason, visit.actor)
         return self._gate.go(HOME, "Paused: no mail goes out, and no account is created, until you resume.")
 
     async def resume(self, visit: Visit) -> Response:
-        """Go on."""
-        await visit.migration.resume(visit.actor)
+        """End the pause that the page showed."""
+        await visit.shown_migration.resume(visit.actor, visit.field("reason"))
         return self._gate.go(HOME, "Resumed.")
 
     async def refresh(self, visit: Visit) -> Response:
         """Ask Opsgenie and Atlassian at once."""
-        await visit.migration.refresh(visit.actor)
+        await visit.shown_migration.refresh(visit.actor)
         return self._gate.go(HOME, "Opsgenie and Atlassian are asked who joined, verified, or set up the account.")
 
     async def set_deadline(self, visit: Visit) -> Response:
         """Set another deadline, or none."""
         deadline = _moment(visit.field("deadline"))
-        partial = visit.field("at_deadline") == AtDeadline.COMPLETE_PARTIAL
-        at_deadline = AtDeadline.COMPLETE_PARTIAL if partial else AtDeadline.KEEP_WAITING
-        await visit.migration.set_deadline(deadline, at_deadline, visit.actor)
+        shown = Deadline(
+            deadline=_moment(visit.field("shown_deadline")), at_deadline=_at_deadline(visit.field("shown_at_deadline"))
+        )
+        at_deadline = _at_deadline(visit.field("at_deadline"))
+        await visit.shown_migration.set_deadline(deadline, at_deadline, visit.actor, instead_of=shown)
         if deadline is None:
             return self._gate.go(HOME, "There is no deadline any more.")
         return self._gate.go(HOME, "The deadline is set.")
@@ -104,6 +107,11 @@ async def standing(visit: Visit) -> MigrationStatus | None:
         return await visit.migration.status()
     except NotFound:
         return None
+
+
+def run_of(status: MigrationStatus | None) -> str:
+    """Return which migration a page shows, for its forms to name; empty if there never was one."""
+    return "" if status is None else status.run
 
 
 async def undo_of(visit: Visit, status: MigrationStatus) -> UndoProgress | None:
@@ -128,6 +136,7 @@ async def invitation(visit: Visit, status: MigrationStatus | None) -> dict[str, 
     """Return what the banner on a page has to know."""
     undo = await undo_of(visit, status) if status is not None else None
     return {
+        "run": run_of(status),
         "invited": is_open_to_another(status, undo),
         "cancelled": status is not None and is_cancelled(status),
     }
@@ -147,7 +156,7 @@ def choice_open(progress: Progress | None) -> bool:
 
 
 def _moment(typed: str) -> datetime | None:
-    """Return a moment as browsers write it, which our form asks for in UTC; None for an empty field.
+    """Return a moment as browsers or we write it; None for an empty field. Without a zone it is UTC, as our form says.
 
     Raises:
         BadInput: it is none.
@@ -156,6 +165,11 @@ def _moment(typed: str) -> datetime | None:
     if not typed:
         return None
     try:
-        return datetime.fromisoformat(typed).replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(typed)
     except ValueError:
         raise BadInput("Write the deadline as a date and a time, such as 2027-03-01T18:00.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _at_deadline(chosen: str) -> AtDeadline:
+    return AtDeadline.COMPLETE_PARTIAL if chosen == AtDeadline.COMPLETE_PARTIAL else AtDeadline.KEEP_WAITING

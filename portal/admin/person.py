@@ -6,7 +6,8 @@ from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Route
 
-from domain.errors import BadInput, LandbridgeError
+from domain import stale
+from domain.errors import BadInput, LandbridgeError, Refused
 from domain.messages import LONGEST_REASON
 from domain.people import MAILED
 from portal.admin.gate import Gate, Handler, Visit
@@ -57,6 +58,7 @@ class PersonPages:
         return self._gate.show(
             visit,
             "settings/person.html",
+            run=summary.run,
             found=found,
             person=found.person,
             acts=summary.run_state is RunState.RUNNING and not found.person.settled,
@@ -71,7 +73,7 @@ class PersonPages:
             selection = Selection.of(visit.request.query_params)
             back = f"{PATH}/{numbers['cohort']}/{numbers['number']}{selection.query}"
             try:
-                sentence = await act(visit, await _person(visit))
+                sentence = await act(visit, await _shown_person(visit))
             except LandbridgeError as error:
                 return self._gate.go(back, str(error), trouble=True)
             return self._gate.go(back, sentence)
@@ -84,34 +86,48 @@ async def _person(visit: Visit) -> FoundPerson:
     return await visit.migration.person_numbered(numbers["cohort"], numbers["number"])
 
 
+async def _shown_person(visit: Visit) -> FoundPerson:
+    """Return the person whom the page showed.
+
+    Raises:
+        Refused: the number is somebody else's by now, in another migration, or the address was corrected.
+
+    """
+    await visit.shown_migration.seen()
+    found = await _person(visit)
+    if why := stale.another_address(visit.field("address"), found.person.email):
+        raise Refused(why)
+    return found
+
+
 async def resend(visit: Visit, found: FoundPerson) -> str:
     """Send the mail again."""
-    return told(await visit.migration.resend(found.person.email, by=visit.actor))
+    return told(await visit.shown_migration.resend(found.person.email, by=visit.actor))
 
 
 async def verify(visit: Visit, found: FoundPerson) -> str:
     """Record, by an admin's word, that the Opsgenie email is verified."""
     _refuse_settled(found)
-    await visit.migration.verify(found.person.email, visit.actor)
+    await visit.shown_migration.verify(found.person.email, visit.actor)
     return "Recorded under your name: the Opsgenie email is verified. The authentication email is next."
 
 
 async def authenticate(visit: Visit, found: FoundPerson) -> str:
     """Record, by an admin's word, that the Atlassian account is set up."""
     _refuse_settled(found)
-    await visit.migration.authenticate(found.person.email, visit.actor)
+    await visit.shown_migration.authenticate(found.person.email, visit.actor)
     return "Recorded under your name: the Atlassian account is set up."
 
 
 async def exclude(visit: Visit, found: FoundPerson) -> str:
     """Take the person out of the migration."""
-    await visit.migration.exclude(found.person.email, visit.field("reason")[:LONGEST_REASON], visit.actor)
+    await visit.shown_migration.exclude(found.person.email, visit.field("reason")[:LONGEST_REASON], visit.actor)
     return "Excluded: nothing is awaited of this person any more."
 
 
 async def correct_email(visit: Visit, found: FoundPerson) -> str:
     """Give the person another address."""
-    await visit.migration.correct_email(found.person.email, visit.field("email"), visit.actor)
+    await visit.shown_migration.correct_email(found.person.email, visit.field("email"), visit.actor)
     return "Corrected: the mails go to the new address from now on."
 
 

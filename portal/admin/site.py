@@ -1,6 +1,7 @@
 """Choosing a site, or naming a new one: the guide's steps 2 and 4, with a summary before anything happens."""
 
 import re
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 
 from starlette.responses import JSONResponse, Response
@@ -11,14 +12,22 @@ from domain.errors import BadInput, Refused
 from domain.messages import Progress
 from domain.sites import NewSite, Site
 from portal import language
-from portal.admin.gate import HOME, Gate, Visit
-from portal.admin.general import choice_open, standing
+from portal.admin.gate import HOME, RUN_FIELD, Gate, Visit
+from portal.admin.general import choice_open, run_of, standing
 
 PATH = "/settings/site"
 LONGEST_NAME = 100
 """Characters of a first or last name."""
 _FAMILY_FIRST = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Kana, Han characters and Hangul."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What a form with the choice was shown for; the summary carries it on to the button *Migrate*."""
+
+    run: str
+    task: str
 
 
 class SitePages:
@@ -42,7 +51,7 @@ class SitePages:
         progress = status.progress if status else None
         if progress is None or not choice_open(progress):
             return self._gate.redirect(HOME)
-        return self._form(visit, progress)
+        return self._form(visit, progress, Shown(run_of(status), progress.task_id))
 
     async def check(self, visit: Visit) -> Response:
         """Tell a script what is wrong with a site name by the rules alone; whether it is free, Atlassian says."""
@@ -51,46 +60,47 @@ class SitePages:
 
     async def review(self, visit: Visit) -> Response:
         """Show what would happen; nothing has yet. Whoever wants to change it gets the form as it was filled in."""
-        progress = await self._progress(visit)
+        progress, shown = await visit.migration.progress(), Shown(visit.field(RUN_FIELD), visit.field("task"))
         if visit.field("change"):
-            return self._form(visit, progress)
+            return self._form(visit, progress, shown)
         if (wanted := visit.field("site")) and not visit.field("suggestion"):
             site = sites.pick(progress.sites, wanted)
             if site is None or not site.admin:
-                return self._form(visit, progress, refusal=sites.why_not(wanted, site, progress.sites))
-            return self._review(visit, progress, site=site, new_site=None)
+                return self._form(visit, progress, shown, refusal=sites.why_not(wanted, site, progress.sites))
+            return self._review(visit, progress, shown, site=site, new_site=None)
         new_site = _new_site(visit)
         try:
             sites.check(new_site)
         except BadInput as error:
-            return self._form(visit, progress, refusal=str(error))
-        return self._review(visit, progress, site=None, new_site=new_site)
+            return self._form(visit, progress, shown, refusal=str(error))
+        return self._review(visit, progress, shown, site=None, new_site=new_site)
 
     async def migrate(self, visit: Visit) -> Response:
         """Hand the choice to the migration, which checks it once more and goes on."""
+        migration, task = visit.shown_migration, visit.field("task")
         try:
             if wanted := visit.field("site"):
-                decided = await visit.migration.choose_site(wanted, visit.actor)
+                decided = await migration.choose_site(wanted, visit.actor, task=task)
             else:
-                decided = await visit.migration.name_site(_new_site(visit), visit.actor)
+                decided = await migration.name_site(_new_site(visit), visit.actor, task=task)
         except Refused as error:
-            progress = await self._progress(visit)
+            run = (await migration.seen()).run
+            progress = await migration.progress()
             if not choice_open(progress):
                 raise
-            return self._form(visit, progress, refusal=str(error))
+            return self._form(visit, progress, Shown(run, progress.task_id), refusal=str(error))
         if decided.task:
             return self._gate.go(HOME, "Your choice is taken. Something is left for you to do first.")
         return self._gate.go(HOME, "Your team moves now: accounts are looked up or created, and mails go out.")
 
-    async def _progress(self, visit: Visit) -> Progress:
-        return await visit.migration.progress()
-
-    def _review(self, visit: Visit, progress: Progress, *, site: Site | None, new_site: NewSite | None) -> Response:
+    def _review(
+        self, visit: Visit, progress: Progress, shown: Shown, *, site: Site | None, new_site: NewSite | None
+    ) -> Response:
         yours = _initiated(visit, progress)
-        values = {"site": site, "new_site": new_site, "progress": progress, "yours": yours}
+        values = {"site": site, "new_site": new_site, "progress": progress, "yours": yours, **asdict(shown)}
         return self._gate.show(visit, "settings/review.html", **values)
 
-    def _form(self, visit: Visit, progress: Progress, *, refusal: str = "") -> Response:
+    def _form(self, visit: Visit, progress: Progress, shown: Shown, *, refusal: str = "") -> Response:
         yours = _initiated(visit, progress)
         # Of another initiator the session knows no name.
         first, last = _first_and_last(visit.session.name) if yours else ("", "")
@@ -98,6 +108,7 @@ class SitePages:
             visit,
             "settings/site.html",
             HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK,
+            **asdict(shown),
             progress=progress,
             yours=yours,
             refusal=refusal,

@@ -18,7 +18,7 @@ from domain.messages import Resent
 from domain.people import FOR_ADMINS, GROUPS, MAILED, Group, State
 from portal import language
 from portal.admin.gate import Gate, Visit
-from portal.admin.general import invitation, standing
+from portal.admin.general import invitation, run_of, standing
 from steering.answers import MigrationStatus, People, RunState
 
 PATH = "/settings/users"
@@ -119,7 +119,7 @@ class UsersPages:
         if not emails:
             return self._gate.go(back, "Nobody is ticked. Tick those who are to get their mail again.", trouble=True)
         try:
-            resent = await visit.migration.resend(*emails, by=visit.actor)
+            resent = await visit.shown_migration.resend(*emails, by=visit.actor)
         except Refused as error:
             return self._gate.go(back, " ".join(["No mail was sent.", str(error)]), trouble=True)
         return self._gate.go(back, told(resent), trouble=not resent.queued)
@@ -133,6 +133,7 @@ class UsersPages:
         return self._gate.show(
             visit,
             "settings/users_resend.html",
+            run=run_of(status),
             group=group,
             number=_counts(status).get(group),
             back=Selection(group).path,
@@ -140,11 +141,11 @@ class UsersPages:
 
     async def resend_all(self, visit: Visit) -> Response:
         """Send mail again to a whole group."""
-        group = _mailable_group(visit.field("group"))
+        group, migration = _mailable_group(visit.field("group")), visit.shown_migration
         resent = Resent()
         for state in GROUPS[group]:
             if state in MAILABLE:
-                resent += await visit.migration.resend_all(state, visit.actor)
+                resent += await migration.resend_all(state, visit.actor)
         return self._gate.go(Selection(group).path, told(resent), trouble=not resent.queued)
 
 

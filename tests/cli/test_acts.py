@@ -101,7 +101,9 @@ async def test_the_course_is_changed(cli: Cli, moving: Migration, account: str) 
     """Pause, resume and the deadline are seen in the status at once."""
     assert (await cli("pause", account, "--reason", "the audit")).code == 0
     assert (await moving.progress()).paused == "the audit"
-    assert (await cli("resume", account)).code == 0
+    ran = await cli("resume", account)
+    assert (ran.code, "give the reason of that pause: the audit" in ran.err) == (3, True)
+    assert (await cli("resume", account, "--reason", "the audit")).code == 0
     assert (await moving.progress()).paused == ""
     assert (await cli("set-deadline", account, "14d", "--at-deadline", "complete_partial")).code == 0
     assert (await moving.progress()).deadline is not None

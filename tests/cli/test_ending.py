@@ -12,12 +12,16 @@ from tests.workflows.bench import eventually
 
 
 async def test_nothing_ends_without_a_word_for_it(cli: Cli, moving: Migration, account: str) -> None:
-    """Where nobody can be asked, --yes; and a reason that is one."""
-    for command in (["cancel", account, "--reason", "x"], ["forget", account]):
+    """Where nobody can be asked, --run or --yes; and a reason that is one."""
+    for option, command in (
+        ("--run", ["cancel", account, "--reason", "x"]),
+        ("--run", ["undo", account]),
+        ("--yes", ["forget", account]),
+    ):
         ran = await cli(*command)
         assert (ran.code, ran.out) == (2, "")
-        assert "--yes" in ran.err
-    ran = await cli("cancel", account, "--reason", " ", "--yes")
+        assert option in ran.err
+    ran = await cli("cancel", account, "--reason", " ")
     assert ran.code == 2
     assert "reason" in ran.err
     ran = await cli("forget", account, "--yes")
@@ -36,20 +40,21 @@ async def test_a_migration_ends_is_undone_and_forgotten(
     mine = f"ben-{account}@example.com"
     await moving.correct_email("ben@example.com", mine, by)
     await eventually(lambda: world.post.sent(mine))
-    ran = await cli("cancel", account, "--reason", "The merger is off.", "--yes", "--by", "Ada")
+    run = ["--run", (await moving.summary()).run]
+    ran = await cli("cancel", account, "--reason", "The merger is off.", *run, "--by", "Ada")
     assert ran.code == 0
     assert "Cancelled." in ran.err
     assert "It was cancelled: The merger is off." in ran.out
     status = MigrationStatus.model_validate_json((await cli("status", account, "-o", "json")).out)
     assert (status.run_state, status.step) == (RunState.CANCELED, "cancelled")
     assert status.counts[State.LEFT_BEHIND]
-    again = await cli("cancel", account, "--reason", "x", "--yes")
+    again = await cli("cancel", account, "--reason", "x", *run)
     assert again.code == 5
     assert "is over" in again.err
     started = await cli("start", account, "--initiator", "olga@example.com", "--yes")
     assert started.code == 1
     assert "was cancelled; nothing was started. For another one: --again" in started.err
-    undone = await cli("cancel", account, "--reason", "x", "--yes", "--undo")
+    undone = await cli("undo", account, *run)
     assert undone.code == 0
     assert "invitations revoked" in undone.err
     assert "eve@example.com" in world.atlassian.accounts

@@ -61,7 +61,7 @@ async def test_bad_input_is_2_and_one_sentence(cli: Cli, arguments: list[str], s
         (["pause", "acme", "--reason", ""], "reason"),
         (["exclude", "acme", "a@example.com", "--reason", "x" * 301], "301 characters; shorten it to 300"),
         (["pause", "acme", "--reason", "x" * 301], "301 characters; shorten it to 300"),
-        (["cancel", "acme", "--reason", "x" * 301, "--yes"], "301 characters; shorten it to 300"),
+        (["cancel", "acme", "--reason", "x" * 301], "301 characters; shorten it to 300"),
         (["correct-email", "acme", "a@example.com", "b"], "new address"),
         (["name-site", "acme", "acme-", "--first-name", "A", "--last-name", "B"], "hyphens in the middle"),
     ],

@@ -150,7 +150,12 @@ def test_a_list_keeps_its_times_whole_in_80_columns() -> None:
     """What gives way is a long name, and all of it can still be read."""
     account, screen = "a-long-name-of-an-account", io.StringIO()
     one = MigrationSummary(
-        opsgenie_account=account, run_state=RunState.TERMINATED, step="authenticate", started_at=NOW, deadline=NOW
+        opsgenie_account=account,
+        run="0198c2f47b1c",
+        run_state=RunState.TERMINATED,
+        step="authenticate",
+        started_at=NOW,
+        deadline=NOW,
     )
     Console(file=screen, width=80).print(listing.table([one]))
     rows = [line.split() for line in screen.getvalue().splitlines()[1:]]
@@ -179,6 +184,7 @@ def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
     )
     status = MigrationStatus(
         opsgenie_account="acme",
+        run="0198c2f47b1c",
         run_state=RunState.RUNNING,
         step=progress.step,
         started_at=NOW,
@@ -212,6 +218,7 @@ def test_a_pause_is_told_once() -> None:
     )
     status = MigrationStatus(
         opsgenie_account="acme",
+        run="0198c2f47b1c",
         run_state=RunState.RUNNING,
         step=progress.step,
         started_at=NOW,
@@ -243,6 +250,7 @@ def test_a_pause_of_landbridges_own_is_told_once() -> None:
     )
     status = MigrationStatus(
         opsgenie_account="acme",
+        run="0198c2f47b1c",
         run_state=RunState.RUNNING,
         step=progress.step,
         started_at=NOW,

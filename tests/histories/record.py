@@ -47,7 +47,7 @@ async def migrate(bench: Bench) -> None:
     await desk.follow(bench.world.post.link("bo@example.com", Purpose.VERIFICATION))
     await bench.until("bo@example.com", State.AUTHENTICATING)
     await bench.migration.pause("Freeze.", BY)
-    await bench.migration.resume(BY)
+    await bench.migration.resume(BY, "Freeze.")
     await eventually(lambda: bench.world.post.sent("cy.new@example.com"))
     await bench.skip(timedelta(days=7))
     await bench.migration.resend("ann@example.com", by=BY)

@@ -105,11 +105,11 @@ class NoAdmins:
         """Close none."""
         raise NotImplementedError
 
-    async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
+    async def start(self, request: MigrationRequest, *, after: str = "") -> Started:
         """Start nothing."""
         raise NotImplementedError
 
-    def migration(self, opsgenie_account: str) -> Migration:
+    def migration(self, opsgenie_account: str, run: str = "") -> Migration:
         """Know none."""
         raise NotImplementedError
 

@@ -66,10 +66,10 @@ async def test_every_act_stands_there_once_with_who_and_when(bench: Bench) -> No
     assert (await migration.name_site(NewSite(name="fresh", first_name="O", last_name="O"), OWNER)).task
     await migration.choose_site("acme", OPERATOR)
     await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
-    await migration.confirm(OWNER)
+    await migration.confirm("connect-site:acme", OWNER)
     await eventually(lambda: len(bench.world.post.mails) == len(PEOPLE))
     await migration.pause("Freeze.", OPERATOR)
-    await migration.resume(OWNER)
+    await migration.resume(OWNER, "Freeze.")
     await migration.refresh(OWNER)
     await migration.set_deadline(SOON, AtDeadline.COMPLETE_PARTIAL, OPERATOR)
     await bench.until(PEOPLE[1].email, State.AUTHENTICATING)
@@ -138,7 +138,7 @@ REQUESTS: dict[str, Callable[[Migration, Actor], Awaitable[object]]] = {
     "pause": lambda migration, by: migration.pause("x", by),
     "resume": lambda migration, by: migration.resume(by),
     "refresh": lambda migration, by: migration.refresh(by),
-    "confirm": lambda migration, by: migration.confirm(by),
+    "confirm": lambda migration, by: migration.confirm("create-site:new", by),
     "choose_site": lambda migration, by: migration.choose_site("acme", by),
     "name_site": lambda migration, by: migration.name_site(NewSite(name="new", first_name="N", last_name="N"), by),
     "set_deadline": lambda migration, by: migration.set_deadline(SOON, AtDeadline.KEEP_WAITING, by),

@@ -296,9 +296,9 @@ class TestUndo:
         assert await bench.migration.undo() is None
         assert len(bench.world.atlassian.accounts) == 4
         with pytest.raises(Refused, match="Only an owner or admin"):
-            await bench.migration.cancel(WHY, Actor(source=Source.ADMIN, name=ANN.email), undo=True)
+            await bench.migration.revoke_invitations(Actor(source=Source.ADMIN, name=ANN.email))
         for _ in range(2):
-            await bench.migration.cancel(WHY, BY, undo=True)
+            await bench.migration.revoke_invitations(BY)
             await eventually(lambda: _undone(bench))
             assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
             progress = await bench.migration.undo()
@@ -310,9 +310,11 @@ class TestUndo:
         await moving(bench)
         bench.world.post.trouble = NeighbourUnavailable("Nobody is there.")
         await bench.migration.cancel(WHY, BY)
-        await bench.migration.cancel(WHY, BY, undo=True)
         with pytest.raises(Refused, match="cancelled already"):
             await bench.migration.cancel(WHY, BY, undo=True)
+        await bench.migration.revoke_invitations(BY)
+        with pytest.raises(Refused, match="being revoked already"):
+            await bench.migration.revoke_invitations(BY)
         bench.world.post.trouble = None
         await bench.handle.result()
         await eventually(lambda: _undone(bench))
@@ -330,7 +332,7 @@ class TestUndo:
         assert "403" in progress.trouble
         assert len(bench.world.atlassian.accounts) == 4
         bench.world.atlassian.trouble = None
-        await bench.migration.cancel(WHY, BY, undo=True)
+        await bench.migration.revoke_invitations(BY)
         await eventually(lambda: _undone(bench))
         assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
 
@@ -339,7 +341,14 @@ class TestUndo:
         await bench.start()
         await bench.handle.result()
         with pytest.raises(Refused, match="was completed"):
-            await bench.migration.cancel(WHY, BY, undo=True)
+            await bench.migration.revoke_invitations(BY)
+
+    async def test_it_never_cancels_a_migration_that_runs(self, bench: Bench) -> None:
+        """Whether or not it is said which one was seen."""
+        await moving(bench)
+        with pytest.raises(Refused, match="was not cancelled"):
+            await bench.migration.revoke_invitations(BY)
+        assert (await bench.migration.progress()).cancelled == ""
 
     async def test_the_next_migration_is_not_undone_with_the_last(self, bench: Bench) -> None:
         """The undo knows which one was meant, and the next one does not begin while it goes on."""

@@ -132,7 +132,7 @@ async def test_a_pause_lives_on(bench: Bench) -> None:
         await bench.cohort().signal("email_verified", PersonFact(email=person.email, by=BY))
     await eventually(lambda: _more(bench, before))
     assert len(bench.world.post.mails) == len(PEOPLE)
-    await bench.migration.resume(BY)
+    await bench.migration.resume(BY, "Freeze.")
     await eventually(lambda: len([m for _, m in bench.world.post.mails if m.purpose is Purpose.AUTHENTICATION]) == 60)
 
 

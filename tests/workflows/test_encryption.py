@@ -56,7 +56,7 @@ async def test_everything_that_temporal_keeps_is_encrypted(client: Client) -> No
         bench.world.opsgenie.add(BO, CY)
         await begin(bench)
         await bench.migration.pause(f"Ask {OWNER_EMAIL}.", BY)
-        await bench.migration.resume(BY)
+        await bench.migration.resume(BY, f"Ask {OWNER_EMAIL}.")
         with pytest.raises(Exception, match="someone's already"):
             await bench.migration.correct_email(BO.email, CY.email, BY)
         await finish(bench)

@@ -169,7 +169,7 @@ async def test_troubles_without_end_leave_room_for_what_counts(bench: Bench) -> 
         await bench.migration.pause(trouble, BY)
         await eventually(partial(_in_trouble, bench, trouble))
         assert trouble in (await bench.migration.status()).troubles
-        await bench.migration.resume(BY)
+        await bench.migration.resume(BY, trouble)
         await eventually(partial(_in_trouble, bench, ""))
     news = [
         event.workflow_execution_signaled_event_attributes.signal_name

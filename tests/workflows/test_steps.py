@@ -180,11 +180,11 @@ class TestSigningUp:
         bench.world.atlassian.by_hand = True
         await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
         await eventually(lambda: bench.waits_for("Sign up to Atlassian."))
-        await bench.migration.confirm(BY)
+        await bench.migration.confirm("sign-up", BY)
         await eventually(lambda: bench.world.atlassian.calls["sign_up"] == 2)
         await eventually(lambda: bench.waits_for("Sign up to Atlassian."))
         bench.world.atlassian.account(OWNER_EMAIL, verified=True)
-        await bench.migration.confirm(BY)
+        await bench.migration.confirm("sign-up", BY)
         await eventually(lambda: bench.waits_for("Create the site fresh."))
 
 
@@ -228,9 +228,9 @@ class TestCreatingASite:
         bench.world.atlassian.listed_sites.append(
             ACME.model_copy(update={"name": "fresh", "url": "https://fresh.example"})
         )
-        await bench.migration.confirm(BY)
+        await bench.migration.confirm("create-site:fresh", BY)
         await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
-        await bench.migration.confirm(BY)
+        await bench.migration.confirm("connect-site:fresh", BY)
         site = (await bench.handle.result()).site
         assert site is not None
         assert site.name == "fresh"
@@ -387,7 +387,7 @@ class TestVerifying:
         await bench.handle.signal("email_verified", {"email": "bo.new@example.com"})
         await bench.until("bo.new@example.com", State.AUTHENTICATING)
         with pytest.raises(Refused, match="cannot be used"):
-            await bench.migration.correct_email(BO.email, "no address", BY)
+            await bench.migration.correct_email("bo.new@example.com", "no address", BY)
 
     async def test_a_deferred_mail_is_tried_again(self, bench: Bench) -> None:
         """Greylisting costs a minute, and one mail arrives."""
@@ -508,7 +508,7 @@ class TestVerifying:
         await bench.until(BO.email, State.AUTHENTICATING)
         await bench.skip(timedelta(days=10))
         assert len(bench.world.post.sent(BO.email)) == 1
-        await bench.migration.resume(BY)
+        await bench.migration.resume(BY, "Freeze over the holidays.")
         await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
 
 

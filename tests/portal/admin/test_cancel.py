@@ -147,6 +147,8 @@ async def test_what_was_completed_is_neither_cancelled_nor_begun_again(office: O
     await office.bench.start()
     await office.bench.handle.result()
     assert "was completed before; nothing was started" in words(await office.post(MIGRATE, again))
-    for path in (CANCEL, UNDO):
+    run = (await office.bench.migration.summary()).run
+    for path, refusal in ((CANCEL, "is over"), (UNDO, "nothing to undo")):
         assert (await office.open(path)).url.path == GENERAL
-        assert "nothing to undo" in words(await office.post(path, again))
+        assert "This page is out of date" in words(await office.post(path, again))
+        assert refusal in words(await office.post(path, again | {"run": run}))

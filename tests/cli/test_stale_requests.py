@@ -1,0 +1,122 @@
+"""A command counts for what its user saw: other admins may act between the look at the status and the command."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client
+
+from domain.messages import Step
+from domain.people import Actor, State
+from domain.sites import NewSite
+from steering import starting
+from steering.answers import MigrationStatus, RunState
+from steering.migration import Migration
+from tests.cli.conftest import Cli, asked
+from tests.fakes import World
+from tests.workflows.bench import eventually
+
+BY = Actor(name="somebody else")
+AGAIN = "started again meanwhile; nothing was changed"
+
+
+async def restarted(client: Client, migration: Migration, account: str) -> None:
+    """Let somebody else cancel the migration and start it again, up to where it waits for people."""
+    await migration.cancel("Another try.", BY)
+    await eventually(lambda: _is(migration, RunState.CANCELED))
+    await starting.start(client, asked(account, site="acme"), again=True)
+
+    async def waits_for_people() -> bool:
+        return (await migration.progress()).step is Step.VERIFY
+
+    await eventually(waits_for_people)
+
+
+async def _is(migration: Migration, run_state: RunState) -> bool:
+    return (await migration.summary()).run_state is run_state
+
+
+async def test_no_command_for_the_last_migration_changes_the_next_one(
+    cli: Cli, client: Client, moving: Migration, account: str
+) -> None:
+    """Each was typed with the run that status had shown."""
+    for_programs, for_people = await asyncio.gather(cli("status", account, "-o", "json"), cli("status", account))
+    run = ["--run", MigrationStatus.model_validate_json(for_programs.out).run]
+    assert run[1] in for_people.out
+    await restarted(client, moving, account)
+    before = await moving.audit()
+    commands = (
+        ["cancel", account, "--reason", "x", "--undo"],
+        ["undo", account],
+        ["confirm", account, "--task", "connect-site:acme"],
+        ["verify", account, "ben@example.com"],
+        ["pause", account, "--reason", "x"],
+    )
+    for ran in await asyncio.gather(*(cli(*command, *run) for command in commands)):
+        assert (ran.code, AGAIN in ran.err) == (3, True), ran
+    assert await moving.audit() == before
+    assert (await moving.summary()).run_state is RunState.RUNNING
+    ben = (await moving.person("ben@example.com")).person
+    assert (ben.state, ben.email_verified) == (State.EMAIL_UNVERIFIED, False)
+
+
+async def test_an_undo_never_cancels_a_migration_that_runs(cli: Cli, moving: Migration, account: str) -> None:
+    """Even if its run is named."""
+    ran = await cli("undo", account, "--run", (await moving.summary()).run)
+    assert (ran.code, "was not cancelled" in ran.err) == (3, True)
+    assert (await moving.progress()).cancelled == ""
+
+
+@pytest.fixture
+async def by_hand(world: World) -> AsyncIterator[World]:
+    """Sites and connections are tasks for an admin, as with the real service."""
+    world.atlassian.by_hand = True
+    yield world
+    world.atlassian.by_hand = False
+
+
+async def test_who_confirms_names_the_task(cli: Cli, client: Client, by_hand: World, account: str) -> None:
+    """Two admins have read the same status: the command of the second one does not confirm the next task."""
+    name = f"site-of-{account}"
+    new_site = NewSite(name=name, first_name="Olga", last_name="Owner")
+    await starting.start(client, asked(account).model_copy(update={"new_site": new_site}))
+    migration = Migration(client, account)
+
+    async def waits_for(task: str) -> bool:
+        return (await migration.progress()).task_id == task
+
+    await eventually(lambda: waits_for(f"create-site:{name}"))
+    unnamed = await cli("confirm", account)
+    assert (unnamed.code, f"Name the task that is done: create-site:{name}." in unnamed.err) == (3, True)
+    command = (await migration.progress()).command.split()
+    assert command[1:] == ["confirm", account, "--task", f"create-site:{name}", "--run", command[-1]]
+    assert " ".join(command) in (await cli("status", account)).out
+    site = by_hand.atlassian.listed_sites[0].model_copy(update={"name": name, "url": f"https://{name}.example"})
+    by_hand.atlassian.listed_sites.append(site)
+    assert (await cli(*command[1:])).code == 0
+    await eventually(lambda: waits_for(f"connect-site:{name}"))
+    late = await cli(*command[1:])
+    assert (late.code, f"no longer waits for the task create-site:{name}" in late.err) == (3, True)
+    assert account not in by_hand.atlassian.connections
+    other = await cli("choose-site", account, "acme")
+    assert (other.code, "chosen already" in other.err) == (3, True)
+    assert (await cli("confirm", account, "--task", f"connect-site:{name}")).code == 0
+    await eventually(lambda: account in by_hand.atlassian.connections)
+
+
+async def test_a_choice_does_not_replace_another_one_unseen(
+    cli: Cli, client: Client, by_hand: World, account: str
+) -> None:
+    """A new site was named, and waits to be created: to choose another site, name that task."""
+    assert by_hand
+    new_site = NewSite(name="fresh", first_name="Olga", last_name="Owner")
+    await starting.start(client, asked(account).model_copy(update={"new_site": new_site}))
+    migration = Migration(client, account)
+
+    async def waits_for_the_site() -> bool:
+        return (await migration.progress()).task_id == "create-site:fresh"
+
+    await eventually(waits_for_the_site)
+    refused = await cli("choose-site", account, "acme")
+    assert (refused.code, "name the task that waits: create-site:fresh." in refused.err) == (3, True)
+    assert (await cli("choose-site", account, "acme", "--task", "create-site:fresh")).code == 0

@@ -1,0 +1,98 @@
+"""Requests name what their sender saw; another migration, and another task, refuse them."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from domain.audit import Act
+from domain.errors import Refused
+from domain.messages import Deadline, Step
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from domain.rules import AtDeadline
+from domain.sites import NewSite
+from steering import starting
+from steering.answers import RunState
+from steering.migration import Migration
+from tests.workflows.bench import Bench, eventually
+
+ANN, BY = "ann@example.com", Actor(name="ops")
+LATER = datetime(2099, 3, 1, tzinfo=UTC)
+REQUESTS: dict[str, Callable[[Migration], Awaitable[object]]] = {
+    "choose_site": lambda migration: migration.choose_site("acme", BY),
+    "name_site": lambda migration: migration.name_site(NewSite(name="new", first_name="N", last_name="N"), BY),
+    "confirm": lambda migration: migration.confirm("connect-site:acme", BY),
+    "pause": lambda migration: migration.pause("x", BY),
+    "resume": lambda migration: migration.resume(BY),
+    "refresh": lambda migration: migration.refresh(BY),
+    "set_deadline": lambda migration: migration.set_deadline(LATER, AtDeadline.KEEP_WAITING, BY),
+    "cancel": lambda migration: migration.cancel("x", BY, undo=True),
+    "revoke_invitations": lambda migration: migration.revoke_invitations(BY),
+    "resend": lambda migration: migration.resend(ANN, by=BY),
+    "resend_all": lambda migration: migration.resend_all(State.AUTHENTICATING, BY),
+    "verify": lambda migration: migration.verify(ANN, BY),
+    "authenticate": lambda migration: migration.authenticate(ANN, BY),
+    "exclude": lambda migration: migration.exclude(ANN, "x", BY),
+    "correct_email": lambda migration: migration.correct_email(ANN, "new@example.com", BY),
+}
+
+
+async def restarted(bench: Bench) -> Migration:
+    """Start a migration, cancel it and start it again; return the first one, as somebody saw it."""
+    bench.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
+    await bench.start()
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+    seen = Migration(bench.client, bench.account, (await bench.migration.summary()).run)
+    await seen.cancel("Another try.", BY)
+    await bench.handle.result()
+    await starting.start(bench.client, bench.request(), again=True)
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+    return seen
+
+
+async def test_the_next_migration_refuses_requests_about_the_last_one(bench: Bench) -> None:
+    """With a sentence that says what has changed; and nothing happens."""
+    seen = await restarted(bench)
+    for ask in REQUESTS.values():
+        with pytest.raises(Refused, match="started again meanwhile; nothing was changed"):
+            await ask(seen)
+    started = (await bench.migration.summary()).started_at
+    assert [one.act for one in (await bench.migration.audit()).entries if one.at >= started] == [Act.START]
+    assert (await bench.migration.summary()).run_state is RunState.RUNNING
+    ann = await bench.person(ANN)
+    assert (ann.state, ann.email) == (State.AUTHENTICATING, ANN)
+
+
+async def test_an_undo_of_the_last_migration_is_not_begun_once_the_next_is_over_too(bench: Bench) -> None:
+    """It may have been asked for while neither ran."""
+    seen = await restarted(bench)
+    await bench.migration.cancel("Enough.", BY)
+    await bench.handle.result()
+    with pytest.raises(Refused, match="started again"):
+        await seen.revoke_invitations(BY)
+    assert bench.world.atlassian.calls["revoke"] == 0
+
+
+async def test_a_request_by_hand_may_leave_out_which_migration_it_means(bench: Bench) -> None:
+    """Such as one that is typed in the Web UI: it means the one that runs. A task is never left out."""
+    bench.world.atlassian.by_hand = True
+    await bench.start(site="acme")
+    await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
+    await bench.handle.execute_update("pause", {"reason": "x"})
+    with pytest.raises(Refused, match=r"Name the task that is done: connect-site:acme\."):
+        await bench.migration.confirm("", BY)
+    await bench.handle.execute_update("confirm", {"task": "connect-site:acme"})
+    await eventually(lambda: bench.world.atlassian.connections)
+
+
+async def test_a_deadline_is_set_in_place_of_the_one_that_was_seen(bench: Bench) -> None:
+    """Whoever says nothing about the one before means to replace any."""
+    bench.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
+    await bench.start()
+    none = Deadline(deadline=None, at_deadline=AtDeadline.KEEP_WAITING)
+    await bench.migration.set_deadline(LATER, AtDeadline.KEEP_WAITING, BY, instead_of=none)
+    with pytest.raises(Refused, match="changed the deadline meanwhile"):
+        await bench.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY, instead_of=none)
+    await bench.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY)
+    assert (await bench.migration.progress()).deadline is None
