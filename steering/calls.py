@@ -67,7 +67,8 @@ async def told(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[N
     except WorkflowQueryFailedError as error:
         if error.message == ids.TOO_EARLY:
             raise _nobody(what) from None
-        raise LandbridgeError(f"The question about {what} was not understood: {error.message}") from None
+        # Its words are the SDK's: the worker cannot replay the history, for example.
+        raise NoWorkerAnswers(f"The workers cannot answer about the {what}; its status says why.") from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             over = "already completed" in error.message
