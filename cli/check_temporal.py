@@ -2,10 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion
+from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType, WorkerVersioningMode
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import (
     DescribeTaskQueueRequest,
     GetWorkflowExecutionHistoryRequest,
@@ -19,6 +21,7 @@ from cli.checkup import Check, Unwell, Well
 from domain import searchable
 from runtime import temporal
 from runtime.encryption import PayloadEncryption, key_id, payloads_in
+from steering import failing, runs
 from workflows import options
 
 TEMPORAL = "Temporal"
@@ -36,6 +39,16 @@ _QUEUES = {
 }
 
 
+class _Pollers(NamedTuple):
+    """Who asks a task queue for work."""
+
+    workers: set[str]
+    versions: set[tuple[str, str]]
+    """Their deployments and builds; empty texts: workers without one."""
+    receiving: set[tuple[str, str]]
+    """The versions to which Temporal hands new tasks."""
+
+
 class TemporalChecks:
     """The checks that share one connection."""
 
@@ -48,6 +61,7 @@ class TemporalChecks:
             Check(TEMPORAL, self._connect, "Start it, or set TEMPORAL_ADDRESS or TEMPORAL_PROFILE."),
             Check("Search attributes", self._attributes, "See deploy/temporal/create-namespace.sh.", after=TEMPORAL),
             Check("Workers", self._workers, "Start one: .venv/bin/python worker.py", after=TEMPORAL),
+            Check("Workflow tasks", self._workflow_tasks, "See docs/deploys.md.", after=TEMPORAL),
             Check("Encryption", self._encryption, "See LANDBRIDGE_ENCRYPTION_KEYS.", after=TEMPORAL),
         ]
 
@@ -121,15 +135,27 @@ class TemporalChecks:
 
     async def _workers(self) -> Well:
         polled = dict(zip(_QUEUES, await asyncio.gather(*map(self._pollers, _QUEUES)), strict=True))
-        if alone := [queue for queue, workers in polled.items() if not workers]:
+        if alone := [queue for queue, found in polled.items() if not found.workers]:
             raise Unwell(
                 "No worker runs." if len(alone) == len(_QUEUES) else f"No worker looks after {', '.join(alone)}.",
                 "Start one: .venv/bin/python worker.py",
             )
-        workers = set[str]().union(*polled.values())
+        for found in polled.values():
+            if not found.versions & found.receiving:
+                raise _handed_nothing(found)
+        workers = set[str]().union(*(found.workers for found in polled.values()))
         return Well(f"{len(workers)} worker{'' if len(workers) == 1 else 's'}, and every task queue is looked after.")
 
-    async def _pollers(self, queue: str) -> set[str]:
+    async def _workflow_tasks(self) -> Well:
+        failing_ = await runs.running(self._connected, runs.FAILING)
+        for execution in failing_:
+            workflow = await self._connected.get_workflow_handle(execution.id).describe()
+            if task := await failing.task_of(self._connected, workflow):
+                others = f" {len(failing_) - 1} more are stuck." if failing_[1:] else ""
+                raise Unwell(f"{task.problem}{others}", task.remedy)
+        return Well("None fails again and again.")
+
+    async def _pollers(self, queue: str) -> "_Pollers":
         client = self._connected
         request = DescribeTaskQueueRequest(
             namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=_QUEUES[queue]
@@ -141,13 +167,50 @@ class TemporalChecks:
                 f"They cannot be listed ({error.status.name}).", "Give the credentials the right to read the namespace."
             ) from None
         since = datetime.now(UTC) - RECENTLY
-        return {poller.identity for poller in answer.pollers if poller.last_access_time.ToDatetime(tzinfo=UTC) >= since}
+        pollers = [one for one in answer.pollers if one.last_access_time.ToDatetime(tzinfo=UTC) >= since]
+        versioning = answer.versioning_info
+        return _Pollers(
+            workers={one.identity for one in pollers},
+            versions={_version_of(one) for one in pollers},
+            receiving={
+                _version(versioning.current_deployment_version),
+                # While none is ramped up to, it is as empty as the current version of unversioned workers.
+                *([_version(ramping)] if (ramping := versioning.ramping_deployment_version).build_id else []),
+            },
+        )
 
     @property
     def _connected(self) -> Client:
         if self._client is None:
             raise AssertionError("the connection is looked at first")
         return self._client
+
+
+def _version(version: WorkerDeploymentVersion) -> tuple[str, str]:
+    return version.deployment_name, version.build_id
+
+
+def _version_of(poller: PollerInfo) -> tuple[str, str]:
+    versioned = poller.deployment_options
+    if versioned.worker_versioning_mode != WorkerVersioningMode.WORKER_VERSIONING_MODE_VERSIONED:
+        return "", ""
+    return versioned.deployment_name, versioned.build_id
+
+
+def _handed_nothing(pollers: _Pollers) -> Unwell:
+    """Return what to say of workers that run and get no tasks, since another version than theirs is the current one."""
+    ((name, build), *_), ((current_name, current), *_) = sorted(pollers.versions), sorted(pollers.receiving)
+    now = f"build {current} of {current_name}" if current else "workers without a build id"
+    if build:
+        return Unwell(
+            f"No tasks are handed to the workers: they are build {build} of {name}, and the current version is {now}.",
+            f"temporal worker deployment set-current-version --deployment-name {name} --build-id {build} --yes",
+        )
+    return Unwell(
+        f"No tasks are handed to the workers: they have no build id, and the current version is {now}.",
+        "Start them with LANDBRIDGE_DEPLOYMENT_NAME and LANDBRIDGE_BUILD_ID, or: temporal worker deployment "
+        f"set-current-version --deployment-name {current_name} --unversioned --yes",
+    )
 
 
 def _type(number: "IndexedValueType.ValueType") -> str:

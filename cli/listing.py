@@ -18,6 +18,9 @@ async def show_list(*, output: Output_ = Output.TABLE) -> None:
         text.say("There is no migration yet. Start one: ./starter.py start ACCOUNT --initiator EMAIL")
         return
     text.out().print(table(migrations))
+    for one in migrations:
+        if one.stuck:
+            text.say(f"The migration of {one.opsgenie_account} is stuck: ./starter.py status {one.opsgenie_account}")
 
 
 def table(migrations: Sequence[MigrationSummary]) -> Table:
@@ -28,7 +31,7 @@ def table(migrations: Sequence[MigrationSummary]) -> Table:
     for one in migrations:
         listed.add_row(
             text.cell(one.opsgenie_account),
-            one.run_state,
+            one.condition,
             text.cell(one.step),
             text.local(one.started_at),
             text.local(one.deadline),

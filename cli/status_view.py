@@ -54,7 +54,7 @@ def _heading(status: MigrationStatus) -> Text:
     if status.closed_at is not None:
         since += f", ended {text.local(status.closed_at)}"
     step = f" in step {status.step}" if status.step and status.run_state is RunState.RUNNING else ""
-    return text.lines(heading, text.cell(f"{status.run_state}{step}, {since}, run {status.run}"))
+    return text.lines(heading, text.cell(f"{status.condition}{step}, {since}, run {status.run}"))
 
 
 def _troubles(status: MigrationStatus, trouble: str) -> list[str]:
@@ -65,13 +65,14 @@ def _troubles(status: MigrationStatus, trouble: str) -> list[str]:
         troubles.append(f"{'It is being cancelled' if running else 'It was cancelled'}: {progress.cancelled}")
     if status.failure:
         troubles.append(f"It failed: {status.failure}")
-    if progress is None:
+    troubles += [f"{task.problem} {task.remedy}" for task in status.failing]
+    if progress is None and not status.failing:
         troubles.append(
             "No worker answers: nothing goes on until one is started (worker.py)."
             if running
             else "No worker answers: the steps cannot be shown."
         )
-    elif running and progress.paused:
+    elif progress is not None and running and progress.paused:
         # What Landbridge pauses for is its task as well.
         troubles.append("Paused." if progress.paused == progress.task else f"Paused: {progress.paused}")
     # Cohorts that are paused tell it too, in the same words.

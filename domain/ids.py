@@ -30,6 +30,12 @@ def migration(opsgenie_account: str) -> str:
     return f"site-migration:{opsgenie_account}"
 
 
+def account_of(workflow_id: str) -> str:
+    """Return the Opsgenie account that a migration, cohort or undo belongs to; empty for other workflows."""
+    kind, _, rest = workflow_id.partition(":")
+    return rest.partition(":")[0] if kind == "site-migration" else ""
+
+
 def cohort(opsgenie_account: str, number: int) -> str:
     """Return the workflow id of a migration's cohort, counted from 1."""
     return f"{migration(opsgenie_account)}:cohort:{number}"

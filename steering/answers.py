@@ -24,6 +24,20 @@ class RunState(StrEnum):
     TIMED_OUT = "timed_out"
 
 
+class FailingTask(Model):
+    """A workflow task that fails again and again: its workflow stands still until workers run other code."""
+
+    workflow_id: str
+    event: int
+    """The number of the event in the workflow's history that says so first."""
+    since: datetime
+    attempts: int
+    problem: str
+    """What fails, and why, as a sentence."""
+    remedy: str
+    """What to do, as a sentence."""
+
+
 class MigrationSummary(Model):
     """One migration in a list."""
 
@@ -36,6 +50,15 @@ class MigrationSummary(Model):
     started_at: datetime
     closed_at: datetime | None = None
     deadline: datetime | None = None
+    paused: bool = False
+    """It, or one of its cohorts, starts nothing new until somebody resumes it."""
+    stuck: bool = False
+    """Its workflow tasks, or those of a cohort, fail again and again; `status` says why."""
+
+    @property
+    def condition(self) -> str:
+        """How it is, in a word for people."""
+        return "stuck" if self.stuck else "paused" if self.paused else str(self.run_state)
 
     @property
     def stays(self) -> bool:
@@ -58,6 +81,8 @@ class MigrationStatus(MigrationSummary):
     or before the last worker ended."""
     troubles: list[str] = Field(default_factory=list)
     """What keeps work from going on at this moment, each once: why cohorts pause, which neighbour is away."""
+    failing: list[FailingTask] = Field(default_factory=list)
+    """Workflow tasks that fail again and again. Of more than 20 cohorts, some of those that the server reports."""
     progress: Progress | None = None
     """None: no worker answers."""
 

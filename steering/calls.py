@@ -32,8 +32,6 @@ _ENDED = "AcceptedUpdateCompletedWorkflow"
 """Temporal's word for a request that was under way when its workflow ended."""
 _AGAIN_SECONDS = 0.05
 _Answer = TypeVar("_Answer")
-_ENCODED = "Encoded failure"
-"""The SDK's message of a failure whose own message is encrypted (`DefaultFailureConverterWithEncodedAttributes`)."""
 _UNANSWERED = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
 
 
@@ -69,9 +67,8 @@ async def told(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[N
     except WorkflowQueryFailedError as error:
         if error.message == ids.TOO_EARLY:
             raise _nobody(what) from None
-        # The SDK does not hand on what could be decrypted.
-        reason = "the worker may run another version" if error.message == _ENCODED else error.message
-        raise LandbridgeError(f"The question about {what} was not understood: {reason}") from None
+        # Its words are the SDK's: the worker cannot replay the history, for example.
+        raise NoWorkerAnswers(f"The workers cannot answer about the {what}; its status says why.") from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             over = "already completed" in error.message

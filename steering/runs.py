@@ -5,13 +5,30 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescri
 from domain import ids
 from steering.calls import told
 
+PAUSED = "MigrationPaused = true"
+"""Workflows that start nothing new until somebody resumes them, as Temporal's list filter says it."""
+FAILING = "TemporalReportedProblems IS NOT NULL"
+"""Workflows whose tasks fail again and again. The server sets the attribute after five attempts, about a minute."""
+
 
 async def of_account(client: Client, opsgenie_account: str) -> list[WorkflowExecution]:
     """Return the runs of an account's migrations, of their cohorts and undos; new ones may not be listed yet."""
-    migration = ids.migration(opsgenie_account)
-    query = f"WorkflowId = '{migration}' OR WorkflowId STARTS_WITH '{migration}:'"
     async with told(f"migration of {opsgenie_account}"):
+        return [execution async for execution in client.list_workflows(_of(opsgenie_account))]
+
+
+async def running(client: Client, condition: str, opsgenie_account: str = "") -> list[WorkflowExecution]:
+    """Return the running workflows that a list filter finds, of one account or of all."""
+    query = f"ExecutionStatus = 'Running' AND {condition}"
+    if opsgenie_account:
+        query += f" AND ({_of(opsgenie_account)})"
+    async with told("list of migrations"):
         return [execution async for execution in client.list_workflows(query)]
+
+
+def _of(opsgenie_account: str) -> str:
+    migration = ids.migration(opsgenie_account)
+    return f"WorkflowId = '{migration}' OR WorkflowId STARTS_WITH '{migration}:'"
 
 
 def first_run_id(workflow: WorkflowExecutionDescription) -> str:

@@ -30,8 +30,17 @@ from domain.messages import (
     UndoProgress,
 )
 from domain.people import Counts, State, next_step
-from steering import runs
-from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, People, Report, ReportLine, RunState
+from steering import failing, runs
+from steering.answers import (
+    FailingTask,
+    FoundPerson,
+    MigrationStatus,
+    MigrationSummary,
+    People,
+    Report,
+    ReportLine,
+    RunState,
+)
 from steering.calls import QUERY_SECONDS, READ_SECONDS, NoWorkerAnswers, told
 from steering.paging import AT_ONCE, FIRST, Position, read_page
 from workflows import search_attributes
@@ -46,6 +55,8 @@ SOON_SECONDS = 1.0
 _PAGE = 250
 _LISTED_AT_ONCE = 500
 """More than a migration has cohorts: one call, since Temporal allows ten a second for everyone together."""
+_FEW = 3
+"""Failing cohorts that are looked at, beside those that are looked at anyway: the cause is the same."""
 _Answer = TypeVar("_Answer")
 
 
@@ -90,10 +101,17 @@ class Standing:
         else:
             counts = sum((view.counts for view in views), Counts())
             told_of = [view.trouble for view in views if view.trouble]
-        troubles = {sentence for workflow in (description, *described) for sentence in await self._failing(workflow)}
+        failing_tasks = await self._failing(description, described, all_described=few)
+        if views is None:
+            paused = bool(await runs.running(self._client, runs.PAUSED, self._account))
+        else:
+            paused = bool(progress and progress.paused) or any(view.paused for view in views)
+        runs_still = summary.run_state is RunState.RUNNING
+        troubles = {sentence for workflow in (description, *described) for sentence in await self._retried(workflow)}
         return MigrationStatus(
-            **summary.model_dump(),
+            **{**summary.model_dump(), "paused": paused and runs_still, "stuck": bool(failing_tasks)},
             failure=failure,
+            failing=failing_tasks,
             troubles=sorted(troubles.union(told_of)),
             progress=progress,
             counts=counts,
@@ -102,6 +120,23 @@ class Standing:
             people_waiting=counts.waiting,
             people_connected=counts[State.CONNECTED],
         )
+
+    async def _failing(
+        self,
+        migration: WorkflowExecutionDescription,
+        cohorts: Sequence[WorkflowExecutionDescription],
+        *,
+        all_described: bool,
+    ) -> list[FailingTask]:
+        """Return the tasks that fail again and again, of cohorts that were not described as the server reports them."""
+        described = [migration, *cohorts]
+        if migration.status is WorkflowExecutionStatus.RUNNING and not all_described:
+            known = {workflow.id for workflow in described}
+            reported = await runs.running(self._client, runs.FAILING, self._account)
+            others = [workflow.id for workflow in reported if workflow.id not in known]
+            described += await asyncio.gather(*map(self._describe, others[:_FEW]))
+        tasks = await asyncio.gather(*(failing.task_of(self._client, workflow) for workflow in described))
+        return [task for task in tasks if task is not None]
 
     async def _asked(self, cohorts: int) -> list[CohortView] | None:
         """Return how cohorts stand at this moment; None where they are too busy to say it soon."""
@@ -154,7 +189,7 @@ class Standing:
         async with told(self._what):
             return await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
 
-    async def _failing(self, workflow: WorkflowExecutionDescription) -> list[str]:
+    async def _retried(self, workflow: WorkflowExecutionDescription) -> list[str]:
         """Return why activities have to be tried again; the sentences are ours (`activities.failures`)."""
         failures = [
             await self._client.data_converter.decode_failure(activity.last_failure)

@@ -19,6 +19,7 @@ from domain import ids, roster
 from domain.errors import NeighbourUnavailable, NotFound, Refused
 from domain.messages import MigrationRequest, Step
 from domain.roster import RosterPerson
+from steering import runs
 from steering.answers import MigrationSummary, RunState, Started
 from steering.calls import QUERY_SECONDS, told
 from steering.cohorts import TemporalCohortDesk
@@ -143,6 +144,10 @@ async def listed(client: Client) -> list[MigrationSummary]:
     """Return all migrations that Temporal still knows, newest first."""
     async with told("list of migrations"):
         found = [e async for e in client.list_workflows("WorkflowType = 'SiteMigrationWorkflow'")]
+    paused, stuck = [
+        {ids.account_of(execution.id) for execution in await runs.running(client, condition)}
+        for condition in (runs.PAUSED, runs.FAILING)
+    ]
     begun: dict[str, datetime] = {}
     summaries = []
     # A migration that is over may have continued as new, to complete in a short run.
@@ -150,6 +155,12 @@ async def listed(client: Client) -> list[MigrationSummary]:
         if execution.status is WorkflowExecutionStatus.CONTINUED_AS_NEW:
             begun[execution.id] = execution.start_time
         else:
-            summary = summarise(execution)
-            summaries.append(summary.model_copy(update={"started_at": begun.pop(execution.id, summary.started_at)}))
+            summary, account = summarise(execution), ids.account_of(execution.id)
+            runs_still = summary.run_state is RunState.RUNNING
+            changes = {
+                "started_at": begun.pop(execution.id, summary.started_at),
+                "paused": runs_still and account in paused,
+                "stuck": runs_still and account in stuck,
+            }
+            summaries.append(summary.model_copy(update=changes))
     return sorted(summaries, key=lambda summary: summary.started_at, reverse=True)

@@ -39,6 +39,7 @@ EVERYONE = (
     "Temporal",
     "Search attributes",
     "Workers",
+    "Workflow tasks",
     "Encryption",
     "Mail",
     "Opsgenie",
@@ -107,7 +108,7 @@ async def test_nobody_is_there(control: Control, cli: Cli) -> None:
         LANDBRIDGE_PORTAL_URL=f"http://{gone}",
     )
     assert code == 1
-    waiting = dict.fromkeys(("Search attributes", "Workers", "Encryption"), Health.NOT_CHECKED)
+    waiting = dict.fromkeys(("Search attributes", "Workers", "Workflow tasks", "Encryption"), Health.NOT_CHECKED)
     assert ill(findings) == {name: waiting.get(name, Health.UNWELL) for name in EVERYONE}
     settings = ("TEMPORAL_ADDRESS", "SMTP_HOST", "OPSGENIE_URL", "ATLASSIAN_URL", "PROVISIONING_URL", "PORTAL_URL")
     for setting, one in zip(settings, (one for name, one in findings.items() if name not in waiting), strict=True):
@@ -126,7 +127,7 @@ async def test_a_wrong_setting_is_2_and_the_others_are_looked_at(control: Contro
     wrong = dict.fromkeys(("Temporal", "Mail", "Opsgenie", "Portal"), Health.WRONG_SETTING)
     assert ill(findings) == {
         **wrong,
-        **dict.fromkeys(("Search attributes", "Workers", "Encryption"), Health.NOT_CHECKED),
+        **dict.fromkeys(("Search attributes", "Workers", "Workflow tasks", "Encryption"), Health.NOT_CHECKED),
     }
     for name, setting in (
         ("Temporal", "TEMPORAL_NAMESPACE"),

@@ -11,6 +11,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 import worker
+from cli import checkup
+from cli.check_temporal import TemporalChecks
+from cli.checkup import Finding
 from domain.messages import PersonFact
 from domain.people import Actor, State
 from domain.roster import RosterPerson
@@ -73,6 +76,29 @@ async def test_running_migrations_go_on_with_the_next_build(client: Client) -> N
         assert await builds(bench) == ["1", "2"]
         assert not await health.failures(client, bench.account)
         await end_all(client)
+
+
+async def test_a_build_that_nobody_made_current_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` names the command; that a worker polls is not enough."""
+    async with server_for(tmp_path) as client:
+        monkeypatch.setenv("TEMPORAL_ADDRESS", client.service_client.config.target_host)
+        bench = Bench(client, "not-current")
+        async with served(client, bench.world, deployment=worker.deployment(NAME, "7")):
+            await eventually(lambda: finds(f"they are build 7 of {NAME}, and the current version is workers without"))
+            assert f"set-current-version --deployment-name {NAME} --build-id 7" in (await workers_found()).remedy
+            await eventually(lambda: make_current(client, "7"))
+            await eventually(lambda: finds("every task queue is looked after"))
+
+
+async def workers_found() -> Finding:
+    """Return what `check` finds of the workers."""
+    findings = await checkup.examine(TemporalChecks().checks())
+    return next(finding for finding in findings if finding.neighbour == "Workers")
+
+
+async def finds(words: str) -> bool:
+    """Whether `check` says these words of the workers."""
+    return words in (await workers_found()).found
 
 
 def test_without_a_name_workers_are_of_no_version() -> None:

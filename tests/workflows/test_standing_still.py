@@ -1,0 +1,151 @@
+"""What stands still is told in `list` and `status`: what somebody has to resume, and what needs other code."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from temporalio.client import Client
+
+import worker
+from cli import checkup
+from cli.check_temporal import TemporalChecks
+from cli.checkup import Health
+from domain.errors import NeighbourRefuses
+from domain.messages import PersonFact
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from runtime.exits import TemporalUnreachable
+from steering import starting
+from steering.answers import MigrationStatus, MigrationSummary
+from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served, server_for
+from tests.workflows.incompatible import IncompatibleCohort, IncompatibleMigration
+from workflows.cohort import CohortWorkflow
+from workflows.site_migration import SiteMigrationWorkflow
+
+BY = Actor(name=OWNER_EMAIL)
+BO = RosterPerson(email="bo@example.com")
+
+
+async def listed(bench: Bench) -> MigrationSummary:
+    """Return what `list` says of the migration."""
+    return next(one for one in await starting.listed(bench.client) if one.opsgenie_account == bench.account)
+
+
+async def is_listed_as(bench: Bench, condition: str) -> bool:
+    """Whether `list` says just this."""
+    return (await listed(bench)).condition == condition
+
+
+class TestPauses:
+    """By an admin, or by a cohort that only people can help."""
+
+    async def test_an_admins(self, bench: Bench) -> None:
+        """From the pause to the resume."""
+        bench.world.opsgenie.add(BO)
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        await bench.migration.pause("Freeze.", BY)
+        await eventually(lambda: is_listed_as(bench, "paused"))
+        assert (await bench.migration.status()).condition == "paused"
+        await bench.migration.resume(BY)
+        await eventually(lambda: is_listed_as(bench, "running"))
+        assert (await bench.migration.status()).condition == "running"
+
+    async def test_a_cohorts_own(self, bench: Bench) -> None:
+        """The mail server refuses all of Landbridge; the migration itself does not pause."""
+        bench.world.opsgenie.add(BO)
+        bench.world.post.trouble = NeighbourRefuses("The mail server refuses the login.")
+        await bench.start()
+        await eventually(lambda: is_listed_as(bench, "paused"))
+        status = await bench.migration.status()
+        assert (status.condition, status.troubles) == ("paused", ["The mail server refuses the login."])
+        bench.world.post.trouble = None
+        await bench.migration.resume(BY)
+        await eventually(lambda: is_listed_as(bench, "running"))
+        assert (await bench.migration.status()).condition == "running"
+
+    async def test_one_that_nobody_can_be_asked_about(self, client: Client) -> None:
+        """No worker runs."""
+        bench = Bench(client, "paused-alone")
+        prepared(bench.world)
+        bench.world.post.trouble = NeighbourRefuses("The mail server refuses the login.")
+        bench.world.opsgenie.add(BO)
+        async with served(client, bench.world):
+            await bench.start()
+            await eventually(lambda: is_listed_as(bench, "paused"))
+        status = await bench.migration.status()
+        assert (status.progress, status.condition) == (None, "paused")
+        await bench.handle.terminate()
+        assert await is_listed_as(bench, "terminated")
+        await end_all(client)
+
+
+@pytest.fixture(scope="module")
+async def reporting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    """A client of a server that reports failing tasks after the second attempt."""
+    folder = tmp_path_factory.mktemp("reporting")
+    setting = {"system__numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute": "2"}
+    async with server_for(folder, **setting) as client:
+        yield client
+
+
+class TestIncompatibleCode:
+    """After a deploy of code that decides otherwise: the task, since when, and what to go back to."""
+
+    @pytest.fixture
+    async def begun(self, reporting: Client, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+        """Have our code begin a migration."""
+        bench = Bench(reporting, f"begun-{abs(hash(request.node.name))}")
+        prepared(bench.world)
+        bench.world.opsgenie.add(BO)
+        async with served(reporting, bench.world):
+            await bench.start()
+            await eventually(lambda: bench.world.post.sent(BO.email))
+        yield bench
+        await end_all(reporting)
+
+    @pytest.mark.timeout(180)
+    async def test_a_cohort_that_cannot_be_replayed(self, begun: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The migration itself looks healthy. No words of the SDK reach the user, and the old code goes on."""
+        with monkeypatch.context() as patch:
+            patch.setattr(worker, "WORKFLOWS", [IncompatibleCohort, SiteMigrationWorkflow])
+            async with served(begun.client, begun.world):
+                fact = PersonFact(email=BO.email, by=BY)
+                await begun.cohort().signal("account_authenticated", fact)
+                await eventually(lambda: fails(begun))
+                await eventually(lambda: is_listed_as(begun, "stuck"))
+                status = await begun.migration.status()
+                monkeypatch.setenv("TEMPORAL_ADDRESS", begun.client.service_client.config.target_host)
+                checked = {one.neighbour: one for one in await checkup.examine(TemporalChecks().checks())}
+                with pytest.raises(TemporalUnreachable) as refused:
+                    await begun.migration.person(BO.email)
+        (task,) = status.failing
+        assert (status.condition, task.workflow_id) == ("stuck", begun.cohort().id)
+        assert task.attempts >= 3
+        assert "cannot replay its history" in task.problem
+        assert f"{task.since:%Y-%m-%d %H:%M} UTC" in task.problem
+        assert "go back to the build that worked until" in task.remedy
+        found = checked["Workflow tasks"]
+        assert (found.health, found.found, found.remedy) == (Health.UNWELL, task.problem, task.remedy)
+        assert "ondetermin" not in f"{status}{refused.value}"
+        async with served(begun.client, begun.world):
+            assert (await begun.handle.result()).counts[State.CONNECTED] == 2
+        assert (await begun.migration.status()).condition == "completed"
+
+    @pytest.mark.timeout(180)
+    async def test_a_migration_that_cannot_be_replayed(self, begun: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A worker runs, so nobody is told that none does."""
+        monkeypatch.setattr(worker, "WORKFLOWS", [CohortWorkflow, IncompatibleMigration])
+        async with served(begun.client, begun.world):
+            await begun.handle.signal("account_authenticated", {"email": BO.email})
+            await eventually(lambda: fails(begun))
+            status = await begun.migration.status()
+        assert [task.workflow_id for task in status.failing] == [begun.handle.id]
+        assert (status.progress, status.condition) == (None, "stuck")
+
+
+async def fails(bench: Bench) -> MigrationStatus | None:
+    """Return the status once it tells a failing task; Temporal waits some seconds between two attempts."""
+    await asyncio.sleep(0.2)
+    status = await bench.migration.status()
+    return status if status.failing else None
