@@ -39,8 +39,10 @@ def has_lost_role(
 
     That is so if it is not among the `leaders` of the newest roster, and this roster was read from Opsgenie after
     `confirmed_at`, when Opsgenie last confirmed the role. `roster_read_at`: None if no roster came from Opsgenie.
+    A roster without any owner or admin was read badly and says nothing.
     """
-    return roster_read_at is not None and roster_read_at > confirmed_at and _key(email) not in leaders
+    newer = roster_read_at is not None and roster_read_at > confirmed_at
+    return newer and bool(leaders) and _key(email) not in leaders
 
 
 def witness(by: Actor, leaders: Collection[str]) -> Actor | None:

@@ -115,7 +115,7 @@ class TemporalAdminDesk:
             return False
         if session.status is not WorkflowExecutionStatus.RUNNING:
             return False
-        # A run begins when Opsgenie has just confirmed the role.
+        # A run begins when Opsgenie has confirmed the role: just now, or, for the first one, when the link was mailed.
         if await self._has_lost_role(leader, session.start_time):
             await self.close_session(session_id, "no owner or admin any more")
             return False
