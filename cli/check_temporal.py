@@ -84,7 +84,7 @@ class TemporalChecks:
         return Well(f"All {len(searchable.KINDS)} are there.")
 
     async def _encryption(self) -> Well:
-        ours = PayloadEncryption(temporal.encryption_keys()).key_ids
+        ours = PayloadEncryption(temporal.encryption_settings().keys).key_ids
         needed = set[str]()
         try:
             async for execution in self._connected.list_workflows("ExecutionStatus = 'Running'", limit=_SAMPLE):

@@ -30,3 +30,7 @@ class NeighbourUnavailable(LandbridgeError):
 
 class NeighbourRefuses(LandbridgeError):
     """A neighbour refuses us as a whole (credentials, rights, licence, TLS): pause until a person has mended it."""
+
+
+class Untrusted(LandbridgeError):
+    """Temporal handed over what none of our processes wrote: pause until a person has found out who did."""

@@ -154,10 +154,17 @@ class EncryptionSettings(BaseSettings):
 
     encryption_keys: Keys = Field(default_factory=list)
     """Keys that encrypt payloads, separated by commas: the first encrypts, all decrypt; empty: nothing is encrypted."""
+    encryption_accept_clear: bool = False
+    """Accept payloads in clear although there are keys, while encryption is turned on; they may be anyone's."""
     codec_token: SecretStr = SecretStr("")
     """What the Web UI and the `temporal` command line show to have the portal decrypt; empty: it does not."""
     codec_origin: str = Field(default="", pattern=r"^(https?://[^/]+)?$")
     """Origin of Temporal's Web UI, such as `https://temporal.example.com`, whose pages may ask; empty: no page may."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The encryption keys as plain text, the encrypting one first; none: encryption is off."""
+        return [key.get_secret_value() for key in self.encryption_keys]
 
     @field_validator("codec_token")
     @classmethod

@@ -6,7 +6,7 @@ from temporalio.service import RPCError
 from domain import ids
 from domain.errors import LandbridgeError, NeighbourUnavailable
 from domain.messages import MigrationRequest
-from domain.sign_in import Redeem, SignedIn, SignInClaims, SignInRequest
+from domain.sign_in import Redeem, SignInClaims, SignInRequest
 from runtime.exits import TemporalUnreachable
 from steering import starting
 from steering.answers import RunState, Started
@@ -44,8 +44,8 @@ class TemporalAdminDesk:
         except RPCError:
             raise NeighbourUnavailable("Temporal does not take the sign-in.") from None
 
-    async def redeem(self, claims: SignInClaims) -> SignedIn | None:
-        """Return who signs in by this link; None: it does not work, or not any more.
+    async def redeem(self, claims: SignInClaims) -> str | None:
+        """Return the identity token of whoever signs in by this link; None: it does not work, or not any more.
 
         Raises:
             TemporalUnreachable: Temporal or the workers do not answer.

@@ -90,8 +90,8 @@ def _asked(request: MigrationRequest) -> dict[str, str]:
 async def _already(client: Client, workflow_id: str, asked: dict[str, str]) -> Started:
     async with told("migration"):
         description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
+        before: dict[str, str] = await description.memo_value("asked", {}, type_hint=dict[str, str])
     run_state = summarise(description).run_state
-    before: dict[str, str] = await description.memo_value("asked", {}, type_hint=dict[str, str])
     different = [what for what, value in asked.items() if value and before.get(what, "") not in {value, ""}]
     if different and run_state is RunState.RUNNING:
         raise Refused(

@@ -26,7 +26,7 @@ for one of 100,000."""
 PENDING_AT_MOST = 400
 """Signals about single people under way at once; a workflow with 2,000 pending would not get on at all."""
 
-FINAL = ("NeighbourRefuses", "Refused", "BadInput")
+FINAL = ("NeighbourRefuses", "Refused", "BadInput", "Untrusted")
 """Errors of `domain.errors` that trying again does not mend."""
 
 _PATIENT = RetryPolicy(

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from adapters.links import SignedLinks
 from domain import addresses, sign_in
 from domain.errors import BadInput
+from domain.sign_in import SignedIn, SignInClaims
 from portal.admin.gate import HOME, Gate, Visit
 from portal.desk import AdminDesk
 
@@ -74,7 +75,7 @@ class SignInPages:
         self._gate.check_origin(request)
         await request.body()
         claims = self._links.read_sign_in(request.path_params["token"])
-        leader = None if claims is None else await _desk(request).redeem(claims)
+        leader = None if claims is None else await self._redeemed(request, claims)
         if leader is None:
             # Whoever pressed the button twice is in already.
             return self._gate.redirect(HOME) if self._gate.sessions.read(request) else self._dead()
@@ -82,6 +83,16 @@ class SignInPages:
         response = self._gate.redirect(HOME)
         self._gate.sessions.begin(response, leader)
         return response
+
+    async def _redeemed(self, request: Request, claims: SignInClaims) -> SignedIn | None:
+        """Return who signs in: Temporal says whether the link still works, and our own signature who that is."""
+        identity = await _desk(request).redeem(claims)
+        if identity is None:
+            return None
+        leader = self._links.read_identity(identity, claims)
+        if leader is None:
+            _logger.warning("sign_in_identity_refused", generation=claims.generation)
+        return leader
 
     async def sign_out(self, _: Visit) -> Response:
         """Sign out."""

@@ -15,10 +15,11 @@ from portal.app import create
 from portal.desk import Desks, LinkDesk
 from runtime.settings import PortalSettings
 from tests.portal.desk import MemoryDesk, NoAdmins
+from tests.workflows.bench import TOKEN_KEY
 
 PORTAL_URL = "https://landbridge.example.com"
 """Where people reach the portal: not where the tests do, so that a link built from a request would show."""
-KEY = "k" * 32
+KEY = TOKEN_KEY
 
 
 def settings(**changes: object) -> PortalSettings:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from domain.errors import NeighbourUnavailable
 from domain.links import LinkClaims, LinkState, LinkView, Purpose
 from domain.messages import MigrationRequest
-from domain.sign_in import SignedIn, SignInClaims
+from domain.sign_in import SignInClaims
 from steering.answers import Started
 from steering.migration import Migration
 
@@ -89,7 +89,7 @@ class NoAdmins:
         """Take no wish."""
         raise NotImplementedError
 
-    async def redeem(self, claims: SignInClaims) -> SignedIn | None:
+    async def redeem(self, claims: SignInClaims) -> str | None:
         """Let nobody in."""
         raise NotImplementedError
 

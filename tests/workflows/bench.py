@@ -15,13 +15,15 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
-from temporalio.worker import WorkerDeploymentConfig
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 import worker
 from activities.accounts import AccountActivities
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
+from activities.sign_in import SignInActivities
 from activities.undo import UndoActivities
+from adapters.links import SignedLinks
 from domain import ids
 from domain.errors import NotFound
 from domain.messages import ChecklistItem, CohortResult, MigrationRequest, MigrationResult, Step
@@ -45,6 +47,8 @@ CACHED = int(os.environ.get("WORKFLOWS_CACHED", "1000"))
 """Workflows that a worker keeps in memory; with 0 every task replays the whole history."""
 AT_ONCE = pytest.mark.skipif(not CACHED, reason="Workers that keep nothing lose questions that come at once (SDK 1.35)")
 """On tests that ask fifty questions at once."""
+TOKEN_KEY = "k" * 32
+"""Signs links, and identities of those who sign in."""
 _numbers = itertools.count(1)
 
 
@@ -174,17 +178,29 @@ async def served(
     deployment: WorkerDeploymentConfig | None = None,
 ) -> AsyncIterator[None]:
     """Serve workflows and activities with a world, as the worker does."""
-    workers = worker.build(
+    workers = build_workers(client, world, workflows_cached=workflows_cached, deployment=deployment)
+    async with worker.serving(workers):
+        yield
+
+
+def build_workers(
+    client: Client,
+    world: World,
+    *,
+    workflows_cached: int = CACHED,
+    deployment: WorkerDeploymentConfig | None = None,
+) -> list[Worker]:
+    """Return the workers of all task queues, in a world."""
+    return worker.build(
         client,
         AccountActivities(world.atlassian, world.atlassian),
         MailActivities(world.post),
         RosterActivities(world.opsgenie, TemporalCohortDesk(client)),
         UndoActivities(TemporalCohortDesk(client), world.atlassian),
+        sign_in=SignInActivities(world.opsgenie, world.post, SignedLinks("", [TOKEN_KEY])),
         workflows_cached=workflows_cached,
         deployment=deployment,
     )
-    async with worker.serving(workers):
-        yield
 
 
 @asynccontextmanager

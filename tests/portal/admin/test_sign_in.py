@@ -153,7 +153,9 @@ async def test_useless_links_all_get_one_answer(office: Office) -> None:
     """Forged, cut, of a sign-in that never was, or nonsense: one page, and nobody is signed in."""
     await office.ask_for_link()
     link = await office.link()
-    claims = SignInClaims(sign_in_id="sign-in:x", run_id="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d", generation=1)
+    claims = SignInClaims(
+        sign_in_id="sign-in:x", run_id="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d", generation=1, identity="0"
+    )
     never = SignedLinks("", [KEY]).sign_in_url(claims)
     forged = FORGED.sign_in_url(office.bench.world.post.sign_in_links[0].claims).removeprefix("https://x.example")
     answers = [await office.post(path) for path in (never, forged, link[:-1], "/sign-in/x", f"/sign-in/{'a' * 3000}")]
@@ -318,7 +320,7 @@ def test_a_session_ends_by_the_clock_and_with_its_key(monkeypatch: pytest.Monkey
 def test_a_link_is_no_session() -> None:
     """What is signed for one purpose opens nothing else."""
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
-    claims = SignInClaims(sign_in_id="sign-in:x", run_id="r", generation=1)
+    claims = SignInClaims(sign_in_id="sign-in:x", run_id="r", generation=1, identity="0")
     token = links.sign_in_url(claims).rpartition("/")[2]
     name, session = _cookie(sessions)
     assert sessions.read(_request(token, name)) is None
