@@ -2,9 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
-from temporalio import activity
+from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import (
     Client,
@@ -13,18 +14,19 @@ from temporalio.client import (
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
 )
-from temporalio.common import RawValue
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 import worker
+from adapters.links import SignedLinks
 from domain import ids, sign_in
 from domain.links import Purpose
 from domain.orders import SitesAnswer
 from domain.people import Actor, State
 from domain.roster import RosterPerson
-from domain.sign_in import SignedIn
+from domain.sign_in import SignedIn, SignInLinkOrder
 from domain.sites import Site
 from runtime import temporal
 from steering.admins import TemporalAdminDesk
@@ -122,6 +124,43 @@ async def test_an_old_answer_makes_nobody_an_admin(client: Client) -> None:
         await eventually(lambda: waits_for_press(owners, client))
         assert not bench.world.post.sign_in_links
         await end_all(client)
+
+
+async def test_a_link_is_mailed_to_nobody_but_whose_it_is(client: Client) -> None:
+    """Without encryption, the attacker has our mail activity do it for a workflow of their own, with an old identity.
+
+    It was signed for another run, whatever id theirs has.
+    """
+    bench = Bench(await ours(client), "mailed")
+    attacker = await theirs(client)
+    identity = SignedLinks("", [TOKEN_KEY]).sign_identity(
+        SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"), EVES, "an-earlier-run"
+    )
+    rogue = Worker(attacker, task_queue="rogue", workflows=[MailsALink])
+    async with worker.serving([*build_workers(bench.client, bench.world), rogue]):
+        begun = await attacker.start_workflow(MailsALink.run, identity, id=EVES, task_queue="rogue")
+        with pytest.raises(WorkflowFailureError) as failed:
+            await begun.result()
+        refusal = failed.value.cause.__cause__
+        assert isinstance(refusal, ApplicationError)
+        assert refusal.type == "Untrusted"
+        assert not bench.world.post.sign_in_links
+
+
+@workflow.defn(sandboxed=False)
+class MailsALink:
+    """What the attacker runs to have a link mailed."""
+
+    @workflow.run
+    async def run(self, identity: str) -> None:
+        """Hand over an identity."""
+        await workflow.execute_activity(
+            "send_sign_in_link",
+            SignInLinkOrder(identity=identity, generation=1),
+            task_queue=options.MAIL_QUEUE,
+            start_to_close_timeout=timedelta(minutes=1),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
 
 
 async def _start_raw(client: Client, workflow_id: str, payload: Payload) -> WorkflowHandle[object, object]:
