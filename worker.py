@@ -223,7 +223,7 @@ async def main() -> int:
         if atlassian.provisioning_url:
             emulated = EmulatedProvisioning(str(atlassian.provisioning_url), org_key)
             provisioning = await stack.enter_async_context(emulated)
-        links = SignedLinks(str(pages.portal_url), [key.get_secret_value() for key in pages.token_keys])
+        links = SignedLinks(str(pages.portal_url), pages.keys)
         mailer = mailer_for(smtp, links)
         stack.push_async_callback(mailer.close)
         workers = build(

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 from domain.audit import Audit
 from domain.links import Purpose
 from domain.model import Model
-from domain.people import Actor, Counts, Person, State
+from domain.people import Actor, Counts, Person, Proof, State
 from domain.roster import RosterPerson, RosterSurvey
 from domain.rules import AtDeadline, Rules
 from domain.sites import NewSite, Site
@@ -171,6 +171,8 @@ class LinkUsed(Model):
     person: int
     purpose: Purpose
     generation: int
+    proof: Proof = ""
+    """What proves that the portal was shown this link."""
 
 
 class LinksUsed(Model):
@@ -318,8 +320,8 @@ class UndoRequest(Model):
     run: str
     """Which migration of the account it was; see `domain.ids.run_of`."""
     cohorts: int
-    by: Actor = Actor()
-    """Who asks for it."""
+    asked: Cancel
+    """The request for it."""
 
 
 class UndoProgress(Model):

@@ -40,7 +40,7 @@ async def serve(host: str, port: int) -> int:
     """
     logs.configure()
     portal_settings = settings.load(settings.PortalSettings)
-    async with open_desks() as desks:
+    async with open_desks(portal_settings.keys) as desks:
         config = uvicorn.Config(
             app.create(portal_settings, lambda: nullcontext(desks)),
             host=host,

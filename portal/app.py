@@ -7,6 +7,7 @@ has one. Its own access log must not hold paths: they are people's links. Ours l
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import TypedDict
 
 from starlette.applications import Starlette
@@ -60,7 +61,7 @@ def create(
     """Return the portal; `open_desks` is entered while it runs."""
     keep_tokens_out_of_logs()
     portal_url = str(settings.portal_url)
-    keys = [key.get_secret_value() for key in settings.token_keys]
+    keys = settings.keys
     links = SignedLinks(portal_url, keys)
     pages = Pages(portal_url)
     metrics = Metrics()
@@ -121,4 +122,4 @@ def __getattr__(name: str) -> ASGIApp:
     except BadInput as error:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log before there are settings
         raise SystemExit(2) from None
-    return create(settings, open_desks)
+    return create(settings, partial(open_desks, settings.keys))

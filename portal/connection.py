@@ -1,6 +1,7 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from domain.proof import Proofs
 from portal.desk import Desks
 from runtime import temporal
 from steering.admins import TemporalAdminDesk
@@ -8,12 +9,13 @@ from steering.links import TemporalLinkDesk
 
 
 @asynccontextmanager
-async def open_desks() -> AsyncIterator[Desks]:
-    """Connect to Temporal for as long as the portal runs.
+async def open_desks(token_keys: Sequence[str]) -> AsyncIterator[Desks]:
+    """Connect to Temporal for as long as the portal runs; `token_keys` prove who asks for what.
 
     Raises:
         TemporalUnreachable: it does not answer now; whoever runs the portal starts it again.
 
     """
     client = await temporal.connect()
-    yield Desks(links=TemporalLinkDesk(client), admins=TemporalAdminDesk(client))
+    proofs = Proofs(token_keys)
+    yield Desks(links=TemporalLinkDesk(client, proofs), admins=TemporalAdminDesk(client, proofs))

@@ -146,6 +146,25 @@ class PortalSettings(BaseSettings):
 
     _split = field_validator("trusted_proxies", mode="before")(_comma_separated)
 
+    @property
+    def keys(self) -> list[str]:
+        """The token keys as plain text, the signing one first."""
+        return [key.get_secret_value() for key in self.token_keys]
+
+
+class ProofSettings(BaseSettings):
+    """What `starter.py` checks proofs with (`domain.proof`); it needs no other key for links."""
+
+    model_config = _config()
+
+    token_keys: Keys = Field(default_factory=list)
+    """As `PortalSettings.token_keys`; none: nothing is proven."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The token keys as plain text."""
+        return [key.get_secret_value() for key in self.token_keys]
+
 
 class EncryptionSettings(BaseSettings):
     """What Temporal keeps is encrypted, and who may read it in its Web UI and command line."""

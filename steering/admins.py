@@ -6,6 +6,7 @@ from temporalio.service import RPCError
 from domain import ids
 from domain.errors import LandbridgeError, NeighbourUnavailable
 from domain.messages import MigrationRequest
+from domain.proof import NO_PROOFS, Proofs
 from domain.sign_in import Redeem, SignInClaims, SignInRequest
 from runtime.exits import TemporalUnreachable
 from steering import starting
@@ -19,8 +20,10 @@ from workflows.admin_sign_in import AdminSignInWorkflow
 class TemporalAdminDesk:
     """The port `portal.desk.AdminDesk`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, proofs: Proofs = NO_PROOFS) -> None:
+        """`proofs` proves what owners and admins ask for."""
         self._client = client
+        self._proofs = proofs
 
     async def want_link(self, email: str, digest: str) -> None:
         """Have a link mailed to this address, if it is an owner's or admin's; durable without a worker.
@@ -64,9 +67,9 @@ class TemporalAdminDesk:
 
     async def start(self, request: MigrationRequest, *, after_cancelled: bool = False) -> Started:
         """Start a migration; see `steering.starting.start`. Never another one after one that was completed."""
-        started = await starting.start(self._client, request)
+        started = await starting.start(self._client, request, proofs=self._proofs)
         if after_cancelled and started.already is RunState.CANCELED:
-            return await starting.start(self._client, request, again=True)
+            return await starting.start(self._client, request, again=True, proofs=self._proofs)
         return started
 
     def migration(self, opsgenie_account: str) -> Migration:
@@ -76,4 +79,4 @@ class TemporalAdminDesk:
             BadInput: no account has such a name.
 
         """
-        return Migration(self._client, opsgenie_account)
+        return Migration(self._client, opsgenie_account, self._proofs)

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from temporalio.common import WorkflowIDConflictPolicy
 
-from domain import addresses, ids
+from domain import addresses, ids, proof
+from domain.audit import Act
 from domain.errors import NotFound, Refused
 from domain.messages import (
     Cancel,
@@ -25,7 +27,7 @@ from domain.messages import (
     SetDeadline,
     UndoRequest,
 )
-from domain.people import Actor, State
+from domain.people import Actor, Source, State
 from domain.rules import AtDeadline
 from domain.sites import NewSite
 from steering.answers import RunState
@@ -37,6 +39,22 @@ from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.undo import UndoWorkflow
 
+_Request = TypeVar(
+    "_Request",
+    Cancel,
+    ChooseSite,
+    Confirm,
+    CorrectEmail,
+    Exclude,
+    NameSite,
+    Pause,
+    PersonFact,
+    Refresh,
+    Resend,
+    Resume,
+    SetDeadline,
+)
+
 
 class Migration(Standing):
     """The migration of one Opsgenie account, as one can steer it."""
@@ -45,50 +63,49 @@ class Migration(Standing):
 
     async def choose_site(self, site: str, by: Actor) -> Decided:
         """Select an existing site."""
+        request = await self._proven(Act.CHOOSE_SITE, ChooseSite(site=site, by=by))
         return await answered(
-            self._what,
-            lambda id_: self._handle.execute_update(
-                SiteMigrationWorkflow.choose_site, ChooseSite(site=site, by=by), id=id_
-            ),
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.choose_site, request, id=id_)
         )
 
     async def name_site(self, new_site: NewSite, by: Actor) -> Decided:
         """Name the site to create."""
+        request = await self._proven(Act.NAME_SITE, NameSite(new_site=new_site, by=by))
         return await answered(
-            self._what,
-            lambda id_: self._handle.execute_update(
-                SiteMigrationWorkflow.name_site, NameSite(new_site=new_site, by=by), id=id_
-            ),
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.name_site, request, id=id_)
         )
 
     async def confirm(self, by: Actor) -> None:
         """Report the current task done."""
+        request = await self._proven(Act.CONFIRM, Confirm(by=by))
         await answered(
-            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.confirm, Confirm(by=by), id=id_)
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.confirm, request, id=id_)
         )
 
     async def pause(self, reason: str, by: Actor) -> None:
         """Start nothing new until resumed."""
+        request = await self._proven(Act.PAUSE, Pause(reason=reason, by=by))
         await answered(
-            self._what,
-            lambda id_: self._handle.execute_update(SiteMigrationWorkflow.pause, Pause(reason=reason, by=by), id=id_),
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.pause, request, id=id_)
         )
 
     async def resume(self, by: Actor) -> None:
         """Go on."""
+        request = await self._proven(Act.RESUME, Resume(by=by))
         await answered(
-            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.resume, Resume(by=by), id=id_)
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.resume, request, id=id_)
         )
 
     async def refresh(self, by: Actor) -> None:
         """Ask Opsgenie and Atlassian at once who joined, who verified, who has set up the account."""
+        request = await self._proven(Act.REFRESH, Refresh(by=by))
         await answered(
-            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.refresh, Refresh(by=by), id=id_)
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.refresh, request, id=id_)
         )
 
     async def set_deadline(self, deadline: datetime | None, at_deadline: AtDeadline, by: Actor) -> None:
         """Set another deadline, or none."""
-        request = SetDeadline(deadline=deadline, at_deadline=at_deadline, by=by)
+        request = await self._proven(Act.SET_DEADLINE, SetDeadline(deadline=deadline, at_deadline=at_deadline, by=by))
         await answered(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.set_deadline, request, id=id_)
         )
@@ -104,7 +121,7 @@ class Migration(Standing):
             Refused: it is cancelled already, or was completed.
 
         """
-        request = Cancel(reason=reason, undo=undo, by=by)
+        request = await self._proven(Act.CANCEL, Cancel(reason=reason, undo=undo, by=by))
         try:
             await answered(
                 self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.cancel, request, id=id_)
@@ -112,12 +129,12 @@ class Migration(Standing):
         except NotFound:
             if not undo:
                 raise
-            await self._start_undo(by)
+            await self._start_undo(request)
 
-    async def _start_undo(self, by: Actor) -> None:
+    async def _start_undo(self, asked: Cancel) -> None:
         async with told(self._what):
             description = await self._handle.describe(rpc_timeout=QUERY_SECONDS)
-            why_not = await self._handle.query(SiteMigrationWorkflow.why_not, by, rpc_timeout=QUERY_SECONDS)
+            why_not = await self._handle.query(SiteMigrationWorkflow.why_not, asked.by, rpc_timeout=QUERY_SECONDS)
         if why_not:
             raise Refused(why_not)
         if summarise(description).run_state is RunState.COMPLETED:
@@ -126,7 +143,7 @@ class Migration(Standing):
             opsgenie_account=self._account,
             run=ids.run_of(description.run_id),
             cohorts=await self._number_of_cohorts(),
-            by=by,
+            asked=asked,
         )
         async with told(f"undo of the {self._what}"):
             await self._client.start_workflow(
@@ -152,13 +169,14 @@ class Migration(Standing):
             named.setdefault(number, {}).setdefault(addresses.key(email), email)
         many = sum(map(len, named.values())) > 1
         requests = {
-            number: Resend(emails=list(people.values()), one_of_many=many, by=by) for number, people in named.items()
+            number: await self._proven(Act.RESEND, Resend(emails=list(people.values()), one_of_many=many, by=by))
+            for number, people in named.items()
         }
         return await self._resend(requests)
 
     async def resend_all(self, state: State, by: Actor) -> Resent:
         """Send the mails of everyone in a state again, as far as the cool-down allows."""
-        request = Resend(state=state, by=by)
+        request = await self._proven(Act.RESEND, Resend(state=state, by=by))
         return await self._resend(dict.fromkeys(range(1, await self._number_of_cohorts() + 1), request))
 
     async def _resend(self, requests: Mapping[int, Resend]) -> Resent:
@@ -176,7 +194,7 @@ class Migration(Standing):
     async def exclude(self, email: str, reason: str, by: Actor) -> None:
         """Take a person out of the migration."""
         cohort = self._cohort(await self._cohort_number(email))
-        request = Exclude(email=email, reason=reason, by=by)
+        request = await self._proven(Act.EXCLUDE, Exclude(email=email, reason=reason, by=by))
         await answered(self._what, lambda id_: cohort.execute_update(CohortWorkflow.exclude, request, id=id_))
 
     async def correct_email(self, email: str, new_email: str, by: Actor) -> None:
@@ -195,15 +213,24 @@ class Migration(Standing):
         }:
             raise Refused("The new address is someone's already.")
         cohort = self._cohort(await self._cohort_number(email))
-        request = CorrectEmail(email=email, new_email=new_email, by=by)
+        request = await self._proven(Act.CORRECT_EMAIL, CorrectEmail(email=email, new_email=new_email, by=by))
         await answered(self._what, lambda id_: cohort.execute_update(CohortWorkflow.correct_email, request, id=id_))
 
     async def verify(self, email: str, by: Actor) -> None:
         """Record, by an admin's word, that someone's Opsgenie email is verified."""
+        fact = await self._proven(Act.VERIFY, PersonFact(email=email, by=by))
         async with told(self._what):
-            await self._handle.signal(SiteMigrationWorkflow.email_verified, PersonFact(email=email, by=by))
+            await self._handle.signal(SiteMigrationWorkflow.email_verified, fact)
 
     async def authenticate(self, email: str, by: Actor) -> None:
         """Record, by an admin's word, that someone's Atlassian account is set up."""
+        fact = await self._proven(Act.AUTHENTICATE, PersonFact(email=email, by=by))
         async with told(self._what):
-            await self._handle.signal(SiteMigrationWorkflow.account_authenticated, PersonFact(email=email, by=by))
+            await self._handle.signal(SiteMigrationWorkflow.account_authenticated, fact)
+
+    async def _proven(self, act: Act, request: _Request) -> _Request:
+        """Return a request with the proof that it is an admin's; every act on a migration that runs passes here."""
+        if not self._proofs or request.by.source is not Source.ADMIN:
+            return request
+        where = proof.in_migration(self._account, await self._run())
+        return request.model_copy(update={"by": self._proofs.of_request(request.by, act, request, where)})

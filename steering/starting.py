@@ -15,8 +15,10 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from domain import ids, roster
+from domain.audit import Act
 from domain.errors import NeighbourUnavailable, NotFound, Refused
 from domain.messages import MigrationRequest, Step
+from domain.proof import NO_PROOFS, Proofs
 from domain.roster import RosterPerson
 from steering.answers import MigrationSummary, RunState, Started
 from steering.calls import QUERY_SECONDS, told
@@ -33,8 +35,12 @@ _LONGEST_FAIRNESS_KEY = 64
 """Temporal's limit, in bytes; accounts that share so long a beginning share their turns."""
 
 
-async def start(client: Client, request: MigrationRequest, *, again: bool = False) -> Started:
+async def start(
+    client: Client, request: MigrationRequest, *, again: bool = False, proofs: Proofs = NO_PROOFS
+) -> Started:
     """Start a migration, unless one runs or, without `again`, was completed or cancelled.
+
+    `proofs` proves that an admin asks for it.
 
     Raises:
         Refused: the one that runs has another roster or another site, or an undo of the last one runs.
@@ -43,6 +49,8 @@ async def start(client: Client, request: MigrationRequest, *, again: bool = Fals
     workflow_id = ids.migration(request.opsgenie_account)
     memo = {"asked": _asked(request)}
     await _refuse_while_undoing(client, request.opsgenie_account)
+    by = proofs.of_request(request.by, Act.START, request, workflow_id)
+    request = request.model_copy(update={"by": by})
     try:
         async with told(f"migration of {request.opsgenie_account}"):
             await client.start_workflow(

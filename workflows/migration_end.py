@@ -75,12 +75,12 @@ class MigrationEnd(MigrationWaits):
 
     async def _undo(self) -> None:
         """Have the invitations revoked, if that is asked for; it goes on by itself."""
-        if self._undo_by is None or self._undoing:
+        if self._undo_asked is None or self._undoing:
             return
         self._undoing = True
         account = self._request.opsgenie_account
         request = UndoRequest(
-            opsgenie_account=account, run=self._run, cohorts=self._number_of_cohorts, by=self._undo_by
+            opsgenie_account=account, run=self._run, cohorts=self._number_of_cohorts, asked=self._undo_asked
         )
         with suppress(WorkflowAlreadyStartedError):
             await workflow.start_child_workflow(

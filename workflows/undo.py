@@ -4,7 +4,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.undo import UndoActivities
-    from domain import ids
+    from domain import ids, proof
     from domain.audit import Act, Audit, AuditEntry
     from domain.messages import UndoProgress, UndoRequest
     from domain.orders import Revocation, RevokeOrder, Undone
@@ -22,7 +22,13 @@ class UndoWorkflow:
         self._revocations: dict[int, list[Revocation]] = {}
         self._trouble = ""
         self._over = False
-        started = AuditEntry(at=workflow.info().start_time, by=request.by, act=Act.UNDO)
+        asked = request.asked
+        started = AuditEntry(
+            at=workflow.info().start_time,
+            # A proof that somebody cancelled does not prove that they wanted the invitations revoked.
+            by=proof.recorded(asked.by, Act.CANCEL, asked.model_copy(update={"undo": True})),
+            act=Act.UNDO,
+        )
         self._audit = Audit().with_entry(started)
 
     @workflow.run

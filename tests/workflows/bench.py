@@ -28,6 +28,7 @@ from domain import ids
 from domain.errors import NotFound
 from domain.messages import ChecklistItem, CohortResult, MigrationRequest, MigrationResult, Step
 from domain.people import Person, State
+from domain.proof import Proofs
 from domain.roster import OWNER, RosterPerson, survey
 from domain.sites import Site
 from embedded import ports
@@ -49,6 +50,7 @@ AT_ONCE = pytest.mark.skipif(not CACHED, reason="Workers that keep nothing lose 
 """On tests that ask fifty questions at once."""
 TOKEN_KEY = "k" * 32
 """Signs links, and identities of those who sign in."""
+PROOFS = Proofs([TOKEN_KEY])
 _numbers = itertools.count(1)
 
 
@@ -63,7 +65,7 @@ class Bench:
     @property
     def migration(self) -> Migration:
         """What steers it."""
-        return Migration(self.client, self.account)
+        return Migration(self.client, self.account, PROOFS)
 
     @property
     def handle(self) -> WorkflowHandle[SiteMigrationWorkflow, MigrationResult]:
@@ -82,7 +84,7 @@ class Bench:
 
     async def start(self, **changes: object) -> Started:
         """Start the migration."""
-        return await starting.start(self.client, self.request(**changes))
+        return await starting.start(self.client, self.request(**changes), proofs=PROOFS)
 
     async def skip(self, time: timedelta, cohort: int = 1) -> None:
         """Let time pass for a cohort, or as much of it as it takes until the cohort ends."""
