@@ -20,6 +20,7 @@ from activities.acknowledgement import AcknowledgedResults
 from activities.failures import PlainFailures
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
+from activities.sign_in import SignInActivities
 from activities.undo import UndoActivities
 from adapters.atlassian import AtlassianDirectory
 from adapters.links import SignedLinks
@@ -70,6 +71,7 @@ def build(
     roster: RosterActivities,
     undo: UndoActivities,
     *,
+    sign_in: SignInActivities,
     workflows_cached: int = 1_000,
     begun_per_second: Mapping[str, float] | None = None,
     deployment: WorkerDeploymentConfig | None = None,
@@ -81,8 +83,8 @@ def build(
     """
     limits = begun_per_second or {}
     activities: dict[str, list[Callable[..., Any]]] = {
-        options.MAIL_QUEUE: [mail.send_mails, mail.send_notices, mail.send_sign_in_link],
-        options.OPSGENIE_QUEUE: [roster.survey, roster.hand_out, roster.find_leader],
+        options.MAIL_QUEUE: [mail.send_mails, mail.send_notices, sign_in.send_sign_in_link],
+        options.OPSGENIE_QUEUE: [roster.survey, roster.hand_out, sign_in.find_leader, sign_in.is_leader_still],
         options.ATLASSIAN_QUEUE: [
             accounts.ensure_accounts,
             accounts.find_accounts,
@@ -223,7 +225,7 @@ async def main() -> int:
         if atlassian.provisioning_url:
             emulated = EmulatedProvisioning(str(atlassian.provisioning_url), org_key)
             provisioning = await stack.enter_async_context(emulated)
-        links = SignedLinks(str(pages.portal_url), [key.get_secret_value() for key in pages.token_keys])
+        links = SignedLinks(str(pages.portal_url), pages.keys)
         mailer = mailer_for(smtp, links)
         stack.push_async_callback(mailer.close)
         workers = build(
@@ -232,6 +234,7 @@ async def main() -> int:
             MailActivities(mailer),
             RosterActivities(source, TemporalCohortDesk(client)),
             UndoActivities(TemporalCohortDesk(client), directory),
+            sign_in=SignInActivities(source, mailer, links),
             begun_per_second={
                 options.MAIL_QUEUE: smtp.slices_per_second,
                 options.ATLASSIAN_QUEUE: atlassian.slices_per_second,

@@ -13,7 +13,6 @@ from domain import refusals
 from domain.errors import LandbridgeError, NeighbourUnavailable, QuotaExceeded
 from domain.orders import Delivery, MailOutcome, MailOutcomes, MailProblem, MailsOrder, NoticesOrder, Refusals
 from domain.ports import Mailer
-from domain.sign_in import SignInMailOrder
 
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[MailOutcome])
@@ -24,7 +23,7 @@ BATCH = 16
 NOTICE_PATIENCE = timedelta(minutes=15)
 """How long a notice is tried again that the mail server puts off: greylisting takes minutes, a full mailbox for ever,
 and the migration waits meanwhile."""
-_PUT_OFF = "The mail server does not take the mail yet."
+PUT_OFF = "The mail server does not take the mail yet."
 
 
 class MailActivities:
@@ -96,17 +95,8 @@ class MailActivities:
             counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
             _logger.info("notices_handed_over", notices=len(order.notices), **counted)
             if counted[str(Delivery.DEFERRED)] and patience.tried_for(activity.info()) < NOTICE_PATIENCE:
-                raise NeighbourUnavailable(_PUT_OFF)
+                raise NeighbourUnavailable(PUT_OFF)
         return MailOutcomes(outcomes=progress.outcomes)
-
-    @activity.defn
-    async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
-        """Send a sign-in link; a mail server that asks for patience is asked again."""
-        outcome = await self._mailer.send_sign_in_link(order)
-        if outcome.delivery is Delivery.DEFERRED:
-            raise NeighbourUnavailable(_PUT_OFF)
-        _logger.info("sign_in_link_handed_over", generation=order.claims.generation, delivery=str(outcome.delivery))
-        return outcome
 
 
 def _in_order(order: MailsOrder, outcomes: Sequence[MailOutcome]) -> list[MailOutcome]:

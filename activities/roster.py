@@ -10,7 +10,6 @@ from domain.model import Model
 from domain.orders import HandedOut, HandOutOrder, TellOrder
 from domain.ports import CohortDesk, RosterSource
 from domain.roster import RosterPerson, RosterSurvey
-from domain.sign_in import LeaderAnswer
 
 _logger = structlog.get_logger()
 
@@ -54,13 +53,6 @@ class RosterActivities:
                 progress.add(_Served(cohort=number))
         _logger.info("roster_handed_out", people=len(people), cohorts=order.cohorts, refresh=order.refresh)
         return HandedOut(people=len(people), leaders=roster.survey(people).leaders)
-
-    @activity.defn
-    async def find_leader(self, email: str) -> LeaderAnswer:
-        """Say whether an address is that of an owner or admin."""
-        leader = await self._source.find_leader(email)
-        _logger.info("leader_looked_up", found=leader is not None)
-        return LeaderAnswer(leader=leader)
 
     @activity.defn
     async def tell_cohorts(self, order: TellOrder) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 from itsdangerous import BadData, TimedSerializer, TimestampSigner, URLSafeTimedSerializer
@@ -9,7 +10,7 @@ from itsdangerous.encoding import base64_decode, base64_encode, want_bytes
 from pydantic import Field, TypeAdapter, ValidationError
 
 from domain.links import LinkClaims, Purpose
-from domain.sign_in import SignInClaims
+from domain.sign_in import IDENTITY_LIFETIME, SignedIn, SignInClaims, identity_digest
 
 LONGEST_TOKEN = 512
 """Characters; ours have up to about 270, since an Opsgenie account's name has up to 100."""
@@ -20,7 +21,8 @@ PATHS = {Purpose.VERIFICATION: "verify", Purpose.AUTHENTICATION: "authenticate"}
 _Number = Annotated[int, Field(strict=True, ge=1)]
 _Id = Annotated[str, Field(strict=True, min_length=1)]
 _PAYLOAD = TypeAdapter(tuple[_Id, _Id, _Number, _Number])
-_SIGN_IN_PAYLOAD = TypeAdapter(tuple[_Id, _Id, _Number])
+_SIGN_IN_PAYLOAD = TypeAdapter(tuple[_Id, _Id, _Number, _Id])
+_IDENTITY_PAYLOAD = TypeAdapter(tuple[_Id, _Id, SignedIn])
 
 
 class OneSpelling(TimestampSigner):
@@ -51,7 +53,7 @@ class LinkSerializer(URLSafeTimedSerializer):
 
 
 class SignedLinks:
-    """Signs links and reads them back; a `domain.ports.LinkMint`.
+    """Signs links and reads them back; a `domain.ports.LinkMint`, and the `IdentityTokens` of those who sign in.
 
     A token says which cohort, run, person and generation, and when it was signed, which only tells operators: whether
     a link still works is for the cohort's clock to say. The purpose is the signature's salt, so that a link of one
@@ -67,6 +69,7 @@ class SignedLinks:
             salt: LinkSerializer(oldest_first, f"landbridge.link.{salt}") for salt in (*Purpose, RETURN_PATH)
         }
         self._sign_in = LinkSerializer(oldest_first, "landbridge.link.sign-in")
+        self._identity = LinkSerializer(oldest_first, "landbridge.identity")
 
     def url(self, claims: LinkClaims) -> str:
         """Return the link for a mail, under the configured base URL."""
@@ -104,7 +107,7 @@ class SignedLinks:
 
     def sign_in_url(self, claims: SignInClaims) -> str:
         """Return the link to sign in by."""
-        token = self._sign_in.dumps([claims.sign_in_id, claims.run_id, claims.generation])
+        token = self._sign_in.dumps([claims.sign_in_id, claims.run_id, claims.generation, claims.identity])
         return f"{self._base_url}/{SIGN_IN_PATH}/{token if isinstance(token, str) else token.decode()}"
 
     def settings_url(self, page: str) -> str:
@@ -116,7 +119,24 @@ class SignedLinks:
         if len(token) > LONGEST_TOKEN:
             return None
         try:
-            sign_in_id, run_id, generation = _SIGN_IN_PAYLOAD.validate_python(self._sign_in.loads(token))
+            sign_in_id, run_id, generation, identity = _SIGN_IN_PAYLOAD.validate_python(self._sign_in.loads(token))
         except (BadData, ValidationError, UnicodeEncodeError):
             return None
-        return SignInClaims(sign_in_id=sign_in_id, run_id=run_id, generation=generation)
+        return SignInClaims(sign_in_id=sign_in_id, run_id=run_id, generation=generation, identity=identity)
+
+    def sign_identity(self, who: SignedIn, sign_in_id: str, run_id: str) -> str:
+        """Return an identity token; see `domain.ports.IdentityTokens`."""
+        token = self._identity.dumps([sign_in_id, run_id, who.model_dump()])
+        return token if isinstance(token, str) else token.decode()
+
+    def read_identity(self, token: str, claims: SignInClaims) -> SignedIn | None:
+        """Return whom a token names; see `domain.ports.IdentityTokens`."""
+        try:
+            payload, signed_at = self._identity.loads(token, return_timestamp=True)
+            sign_in_id, run_id, who = _IDENTITY_PAYLOAD.validate_python(payload)
+        except (BadData, ValidationError, UnicodeEncodeError):
+            return None
+        # A token from a host whose clock is ahead is accepted: only hosts of ours sign.
+        in_time = datetime.now(UTC) - signed_at <= IDENTITY_LIFETIME
+        same_sign_in = (sign_in_id, run_id) == (claims.sign_in_id, claims.run_id)
+        return who if in_time and same_sign_in and identity_digest(token) == claims.identity else None

@@ -3,13 +3,13 @@ from rich.table import Table
 from cli import session, text
 from cli.options import Account, Output, Output_
 from domain.audit import Audit, AuditEntry
-from domain.people import Actor
 
 
 async def audit(account: Account, /, *, output: Output_ = Output.TABLE) -> None:
     """Show who asked what, newest first."""
     migration = await session.migration(account)
     found = await migration.audit()
+    session.say_if_unchecked(migration, [entry.by for entry in found.entries])
     if output is Output.JSON:
         text.write_json(found)
         return
@@ -23,12 +23,8 @@ def _list(found: Audit) -> Table:
     table.columns[0].no_wrap = table.columns[2].no_wrap = True
     for entry in found.entries:
         about = text.cell(_about(entry))
-        table.add_row(text.local(entry.at, "seconds"), text.cell(_who(entry.by)), text.cell(entry.act), about)
+        table.add_row(text.local(entry.at, "seconds"), text.cell(text.who(entry.by)), text.cell(entry.act), about)
     return table
-
-
-def _who(by: Actor) -> str:
-    return f"{by.source} {by.name}" if by.name else f"{by.source}, unnamed"
 
 
 def _about(entry: AuditEntry) -> str:

@@ -27,8 +27,9 @@ from workflows import options
 TEMPORAL = "Temporal"
 RECENTLY = timedelta(minutes=2)
 """A worker asks for work at least once a minute; the server names those that have gone for minutes longer."""
+_RUNNING = "ExecutionStatus = 'Running' AND WorkflowType = 'SiteMigrationWorkflow'"
 _SAMPLE = 5
-"""Running workflows whose encryption is looked at, the newest first."""
+"""Running migrations whose encryption is looked at, the newest first."""
 _EVENTS = 50
 """Of the end of each history."""
 _QUEUES = {
@@ -98,11 +99,13 @@ class TemporalChecks:
         return Well(f"All {len(searchable.KINDS)} are there.")
 
     async def _encryption(self) -> Well:
-        ours = PayloadEncryption(temporal.encryption_keys()).key_ids
-        needed = set[str]()
+        wanted = temporal.encryption_settings()
+        ours = PayloadEncryption(wanted.keys).key_ids
+        needed, began_in_clear = set[str](), False
         try:
-            async for execution in self._connected.list_workflows("ExecutionStatus = 'Running'", limit=_SAMPLE):
-                needed |= await self._keys_of(execution)
+            async for execution in self._connected.list_workflows(_RUNNING, limit=_SAMPLE):
+                keys, in_clear = await self._keys_of(execution)
+                needed, began_in_clear = needed | keys, began_in_clear or in_clear
         except RPCError as error:
             raise Unwell(
                 f"Running migrations cannot be looked at ({error.status.name}).",
@@ -118,10 +121,22 @@ class TemporalChecks:
                 "Off: Temporal keeps people's addresses and names in clear.",
                 "LANDBRIDGE_ENCRYPTION_KEYS turns it on; see docs/encryption.md.",
             )
+        if began_in_clear and not wanted.encryption_accept_clear:
+            raise Unwell(
+                "Running migrations that began before encryption was turned on are held up.",
+                "Set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR=true here and at every worker and portal until they are over; "
+                "see docs/encryption.md.",
+            )
+        if wanted.encryption_accept_clear:
+            return Well(
+                f"On, with the key {ours[0]}, but data in clear are accepted too, whoever wrote them.",
+                "Remove LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR when no migration runs any more that began in clear.",
+            )
         more = f"; {len(ours) - 1} more can be read" if ours[1:] else ""
         return Well(f"On, with the key {ours[0]}{more}.")
 
-    async def _keys_of(self, execution: WorkflowExecution) -> set[str]:
+    async def _keys_of(self, execution: WorkflowExecution) -> tuple[set[str], bool]:
+        """Return the ids of the keys that a workflow needs, and whether it began in clear."""
         service, where = self._connected.workflow_service, execution.raw_info.execution
         namespace = self._connected.namespace
         first = await service.get_workflow_execution_history(
@@ -130,8 +145,8 @@ class TemporalChecks:
         last = await service.get_workflow_execution_history_reverse(
             GetWorkflowExecutionHistoryReverseRequest(namespace=namespace, execution=where, maximum_page_size=_EVENTS)
         )
-        payloads = (payload for page in (first, last) for payload in payloads_in(page.history))
-        return {name for payload in payloads if (name := key_id(payload)) is not None}
+        began, newest = [[key_id(payload) for payload in payloads_in(page.history)] for page in (first, last)]
+        return {name for name in (*began, *newest) if name is not None}, None in began
 
     async def _workers(self) -> Well:
         polled = dict(zip(_QUEUES, await asyncio.gather(*map(self._pollers, _QUEUES)), strict=True))

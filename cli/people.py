@@ -60,6 +60,7 @@ async def person(account: Account, email: Email, /, *, output: Output_ = Output.
     """Show one person."""
     migration = await session.migration(account)
     found = await migration.person(email)
+    session.say_if_unchecked(migration, [entry.by for entry in found.person.timeline])
     if output is Output.JSON:
         text.write_json(found)
     else:
@@ -95,8 +96,7 @@ def _timeline(person: Person) -> Table:
     table = text.table("when", "what", "by")
     table.columns[0].no_wrap = True
     for entry in person.timeline:
-        by = f"{entry.by.source} {entry.by.name}".rstrip()
-        table.add_row(text.local(entry.at, "seconds"), text.cell(entry.what), text.cell(by))
+        table.add_row(text.local(entry.at, "seconds"), text.cell(entry.what), text.cell(text.who(entry.by)))
     return table
 
 

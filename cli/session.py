@@ -1,10 +1,14 @@
 """The connection to Temporal, for commands."""
 
 import logging
+from collections.abc import Iterable
 
 from temporalio.client import Client
 
-from runtime import logs, temporal
+from cli import text
+from domain.people import CLAIMABLE, Actor
+from domain.proof import Proofs
+from runtime import logs, settings, temporal
 from steering.migration import Migration
 
 
@@ -32,6 +36,15 @@ async def connect_quietly() -> Client:
     return await temporal.connect()
 
 
+def say_if_unchecked(migration: Migration, actors: Iterable[Actor]) -> None:
+    """Tell why admins and people are shown as claims, where this process has no key to check them."""
+    if not migration.checks_proofs and any(by.claimed in CLAIMABLE for by in actors):
+        text.say(
+            "Whoever claims to be an admin or a person was not checked: that takes the LANDBRIDGE_TOKEN_KEYS of the "
+            "portal. See docs/settings.md."
+        )
+
+
 async def migration(opsgenie_account: str, run: str = "") -> Migration:
     """Connect, and return the migration of an account; whether there is one shows when it is asked.
 
@@ -41,4 +54,5 @@ async def migration(opsgenie_account: str, run: str = "") -> Migration:
         TemporalUnreachable, BadInput: as `connect`; also for a name that no Opsgenie account has.
 
     """
-    return Migration(await connect(), opsgenie_account, run)
+    proofs = Proofs(settings.load(settings.ProofSettings).keys)
+    return Migration(await connect(), opsgenie_account, run, proofs)

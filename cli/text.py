@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from domain.people import Actor
+
 _JOINERS = {"\u200c", "\u200d"}
 """Format characters that names and emoji need; the others can hide or turn round what stands beside them."""
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
@@ -42,6 +44,13 @@ def err() -> Console:
 def say(sentence: str) -> None:
     """Tell the user something that is not the answer."""
     err().print(plain(sentence), soft_wrap=not err().is_terminal)
+
+
+def who(by: Actor) -> str:
+    """Return who did something, in words for a table."""
+    if by.claimed:
+        return f"{by.source}, claims to be {by.claimed} {by.name}".rstrip()
+    return f"{by.source} {by.name}".rstrip()
 
 
 def write(text: str) -> None:

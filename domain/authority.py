@@ -49,14 +49,13 @@ def witness(by: Actor, leaders: Collection[str]) -> Actor | None:
     """Return whose word a signal brings; none if it does not count.
 
     A signal cannot be refused. One that claims to be a service's or a person's own was sent by hand all the same: it is
-    the word of an operator, whose name says what it claimed. An address that leads nobody has no word.
+    the word of an operator, which says what it claimed. An address that leads nobody has no word.
     """
     if not why_not(by, leaders):
         return by
     if by.source is Source.ADMIN:
         return None
-    said = f"(said to be {by.source})"
-    return Actor(source=Source.OPERATOR, name=f"{by.name} {said}" if by.name else said)
+    return Actor(source=Source.OPERATOR, name=by.name, claimed=by.source)
 
 
 def _key(email: str) -> str:

@@ -41,3 +41,7 @@ class QuotaExceeded(NeighbourUnavailable):
 
 class NeighbourRefuses(LandbridgeError):
     """A neighbour refuses us as a whole (credentials, rights, licence, TLS): pause until a person has mended it."""
+
+
+class Untrusted(LandbridgeError):
+    """Temporal handed over what none of our processes wrote: pause until a person has found out who did."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from domain.links import Purpose
-from domain.people import SYSTEM, Actor
+from domain.people import LINK, SYSTEM, Actor
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,14 @@ class LinkFollowed:
 
     purpose: Purpose
     generation: int
+    by: Actor = LINK
 
 
 @dataclass(frozen=True)
 class CameBack:
     """The person came back from Atlassian's page."""
+
+    by: Actor = LINK
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class LinkDeclined:
 
     purpose: Purpose
     generation: int
+    by: Actor = LINK
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from domain.links import LinkState, Purpose
 from domain.people import (
     ATLASSIAN,
     FOR_ADMINS,
-    LINK,
     MAILED,
     STATE_TITLES,
     SYSTEM,
@@ -21,6 +20,7 @@ from domain.people import (
     Entry,
     Mailing,
     Person,
+    Source,
     State,
 )
 from domain.rules import Rules
@@ -89,7 +89,7 @@ def may_ask(person: Person, link: Mail, now: datetime) -> bool:
 
     Old links may, for people find old mails; but none to a former address, and no more often than people need it.
     """
-    asked = [entry.at for entry in person.timeline if entry.what == _MAIL_REQUESTED and entry.by == LINK]
+    asked = [entry.at for entry in person.timeline if entry.what == _MAIL_REQUESTED and entry.by.source is Source.LINK]
     seldom = sum(now - at < ASKED_WITHIN for at in asked) < ASKED_AT_MOST
     return seldom and link.generation > person.mailing(link.purpose).former
 
@@ -131,12 +131,12 @@ def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clea
             return _email_verified(person, by, now)
         case events.Authenticated(by):
             return _enter(person, State.CONNECTED, now, by)
-        case events.LinkFollowed(purpose, generation):
-            return _link_followed(person, Mail(purpose, generation), now, rules)
-        case events.CameBack():
-            return _came_back(person, now)
-        case events.LinkDeclined(purpose, generation):
-            return _link_declined(person, Mail(purpose, generation), now, rules)
+        case events.LinkFollowed(purpose, generation, by):
+            return _link_followed(person, Mail(purpose, generation), by, now, rules)
+        case events.CameBack(by):
+            return _came_back(person, by, now)
+        case events.LinkDeclined(purpose, generation, by):
+            return _link_declined(person, Mail(purpose, generation), by, now, rules)
         case events.MailRequested(by):
             return _mail_requested(person, by, now, rules)
         case events.MailSent(purpose, generation):
@@ -198,27 +198,27 @@ def _email_verified(person: Person, by: Actor, now: datetime) -> Person:
     return verified
 
 
-def _link_followed(person: Person, link: Mail, now: datetime, rules: Rules) -> Person:
+def _link_followed(person: Person, link: Mail, by: Actor, now: datetime, rules: Rules) -> Person:
     if link_state(person, link, now, rules) is not LinkState.OPEN:
         return person
     if link.purpose is Purpose.VERIFICATION:
-        return _email_verified(person, LINK, now)
+        return _email_verified(person, by, now)
     if rules.click_counts and person.state is State.AUTHENTICATING:
-        return _enter(person, State.CONNECTED, now, LINK)
-    return _note(person, now, "authentication link followed", LINK)
+        return _enter(person, State.CONNECTED, now, by)
+    return _note(person, now, "authentication link followed", by)
 
 
-def _came_back(person: Person, now: datetime) -> Person:
+def _came_back(person: Person, by: Actor, now: datetime) -> Person:
     # A page that is loaded again is no news; it would drive other entries out.
     newest = person.timeline[-1].what if person.timeline else ""
-    return person if newest == _CAME_BACK else _note(person, now, _CAME_BACK, LINK)
+    return person if newest == _CAME_BACK else _note(person, now, _CAME_BACK, by)
 
 
-def _link_declined(person: Person, link: Mail, now: datetime, rules: Rules) -> Person:
+def _link_declined(person: Person, link: Mail, by: Actor, now: datetime, rules: Rules) -> Person:
     if link_state(person, link, now, rules) is not LinkState.OPEN:
         return person
-    told = _note(_without_links(person), now, _LINK_DECLINED[link.purpose], LINK)
-    return replace(_enter(told, State.ATTENTION, now, LINK, reason=DECLINED), declined=True)
+    told = _note(_without_links(person), now, _LINK_DECLINED[link.purpose], by)
+    return replace(_enter(told, State.ATTENTION, now, by, reason=DECLINED), declined=True)
 
 
 def _without_links(person: Person) -> Person:

@@ -9,7 +9,7 @@ from domain.audit import Audit
 from domain.links import Purpose
 from domain.model import Model
 from domain.orders import Refusals, Undone
-from domain.people import Actor, Counts, Person, State
+from domain.people import Actor, Counts, Person, Proof, State
 from domain.roster import RosterPerson, RosterSurvey
 from domain.rules import AtDeadline, Rules
 from domain.sites import NewSite, Site
@@ -195,8 +195,8 @@ class EndedMigration(Model):
     step: Step
     checklist: list["ChecklistItem"]
     cancelled: "Cancel | None" = None
-    undo_by: Actor | None = None
-    """Who asked for an undo, which has been started; none: nobody."""
+    undo_asked: "Cancel | RevokeInvitations | None" = None
+    """The request for an undo, which has been started; none: nobody wants it."""
     audit: Audit
 
 
@@ -250,6 +250,8 @@ class LinkUsed(Model):
     person: int
     purpose: Purpose
     generation: int
+    proof: Proof = ""
+    """What proves that the portal was shown this link."""
 
 
 class LinksUsed(Model):
@@ -404,8 +406,8 @@ class UndoRequest(Model):
     run: str
     """Which migration of the account it was; see `domain.ids.run_of`."""
     cohorts: int
-    by: Actor = Actor()
-    """Who asks for it."""
+    asked: Cancel | RevokeInvitations
+    """The request for it."""
     carried: "UndoState | None" = None
     """Set by continue-as-new alone."""
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field
 
@@ -86,6 +87,14 @@ class Source(StrEnum):
     """Somebody who speaks to Temporal: at the command line, or by hand; recorded with the name they gave, if any."""
 
 
+CLAIMABLE = frozenset({Source.ADMIN, Source.LINK})
+"""Sources that a message may name although somebody else sent it: they need a proof (`domain.proof`)."""
+
+
+Proof = Annotated[str, Field(max_length=80, pattern=r"^[0-9a-f.]*$")]
+"""See `domain.proof`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
     """Who did something, and how it reached us."""
@@ -93,6 +102,10 @@ class Actor:
     source: Source = Source.OPERATOR
     name: str = ""
     """The address of an admin, the login of an operator; empty for the others."""
+    proof: Proof = ""
+    """In messages and in what a workflow keeps: what proves an admin or a link; empty where it was checked."""
+    claimed: Source | None = None
+    """What an operator claims to be: an admin or a person, without a valid proof, or a service."""
 
 
 SYSTEM, LINK = Actor(source=Source.SYSTEM), Actor(source=Source.LINK)

@@ -146,6 +146,21 @@ class LinkMint(Protocol):
         ...
 
 
+class IdentityTokens(Protocol):
+    """Signs who signs in, with a key that Temporal does not have."""
+
+    def sign_identity(self, who: SignedIn, sign_in_id: str, run_id: str) -> str:
+        """Return an identity token for one run of a sign-in."""
+        ...
+
+    def read_identity(self, token: str, claims: SignInClaims) -> SignedIn | None:
+        """Return who signs in by a link with these claims.
+
+        None where the token is not signed by us, is too old, or belongs to another sign-in or another link.
+        """
+        ...
+
+
 class CohortDesk(Protocol):
     """Cohorts, as an activity reaches them."""
 

@@ -11,6 +11,8 @@ LINK_LIFETIME = timedelta(minutes=15)
 """How long the newest link works."""
 COOL_DOWN = timedelta(minutes=1)
 """Between two mails to one address: whoever presses the button again at once gets no second one."""
+IDENTITY_LIFETIME = timedelta(hours=1)
+"""How long an identity token is good: longer than mailing the link takes (12 minutes at most) and the link works."""
 MOST_LINKS = 5
 """Mails to one address until the newest link is over: a stranger who knows the address cannot fill the mailbox."""
 
@@ -62,7 +64,9 @@ class RoleQuestion(Model):
 class LeaderAnswer(Model):
     """Whether an address is that of an owner or admin."""
 
-    leader: SignedIn | None = None
+    identity: str = ""
+    """An identity token: who that is, signed for this run of the sign-in (`domain.ports.IdentityTokens`). Temporal
+    has no key to sign one, so whoever can write there cannot make themselves an admin. Empty: neither."""
 
 
 class SignInClaims(Model):
@@ -73,10 +77,20 @@ class SignInClaims(Model):
     run_id: str
     generation: int
     """Counts the mails of one sign-in from 1. Only the newest link works."""
+    identity: str
+    """The digest of the identity token of the person to whom the link was mailed; see `identity_digest`."""
+
+
+class SignInLinkOrder(Model):
+    """Mail a sign-in link to the person whom an identity token names."""
+
+    identity: str
+    """See `LeaderAnswer.identity`."""
+    generation: int
 
 
 class SignInMailOrder(Model):
-    """Mail a sign-in link."""
+    """A mail with a sign-in link, to somebody whose identity was checked."""
 
     recipient: SignedIn
     claims: SignInClaims
@@ -86,6 +100,11 @@ class Redeem(Model):
     """An update to a sign-in: the button behind the link was pressed."""
 
     generation: int
+
+
+def identity_digest(identity: str) -> str:
+    """Return what stands for an identity token in a link, which is to be short and to name nobody."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 def digest(address: str, key: str) -> str:

@@ -45,7 +45,7 @@ async def serve(host: str, port: int) -> int:
     portal_settings = settings.load(settings.PortalSettings)
     limits = connections.affordable(settings.load(PortalServerSettings))
     metrics = Metrics()
-    async with open_desks(metrics) as desks:
+    async with open_desks(portal_settings.keys, metrics) as desks:
         portal = app.create(portal_settings, metrics, lambda: nullcontext(desks))
         server = web.Server(
             connections.config(portal, limits, host=host, port=port, timeout_graceful_shutdown=DRAIN_SECONDS)

@@ -69,7 +69,7 @@ def create(
     """
     keep_tokens_out_of_logs()
     portal_url = str(settings.portal_url)
-    keys = [key.get_secret_value() for key in settings.token_keys]
+    keys = settings.keys
     links = SignedLinks(portal_url, keys)
     pages = Pages(portal_url)
     log = SecurityLog(keys[0])
@@ -131,4 +131,4 @@ def __getattr__(name: str) -> ASGIApp:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log before there are settings
         raise SystemExit(2) from None
     metrics = Metrics()
-    return create(settings, metrics, lambda: open_desks(metrics))
+    return create(settings, metrics, lambda: open_desks(settings.keys, metrics))

@@ -1,8 +1,11 @@
 """Decrypts for Temporal's Web UI and command line what `runtime.encryption` encrypted, for those who have the token.
 
-The protocol is Temporal's: payloads as JSON are posted to `…/codec/decode` and `…/codec/encode`. The endpoint is there
-only where both keys and a token are set. The token is for operators, who may read everything: the sign-in of owners and
-admins, each of one account, does not open it.
+The protocol is Temporal's: payloads as JSON are posted to `…/codec/decode` and `…/codec/encode`. It does not say which
+workflow they belong to. A payload to decrypt says it itself; to encrypt for a workflow, operators put its id into the
+endpoint's address: `…/codec/site-migration:acme`.
+
+The endpoint is there only where both keys and a token are set. The token is for operators, who may read everything: the
+sign-in of owners and admins, each of one account, does not open it.
 """
 
 import base64
@@ -22,7 +25,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 
 from portal.security_log import SecurityLog
 from runtime import settings
-from runtime.encryption import PayloadEncryption
+from runtime.encryption import UNTRUSTED, PayloadEncryption, key_id
 from runtime.exits import KeyMissing
 
 LARGEST_BODY = 8 * 1024 * 1024
@@ -40,8 +43,7 @@ def load(log: SecurityLog) -> "Codec | None":
     token = wanted.codec_token.get_secret_value()
     if not token or not wanted.encryption_keys:
         return None
-    encryption = PayloadEncryption([key.get_secret_value() for key in wanted.encryption_keys])
-    return Codec(token, encryption, wanted.codec_origin, log)
+    return Codec(token, PayloadEncryption(wanted.keys), wanted.codec_origin, log)
 
 
 class Codec:
@@ -67,6 +69,8 @@ class Codec:
             Route("/sign-in", self.sign_in),
             Route("/decode", self.decode, methods=["POST"]),
             Route("/encode", self.encode, methods=["POST"]),
+            Route("/{workflow_id}/decode", self.decode, methods=["POST"]),
+            Route("/{workflow_id}/encode", self.encode, methods=["POST"]),
         ]
         return [Mount("/codec", routes=handlers, middleware=[pages], max_body_size=LARGEST_BODY)]
 
@@ -88,21 +92,30 @@ class Codec:
         return PlainTextResponse("Signed in. Temporal's Web UI can decrypt now, if it includes credentials.\n")
 
     async def decode(self, request: Request) -> Response:
-        """Decrypt; what needs a key that we do not have stays as it is."""
+        """Decrypt; what is in clear, or cannot be decrypted, stays as it is."""
         return await self._answer(request, self._readable)
 
     async def encode(self, request: Request) -> Response:
-        """Encrypt what somebody sends by hand."""
-        return await self._answer(request, self._encryption.encode)
+        """Encrypt what somebody sends by hand, for the workflow that the address names."""
+        workflow_id = request.path_params.get("workflow_id", "")
+        if not workflow_id and self._known(request.headers):
+            return PlainTextResponse(
+                "Add the id of the workflow to the codec's address: https://…/codec/WORKFLOW-ID\n",
+                HTTPStatus.BAD_REQUEST,
+            )
+        return await self._answer(request, self._encryption.of_workflow(workflow_id).encode)
 
     async def _readable(self, payloads: Sequence[Payload]) -> list[Payload]:
-        readable = []
-        for payload in payloads:
-            try:
-                readable += await self._encryption.decode([payload])
-            except KeyMissing:
-                readable.append(payload)
-        return readable
+        return [await self._read(payload) for payload in payloads]
+
+    async def _read(self, payload: Payload) -> Payload:
+        if key_id(payload) is None:
+            return payload
+        try:
+            (read,) = await self._encryption.decode([payload])
+        except KeyMissing:
+            return payload
+        return payload if read == UNTRUSTED else read
 
     async def _answer(
         self, request: Request, work: Callable[[Sequence[Payload]], Awaitable[list[Payload]]]

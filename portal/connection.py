@@ -1,6 +1,7 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from domain.proof import Proofs
 from portal import health
 from portal.desk import Desks
 from portal.metrics import Metrics
@@ -11,8 +12,10 @@ from steering.links import TemporalLinkDesk
 
 
 @asynccontextmanager
-async def open_desks(metrics: Metrics) -> AsyncIterator[Desks]:
+async def open_desks(token_keys: Sequence[str], metrics: Metrics) -> AsyncIterator[Desks]:
     """Connect to Temporal, and answer for the portal's health, for as long as the portal runs.
+
+    `token_keys` prove who asks for what.
 
     Raises:
         BadInput: a setting is wrong.
@@ -21,6 +24,7 @@ async def open_desks(metrics: Metrics) -> AsyncIterator[Desks]:
     """
     address = settings.load(PortalServerSettings).health_address
     client = await temporal.connect()
-    desks = Desks(links=TemporalLinkDesk(client), admins=TemporalAdminDesk(client))
+    proofs = Proofs(token_keys)
+    desks = Desks(links=TemporalLinkDesk(client, proofs), admins=TemporalAdminDesk(client, proofs))
     async with health.served(address, desks.links, metrics):
         yield desks

@@ -58,8 +58,10 @@ class AdminDesk(Protocol):
         """
         ...
 
-    async def redeem(self, claims: SignInClaims) -> SignedIn | None:
-        """Return, once, who signs in by this link; None: it does not work, or not any more.
+    async def redeem(self, claims: SignInClaims) -> str | None:
+        """Return, once, the identity token of whoever signs in by this link; None: it does not work, or not any more.
+
+        The token comes from Temporal: check it (`adapters.links.SignedLinks.read_identity`) before trusting it.
 
         Raises:
             TemporalUnreachable: Temporal cannot be reached, or no worker answers.

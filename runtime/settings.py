@@ -240,6 +240,25 @@ class PortalSettings(Settings):
     ]
     """Proxies in front of the portal whose `X-Forwarded-For` says who asks, as networks separated by commas."""
 
+    @property
+    def keys(self) -> list[str]:
+        """The token keys as plain text, the signing one first."""
+        return [key.get_secret_value() for key in self.token_keys]
+
+
+class ProofSettings(Settings):
+    """What `starter.py` checks proofs with (`domain.proof`); it needs no other key for links."""
+
+    model_config = config()
+
+    token_keys: Keys = Field(default_factory=list)
+    """As `PortalSettings.token_keys`; none: nothing is proven."""
+
+    @property
+    def keys(self) -> list[str]:
+        """The token keys as plain text."""
+        return [key.get_secret_value() for key in self.token_keys]
+
 
 class EncryptionSettings(Settings):
     """What Temporal keeps is encrypted, and who may read it in its Web UI and command line."""
@@ -248,6 +267,8 @@ class EncryptionSettings(Settings):
 
     encryption_keys: Keys = Field(default_factory=list)
     """Keys that encrypt payloads, separated by commas: the first encrypts, all decrypt; empty: nothing is encrypted."""
+    encryption_accept_clear: bool = False
+    """Accept payloads in clear although there are keys, while encryption is turned on; they may be anyone's."""
     codec_token: SecretStr = SecretStr("")
     """What the Web UI and the `temporal` command line show to have the portal decrypt; empty: it does not."""
     codec_origin: str = ""
@@ -259,6 +280,11 @@ class EncryptionSettings(Settings):
         if value and not _ORIGIN.fullmatch(value):
             raise ValueError("it is a scheme and a host, such as https://temporal.example.com")
         return value
+
+    @property
+    def keys(self) -> list[str]:
+        """The encryption keys as plain text, the encrypting one first; none: encryption is off."""
+        return [key.get_secret_value() for key in self.encryption_keys]
 
     @field_validator("codec_token")
     @classmethod

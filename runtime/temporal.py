@@ -47,20 +47,23 @@ KEEP_ALIVE = KeepAliveConfig(interval_millis=15_000, timeout_millis=10_000)
 a ping every 10 seconds (`frontend.keepAliveMinTime`)."""
 
 
-def data_converter(keys: Sequence[str]) -> DataConverter:
+def data_converter(keys: Sequence[str], *, accept_clear: bool = False) -> DataConverter:
     """Return how messages become payloads, encrypted if there are keys; clients, workers and replayers need the same.
+
+    `accept_clear`: also read what stands in clear although there are keys.
 
     Fields left at their defaults are written too: who changes a default must not change what a running migration was
     told.
     """
     failures = DefaultFailureConverterWithEncodedAttributes if keys else DefaultFailureConverter
-    return replace(pydantic_data_converter, payload_codec=PayloadEncryption(keys), failure_converter_class=failures)
+    codec = PayloadEncryption(keys, accept_clear=accept_clear)
+    return replace(pydantic_data_converter, payload_codec=codec, failure_converter_class=failures)
 
 
 async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics: bool = False) -> Client:
     """Connect to Temporal.
 
-    `environment` stands in for this process's own variables `TEMPORAL_*` and `LANDBRIDGE_ENCRYPTION_KEYS`; with
+    `environment` stands in for this process's own variables `TEMPORAL_*` and `LANDBRIDGE_ENCRYPTION_*`; with
     `serve_metrics` (a worker), the SDK's metrics are served where the settings say.
 
     Raises:
@@ -81,12 +84,13 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
             "docs/settings.md."
         ) from None
     address = config.setdefault("target_host", DEFAULT_ADDRESS)
+    encryption = encryption_settings(environment)
     runtime = _runtime(settings.load(ProcessSettings).metrics_address if serve_metrics else "")
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             client = await Client.connect(
                 **config,
-                data_converter=data_converter(encryption_keys(environment)),
+                data_converter=data_converter(encryption.keys, accept_clear=encryption.encryption_accept_clear),
                 interceptors=[AskAgain()],
                 connect_timeout=PATIENCE,
                 keep_alive_config=KEEP_ALIVE,
@@ -138,18 +142,21 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def encryption_keys(environment: Mapping[str, str] | None = None) -> list[str]:
-    """Return the keys that the settings name, the encrypting one first; none: encryption is off.
+def encryption_settings(environment: Mapping[str, str] | None = None) -> EncryptionSettings:
+    """Return the settings of encryption: this process's own, or those of `environment`.
 
     Raises:
-        BadInput: one is too short.
+        BadInput: a key is too short.
 
     """
     if environment is None:
-        loaded = settings.load(EncryptionSettings)
-    else:
-        loaded = EncryptionSettings(encryption_keys=environment.get("LANDBRIDGE_ENCRYPTION_KEYS", ""))
-    return [key.get_secret_value() for key in loaded.encryption_keys]
+        return settings.load(EncryptionSettings)
+    return EncryptionSettings.model_validate(
+        {
+            name: environment.get(f"{settings.PREFIX}{name.upper()}", default)
+            for name, default in (("encryption_keys", ""), ("encryption_accept_clear", "false"))
+        }
+    )
 
 
 def _unreachable(address: str, reason: str) -> TemporalUnreachable:

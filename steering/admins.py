@@ -11,6 +11,7 @@ from temporalio.service import RPCError
 from domain import ids
 from domain.errors import LandbridgeError, NeighbourUnavailable, NotFound
 from domain.messages import MigrationRequest
+from domain.proof import NO_PROOFS, Proofs
 from domain.sign_in import (
     SESSION_CONFIRMED_FOR,
     SESSION_LIFETIME,
@@ -38,8 +39,10 @@ _ROLE_SECONDS = timedelta(seconds=2)
 class TemporalAdminDesk:
     """The port `portal.desk.AdminDesk`."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, proofs: Proofs = NO_PROOFS) -> None:
+        """`proofs` proves what owners and admins ask for."""
         self._client = client
+        self._proofs = proofs
 
     async def want_link(self, email: str, digest: str) -> None:
         """Have a link mailed to this address, if it is an owner's or admin's; durable without a worker.
@@ -63,8 +66,8 @@ class TemporalAdminDesk:
         except RPCError:
             raise NeighbourUnavailable("Temporal does not take the sign-in.") from None
 
-    async def redeem(self, claims: SignInClaims) -> SignedIn | None:
-        """Return who signs in by this link; None: it does not work, or not any more.
+    async def redeem(self, claims: SignInClaims) -> str | None:
+        """Return the identity token of whoever signs in by this link; None: it does not work, or not any more.
 
         Raises:
             TemporalUnreachable: Temporal or the workers do not answer.
@@ -154,9 +157,9 @@ class TemporalAdminDesk:
 
         `after` is the run of the cancelled migration that is to be followed by another one.
         """
-        started = await starting.start(self._client, request)
+        started = await starting.start(self._client, request, proofs=self._proofs)
         if started.already is RunState.CANCELED and started.run == after:
-            return await starting.start(self._client, request, again=True)
+            return await starting.start(self._client, request, again=True, proofs=self._proofs)
         return started
 
     def migration(self, opsgenie_account: str, run: str = "") -> Migration:
@@ -166,4 +169,4 @@ class TemporalAdminDesk:
             BadInput: no account has such a name.
 
         """
-        return Migration(self._client, opsgenie_account, run)
+        return Migration(self._client, opsgenie_account, run, self._proofs)

@@ -1,8 +1,8 @@
 """One call to Temporal, its trouble told in our words."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from typing import TypeVar
 from uuid import uuid4
@@ -16,7 +16,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain import ids
-from domain.errors import LandbridgeError, NotFound, Refused
+from domain.errors import LandbridgeError, NotFound, Refused, Untrusted
 from runtime.exits import TemporalUnreachable
 
 QUERY_SECONDS = timedelta(seconds=5)
@@ -50,11 +50,13 @@ async def told(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[N
         Refused: the workflow's rules do not allow it.
         NoWorkerAnswers: the call took too long; a request may still be carried out.
         TemporalUnreachable: Temporal does not answer.
+        Untrusted: the answer is not from a process of ours.
 
     """
     try:
         async with asyncio.timeout(within.total_seconds()):
-            yield
+            with _only_ours(what):
+                yield
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         if isinstance(cause, ApplicationError):
@@ -97,6 +99,20 @@ async def answered(what: str, ask: Callable[[str], Awaitable[_Answer]]) -> _Answ
                 if error.status is not RPCStatusCode.FAILED_PRECONDITION or _DROPPED not in error.message:
                     raise
                 await asyncio.sleep(_AGAIN_SECONDS)
+
+
+@contextmanager
+def _only_ours(what: str) -> Iterator[None]:
+    """Tell an answer that encryption refused; the SDK finds a payload of an unknown encoding in its place."""
+    try:
+        yield
+    except KeyError as error:
+        if ids.UNTRUSTED.decode() not in str(error):
+            raise
+        raise Untrusted(
+            f"The answer about the {what} is in clear, or was written for another workflow: no worker of Landbridge "
+            "with our keys gave it. See docs/encryption.md."
+        ) from None
 
 
 def _nobody(what: str) -> NoWorkerAnswers:

@@ -10,6 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.errors import LandbridgeError, NeighbourUnavailable, NotFound
 from domain.links import LinkClaims, LinkState, LinkView
 from domain.messages import LinksUsed, LinkUse, LinkUsed
+from domain.proof import NO_PROOFS, Proofs
 from steering.calls import told
 from workflows.cohort import CohortWorkflow
 
@@ -32,8 +33,10 @@ class _Signal:
 class TemporalLinkDesk:
     """What the portal's link pages need (`portal.desk.LinkDesk`), by signals and a query to the person's cohort."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, proofs: Proofs = NO_PROOFS) -> None:
+        """`proofs` proves that the links were ours."""
         self._client = client
+        self._proofs = proofs
         self._next: dict[str, _Signal] = {}
         """The signal of each cohort that still takes more, while another one may be under way."""
         self._turns = WeakValueDictionary[str, asyncio.Lock]()
@@ -86,7 +89,7 @@ class TemporalLinkDesk:
             task = asyncio.create_task(self._send(claims.cohort_id, signal))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        signal.used.append(used)
+        signal.used.append(self._proofs.of_link(used, claims))
         await signal.tried.wait()
         if signal.heard is None:
             raise NeighbourUnavailable("Temporal does not take the signal.")

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
-from domain import addresses, ids, stale
+from domain import addresses, ids, proof, stale
+from domain.audit import Act
 from domain.errors import NotFound, Refused
 from domain.messages import (
     Cancel,
@@ -29,7 +31,8 @@ from domain.messages import (
     Step,
     UndoRequest,
 )
-from domain.people import Actor, State
+from domain.people import Actor, Source, State
+from domain.proof import NO_PROOFS, Proofs
 from domain.rules import AtDeadline
 from domain.sites import NewSite
 from steering.answers import MigrationSummary, RunState
@@ -41,6 +44,23 @@ from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.undo import UndoWorkflow
 
+_Request = TypeVar(
+    "_Request",
+    Cancel,
+    ChooseSite,
+    Confirm,
+    CorrectEmail,
+    Exclude,
+    NameSite,
+    Pause,
+    PersonFact,
+    Refresh,
+    Resend,
+    Resume,
+    RevokeInvitations,
+    SetDeadline,
+)
+
 
 class Migration(Standing):
     """The migration of one Opsgenie account, as one can steer it.
@@ -49,28 +69,25 @@ class Migration(Standing):
     it, they mean whichever migration runs.
     """
 
-    def __init__(self, client: Client, opsgenie_account: str, run: str = "") -> None:
-        super().__init__(client, opsgenie_account)
+    def __init__(self, client: Client, opsgenie_account: str, run: str = "", proofs: Proofs = NO_PROOFS) -> None:
+        """`proofs`: see `Standing`."""
+        super().__init__(client, opsgenie_account, proofs)
         self._run = run
 
     # Requests about the migration.
 
     async def choose_site(self, site: str, by: Actor, *, task: str = "") -> Decided:
         """Select an existing site; `task` as in `domain.messages.ChooseSite`."""
+        request = await self._proven(Act.CHOOSE_SITE, ChooseSite(site=site, task=task, run=self._run, by=by))
         return await answered(
-            self._what,
-            lambda id_: self._handle.execute_update(
-                SiteMigrationWorkflow.choose_site, ChooseSite(site=site, task=task, run=self._run, by=by), id=id_
-            ),
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.choose_site, request, id=id_)
         )
 
     async def name_site(self, new_site: NewSite, by: Actor, *, task: str = "") -> Decided:
         """Name the site to create; `task` as in `domain.messages.ChooseSite`."""
+        request = await self._proven(Act.NAME_SITE, NameSite(new_site=new_site, task=task, run=self._run, by=by))
         return await answered(
-            self._what,
-            lambda id_: self._handle.execute_update(
-                SiteMigrationWorkflow.name_site, NameSite(new_site=new_site, task=task, run=self._run, by=by), id=id_
-            ),
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.name_site, request, id=id_)
         )
 
     async def confirm(self, task: str, by: Actor) -> None:
@@ -80,18 +97,16 @@ class Migration(Standing):
             Refused: the migration does not wait for this task, or none is named.
 
         """
-        request = Confirm(task=task, run=self._run, by=by)
+        request = await self._proven(Act.CONFIRM, Confirm(task=task, run=self._run, by=by))
         await answered(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.confirm, request, id=id_)
         )
 
     async def pause(self, reason: str, by: Actor) -> None:
         """Start nothing new until resumed."""
+        request = await self._proven(Act.PAUSE, Pause(reason=reason, by=by))
         await answered(
-            self._what,
-            lambda id_: self._handle.execute_update(
-                SiteMigrationWorkflow.pause, Pause(reason=reason, run=self._run, by=by), id=id_
-            ),
+            self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.pause, request, id=id_)
         )
 
     async def resume(self, by: Actor, reason: str = "") -> None:
@@ -101,14 +116,14 @@ class Migration(Standing):
             Refused: somebody paused it for another reason.
 
         """
-        request = Resume(reason=reason, run=self._run, by=by)
+        request = await self._proven(Act.RESUME, Resume(reason=reason, run=self._run, by=by))
         await answered(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.resume, request, id=id_)
         )
 
     async def refresh(self, by: Actor) -> None:
         """Ask Opsgenie and Atlassian at once who joined, who verified, who has set up the account."""
-        request = Refresh(run=self._run, by=by)
+        request = await self._proven(Act.REFRESH, Refresh(run=self._run, by=by))
         await answered(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.refresh, request, id=id_)
         )
@@ -117,7 +132,8 @@ class Migration(Standing):
         self, deadline: datetime | None, at_deadline: AtDeadline, by: Actor, *, instead_of: Deadline | None = None
     ) -> None:
         """Set another deadline, or none; `instead_of` as in `domain.messages.SetDeadline`."""
-        request = SetDeadline(deadline=deadline, at_deadline=at_deadline, instead_of=instead_of, run=self._run, by=by)
+        asked = SetDeadline(deadline=deadline, at_deadline=at_deadline, instead_of=instead_of, run=self._run, by=by)
+        request = await self._proven(Act.SET_DEADLINE, asked)
         await answered(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.set_deadline, request, id=id_)
         )
@@ -132,7 +148,7 @@ class Migration(Standing):
             Refused: it is cancelled already, or is being completed.
 
         """
-        request = Cancel(reason=reason, undo=undo, run=self._run, by=by)
+        request = await self._proven(Act.CANCEL, Cancel(reason=reason, undo=undo, run=self._run, by=by))
         await answered(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.cancel, request, id=id_)
         )
@@ -147,19 +163,19 @@ class Migration(Standing):
             Refused: the migration runs or was completed, or its invitations are being revoked already.
 
         """
-        request = RevokeInvitations(run=self._run, by=by)
+        request = await self._proven(Act.UNDO, RevokeInvitations(run=self._run, by=by))
         try:
             await answered(
                 self._what,
                 lambda id_: self._handle.execute_update(SiteMigrationWorkflow.revoke_invitations, request, id=id_),
             )
         except NotFound:
-            await self._start_undo(by)
+            await self._start_undo(request)
 
-    async def _start_undo(self, by: Actor) -> None:
+    async def _start_undo(self, asked: RevokeInvitations) -> None:
         summary = await self.seen()
         async with told(self._what):
-            why_not = await self._handle.query(SiteMigrationWorkflow.why_not, by, rpc_timeout=QUERY_SECONDS)
+            why_not = await self._handle.query(SiteMigrationWorkflow.why_not, asked.by, rpc_timeout=QUERY_SECONDS)
         if why_not:
             raise Refused(why_not)
         if summary.run_state is RunState.COMPLETED:
@@ -168,7 +184,7 @@ class Migration(Standing):
             opsgenie_account=self._account,
             run=summary.run,
             cohorts=await self._number_of_cohorts(),
-            by=by,
+            asked=asked,
         )
         async with told(f"undo of the {self._what}"):
             await self._client.start_workflow(
@@ -207,14 +223,16 @@ class Migration(Standing):
             named.setdefault(number, {}).setdefault(addresses.key(email), email)
         many = sum(map(len, named.values())) > 1
         requests = {
-            number: Resend(emails=list(people.values()), one_of_many=many, run=self._run, by=by)
+            number: await self._proven(
+                Act.RESEND, Resend(emails=list(people.values()), one_of_many=many, run=self._run, by=by)
+            )
             for number, people in named.items()
         }
         return await self._resend(requests)
 
     async def resend_all(self, state: State, by: Actor) -> Resent:
         """Send the mails of everyone in a state again, as far as the cool-down allows."""
-        request = Resend(state=state, run=self._run, by=by)
+        request = await self._proven(Act.RESEND, Resend(state=state, run=self._run, by=by))
         return await self._resend(dict.fromkeys(range(1, await self._number_of_cohorts() + 1), request))
 
     async def _resend(self, requests: Mapping[int, Resend]) -> Resent:
@@ -232,7 +250,7 @@ class Migration(Standing):
     async def exclude(self, email: str, reason: str, by: Actor) -> None:
         """Take a person out of the migration."""
         cohort = self._cohort(await self._cohort_number(email))
-        request = Exclude(email=email, reason=reason, run=self._run, by=by)
+        request = await self._proven(Act.EXCLUDE, Exclude(email=email, reason=reason, run=self._run, by=by))
         await answered(self._what, lambda id_: cohort.execute_update(CohortWorkflow.exclude, request, id=id_))
 
     async def correct_email(self, email: str, new_email: str, by: Actor) -> None:
@@ -246,17 +264,26 @@ class Migration(Standing):
             # Cohorts that do not know everyone of theirs yet cannot say whose an address is; later, all of them can.
             raise Refused("The roster is being read; try again in a moment.")
         cohort = self._cohort(await self._cohort_number(email))
-        request = CorrectEmail(email=email, new_email=new_email, run=self._run, by=by)
+        request = await self._proven(
+            Act.CORRECT_EMAIL, CorrectEmail(email=email, new_email=new_email, run=self._run, by=by)
+        )
         await answered(self._what, lambda id_: cohort.execute_update(CohortWorkflow.correct_email, request, id=id_))
 
     async def verify(self, email: str, by: Actor) -> None:
         """Record, by an admin's word, that someone's Opsgenie email is verified."""
-        fact = PersonFact(email=email, run=(await self.seen()).run, by=by)
+        fact = await self._proven(Act.VERIFY, PersonFact(email=email, run=(await self.seen()).run, by=by))
         async with told(self._what):
             await self._handle.signal(SiteMigrationWorkflow.email_verified, fact)
 
     async def authenticate(self, email: str, by: Actor) -> None:
         """Record, by an admin's word, that someone's Atlassian account is set up."""
-        fact = PersonFact(email=email, run=(await self.seen()).run, by=by)
+        fact = await self._proven(Act.AUTHENTICATE, PersonFact(email=email, run=(await self.seen()).run, by=by))
         async with told(self._what):
             await self._handle.signal(SiteMigrationWorkflow.account_authenticated, fact)
+
+    async def _proven(self, act: Act, request: _Request) -> _Request:
+        """Return a request with the proof that it is an admin's; every act on a migration that runs passes here."""
+        if not self._proofs or request.by.source is not Source.ADMIN:
+            return request
+        where = proof.in_migration(self._account, await self._current_run())
+        return request.model_copy(update={"by": self._proofs.of_request(request.by, act, request, where)})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from temporalio.client import (
 )
 from temporalio.exceptions import ApplicationError, FailureError
 
-from domain import addresses, ids
+from domain import addresses, ids, proof
 from domain import audit as audits
 from domain.audit import Audit
 from domain.errors import BadInput, NotFound
@@ -30,6 +31,7 @@ from domain.messages import (
     UndoProgress,
 )
 from domain.people import Counts, State, next_step
+from domain.proof import NO_PROOFS, Proofs
 from steering import failing, runs
 from steering.answers import (
     FailingTask,
@@ -63,8 +65,10 @@ _Answer = TypeVar("_Answer")
 class Standing:
     """The migration of one Opsgenie account, running or over, as one can look at it."""
 
-    def __init__(self, client: Client, opsgenie_account: str) -> None:
+    def __init__(self, client: Client, opsgenie_account: str, proofs: Proofs = NO_PROOFS) -> None:
+        """`proofs` checks who did what, and proves what admins ask for; without it, neither admins nor people count."""
         self._client = client
+        self._proofs = proofs
         self._account = ids.check_opsgenie_account(opsgenie_account)
         self._what = f"migration of {opsgenie_account}"
         self._handle: WorkflowHandle[SiteMigrationWorkflow, MigrationResult] = client.get_workflow_handle_for(
@@ -73,6 +77,11 @@ class Standing:
         self._undo_handle: WorkflowHandle[UndoWorkflow, UndoProgress] = client.get_workflow_handle_for(
             UndoWorkflow.run, ids.undo(opsgenie_account)
         )
+
+    @property
+    def checks_proofs(self) -> bool:
+        """Whether there are keys to check who did what; without, everyone but operators is shown as a claim."""
+        return bool(self._proofs)
 
     # How it stands.
 
@@ -260,7 +269,7 @@ class Standing:
         number = await self._cohort_number(email)
         # A cohort that is asked for no address answers with everyone.
         page = await self._ask_people(number, PeopleQuery(email=email)) if email else PeoplePage(people=[])
-        return self._found(number, page)
+        return await self._found(number, page)
 
     async def person_numbered(self, cohort: int, number: int) -> FoundPerson:
         """Return one person, by the numbers that lists give.
@@ -270,16 +279,22 @@ class Standing:
 
         """
         if not (1 <= cohort <= await self._number_of_cohorts() and number >= 1):
-            return self._found(cohort, PeoplePage(people=[]))
-        return self._found(cohort, await self._ask_people(cohort, PeopleQuery(person=number)))
+            return await self._found(cohort, PeoplePage(people=[]))
+        return await self._found(cohort, await self._ask_people(cohort, PeopleQuery(person=number)))
 
-    def _found(self, cohort: int, page: PeoplePage) -> FoundPerson:
+    async def _found(self, cohort: int, page: PeoplePage) -> FoundPerson:
         if not page.people:
             raise NotFound(f"Nobody with this address is in the {self._what}.")
-        person = page.people[0]
+        person, cohort_id, run = page.people[0], ids.cohort(self._account, cohort), await self._current_run()
+        timeline = self._proofs.checked_timeline(
+            person.timeline,
+            migration=proof.in_migration(self._account, run),
+            cohort=proof.in_cohort(cohort_id, run),
+        )
+        person = replace(person, timeline=timeline)
         return FoundPerson(
             cohort=cohort,
-            cohort_id=ids.cohort(self._account, cohort),
+            cohort_id=cohort_id,
             person=person,
             next_step=next_step(person),
         )
@@ -304,40 +319,61 @@ class Standing:
         """Return who asked what of the migration and about its people, newest first; also once it is over.
 
         Earlier migrations of the account stand in it for as long as Temporal keeps them: whoever begins anew does not
-        hide what was done before.
+        hide what was done before. Acts that are not proven are an operator's, who claims to be somebody else.
         """
         async with told(self._what, READ_SECONDS):
             own = await self._handle.query(SiteMigrationWorkflow.audit, rpc_timeout=READ_SECONDS)
-        at_once = asyncio.Semaphore(AT_ONCE)
+        at_once, run = asyncio.Semaphore(AT_ONCE), await self._current_run()
 
-        async def one(workflow: WorkflowHandle[Any, Any]) -> Audit:
+        async def one(workflow: WorkflowHandle[Any, Any], run: str) -> Audit:
             async with at_once, told(self._what, READ_SECONDS):
                 # It has the same name in all of our workflows.
                 found: Audit = await workflow.query("audit", result_type=Audit, rpc_timeout=READ_SECONDS)
-                return found
+            return self._proofs.checked_audit(found, proof.in_migration(self._account, run))
 
-        cohorts: list[WorkflowHandle[Any, Any]] = [
-            self._cohort(number) for number in range(1, await self._number_of_cohorts() + 1)
+        workflows: list[tuple[WorkflowHandle[Any, Any], str]] = [
+            (self._cohort(number), run) for number in range(1, await self._number_of_cohorts() + 1)
         ]
-        undo = [self._undo_handle] if await self.undo() else []
-        earlier = await self._ended_before(own.entries[0].at)
-        return audits.merge([own, *await asyncio.gather(*map(one, [*cohorts, *undo, *earlier]))])
+        if await self.undo():
+            workflows.append((self._undo_handle, run))
+        workflows += await self._ended_before(own.entries[0].at)
+        own = self._proofs.checked_audit(own, proof.in_migration(self._account, run))
+        return audits.merge([own, *await asyncio.gather(*(one(*workflow) for workflow in workflows))])
 
-    async def _ended_before(self, began: datetime) -> list[WorkflowHandle[Any, Any]]:
-        """Return the runs of earlier migrations; each carried its acts on to the next until it ended."""
+    async def _current_run(self) -> str:
+        """Return what tells this migration of the account from others."""
+        return ids.run_of(runs.first_run_id(await self._description()))
+
+    async def _ended_before(self, began: datetime) -> list[tuple[WorkflowHandle[Any, Any], str]]:
+        """Return the workflows of earlier migrations, each with the run of its migration.
+
+        Of each, the last run: it carried its acts on to the next until it ended.
+        """
         return [
-            self._client.get_workflow_handle(run.id, run_id=run.run_id)
+            (self._client.get_workflow_handle(run.id, run_id=run.run_id), await self._run_of(run))
             for run in await runs.of_account(self._client, self._account)
             if run.close_time is not None
             and run.close_time <= began
             and run.status is not WorkflowExecutionStatus.CONTINUED_AS_NEW
         ]
 
+    async def _run_of(self, execution: WorkflowExecution) -> str:
+        if execution.id == self._handle.id:
+            handle = self._client.get_workflow_handle(execution.id, run_id=execution.run_id)
+            async with told(self._what):
+                return ids.run_of(runs.first_run_id(await handle.describe(rpc_timeout=QUERY_SECONDS)))
+        if execution.id != self._undo_handle.id and execution.parent_run_id:
+            # A migration starts its cohorts in its first run.
+            return ids.run_of(execution.parent_run_id)
+        undo = self._client.get_workflow_handle_for(UndoWorkflow.run, execution.id, run_id=execution.run_id)
+        async with told(self._what):
+            return (await undo.query(UndoWorkflow.progress, rpc_timeout=READ_SECONDS)).run
+
     # Its undo.
 
     async def undo(self) -> UndoProgress | None:
         """Return how far the undo of the cancelled migration is; none: nobody asked for it."""
-        run = summarise(await self._description()).run
+        run = await self._current_run()
         try:
             progress = await self._ask_undo(UndoWorkflow.progress)
         except NotFound:

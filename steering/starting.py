@@ -16,8 +16,10 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from domain import ids, roster
+from domain.audit import Act
 from domain.errors import NeighbourUnavailable, NotFound, Refused
 from domain.messages import MigrationRequest, Step
+from domain.proof import NO_PROOFS, Proofs
 from domain.roster import RosterPerson
 from steering import runs
 from steering.answers import MigrationSummary, RunState, Started
@@ -35,8 +37,12 @@ _LONGEST_FAIRNESS_KEY = 64
 """Temporal's limit, in bytes; accounts that share so long a beginning share their turns."""
 
 
-async def start(client: Client, request: MigrationRequest, *, again: bool = False) -> Started:
+async def start(
+    client: Client, request: MigrationRequest, *, again: bool = False, proofs: Proofs = NO_PROOFS
+) -> Started:
     """Start a migration, unless one runs or, without `again`, was completed or cancelled.
+
+    `proofs` proves that an admin asks for it.
 
     Raises:
         BadInput: no migration can be of an account with such a name.
@@ -46,6 +52,8 @@ async def start(client: Client, request: MigrationRequest, *, again: bool = Fals
     workflow_id = ids.migration(ids.check_opsgenie_account(request.opsgenie_account))
     memo = {"asked": _asked(request)}
     await _refuse_while_undoing(client, request.opsgenie_account)
+    by = proofs.of_request(request.by, Act.START, request, workflow_id)
+    request = request.model_copy(update={"by": by})
     try:
         async with told(f"migration of {request.opsgenie_account}"):
             started = await client.start_workflow(
@@ -93,8 +101,8 @@ def _asked(request: MigrationRequest) -> dict[str, str]:
 async def _already(client: Client, workflow_id: str, asked: dict[str, str]) -> Started:
     async with told("migration"):
         description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
+        before: dict[str, str] = await description.memo_value("asked", {}, type_hint=dict[str, str])
     summary = summarise(description)
-    before: dict[str, str] = await description.memo_value("asked", {}, type_hint=dict[str, str])
     different = [what for what, value in asked.items() if value and before.get(what, "") not in {value, ""}]
     if different and summary.run_state is RunState.RUNNING:
         raise Refused(

@@ -6,7 +6,7 @@ Temporal's server alone can answer whether it does, so the portal needs no worke
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.roster import RosterActivities
+    from activities.sign_in import SignInActivities
     from domain.sign_in import SESSION_RENEWAL, SESSION_RETRY, AdminSession
     from workflows import options
     from workflows.trouble import Failure, attempt
@@ -25,12 +25,11 @@ class AdminSessionWorkflow:
         """Wait, ask Opsgenie, and continue as new if it confirms the role."""
         await workflow.sleep(SESSION_RENEWAL, summary="Until Opsgenie is asked again")
         while True:
-            found = await attempt(
-                RosterActivities.find_leader, session.email, options.LEADER, "Still an owner or admin?"
+            confirmed = await attempt(
+                SignInActivities.is_leader_still, session, options.LEADER, "Still an owner or admin?"
             )
-            if not isinstance(found, Failure):
+            if not isinstance(confirmed, Failure):
                 break
             await workflow.sleep(SESSION_RETRY, summary="Opsgenie gave no answer")
-        leader = found.leader
-        if leader is not None and leader.opsgenie_account == session.opsgenie_account:
+        if confirmed:
             workflow.continue_as_new(session)

@@ -9,16 +9,13 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.mail import MailActivities
-    from activities.roster import RosterActivities
+    from activities.sign_in import SignInActivities
     from domain.sign_in import (
         COOL_DOWN,
         LINK_LIFETIME,
         MOST_LINKS,
         Redeem,
-        SignedIn,
-        SignInClaims,
-        SignInMailOrder,
+        SignInLinkOrder,
         SignInRequest,
     )
     from workflows import options
@@ -27,12 +24,16 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn
 class AdminSignInWorkflow:
-    """Mails a link to an owner or admin, and says once, to whoever presses its button, who that is."""
+    """Mails a link to an owner or admin, and says once, to the portal that redeems it, who that is.
+
+    Who that is, is an identity token: signed by the activity that asked Opsgenie, checked by the one that mails the
+    link and by the portal. This workflow only passes it on.
+    """
 
     @workflow.init
     def __init__(self, request: SignInRequest) -> None:
         self._email = request.email
-        self._leader: SignedIn | None = None
+        self._identity = ""
         self._generation = 0
         self._wanted = True
         self._redeemed = False
@@ -59,16 +60,14 @@ class AdminSignInWorkflow:
 
     async def _mail_link(self) -> None:
         """Mail a link that replaces those before it, if Opsgenie says that this is an owner or admin."""
-        found = await attempt(RosterActivities.find_leader, self._email, options.LEADER, "Is this an owner or admin?")
-        self._leader = None if isinstance(found, Failure) else found.leader
+        found = await attempt(SignInActivities.find_leader, self._email, options.LEADER, "Is this an owner or admin?")
+        self._identity = "" if isinstance(found, Failure) else found.identity
         # Counted for strangers too, so that their sign-in ends as everyone's does.
         self._generation += 1
-        if self._leader is None or self._redeemed:
+        if not self._identity or self._redeemed:
             return
-        info = workflow.info()
-        claims = SignInClaims(sign_in_id=info.workflow_id, run_id=info.run_id, generation=self._generation)
-        order = SignInMailOrder(recipient=self._leader, claims=claims)
-        await attempt(MailActivities.send_sign_in_link, order, options.SIGN_IN_MAIL, "Mail the link")
+        order = SignInLinkOrder(identity=self._identity, generation=self._generation)
+        await attempt(SignInActivities.send_sign_in_link, order, options.SIGN_IN_MAIL, "Mail the link")
 
     @workflow.signal(description="Somebody asks for a link to this address.")
     def link_wanted(self) -> None:
@@ -76,17 +75,17 @@ class AdminSignInWorkflow:
         self._wanted = True
 
     @workflow.update
-    def redeem(self, request: Redeem) -> SignedIn:
-        """Say who has signed in, and end."""
-        leader = self._leader_behind(request)
+    def redeem(self, request: Redeem) -> str:
+        """Return the identity token of whoever has signed in, and end."""
+        identity = self._identity_behind(request)
         self._redeemed = True
-        return leader
+        return identity
 
     @redeem.validator
     def _check_redeem(self, request: Redeem) -> None:
-        self._leader_behind(request)
+        self._identity_behind(request)
 
-    def _leader_behind(self, request: Redeem) -> SignedIn:
-        if self._leader is None or self._redeemed or request.generation != self._generation:
+    def _identity_behind(self, request: Redeem) -> str:
+        if not self._identity or self._redeemed or request.generation != self._generation:
             raise ApplicationError("This link does not work any more.", type="Refused")
-        return self._leader
+        return self._identity

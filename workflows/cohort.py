@@ -12,7 +12,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
     from activities.mail import MailActivities
-    from domain import events, markdown
+    from domain import events, markdown, proof
+    from domain.audit import Act
     from domain.lifecycle import Mail
     from domain.messages import (
         Cancel,
@@ -85,9 +86,8 @@ class CohortWorkflow(CohortRecord):
                 self._leave_behind("The migration was ended from outside.", SYSTEM)
                 self.cancel(Cancel(reason="It was ended from outside.", by=SYSTEM))
         if self._cancelled:
-            self._leave_behind(
-                f"The migration was cancelled: {self._cancelled.reason.rstrip('.')}.", self._cancelled.by
-            )
+            by = proof.recorded(self._cancelled.by, Act.CANCEL, self._cancelled)
+            self._leave_behind(f"The migration was cancelled: {self._cancelled.reason.rstrip('.')}.", by)
         await workflow.wait_condition(workflow.all_handlers_finished)
         is_long = workflow.info().get_current_history_length() > options.MAX_LAST_RUN_EVENTS
         if is_long or not self._closing:

@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain import addresses, authority, events, ids, lifecycle, refusals, roster, stale
+    from domain import addresses, authority, events, ids, lifecycle, proof, refusals, roster, stale
     from domain.audit import Act, Audit, AuditEntry
     from domain.cohort import CohortPeople, packed, unpacked
     from domain.errors import BadInput
@@ -42,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
         Resume,
         SetDeadline,
     )
-    from domain.people import LINK, MAILED, OPSGENIE, STATE_TITLES, Actor, Person, State
+    from domain.people import MAILED, OPSGENIE, STATE_TITLES, Actor, Person, State
     from workflows.alarm import Alarm
 
 _NOBODY = "Nobody with this address is in the migration."
@@ -193,7 +193,8 @@ class CohortRecord:
 
     def _record_fact(self, act: Act, fact: PersonFact, event: Callable[[Actor], events.Event]) -> None:
         """Record a fact by the word of whoever may give it; in the audit only if it is news."""
-        person, by = self._people.find(fact.email), authority.witness(fact.by, self._leaders)
+        person = self._people.find(fact.email)
+        by = authority.witness(proof.recorded(fact.by, act, fact), self._leaders)
         is_stale = stale.another_run(fact.run, self._start.run) or (
             person is not None and stale.another_address(fact.email, person.email)
         )
@@ -226,19 +227,20 @@ class CohortRecord:
                 self._link_used(person, used)
 
     def _link_used(self, person: Person, used: LinkUsed) -> None:
+        by = proof.recorded_link(used)
         match used.use:
             case LinkUse.FOLLOWED if self._link_state(person, used.purpose, used.generation) is LinkState.OPEN:
-                self._happen(person.number, events.LinkFollowed(used.purpose, used.generation))
+                self._happen(person.number, events.LinkFollowed(used.purpose, used.generation, by))
                 if used.purpose is Purpose.AUTHENTICATION:
                     self._ask_soon(person.number)
             case LinkUse.DECLINED if self._cancelled is None:
-                self._happen(person.number, events.LinkDeclined(used.purpose, used.generation))
+                self._happen(person.number, events.LinkDeclined(used.purpose, used.generation, by))
             case LinkUse.RETURNED:
-                self._happen(person.number, events.CameBack())
+                self._happen(person.number, events.CameBack(by))
                 self._ask_soon(person.number)
             case LinkUse.NEW_WANTED if MAILED.get(person.state) is used.purpose:
                 if lifecycle.may_ask(person, Mail(used.purpose, used.generation), workflow.now()):
-                    self._happen(person.number, events.MailRequested(LINK))
+                    self._happen(person.number, events.MailRequested(by))
 
     def _link_state(self, person: Person, purpose: Purpose, generation: int) -> LinkState:
         state = lifecycle.link_state(person, Mail(purpose, generation), workflow.now(), self._rules)
@@ -271,19 +273,20 @@ class CohortRecord:
     def resend(self, message: Resend) -> Resent:
         """Send again what may be sent again."""
         queued, not_now, refused = 0, 0, []
+        by = proof.recorded(message.by, Act.RESEND, message)
         for email, person in self._concerned(message):
             why = self._why_not_resend(person, email)
             if person is not None and not why:
-                self._happen(person.number, events.MailRequested(message.by))
+                self._happen(person.number, events.MailRequested(by))
                 queued += 1
                 if email:
-                    self._note(Act.RESEND, message.by, about=person.email)
+                    self._note(Act.RESEND, by, about=person.email)
             else:
                 not_now += 1
                 if email:
                     refused.append(NotSent(email=email, reason=why))
         if queued and message.state:
-            self._note(Act.RESEND, message.by, about=str(message.state), people=queued)
+            self._note(Act.RESEND, by, about=str(message.state), people=queued)
         return Resent(queued=queued, not_now=not_now, refused=refused)
 
     @resend.validator
@@ -304,9 +307,9 @@ class CohortRecord:
     @workflow.update(description="Take a person out of the migration.")
     def exclude(self, message: Exclude) -> None:
         """Exclude, with a reason."""
-        person = self._known(message.email)
-        self._happen(person.number, events.Excluded(message.reason, message.by))
-        self._note(Act.EXCLUDE, message.by, about=person.email, detail=message.reason)
+        person, by = self._known(message.email), proof.recorded(message.by, Act.EXCLUDE, message)
+        self._happen(person.number, events.Excluded(message.reason, by))
+        self._note(Act.EXCLUDE, by, about=person.email, detail=message.reason)
 
     @exclude.validator
     def _check_exclude(self, message: Exclude) -> None:
@@ -328,8 +331,9 @@ class CohortRecord:
         except ApplicationError:
             await self._release(email, number)
             raise
-        self._happen(number, events.EmailCorrected(email, message.by))
-        self._note(Act.CORRECT_EMAIL, message.by, about=message.email, detail=email)
+        by = proof.recorded(message.by, Act.CORRECT_EMAIL, message)
+        self._happen(number, events.EmailCorrected(email, by))
+        self._note(Act.CORRECT_EMAIL, by, about=message.email, detail=email)
 
     @correct_email.validator
     def _check_correct_email(self, message: CorrectEmail) -> None:

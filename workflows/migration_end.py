@@ -46,7 +46,7 @@ class MigrationEnd(MigrationWaits):
             step=self._checklist.step,
             checklist=self._checklist.items(),
             cancelled=self._cancelled,
-            undo_by=self._undo_by,
+            undo_asked=self._undo_asked,
             audit=self._audit,
         )
 
@@ -114,12 +114,12 @@ class MigrationEnd(MigrationWaits):
 
     async def _undo(self) -> None:
         """Have the invitations revoked, if that is asked for; it goes on by itself."""
-        if self._undo_by is None or self._undoing:
+        if self._undo_asked is None or self._undoing:
             return
         self._undoing = True
         account = self._request.opsgenie_account
         request = UndoRequest(
-            opsgenie_account=account, run=self._run, cohorts=self._number_of_cohorts, by=self._undo_by
+            opsgenie_account=account, run=self._run, cohorts=self._number_of_cohorts, asked=self._undo_asked
         )
         with suppress(WorkflowAlreadyStartedError):
             await workflow.start_child_workflow(

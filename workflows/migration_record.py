@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from activities.roster import RosterActivities
-    from domain import addresses, authority, ids, markdown, roster, sites, stale
+    from domain import addresses, authority, ids, markdown, proof, roster, sites, stale
     from domain.audit import Act, Audit, AuditEntry
     from domain.errors import BadInput
     from domain.messages import (
@@ -45,6 +45,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows import options, search_attributes
     from workflows.checklist import Checklist
     from workflows.trouble import Failure, attempt
+
+
+_Request = ChooseSite | NameSite | Confirm | Pause | Resume | Refresh | SetDeadline | Cancel
 
 
 @dataclass(frozen=True)
@@ -107,8 +110,8 @@ class MigrationRecord:
         self._starting = False
         """Cohorts are being started."""
         self._cancelled: Cancel | None = None
-        self._undo_by: Actor | None = None
-        """Who wants the invitations revoked; none: nobody."""
+        self._undo_asked: Cancel | RevokeInvitations | None = None
+        """The request to revoke the invitations; none: nobody wants it."""
         self._undoing = False
         self._over = False
         self._news: dict[int, CohortNews] = {}
@@ -118,7 +121,11 @@ class MigrationRecord:
         self._telling = asyncio.Lock()
         self._lines = asyncio.Semaphore(options.PENDING_AT_MOST)
         started = AuditEntry(
-            at=workflow.info().start_time, by=request.by, act=Act.START, about=request.initiator, detail=request.site
+            at=workflow.info().start_time,
+            by=proof.recorded(request.by, Act.START, request),
+            act=Act.START,
+            about=request.initiator,
+            detail=request.site,
         )
         self._audit = Audit().with_entry(started)
         if request.ended is not None:
@@ -129,11 +136,13 @@ class MigrationRecord:
         self._survey, self._number_of_cohorts, self._handed_out = ended.survey, ended.cohorts, True
         self._sites, self._site, self._moved, self._decision = ended.sites, ended.site, ended.moved, None
         self._checklist.restore(ended.checklist, ended.step)
-        self._cancelled, self._undo_by, self._undoing = ended.cancelled, ended.undo_by, ended.undo_by is not None
+        self._cancelled, self._undo_asked = ended.cancelled, ended.undo_asked
+        self._undoing = ended.undo_asked is not None
         self._audit = ended.audit
 
-    def _note(self, act: Act, by: Actor, *, about: str = "", detail: str = "") -> None:
-        """Put an act into the audit."""
+    def _note(self, act: Act, request: _Request, *, about: str = "", detail: str = "") -> None:
+        """Put a request into the audit."""
+        by = proof.recorded(request.by, act, request)
         entry = AuditEntry(at=workflow.now(), by=by, act=act, about=about, detail=detail)
         self._audit = self._audit.with_entry(entry)
 
@@ -194,12 +203,12 @@ class MigrationRecord:
     @workflow.update
     async def choose_site(self, request: ChooseSite) -> Decided:
         """Select a site; the answer comes once Atlassian was asked."""
-        return await self._decide(Decision(request.site.strip()), Act.CHOOSE_SITE, request.by)
+        return await self._decide(Decision(request.site.strip()), Act.CHOOSE_SITE, request)
 
     @workflow.update
     async def name_site(self, request: NameSite) -> Decided:
         """Name a new site; the answer comes once it exists, is refused, or is an admin's task."""
-        return await self._decide(Decision(request.new_site), Act.NAME_SITE, request.by)
+        return await self._decide(Decision(request.new_site), Act.NAME_SITE, request)
 
     @choose_site.validator
     def _check_choose_site(self, request: ChooseSite) -> None:
@@ -235,13 +244,13 @@ class MigrationRecord:
     def _open_decision(self) -> Decision | None:
         return None if self._decision is None or self._decision.judged else self._decision
 
-    async def _decide(self, decision: Decision, act: Act, by: Actor) -> Decided:
+    async def _decide(self, decision: Decision, act: Act, request: ChooseSite | NameSite) -> Decided:
         self._decision = decision
         await workflow.wait_condition(lambda: decision.judged)
         if decision.answer is None:
             raise ApplicationError(decision.refusal, type="Refused")
         choice = decision.choice
-        self._note(act, by, about=choice if isinstance(choice, str) else choice.name, detail=decision.answer.task)
+        self._note(act, request, about=choice if isinstance(choice, str) else choice.name, detail=decision.answer.task)
         return decision.answer
 
     @property
@@ -252,7 +261,7 @@ class MigrationRecord:
     def confirm(self, request: Confirm) -> None:
         """Have the task checked again."""
         self._confirmed = True
-        self._note(Act.CONFIRM, request.by, about=self._task.task if self._task else "")
+        self._note(Act.CONFIRM, request, about=self._task.task if self._task else "")
 
     @confirm.validator
     def _check_confirm(self, request: Confirm) -> None:
@@ -268,7 +277,7 @@ class MigrationRecord:
     async def pause(self, request: Pause) -> None:
         """Pause all cohorts."""
         self._paused, self._paused_on_request = request.reason, True
-        self._note(Act.PAUSE, request.by, detail=request.reason)
+        self._note(Act.PAUSE, request, detail=request.reason)
         self._show()
         await self._signal_all("pause", request)
 
@@ -280,7 +289,7 @@ class MigrationRecord:
     async def resume(self, request: Resume) -> None:
         """Resume all cohorts."""
         self._paused, self._paused_on_request = "", False
-        self._note(Act.RESUME, request.by)
+        self._note(Act.RESUME, request)
         self._show()
         await self._signal_all("resume", request)
 
@@ -297,7 +306,7 @@ class MigrationRecord:
     async def refresh(self, request: Refresh) -> None:
         """Ask Opsgenie and Atlassian at once what they would be asked sooner or later."""
         self._refresh_wanted = True
-        self._note(Act.REFRESH, request.by)
+        self._note(Act.REFRESH, request)
         await self._signal_all("refresh", request)
 
     @refresh.validator
@@ -313,7 +322,7 @@ class MigrationRecord:
         self._news = {n: news.model_copy(update={"deadline_passed": False}) for n, news in self._news.items()}
         self._deadline_told = False
         deadline = request.deadline.isoformat(timespec="seconds") if request.deadline else "none"
-        self._note(Act.SET_DEADLINE, request.by, about=deadline, detail=str(request.at_deadline))
+        self._note(Act.SET_DEADLINE, request, about=deadline, detail=str(request.at_deadline))
         self._show()
         await self._signal_all("set_deadline", request)
 
@@ -333,9 +342,9 @@ class MigrationRecord:
 
     def _end_before_time(self, request: Cancel) -> None:
         self._cancelled = request
-        self._note(Act.CANCEL, request.by, detail=request.reason)
+        self._note(Act.CANCEL, request, detail=request.reason)
         if request.undo:
-            self._undo_by = request.by
+            self._undo_asked = request
 
     @cancel.validator
     def _check_cancel(self, request: Cancel) -> None:
@@ -350,14 +359,14 @@ class MigrationRecord:
     @workflow.update(description="Revoke the invitations of a migration that was cancelled; it never cancels one.")
     def revoke_invitations(self, request: RevokeInvitations) -> None:
         """Let the undo begin before the migration has ended; afterwards it is started without it."""
-        self._undo_by = request.by
+        self._undo_asked = request
 
     @revoke_invitations.validator
     def _check_revoke_invitations(self, request: RevokeInvitations) -> None:
         self._refuse_stranger(request)
         if self._cancelled is None:
             raise ApplicationError("The migration was not cancelled: there is nothing to undo.", type="Refused")
-        if self._undo_by is not None:
+        if self._undo_asked is not None:
             raise ApplicationError("The invitations are being revoked already.", type="Refused")
         if self._over:
             raise ApplicationError("The migration is over.", type="NotFound")

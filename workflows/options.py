@@ -39,7 +39,7 @@ last run. A longer run continues as new with its state, and the next run complet
 PENDING_AT_MOST = 400
 """Signals about single people under way at once; a workflow with 2,000 pending would not get on at all."""
 
-FINAL = ("NeighbourRefuses", "Refused", "BadInput")
+FINAL = ("NeighbourRefuses", "Refused", "BadInput", "Untrusted")
 """Errors of `domain.errors` that trying again does not mend."""
 
 _PATIENT = RetryPolicy(

@@ -4,10 +4,12 @@ from typing import Any, Protocol
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.converter import WorkflowSerializationContext
 from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from domain import ids
+from workflows.untrusted import UntrustedPayloads
 
 PASSED_THROUGH = ("activities", "domain", "dns", "email_validator", "idna", "structlog")
 """Modules that workflows share with the process. Pydantic loads the address check's parts only when it is first used,
@@ -41,7 +43,9 @@ class _Runner(SandboxedWorkflowRunner):
         self._histories = histories
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
-        return InTime(super().create_instance(det), det.info.workflow_id, det.info.run_id, self._histories)
+        info = det.info
+        in_time = InTime(super().create_instance(det), info.workflow_id, info.run_id, self._histories)
+        return UntrustedPayloads(in_time, WorkflowSerializationContext(info.namespace, info.workflow_id))
 
 
 class InTime(WorkflowInstance):
@@ -91,8 +95,9 @@ class InTime(WorkflowInstance):
             self._unproved = None
         return self._instance.activate(act)
 
-    def get_serialization_context(self, command_info: Any) -> None:  # noqa: ANN401 - the SDK's types are its own
-        """Say nothing of what a payload belongs to: our converter does not ask, and the sandbox need not be entered."""
+    def get_serialization_context(self, command_info: Any) -> Any:  # noqa: ANN401 - the SDK's types are its own
+        """Pass on."""
+        return self._instance.get_serialization_context(command_info)
 
     def get_external_store_context(self, command_info: Any) -> Any:  # noqa: ANN401 - as above
         """Pass on."""

@@ -4,9 +4,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.undo import UndoActivities
-    from domain import ids
+    from domain import ids, proof
     from domain.audit import Act, Audit, AuditEntry
-    from domain.messages import UndoProgress, UndoRequest, UndoState
+    from domain.messages import RevokeInvitations, UndoProgress, UndoRequest, UndoState
     from domain.orders import RevokeOrder, Undone
     from workflows import options, search_attributes
     from workflows.trouble import Failure, attempt
@@ -85,4 +85,10 @@ class UndoWorkflow:
     @workflow.query(description="Who asked for it, and when.")
     def audit(self) -> Audit:
         """Return the one act."""
-        return Audit().with_entry(AuditEntry(at=self._started_at, by=self._request.by, act=Act.UNDO))
+        asked = self._request.asked
+        if isinstance(asked, RevokeInvitations):
+            by = proof.recorded(asked.by, Act.UNDO, asked)
+        else:
+            # A proof that somebody cancelled does not prove that they wanted the invitations revoked.
+            by = proof.recorded(asked.by, Act.CANCEL, asked.model_copy(update={"undo": True}))
+        return Audit().with_entry(AuditEntry(at=self._started_at, by=by, act=Act.UNDO))

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from adapters.links import SignedLinks
 from domain import addresses, sign_in
 from domain.errors import BadInput
+from domain.sign_in import SignedIn, SignInClaims
 from portal.admin.gate import HOME, Gate, Visit
 from portal.desk import AdminDesk
 
@@ -76,7 +77,7 @@ class SignInPages:
         self._gate.check_origin(request)
         await request.body()
         claims = self._links.read_sign_in(request.path_params["token"])
-        leader = None if claims is None else await _desk(request).redeem(claims)
+        leader = None if claims is None else await self._redeemed(request, claims)
         if leader is None:
             # Whoever pressed the button twice is in already.
             if await self._gate.session(request):
@@ -99,6 +100,16 @@ class SignInPages:
         if self._gate.sessions.read(request) is None:
             return self._gate.pages.show("sign_in/no_cookie.html", HTTPStatus.BAD_REQUEST)
         return self._gate.redirect(HOME)
+
+    async def _redeemed(self, request: Request, claims: SignInClaims) -> SignedIn | None:
+        """Return who signs in: Temporal says whether the link still works, and our own signature who that is."""
+        identity = await _desk(request).redeem(claims)
+        if identity is None:
+            return None
+        leader = self._links.read_identity(identity, claims)
+        if leader is None:
+            self._gate.log.refuse("sign_in_identity_refused", request.scope)
+        return leader
 
     async def sign_out(self, visit: Visit) -> Response:
         """End the session on every portal, and have the browser forget its pages."""

@@ -394,3 +394,20 @@ async def test_running_migrations_that_cannot_be_read(
         if health is Health.UNWELL:
             assert PayloadEncryption([theirs]).key_ids[0] in told.found
             assert "LANDBRIDGE_ENCRYPTION_KEYS" in told.remedy
+
+
+async def test_running_migrations_that_began_in_clear(
+    client: Client, server: TemporalServer, control: Control, cli: Cli
+) -> None:
+    """Encryption holds them up unless a setting lets them go on, which is to be removed some day."""
+    control.load(USERS)
+    await namespace(client, "clear")
+    other = await temporal.connect(environment={**server.environment, "TEMPORAL_NAMESPACE": "clear"})
+    request = MigrationRequest(opsgenie_account="acme", initiator="olga@example.com")
+    await other.start_workflow("SiteMigrationWorkflow", request, id="unread", task_queue=options.WORKFLOWS)
+    await eventually(lambda: starting.listed(other))
+    for accept, health in (("false", Health.UNWELL), ("true", Health.WELL)):
+        _, findings = await look(cli, TEMPORAL_NAMESPACE="clear", LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR=accept)
+        told = findings["Encryption"]
+        assert (told.health, "in clear" in told.found or "held up" in told.found) == (health, True)
+        assert "LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR" in told.remedy

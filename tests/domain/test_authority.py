@@ -52,4 +52,4 @@ def test_a_signal_is_somebodys_word_or_nobodys(source: Source, name: str) -> Non
     assert witness.source is Source.OPERATOR
     assert name in witness.name
     if source is not Source.OPERATOR:
-        assert str(source) in witness.name
+        assert witness.claimed is source

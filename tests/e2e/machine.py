@@ -159,7 +159,9 @@ class Machine:
     async def temporal(self, *arguments: str, token: str = "") -> Ran:
         """Run the `temporal` command to its end, as operators do: it reads and writes through the portal's codec."""
         binary = self._processes["temporal"].program.command[0]
-        codec = ["--codec-endpoint", self.stack.codec_url, "--codec-auth", f"Bearer {token or self.codec_token}"]
+        workflow_id = arguments[arguments.index("-w") + 1]
+        endpoint = f"{self.stack.codec_url}/{workflow_id}"
+        codec = ["--codec-endpoint", endpoint, "--codec-auth", f"Bearer {token or self.codec_token}"]
         return await self._run(binary, *arguments, *codec, "--address", self.stack.temporal_address)
 
     @property

@@ -303,7 +303,7 @@ def test_every_kind_of_email_has_its_folder() -> None:
 def test_the_sign_in_mail_says_what_the_link_does() -> None:
     """Once, for a quarter of an hour, for which Opsgenie account, to which host; and its name is only a name."""
     leader = SignedIn(email="olga@example.com", name=NAME, role="owner", opsgenie_account="acme")
-    claims = SignInClaims(sign_in_id="sign-in:0", run_id="r", generation=2)
+    claims = SignInClaims(sign_in_id="sign-in:0", run_id="r", generation=2, identity="0")
     mail = mail_content.sign_in_mail(SignInMailOrder(recipient=leader, claims=claims), PlainLinks())
     for said in (mail.text, words(mail.html)):
         for fact in ("once, within 15 minutes", "acme", "move.example.com", "Zoë <b>& Sons</b>"):

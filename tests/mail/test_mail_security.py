@@ -131,7 +131,7 @@ async def test_wrong_password_is_tried_by_one_mechanism(
             await mailer.send_sign_in_link(
                 SignInMailOrder(
                     recipient=SignedIn(email="olga@example.com", name="Olga", role="owner", opsgenie_account="acme"),
-                    claims=SignInClaims(sign_in_id="sign-in:1", run_id="r", generation=1),
+                    claims=SignInClaims(sign_in_id="sign-in:1", run_id="r", generation=1, identity="i"),
                 )
             )
     assert all(isinstance(answer, NeighbourRefuses) for answer in answers)

@@ -16,10 +16,11 @@ from portal.desk import Desks, LinkDesk
 from portal.metrics import Metrics
 from runtime.settings import PortalSettings
 from tests.portal.desk import MemoryDesk, NoAdmins
+from tests.workflows.bench import TOKEN_KEY
 
 PORTAL_URL = "https://landbridge.example.com"
 """Where people reach the portal: not where the tests do, so that a link built from a request would show."""
-KEY = "k" * 32
+KEY = TOKEN_KEY
 
 
 def settings(**changes: object) -> PortalSettings:

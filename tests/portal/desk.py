@@ -89,7 +89,7 @@ class NoAdmins:
         """Take no wish."""
         raise NotImplementedError
 
-    async def redeem(self, claims: SignInClaims) -> SignedIn | None:
+    async def redeem(self, claims: SignInClaims) -> str | None:
         """Let nobody in."""
         raise NotImplementedError
 

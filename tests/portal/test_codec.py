@@ -11,7 +11,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 from domain.errors import BadInput
 from portal import codec
 from portal.security_log import SecurityLog
-from runtime.encryption import PayloadEncryption, key_id
+from runtime.encryption import UNTRUSTED, PayloadEncryption, key_id
 
 KEY, TOKEN = "an-encryption-key-that-is-long-enough-for-us", "a-token-that-is-long-enough-for-operators"
 LOG = SecurityLog("k" * 32)
@@ -48,16 +48,28 @@ def read(response: httpx2.Response) -> list[Payload]:
 async def test_who_has_the_token_reads_and_writes(operator: httpx2.AsyncClient, credentials: dict[str, str]) -> None:
     """As many payloads come back as were sent, in their order, large ones too."""
     clear = [*CLEAR, Payload(data=b"x" * 100_000)]
-    encrypted = read(await operator.post("/codec/encode", content=written(clear), headers=credentials))
+    encrypted = read(await operator.post("/codec/acme:1/encode", content=written(clear), headers=credentials))
     assert {key_id(payload) for payload in encrypted} == set(PayloadEncryption([KEY]).key_ids)
-    assert read(await operator.post("/codec/decode", content=written(encrypted), headers=credentials)) == clear
+    for address in ("/codec/decode", "/codec/acme:1/decode"):
+        assert read(await operator.post(address, content=written(encrypted), headers=credentials)) == clear
+
+
+async def test_what_is_encrypted_is_for_one_workflow(operator: httpx2.AsyncClient) -> None:
+    """The address names it; without a name there is a sentence."""
+    (encrypted,) = read(await operator.post("/codec/acme:1/encode", content=written(CLEAR), headers=BEARER))
+    assert await PayloadEncryption([KEY]).of_workflow("acme:1").decode([encrypted]) == CLEAR
+    assert await PayloadEncryption([KEY]).of_workflow("acme:2").decode([encrypted]) == [UNTRUSTED]
+    answer = await operator.post("/codec/encode", content=written(CLEAR), headers=BEARER)
+    assert (answer.status_code, "WORKFLOW-ID" in answer.text) == (400, True)
 
 
 async def test_what_cannot_be_decrypted_stays_as_it_is(operator: httpx2.AsyncClient) -> None:
-    """In clear, or with a key that is gone: the others are readable."""
+    """In clear, changed, or with a key that is gone: the others are readable."""
     ours, theirs = [await PayloadEncryption([key]).encode(CLEAR) for key in (KEY, KEY[::-1])]
-    answer = await operator.post("/codec/decode", content=written([*theirs, *CLEAR, *ours]), headers=BEARER)
-    assert read(answer) == [*theirs, *CLEAR, *CLEAR]
+    changed = [Payload(metadata=dict(ours[0].metadata), data=ours[0].data + b"x")]
+    sent = [*theirs, *CLEAR, *ours, *changed]
+    answer = await operator.post("/codec/decode", content=written(sent), headers=BEARER)
+    assert read(answer) == [*theirs, *CLEAR, *CLEAR, *changed]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.api.common.v1 import Payload
+from temporalio.converter import ActivitySerializationContext
 
 from runtime import encryption, temporal
 from runtime.encryption import PayloadEncryption
@@ -65,22 +66,42 @@ async def test_a_missing_key_is_named_by_its_id(others: list[str]) -> None:
     assert not {OLD, NEW} & set(str(missing.value).split())
 
 
-async def test_what_stands_in_clear_is_taken_as_it_is() -> None:
-    """So encryption can be turned on while migrations run, and people can send signals by hand."""
+async def test_what_stands_in_clear_is_refused_where_there_are_keys() -> None:
+    """Anyone may have written it; unless a setting says that encryption is being turned on."""
     clear = [Payload(metadata={"encoding": b"json/plain"}, data=b"{}")]
-    assert await PayloadEncryption([OLD]).decode(clear) == clear
+    assert await PayloadEncryption([OLD]).decode(clear) == [encryption.UNTRUSTED]
+    assert await PayloadEncryption([OLD], accept_clear=True).decode(clear) == clear
+    assert await PayloadEncryption([]).decode(clear) == clear
     assert await PayloadEncryption([]).encode(clear) == clear
+
+
+async def test_a_payload_is_for_one_workflow() -> None:
+    """It cannot be copied into another one, nor written to belong there; readers of no workflow read all."""
+    clear, codec = [Payload(data=b"x")], PayloadEncryption([OLD])
+    (encrypted,) = await codec.of_workflow("one").encode(clear)
+    moved = Payload(metadata={**encrypted.metadata, encryption.WORKFLOW_ID: b"two"}, data=encrypted.data)
+    nobodys = Payload(data=encrypted.data)
+    for name in ("encoding", encryption.KEY_ID):
+        nobodys.metadata[name] = encrypted.metadata[name]
+    activity = ActivitySerializationContext("default", "1", "t", "q", "one", "w", is_local=False)
+    assert await codec.of_workflow("one").decode([encrypted]) == clear
+    assert await codec.with_context(activity).decode([encrypted]) == clear
+    assert await codec.decode([encrypted]) == clear
+    for reader in (codec, codec.of_workflow("one"), codec.of_workflow("two"), codec.of_workflow("")):
+        assert await reader.decode([moved, nobodys]) == [encryption.UNTRUSTED] * 2
+    assert await codec.of_workflow("two").decode([encrypted]) == [encryption.UNTRUSTED]
+    assert await codec.of_workflow("two").decode(await codec.encode(clear)) == [encryption.UNTRUSTED]
 
 
 @given(st.data())
 async def test_what_was_tampered_with_is_not_decrypted(data: st.DataObject) -> None:
-    """It is handed on as it is, which no message can be made of: nobody is wedged by it."""
+    """No message can be made of what comes in its place: nobody is wedged by it."""
     codec = PayloadEncryption([OLD])
     (encrypted,) = await codec.encode([Payload(data=ANN.encode())])
     place = data.draw(st.integers(0, len(encrypted.data) - 1))
     changed = encrypted.data[place] ^ data.draw(st.integers(1, 255))
     cut = data.draw(st.sampled_from([encrypted.data[:place], encrypted.data[:place] + bytes([changed])]))
     forged = Payload(metadata=dict(encrypted.metadata), data=cut + encrypted.data[place + 1 :] if cut[place:] else cut)
-    assert await codec.decode([forged]) == [forged]
+    assert await codec.decode([forged]) == [encryption.UNTRUSTED]
     with pytest.raises(Exception, match="encoding"):
         await temporal.data_converter([OLD]).decode([forged])

@@ -15,18 +15,21 @@ from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
-from temporalio.worker import WorkerDeploymentConfig
+from temporalio.worker import Worker, WorkerDeploymentConfig
 
 import worker
 from activities.accounts import AccountActivities
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
+from activities.sign_in import SignInActivities
 from activities.undo import UndoActivities
+from adapters.links import SignedLinks
 from domain import ids
 from domain.errors import NotFound
 from domain.messages import ChecklistItem, CohortResult, MigrationRequest, MigrationResult, Step
 from domain.people import Person, State
 from domain.ports import Mailer
+from domain.proof import Proofs
 from domain.roster import OWNER, RosterPerson, survey
 from domain.sites import Site
 from embedded import ports
@@ -48,6 +51,9 @@ AT_ONCE = pytest.mark.skipif(not CACHED, reason="Workers that keep nothing lose 
 """On tests that ask fifty questions at once."""
 KEYS = "the-key-of-tests-has-thirty-two-characters-or-more"
 """Encrypts what Temporal keeps."""
+TOKEN_KEY = "k" * 32
+"""Signs links, and identities of those who sign in."""
+PROOFS = Proofs([TOKEN_KEY])
 _numbers = itertools.count(1)
 
 
@@ -62,7 +68,7 @@ class Bench:
     @property
     def migration(self) -> Migration:
         """What steers it."""
-        return Migration(self.client, self.account)
+        return Migration(self.client, self.account, proofs=PROOFS)
 
     @property
     def handle(self) -> WorkflowHandle[SiteMigrationWorkflow, MigrationResult]:
@@ -81,7 +87,7 @@ class Bench:
 
     async def start(self, **changes: object) -> Started:
         """Start the migration."""
-        return await starting.start(self.client, self.request(**changes))
+        return await starting.start(self.client, self.request(**changes), proofs=PROOFS)
 
     async def skip(self, time: timedelta, cohort: int = 1) -> None:
         """Let time pass for a cohort, or as much of it as it takes until the cohort ends."""
@@ -178,17 +184,30 @@ async def served(
     mailer: Mailer | None = None,
 ) -> AsyncIterator[None]:
     """Serve workflows and activities with a world, as the worker does; `mailer` stands in for the world's."""
-    workers = worker.build(
+    workers = build_workers(client, world, workflows_cached=workflows_cached, deployment=deployment, mailer=mailer)
+    async with worker.serving(workers):
+        yield
+
+
+def build_workers(
+    client: Client,
+    world: World,
+    *,
+    workflows_cached: int = CACHED,
+    deployment: WorkerDeploymentConfig | None = None,
+    mailer: Mailer | None = None,
+) -> list[Worker]:
+    """Return the workers of all task queues, in a world."""
+    return worker.build(
         client,
         AccountActivities(world.atlassian, world.atlassian),
         MailActivities(mailer or world.post),
         RosterActivities(world.opsgenie, TemporalCohortDesk(client)),
         UndoActivities(TemporalCohortDesk(client), world.atlassian),
+        sign_in=SignInActivities(world.opsgenie, world.post, SignedLinks("", [TOKEN_KEY])),
         workflows_cached=workflows_cached,
         deployment=deployment,
     )
-    async with worker.serving(workers):
-        yield
 
 
 @asynccontextmanager
@@ -210,10 +229,10 @@ async def server_for(folder: Path, *, keys: str = KEYS, **dynamic_config: str) -
         yield await temporal.connect(environment={**server.environment, "LANDBRIDGE_ENCRYPTION_KEYS": keys})
 
 
-def with_keys(client: Client, keys: Sequence[str]) -> Client:
+def with_keys(client: Client, keys: Sequence[str], *, accept_clear: bool = False) -> Client:
     """Return a client of the same server that has these keys; without any, it reads and writes in clear."""
     config = client.config()
-    config["data_converter"] = temporal.data_converter(keys)
+    config["data_converter"] = temporal.data_converter(keys, accept_clear=accept_clear)
     return Client(**config)
 
 

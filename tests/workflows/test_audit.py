@@ -268,7 +268,7 @@ async def test_a_signal_by_hand_is_an_operators_word(bench: Bench) -> None:
     found = {entry.about: entry.by for entry in await acts(bench) if entry.act is Act.VERIFY}
     assert found == {
         PEOPLE[0].email: Actor(),
-        PEOPLE[2].email: Actor(name="(said to be atlassian)"),
-        PEOPLE[6].email: Actor(source=Source.ADMIN, name=OWNER_EMAIL),
+        PEOPLE[2].email: Actor(claimed=Source.ATLASSIAN),
+        PEOPLE[6].email: Actor(name=OWNER_EMAIL, claimed=Source.ADMIN),
     }
     assert (await bench.person(PEOPLE[4].email)).state is State.EMAIL_UNVERIFIED

@@ -10,7 +10,18 @@ from domain.audit import Act
 from domain.cohort import CohortPeople, packed
 from domain.errors import NotFound
 from domain.links import LinkState, Purpose
-from domain.messages import CohortInput, HandOut, Pause, PeopleQuery, PersonFact, Resume, Step, StepStatus, UndoRequest
+from domain.messages import (
+    CohortInput,
+    HandOut,
+    Pause,
+    PeopleQuery,
+    PersonFact,
+    Resume,
+    RevokeInvitations,
+    Step,
+    StepStatus,
+    UndoRequest,
+)
 from domain.people import Actor, State
 from domain.roster import RosterPerson
 from domain.rules import Rules
@@ -180,7 +191,9 @@ async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: Bench) -
     await bench.handle.result()
     first_run = (await bench.handle.describe()).run_id
     # Of cohorts that are not there, nobody was invited.
-    request = UndoRequest(opsgenie_account=bench.account, run=ids.run_of(first_run), cohorts=200, by=BY)
+    request = UndoRequest(
+        opsgenie_account=bench.account, run=ids.run_of(first_run), cohorts=200, asked=RevokeInvitations(by=BY)
+    )
     undo = ids.undo(bench.account)
     await bench.client.start_workflow(UndoWorkflow.run, request, id=undo, task_queue=options.WORKFLOWS)
     await eventually(lambda: _undone(bench))

@@ -16,7 +16,7 @@ from steering.admins import TemporalAdminDesk
 from steering.links import TemporalLinkDesk
 from tests.portal.admin.office import Office
 from tests.portal.conftest import KEY, running, settings
-from tests.workflows.bench import OWNER_EMAIL, Bench, benched, server_for
+from tests.workflows.bench import OWNER_EMAIL, PROOFS, Bench, benched, server_for
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cl
 async def portal_url(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A portal on that server, which lets one client ask for as many links as tests do."""
     monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=1_000, per_second=100))
-    desks = Desks(links=TemporalLinkDesk(temporal), admins=TemporalAdminDesk(temporal))
+    desks = Desks(links=TemporalLinkDesk(temporal, PROOFS), admins=TemporalAdminDesk(temporal, PROOFS))
     async with running(desks, lambda url: settings(portal_url=url)) as url:
         yield url
 

@@ -1,6 +1,7 @@
 """Who gets in, and how: over real HTTP, a real worker, and a clock that tests turn."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import permutations
 
@@ -9,13 +10,25 @@ import pytest
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from starlette.requests import Request
 from starlette.responses import Response
+from temporalio import workflow
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
 
 from adapters.links import SignedLinks
 from domain import ids, sign_in
 from domain.links import Purpose
-from domain.roster import ADMIN, RosterPerson
-from domain.sign_in import COOL_DOWN, LINK_LIFETIME, MOST_LINKS, SignedIn, SignInClaims
+from domain.roster import ADMIN, OWNER, RosterPerson
+from domain.sign_in import (
+    COOL_DOWN,
+    IDENTITY_LIFETIME,
+    LINK_LIFETIME,
+    MOST_LINKS,
+    Redeem,
+    SignedIn,
+    SignInClaims,
+    identity_digest,
+)
 from portal.admin.sessions import LONGEST_COOKIE, SESSION_SECONDS, Sessions
 from tests.portal.admin.office import SAME_ORIGIN, Office, form, title, words
 from tests.portal.conftest import KEY
@@ -163,7 +176,9 @@ async def test_useless_links_all_get_one_answer(office: Office) -> None:
     """Forged, cut, of a sign-in that never was, or nonsense: one page, and nobody is signed in."""
     await office.ask_for_link()
     link = await office.link()
-    claims = SignInClaims(sign_in_id="sign-in:x", run_id="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d", generation=1)
+    claims = SignInClaims(
+        sign_in_id="sign-in:x", run_id="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d", generation=1, identity="0"
+    )
     never = SignedLinks("", [KEY]).sign_in_url(claims)
     forged = FORGED.sign_in_url(office.bench.world.post.sign_in_links[0].claims).removeprefix("https://x.example")
     answers = [await office.post(path) for path in (never, forged, link[:-1], "/sign-in/x", f"/sign-in/{'a' * 3000}")]
@@ -180,6 +195,75 @@ async def test_opening_a_link_signs_nobody_in(office: Office) -> None:
         assert (await office.browser.request(method, link)).status_code == 200
     await office.post(link)
     assert office.signed_in
+
+
+@workflow.defn(sandboxed=False)
+class Rogue:
+    """What the attacker runs in place of a sign-in: it answers as they like."""
+
+    def __init__(self) -> None:
+        self._identity: str | None = None
+
+    @workflow.run
+    async def run(self) -> None:
+        """Wait for ever."""
+        await workflow.wait_condition(lambda: False)
+
+    @workflow.signal
+    def answer(self, identity: str) -> None:
+        """Take what to answer."""
+        self._identity = identity
+
+    @workflow.update
+    async def redeem(self, _: Redeem) -> str:
+        """Say that this is who signs in."""
+        await workflow.wait_condition(lambda: self._identity is not None)
+        return str(self._identity)
+
+
+EVE = SignedIn(email="eve@example.com", role=ADMIN, opsgenie_account="acme")
+OLGA = SignedIn(email=OWNER_EMAIL, role=OWNER, opsgenie_account="acme")
+
+
+@pytest.mark.parametrize(
+    "answer,signs_in",
+    [
+        (lambda own, _: own, True),
+        (lambda *_: OLGA.model_dump_json(), False),
+        (lambda _, run: FORGED.sign_identity(OLGA, *run), False),
+        (lambda _, run: SignedLinks("", [KEY]).sign_identity(OLGA, *run), False),
+        (lambda *_: SignedLinks("", [KEY]).sign_identity(OLGA, "sign-in:another", "r"), False),
+    ],
+    ids=["who got the link", "in clear", "forged", "an owner's of the same sign-in", "an owner's of another sign-in"],
+)
+async def test_temporal_cannot_say_who_signs_in(
+    office: Office, answer: Callable[[str, tuple[str, str]], str], *, signs_in: bool
+) -> None:
+    """The attacker has a link that was mailed to them, and runs the workflow that it leads to."""
+    server = office.bench.client.service_client.config.target_host
+    connection = await Client.connect(server, data_converter=pydantic_data_converter)
+    async with Worker(connection, task_queue="rogue", workflows=[Rogue]):
+        rogue = await connection.start_workflow(Rogue.run, id="sign-in:rogue", task_queue="rogue")
+        run = rogue.id, str(rogue.result_run_id)
+        links = SignedLinks("", [KEY])
+        own = links.sign_identity(EVE, *run)
+        claims = SignInClaims(sign_in_id=run[0], run_id=run[1], generation=1, identity=identity_digest(own))
+        await rogue.signal(Rogue.answer, answer(own, run))
+        response = await office.post(links.sign_in_url(claims))
+        assert (office.signed_in, response.status_code == 410) == (signs_in, not signs_in)
+        await rogue.terminate()
+
+
+def test_an_identity_is_good_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever keeps one that Temporal had cannot use it when they are no admin any more."""
+    links = SignedLinks("", [KEY])
+    long_ago = time.time() - IDENTITY_LIFETIME.total_seconds() - 1
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: long_ago)
+        old = links.sign_identity(EVE, "s", "r")
+    for identity, who in ((old, None), (links.sign_identity(EVE, "s", "r"), EVE)):
+        claims = SignInClaims(sign_in_id="s", run_id="r", generation=1, identity=identity_digest(identity))
+        assert links.read_identity(identity, claims) == who
 
 
 @pytest.mark.parametrize("path", ["/settings/general", "/settings", "/"])
@@ -338,7 +422,7 @@ def test_a_session_ends_by_the_clock_and_with_its_key(monkeypatch: pytest.Monkey
 def test_a_link_is_no_session() -> None:
     """What is signed for one purpose opens nothing else."""
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
-    claims = SignInClaims(sign_in_id="sign-in:x", run_id="r", generation=1)
+    claims = SignInClaims(sign_in_id="sign-in:x", run_id="r", generation=1, identity="0")
     token = links.sign_in_url(claims).rpartition("/")[2]
     name, session = _cookie(sessions)
     assert sessions.read(_request(token, name)) is None
@@ -351,7 +435,7 @@ def test_each_purpose_has_a_signature_of_its_own() -> None:
     """Whatever the payload: what was signed for one purpose is not read for any other."""
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
     # What is to be told apart is not what they read, but what they sign.
-    signers: list[URLSafeTimedSerializer] = [*links._serializers.values(), links._sign_in]  # noqa: SLF001
+    signers: list[URLSafeTimedSerializer] = [*links._serializers.values(), links._sign_in, links._identity]  # noqa: SLF001
     signers += [sessions._session, sessions._news, sessions._search]  # noqa: SLF001
     for one, other in permutations(signers, 2):
         with pytest.raises(BadSignature):

@@ -1,0 +1,72 @@
+import structlog
+from temporalio import activity
+
+from activities.mail import PUT_OFF
+from domain.errors import NeighbourUnavailable, Untrusted
+from domain.orders import Delivery, MailOutcome
+from domain.ports import IdentityTokens, Mailer, RosterSource
+from domain.sign_in import AdminSession, LeaderAnswer, SignInClaims, SignInLinkOrder, SignInMailOrder, identity_digest
+
+_logger = structlog.get_logger()
+
+
+class SignInActivities:
+    """Who signs in to the portal, and the link that is mailed to them.
+
+    Nothing that comes from Temporal decides who is an owner or admin, nor where a link is mailed: the first activity
+    signs what Opsgenie answers, and the second one checks the signature.
+    """
+
+    def __init__(self, source: RosterSource, mailer: Mailer, identities: IdentityTokens) -> None:
+        self._source = source
+        self._mailer = mailer
+        self._identities = identities
+
+    @activity.defn
+    async def find_leader(self, email: str) -> LeaderAnswer:
+        """Say whether an address is that of an owner or admin; who it is, is signed for the sign-in that asks."""
+        leader = await self._source.find_leader(email)
+        _logger.info("leader_looked_up", found=leader is not None)
+        if leader is None:
+            return LeaderAnswer()
+        return LeaderAnswer(identity=self._identities.sign_identity(leader, *_sign_in_that_asks()))
+
+    @activity.defn
+    async def is_leader_still(self, session: AdminSession) -> bool:
+        """Say whether somebody who is signed in is an owner or admin of that Opsgenie account still."""
+        leader = await self._source.find_leader(session.email)
+        confirmed = leader is not None and leader.opsgenie_account == session.opsgenie_account
+        _logger.info("session_role_looked_up", confirmed=confirmed)
+        return confirmed
+
+    @activity.defn
+    async def send_sign_in_link(self, order: SignInLinkOrder) -> MailOutcome:
+        """Send a link to the person whose identity was signed for the sign-in that asks.
+
+        Raises:
+            NeighbourUnavailable: the mail server puts the mail off; it is tried again.
+            Untrusted: the identity was not signed, or for another sign-in.
+
+        """
+        sign_in_id, run_id = _sign_in_that_asks()
+        claims = SignInClaims(
+            sign_in_id=sign_in_id,
+            run_id=run_id,
+            generation=order.generation,
+            identity=identity_digest(order.identity),
+        )
+        recipient = self._identities.read_identity(order.identity, claims)
+        if recipient is None:
+            _logger.warning("sign_in_identity_refused", sign_in_id=sign_in_id)
+            raise Untrusted("The identity in this order was not signed by Landbridge for this sign-in.")
+        outcome = await self._mailer.send_sign_in_link(SignInMailOrder(recipient=recipient, claims=claims))
+        if outcome.delivery is Delivery.DEFERRED:
+            raise NeighbourUnavailable(PUT_OFF)
+        _logger.info("sign_in_link_handed_over", generation=order.generation, delivery=str(outcome.delivery))
+        return outcome
+
+
+def _sign_in_that_asks() -> tuple[str, str]:
+    """Return workflow id and run id as Temporal has them, which no payload can change."""
+    info = activity.info()
+    return info.workflow_id or "", info.workflow_run_id or ""

@@ -1,0 +1,134 @@
+"""Who did something: what the portal proves is shown as it is, and what is sent by hand as an operator's claim."""
+
+import json
+from typing import Any
+
+from domain.audit import Act
+from domain.links import Purpose
+from domain.people import Actor, Source, State
+from domain.roster import RosterPerson
+from domain.rules import Rules
+from steering import starting
+from steering.links import TemporalLinkDesk
+from steering.migration import Migration
+from tests.workflows.bench import OWNER_EMAIL, PROOFS, Bench, eventually
+
+OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
+CLAIMED = Actor(name=OWNER_EMAIL, claimed=Source.ADMIN)
+ANN, BO, CY = (RosterPerson(email=f"{name}@example.com") for name in ("ann", "bo", "cy"))
+
+
+async def everyone_is_mailed(bench: Bench) -> None:
+    """Start as an owner does in the portal, and wait until everyone has a link."""
+    bench.world.opsgenie.add(ANN, BO, CY)
+    await bench.start(rules=Rules(), by=OWNER)
+    await eventually(lambda: len(bench.world.post.mails) == 3)
+    await eventually(lambda: _all_wait(bench))
+
+
+async def _all_wait(bench: Bench) -> bool:
+    people = (await bench.migration.people()).people
+    return sum(person.state is State.EMAIL_UNVERIFIED and person.mails > 0 for person in people) == 3
+
+
+async def acts(bench: Bench, migration: Migration | None = None) -> list[tuple[Act, str, Actor]]:
+    """Return what the audit shows, oldest first."""
+    audit = await (migration or bench.migration).audit()
+    return [(entry.act, entry.about, entry.by) for entry in reversed(audit.entries)]
+
+
+async def did(bench: Bench, email: str) -> list[tuple[str, Actor]]:
+    """Return what people or admins did to somebody, as the timeline shows it."""
+    sources = {Source.ADMIN, Source.LINK, Source.OPERATOR}
+    timeline = (await bench.person(email)).timeline
+    return [(entry.what.partition(":")[0], entry.by) for entry in timeline if entry.by.source in sources]
+
+
+async def sent(bench: Bench, name: str) -> dict[str, Any]:
+    """Return an update to the cohort as it stands in its history, which is in clear."""
+    history = await bench.cohort().fetch_history()
+    requests = [event.workflow_execution_update_accepted_event_attributes.accepted_request for event in history.events]
+    (request,) = [request for request in requests if request.input.name == name]
+    message: dict[str, Any] = json.loads(request.input.args.payloads[0].data)
+    return message
+
+
+async def test_what_the_portal_does_is_proven(bench: Bench) -> None:
+    """An admin's acts and a person's clicks; where nobody has the key, they are claims too."""
+    await everyone_is_mailed(bench)
+    await bench.migration.exclude(ANN.email, "left", OWNER)
+    await bench.migration.verify(CY.email, OWNER)
+    await TemporalLinkDesk(bench.client, PROOFS).follow(bench.world.post.link(BO.email, Purpose.VERIFICATION))
+    await bench.until(CY.email, State.AUTHENTICATING)
+    await bench.until(BO.email, State.AUTHENTICATING)
+    expected = [(Act.START, OWNER_EMAIL), (Act.EXCLUDE, ANN.email), (Act.VERIFY, CY.email)]
+    assert await acts(bench) == [(*one, OWNER) for one in expected]
+    assert await did(bench, ANN.email) == [("excluded", OWNER)]
+    assert await did(bench, CY.email) == [("email verified", OWNER), ("authenticating", OWNER)]
+    link = Actor(source=Source.LINK)
+    assert await did(bench, BO.email) == [("email verified", link), ("authenticating", link)]
+    assert await acts(bench, Migration(bench.client, bench.account)) == [(*one, CLAIMED) for one in expected]
+
+
+async def test_what_is_sent_by_hand_is_a_claim(bench: Bench) -> None:
+    """It is done, since an operator may, but is nobody else's act."""
+    await everyone_is_mailed(bench)
+    by = {"source": "admin", "name": OWNER_EMAIL}
+    used = bench.world.post.link(BO.email, Purpose.VERIFICATION).model_dump(mode="json", exclude={"cohort_id"})
+    await bench.cohort().execute_update("exclude", {"email": ANN.email, "reason": "x", "by": by})
+    await bench.handle.execute_update("pause", {"reason": "x", "by": by})
+    await bench.cohort().signal("links_used", {"used": [{**used, "use": "followed"}]})
+    await bench.until(BO.email, State.AUTHENTICATING)
+    assert await acts(bench) == [
+        (Act.START, OWNER_EMAIL, OWNER),
+        (Act.EXCLUDE, ANN.email, CLAIMED),
+        (Act.PAUSE, "", CLAIMED),
+    ]
+    assert await did(bench, ANN.email) == [("excluded", CLAIMED)]
+    person = Actor(claimed=Source.LINK)
+    assert await did(bench, BO.email) == [("email verified", person), ("authenticating", person)]
+
+
+async def test_a_proof_that_is_copied_is_a_claim(bench: Bench) -> None:
+    """To another person, and into the next migration of the account."""
+    await everyone_is_mailed(bench)
+    await bench.migration.exclude(ANN.email, "left", OWNER)
+    message = await sent(bench, "exclude")
+    assert message["by"]["proof"]
+    await bench.cohort().execute_update("exclude", {**message, "email": BO.email})
+    assert [by for act, _, by in await acts(bench) if act is Act.EXCLUDE] == [OWNER, CLAIMED]
+    await bench.migration.cancel("Again.", OWNER)
+    await bench.handle.result()
+    bench.world.post.mails.clear()
+    await starting.start(bench.client, bench.request(), again=True)
+    await eventually(lambda: len(bench.world.post.mails) == 3)
+    await bench.cohort().execute_update("exclude", message)
+    assert await did(bench, ANN.email) == [("excluded", CLAIMED)]
+
+    async def all_listed() -> bool:
+        # Temporal's lists lag behind.
+        return [by for act, _, by in await acts(bench) if act is Act.EXCLUDE] == [OWNER, CLAIMED, CLAIMED]
+
+    await eventually(all_listed)
+
+
+async def test_an_undo_is_whose_request_it_was(bench: Bench) -> None:
+    """Asked for with the cancellation, or afterwards; a copy of a cancellation without an undo is none."""
+    await everyone_is_mailed(bench)
+    await bench.migration.cancel("Enough.", OWNER, undo=True)
+    await bench.handle.result()
+
+    async def undone() -> bool:
+        progress = await bench.migration.undo()
+        return progress is not None and progress.over
+
+    await eventually(undone)
+    assert await acts(bench) == [
+        (Act.START, OWNER_EMAIL, OWNER),
+        (Act.CANCEL, "", OWNER),
+        (Act.UNDO, "", OWNER),
+    ]
+    assert await did(bench, ANN.email) == [("left_behind", OWNER)]
+    await bench.migration.cancel("Enough.", OWNER, undo=True)
+    await eventually(undone)
+    assert [by for act, _, by in await acts(bench) if act is Act.UNDO][-1] == OWNER

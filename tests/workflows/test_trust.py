@@ -1,0 +1,226 @@
+"""An attacker who can write to Temporal, start workflows and run workers there, but has none of our keys."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from temporalio import activity, workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.client import (
+    Client,
+    WorkflowFailureError,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import RawValue, RetryPolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+from temporalio.worker import Worker
+
+import worker
+from adapters.links import SignedLinks
+from domain import ids, sign_in
+from domain.links import Purpose
+from domain.orders import SitesAnswer
+from domain.people import Actor, State
+from domain.roster import RosterPerson
+from domain.sign_in import SignedIn, SignInLinkOrder
+from domain.sites import Site
+from runtime import temporal
+from steering.admins import TemporalAdminDesk
+from tests.histories import health
+from tests.workflows.bench import OWNER_EMAIL, TOKEN_KEY, Bench, build_workers, end_all, eventually, prepared
+from tests.workflows.test_encryption import OLD
+from workflows import options
+from workflows.untrusted import ANSWER
+
+EVE = "eve@evil.example"
+EVES = ids.sign_in(sign_in.digest(EVE, TOKEN_KEY))
+BO = RosterPerson(email="bo@example.com", name="Bo Bohr")
+
+
+async def ours(client: Client, *keys: str, accept_clear: bool = False) -> Client:
+    """Return a connection of ours to the same server, with these keys."""
+    return await temporal.connect(
+        environment={
+            "TEMPORAL_ADDRESS": client.service_client.config.target_host,
+            "LANDBRIDGE_ENCRYPTION_KEYS": ",".join(keys),
+            "LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR": str(accept_clear),
+        }
+    )
+
+
+async def theirs(client: Client) -> Client:
+    """Return the attacker's connection: it reads and writes payloads as they stand in Temporal."""
+    return await Client.connect(client.service_client.config.target_host, data_converter=pydantic_data_converter)
+
+
+@asynccontextmanager
+async def served_except(bench: Bench, queue: str, *rogue: Callable[..., object]) -> AsyncIterator[None]:
+    """Serve all task queues but one, which the attacker serves."""
+    workers = [one for one in build_workers(bench.client, bench.world) if one.task_queue != queue]
+    attacker = Worker(await theirs(bench.client), task_queue=queue, activities=rogue)
+    async with worker.serving([*workers, attacker]):
+        yield
+
+
+async def waits_for_press(sign_in_id: str, client: Client) -> bool:
+    """Whether a sign-in has done what it can, and waits."""
+    history = await client.get_workflow_handle(sign_in_id).fetch_history()
+    return any(event.HasField("timer_started_event_attributes") for event in history.events)
+
+
+@activity.defn(name="find_leader")
+async def call_eve_an_owner(_: RawValue) -> dict[str, object]:
+    """Answer in every form that ours have or had."""
+    eve = SignedIn(email=EVE, role="owner", opsgenie_account="acme")
+    return {"leader": eve.model_dump(), "identity": eve.model_dump_json()}
+
+
+@pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
+async def test_a_rogue_worker_makes_nobody_an_admin(client: Client, keys: list[str]) -> None:
+    """It answers that the attacker is an owner: no link is mailed, with encryption and without."""
+    bench = Bench(await ours(client, *keys), f"rogue-{len(keys)}")
+    async with served_except(bench, options.OPSGENIE_QUEUE, call_eve_an_owner):
+        await TemporalAdminDesk(bench.client).want_link(EVE, EVES.partition(":")[2])
+        await eventually(lambda: waits_for_press(EVES, client))
+        assert not bench.world.post.sign_in_links
+        await end_all(client)
+
+
+async def test_an_old_answer_makes_nobody_an_admin(client: Client) -> None:
+    """The attacker has an owner's sign-in, encrypted, and hands its parts to a sign-in of their own."""
+    bench = Bench(await ours(client, OLD), "replayed")
+    prepared(bench.world)
+    owners = ids.sign_in("0" * 32)
+    async with worker.serving(build_workers(bench.client, bench.world)):
+        await TemporalAdminDesk(bench.client).want_link(OWNER_EMAIL, owners.partition(":")[2])
+        await eventually(lambda: bench.world.post.sign_in_links)
+        history = await client.get_workflow_handle(owners).fetch_history()
+        await end_all(client)
+    (asked,) = history.events[0].workflow_execution_started_event_attributes.input.payloads
+    answered = next(
+        event.activity_task_completed_event_attributes.result.payloads[0]
+        for event in history.events
+        if event.HasField("activity_task_completed_event_attributes")
+    )
+    bench = Bench(await ours(client, OLD), "replayed")
+
+    @activity.defn(name="find_leader")
+    async def replay(_: RawValue) -> RawValue:
+        return RawValue(answered)
+
+    async with served_except(bench, options.OPSGENIE_QUEUE, replay):
+        # Into the attacker's sign-in.
+        await TemporalAdminDesk(bench.client).want_link(EVE, EVES.partition(":")[2])
+        await eventually(lambda: waits_for_press(EVES, client))
+        # As a sign-in that the portal never began.
+        begun = await _start_raw(client, "sign-in:made-up", asked)
+        assert await _untrusted(begun)
+        # Into the owner's own, by the same id.
+        await TemporalAdminDesk(bench.client).want_link(OWNER_EMAIL, owners.partition(":")[2])
+        await eventually(lambda: waits_for_press(owners, client))
+        assert not bench.world.post.sign_in_links
+        await end_all(client)
+
+
+async def test_a_link_is_mailed_to_nobody_but_whose_it_is(client: Client) -> None:
+    """Without encryption, the attacker has our mail activity do it for a workflow of their own, with an old identity.
+
+    It was signed for another run, whatever id theirs has.
+    """
+    bench = Bench(await ours(client), "mailed")
+    attacker = await theirs(client)
+    identity = SignedLinks("", [TOKEN_KEY]).sign_identity(
+        SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"), EVES, "an-earlier-run"
+    )
+    rogue = Worker(attacker, task_queue="rogue", workflows=[MailsALink])
+    async with worker.serving([*build_workers(bench.client, bench.world), rogue]):
+        begun = await attacker.start_workflow(MailsALink.run, identity, id=EVES, task_queue="rogue")
+        with pytest.raises(WorkflowFailureError) as failed:
+            await begun.result()
+        refusal = failed.value.cause.__cause__
+        assert isinstance(refusal, ApplicationError)
+        assert refusal.type == "Untrusted"
+        assert not bench.world.post.sign_in_links
+
+
+@workflow.defn(sandboxed=False)
+class MailsALink:
+    """What the attacker runs to have a link mailed."""
+
+    @workflow.run
+    async def run(self, identity: str) -> None:
+        """Hand over an identity."""
+        await workflow.execute_activity(
+            "send_sign_in_link",
+            SignInLinkOrder(identity=identity, generation=1),
+            task_queue=options.MAIL_QUEUE,
+            start_to_close_timeout=timedelta(minutes=1),
+            retry_policy=RetryPolicy(maximum_attempts=1),
+        )
+
+
+async def _start_raw(client: Client, workflow_id: str, payload: Payload) -> WorkflowHandle[object, object]:
+    return await (await theirs(client)).start_workflow(
+        "AdminSignInWorkflow", RawValue(payload), id=workflow_id, task_queue=options.WORKFLOWS
+    )
+
+
+async def _untrusted(handle: WorkflowHandle[object, object]) -> bool:
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    return isinstance(failed.value.cause, ApplicationError) and failed.value.cause.type == "Untrusted"
+
+
+async def test_messages_in_clear_change_nothing_and_wedge_nothing(client: Client) -> None:
+    """Signals are ignored, requests and questions are refused, and the migration goes on."""
+    bench = Bench(await ours(client, OLD), "signalled")
+    prepared(bench.world)
+    bench.world.opsgenie.add(BO)
+    async with worker.serving(build_workers(bench.client, bench.world)):
+        await bench.start()
+        await eventually(lambda: bench.world.post.sent(BO.email))
+        attacker = await theirs(client)
+        migration = attacker.get_workflow_handle(bench.handle.id)
+        cohort = attacker.get_workflow_handle(bench.cohort().id)
+        link = bench.world.post.link(BO.email, Purpose.VERIFICATION)
+        used = {**link.model_dump(exclude={"cohort_id"}), "use": "followed"}
+        await migration.signal("email_verified", {"email": BO.email})
+        await cohort.signal("email_verified", {"email": BO.email})
+        await cohort.signal("links_used", {"used": [used]})
+        with pytest.raises(WorkflowUpdateFailedError):
+            await cohort.execute_update("exclude", {"email": BO.email, "reason": "x"})
+        with pytest.raises(WorkflowQueryFailedError):
+            await cohort.query("people", {})
+        await bench.migration.pause("Look.", Actor())
+        assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
+        await bench.migration.resume(Actor())
+        await bench.migration.verify(BO.email, Actor())
+        await bench.until(BO.email, State.AUTHENTICATING)
+        assert not await health.failures(bench.client, bench.account)
+        await end_all(client)
+
+
+@activity.defn(name="list_sites")
+async def list_a_site_of_eve(_: RawValue) -> SitesAnswer:
+    """Answer, in clear, that there is a site of the attacker's."""
+    return SitesAnswer(sites=[Site(id="e", name="acme", url="https://acme.evil.example", admin=True)])
+
+
+async def test_an_answer_in_clear_pauses_until_somebody_has_looked(client: Client) -> None:
+    """The migration says so and waits; after a resume, our own worker is asked again."""
+    bench = Bench(await ours(client, OLD), "answered")
+    prepared(bench.world)
+    async with served_except(bench, options.ATLASSIAN_QUEUE, list_a_site_of_eve):
+        await bench.start()
+        await eventually(lambda: bench.waits_for(ANSWER))
+    bench = Bench(await ours(client, OLD), bench.account, bench.world)
+    async with worker.serving(build_workers(bench.client, bench.world)):
+        await bench.migration.resume(Actor())
+        site = (await bench.handle.result()).site
+        assert site is not None
+        assert site.url == "https://acme.atlassian.net"
+        assert not await health.failures(bench.client, bench.account)
