@@ -308,8 +308,9 @@ class CohortRecord:
         except ApplicationError:
             await self._release(email, number)
             raise
+        former = self._known(message.email).email
         self._happen(number, events.EmailCorrected(email, message.by))
-        self._note(Act.CORRECT_EMAIL, message.by, about=message.email, detail=email)
+        self._note(Act.CORRECT_EMAIL, message.by, about=former, detail=email)
 
     @correct_email.validator
     def _check_correct_email(self, message: CorrectEmail) -> None:
