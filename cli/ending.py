@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 60
 _LOOK_SECONDS = 0.5
 
 _REMOVED = "Whom Landbridge has invited and who has not set up the account is removed from the Atlassian organization."
-Run_ = Annotated[
+WhichRun = Annotated[
     str, Parameter(help="The migration that is meant, as status shows it. Without it, you are asked.", metavar="RUN")
 ]
 
@@ -29,7 +29,7 @@ async def cancel(
     *,
     reason: Annotated[str, options.Reason, Parameter(help="Stands in the report; owners and admins are told.")],
     undo: Annotated[bool, Parameter(help="Also remove whom Landbridge invited and who has not accepted.")] = False,
-    run: Run_ = "",
+    run: WhichRun = "",
     by: By = "",
 ) -> int:
     """End a migration before its time."""
@@ -42,7 +42,7 @@ async def cancel(
     return await _tell_end(account, migration, undo=undo)
 
 
-async def undo(account: Account, /, *, run: Run_ = "", by: By = "") -> int:
+async def undo(account: Account, /, *, run: WhichRun = "", by: By = "") -> int:
     """Revoke the invitations of a migration that was cancelled or failed."""
     actor = options.actor(by)
     migration = await _agreed(account, run, f"{_REMOVED} Whoever is connected stays so.")

@@ -7,9 +7,9 @@ that nobody has done.
 
 from domain import addresses
 
-STARTED_AGAIN = "The migration was started again meanwhile; nothing was changed. Look at how it stands now."
-CORRECTED = "The address of this person was corrected meanwhile; nothing was changed. Look at the person again."
-DEADLINE_CHANGED = "Somebody changed the deadline meanwhile; nothing was changed. Look at how it stands now."
+STARTED_AGAIN = "The migration was started again meanwhile; nothing was changed: look at how it stands now."
+CORRECTED = "The address of this person was corrected meanwhile; nothing was changed: look at the person again."
+DEADLINE_CHANGED = "Somebody changed the deadline meanwhile; nothing was changed: look at how it stands now."
 
 
 def another_run(seen: str, run: str) -> str:
@@ -27,7 +27,7 @@ def another_task(seen: str, task: str) -> str:
     """
     if seen in {"", task}:
         return ""
-    return f"The migration no longer waits for the task {seen}; nothing was changed. Look at how it stands now."
+    return f"The migration no longer waits for the task {seen}; nothing was changed: look at how it stands now."
 
 
 def another_address(seen: str, email: str) -> str:

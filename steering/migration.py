@@ -12,6 +12,7 @@ from domain import addresses, ids, proof, stale
 from domain.audit import Act
 from domain.errors import NotFound, Refused
 from domain.messages import (
+    CANCELLED,
     Cancel,
     ChooseSite,
     Confirm,
@@ -178,6 +179,8 @@ class Migration(Standing):
             why_not = await self._handle.query(SiteMigrationWorkflow.why_not, asked.by, rpc_timeout=QUERY_SECONDS)
         if why_not:
             raise Refused(why_not)
+        if summary.run_state is RunState.RUNNING and summary.step != CANCELLED:
+            raise Refused(stale.STARTED_AGAIN)
         if summary.run_state is RunState.COMPLETED:
             raise Refused(f"The {self._what} was completed: there is nothing to undo.")
         request = UndoRequest(

@@ -331,9 +331,9 @@ class CohortRecord:
         except ApplicationError:
             await self._release(email, number)
             raise
-        by = proof.recorded(message.by, Act.CORRECT_EMAIL, message)
+        former, by = self._known(message.email).email, proof.recorded(message.by, Act.CORRECT_EMAIL, message)
         self._happen(number, events.EmailCorrected(email, by))
-        self._note(Act.CORRECT_EMAIL, by, about=message.email, detail=email)
+        self._note(Act.CORRECT_EMAIL, by, about=former, detail=email)
 
     @correct_email.validator
     def _check_correct_email(self, message: CorrectEmail) -> None:

@@ -237,7 +237,7 @@ class MigrationRecord:
             raise ApplicationError(why, type="Refused")
         if not task and self._task is not None and self._task.can_be_confirmed:
             raise ApplicationError(
-                f"A site was chosen already. To choose another one, name the task that waits: {self._task_id}.",
+                f"A site was chosen already: to choose another one, name the task that waits, {self._task_id}.",
                 type="Refused",
             )
 
@@ -296,9 +296,10 @@ class MigrationRecord:
     @resume.validator
     def _check_resume(self, request: Resume) -> None:
         self._refuse_unless_going_on(request)
-        if self._paused_on_request and request.reason.split() != self._paused.split():
+        if self._paused_on_request and _words(request.reason) != _words(self._paused):
+            reason = self._paused.rstrip(".")
             raise ApplicationError(
-                f"Somebody paused the migration. To resume it, give the reason of that pause: {self._paused}",
+                f"Somebody paused the migration: to resume it, give the reason of that pause, {reason}.",
                 type="Refused",
             )
 
@@ -470,3 +471,8 @@ class MigrationRecord:
         if self._task:
             task = f"**{markdown.plain(self._task.task)}**\n\n{markdown.code(self._task.command)}\n\n"
         workflow.set_current_details(task + self._checklist.markdown())
+
+
+def _words(reason: str) -> list[str]:
+    """Return what is compared of a reason, which a form or a shell may have spaced or ended in another way."""
+    return reason.rstrip(".").split()

@@ -74,7 +74,7 @@ class Visit:
         """
         run = self.field(RUN_FIELD)
         if not run:
-            raise BadInput("This page is out of date; nothing was changed. Load it again.")
+            raise BadInput("This page is out of date; nothing was changed: load it again.")
         return self.desk.migration(self.session.opsgenie_account, run)
 
     def field(self, name: str) -> str:

@@ -118,5 +118,5 @@ async def test_a_choice_does_not_replace_another_one_unseen(
 
     await eventually(waits_for_the_site)
     refused = await cli("choose-site", account, "acme")
-    assert (refused.code, "name the task that waits: create-site:fresh." in refused.err) == (3, True)
+    assert (refused.code, "name the task that waits, create-site:fresh." in refused.err) == (3, True)
     assert (await cli("choose-site", account, "acme", "--task", "create-site:fresh")).code == 0

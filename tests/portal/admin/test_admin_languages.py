@@ -123,8 +123,9 @@ async def test_a_running_migration(german: Office) -> None:
         ("pause", {"reason": ""}),
         ("resume", {}),
     ):
-        token = form(await german.open(GENERAL), f"{GENERAL}/refresh")
-        is_german(await german.post(f"{GENERAL}/{act}", token | typed))
+        # There is no button to confirm where no task waits: the form of another page may be older.
+        shown = form(await german.open(GENERAL), f"{GENERAL}/{'refresh' if act == 'confirm' else act}")
+        is_german(await german.post(f"{GENERAL}/{act}", shown | typed))
     is_german(await german.open(AUDIT))
     is_german(await german.open(f"{GENERAL}/cancel"))
     is_german(await german.send(f"{GENERAL}/cancel", on=f"{GENERAL}/cancel", reason=REASON, undo="1"))
