@@ -103,7 +103,6 @@ def notice_mail(order: NoticeOrder, links: LinkMint) -> Rendered:
             "command": notice.command,
             "at": language.moment(notice.at) if notice.at else "",
             "reason": language.say(notice.reason),
-            "by": notice.by[:LONGEST_NAME],
             "rows": _rows(counts, language),
             "people_total": counts.total,
             "people_connected": counts[State.CONNECTED],

@@ -189,8 +189,6 @@ class Notice(Model):
     """When it happened: the deadline, the completion, the cancellation."""
     reason: str = ""
     """Why, for `MIGRATION_CANCELLED`."""
-    by: str = ""
-    """Who cancelled it; empty if they gave no name."""
 
 
 class NoticeOrder(Model):

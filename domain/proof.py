@@ -100,8 +100,8 @@ class Proofs:
         return _claim(by)
 
     def _made(self, by: Actor, digest: str, where: str) -> str:
-        made = f"{int(time()):x}.{secrets.token_hex(_RANDOM)}"
-        return f"{made}.{_code(self._keys[0], by, where, digest, made)}"
+        made = ".".join((format(int(time()), "x"), secrets.token_hex(_RANDOM)))
+        return ".".join((made, _code(self._keys[0], by, where, digest, made)))
 
 
 NO_PROOFS = Proofs()
@@ -120,7 +120,7 @@ def recorded_link(used: LinkUsed) -> Actor:
 
 def in_migration(opsgenie_account: str, run: str) -> str:
     """Return what the proofs of requests in one migration are bound to; `run`: see `domain.ids.run_of`."""
-    return f"{ids.migration(opsgenie_account)} {run}"
+    return " ".join((ids.migration(opsgenie_account), run))
 
 
 def in_cohort(cohort_id: str, run: str) -> str:

@@ -175,7 +175,6 @@ class MigrationWaits(MigrationRecord):
             command=self._task.command if self._task else "",
             at=workflow.now(),
             reason=self._cancelled.reason if self._cancelled else "",
-            by=self._cancelled.by.name if self._cancelled else "",
         )
         name = f"{kind}.{self._notices}"
         orders = [

@@ -2,13 +2,15 @@
 
 import json
 
+from temporalio.client import Client
+
 from domain.audit import Act, Audit
-from domain.people import Actor, State
+from domain.people import Actor, Source, State
 from steering.answers import MigrationStatus, RunState
 from steering.migration import Migration
 from tests.cli.conftest import Cli
 from tests.fakes import World
-from tests.workflows.bench import eventually
+from tests.workflows.bench import OWNER_EMAIL, PROOFS, TOKEN_KEY, eventually
 
 
 async def test_nothing_ends_without_a_word_for_it(cli: Cli, moving: Migration, account: str) -> None:
@@ -81,3 +83,22 @@ async def test_a_migration_ends_is_undone_and_forgotten(
     assert repeated.code == 0
     assert "keeps nothing" in repeated.err
     assert account not in [one["opsgenie_account"] for one in json.loads((await cli("list", "-o", "json")).out)]
+
+
+async def test_the_audit_tells_claims_from_what_is_proven(
+    cli: Cli, client: Client, account: str, moving: Migration
+) -> None:
+    """With the portal's key; without it nothing can be checked, and that is said."""
+    assert await moving.progress()
+    by = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
+    await Migration(client, account, PROOFS).pause("Look.", by)
+    await moving.resume(by)
+    ran = await cli("audit", account, LANDBRIDGE_TOKEN_KEYS=TOKEN_KEY)
+    (resumed,), (paused,) = ([line for line in ran.out.splitlines() if act in line] for act in ("resume", "pause"))
+    assert f"admin {OWNER_EMAIL}" in paused
+    assert f"operator, claims to be admin {OWNER_EMAIL}" in resumed
+    assert "claims to be" not in paused
+    assert "LANDBRIDGE_TOKEN_KEYS" not in ran.err
+    unchecked = await cli("audit", account)
+    assert unchecked.out.count("claims to be admin") == 2
+    assert "LANDBRIDGE_TOKEN_KEYS" in unchecked.err

@@ -64,7 +64,7 @@ async def test_it_ends_at_once_and_says_so_everywhere(bench: Bench) -> None:
     assert statuses[4:] == [StepStatus.DONE, StepStatus.CANCELLED, StepStatus.CANCELLED]
     assert {line.state for line in (await bench.migration.report()).people} == {State.CONNECTED, State.LEFT_BEHIND}
     (notice,) = bench.world.post.told(NoticeKind.MIGRATION_CANCELLED)
-    assert (notice.recipient.email, notice.notice.reason, notice.notice.by) == (OWNER_EMAIL, WHY, OWNER_EMAIL)
+    assert (notice.recipient.email, notice.notice.reason) == (OWNER_EMAIL, WHY)
     assert not bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
     assert (await bench.migration.audit()).entries[0].act is Act.CANCEL
     assert len(bench.world.post.mails) == 3

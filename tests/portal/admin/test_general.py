@@ -227,6 +227,32 @@ async def test_pausing_resuming_and_the_deadline(office: Office) -> None:
     assert "no deadline You are told, and it waits on" in shown
 
 
+async def test_what_nobody_proved_is_shown_as_a_claim(office: Office) -> None:
+    """In the audit and on a person's page: what the portal did is its admin's, what was sent by hand an operator's."""
+    bench, ann, bo = office.bench, "ann@example.com", "bo@example.com"
+    bench.world.opsgenie.add(RosterPerson(email=ann), RosterPerson(email=bo))
+    await office.sign_in()
+    await bench.start(by=OWNER)
+    await bench.until(ann, State.EMAIL_UNVERIFIED)
+    await eventually(lambda: bench.world.post.sent(bo))
+    await office.send("/settings/general/pause", reason="Look.")
+    await bench.handle.execute_update("resume", {"by": {"source": "admin", "name": OWNER_EMAIL}})
+    shown = page(await office.open("/settings/audit"))
+    rows = [" ".join(row.get_text(" ").split()) for row in shown.select("tr:has(td)")]
+    (paused,), (resumed,) = ([row for row in rows if act in row] for act in ("Paused", "Resumed"))
+    assert ("in the portal" in paused, "claimed by an operator" in paused) == (True, False)
+    assert ("in the portal" in resumed, "claimed by an operator" in resumed) == (False, True)
+    used = bench.world.post.link(ann, Purpose.VERIFICATION)
+    by_hand = {**used.model_dump(mode="json", exclude={"cohort_id"}), "use": "followed"}
+    await bench.cohort().signal("links_used", {"used": [by_hand]})
+    links = SignedLinks("https://x.example", [KEY])
+    await office.post(urlsplit(links.url(bench.world.post.link(bo, Purpose.VERIFICATION))).path)
+    for email, claims in ((ann, True), (bo, False)):
+        person = await bench.until(email, State.AUTHENTICATING)
+        said = words(await office.open(f"/settings/users/1/{person.number}"))
+        assert ("who claims to be the person" in said, "the person, by the link" in said) == (claims, not claims)
+
+
 async def test_what_came_of_an_act_is_said_once(office: Office) -> None:
     """Loading the page again neither repeats the act nor its news."""
     await begun(office)
