@@ -2,10 +2,12 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
+from temporalio.client import Client, WorkflowExecutionDescription
 
 from adapters.links import SignedLinks
 from domain import roster
@@ -17,7 +19,8 @@ from domain.roster import ADMIN, RosterPerson
 from domain.rules import AtDeadline
 from domain.sites import Site
 from runtime.exits import TemporalUnreachable
-from steering.answers import MigrationStatus, RunState
+from steering import failing
+from steering.answers import FailingTask, MigrationStatus, RunState
 from steering.migration import Migration
 from tests.portal.admin.office import Office, form, page, title, words
 from tests.portal.conftest import KEY
@@ -49,6 +52,26 @@ async def test_the_banner_invites_until_a_migration_runs(office: Office) -> None
     progress = await office.bench.migration.progress()
     assert progress.initiator == OWNER_EMAIL
     assert (await office.bench.migration.audit()).entries[-1].by == OWNER
+
+
+async def test_what_stands_still_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which workflow task fails and what to do, instead of that no worker runs."""
+    await begun(office)
+    task = FailingTask(
+        workflow_id=office.bench.handle.id,
+        event=7,
+        since=datetime(2026, 11, 28, tzinfo=UTC),
+        attempts=3,
+        problem="A workflow task has failed.",
+        remedy="Go back to build 1.",
+    )
+
+    async def task_of(_: Client, workflow: WorkflowExecutionDescription) -> FailingTask | None:
+        return task if workflow.id == task.workflow_id else None
+
+    monkeypatch.setattr(failing, "task_of", task_of)
+    shown = words(await office.open("/settings/general"))
+    assert f"{task.problem} {task.remedy}" in shown
 
 
 async def test_pressing_migrate_twice_starts_one_migration(office: Office) -> None:
