@@ -1,6 +1,7 @@
 """The runs of an account's workflows that Temporal still keeps."""
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription
+from temporalio.service import RPCError, RPCStatusCode
 
 from domain import ids
 from steering.calls import told
@@ -23,7 +24,13 @@ async def running(client: Client, condition: str, opsgenie_account: str = "") ->
     if opsgenie_account:
         query += f" AND ({_of(opsgenie_account)})"
     async with told("list of migrations"):
-        return [execution async for execution in client.list_workflows(query)]
+        try:
+            return [execution async for execution in client.list_workflows(query)]
+        except RPCError as error:
+            # Where nobody has registered the attribute yet, no workflow has it.
+            if error.status is RPCStatusCode.INVALID_ARGUMENT:
+                return []
+            raise
 
 
 def _of(opsgenie_account: str) -> str:

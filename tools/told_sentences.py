@@ -120,5 +120,6 @@ def _name(value: ast.expr) -> str:
     """Return the last word that the code says for a value; of a call, what it is made of."""
     if isinstance(value, ast.Call):
         of_something = isinstance(value.func, ast.Attribute) and not isinstance(value.func.value, ast.Constant)
-        return _name(value.func.value if of_something else value.args[0])  # type: ignore[attr-defined]  # just looked at
+        if of_something or value.args:
+            return _name(value.func.value if of_something else value.args[0])  # type: ignore[attr-defined]  # just looked at
     return [word[0] for word in re.finditer(r"[a-z]+(?:_[a-z]+)*", ast.unparse(value).casefold())][-1]

@@ -89,9 +89,9 @@ async def test_one_line_each_in_a_pipe(control: Control, cli: Cli) -> None:
     ran = await cli("check", LANDBRIDGE_OPSGENIE_API_KEY="wrong")
     lines = ran.out.splitlines()
     assert (ran.code, len(lines)) == (1, len(EVERYONE))
-    assert lines[5].split()[:2] == ["✗", "Opsgenie"]
-    assert "→ Set one that is valid. See LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY." in lines[5]
-    assert lines[6].split()[:2] == ["✓", "Atlassian"]
+    assert lines[6].split()[:2] == ["✗", "Opsgenie"]
+    assert "→ Set one that is valid. See LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY." in lines[6]
+    assert lines[7].split()[:2] == ["✓", "Atlassian"]
 
 
 async def test_nobody_is_there(control: Control, cli: Cli) -> None:

@@ -91,7 +91,7 @@ async def test_the_audit_tells_claims_from_what_is_proven(
     """With the portal's key; without it nothing can be checked, and that is said."""
     assert await moving.progress()
     by = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
-    await Migration(client, account, PROOFS).pause("Look.", by)
+    await Migration(client, account, proofs=PROOFS).pause("Look.", by)
     await moving.resume(by)
     ran = await cli("audit", account, LANDBRIDGE_TOKEN_KEYS=TOKEN_KEY)
     (resumed,), (paused,) = ([line for line in ran.out.splitlines() if act in line] for act in ("resume", "pause"))

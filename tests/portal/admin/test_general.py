@@ -2,11 +2,13 @@
 
 import csv
 import io
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 from starlette.requests import Request
+from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError
 
 from adapters.links import SignedLinks
@@ -20,7 +22,8 @@ from domain.rules import AtDeadline
 from domain.sites import Site
 from portal.admin.sessions import Sessions
 from runtime.exits import TemporalUnreachable
-from steering.answers import MigrationStatus, RunState
+from steering import failing
+from steering.answers import FailingTask, MigrationStatus, RunState
 from steering.migration import Migration
 from tests.portal.admin.office import Office, form, page, title, words
 from tests.portal.conftest import KEY
@@ -67,6 +70,26 @@ async def test_an_account_name_that_fits_no_migration_starts_none(office: Office
     await office.post(MIGRATE, {"csrf": session.csrf})
     with pytest.raises(RPCError, match="not found"):
         await office.bench.handle.describe()
+
+
+async def test_what_stands_still_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which workflow task fails and what to do, instead of that no worker runs."""
+    await begun(office)
+    task = FailingTask(
+        workflow_id=office.bench.handle.id,
+        event=7,
+        since=datetime(2026, 11, 28, tzinfo=UTC),
+        attempts=3,
+        problem="A workflow task has failed.",
+        remedy="Go back to build 1.",
+    )
+
+    async def task_of(_: Client, workflow: WorkflowExecutionDescription) -> FailingTask | None:
+        return task if workflow.id == task.workflow_id else None
+
+    monkeypatch.setattr(failing, "task_of", task_of)
+    shown = words(await office.open("/settings/general"))
+    assert f"{task.problem} {task.remedy}" in shown
 
 
 async def test_pressing_migrate_twice_starts_one_migration(office: Office) -> None:
