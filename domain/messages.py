@@ -187,17 +187,25 @@ class EndedMigration(Model):
     failure_kind: str = ""
     """The type of the error it failed with."""
     survey: RosterSurvey | None = None
+    """The roster with the owners and admins of today; none: it could not be read."""
     cohorts: int = 0
+    """How many there were."""
     moved: dict[str, int] = Field(default_factory=dict)
     """See `domain.orders.HandOutOrder.moved`."""
     sites: list[Site] = Field(default_factory=list)
+    """The sites linked to the initiator's email."""
     site: Site | None = None
+    """The one that was chosen or created; none: it did not come to that."""
     step: Step
+    """The step that the migration ended in."""
     checklist: list["ChecklistItem"]
+    """The seven steps."""
     cancelled: "Cancel | None" = None
+    """Why it was cancelled; none: it was not."""
     undo_asked: "Cancel | RevokeInvitations | None" = None
     """The request for an undo, which has been started; none: nobody wants it."""
     audit: Audit
+    """What was asked of it."""
 
 
 class Leaders(Model):
@@ -420,7 +428,9 @@ class UndoState(Model):
     people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
     """What became of each invitation: the people's numbers, by cohort and outcome. For 100,000 people some 600 kB."""
     trouble: str = ""
+    """What keeps it from going on, or why it gave up."""
     over: bool = False
+    """Nothing is left to revoke, or it gave up."""
 
 
 class UndoProgress(Model):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -110,15 +111,18 @@ class Standing:
         else:
             counts = sum((view.counts for view in views), Counts())
             told_of = [view.trouble for view in views if view.trouble]
-        failing_tasks = await self._failing(description, described, all_described=few)
+        failing_tasks = await self._failing_tasks(description, described, all_described=few)
         if views is None:
             paused = bool(await runs.running(self._client, runs.PAUSED, self._account))
         else:
             paused = bool(progress and progress.paused) or any(view.paused for view in views)
-        runs_still = summary.run_state is RunState.RUNNING
         troubles = {sentence for workflow in (description, *described) for sentence in await self._retried(workflow)}
         return MigrationStatus(
-            **{**summary.model_dump(), "paused": paused and runs_still, "stuck": bool(failing_tasks)},
+            **{
+                **summary.model_dump(),
+                "paused": paused and summary.run_state is RunState.RUNNING,
+                "stuck": bool(failing_tasks),
+            },
             failure=failure,
             failing=failing_tasks,
             troubles=sorted(troubles.union(told_of)),
@@ -130,7 +134,7 @@ class Standing:
             people_connected=counts[State.CONNECTED],
         )
 
-    async def _failing(
+    async def _failing_tasks(
         self,
         migration: WorkflowExecutionDescription,
         cohorts: Sequence[WorkflowExecutionDescription],
@@ -172,11 +176,14 @@ class Standing:
         summary, first_run_id = summarise(description), runs.first_run_id(description)
         if description.run_id == first_run_id:
             return summary
-        async with told(self._what):
-            first = await self._client.get_workflow_handle(description.id, run_id=first_run_id).describe(
-                rpc_timeout=QUERY_SECONDS
-            )
-        return summary.model_copy(update={"started_at": first.start_time})
+        # Temporal keeps the first run a little less long than the last.
+        with suppress(NotFound):
+            async with told(self._what):
+                first = await self._client.get_workflow_handle(description.id, run_id=first_run_id).describe(
+                    rpc_timeout=QUERY_SECONDS
+                )
+            summary = summary.model_copy(update={"started_at": first.start_time})
+        return summary
 
     async def progress(self, within: timedelta = READ_SECONDS) -> Progress:
         """Return the checklist, and what waits for whom; a worker has so long to answer."""

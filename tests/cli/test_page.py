@@ -18,6 +18,7 @@ MODELS = (
     answers.Started,
     answers.MigrationSummary,
     answers.MigrationStatus,
+    answers.FailingTask,
     people.Counts,
     messages.Progress,
     sites.Site,
