@@ -34,7 +34,7 @@ async def serve(host: str, port: int) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code.
 
     Raises:
-        BadInput: a setting is missing or wrong.
+        BadInput: a setting is missing or wrong, or the address cannot be used.
         TemporalUnreachable: Temporal does not answer now; whoever runs the portal starts it again.
 
     """
@@ -43,8 +43,6 @@ async def serve(host: str, port: int) -> int:
     async with open_desks() as desks:
         config = uvicorn.Config(
             app.create(portal_settings, lambda: nullcontext(desks)),
-            host=host,
-            port=port,
             log_config=None,
             log_level="warning",
             # Paths are people's links.
@@ -55,11 +53,11 @@ async def serve(host: str, port: int) -> int:
             ws="none",
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
-        server = web.Server(config)
+        server, listening = web.Server(config), web.listen(host, port, "The address of --host and --port")
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, server.stop)
         logger.info("portal_serves", host=host, port=port)
-        await server.serve()
+        await server.serve(sockets=[listening])
     logger.info("portal_stopped")
     return exits.Exit.DONE
 

@@ -60,7 +60,9 @@ async def health(address: str, ready: Callable[[], Awaitable[str]]) -> AsyncIter
         timeout_graceful_shutdown=1,
     )
     server = Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[_listening(address)]))
+    host, _, port = address.rpartition(":")
+    listening = listen(host, int(port), "LANDBRIDGE_HEALTH_ADDRESS")
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         yield
     finally:
@@ -68,10 +70,15 @@ async def health(address: str, ready: Callable[[], Awaitable[str]]) -> AsyncIter
         await serving
 
 
-def _listening(address: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
+def listen(host: str, port: int, named: str) -> socket.socket:
+    """Return a socket that listens; `named` says where the address was set.
+
+    Raises:
+        BadInput: the address cannot be used: no host has it, it is taken, or no port has this number.
+
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host.strip("[]"), int(port)), family=family)
-    except (OSError, ValueError) as error:  # ValueError: no host has such a name
-        raise BadInput(f"LANDBRIDGE_HEALTH_ADDRESS cannot be used ({address}): {error}.") from None
+        return socket.create_server((host.strip("[]"), port), family=family)
+    except (OSError, ValueError, OverflowError) as error:  # ValueError: no host has such a name
+        raise BadInput(f"{named} cannot be used ({host}:{port}): {error}.") from None

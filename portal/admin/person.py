@@ -6,6 +6,7 @@ from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Route
 
+from domain import pasted
 from domain.errors import BadInput, LandbridgeError
 from domain.messages import LONGEST_REASON
 from domain.people import MAILED
@@ -111,7 +112,7 @@ async def exclude(visit: Visit, found: FoundPerson) -> str:
 
 async def correct_email(visit: Visit, found: FoundPerson) -> str:
     """Give the person another address."""
-    await visit.migration.correct_email(found.person.email, visit.field("email"), visit.actor)
+    await visit.migration.correct_email(found.person.email, pasted.address(visit.field("email")), visit.actor)
     return "Corrected: the mails go to the new address from now on."
 
 
