@@ -3,9 +3,11 @@
 import codecs
 import csv
 import re
+import sys
 from collections.abc import Iterator
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from adapters import roster_csv, roster_json
 from adapters.roster_check import Reading, RosterCheck
@@ -13,6 +15,8 @@ from domain.errors import BadInput
 
 LARGEST = 256 * 1024 * 1024
 """Bytes in a roster file: far beyond a million people, and bounds the memory that a wrong file can take."""
+STANDARD_INPUT = Path("-")
+_TOO_LARGE = f"The file has more than {LARGEST // 1024**2} MiB: that is no roster."
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _WORKBOOKS = {b"PK\x03\x04": "an Excel or OpenDocument workbook", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
 """How files begin that spreadsheets save unless told otherwise (ZIP archives, and OLE ones until Excel 2003)."""
@@ -25,29 +29,48 @@ def read(path: Path) -> Reading:
     The file is UTF-8 (with or without a byte order mark) or UTF-16 with one. What starts with a bracket or brace,
     empty lines aside, is JSON, all else CSV: see `roster_json` and `roster_csv` for the shapes.
 
+    `path` may also be a pipe, or `STANDARD_INPUT`.
+
     Raises:
         BadInput: the file as a whole cannot be read; what concerns one row is a problem in the answer.
 
     """
     try:
-        if not path.exists():
-            raise BadInput(f"There is no file {path}.")
-        if not path.is_file():  # it is read twice, which a pipe does not let us
-            raise BadInput(f"{path} is {'a folder' if path.is_dir() else 'a device or a pipe'}: name a file.")
-        if path.stat().st_size > LARGEST:
-            raise BadInput(f"The file has more than {LARGEST // 1024**2} MiB: that is no roster.")
-        encoding = _encoding(path)
-        with path.open(encoding=encoding, newline="") as file:
-            return _read(file)
-    except UnicodeDecodeError as error:
-        raise BadInput(_undecodable(path, error)) from None
+        with _opened(path) as file:
+            text = TextIOWrapper(file, encoding=_encoding(path, file), newline="")
+            try:
+                return _read(text)
+            except UnicodeDecodeError as error:
+                raise BadInput(_undecodable(file, error)) from None
+            finally:
+                text.detach()  # it would close the file while that is still needed
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        start = file.read(4)
+def _opened(path: Path) -> BinaryIO:
+    """Return what the file holds, as something that can be read twice; a pipe is kept in memory for it."""
+    if path == STANDARD_INPUT:
+        content = sys.stdin.buffer.read(LARGEST + 1)
+    elif not path.exists():
+        raise BadInput(f"There is no file {path}.")
+    elif path.is_dir() or path.is_char_device() or path.is_block_device():
+        raise BadInput(f"{path} is a {'folder' if path.is_dir() else 'device'}: name a file.")
+    elif path.is_file():
+        if path.stat().st_size > LARGEST:
+            raise BadInput(_TOO_LARGE)
+        return path.open("rb")
+    else:
+        with path.open("rb") as pipe:
+            content = pipe.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise BadInput(_TOO_LARGE)
+    return BytesIO(content)
+
+
+def _encoding(path: Path, file: BinaryIO) -> str:
+    start = file.read(4)
+    file.seek(0)
     if workbook := _WORKBOOKS.get(start):
         raise BadInput(
             f"{path} is {workbook}: open it, export the sheet with the people (File, Save As, “CSV UTF-8”), and name "
@@ -56,11 +79,12 @@ def _encoding(path: Path) -> str:
     return next((name for bom, name in _BOMS.items() if start.startswith(bom)), "utf-8")
 
 
-def _undecodable(path: Path, error: UnicodeDecodeError) -> str:
+def _undecodable(file: BinaryIO, error: UnicodeDecodeError) -> str:
     if error.encoding.startswith("utf-16"):
         return "The file begins as UTF-16 but is damaged: save it again, best as UTF-8."
     # The error counts from the start of some buffer; to name the line, the whole has to be looked at.
-    data = path.read_bytes()
+    file.seek(0)
+    data = file.read()
     try:
         data.decode()
     except UnicodeDecodeError as whole:

@@ -5,7 +5,7 @@ from cyclopts import Parameter
 
 from cli import options, session, text
 from cli.options import CHOICE, Account, By, Email, Output, Output_, Run
-from domain import addresses
+from domain import addresses, pasted
 from domain.errors import BadInput, Refused
 from domain.messages import NotSent, Resent
 from domain.people import Actor, State
@@ -31,7 +31,8 @@ async def resend(
         raise BadInput("Name the people by their addresses, or give --state, but not both.")
     actor = options.actor(by)
     migration = await session.migration(account, run)
-    resent = await (_resend(migration, emails, actor) if state is None else migration.resend_all(state, actor))
+    people = [pasted.address(email) for email in emails]
+    resent = await (_resend(migration, people, actor) if state is None else migration.resend_all(state, actor))
     for one in resent.refused:
         text.say(f"{one.email}: {one.reason}")
     if output is Output.JSON:
@@ -113,6 +114,7 @@ async def correct_email(
     by: By = "",
 ) -> None:
     """Give someone another address."""
+    new = pasted.address(new)
     try:
         addresses.normalise(new)
     except BadInput as error:

@@ -4,13 +4,16 @@ import sys
 import tomllib
 from datetime import timedelta
 from io import TextIOWrapper
+from itertools import pairwise
 from pathlib import Path
 
 from cyclopts import App, CoercionError, CycloptsError, Group, Parameter, Token, UnusedCliTokensError
 
 from cli.commands import COMMANDS, HELP_FLAGS, PROGRAM
+from domain import pasted
 from domain.errors import BadInput
 
+_ROSTER = "--roster"
 _KINDS: dict[object, str] = {
     bool: "true or false",
     int: "a whole number",
@@ -54,15 +57,23 @@ async def main() -> int | None:
 
     """
     # A terminal that lacks a person's letters shows a placeholder rather than a traceback.
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+    _check_arguments()
     app = build()
     try:
         code: int | None = await app.run_async(sys.argv[1:])
     except CycloptsError as error:
         raise BadInput(f"{_sentence(error)} See: {' '.join((PROGRAM, *(error.command_chain or ())))} --help") from None
     return code
+
+
+def _check_arguments() -> None:
+    """Refuse arguments that are not text; a file may have any name."""
+    for number, (before, argument) in enumerate(pairwise(sys.argv), start=1):
+        if not (before == _ROSTER or argument.startswith(f"{_ROSTER}=") or pasted.is_text(argument)):
+            raise BadInput(f"Argument {number} holds bytes that are not UTF-8: type it anew, or set a UTF-8 locale.")
 
 
 def _sentence(error: CycloptsError) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from cli import text
+from cli import roster_input, text
 from domain.messages import MigrationRequest
 from domain.roster import RosterPerson
 from domain.rules import AtDeadline, Rules
@@ -25,7 +25,14 @@ async def agreed(request: MigrationRequest, people: list[RosterPerson] | None, p
     summary.add_column(overflow="fold")
     summary.add_row("Opsgenie account", text.cell(request.opsgenie_account, "bold"))
     summary.add_row("Initiator", text.cell(request.initiator))
-    summary.add_row("People", text.cell("everyone in Opsgenie" if people is None else f"{_sorted(people)}, of {path}"))
+    summary.add_row(
+        "People",
+        text.cell(
+            "everyone in Opsgenie"
+            if people is None or path is None
+            else f"{_sorted(people)}, of {roster_input.name(path)}"
+        ),
+    )
     summary.add_row("Site", text.cell(_site(request)))
     summary.add_row("Deadline", _deadline(request.rules))
     summary.add_row("Reminders", f"every {text.span(request.rules.reminder_interval)}, {_at_most(request.rules)}")

@@ -1,7 +1,10 @@
 """Looking at a migration again and again until it is over."""
 
 import asyncio
+import select
+import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from rich.live import Live
 
@@ -34,11 +37,46 @@ async def until_over(migration: Migration, seen: Callable[[MigrationStatus, str]
 
 
 async def watch(migration: Migration) -> MigrationStatus:
-    """Show the status, always fresh, until the migration is over; on no terminal, show it once in the end."""
+    """Show the status, always fresh, until the migration is over.
+
+    Where nothing can be written over, each change is a line of its own, and the whole status comes in the end.
+
+    Raises:
+        BrokenPipeError: whoever read our output is gone.
+        NotFound, TemporalUnreachable: as `until_over`.
+
+    """
+    if not text.redraws():
+        return await _watch_in_lines(migration)
     with Live(console=text.out(), auto_refresh=False) as live:
         return await until_over(
             migration, lambda status, trouble: live.update(status_view.render(status, trouble), refresh=True)
         )
+
+
+async def _watch_in_lines(migration: Migration) -> MigrationStatus:
+    shown = ""
+
+    def seen(status: MigrationStatus, trouble: str) -> None:
+        nonlocal shown
+        if _reader_is_gone():
+            raise BrokenPipeError
+        line = status_view.line(status, trouble)
+        if line != shown:
+            shown = line
+            now = text.local(datetime.now(UTC), "seconds")
+            text.out().print(f"{now}  {text.plain(line)}", soft_wrap=True)
+
+    status = await until_over(migration, seen)
+    text.out().print(status_view.render(status))
+    return status
+
+
+def _reader_is_gone() -> bool:
+    """Return whether nobody reads our output any more, which writing would only show at the next change."""
+    output = select.poll()
+    output.register(sys.stdout, 0)  # errors and hang-ups are told unasked
+    return bool(output.poll(0))
 
 
 async def tell(migration: Migration) -> MigrationStatus:

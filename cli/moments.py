@@ -6,6 +6,7 @@ from typing import Annotated
 
 from cyclopts import CycloptsError, Parameter, Token, convert
 
+from cli import text
 from domain.errors import BadInput
 
 HOW = "A date (its end is meant), a date and time, or a time from now such as 14d or 36h."
@@ -14,54 +15,82 @@ _LAST = datetime(9999, 12, 30, tzinfo=UTC)
 """The last moment that has a time in every zone."""
 
 
-def read(text: str, now: datetime) -> datetime:
+def read(typed: str, now: datetime) -> datetime:
     """Return the moment that is meant, in UTC; without a zone, the one of this machine.
 
     Raises:
         BadInput: it is no moment, or lies in the past.
 
     """
-    moment = _ahead(text, now) or _absolute(text)
+    moment = _ahead(typed, now) or _absolute(typed)
     if moment is None:
-        raise BadInput(f"{text!r} is no time. {HOW}")
+        raise BadInput(f"{typed!r} is no time. {HOW}")
     if moment >= _LAST:
-        raise _too_far(text)
+        raise _too_far(typed)
     if moment <= now:
-        raise BadInput(f"{text!r} lies in the past.")
+        raise BadInput(f"{typed!r} lies in the past.")
     return moment.astimezone(UTC)
 
 
-def _ahead(text: str, now: datetime) -> datetime | None:
+def _ahead(typed: str, now: datetime) -> datetime | None:
     try:
-        ahead: timedelta = convert(timedelta, [text])
+        ahead: timedelta = convert(timedelta, [typed])
         return now + ahead
     except CycloptsError:
         return None
     except OverflowError:
-        raise _too_far(text) from None
+        raise _too_far(typed) from None
 
 
-def _too_far(text: str) -> BadInput:
-    return BadInput(f"{text!r} is too far ahead.")
+def _too_far(typed: str) -> BadInput:
+    return BadInput(f"{typed!r} is too far ahead.")
 
 
-def _absolute(text: str) -> datetime | None:
+def _absolute(typed: str) -> datetime | None:
     try:
         try:
-            day = date.fromisoformat(text)
+            day = date.fromisoformat(typed)
         except ValueError:
-            return datetime.fromisoformat(text).astimezone(UTC)
-        return datetime.combine(day, time(23, 59, 59)).astimezone(UTC)
+            return _in_utc(datetime.fromisoformat(typed))
+        return _in_utc(datetime.combine(day, time(23, 59, 59)))
     except (ValueError, OverflowError):
         return None
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """Return a moment in UTC; without a zone, it is local.
+
+    `datetime.astimezone` takes a local time that clocks leave out for one before the gap, an hour too early.
+    """
+    return datetime.fromtimestamp(moment.timestamp(), UTC)
+
+
+def remark(typed: str) -> str:
+    """Return what was made of a local time that comes twice or never, as clocks change; empty for any other."""
+    try:
+        local = datetime.fromisoformat(typed)
+        first, second = (_in_utc(local.replace(fold=fold)) for fold in (0, 1))
+    except (ValueError, OverflowError):
+        return ""
+    if local.tzinfo is not None or first == second:
+        return ""
+    comes = "comes twice here, since clocks go back" if first < second else "never comes here, since clocks go forward"
+    return (
+        f"{typed!r} {comes}: taken for {text.local(first)} ({first:%H:%M} UTC). To say which one is meant, write its "
+        "offset, as in +02:00."
+    )
+
+
 def _convert(_: type, tokens: Sequence[Token]) -> datetime:
-    return read(tokens[0].value, datetime.now(UTC))
+    typed = tokens[0].value
+    moment = read(typed, datetime.now(UTC))
+    if sentence := remark(typed):
+        text.say(sentence)
+    return moment
 
 
-def _convert_or_none(_: type, tokens: Sequence[Token]) -> datetime | None:
-    return None if tokens[0].value.casefold() == "none" else read(tokens[0].value, datetime.now(UTC))
+def _convert_or_none(kind: type, tokens: Sequence[Token]) -> datetime | None:
+    return None if tokens[0].value.casefold() == "none" else _convert(kind, tokens)
 
 
 When = Annotated[datetime, Parameter(converter=_convert, n_tokens=1, metavar="WHEN", help=HOW)]

@@ -1,12 +1,13 @@
 """Arguments and options that several commands share."""
 
 import getpass
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 
-from domain import audit
+from domain import audit, pasted
 from domain.errors import BadInput
 from domain.messages import LONGEST_REASON
 from domain.people import Actor, Source, State
@@ -34,7 +35,15 @@ SHOWN = Parameter(show_default=True)
 """For options whose default says something."""
 
 Account = Annotated[str, Parameter(help="Name of the Opsgenie account.")]
-Email = Annotated[str, Parameter(help="The person's address, in any spelling; a former one will do.")]
+
+
+def _address(_: type, tokens: Sequence[Token]) -> str:
+    return pasted.address(tokens[0].value)
+
+
+Email = Annotated[
+    str, Parameter(converter=_address, n_tokens=1, help="The person's address, in any spelling; a former one will do.")
+]
 States = Annotated[
     list[State] | None, CHOICE, Parameter(help="Only people in this state; may be repeated.", metavar="STATE")
 ]
@@ -48,6 +57,11 @@ Run = Annotated[
     str,
     Parameter(help="Only the migration that status shows as this run; refused if it was started again.", metavar="RUN"),
 ]
+ROSTER = Parameter(
+    help="CSV or JSON, - for standard input; without it, the people are read from Opsgenie.",
+    metavar="FILE",
+    allow_leading_hyphen=True,
+)
 Reason = Parameter(metavar="TEXT")
 """For options that say why; see `reason`."""
 By = Annotated[
@@ -83,6 +97,8 @@ def actor(name: str) -> Actor:
         who = name.strip() or getpass.getuser()
     except (KeyError, OSError):
         raise BadInput(f"Say who you are: --by NAME, or set {ACTOR}. This machine has no name for the login.") from None
+    if not pasted.is_text(who):
+        raise BadInput(f"The name of who does it holds bytes that are not UTF-8: give --by NAME, or set {ACTOR} anew.")
     if len(who) > audit.LONGEST:
         raise BadInput(f"The name of who does it has {len(who)} characters; shorten it to {audit.LONGEST}.")
     return Actor(source=Source.OPERATOR, name=who)

@@ -9,6 +9,7 @@ from rich.text import Text
 from cli import session, text
 from cli.options import SHOWN, Account, Email, Output, Output_, States
 from cli.status_view import STATE_STYLES
+from domain import pasted
 from domain.people import Person, State
 from steering.answers import FoundPerson, People
 
@@ -32,7 +33,7 @@ async def people(
 ) -> None:
     """List people, cohort by cohort."""
     migration = await session.migration(account)
-    found = await migration.people(state or [], search=search, page=page, limit=limit)
+    found = await migration.people(state or [], search=pasted.address(search), page=page, limit=limit)
     if output is Output.JSON:
         text.write_json(found)
         return

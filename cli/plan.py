@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cli import plan_view, planning, start_options, text
+from cli import options, plan_view, planning, start_options, text
 from cli.options import Account
 from cli.spreadsheet import SheetOutput, SheetOutput_, as_csv
 from cli.start_options import SiteOptions
@@ -20,9 +20,7 @@ async def plan(
     /,
     *,
     initiator: Annotated[str, Parameter(help="Address of the owner or admin who is to initiate it.", metavar="EMAIL")],
-    roster: Annotated[
-        Path | None, Parameter(help="CSV or JSON; without it, the people are read from Opsgenie.", metavar="FILE")
-    ] = None,
+    roster: Annotated[Path | None, options.ROSTER] = None,
     output: SheetOutput_ = SheetOutput.TABLE,
     site: SiteOptions | None = None,
 ) -> int:

@@ -7,10 +7,9 @@ from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from adapters import roster_file
 from adapters.atlassian import AtlassianDirectory
 from adapters.opsgenie import OpsgenieRoster
-from cli import neighbours, text
+from cli import neighbours, roster_input, text
 from domain import planner, roster, sites
 from domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
 from domain.messages import MigrationRequest
@@ -37,7 +36,7 @@ async def from_file(request: MigrationRequest, path: Path) -> Plan:
         NeighbourUnavailable: Atlassian does not answer, after some tries.
 
     """
-    reading = roster_file.read(path)
+    reading = await roster_input.read(path)
     stops = [
         Stop(
             kind=StopKind.ROSTER,

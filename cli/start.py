@@ -18,9 +18,7 @@ async def start(
     /,
     *,
     initiator: Annotated[str, Parameter(help="Address of the owner or admin who initiates it.", metavar="EMAIL")],
-    roster: Annotated[
-        Path | None, Parameter(help="CSV or JSON; without it, the people are read from Opsgenie.", metavar="FILE")
-    ] = None,
+    roster: Annotated[Path | None, options.ROSTER] = None,
     notify: Annotated[
         list[str] | None,
         Parameter(
@@ -41,7 +39,7 @@ async def start(
     by: By = "",
 ) -> int:
     """Start a migration, or show the one that runs."""
-    people = start_options.read_roster(roster) if roster else None
+    people = await start_options.read_roster(roster) if roster else None
     request = start_options.request(
         account,
         initiator=initiator,
@@ -90,7 +88,7 @@ async def _stands(migration: Migration, *, again: bool) -> bool:
 
 async def _wait(migration: Migration, output: Output) -> int:
     try:
-        if output is Output.TABLE and text.out().is_terminal:
+        if output is Output.TABLE and text.redraws():
             return following.exit_of(await following.watch(migration))
         status = await following.tell(migration)
     except asyncio.CancelledError:

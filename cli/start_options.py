@@ -8,10 +8,9 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 from pydantic import ValidationError
 
-from adapters import roster_file
-from cli import moments, options, text
+from cli import moments, options, roster_input, text
 from cli.options import SHOWN
-from domain import addresses, ids, roster, sites
+from domain import addresses, ids, pasted, roster, sites
 from domain.errors import BadInput, Refused
 from domain.messages import MigrationRequest
 from domain.people import Actor
@@ -164,22 +163,22 @@ def address(option: str, email: str) -> str:
 
     """
     try:
-        return addresses.normalise(email)
+        return addresses.normalise(pasted.address(email))
     except BadInput as error:
         raise BadInput(f"{option} {email!r} is no address: {error}.") from None
 
 
-def read_roster(path: Path) -> list[RosterPerson]:
+async def read_roster(path: Path) -> list[RosterPerson]:
     """Return the people of a roster file.
 
     Raises:
         BadInput: the file, or any row of it, cannot be used; every problem was told.
 
     """
-    reading = roster_file.read(path)
+    reading = await roster_input.read(path)
     for problem in reading.problems:
         where = f"row {problem.row}: " if problem.row else ""
-        text.say(f"{path}: {where}{problem.sentence}")
+        text.say(f"{roster_input.name(path)}: {where}{problem.sentence}")
     if reading.problems:
         count = len(reading.problems)
         raise BadInput(f"{count} problem{'' if count == 1 else 's'} in the roster; nothing was started.")

@@ -47,6 +47,15 @@ def render(status: MigrationStatus, trouble: str = "") -> RenderableType:
     return Group(*parts)
 
 
+def line(status: MigrationStatus, trouble: str = "") -> str:
+    """Return the same in one line, as far as it changes while a migration goes on."""
+    step = f" in step {status.step}" if status.step and status.run_state is RunState.RUNNING else ""
+    parts = [f"{status.run_state}{step}, {text.people(status.people_total)}{_how_many(status)}."]
+    if status.progress is not None and status.progress.task:
+        parts.append(f"Waits for you: {status.progress.task} {status.progress.command}")
+    return " ".join(" ".join([*parts, *_troubles(status, trouble)]).split())
+
+
 def _heading(status: MigrationStatus) -> Text:
     site = status.progress.site if status.progress else None
     heading = text.cell(f"{status.opsgenie_account} → {site.url if site else 'an Atlassian site'}", "bold")
@@ -125,12 +134,13 @@ def _how_far(item: ChecklistItem) -> str:
 
 def _people(status: MigrationStatus) -> RenderableType:
     summary = Text(f"\n{text.people(status.people_total)}", "bold")
-    summary.append(
-        f": {status.people_connected} connected, {status.people_waiting} waiting"
-        + (f", {status.counts.for_admins} of them for you" if status.counts.for_admins else ""),
-        "not bold",
-    )
+    summary.append(_how_many(status), "not bold")
     return Group(summary, _bars(status.counts)) if status.counts.total else summary
+
+
+def _how_many(status: MigrationStatus) -> str:
+    for_you = f", {status.counts.for_admins} of them for you" if status.counts.for_admins else ""
+    return f": {status.people_connected} connected, {status.people_waiting} waiting{for_you}"
 
 
 def _bars(counts: Counts) -> Table:

@@ -41,6 +41,11 @@ def err() -> Console:
     return _console(stderr=True)
 
 
+def redraws() -> bool:
+    """Return whether what was written can be written over; on a dumb terminal, or where nobody looks, it cannot."""
+    return out().is_terminal and not out().is_dumb_terminal
+
+
 def say(sentence: str) -> None:
     """Tell the user something that is not the answer."""
     err().print(plain(sentence), soft_wrap=not err().is_terminal)

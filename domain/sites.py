@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from domain import names
+from domain import names, pasted
 from domain.errors import BadInput
 from domain.model import Model
 
@@ -68,9 +68,18 @@ def suggest_names(wanted: str) -> list[str]:
 
 
 def pick(listed: Sequence[Site], wanted: str) -> Site | None:
-    """Return the site that is meant, by its name or URL."""
-    plain = wanted.casefold().removeprefix("https://").rstrip("/")
-    return next((s for s in listed if plain in {s.name, s.url.removeprefix("https://").rstrip("/")}), None)
+    """Return the site that is meant, by its name or URL, also that of one of its pages."""
+    plain = _without_scheme(pasted.trimmed(wanted))
+    return next((s for s in listed if plain == s.name or _leads_to(plain, _without_scheme(s.url))), None)
+
+
+def _without_scheme(url: str) -> str:
+    return re.sub(r"^https?://", "", url.casefold()).rstrip("/")
+
+
+def _leads_to(page: str, site: str) -> bool:
+    """Return whether a page is one of a site's, or its first."""
+    return page == site or page.startswith((f"{site}/", f"{site}?", f"{site}#"))
 
 
 def why_not(wanted: str, site: Site | None, listed: Sequence[Site]) -> str:

@@ -37,7 +37,7 @@ async def serve(host: str, port: int) -> int:
     """Serve until SIGTERM or SIGINT; return the exit code.
 
     Raises:
-        BadInput: a setting is missing or wrong.
+        BadInput: a setting is missing or wrong, or the address cannot be used.
         TemporalUnreachable: Temporal does not answer now; whoever runs the portal starts it again.
 
     """
@@ -47,13 +47,12 @@ async def serve(host: str, port: int) -> int:
     metrics = Metrics()
     async with open_desks(portal_settings.keys, metrics) as desks:
         portal = app.create(portal_settings, metrics, lambda: nullcontext(desks))
-        server = web.Server(
-            connections.config(portal, limits, host=host, port=port, timeout_graceful_shutdown=DRAIN_SECONDS)
-        )
+        server = web.Server(connections.config(portal, limits, timeout_graceful_shutdown=DRAIN_SECONDS))
+        listening = web.listen(host, port, "The address of --host and --port")
         for sign in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(sign, server.stop)
         logger.info("portal_serves", host=host, port=port)
-        await server.serve()
+        await server.serve(sockets=[listening])
     logger.info("portal_stopped")
     return exits.Exit.DONE
 

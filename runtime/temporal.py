@@ -31,6 +31,7 @@ from temporalio.runtime import (
 )
 from temporalio.service import KeepAliveConfig, RPCError, RPCStatusCode
 
+from domain import pasted
 from domain.errors import BadInput
 from runtime import logs, settings
 from runtime.encryption import PayloadEncryption
@@ -127,19 +128,11 @@ def _readable(environment: Mapping[str, str]) -> dict[str, str]:
         BadInput: one of Temporal's own is not.
 
     """
-    readable = {name: value for name, value in environment.items() if _is_text(name) and _is_text(value)}
+    readable = {name: value for name, value in environment.items() if pasted.is_text(name) and pasted.is_text(value)}
     for name in environment.keys() - readable.keys():
         if name.startswith("TEMPORAL_"):
             raise BadInput(f"{name!r} holds bytes that are not UTF-8: set it anew. See docs/settings.md.")
     return readable
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # Python keeps a byte that is not UTF-8 as half a character
-        return False
-    return True
 
 
 def encryption_settings(environment: Mapping[str, str] | None = None) -> EncryptionSettings:

@@ -60,7 +60,8 @@ async def health(
 
     app = Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), *routes])
     server = Server(connections.config(app, ConnectionLimits(), timeout_graceful_shutdown=1))
-    serving = asyncio.create_task(server.serve(sockets=[_listening(address, setting)]))
+    host, _, port = address.rpartition(":")
+    serving = asyncio.create_task(server.serve(sockets=[listen(host, int(port), setting)]))
     try:
         yield
     finally:
@@ -68,10 +69,15 @@ async def health(
         await serving
 
 
-def _listening(address: str, setting: str) -> socket.socket:
-    host, _, port = address.rpartition(":")
+def listen(host: str, port: int, named: str) -> socket.socket:
+    """Return a socket that listens; `named` says where the address was set.
+
+    Raises:
+        BadInput: the address cannot be used: no host has it, it is taken, or no port has this number.
+
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host.strip("[]"), int(port)), family=family)
-    except (OSError, OverflowError, ValueError) as error:  # ValueError: no host has such a name
-        raise BadInput(f"{setting} cannot be used ({address}): {error}.") from None
+        return socket.create_server((host.strip("[]"), port), family=family)
+    except (OSError, ValueError, OverflowError) as error:  # ValueError: no host has such a name
+        raise BadInput(f"{named} cannot be used ({host}:{port}): {error}.") from None

@@ -6,7 +6,7 @@ from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.responses import Response
 from starlette.routing import Route
 
-from domain import stale
+from domain import pasted, stale
 from domain.errors import BadInput, LandbridgeError, Refused
 from domain.messages import LONGEST_REASON
 from domain.people import MAILED
@@ -127,7 +127,8 @@ async def exclude(visit: Visit, found: FoundPerson) -> str:
 
 async def correct_email(visit: Visit, found: FoundPerson) -> str:
     """Give the person another address."""
-    await visit.shown_migration.correct_email(found.person.email, visit.field("email"), visit.actor)
+    new_email = pasted.address(visit.field("email"))
+    await visit.shown_migration.correct_email(found.person.email, new_email, visit.actor)
     return "Corrected: the mails go to the new address from now on."
 
 

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from adapters.links import SignedLinks
-from domain import addresses, sign_in
+from domain import addresses, pasted, sign_in
 from domain.errors import BadInput
 from domain.sign_in import SignedIn, SignInClaims
 from portal.admin.gate import HOME, Gate, Visit
@@ -58,7 +58,7 @@ class SignInPages:
         typed = form.get("email", "")
         typed = typed if isinstance(typed, str) else ""
         try:
-            email = addresses.normalise(typed)
+            email = addresses.normalise(pasted.address(typed))
         except BadInput:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             return self._gate.pages.show("sign_in/ask.html", status, email=typed, problem="address", ended=False)

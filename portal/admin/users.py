@@ -13,6 +13,7 @@ from starlette.datastructures import QueryParams
 from starlette.responses import Response
 from starlette.routing import Route
 
+from domain import pasted
 from domain.errors import BadInput, Refused
 from domain.messages import Resent
 from domain.people import FOR_ADMINS, GROUPS, MAILED, Group, State
@@ -106,7 +107,7 @@ class UsersPages:
 
     async def search(self, visit: Visit) -> Response:
         """Remember what is searched for, and show who that is."""
-        text, group = visit.field("search"), _group(visit.field("group"))
+        text, group = pasted.address(visit.field("search")), _group(visit.field("group"))
         response = self._gate.redirect(Selection(group, searching=bool(text)).path)
         self._gate.sessions.keep_search(response, text)
         return response

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from domain import sites
 from domain.errors import BadInput
+from domain.sites import Site
 
 ALLOWED = string.ascii_lowercase + string.digits + "-"
 NEAR_NAMES = st.text(ALLOWED + "A_. é", max_size=70) | st.text(max_size=70)
@@ -47,3 +48,30 @@ def test_a_site_needs_names_that_can_be_seen(first: str, last: str) -> None:
     sites.check(sites.NewSite(name="acme", first_name="Ann", last_name="李"))
     with pytest.raises(BadInput, match="first and the last name"):
         sites.check(sites.NewSite(name="acme", first_name=first, last_name=last))
+
+
+ACME = Site(id="1", name="acme", url="https://acme.atlassian.net", admin=True)
+ON_A_PATH = Site(id="2", name="other", url="http://127.0.0.1:8080/sites/other/")
+
+
+@pytest.mark.parametrize(
+    "wanted, site",
+    [
+        ("acme", ACME),
+        ("ACME", ACME),
+        (" acme.atlassian.net/ ", ACME),
+        ("HTTP://Acme.Atlassian.net", ACME),
+        ("https://acme.atlassian.net/wiki/spaces/OPS?x=1#top", ACME),
+        ("acme.atlassian.net?x=1", ACME),
+        ("https://acme.atlassian.net\u200b", ACME),
+        ("http://127.0.0.1:8080/sites/other/jira", ON_A_PATH),
+        ("https://acme.atlassian.net.evil.example", None),
+        ("https://evil.example/acme.atlassian.net", None),
+        ("acme/wiki", None),
+        ("http://127.0.0.1:8080/sites/others", None),
+        ("", None),
+    ],
+)
+def test_a_site_is_found_by_its_name_or_by_the_address_of_any_of_its_pages(wanted: str, site: Site | None) -> None:
+    """As it is pasted from a browser; another site's address is never taken for it."""
+    assert sites.pick([ACME, ON_A_PATH], wanted) is site

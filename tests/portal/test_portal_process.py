@@ -2,21 +2,27 @@
 
 import asyncio
 import os
+import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from pathlib import Path
 
+import pytest
+
 from embedded import ports
 from tests.portal.conftest import KEY, PORTAL_URL
+from tests.runtime.conftest import temporal_environment
 
+__all__ = ["temporal_environment"]
 PROJECT = Path(__file__).parents[2]
 SETTINGS = {"LANDBRIDGE_PORTAL_URL": PORTAL_URL, "LANDBRIDGE_TOKEN_KEYS": KEY, "TEMPORAL_CONFIG_FILE": os.devnull}
 
 
-async def ran(folder: Path, **environment: str) -> tuple[int | None, str]:
+async def ran(folder: Path, *arguments: str, **environment: str) -> tuple[int | None, str]:
     """Run it to its end; return the exit code, and what it said."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "portal", "--host", "127.0.0.1", "--port", str(ports.preferred_or_free(0))),
+        *arguments,
         cwd=folder,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), **environment},
         stdin=DEVNULL,
@@ -37,3 +43,16 @@ async def test_without_temporal_it_does_not_pretend_to_serve(tmp_path: Path) -> 
     nobody = f"127.0.0.1:{ports.preferred_or_free(0)}"
     code, said = await ran(tmp_path, **SETTINGS, TEMPORAL_ADDRESS=nobody)
     assert (code, said.startswith(f"Temporal cannot be reached at {nobody}")) == (4, True), said
+
+
+@pytest.mark.parametrize("host, port", [("127.0.0.1", 99999), ("a..b", 8080), ("127.0.0.1", -1), ("taken", 0)])
+async def test_an_address_that_cannot_be_used_is_one_sentence(
+    tmp_path: Path, temporal_environment: dict[str, str], host: str, port: int
+) -> None:
+    """A port out of range, a host that is none, or one where another program listens."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        if host == "taken":
+            host, port = other.getsockname()
+        code, said = await ran(tmp_path, "--host", host, "--port", str(port), **{**SETTINGS, **temporal_environment})
+    assert code == 2, said
+    assert said.startswith(f"The address of --host and --port cannot be used ({host}:{port})")

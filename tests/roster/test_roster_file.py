@@ -497,7 +497,7 @@ class TestFiles:
         "path, sentence",
         [
             ("http://127.0.0.1:9/roster.csv", "There is no file"),
-            ("/dev/zero", "is a device or a pipe"),
+            ("/dev/zero", "is a device"),
             ("file:///etc/passwd", "There is no file"),
         ],
     )
