@@ -10,7 +10,6 @@ from cli import check_temporal, checkup, ending, planning
 from domain import audit, lifecycle, messages, roster, sign_in
 from domain.rules import Rules
 from portal import limits
-from portal.admin import sessions
 from runtime import settings
 from workflows import cohort, options
 
@@ -47,7 +46,7 @@ DEFAULTS = Rules()
         ("docs/cli.md", f"as the cohorts showed them last, up to {OLDEST} ago"),
         ("portal/templates/sign_in/sent.html", f"after {length(sign_in.COOL_DOWN)} you may ask again"),
         ("docs/security.md", f"for {sign_in.LINK_LIFETIME // timedelta(minutes=1)} minutes"),
-        ("docs/decisions/portal.md", f"A session is a signed cookie of {length(sessions.SESSION_SECONDS)}"),
+        ("docs/decisions/portal.md", f"the execution timeout ends it after {length(sign_in.SESSION_LIFETIME)}"),
         (
             "docs/settings.md",
             f"({limits.EVERYTHING.at_once:g} at once, {limits.EVERYTHING.per_second:g} a second)",
