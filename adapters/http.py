@@ -28,7 +28,7 @@ LONGEST_ANSWER = 60.0
 LONGEST_WAIT = 3600.0
 """Seconds that we let a neighbour make us wait, whatever it asks for."""
 _LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
-_PROXY_LOGIN = "407"
+_PROXY_LOGIN = 407
 _TRY_AGAIN = frozenset({408, 425, 429})
 _WHAT_TO_DO = {
     400: "{neighbour} does not understand the request (400): check its URL, or report this as a fault of Landbridge.",
@@ -151,11 +151,8 @@ class Transport:
         except http_client.CANNOT_SEND:
             raise BadInput(http_client.cannot_send(self._neighbour, self._settings)) from None
         except httpx2.HTTPError as error:
-            if isinstance(error, httpx2.ProxyError) and str(error).startswith(_PROXY_LOGIN):
-                raise NeighbourRefuses(
-                    f"The proxy on the way to {self._neighbour} wants a login (407): write it into HTTPS_PROXY or the "
-                    "like, then resume."
-                ) from None
+            if isinstance(error, httpx2.ProxyError) and str(error).startswith(str(_PROXY_LOGIN)):
+                raise NeighbourRefuses(http_client.proxy_wants_login(self._neighbour)) from None
             if isinstance(error, httpx2.ConnectError) and _is_about_tls(error):
                 raise NeighbourRefuses(
                     f"{self._neighbour} cannot be reached safely (TLS): check its URL, and this machine's trusted "
@@ -189,6 +186,8 @@ class Transport:
             if throttled:
                 return NeighbourUnavailable(f"{self._neighbour} asks for patience ({status}).", retry_after=wait)
             return NeighbourUnavailable(f"{self._neighbour} has trouble of its own ({status}).", retry_after=wait)
+        if status == _PROXY_LOGIN:
+            return NeighbourRefuses(http_client.proxy_wants_login(self._neighbour))
         if status in self._refusals:
             return NeighbourRefuses(self._refusals[status].format(neighbour=self._neighbour))
         if httpx2.codes.is_redirect(status):

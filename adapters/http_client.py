@@ -55,10 +55,18 @@ def cannot_send(service: str, settings: str) -> str:
     return f"The request to {service} cannot be sent: check {settings}, then resume."
 
 
+def proxy_wants_login(service: str) -> str:
+    """Return, as a sentence, what to do where the proxy refuses us."""
+    return (
+        f"The proxy on the way to {service} wants a login (407): write it into HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, "
+        "then resume."
+    )
+
+
 def _wrong_proxy() -> str:
     """Return which variable names a proxy that cannot be used, as a sentence; empty: none. Values hold passwords."""
-    if "*" in urllib.request.getproxies().get("no", ""):
-        return ""
+    if "*" in (host.strip() for host in urllib.request.getproxies().get("no", "").split(",")):
+        return ""  # none is used
     for name, value in os.environ.items():
         if name.casefold() in _PROXIES and value and not _is_proxy(value):
             return f"{name} names no proxy that can be used: write it as http://host:port."

@@ -195,7 +195,8 @@ async def test_a_request_that_cannot_be_sent_is_bad_input(service: str) -> None:
             await transport.send(Request("GET", f"/{'x' * 70_000}"))
 
 
-async def test_a_proxy_that_wants_a_login_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_proxy_that_wants_a_login_pauses(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
     """It would refuse every further try too."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -205,7 +206,9 @@ async def test_a_proxy_that_wants_a_login_pauses(monkeypatch: pytest.MonkeyPatch
 
     proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
     async with proxy:
-        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
-        async with Transport("Opsgenie", "https://api.example.com", "GenieKey x", settings="LANDBRIDGE_X") as transport:
+        monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        async with Transport(
+            "Opsgenie", f"{scheme}://api.example.com", "GenieKey x", settings="LANDBRIDGE_X"
+        ) as transport:
             with pytest.raises(NeighbourRefuses, match="HTTPS_PROXY"):
                 await transport.send(Request("GET", "/v2/account"))
