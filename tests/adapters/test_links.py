@@ -16,7 +16,7 @@ from adapters.links import LONGEST_TOKEN, OneSpelling, SignedLinks
 from domain import ids
 from domain.links import LinkClaims, Purpose
 from domain.ports import LinkMint
-from domain.sign_in import SignInClaims, digest
+from domain.sign_in import SignInClaims, digest, identity_digest
 
 OLD_KEY, NEW_KEY = "o" * 32, "n" * 32
 LINKS = SignedLinks("https://landbridge.example.com/", [NEW_KEY])
@@ -34,6 +34,7 @@ SIGN_INS = st.builds(
     sign_in_id=st.builds(lambda email: ids.sign_in(digest(email, NEW_KEY)), st.emails()),
     run_id=st.uuids().map(str),
     generation=st.integers(1, 5),
+    identity=st.text().map(identity_digest),
 )
 EXAMPLE = LinkClaims(
     cohort_id=ids.cohort("acme", 1), run="0198c2f47b1c", person=7, purpose=Purpose.VERIFICATION, generation=2
