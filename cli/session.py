@@ -38,7 +38,7 @@ async def connect_quietly() -> Client:
 
 def say_if_unchecked(migration: Migration, actors: Iterable[Actor]) -> None:
     """Tell why admins and people are shown as claims, where this process has no key to check them."""
-    if not migration.checks_proofs and any(by.claimed in CLAIMABLE for by in actors):
+    if any(by.claimed in CLAIMABLE for by in actors) and not migration.checks_proofs:
         text.say(
             "Whoever claims to be an admin or a person was not checked: that takes the LANDBRIDGE_TOKEN_KEYS of the "
             "portal. See docs/settings.md."

@@ -9,7 +9,7 @@ from domain.people import AFTER_DECLINE, Actor, Source, State
 from domain.roster import RosterPerson
 from steering.links import TemporalLinkDesk
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from tests.workflows.bench import OWNER_EMAIL, PROOFS, Bench, eventually
 
 ADMIN = Actor(name=OWNER_EMAIL)
 BO = RosterPerson(email="bo@example.com", name="Bo", locale="ja_JP")
@@ -26,7 +26,7 @@ async def test_who_declines_gets_no_more_mail_until_an_admin_asks_again(bench: B
     bench.world.opsgenie.add(BO)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(BO.email))
-    async with serving(TemporalLinkDesk(bench.client), settings()) as browser:
+    async with serving(TemporalLinkDesk(bench.client, PROOFS), settings()) as browser:
         assert 'lang="ja"' in (await browser.get(page(bench))).text
         for _ in range(2):
             assert (await browser.post(f"{page(bench)}/decline")).status_code == 200
