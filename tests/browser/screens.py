@@ -20,7 +20,7 @@ from steering.links import TemporalLinkDesk
 from tests.browser import chromium
 from tests.browser.test_guide import sign_in, until_shown
 from tests.portal.conftest import KEY
-from tests.workflows.bench import Bench, eventually
+from tests.workflows.bench import PROOFS, Bench, eventually
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 ANN, BEN, BO, GONE, RIN = (
@@ -62,7 +62,9 @@ async def everyone_mailed(bench: Bench) -> None:
         await bench.migration.authenticate(email, OPERATOR)
         await bench.until(email, State.CONNECTED)
     await eventually(lambda: bench.world.post.sent("zoe@example.com"))
-    assert await TemporalLinkDesk(bench.client).decline(bench.world.post.link("zoe@example.com", Purpose.VERIFICATION))
+    assert await TemporalLinkDesk(bench.client, PROOFS).decline(
+        bench.world.post.link("zoe@example.com", Purpose.VERIFICATION)
+    )
     await bench.until("zoe@example.com", State.ATTENTION)
 
 
