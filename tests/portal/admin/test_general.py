@@ -259,7 +259,7 @@ async def test_what_nobody_proved_is_shown_as_a_claim(office: Office) -> None:
     await bench.until(ann, State.EMAIL_UNVERIFIED)
     await eventually(lambda: bench.world.post.sent(bo))
     await office.send("/settings/general/pause", reason="Look.")
-    await bench.handle.execute_update("resume", {"by": {"source": "admin", "name": OWNER_EMAIL}})
+    await bench.handle.execute_update("resume", {"reason": "Look.", "by": {"source": "admin", "name": OWNER_EMAIL}})
     shown = page(await office.open("/settings/audit"))
     rows = [" ".join(row.get_text(" ").split()) for row in shown.select("tr:has(td)")]
     (paused,), (resumed,) = ([row for row in rows if act in row] for act in ("Paused", "Resumed"))
