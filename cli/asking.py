@@ -38,7 +38,12 @@ async def agreed(request: MigrationRequest, people: list[RosterPerson] | None, p
     summary.add_row("Reminders", f"every {text.span(request.rules.reminder_interval)}, {_at_most(request.rules)}")
     summary.add_row("Told of tasks", text.cell(", ".join(request.notify) or "all owners and admins"))
     err.print(summary)
-    err.print("Start the migration? Mails go out once the site stands. [y/N] ", end="")
+    return await yes("Start the migration? Mails go out once the site stands.")
+
+
+async def yes(question: str) -> bool:
+    """Ask, and return whether somebody answered yes."""
+    text.err().print(f"{text.plain(question)} [y/N] ", end="", markup=False)
     return (await _line()).strip().casefold() in {"y", "yes"}
 
 

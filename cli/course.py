@@ -3,7 +3,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cli import moments, options, session, text
+from cli import asking, moments, options, session, text
 from cli.options import Account, By, Run
 from domain.errors import BadInput
 from domain.rules import AtDeadline
@@ -30,7 +30,7 @@ async def resume(
     /,
     *,
     reason: Annotated[
-        str, Parameter(help="That of the pause, as status shows it; needed if somebody asked for it.", metavar="TEXT")
+        str, Parameter(help="That of the pause, as status shows it. Without it, the command asks.", metavar="TEXT")
     ] = "",
     run: Run = "",
     by: By = "",
@@ -38,6 +38,10 @@ async def resume(
     """Go on after a pause."""
     actor = options.actor(by)
     migration = await session.migration(account, run)
+    if not reason and asking.possible():
+        reason = (await migration.progress()).paused
+        if reason and not await asking.yes(f"Paused: {reason.rstrip('.')}. Resume?"):
+            raise BadInput("Nothing was done.")
     await migration.resume(actor, reason)
     text.say("It goes on.")
 

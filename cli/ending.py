@@ -60,7 +60,7 @@ async def _agreed(account: str, run: str, what: str) -> Migration:
     if run:
         return await session.migration(account, run)
     if not asking.possible():
-        raise BadInput("Nobody is here to be asked: name the migration by --run RUN, as status shows it.")
+        raise BadInput("Cannot prompt: stdin is not a terminal. Pass --run RUN, as status shows it.")
     status = await (await session.migration(account)).status()
     text.err().print(status_view.render(status))
     if not await asking.named(account, what):
@@ -116,7 +116,7 @@ async def forget(account: Account, /, *, yes: Annotated[bool, Parameter(help="Do
     """Delete what Temporal keeps of a migration that is over."""
     if not yes:
         if not asking.possible():
-            raise BadInput("Nobody is here to be asked: say --yes.")
+            raise BadInput("Cannot prompt: stdin is not a terminal. Pass --yes.")
         what = f"All that Temporal keeps of the migration of {account} is deleted: people, timelines, audit and report."
         if not await asking.named(account, what):
             raise BadInput("Nothing was done.")

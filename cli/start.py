@@ -51,7 +51,7 @@ async def start(
         by=options.actor(by),
     )
     if not yes and not asking.possible():
-        raise BadInput("Nobody is here to be asked: say --yes.")
+        raise BadInput("Cannot prompt: stdin is not a terminal. Pass --yes.")
     client = await session.connect()
     migration = Migration(client, account)
     if not yes and not await _stands(migration, again=again) and not await asking.agreed(request, people, roster):

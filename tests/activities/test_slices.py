@@ -100,7 +100,7 @@ def attempt_after(*outcomes: MailOutcome | AccountOutcome) -> ActivityEnvironmen
 def handed_out(ago: timedelta, heartbeat: AsyncMock | None = None) -> ActivityEnvironment:
     """Return an attempt that was handed out so long ago; `heartbeat` is how Temporal says whether it still holds."""
     client = create_autospec(Client, instance=True)
-    client.get_async_activity_handle.return_value.heartbeat = heartbeat
+    client.get_async_activity_handle.return_value.with_context.return_value.heartbeat = heartbeat
     environment = ActivityEnvironment(client)
     then = datetime.now(UTC) - ago
     environment.info = dataclasses.replace(
@@ -117,7 +117,7 @@ def queued_for(
     `heartbeat` is how Temporal acknowledges what the attempt did before it fails.
     """
     client = create_autospec(Client, instance=True)
-    client.get_async_activity_handle.return_value.heartbeat = heartbeat
+    client.get_async_activity_handle.return_value.with_context.return_value.heartbeat = heartbeat
     environment = ActivityEnvironment(client)
     limits = {name: how[name] for name in ("start_to_close_timeout", "schedule_to_close_timeout")}
     environment.info = dataclasses.replace(

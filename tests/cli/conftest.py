@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+import pty
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator
@@ -71,6 +72,35 @@ class Cli:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
+
+    @asynccontextmanager
+    async def asked(self, *arguments: str, shown: bytes) -> AsyncIterator[tuple[Process, int]]:
+        """Run it at a terminal up to its question, above which it has shown something.
+
+        Yields the process, and our end of the terminal.
+        """
+        ours, theirs = pty.openpty()
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            STARTER,
+            *arguments,
+            env={**self.environment, "TERM": "xterm"},
+            stdin=theirs,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=theirs,
+        )
+        os.close(theirs)
+        screen = b""
+        try:
+            while b"[y/N]" not in screen:
+                screen += await asyncio.to_thread(os.read, ours, 4096)
+            assert shown in screen
+            yield process, ours
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+            os.close(ours)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What is asked of a migration: it happens, under the name of who asked, or is refused with a sentence."""
 
 import asyncio
+import os
 
 import pytest
 from temporalio.client import Client
@@ -95,6 +96,16 @@ async def test_the_neighbours_are_asked_at_once(cli: Cli, moving: Migration, wor
     before = world.atlassian.calls["find"]
     assert (await cli("refresh", account)).code == 0
     await eventually(lambda: world.atlassian.calls["find"] > before)
+
+
+async def test_a_terminal_shows_the_pause_that_is_to_end(cli: Cli, moving: Migration, account: str) -> None:
+    """Nobody has to type its reason; an answer other than yes changes nothing."""
+    assert (await cli("pause", account, "--reason", "the audit")).code == 0
+    for answer, code, paused in ((b"n\n", 2, "the audit"), (b"y\n", 0, "")):
+        async with cli.asked("resume", account, shown=b"Paused: the audit. Resume?") as (process, terminal):
+            os.write(terminal, answer)
+            assert await process.wait() == code
+        assert (await moving.progress()).paused == paused
 
 
 async def test_the_course_is_changed(cli: Cli, moving: Migration, account: str) -> None:

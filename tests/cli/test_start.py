@@ -1,13 +1,9 @@
 """`start`: what is checked before, what is followed after, and what a second start does."""
 
-import asyncio
 import os
-import pty
 import signal
-import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
@@ -22,7 +18,7 @@ from domain.roster import OWNER, RosterPerson, digest, survey
 from steering import starting
 from steering.answers import Started
 from steering.migration import Migration
-from tests.cli.conftest import STARTER, Cli, asked
+from tests.cli.conftest import Cli, asked
 from tests.fakes import World
 from tests.workflows.bench import OWNER_EMAIL
 
@@ -137,31 +133,9 @@ async def test_waiting_ends_with_the_migration_and_a_completed_one_is_shown(
     assert Started.model_validate_json(ran.out).already is None
 
 
-@asynccontextmanager
-async def asked_on_a_terminal(cli: Cli, account: str) -> AsyncIterator[tuple[Process, int]]:
-    """Start it at a terminal up to its question; yields the process and our end of the terminal."""
-    ours, theirs = pty.openpty()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        STARTER,
-        *("start", account, "--initiator", OWNER_EMAIL, "--site", "acme"),
-        env={**cli.environment, "TERM": "xterm"},
-        stdin=theirs,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    screen = b""
-    try:
-        while b"[y/N]" not in screen:
-            screen += await asyncio.to_thread(os.read, ours, 4096)
-        assert b"everyone in Opsgenie" in screen
-        yield process, ours
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        os.close(ours)
+def asked_on_a_terminal(cli: Cli, account: str) -> AbstractAsyncContextManager[tuple[Process, int]]:
+    """Start it at a terminal up to its question."""
+    return cli.asked("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", shown=b"everyone in Opsgenie")
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"], ids=["no", "nothing", "end of input"])
