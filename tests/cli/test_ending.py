@@ -92,7 +92,7 @@ async def test_the_audit_tells_claims_from_what_is_proven(
     assert await moving.progress()
     by = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
     await Migration(client, account, proofs=PROOFS).pause("Look.", by)
-    await moving.resume(by)
+    await moving.resume(by, "Look.")
     ran = await cli("audit", account, LANDBRIDGE_TOKEN_KEYS=TOKEN_KEY)
     (resumed,), (paused,) = ([line for line in ran.out.splitlines() if act in line] for act in ("resume", "pause"))
     assert f"admin {OWNER_EMAIL}" in paused

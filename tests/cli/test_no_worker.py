@@ -25,9 +25,6 @@ class Answers:
     start: MigrationStatus
 
 
-pytestmark = pytest.mark.timeout(120)
-
-
 @pytest.fixture(scope="module")
 async def answers(client: Client, cli: Cli) -> AsyncIterator[Answers]:
     """Ask all at once, each of a migration of its own: a question waits for a worker for up to half a minute."""

@@ -101,7 +101,6 @@ async def test_the_report_as_csv_runs_nothing(cli: Cli, moving: Migration, accou
     assert rows["gone@example.com"]["state"] == (await moving.person("gone@example.com")).person.state
 
 
-@pytest.mark.timeout(120)
 async def test_a_report_that_cannot_be_read_to_its_end_is_no_csv(
     cli: Cli, client: Client, world: World, account: str
 ) -> None:

@@ -64,7 +64,7 @@ async def _speak_of_people(machine: Machine, account: Account) -> None:
     name = account.people[0].name
     for command in (
         ("pause", account.name, "--reason", f"{name} is away."),
-        ("resume", account.name),
+        ("resume", account.name, "--reason", f"{name} is away."),
         ("people", account.name, "--search", name),
         ("resend", account.name, account.owner),
     ):

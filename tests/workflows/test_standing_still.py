@@ -47,7 +47,7 @@ class TestPauses:
         await bench.migration.pause("Freeze.", BY)
         await eventually(lambda: is_listed_as(bench, "paused"))
         assert (await bench.migration.status()).condition == "paused"
-        await bench.migration.resume(BY)
+        await bench.migration.resume(BY, "Freeze.")
         await eventually(lambda: is_listed_as(bench, "running"))
         assert (await bench.migration.status()).condition == "running"
 
@@ -60,7 +60,7 @@ class TestPauses:
         status = await bench.migration.status()
         assert (status.condition, status.troubles) == ("paused", ["The mail server refuses the login."])
         bench.world.post.trouble = None
-        await bench.migration.resume(BY)
+        await bench.migration.resume(BY, "Freeze.")
         await eventually(lambda: is_listed_as(bench, "running"))
         assert (await bench.migration.status()).condition == "running"
 

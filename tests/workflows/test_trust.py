@@ -197,7 +197,7 @@ async def test_messages_in_clear_change_nothing_and_wedge_nothing(client: Client
             await cohort.query("people", {})
         await bench.migration.pause("Look.", Actor())
         assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
-        await bench.migration.resume(Actor())
+        await bench.migration.resume(Actor(), "Look.")
         await bench.migration.verify(BO.email, Actor())
         await bench.until(BO.email, State.AUTHENTICATING)
         assert not await health.failures(bench.client, bench.account)

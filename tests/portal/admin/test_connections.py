@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-import pytest
 from temporalio.client import Client
 
 from embedded import ports
@@ -94,7 +93,6 @@ async def closed(reader: StreamReader) -> bytes:
     return said
 
 
-@pytest.mark.timeout(120)
 async def test_clients_that_do_not_go_on_are_closed(temporal: Client, tmp_path: Path) -> None:
     """Silent ones, half a header, half a body, a second request that stops; others are served meanwhile."""
     seconds = {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "2", "LANDBRIDGE_PORTAL_BODY_SECONDS": "2"}
@@ -113,7 +111,6 @@ async def test_clients_that_do_not_go_on_are_closed(temporal: Client, tmp_path: 
     assert "Traceback" not in running.log.read_text()
 
 
-@pytest.mark.timeout(120)
 async def test_a_client_that_sends_slowly_but_in_time_is_served(temporal: Client, tmp_path: Path) -> None:
     """The limits are for each part of a request, and a connection that is used lives longer than both."""
     seconds = {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "20", "LANDBRIDGE_PORTAL_BODY_SECONDS": "20"}
@@ -126,7 +123,6 @@ async def test_a_client_that_sends_slowly_but_in_time_is_served(temporal: Client
         writer.close()
 
 
-@pytest.mark.timeout(120)
 async def test_a_flood_of_connections_leaves_health_alone(temporal: Client, tmp_path: Path) -> None:
     """With few files and more connections than it takes, the portal is known to live, and serves once they are gone."""
     async with portal(temporal, tmp_path, {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "100"}, files=256) as running:
