@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from temporalio import activity
 from temporalio.client import AsyncActivityHandle
+from temporalio.converter import ActivitySerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
@@ -36,8 +37,22 @@ _logger = structlog.get_logger()
 
 
 def current_attempt() -> AsyncActivityHandle:
-    """Return the handle of the attempt that runs here, for calls that Temporal acknowledges."""
-    return activity.client().get_async_activity_handle(task_token=activity.info().task_token)
+    """Return the handle of the attempt that runs here, for calls that Temporal acknowledges.
+
+    What it sends is encoded for this activity, as the SDK encodes results and heartbeats: encrypted payloads are bound
+    to their workflow.
+    """
+    info = activity.info()
+    context = ActivitySerializationContext(
+        namespace=info.namespace,
+        activity_id=info.activity_id,
+        activity_type=info.activity_type,
+        activity_task_queue=info.task_queue,
+        workflow_id=info.workflow_id,
+        workflow_type=info.workflow_type,
+        is_local=info.is_local,
+    )
+    return activity.client().get_async_activity_handle(task_token=info.task_token).with_context(context)
 
 
 async def until_acknowledged(call: Callable[[], Awaitable[None]]) -> None:
