@@ -105,7 +105,7 @@ class Migration(Standing):
 
     async def pause(self, reason: str, by: Actor) -> None:
         """Start nothing new until resumed."""
-        request = await self._proven(Act.PAUSE, Pause(reason=reason, by=by))
+        request = await self._proven(Act.PAUSE, Pause(reason=reason, run=self._run, by=by))
         await answered(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.pause, request, id=id_)
         )
