@@ -42,12 +42,14 @@ class MailActivities:
         server asks for, is part of the answer: a retry of this activity would be of no use.
         """
         progress = SliceProgress(_OUTCOMES)
-        now = refusals.after(order.refusals, _in_order(order, progress.outcomes))
-        if progress.came_too_late:
-            return MailOutcomes(outcomes=progress.outcomes, refusals=now)
+        earlier = _in_order(order, progress.outcomes)
+        now = refusals.after(order.refusals, earlier)
+        # An earlier attempt may have ended after the refusals and before it could report what they mean.
+        problem = _refused_as_sender(earlier) if refusals.concern_the_sender(now) else None
+        if progress.came_too_late or problem:
+            return MailOutcomes(outcomes=progress.outcomes, problem=problem, refusals=now)
         sent = {outcome.person for outcome in progress.outcomes}
         left = [mail for mail in order.mails if mail.person not in sent]
-        problem: MailProblem | None = None
         async with progress.beating():
             for start in range(0, len(left), BATCH):
                 if activity.is_worker_shutdown() and progress.outcomes:
@@ -77,8 +79,7 @@ class MailActivities:
     def _judge(self, batch: Sequence[MailOutcome], before: Refusals, now: Refusals) -> MailProblem | None:
         """Return the problem, if the refusals after a batch concern the sender."""
         many = self._refusals.add(batch, before, now) or refusals.concern_the_sender(now)
-        advice = next((one.if_many for one in reversed(batch) if one.if_many), "")
-        return MailProblem(sentence=advice, needs_people=True) if many and advice else None
+        return _refused_as_sender(batch) if many else None
 
     @activity.defn
     async def send_notices(self, order: NoticesOrder) -> MailOutcomes:
@@ -103,6 +104,12 @@ def _in_order(order: MailsOrder, outcomes: Sequence[MailOutcome]) -> list[MailOu
     """Return outcomes in the order of the mails; they come in the order of the server's answers."""
     places = {mail.person: place for place, mail in enumerate(order.mails)}
     return sorted(outcomes, key=lambda outcome: places[outcome.person])
+
+
+def _refused_as_sender(batch: Sequence[MailOutcome]) -> MailProblem | None:
+    """Return the newest refusal of a batch as a problem of the sender; none: no refusal of the batch is in question."""
+    advice = next((one.if_many for one in reversed(batch) if one.if_many), "")
+    return MailProblem(sentence=advice, needs_people=True) if advice else None
 
 
 def _problem(error: LandbridgeError) -> MailProblem | None:

@@ -284,6 +284,9 @@ class MigrationRecord:
     @pause.validator
     def _check_pause(self, request: Pause) -> None:
         self._refuse_unless_going_on(request)
+        if not request.reason.strip():
+            # Without a reason nothing would pause.
+            raise ApplicationError("Give a reason: the status shows it.", type="Refused")
 
     @workflow.update
     async def resume(self, request: Resume) -> None:

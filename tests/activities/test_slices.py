@@ -28,6 +28,7 @@ from domain.orders import (
     MailContext,
     MailOrder,
     MailOutcome,
+    MailProblem,
     MailsOrder,
     Notice,
     NoticeKind,
@@ -136,6 +137,19 @@ class TestMails:
         answer = await attempt_after(sent).run(MailActivities(post).send_mails, mails(3))
         assert [mail.person for _, mail in post.mails] == [1, 3]
         assert sorted(outcome.person for outcome in answer.outcomes) == [1, 2, 3]
+
+    async def test_refusals_of_the_last_attempt_count(self) -> None:
+        """A worker that dies after the last refusal does not hide that the server refuses us as a sender."""
+        refused = [
+            MailOutcome(
+                person=person, purpose=Purpose.AUTHENTICATION, delivery=Delivery.REFUSED, if_many="It refuses everyone."
+            )
+            for person in (1, 2, 3)
+        ]
+        post = Post()
+        answer = await attempt_after(*refused).run(MailActivities(post).send_mails, mails(3))
+        assert not post.mails
+        assert answer.problem == MailProblem(sentence="It refuses everyone.", needs_people=True)
 
     async def test_progress_is_told_while_it_is_made(self) -> None:
         """A worker that dies takes no more with it than what it did not tell."""

@@ -23,7 +23,7 @@ from domain.messages import (
     UndoRequest,
 )
 from domain.people import Actor, State
-from domain.roster import RosterPerson
+from domain.roster import COHORT_SIZE, RosterPerson
 from domain.rules import Rules
 from steering import runs, starting
 from steering.answers import MigrationSummary, RunState
@@ -175,6 +175,19 @@ async def test_a_migration_that_fails_after_a_long_life_tells_why(bench: Bench) 
     assert (status.run_state, "from outside" in status.failure) == (RunState.FAILED, True)
     assert (await lengths(bench, ids.migration(bench.account)))[-1] <= SHORT
     assert (await bench.start()).already is None
+
+
+async def test_a_migration_that_fails_after_a_long_life_ends_its_other_cohorts(bench: Bench) -> None:
+    """Nobody would end them later: they would mail people on behalf of a migration that is gone."""
+    for number in range(COHORT_SIZE + 1):
+        bench.world.opsgenie.add(RosterPerson(email=f"p{number}@example.com", email_verified=True))
+    await bench.start()
+    await eventually(lambda: bench.step_is(Step.VERIFY))
+    await work_long(bench, 150)
+    await bench.cohort(1).terminate()
+    await eventually(lambda: closed(bench, ids.migration(bench.account)))
+    assert (await lengths(bench, ids.migration(bench.account)))[-1] <= SHORT
+    await eventually(lambda: closed(bench, bench.cohort(2).id))
 
 
 async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: Bench) -> None:

@@ -661,3 +661,11 @@ async def test_the_web_ui_tells_the_story(bench: Bench) -> None:
         metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         assert metadata.definition.type == workflow.__name__
         assert metadata.current_details
+
+
+async def test_a_pause_needs_a_reason(bench: Bench) -> None:
+    """A request by hand may hold an empty one: accepted, it would stand in the audit and pause nothing."""
+    await bench.start()
+    for reason in ("", " "):
+        with pytest.raises(Refused, match="Give a reason: the status shows it"):
+            await bench.migration.pause(reason, Actor(name="ops"))
