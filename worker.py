@@ -29,6 +29,7 @@ from adapters.opsgenie import OpsgenieRoster
 from adapters.provisioning import AdminProvisioning, EmulatedProvisioning
 from adapters.site_door import SiteDoor
 from domain.ports import LinkMint, Provisioning
+from domain.proof import Proofs
 from runtime import exits, logs, settings, temporal, web
 from runtime.histories import Histories
 from runtime.process_settings import WorkerSettings
@@ -234,7 +235,7 @@ async def main() -> int:
             MailActivities(mailer),
             RosterActivities(source, TemporalCohortDesk(client)),
             UndoActivities(TemporalCohortDesk(client), directory),
-            sign_in=SignInActivities(source, mailer, links),
+            sign_in=SignInActivities(source, mailer, links, Proofs(pages.keys)),
             begun_per_second={
                 options.MAIL_QUEUE: smtp.slices_per_second,
                 options.ATLASSIAN_QUEUE: atlassian.slices_per_second,

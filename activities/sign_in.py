@@ -5,7 +5,16 @@ from activities.mail import PUT_OFF
 from domain.errors import NeighbourUnavailable, Untrusted
 from domain.orders import Delivery, MailOutcome
 from domain.ports import IdentityTokens, Mailer, RosterSource
-from domain.sign_in import AdminSession, LeaderAnswer, SignInClaims, SignInLinkOrder, SignInMailOrder, identity_digest
+from domain.proof import Proofs
+from domain.sign_in import (
+    AdminSession,
+    LeaderAnswer,
+    RoleAnswer,
+    SignInClaims,
+    SignInLinkOrder,
+    SignInMailOrder,
+    identity_digest,
+)
 
 _logger = structlog.get_logger()
 
@@ -13,14 +22,15 @@ _logger = structlog.get_logger()
 class SignInActivities:
     """Who signs in to the portal, and the link that is mailed to them.
 
-    Nothing that comes from Temporal decides who is an owner or admin, nor where a link is mailed: the first activity
-    signs what Opsgenie answers, and the second one checks the signature.
+    Nothing that comes from Temporal decides who is an owner or admin, nor where a link is mailed: `find_leader` and
+    `is_leader_still` sign what Opsgenie answers; `send_sign_in_link` and the portal check the signature.
     """
 
-    def __init__(self, source: RosterSource, mailer: Mailer, identities: IdentityTokens) -> None:
+    def __init__(self, source: RosterSource, mailer: Mailer, identities: IdentityTokens, proofs: Proofs) -> None:
         self._source = source
         self._mailer = mailer
         self._identities = identities
+        self._proofs = proofs
 
     @activity.defn
     async def find_leader(self, email: str) -> LeaderAnswer:
@@ -29,15 +39,15 @@ class SignInActivities:
         _logger.info("leader_looked_up", found=leader is not None)
         if leader is None:
             return LeaderAnswer()
-        return LeaderAnswer(identity=self._identities.sign_identity(leader, *_sign_in_that_asks()))
+        return LeaderAnswer(identity=self._identities.sign_identity(leader, *_workflow_that_asks()))
 
     @activity.defn
-    async def is_leader_still(self, session: AdminSession) -> bool:
-        """Say whether somebody who is signed in is an owner or admin of that Opsgenie account still."""
+    async def is_leader_still(self, session: AdminSession) -> RoleAnswer:
+        """Say whether somebody who is signed in is an owner or admin of that Opsgenie account still; sign it if so."""
         leader = await self._source.find_leader(session.email)
         confirmed = leader is not None and leader.opsgenie_account == session.opsgenie_account
         _logger.info("session_role_looked_up", confirmed=confirmed)
-        return confirmed
+        return RoleAnswer(proof=self._proofs.of_role(session, _workflow_that_asks()[0]) if confirmed else "")
 
     @activity.defn
     async def send_sign_in_link(self, order: SignInLinkOrder) -> MailOutcome:
@@ -48,7 +58,7 @@ class SignInActivities:
             Untrusted: the identity was not signed, or for another sign-in.
 
         """
-        sign_in_id, run_id = _sign_in_that_asks()
+        sign_in_id, run_id = _workflow_that_asks()
         claims = SignInClaims(
             sign_in_id=sign_in_id,
             run_id=run_id,
@@ -66,7 +76,7 @@ class SignInActivities:
         return outcome
 
 
-def _sign_in_that_asks() -> tuple[str, str]:
+def _workflow_that_asks() -> tuple[str, str]:
     """Return workflow id and run id as Temporal has them, which no payload can change."""
     info = activity.info()
     return info.workflow_id or "", info.workflow_run_id or ""

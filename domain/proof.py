@@ -24,6 +24,7 @@ from domain.links import LinkClaims
 from domain.messages import LinkUsed
 from domain.model import Model
 from domain.people import CLAIMABLE, Actor, Entry, Source
+from domain.sign_in import AdminSession
 
 _PURPOSE = b"landbridge proof of who did something"
 _DIGEST, _RANDOM, _CODE = 12, 4, 16
@@ -60,6 +61,20 @@ class Proofs:
         where = in_cohort(claims.cohort_id, claims.run)
         return used.model_copy(update={"proof": self._made(Actor(source=Source.LINK), _digest("link", used), where)})
 
+    def of_role(self, session: AdminSession, session_id: str) -> str:
+        """Return the proof that Opsgenie has confirmed, now, the role of the owner or admin whose session this is.
+
+        `session_id` is the workflow id of the session.
+        """
+        return self._made(*_role(session), session_id) if self._keys else ""
+
+    def role_confirmed_at(self, proof: str, session: AdminSession, session_id: str) -> datetime | None:
+        """Return when `of_role` made a proof, to the second; None where it was not made, or for another session."""
+        made, _, code = proof.rpartition(".")
+        if not self._is_valid(code, *_role(session), session_id, made):
+            return None
+        return _time_in(made)
+
     def checked_audit(self, audit: Audit, where: str) -> Audit:
         """Return what one workflow recorded; what is not proven is an operator's act, who claims to be an admin."""
         seen: dict[str, datetime] = {}
@@ -94,14 +109,17 @@ class Proofs:
             return by
         digest, _, proof = by.proof.partition(".")
         made, _, code = proof.rpartition(".")
-        valid = any(hmac.compare_digest(_code(key, by, where, digest, made), code) for key in self._keys)
-        if valid and seen.setdefault(by.proof, at) == at:
+        if self._is_valid(code, by, digest, where, made) and seen.setdefault(by.proof, at) == at:
             return replace(by, proof="")
         return _claim(by)
 
     def _made(self, by: Actor, digest: str, where: str) -> str:
         made = ".".join((format(int(time()), "x"), secrets.token_hex(_RANDOM)))
         return ".".join((made, _code(self._keys[0], by, where, digest, made)))
+
+    def _is_valid(self, code: str, by: Actor, digest: str, where: str, made: str) -> bool:
+        codes = [_code(key, by, where, digest, made) for key in self._keys]
+        return any(hmac.compare_digest(one.encode(), code.encode()) for one in codes)
 
 
 NO_PROOFS = Proofs()
@@ -144,7 +162,17 @@ def _digest(act: str, message: Model) -> str:
 
 def _made_at(recorded_proof: str) -> datetime:
     """Return when a proof was made that is known to be valid."""
-    return datetime.fromtimestamp(int(recorded_proof.split(".")[1], 16), UTC)
+    return _time_in(recorded_proof.partition(".")[2])
+
+
+def _time_in(made: str) -> datetime:
+    """Return the time that `Proofs` wrote at the beginning of a proof."""
+    return datetime.fromtimestamp(int(made.partition(".")[0], 16), UTC)
+
+
+def _role(session: AdminSession) -> tuple[Actor, str]:
+    """Return who has a role, and the digest that stands for it."""
+    return Actor(source=Source.ADMIN, name=session.email), _digest("role", session)
 
 
 def _code(key: bytes, by: Actor, where: str, digest: str, made: str) -> str:

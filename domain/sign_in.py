@@ -20,6 +20,8 @@ SESSION_LIFETIME = timedelta(hours=8)
 """How long somebody stays signed in at most: a working day."""
 SESSION_CONFIRMED_FOR = timedelta(minutes=30)
 """How long Opsgenie's answer that somebody is an owner or admin keeps a session open."""
+SESSION_PROOF = "role_proof"
+"""The field of a session's memo that holds `RoleAnswer.proof`. Reading a memo takes no worker."""
 SESSION_RENEWAL = timedelta(minutes=15)
 """How long after that answer Opsgenie is asked again, so that a slow answer still comes in time."""
 SESSION_RETRY = timedelta(minutes=1)
@@ -51,6 +53,14 @@ class AdminSession(Model):
     email: str
     opsgenie_account: str
     """The account that the session is for: an owner or admin of another account has to sign in anew."""
+
+
+class RoleAnswer(Model):
+    """Whether somebody who is signed in is an owner or admin of that Opsgenie account still."""
+
+    proof: str = ""
+    """The proof that Opsgenie says so now (`domain.proof.Proofs.of_role`): Temporal's word would not do, as in
+    `LeaderAnswer`. Empty: no longer."""
 
 
 class RoleQuestion(Model):

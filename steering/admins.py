@@ -2,19 +2,20 @@
 
 import secrets
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowQueryRejectedError
 from temporalio.common import QueryRejectCondition
 from temporalio.service import RPCError
 
 from domain import ids
-from domain.errors import LandbridgeError, NeighbourUnavailable, NotFound
+from domain.errors import LandbridgeError, NeighbourUnavailable, NotFound, Untrusted
 from domain.messages import MigrationRequest
 from domain.proof import NO_PROOFS, Proofs
 from domain.sign_in import (
     SESSION_CONFIRMED_FOR,
     SESSION_LIFETIME,
+    SESSION_PROOF,
     AdminSession,
     Redeem,
     RoleQuestion,
@@ -40,7 +41,7 @@ class TemporalAdminDesk:
     """The port `portal.desk.AdminDesk`."""
 
     def __init__(self, client: Client, proofs: Proofs = NO_PROOFS) -> None:
-        """`proofs` proves what owners and admins ask for."""
+        """`proofs` proves what owners and admins ask for, and that somebody is one: without keys nobody is."""
         self._client = client
         self._proofs = proofs
 
@@ -92,11 +93,13 @@ class TemporalAdminDesk:
 
         """
         session_id = secrets.token_hex(16)
+        workflow_id, session = ids.session(session_id), _session(leader)
         async with told("session", QUERY_SECONDS):
             await self._client.start_workflow(
                 AdminSessionWorkflow.run,
-                AdminSession(email=leader.email, opsgenie_account=leader.opsgenie_account),
-                id=ids.session(session_id),
+                session,
+                id=workflow_id,
+                memo={SESSION_PROOF: self._proofs.of_role(session, workflow_id)},
                 task_queue=options.WORKFLOWS,
                 execution_timeout=SESSION_LIFETIME,
                 run_timeout=SESSION_CONFIRMED_FOR,
@@ -107,6 +110,9 @@ class TemporalAdminDesk:
     async def is_open(self, session_id: str, leader: SignedIn) -> bool:
         """Return whether a session is open; close it if the running migration knows that the role is lost.
 
+        That its workflow runs is not enough, since others who can write to Temporal can start one, or answer for our
+        worker: it holds the proof that Opsgenie has confirmed the role, which counts for as long as one of its runs.
+
         Raises:
             TemporalUnreachable: Temporal does not answer.
 
@@ -114,11 +120,16 @@ class TemporalAdminDesk:
         try:
             async with told("session", QUERY_SECONDS):
                 session = await self._client.get_workflow_handle(ids.session(session_id)).describe()
-        except NotFound:
+                proof = str(await session.memo_value(SESSION_PROOF, ""))
+        except (NotFound, Untrusted):
             return False
         if session.status is not WorkflowExecutionStatus.RUNNING:
             return False
+        confirmed_at = self._proofs.role_confirmed_at(proof, _session(leader), ids.session(session_id))
+        if confirmed_at is None or datetime.now(UTC) - confirmed_at > SESSION_CONFIRMED_FOR:
+            return False
         # A run begins when Opsgenie has confirmed the role: just now, or, for the first one, when the link was mailed.
+        # Its beginning is compared, not the proof's: rosters are dated by Temporal's clock as well.
         if await self._has_lost_role(leader, session.start_time):
             await self.close_session(session_id, "no owner or admin any more")
             return False
@@ -170,3 +181,7 @@ class TemporalAdminDesk:
 
         """
         return Migration(self._client, opsgenie_account, run, self._proofs)
+
+
+def _session(leader: SignedIn) -> AdminSession:
+    return AdminSession(email=leader.email, opsgenie_account=leader.opsgenie_account)

@@ -7,7 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.sign_in import SignInActivities
-    from domain.sign_in import SESSION_RENEWAL, SESSION_RETRY, AdminSession
+    from domain.sign_in import SESSION_PROOF, SESSION_RENEWAL, SESSION_RETRY, AdminSession
     from workflows import options
     from workflows.trouble import Failure, attempt
 
@@ -18,6 +18,7 @@ class AdminSessionWorkflow:
 
     Each run stands for one answer of Opsgenie's. Its run timeout ends the session where no new answer comes in time,
     and its execution timeout ends it in any case (`steering.admins`); the server keeps both, even without a worker.
+    The memo holds the proof of that answer, without which the portal takes no session for open.
     """
 
     @workflow.run
@@ -25,11 +26,11 @@ class AdminSessionWorkflow:
         """Wait, ask Opsgenie, and continue as new if it confirms the role."""
         await workflow.sleep(SESSION_RENEWAL, summary="Until Opsgenie is asked again")
         while True:
-            confirmed = await attempt(
+            answer = await attempt(
                 SignInActivities.is_leader_still, session, options.LEADER, "Still an owner or admin?"
             )
-            if not isinstance(confirmed, Failure):
+            if not isinstance(answer, Failure):
                 break
             await workflow.sleep(SESSION_RETRY, summary="Opsgenie gave no answer")
-        if confirmed:
-            workflow.continue_as_new(session)
+        if answer.proof:
+            workflow.continue_as_new(session, memo={SESSION_PROOF: answer.proof})

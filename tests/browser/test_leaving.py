@@ -15,7 +15,7 @@ from steering.admins import TemporalAdminDesk
 from steering.links import TemporalLinkDesk
 from tests.portal.conftest import KEY, running, settings
 from tests.portal.desk import MemoryDesk, NoAdmins, claims
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from tests.workflows.bench import OWNER_EMAIL, PROOFS, Bench, eventually
 
 
 @asynccontextmanager
@@ -56,7 +56,7 @@ async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Brows
 
 async def test_an_admin_signs_in_to_a_portal_on_plain_http(browser: Browser, bench: Bench, temporal: Client) -> None:
     """On a host name that browsers do not trust without TLS: they send no `Sec-Fetch-Site` there."""
-    desks = Desks(links=TemporalLinkDesk(temporal), admins=TemporalAdminDesk(temporal))
+    desks = Desks(links=TemporalLinkDesk(temporal), admins=TemporalAdminDesk(temporal, PROOFS))
     async with running(desks, lambda url: settings(portal_url=url.replace("127.0.0.1", "move.test"))) as url:
         portal_url = url.replace("127.0.0.1", "move.test")
         context = await browser.new_context()

@@ -24,6 +24,7 @@ from domain.model import Model
 from domain.people import Actor, Entry, Source
 from domain.proof import NO_PROOFS, Proofs
 from domain.rules import AtDeadline
+from domain.sign_in import AdminSession
 
 OLD, NEW = "o" * 32, "n" * 32
 PROOFS = Proofs([NEW])
@@ -160,3 +161,23 @@ def test_keys_rotate() -> None:
     assert shown(by, proofs=Proofs([NEW])) == CLAIMED
     assert shown(by, proofs=NO_PROOFS) == CLAIMED
     assert asked(EXCLUDE, proofs=NO_PROOFS) == OLGA
+
+
+def test_a_role_is_proven_for_one_session_at_one_moment() -> None:
+    """Not for another session, address or account, nor by another key; without keys nothing is proven."""
+    session = AdminSession(email=OLGA.name, opsgenie_account="acme")
+    made = PROOFS.of_role(session, "session:1")
+    confirmed_at = Proofs([OLD, NEW]).role_confirmed_at(made, session, "session:1")
+    assert confirmed_at is not None
+    assert abs(confirmed_at - datetime.now(UTC)) < timedelta(minutes=1)
+    others = [
+        (made, session, "session:2"),
+        (made, session.model_copy(update={"email": "eve@example.com"}), "session:1"),
+        (made, session.model_copy(update={"opsgenie_account": "another"}), "session:1"),
+        ("f" + made, session, "session:1"),
+        ("é", session, "session:1"),
+        ("", session, "session:1"),
+    ]
+    assert [PROOFS.role_confirmed_at(*other) for other in others] == [None] * len(others)
+    assert Proofs([OLD]).role_confirmed_at(made, session, "session:1") is None
+    assert not NO_PROOFS.of_role(session, "session:1")

@@ -204,7 +204,7 @@ def build_workers(
         MailActivities(mailer or world.post),
         RosterActivities(world.opsgenie, TemporalCohortDesk(client)),
         UndoActivities(TemporalCohortDesk(client), world.atlassian),
-        sign_in=SignInActivities(world.opsgenie, world.post, SignedLinks("", [TOKEN_KEY])),
+        sign_in=SignInActivities(world.opsgenie, world.post, SignedLinks("", [TOKEN_KEY]), PROOFS),
         workflows_cached=workflows_cached,
         deployment=deployment,
     )

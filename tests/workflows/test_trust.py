@@ -29,9 +29,20 @@ from domain.roster import RosterPerson
 from domain.sign_in import SignedIn, SignInLinkOrder
 from domain.sites import Site
 from runtime import temporal
+from steering import admins
 from steering.admins import TemporalAdminDesk
 from tests.histories import health
-from tests.workflows.bench import OWNER_EMAIL, TOKEN_KEY, Bench, build_workers, end_all, eventually, prepared
+from tests.workflows.bench import (
+    OWNER_EMAIL,
+    PROOFS,
+    TOKEN_KEY,
+    Bench,
+    build_workers,
+    end_all,
+    eventually,
+    let_pass,
+    prepared,
+)
 from tests.workflows.test_encryption import OLD
 from workflows import options
 from workflows.untrusted import ANSWER
@@ -145,6 +156,70 @@ async def test_a_link_is_mailed_to_nobody_but_whose_it_is(client: Client) -> Non
         assert isinstance(refusal, ApplicationError)
         assert refusal.type == "Untrusted"
         assert not bench.world.post.sign_in_links
+
+
+@pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
+async def test_no_answer_of_theirs_keeps_a_session_open(
+    client: Client, keys: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who is an admin no more answers in place of our worker, with an old answer: it ends all the same."""
+    bench = Bench(await ours(client, *keys), f"renewed-{len(keys)}")
+    bench.world.opsgenie.account = bench.account
+    eve = SignedIn(email=EVE, role="owner", opsgenie_account=bench.account)
+    bench.world.opsgenie.add(RosterPerson(email=EVE, role="owner", email_verified=True))
+    desk = TemporalAdminDesk(bench.client, PROOFS)
+    session_id = await desk.open_session(eve)
+    session = client.get_workflow_handle(ids.session(session_id))
+    first = (await session.describe()).run_id
+
+    async def renewed_since(run_id: str) -> bool:
+        return (await session.describe()).run_id != run_id
+
+    async with worker.serving(build_workers(bench.client, bench.world)):
+        await let_pass(client, session, sign_in.SESSION_RENEWAL)
+        await eventually(lambda: renewed_since(first))
+    history = await client.get_workflow_handle(ids.session(session_id), run_id=first).fetch_history()
+    old = next(
+        event.activity_task_completed_event_attributes.result.payloads[0]
+        for event in history.events
+        if event.HasField("activity_task_completed_event_attributes")
+    )
+
+    @activity.defn(name="is_leader_still")
+    async def replay(_: RawValue) -> RawValue:
+        return RawValue(old)
+
+    bench = Bench(bench.client, bench.account, bench.world)
+    second = (await session.describe()).run_id
+    async with served_except(bench, options.OPSGENIE_QUEUE, replay):
+        await let_pass(client, session, sign_in.SESSION_RENEWAL)
+        await eventually(lambda: renewed_since(second))
+    assert await desk.is_open(session_id, eve)
+    monkeypatch.setattr(admins, "SESSION_CONFIRMED_FOR", timedelta(0))
+    assert not await desk.is_open(session_id, eve)
+    await end_all(client)
+
+
+@pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
+async def test_a_workflow_in_place_of_a_session_opens_none(client: Client, keys: list[str]) -> None:
+    """Neither empty-handed, nor with what stands in another session, or was confirmed of somebody else."""
+    desk = TemporalAdminDesk(await ours(client, *keys), PROOFS)
+    attacker = await theirs(client)
+    eve = SignedIn(email=EVE, role="owner", opsgenie_account="acme")
+    owner = SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme")
+    session_id, owners = await desk.open_session(eve), await desk.open_session(owner)
+    await desk.close_session(session_id, "no owner or admin any more")
+    proven = (await client.get_workflow_handle(ids.session(owners)).describe()).raw_info.memo.fields
+    memos = [{}, {name: RawValue(payload) for name, payload in proven.items()}, {sign_in.SESSION_PROOF: "1.2.3"}]
+    for memo in memos:
+        made = await attacker.start_workflow(
+            "AdminSessionWorkflow", id=ids.session(session_id), task_queue="nobody", memo=memo
+        )
+        assert not await desk.is_open(session_id, eve)
+        await made.terminate()
+    assert not await desk.is_open(owners, eve)
+    assert await desk.is_open(owners, owner)
+    await end_all(client)
 
 
 @workflow.defn(sandboxed=False)

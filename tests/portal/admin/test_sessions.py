@@ -22,7 +22,7 @@ from steering.admins import TemporalAdminDesk
 from steering.links import TemporalLinkDesk
 from tests.portal.admin.office import Office, form, title, words
 from tests.portal.conftest import KEY, running, settings
-from tests.workflows.bench import Bench, benched, eventually, let_pass, served
+from tests.workflows.bench import PROOFS, Bench, benched, eventually, let_pass, served
 
 ADAM = "adam@example.com"
 
@@ -30,7 +30,7 @@ ADAM = "adam@example.com"
 @asynccontextmanager
 async def copied(office: Office, temporal: Client) -> AsyncIterator[Office]:
     """Somebody else's browser with this browser's cookies, in front of another portal process."""
-    desks = Desks(links=TemporalLinkDesk(temporal), admins=TemporalAdminDesk(temporal))
+    desks = Desks(links=TemporalLinkDesk(temporal), admins=TemporalAdminDesk(temporal, PROOFS))
     async with (
         running(desks, lambda _: settings(portal_url=str(office.browser.base_url))) as url,
         httpx2.AsyncClient(base_url=url, timeout=30) as thief,
