@@ -210,7 +210,8 @@ async def test_a_workflow_in_place_of_a_session_opens_none(client: Client, keys:
     session_id, owners = await desk.open_session(eve), await desk.open_session(owner)
     await desk.close_session(session_id, "no owner or admin any more")
     proven = (await client.get_workflow_handle(ids.session(owners)).describe()).raw_info.memo.fields
-    memos = [{}, {name: RawValue(payload) for name, payload in proven.items()}, {sign_in.SESSION_PROOF: "1.2.3"}]
+    copied: dict[str, object] = {name: RawValue(payload) for name, payload in proven.items()}
+    memos: list[dict[str, object]] = [{}, copied, {sign_in.SESSION_PROOF: "1.2.3"}]
     for memo in memos:
         made = await attacker.start_workflow(
             "AdminSessionWorkflow", id=ids.session(session_id), task_queue="nobody", memo=memo
