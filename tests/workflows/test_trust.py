@@ -210,7 +210,8 @@ async def test_a_workflow_in_place_of_a_session_opens_none(client: Client, keys:
     session_id, owners = await desk.open_session(eve), await desk.open_session(owner)
     await desk.close_session(session_id, "no owner or admin any more")
     proven = (await client.get_workflow_handle(ids.session(owners)).describe()).raw_info.memo.fields
-    memos = [{}, {name: RawValue(payload) for name, payload in proven.items()}, {sign_in.SESSION_PROOF: "1.2.3"}]
+    copied = {name: RawValue(payload) for name, payload in proven.items()}
+    memos: list[dict[str, object]] = [{}, copied, {sign_in.SESSION_PROOF: "1.2.3"}]
     for memo in memos:
         made = await attacker.start_workflow(
             "AdminSessionWorkflow", id=ids.session(session_id), task_queue="nobody", memo=memo
@@ -272,7 +273,7 @@ async def test_messages_in_clear_change_nothing_and_wedge_nothing(client: Client
             await cohort.query("people", {})
         await bench.migration.pause("Look.", Actor())
         assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
-        await bench.migration.resume(Actor())
+        await bench.migration.resume(Actor(), "Look.")
         await bench.migration.verify(BO.email, Actor())
         await bench.until(BO.email, State.AUTHENTICATING)
         assert not await health.failures(bench.client, bench.account)

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from temporalio import workflow
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from adapters.links import SignedLinks
@@ -239,9 +238,8 @@ OLGA = SignedIn(email=OWNER_EMAIL, role=OWNER, opsgenie_account="acme")
 async def test_temporal_cannot_say_who_signs_in(
     office: Office, answer: Callable[[str, tuple[str, str]], str], *, signs_in: bool
 ) -> None:
-    """The attacker has a link that was mailed to them, and runs the workflow that it leads to."""
-    server = office.bench.client.service_client.config.target_host
-    connection = await Client.connect(server, data_converter=pydantic_data_converter)
+    """The attacker has a link that was mailed to them, and runs the workflow that it leads to, with encryption keys."""
+    connection = office.bench.client
     async with Worker(connection, task_queue="rogue", workflows=[Rogue]):
         rogue = await connection.start_workflow(Rogue.run, id="sign-in:rogue", task_queue="rogue")
         run = rogue.id, str(rogue.result_run_id)
