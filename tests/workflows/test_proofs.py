@@ -1,7 +1,8 @@
 """Who did something: what the portal proves is shown as it is, and what is sent by hand as an operator's claim."""
 
-import json
 from typing import Any
+
+from temporalio.converter import WorkflowSerializationContext
 
 from domain.audit import Act
 from domain.links import Purpose
@@ -45,11 +46,15 @@ async def did(bench: Bench, email: str) -> list[tuple[str, Actor]]:
 
 
 async def sent(bench: Bench, name: str) -> dict[str, Any]:
-    """Return an update to the cohort as it stands in its history, which is in clear."""
+    """Return an update to the cohort from its history, with its proof."""
     history = await bench.cohort().fetch_history()
     requests = [event.workflow_execution_update_accepted_event_attributes.accepted_request for event in history.events]
     (request,) = [request for request in requests if request.input.name == name]
-    message: dict[str, Any] = json.loads(request.input.args.payloads[0].data)
+    converter = bench.client.data_converter.with_context(
+        WorkflowSerializationContext(bench.client.namespace, bench.cohort().id)
+    )
+    message: dict[str, Any]
+    (message,) = await converter.decode(request.input.args.payloads)
     return message
 
 
@@ -129,6 +134,6 @@ async def test_an_undo_is_whose_request_it_was(bench: Bench) -> None:
         (Act.UNDO, "", OWNER),
     ]
     assert await did(bench, ANN.email) == [("left_behind", OWNER)]
-    await bench.migration.cancel("Enough.", OWNER, undo=True)
+    await bench.migration.revoke_invitations(OWNER)
     await eventually(undone)
     assert [by for act, _, by in await acts(bench) if act is Act.UNDO][-1] == OWNER
