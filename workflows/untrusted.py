@@ -75,8 +75,13 @@ class UntrustedPayloads(WorkflowInstance):
 
 
 def _distrust(result: Any, info: str) -> None:  # noqa: ANN401 - an activity's result or a child's, alike in this
-    """Turn a result that is refused into a failure; leave the details out of a failure where they are refused."""
-    if result.HasField("completed") and _any_refused([result.completed.result]):
+    """Turn a result that is refused into a failure; leave the details out of a failure where they are refused.
+
+    Our workers always write a result, also where they return None. So one that is missing is not ours either.
+    """
+    if result.HasField("completed") and (
+        not result.completed.HasField("result") or _any_refused([result.completed.result])
+    ):
         failure = Failure(message=ANSWER)
         getattr(failure, info).SetInParent()
         failure.cause.message = ANSWER

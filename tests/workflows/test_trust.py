@@ -1,12 +1,15 @@
 """An attacker who can write to Temporal, start workflows and run workers there, but has none of our keys."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
 import pytest
 from temporalio import activity, workflow
 from temporalio.api.common.v1 import Payload
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import PollActivityTaskQueueRequest, RespondActivityTaskCompletedRequest
 from temporalio.client import (
     Client,
     WorkflowFailureError,
@@ -286,11 +289,43 @@ async def list_a_site_of_eve(_: RawValue) -> SitesAnswer:
     return SitesAnswer(sites=[Site(id="e", name="acme", url="https://acme.evil.example", admin=True)])
 
 
-async def test_an_answer_in_clear_pauses_until_somebody_has_looked(client: Client) -> None:
+@asynccontextmanager
+async def answered_without_a_result(bench: Bench, queue: str) -> AsyncIterator[None]:
+    """Serve all task queues but one, on which the attacker completes each activity with no payload at all."""
+    service, namespace = (await theirs(bench.client)).workflow_service, bench.client.namespace
+
+    async def complete() -> None:
+        while True:
+            task = await service.poll_activity_task_queue(
+                PollActivityTaskQueueRequest(namespace=namespace, task_queue=TaskQueue(name=queue))
+            )
+            if task.task_token:
+                await service.respond_activity_task_completed(
+                    RespondActivityTaskCompletedRequest(namespace=namespace, task_token=task.task_token)
+                )
+
+    ours_only = [one for one in build_workers(bench.client, bench.world) if one.task_queue != queue]
+    async with worker.serving(ours_only):
+        attacker = asyncio.create_task(complete())
+        try:
+            yield
+        finally:
+            attacker.cancel()
+
+
+def answered_in_clear(bench: Bench, queue: str) -> AbstractAsyncContextManager[None]:
+    """Serve all task queues but one, on which the attacker answers with a site of theirs."""
+    return served_except(bench, queue, list_a_site_of_eve)
+
+
+@pytest.mark.parametrize("answered", [answered_in_clear, answered_without_a_result])
+async def test_an_answer_of_theirs_pauses_until_somebody_has_looked(
+    client: Client, answered: Callable[[Bench, str], AbstractAsyncContextManager[None]]
+) -> None:
     """The migration says so and waits; after a resume, our own worker is asked again."""
-    bench = Bench(await ours(client, OLD), "answered")
+    bench = Bench(await ours(client, OLD), answered.__name__)
     prepared(bench.world)
-    async with served_except(bench, options.ATLASSIAN_QUEUE, list_a_site_of_eve):
+    async with answered(bench, options.ATLASSIAN_QUEUE):
         await bench.start()
         await eventually(lambda: bench.waits_for(ANSWER))
     bench = Bench(await ours(client, OLD), bench.account, bench.world)
