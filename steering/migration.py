@@ -24,6 +24,7 @@ from domain.messages import (
     Pause,
     PersonFact,
     Refresh,
+    Request,
     Resend,
     Resent,
     Resume,
@@ -45,22 +46,7 @@ from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.undo import UndoWorkflow
 
-_Request = TypeVar(
-    "_Request",
-    Cancel,
-    ChooseSite,
-    Confirm,
-    CorrectEmail,
-    Exclude,
-    NameSite,
-    Pause,
-    PersonFact,
-    Refresh,
-    Resend,
-    Resume,
-    RevokeInvitations,
-    SetDeadline,
-)
+_Request = TypeVar("_Request", bound=Request)
 
 
 class Migration(Standing):
