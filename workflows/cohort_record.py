@@ -43,6 +43,7 @@ with workflow.unsafe.imports_passed_through():
         SetDeadline,
     )
     from domain.people import MAILED, OPSGENIE, STATE_TITLES, Actor, Person, State
+    from workflows import audit_log
     from workflows.alarm import Alarm
 
 _NOBODY = "Nobody with this address is in the migration."
@@ -208,7 +209,7 @@ class CohortRecord:
 
     def _note(self, act: Act, by: Actor, *, about: str, detail: str = "", people: int = 0) -> None:
         entry = AuditEntry(at=workflow.now(), by=by, act=act, about=about, detail=detail, people=people)
-        self._audit = self._audit.with_entry(entry)
+        self._audit = audit_log.with_entry(self._audit, entry)
 
     def _refuse_stranger(self, request: Request) -> None:
         """Refuse who may not ask, and who asks another migration of the account."""

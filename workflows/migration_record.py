@@ -42,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.people import Actor
     from domain.sign_in import RoleQuestion
     from domain.sites import NewSite, Site
-    from workflows import options, search_attributes
+    from workflows import audit_log, options, search_attributes
     from workflows.checklist import Checklist
     from workflows.trouble import Failure, attempt
 
@@ -127,8 +127,9 @@ class MigrationRecord:
             about=request.initiator,
             detail=request.site,
         )
-        self._audit = Audit().with_entry(started)
-        if request.ended is not None:
+        if request.ended is None:
+            self._audit = audit_log.with_entry(Audit(), started)
+        else:
             self._restore(request.ended)
 
     def _restore(self, ended: EndedMigration) -> None:
@@ -144,7 +145,7 @@ class MigrationRecord:
         """Put a request into the audit."""
         by = proof.recorded(request.by, act, request)
         entry = AuditEntry(at=workflow.now(), by=by, act=act, about=about, detail=detail)
-        self._audit = self._audit.with_entry(entry)
+        self._audit = audit_log.with_entry(self._audit, entry)
 
     @property
     def _leaders(self) -> list[str]:

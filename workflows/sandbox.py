@@ -1,6 +1,6 @@
 """The sandbox workflows run in, for workers and for replays alike."""
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
@@ -9,6 +9,7 @@ from temporalio.worker import WorkflowInstance, WorkflowInstanceDetails
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from domain import ids
+from workflows.instance_wrapper import InstanceWrapper
 from workflows.untrusted import UntrustedPayloads
 
 PASSED_THROUGH = ("activities", "domain", "dns", "email_validator", "idna", "structlog")
@@ -48,7 +49,7 @@ class _Runner(SandboxedWorkflowRunner):
         return UntrustedPayloads(in_time, WorkflowSerializationContext(info.namespace, info.workflow_id))
 
 
-class InTime(WorkflowInstance):
+class InTime(InstanceWrapper):
     """A workflow that is never told of an event before its time has come.
 
     A query that nobody answered until a new worker comes may reach that worker before the workflow task does which is
@@ -73,7 +74,7 @@ class InTime(WorkflowInstance):
 
     def __init__(self, instance: WorkflowInstance, workflow_id: str, run_id: str, histories: Histories | None) -> None:
         """Without `histories`, nothing is known but what is handed over."""
-        self._instance = instance
+        super().__init__(instance)
         self._run = workflow_id, run_id
         self._histories = histories
         self._last: tuple[int, int] | None = None
@@ -94,22 +95,6 @@ class InTime(WorkflowInstance):
                 return _refusal()
             self._unproved = None
         return self._instance.activate(act)
-
-    def get_serialization_context(self, command_info: Any) -> Any:  # noqa: ANN401 - the SDK's types are its own
-        """Pass on."""
-        return self._instance.get_serialization_context(command_info)
-
-    def get_external_store_context(self, command_info: Any) -> Any:  # noqa: ANN401 - as above
-        """Pass on."""
-        return self._instance.get_external_store_context(command_info)
-
-    def get_info(self) -> Any:  # noqa: ANN401 - as above
-        """Pass on."""
-        return self._instance.get_info()
-
-    def get_thread_id(self) -> int | None:
-        """Pass on."""
-        return self._instance.get_thread_id()
 
 
 def _refusal() -> WorkflowActivationCompletion:

@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.audit import Act, Audit, AuditEntry
     from domain.messages import RevokeInvitations, UndoProgress, UndoRequest, UndoState
     from domain.orders import RevokeOrder, Undone
-    from workflows import options, search_attributes
+    from workflows import audit_log, options, search_attributes
     from workflows.trouble import Failure, attempt
 
 
@@ -32,6 +32,8 @@ class UndoWorkflow:
         It completes in a run that is short, so that queries stay cheap.
         """
         workflow.upsert_search_attributes([search_attributes.OPSGENIE_ACCOUNT.value_set(request.opsgenie_account)])
+        if request.carried is None:
+            audit_log.log(self._entry())
         if not self._over:
             for number in range(len(self._people) + 1, request.cohorts + 1):
                 if not await self._revoke(number):
@@ -85,10 +87,13 @@ class UndoWorkflow:
     @workflow.query(description="Who asked for it, and when.")
     def audit(self) -> Audit:
         """Return the one act."""
+        return Audit().with_entry(self._entry())
+
+    def _entry(self) -> AuditEntry:
         asked = self._request.asked
         if isinstance(asked, RevokeInvitations):
             by = proof.recorded(asked.by, Act.UNDO, asked)
         else:
             # A proof that somebody cancelled does not prove that they wanted the invitations revoked.
             by = proof.recorded(asked.by, Act.CANCEL, asked.model_copy(update={"undo": True}))
-        return Audit().with_entry(AuditEntry(at=self._started_at, by=by, act=Act.UNDO))
+        return AuditEntry(at=self._started_at, by=by, act=Act.UNDO)

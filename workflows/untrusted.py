@@ -18,6 +18,7 @@ from temporalio.worker import WorkflowInstance
 
 from domain import ids
 from domain.errors import Untrusted
+from workflows.instance_wrapper import InstanceWrapper
 
 ANSWER = (
     "Temporal handed over an answer that no worker of Landbridge wrote. Find out who else has access to Temporal, and "
@@ -34,11 +35,11 @@ _OF_ANOTHER_WORKFLOW = {
 """Commands whose payloads another workflow reads, or has written."""
 
 
-class UntrustedPayloads(WorkflowInstance):
+class UntrustedPayloads(InstanceWrapper):
     """Stands before a workflow, and turns refused payloads into failures."""
 
     def __init__(self, instance: WorkflowInstance, context: WorkflowSerializationContext) -> None:
-        self._instance = instance
+        super().__init__(instance)
         self._context = context
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
@@ -60,18 +61,6 @@ class UntrustedPayloads(WorkflowInstance):
         if command_info is None or command_info.command_type not in _OF_ANOTHER_WORKFLOW:
             return self._context
         return self._instance.get_serialization_context(command_info)
-
-    def get_external_store_context(self, command_info: Any) -> Any:  # noqa: ANN401 - as above
-        """Pass on."""
-        return self._instance.get_external_store_context(command_info)
-
-    def get_info(self) -> Any:  # noqa: ANN401 - as above
-        """Pass on."""
-        return self._instance.get_info()
-
-    def get_thread_id(self) -> int | None:
-        """Pass on."""
-        return self._instance.get_thread_id()
 
 
 def _distrust(result: Any, info: str) -> None:  # noqa: ANN401 - an activity's result or a child's, alike in this

@@ -1,5 +1,7 @@
 """Who may ask what of a running migration, and what stands of it in the audit afterwards."""
 
+import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -50,6 +52,32 @@ async def _in_step_6(bench: Bench) -> bool:
 async def acts(bench: Bench) -> list[AuditEntry]:
     """Return the acts, oldest first."""
     return list(reversed((await bench.migration.audit()).entries))
+
+
+async def test_the_workers_log_records_acts_without_names(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """Each once, from every channel, also those about people and the undo: a record outside Temporal."""
+    caplog.set_level(logging.INFO)
+    await everyone_is_mailed(bench)
+    await bench.migration.pause("Freeze.", OPERATOR)
+    await bench.migration.resume(OWNER, "Freeze.")
+    await bench.migration.exclude(PEOPLE[0].email, "Left.", by=Actor(name="olga", claimed=Source.ADMIN))
+    await bench.migration.cancel("Off.", OWNER, undo=True)
+    await eventually(lambda: _undone(bench))
+    records = [vars(record) for record in caplog.records if record.message.startswith("act_recorded")]
+    assert Counter((one["act"], one["source"]) for one in records) == {
+        ("start", "admin"): 1,
+        ("pause", "operator"): 1,
+        ("resume", "admin"): 1,
+        ("exclude", "operator"): 1,
+        ("cancel", "admin"): 1,
+        ("undo", "admin"): 1,
+    }
+    assert "olga" not in str([(record.getMessage(), vars(record)) for record in caplog.records]).casefold()
+
+
+async def _undone(bench: Bench) -> bool:
+    progress = await bench.migration.undo()
+    return progress is not None and progress.over
 
 
 async def test_every_act_stands_there_once_with_who_and_when(bench: Bench) -> None:

@@ -211,7 +211,7 @@ async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: Bench) -
     assert events[-1] <= SHORT
     progress = await bench.migration.undo()
     assert progress is not None
-    assert (progress.cohorts, progress.revoked) == (200, 1)
+    assert (progress.cohorts, progress.revoked, progress.kept, progress.failed, progress.trouble) == (200, 1, 0, 0, "")
     assert {line.email: line.undone for line in (await bench.migration.report()).people}[ANN.email] == "revoked"
     assert [entry.act for entry in (await bench.migration.audit()).entries].count(Act.UNDO) == 1
     assert not await health.failures(bench.client, bench.account)

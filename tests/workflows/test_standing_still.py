@@ -16,7 +16,7 @@ from domain.people import Actor, State
 from domain.roster import RosterPerson
 from runtime.exits import TemporalUnreachable
 from steering import starting
-from steering.answers import MigrationStatus, MigrationSummary
+from steering.answers import MigrationStatus
 from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served, server_for
 from tests.workflows.incompatible import IncompatibleCohort, IncompatibleMigration
 from workflows.cohort import CohortWorkflow
@@ -26,14 +26,10 @@ BY = Actor(name=OWNER_EMAIL)
 BO = RosterPerson(email="bo@example.com")
 
 
-async def listed(bench: Bench) -> MigrationSummary:
-    """Return what `list` says of the migration."""
-    return next(one for one in await starting.listed(bench.client) if one.opsgenie_account == bench.account)
-
-
 async def is_listed_as(bench: Bench, condition: str) -> bool:
-    """Whether `list` says just this."""
-    return (await listed(bench)).condition == condition
+    """Whether `list` shows the migration as this. Temporal's lists lag behind, so wait for it with `eventually`."""
+    summaries = await starting.listed(bench.client)
+    return [one.condition for one in summaries if one.opsgenie_account == bench.account] == [condition]
 
 
 class TestPauses:
@@ -76,7 +72,7 @@ class TestPauses:
         status = await bench.migration.status()
         assert (status.progress, status.condition) == (None, "paused")
         await bench.handle.terminate()
-        assert await is_listed_as(bench, "terminated")
+        await eventually(lambda: is_listed_as(bench, "terminated"))
         await end_all(client)
 
 
