@@ -9,26 +9,26 @@ from steering.answers import MigrationSummary
 
 
 async def show_list(*, output: Output_ = Output.TABLE) -> None:
-    """List the migrations that Temporal still knows, newest first."""
-    migrations = await starting.listed(await session.connect())
+    """List the summaries that Temporal still knows, newest first."""
+    summaries = await starting.listed(await session.connect())
     if output is Output.JSON:
-        text.write_json(migrations)
+        text.write_json(summaries)
         return
-    if not migrations:
+    if not summaries:
         text.say("There is no migration yet. Start one: ./starter.py start ACCOUNT --initiator EMAIL")
         return
-    text.out().print(table(migrations))
-    for one in migrations:
+    text.out().print(table(summaries))
+    for one in summaries:
         if one.stuck:
             text.say(f"The migration of {one.opsgenie_account} is stuck: ./starter.py status {one.opsgenie_account}")
 
 
-def table(migrations: Sequence[MigrationSummary]) -> Table:
+def table(summaries: Sequence[MigrationSummary]) -> Table:
     """Return one row for each migration: all but a long name stays on its line in 80 columns."""
     listed = text.table("migration", "state", "step", "started", "deadline")
     for column in listed.columns[1:]:
         column.no_wrap = True
-    for one in migrations:
+    for one in summaries:
         listed.add_row(
             text.cell(one.opsgenie_account),
             one.condition,

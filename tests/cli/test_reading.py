@@ -35,8 +35,8 @@ async def test_json_is_what_steering_answers(cli: Cli, client: Client, moving: M
     )
     answers = await asyncio.gather(*(cli(*command, "-o", "json") for command in commands))
     assert [answer.code for answer in answers] == [0] * len(commands)
-    migrations, status, some, page, searched, person, report = (answer.out for answer in answers)
-    assert TypeAdapter(list[MigrationSummary]).validate_json(migrations) == await starting.listed(client)
+    summaries, status, some, page, searched, person, report = (answer.out for answer in answers)
+    assert TypeAdapter(list[MigrationSummary]).validate_json(summaries) == await starting.listed(client)
     assert MigrationStatus.model_validate_json(status) == await moving.status()
     states = [State.AUTHENTICATING, State.UNREACHABLE]
     assert People.model_validate_json(some) == await moving.people(states)
