@@ -24,12 +24,12 @@ def _use_the_projects_environment() -> None:
 if __name__ == "__main__":
     _use_the_projects_environment()
 
-    from cli import overview
-    from runtime import exits
+    from landbridge.cli import overview
+    from landbridge.platform import exits
 
     if overview.asked_for(sys.argv[1:]):
         exits.run(overview.show)
 
-    from cli import app
+    from landbridge.cli import app
 
     exits.run(app.main)

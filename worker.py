@@ -17,29 +17,30 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.accounts import AccountActivities
 from activities.acknowledgement import AcknowledgedResults
-from activities.failures import PlainFailures
+from activities.error_sanitizer import PlainFailures
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
 from activities.sign_in import SignInActivities
 from activities.undo import UndoActivities
-from adapters.atlassian import AtlassianDirectory
-from adapters.links import SignedLinks
-from adapters.mail import SmtpMailer
-from adapters.opsgenie import OpsgenieRoster
-from adapters.provisioning import AdminProvisioning, EmulatedProvisioning
-from adapters.site_door import SiteDoor
-from domain.ports import LinkMint, Provisioning
-from domain.proof import Proofs
-from runtime import exits, logs, settings, temporal, web
-from runtime.histories import Histories
-from runtime.process_settings import WorkerSettings
-from steering.cohorts import TemporalCohortDesk
-from workflows import options, sandbox
+from landbridge.client.cohorts import TemporalCohortDesk
+from landbridge.domain.ports import LinkMint, Provisioning
+from landbridge.domain.proof import Proofs
+from landbridge.integrations.atlassian.directory import AtlassianDirectory
+from landbridge.integrations.atlassian.provisioning import AdminProvisioning, EmulatedProvisioning
+from landbridge.integrations.atlassian.site_probe import SiteDoor
+from landbridge.integrations.link_tokens import SignedLinks
+from landbridge.integrations.opsgenie import OpsgenieRoster
+from landbridge.integrations.smtp.mailer import SmtpMailer
+from landbridge.platform import exits, logs, settings, web
+from landbridge.platform.process_settings import WorkerSettings
+from landbridge.platform.temporal import connection, sandbox
+from landbridge.platform.temporal.histories import Histories
+from landbridge.platform.temporal.malformed_messages import Tolerance
 from workflows.admin_session import AdminSessionWorkflow
 from workflows.admin_sign_in import AdminSignInWorkflow
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
-from workflows.tolerance import Tolerance
+from workflows.support import options
 from workflows.undo import UndoWorkflow
 
 DRAIN = timedelta(seconds=20)
@@ -202,7 +203,7 @@ async def main() -> int:
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    client = await temporal.connect(serve_metrics=True)
+    client = await connection.connect(serve_metrics=True)
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(
             OpsgenieRoster(

@@ -4,9 +4,8 @@ import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.progress import SliceProgress, called_off, finished
-from domain.errors import LandbridgeError
-from domain.orders import (
+from activities.batch_progress import SliceProgress, called_off, finished
+from landbridge.domain.activity_io import (
     AccountOutcome,
     AccountOutcomes,
     AccountsOrder,
@@ -20,8 +19,9 @@ from domain.orders import (
     SiteOrder,
     SitesAnswer,
 )
-from domain.ports import AccountDirectory, Provisioning
-from domain.sites import NewSite
+from landbridge.domain.errors import LandbridgeError
+from landbridge.domain.ports import AccountDirectory, Provisioning
+from landbridge.domain.sites import NewSite
 
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[AccountOutcome])

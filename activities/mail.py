@@ -7,12 +7,20 @@ import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities import patience
-from activities.progress import SliceProgress, called_off
-from domain import refusals
-from domain.errors import LandbridgeError, NeighbourUnavailable, QuotaExceeded
-from domain.orders import Delivery, MailOutcome, MailOutcomes, MailProblem, MailsOrder, NoticesOrder, Refusals
-from domain.ports import Mailer
+from activities import timeouts
+from activities.batch_progress import SliceProgress, called_off
+from landbridge.domain import refusals
+from landbridge.domain.activity_io import (
+    Delivery,
+    MailOutcome,
+    MailOutcomes,
+    MailProblem,
+    MailsOrder,
+    NoticesOrder,
+    Refusals,
+)
+from landbridge.domain.errors import LandbridgeError, NeighbourUnavailable, QuotaExceeded
+from landbridge.domain.ports import Mailer
 
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[MailOutcome])
@@ -95,7 +103,7 @@ class MailActivities:
             await self._mailer.notify(left, progress.add)
             counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
             _logger.info("notices_handed_over", notices=len(order.notices), **counted)
-            if counted[str(Delivery.DEFERRED)] and patience.tried_for(activity.info()) < NOTICE_PATIENCE:
+            if counted[str(Delivery.DEFERRED)] and timeouts.tried_for(activity.info()) < NOTICE_PATIENCE:
                 raise NeighbourUnavailable(PUT_OFF)
         return MailOutcomes(outcomes=progress.outcomes)
 

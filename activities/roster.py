@@ -4,12 +4,12 @@ import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.progress import SliceProgress
-from domain import ids, roster
-from domain.model import Model
-from domain.orders import HandedOut, HandOutOrder, TellOrder
-from domain.ports import CohortDesk, RosterSource
-from domain.roster import RosterPerson, RosterSurvey
+from activities.batch_progress import SliceProgress
+from landbridge.domain import ids, roster
+from landbridge.domain.activity_io import HandedOut, HandOutOrder, TellOrder
+from landbridge.domain.base import Model
+from landbridge.domain.ports import CohortDesk, RosterSource
+from landbridge.domain.roster import RosterPerson, RosterSurvey
 
 _logger = structlog.get_logger()
 

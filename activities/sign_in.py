@@ -2,11 +2,11 @@ import structlog
 from temporalio import activity
 
 from activities.mail import PUT_OFF
-from domain.errors import NeighbourUnavailable, Untrusted
-from domain.orders import Delivery, MailOutcome
-from domain.ports import IdentityTokens, Mailer, RosterSource
-from domain.proof import Proofs
-from domain.sign_in import (
+from landbridge.domain.activity_io import Delivery, MailOutcome
+from landbridge.domain.errors import NeighbourUnavailable, Untrusted
+from landbridge.domain.ports import IdentityTokens, Mailer, RosterSource
+from landbridge.domain.proof import Proofs
+from landbridge.domain.sign_in import (
     AdminSession,
     LeaderAnswer,
     RoleAnswer,

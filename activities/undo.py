@@ -4,9 +4,9 @@ import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.progress import SliceProgress
-from domain.orders import Revocation, Revocations, RevokeOrder
-from domain.ports import CohortDesk, Invitations
+from activities.batch_progress import SliceProgress
+from landbridge.domain.activity_io import Revocation, Revocations, RevokeOrder
+from landbridge.domain.ports import CohortDesk, Invitations
 
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[Revocation])

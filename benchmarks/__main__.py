@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 
 from benchmarks import beside, contestants, growth, plots, race, report, results, workers
 from benchmarks.results import PROJECT, Besides, Growth, Machine, Race, Workers
-from runtime import exits
+from landbridge.platform import exits
 
 PAGE = PROJECT / "docs" / "benchmarks.md"
 FILES = PROJECT / "docs" / "benchmarks"

@@ -14,8 +14,8 @@ from benchmarks.journal import Journal
 from benchmarks.results import Beside
 from benchmarks.run import say
 from benchmarks.world import SEED, World
-from embedded.ports import HOST
-from embedded.supervisor import Supervisor
+from dev.stack.ports import HOST
+from dev.stack.supervisor import Supervisor
 
 _ACCOUNT = "few"
 _BEGUN = 10

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks import contestants, job
 from benchmarks.journal import NONE, Journal
-from domain.links import Purpose
+from landbridge.domain.links import Purpose
 
 _LOOK_SECONDS = 0.02
 

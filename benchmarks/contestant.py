@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 
 from benchmarks.job import Click
 from benchmarks.world import World
-from embedded.processes import Program
+from dev.stack.processes import Program
 
 WORKER = "worker"
 """The name of every contestant's program that does the work: the one that is killed."""

@@ -9,7 +9,7 @@ from benchmarks.contestants.landbridge import Landbridge
 from benchmarks.results import Grown, Growth, Machine
 from benchmarks.run import MB, cpu_ms_each, measure
 from benchmarks.world import World
-from embedded.temporal_server import NAME
+from dev.stack.temporal_server import NAME
 
 
 async def grow(sizes: Sequence[int], workers: Sequence[int], folder: Path) -> Growth:

@@ -7,15 +7,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import worker
-from adapters.http import Transport
-from adapters.links import SignedLinks
-from adapters.mail import SmtpMailer
-from adapters.organizations import Invitations, invite_request
-from domain.links import LinkClaims, Purpose
-from domain.orders import Delivery, MailContext, MailOrder, MailOutcome
-from domain.rules import Rules
-from domain.sites import Site
-from runtime import settings
+from landbridge.domain.activity_io import Delivery, MailContext, MailOrder, MailOutcome
+from landbridge.domain.links import LinkClaims, Purpose
+from landbridge.domain.rules import Rules
+from landbridge.domain.sites import Site
+from landbridge.integrations.atlassian.organizations import Invitations, invite_request
+from landbridge.integrations.http import Transport
+from landbridge.integrations.link_tokens import SignedLinks
+from landbridge.integrations.smtp.mailer import SmtpMailer
+from landbridge.platform import settings
 
 AT_ONCE = 16
 """Calls to one neighbour (HTTP or SMTP) that a contestant may have under way at once."""

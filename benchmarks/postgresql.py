@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from embedded.ports import HOST
+from dev.stack.ports import HOST
 
 USER = "bench"
 _DEBIAN = Path("/usr/lib/postgresql")

@@ -10,7 +10,7 @@ from typing import Self
 
 from pydantic import Field
 
-from domain.model import Model
+from landbridge.domain.base import Model
 
 PROJECT = Path(__file__).resolve().parent.parent
 

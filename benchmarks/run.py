@@ -15,8 +15,8 @@ from benchmarks.contestants import LABELS
 from benchmarks.journal import Journal
 from benchmarks.usage import Usage
 from benchmarks.world import World
-from embedded.processes import Program
-from embedded.supervisor import Supervisor
+from dev.stack.processes import Program
+from dev.stack.supervisor import Supervisor
 
 MB = 2**20
 _LONGEST = 3600.0

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from embedded.ports import HOST
+from dev.stack.ports import HOST
 
 _MESSAGE_ID = re.compile(rb"^Message-ID: (\S+)", re.MULTILINE)
 _LINK = re.compile(rb"https?://\S+/authenticate/[\w.-]+")

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import job
-from embedded import ports
-from embedded.ports import HOST
-from embedded.processes import Program
+from dev.stack import ports
+from dev.stack.ports import HOST
+from dev.stack.processes import Program
 
 PROJECT = Path(__file__).resolve().parent.parent
 _OTHERS = ("LANDBRIDGE_", "TEMPORAL_", "DBOS_", "RESTATE_", "BENCH_")
@@ -87,7 +87,7 @@ class World:
         """Return the systems that are nobody's own."""
         seed = self.folder / "seed.json"
         seed.write_text(json.dumps(SEED), encoding="utf-8")
-        emulator = ["-m", "emulator", "--host", HOST, "--port", str(self.port("emulator"))]
+        emulator = ["-m", "dev.emulator", "--host", HOST, "--port", str(self.port("emulator"))]
         emulator += ["--database", str(self.folder / "emulator.db"), "--seed", str(seed)]
         sink = ["-m", "benchmarks.sink", str(self.port("sink")), str(self.journal), str(self._mail_ms)]
         return [self._listening("emulator", emulator), self._listening("sink", sink)]

@@ -6,10 +6,8 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from domain import addresses, sites
-from domain.errors import LandbridgeError
-from domain.links import LinkClaims, Purpose
-from domain.orders import (
+from landbridge.domain import addresses, sites
+from landbridge.domain.activity_io import (
     AccountOutcome,
     AccountQuestion,
     AdminTask,
@@ -25,9 +23,11 @@ from domain.orders import (
     SignedUp,
     Undone,
 )
-from domain.roster import LEADING_ROLES, RosterPerson, mark_duplicates
-from domain.sign_in import SignedIn, SignInMailOrder
-from domain.sites import NewSite, Site
+from landbridge.domain.errors import LandbridgeError
+from landbridge.domain.links import LinkClaims, Purpose
+from landbridge.domain.roster import LEADING_ROLES, RosterPerson, mark_duplicates
+from landbridge.domain.sign_in import SignedIn, SignInMailOrder
+from landbridge.domain.sites import NewSite, Site
 
 
 @dataclass

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from runtime import exits
+from landbridge.platform import exits
 
 if __name__ == "__main__":
     # Shells let what they run in the background ignore it, and so would every program that a test interrupts.

@@ -10,23 +10,28 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_FOLDERS = ("activities", "adapters", "domain", "portal/admin", "steering", "workflows")
+_FOLDERS = (
+    "activities",
+    "landbridge/client",
+    "landbridge/domain",
+    "landbridge/integrations",
+    "landbridge/portal/admin",
+    "workflows",
+)
 _NOT_TOLD = (
     "activities/sign_in.py",
-    "adapters/http_client.py",
-    "adapters/links.py",
-    "adapters/organization_survey.py",
-    "adapters/roster_*.py",
-    "adapters/site_door.py",
-    "domain/ids.py",
-    "domain/plan*.py",
-    "steering/admins.py",
-    "steering/cohorts.py",
-    "steering/forgetting.py",
-    "steering/links.py",
+    "landbridge/integrations/http_client.py",
+    "landbridge/integrations/link_tokens.py",
+    "landbridge/integrations/atlassian/organization_survey.py",
+    "landbridge/integrations/roster_files/*.py",
+    "landbridge/integrations/atlassian/site_probe.py",
+    "landbridge/domain/ids.py",
+    "landbridge/domain/plan*.py",
+    "landbridge/client/admins.py",
+    "landbridge/client/cohorts.py",
+    "landbridge/client/deletion.py",
+    "landbridge/client/links.py",
     "workflows/admin_sign_in.py",
-    "workflows/sandbox.py",
-    "workflows/tolerance.py",
 )
 """What only the command line says, an error that no page shows, or settings by name."""
 _SENTENCE = re.compile(r"(?:[A-Z]|\{\w+\} [a-z]+ ).+[\w)}]\.", re.DOTALL)
@@ -52,7 +57,7 @@ _DESCRIBED = {"description", "summary", "static_summary", "timeout_summary"}
 
 def found(root: Path) -> Iterator[tuple[str, str]]:
     """Yield each sentence with its file, in the order of the files and of the lines in them."""
-    for file in (file for folder in _FOLDERS for file in sorted((root / folder).glob("*.py"))):
+    for file in (file for folder in _FOLDERS for file in sorted((root / folder).glob("**/*.py"))):
         name = file.relative_to(root)
         if not any(name.match(pattern) for pattern in _NOT_TOLD):
             for sentence in dict.fromkeys(_told(ast.parse(file.read_text()))):

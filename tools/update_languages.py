@@ -1,4 +1,4 @@
-"""Bring the catalogues in `languages/` up to date with what templates and domain say: `make languages [ADD=pt]`.
+"""Bring the catalogues in `landbridge/i18n/` up to date with what templates and domain say: `make languages [ADD=pt]`.
 
 New sentences come in untranslated, changed ones lose their translation, and those that nobody says any more go.
 """
@@ -19,16 +19,20 @@ sys.path.insert(0, str(ROOT))
 
 import told_sentences  # noqa: E402 - a script, run from anywhere
 
-import languages  # noqa: E402
-from domain.people import AFTER_DECLINE, NEXT_STEP, STATE_TITLES  # noqa: E402
+from landbridge import i18n  # noqa: E402
+from landbridge.domain.people import AFTER_DECLINE, NEXT_STEP, STATE_TITLES  # noqa: E402
 
-_TRANSLATED = {"emails/**.html": "jinja2", "emails/**.txt": "jinja2", "portal/templates/**.html": "jinja2"}
+_TRANSLATED = {
+    "landbridge/emails/**.html": "jinja2",
+    "landbridge/emails/**.txt": "jinja2",
+    "landbridge/portal/templates/**.html": "jinja2",
+}
 """The templates, all of which every language has to have, and how they are read."""
-_COUNTED = {"portal/admin/**.py": "python"}
+_COUNTED = {"landbridge/portal/admin/**.py": "python"}
 _COUNTS = {"count": (1, 2)}
 """The pages that tell how many, and where in which call the sentences stand."""
 _OPTIONS = {"**": {"trimmed": "true", "silent": "false", "encoding": "utf-8"}}
-_DOMAIN = {"domain/people.py": [AFTER_DECLINE, *NEXT_STEP.values(), *STATE_TITLES.values()]}
+_DOMAIN = {"landbridge/domain/people.py": [AFTER_DECLINE, *NEXT_STEP.values(), *STATE_TITLES.values()]}
 """What the domain says to owners and admins; templates and adapters translate it as they show it."""
 
 
@@ -55,7 +59,7 @@ def _sentences() -> Iterator[tuple[str, str | tuple[str, ...]]]:
 
 def read(tag: str) -> Catalog:
     """Return a language's catalogue; an empty one where there is none yet."""
-    file = languages.CATALOGUES / f"{tag}.po"
+    file = i18n.CATALOGUES / f"{tag}.po"
     if file.exists():
         with file.open("rb") as content:
             return read_po(content, locale=tag)
@@ -63,7 +67,11 @@ def read(tag: str) -> Catalog:
 
 
 def _speaks(folder: str) -> bool:
-    return Path(folder).relative_to(ROOT).parts[0] in {"emails", "portal"}
+    match Path(folder).relative_to(ROOT).parts:
+        case ["landbridge", part, *_]:
+            return part in {"emails", "portal"}
+        case parts:
+            return parts == ("landbridge",)
 
 
 def updated(tag: str, english: Catalog) -> bytes:
@@ -81,8 +89,8 @@ def updated(tag: str, english: Catalog) -> bytes:
 def main() -> int:
     """Update all catalogues, and those of languages to add; say what there is to translate."""
     english = said()
-    for tag in sorted({*languages.translated(), *sys.argv[1:]}):
-        (languages.CATALOGUES / f"{tag}.po").write_bytes(updated(tag, english))
+    for tag in sorted({*i18n.translated(), *sys.argv[1:]}):
+        (i18n.CATALOGUES / f"{tag}.po").write_bytes(updated(tag, english))
         sentences = [message for message in read(tag) if message.id]
         missing = sum(not translated(message) for message in sentences)
         sys.stdout.write(f"{tag}: {len(sentences)} sentences, {missing} to translate\n")

@@ -7,9 +7,9 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.sign_in import SignInActivities
-    from domain.sign_in import SESSION_PROOF, SESSION_RENEWAL, SESSION_RETRY, AdminSession
-    from workflows import options
-    from workflows.trouble import Failure, attempt
+    from landbridge.domain.sign_in import SESSION_PROOF, SESSION_RENEWAL, SESSION_RETRY, AdminSession
+    from workflows.support import options
+    from workflows.support.activity_errors import Failure, attempt
 
 
 @workflow.defn
@@ -17,7 +17,7 @@ class AdminSessionWorkflow:
     """Asks Opsgenie again and again whether somebody is an owner or admin still, and ends when they are not.
 
     Each run stands for one answer of Opsgenie's. Its run timeout ends the session where no new answer comes in time,
-    and its execution timeout ends it in any case (`steering.admins`); the server keeps both, even without a worker.
+    and its execution timeout ends it in any case (`client.admins`); the server keeps both, even without a worker.
     The memo holds the proof of that answer, without which the portal takes no session for open.
     """
 

@@ -10,7 +10,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.sign_in import SignInActivities
-    from domain.sign_in import (
+    from landbridge.domain.sign_in import (
         COOL_DOWN,
         LINK_LIFETIME,
         MOST_LINKS,
@@ -18,8 +18,8 @@ with workflow.unsafe.imports_passed_through():
         SignInLinkOrder,
         SignInRequest,
     )
-    from workflows import options
-    from workflows.trouble import Failure, attempt
+    from workflows.support import options
+    from workflows.support.activity_errors import Failure, attempt
 
 
 @workflow.defn

@@ -12,17 +12,8 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
     from activities.mail import MailActivities
-    from domain import events, markdown, proof
-    from domain.audit import Act
-    from domain.lifecycle import Mail
-    from domain.messages import (
-        Cancel,
-        CohortInput,
-        CohortNews,
-        CohortResult,
-        MailHold,
-    )
-    from domain.orders import (
+    from landbridge.domain import events, markdown, proof
+    from landbridge.domain.activity_io import (
         AccountOutcomes,
         AccountQuestion,
         AccountsOrder,
@@ -34,11 +25,14 @@ with workflow.unsafe.imports_passed_through():
         MailProblem,
         MailsOrder,
     )
-    from domain.people import SYSTEM, Counts, Person, State
-    from domain.rules import AtDeadline
-    from workflows import options, search_attributes
+    from landbridge.domain.audit import Act
+    from landbridge.domain.lifecycle import Mail
+    from landbridge.domain.messages import Cancel, CohortInput, CohortNews, CohortResult, MailHold
+    from landbridge.domain.people import SYSTEM, Counts, Person, State
+    from landbridge.domain.rules import AtDeadline
     from workflows.cohort_record import CohortRecord
-    from workflows.trouble import Failure, attempt
+    from workflows.support import options, search_attributes
+    from workflows.support.activity_errors import Failure, attempt
 
 _Order = TypeVar("_Order")
 _Answer = TypeVar("_Answer")

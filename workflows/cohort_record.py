@@ -7,13 +7,13 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from domain import addresses, authority, events, ids, lifecycle, proof, refusals, roster, stale
-    from domain.audit import Act, Audit, AuditEntry
-    from domain.cohort import CohortPeople, packed, unpacked
-    from domain.errors import BadInput
-    from domain.lifecycle import Mail
-    from domain.links import LinkClaims, LinkState, LinkView, Purpose
-    from domain.messages import (
+    from landbridge.domain import addresses, authority, events, ids, lifecycle, proof, refusals, roster, stale
+    from landbridge.domain.audit import Act, Audit, AuditEntry
+    from landbridge.domain.cohort import CohortPeople, packed, unpacked
+    from landbridge.domain.errors import BadInput
+    from landbridge.domain.lifecycle import Mail
+    from landbridge.domain.links import LinkClaims, LinkState, LinkView, Purpose
+    from landbridge.domain.messages import (
         AddressClaim,
         Begin,
         Cancel,
@@ -42,9 +42,9 @@ with workflow.unsafe.imports_passed_through():
         Resume,
         SetDeadline,
     )
-    from domain.people import MAILED, OPSGENIE, STATE_TITLES, Actor, Person, State
-    from workflows import audit_log
-    from workflows.alarm import Alarm
+    from landbridge.domain.people import MAILED, OPSGENIE, STATE_TITLES, Actor, Person, State
+    from workflows.support import audit_log
+    from workflows.support.shared_timer import Alarm
 
 _NOBODY = "Nobody with this address is in the migration."
 _TAKEN = "The new address is someone's already."

@@ -10,12 +10,19 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from domain import ids
-    from domain.messages import Cancel, CohortResult, EndedMigration, MigrationResult, Step, UndoRequest
-    from domain.orders import NoticeKind
-    from domain.people import Actor, Counts, State
-    from workflows import options
+    from landbridge.domain import ids
+    from landbridge.domain.activity_io import NoticeKind
+    from landbridge.domain.messages import (
+        Cancel,
+        CohortResult,
+        EndedMigration,
+        MigrationResult,
+        Step,
+        UndoRequest,
+    )
+    from landbridge.domain.people import Actor, Counts, State
     from workflows.migration_waits import MigrationWaits
+    from workflows.support import options
     from workflows.undo import UndoWorkflow
 
 _Answer = TypeVar("_Answer")

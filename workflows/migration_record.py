@@ -12,10 +12,12 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from activities.roster import RosterActivities
-    from domain import addresses, authority, ids, markdown, proof, roster, sites, stale
-    from domain.audit import Act, Audit, AuditEntry
-    from domain.errors import BadInput
-    from domain.messages import (
+    from landbridge.domain import addresses, authority, ids, markdown, proof, roster, sites, stale
+    from landbridge.domain.activity_io import TellOrder
+    from landbridge.domain.audit import Act, Audit, AuditEntry
+    from landbridge.domain.base import Model
+    from landbridge.domain.errors import BadInput
+    from landbridge.domain.messages import (
         CANCELLED,
         Cancel,
         ChecklistItem,
@@ -37,14 +39,12 @@ with workflow.unsafe.imports_passed_through():
         SetDeadline,
         Step,
     )
-    from domain.model import Model
-    from domain.orders import TellOrder
-    from domain.people import Actor
-    from domain.sign_in import RoleQuestion
-    from domain.sites import NewSite, Site
-    from workflows import audit_log, options, search_attributes
-    from workflows.checklist import Checklist
-    from workflows.trouble import Failure, attempt
+    from landbridge.domain.people import Actor
+    from landbridge.domain.sign_in import RoleQuestion
+    from landbridge.domain.sites import NewSite, Site
+    from workflows.support import audit_log, options, search_attributes
+    from workflows.support.activity_errors import Failure, attempt
+    from workflows.support.checklist import Checklist
 
 
 _Request = ChooseSite | NameSite | Confirm | Pause | Resume | Refresh | SetDeadline | Cancel

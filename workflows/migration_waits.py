@@ -11,16 +11,24 @@ from temporalio.workflow import ChildWorkflowHandle
 
 with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
-    from domain import addresses, ids
-    from domain.messages import CohortNews, CohortResult, Decided, Leaders, MigrationRequest, Step, StepStatus
-    from domain.orders import AdminTask, Delivery, Notice, NoticeKind, NoticeOrder, NoticesOrder
-    from domain.people import Counts
-    from domain.roster import Leader
-    from domain.rules import AtDeadline
-    from workflows import options
+    from landbridge.domain import addresses, ids
+    from landbridge.domain.activity_io import AdminTask, Delivery, Notice, NoticeKind, NoticeOrder, NoticesOrder
+    from landbridge.domain.messages import (
+        CohortNews,
+        CohortResult,
+        Decided,
+        Leaders,
+        MigrationRequest,
+        Step,
+        StepStatus,
+    )
+    from landbridge.domain.people import Counts
+    from landbridge.domain.roster import Leader
+    from landbridge.domain.rules import AtDeadline
     from workflows.cohort import CohortWorkflow
     from workflows.migration_record import MigrationRecord, Task
-    from workflows.trouble import Failure, attempt
+    from workflows.support import options
+    from workflows.support.activity_errors import Failure, attempt
 
 _Order = TypeVar("_Order")
 _Answer = TypeVar("_Answer")

@@ -10,9 +10,18 @@ from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
     from activities.roster import RosterActivities
-    from domain import authority, ids, sites
-    from domain.errors import BadInput
-    from domain.messages import (
+    from landbridge.domain import authority, ids, sites
+    from landbridge.domain.activity_io import (
+        ConnectOrder,
+        HandOutOrder,
+        NameNotFree,
+        NoticeKind,
+        SignUpOrder,
+        SiteAnswer,
+        SiteOrder,
+    )
+    from landbridge.domain.errors import BadInput
+    from landbridge.domain.messages import (
         Begin,
         CohortInput,
         CohortResult,
@@ -22,22 +31,13 @@ with workflow.unsafe.imports_passed_through():
         Step,
         StepStatus,
     )
-    from domain.orders import (
-        ConnectOrder,
-        HandOutOrder,
-        NameNotFree,
-        NoticeKind,
-        SignUpOrder,
-        SiteAnswer,
-        SiteOrder,
-    )
-    from domain.people import Counts, State
-    from domain.roster import RosterSurvey
-    from domain.sites import NewSite, Site
-    from workflows import options
+    from landbridge.domain.people import Counts, State
+    from landbridge.domain.roster import RosterSurvey
+    from landbridge.domain.sites import NewSite, Site
     from workflows.cohort import CohortWorkflow
     from workflows.migration_end import MigrationEnd
     from workflows.migration_record import Task
+    from workflows.support import options
 
 _UNTOLD = "Owners and admins could not be told by mail."
 

@@ -4,12 +4,12 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.undo import UndoActivities
-    from domain import ids, proof
-    from domain.audit import Act, Audit, AuditEntry
-    from domain.messages import RevokeInvitations, UndoProgress, UndoRequest, UndoState
-    from domain.orders import RevokeOrder, Undone
-    from workflows import audit_log, options, search_attributes
-    from workflows.trouble import Failure, attempt
+    from landbridge.domain import ids, proof
+    from landbridge.domain.activity_io import RevokeOrder, Undone
+    from landbridge.domain.audit import Act, Audit, AuditEntry
+    from landbridge.domain.messages import RevokeInvitations, UndoProgress, UndoRequest, UndoState
+    from workflows.support import audit_log, options, search_attributes
+    from workflows.support.activity_errors import Failure, attempt
 
 
 @workflow.defn

@@ -3,7 +3,7 @@
 import importlib
 
 from benchmarks.contestant import Contestant
-from domain.errors import BadInput
+from landbridge.domain.errors import BadInput
 
 LABELS = {
     "landbridge": "Landbridge",

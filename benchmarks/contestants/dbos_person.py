@@ -12,7 +12,7 @@ from benchmarks.at_once import at_once
 from benchmarks.contestant import Contestant
 from benchmarks.job import Click
 from benchmarks.world import World
-from domain.links import LinkClaims
+from landbridge.domain.links import LinkClaims
 
 URL = "DBOS_URL"
 """What the worker and the people read the store's address from."""

@@ -9,9 +9,9 @@ from benchmarks import postgresql
 from benchmarks.contestant import WORKER
 from benchmarks.contestants.dbos_person import URL, DbosPerson
 from benchmarks.world import World
-from embedded import ports
-from embedded.ports import HOST
-from embedded.processes import Program
+from dev.stack import ports
+from dev.stack.ports import HOST
+from dev.stack.processes import Program
 
 _SERVER = "POSTGRESQL"
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, event
 from benchmarks.contestant import WORKER
 from benchmarks.contestants.dbos_person import URL, DbosPerson
 from benchmarks.world import World
-from embedded.processes import Program
+from dev.stack.processes import Program
 
 
 class DbosSqlite(DbosPerson):

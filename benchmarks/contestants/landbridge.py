@@ -19,17 +19,17 @@ from benchmarks.contestant import WORKER, Contestant
 from benchmarks.contestants.temporal import SERVER, server, temporal_versions
 from benchmarks.job import Click
 from benchmarks.world import PROJECT, World
-from domain import ids, roster
-from domain.links import LinkClaims
-from domain.messages import MigrationRequest
-from domain.people import State
-from domain.roster import RosterPerson
-from domain.rules import Rules
-from embedded.ports import HOST
-from embedded.processes import Program
-from runtime import temporal
-from steering import starting
-from steering.links import TemporalLinkDesk
+from dev.stack.ports import HOST
+from dev.stack.processes import Program
+from landbridge.client import migrations
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain import ids, roster
+from landbridge.domain.links import LinkClaims
+from landbridge.domain.messages import MigrationRequest
+from landbridge.domain.people import State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
+from landbridge.platform.temporal import connection
 from workflows.site_migration import SiteMigrationWorkflow
 
 _LOOK_SECONDS = 0.02
@@ -84,7 +84,7 @@ class Landbridge(Contestant):
 
     async def events(self, world: World) -> int:
         """Return how many events all histories hold."""
-        client = await temporal.connect(environment=server(world).environment)
+        client = await connection.connect(environment=server(world).environment)
         return sum([workflow.history_length async for workflow in client.list_workflows()])
 
     async def move(self, world: World, people: int) -> None:
@@ -95,7 +95,7 @@ class Landbridge(Contestant):
 
     async def move_account(self, world: World, account: str, rows: Sequence[RosterPerson]) -> None:
         """Do so for the people of any Opsgenie account that the emulator has; the first is who initiates."""
-        client = await temporal.connect(environment=server(world).environment)
+        client = await connection.connect(environment=server(world).environment)
         owner = rows[0].model_copy(update={"role": roster.OWNER})
         everyone = [owner, *rows[1:]]
         request = MigrationRequest(
@@ -105,15 +105,15 @@ class Landbridge(Contestant):
             rules=_RULES,
             file_roster=roster.survey(everyone),
         )
-        started = await starting.start(client, request)
-        await starting.hand_out(client, request, everyone, lambda _: None)
+        started = await migrations.start(client, request)
+        await migrations.hand_out(client, request, everyone, lambda _: None)
         result = await client.get_workflow_handle_for(SiteMigrationWorkflow.run, started.workflow_id).result()
         if result.counts[State.CONNECTED] != len(rows):
             raise RuntimeError(f"only {result.counts[State.CONNECTED]} of {len(rows)} are connected")
 
     async def run_of(self, world: World, account: str) -> str:
         """Return what the Message-IDs of an account's migration end with, as soon as it is started."""
-        client = await temporal.connect(environment=server(world).environment)
+        client = await connection.connect(environment=server(world).environment)
         while True:
             with suppress(RPCError):
                 return ids.run_of((await client.get_workflow_handle(ids.migration(account)).describe()).run_id)
@@ -144,7 +144,7 @@ def person_row(email: str, name: str) -> RosterPerson:
 
 async def _client() -> Client:
     address = f"{HOST}:{job.variable(SERVER)}"
-    return await temporal.connect(environment={"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": "/dev/null"})
+    return await connection.connect(environment={"TEMPORAL_ADDRESS": address, "TEMPORAL_CONFIG_FILE": "/dev/null"})
 
 
 CONTESTANT = Landbridge()

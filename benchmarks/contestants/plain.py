@@ -12,9 +12,9 @@ from benchmarks import job
 from benchmarks.contestant import WORKER, Contestant
 from benchmarks.job import Click
 from benchmarks.world import World
-from domain.links import LinkClaims
-from embedded.ports import HOST
-from embedded.processes import Program
+from dev.stack.ports import HOST
+from dev.stack.processes import Program
+from landbridge.domain.links import LinkClaims
 
 _PORT = "PLAIN"
 _AGAIN_SECONDS = 0.1

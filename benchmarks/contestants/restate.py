@@ -20,10 +20,10 @@ from benchmarks.at_once import at_once
 from benchmarks.contestant import WORKER, Contestant
 from benchmarks.job import Click
 from benchmarks.world import PROJECT, World
-from domain.links import LinkClaims
-from embedded import ports
-from embedded.ports import HOST
-from embedded.processes import Program
+from dev.stack import ports
+from dev.stack.ports import HOST
+from dev.stack.processes import Program
+from landbridge.domain.links import LinkClaims
 
 _INGRESS, _ADMIN, _NODE, _SERVICE = "RESTATE_INGRESS", "RESTATE_ADMIN", "RESTATE_NODE", "RESTATE_SERVICE"
 _CLICKED = "clicked"

@@ -18,10 +18,10 @@ from benchmarks.at_once import at_once
 from benchmarks.contestant import WORKER, Contestant
 from benchmarks.job import Click
 from benchmarks.world import World
-from domain.links import LinkClaims
-from embedded.ports import HOST
-from embedded.processes import Program
-from embedded.temporal_server import TemporalServer
+from dev.stack.ports import HOST
+from dev.stack.processes import Program
+from dev.stack.temporal_server import TemporalServer
+from landbridge.domain.links import LinkClaims
 
 SERVER = "TEMPORAL"
 _QUEUE = "people"

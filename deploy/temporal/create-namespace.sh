@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates the namespace and the search attributes of domain/searchable.py. TEMPORAL_NAMESPACE comes from the
+# Creates the namespace and the search attributes of landbridge/domain/searchable.py. TEMPORAL_NAMESPACE comes from the
 # environment, the address too or from a profile in temporal.toml.
 set -eu
 

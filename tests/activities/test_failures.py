@@ -9,8 +9,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from activities.failures import PlainFailures
-from domain.errors import NeighbourRefuses, NeighbourUnavailable
+from activities.error_sanitizer import PlainFailures
+from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable
 
 
 class _Fails(ActivityInboundInterceptor):

@@ -15,10 +15,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.accounts import AccountActivities
 from activities.mail import BATCH, MailActivities
 from activities.roster import RosterActivities
-from domain.errors import LandbridgeError, NeighbourUnavailable
-from domain.links import Purpose
-from domain.messages import InvitedAccount
-from domain.orders import (
+from landbridge.domain.activity_io import (
     AccountOutcome,
     AccountQuestion,
     AccountsOrder,
@@ -36,11 +33,14 @@ from domain.orders import (
     NoticesOrder,
     TellOrder,
 )
-from domain.roster import Leader, RosterPerson
-from domain.rules import Rules
-from domain.sites import Site
+from landbridge.domain.errors import LandbridgeError, NeighbourUnavailable
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import InvitedAccount
+from landbridge.domain.roster import Leader, RosterPerson
+from landbridge.domain.rules import Rules
+from landbridge.domain.sites import Site
 from tests.fakes import Atlassian, Opsgenie, Post
-from workflows import options
+from workflows.support import options
 
 CONTEXT = MailContext(
     run="run",
@@ -180,7 +180,7 @@ class TestMails:
     async def test_a_worker_that_stood_still_begins_no_new_mail(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another one may have the slice by then; what this one did is told all the same."""
         clock = [0.0]
-        monkeypatch.setattr("activities.progress.monotonic", lambda: clock[0])
+        monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
         environment, post = handed_out(timedelta(0)), Post()
 
         def freeze(*details: list[MailOutcome]) -> None:
@@ -198,7 +198,7 @@ class TestMails:
     ) -> None:
         """It gives a slice up after a time, with what was sent; so the rest is for another one."""
         clock = [0.0]
-        monkeypatch.setattr("activities.progress.monotonic", lambda: clock[0])
+        monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
         environment, post = queued_for(queued), Post()
 
         def take_a_minute(*details: list[MailOutcome]) -> None:
@@ -293,7 +293,7 @@ class TestAccounts:
     ) -> None:
         """Nobody would know any more that these accounts were ours to revoke."""
         clock = [0.0]
-        monkeypatch.setattr("activities.progress.monotonic", lambda: clock[0])
+        monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
 
         class Slow(Atlassian):
             async def ensure(

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import beside, contestants, race, report, workers
 from benchmarks.contestants.plain import Plain
 from benchmarks.run import measure
-from domain.errors import BadInput
+from landbridge.domain.errors import BadInput
 
 PEOPLE = 20
 

@@ -9,18 +9,18 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Page, expect
 
-from adapters.links import SignedLinks
-from domain.links import LinkClaims, Purpose
-from domain.messages import Step
-from domain.people import Actor, State
-from domain.roster import ADMIN, RosterPerson
-from domain.rules import Rules
-from domain.sites import Site
-from steering.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain.links import LinkClaims, Purpose
+from landbridge.domain.messages import Step
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import ADMIN, RosterPerson
+from landbridge.domain.rules import Rules
+from landbridge.domain.sites import Site
+from landbridge.integrations.link_tokens import SignedLinks
 from tests.browser import chromium
 from tests.browser.test_guide import sign_in, until_shown
 from tests.portal.conftest import KEY
-from tests.workflows.bench import PROOFS, Bench, eventually
+from tests.workflows.harness import PROOFS, Bench, eventually
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 ANN, BEN, BO, GONE, RIN = (

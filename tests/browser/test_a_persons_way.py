@@ -7,8 +7,8 @@ from tests.e2e import accounts
 from tests.e2e.accounts import Account
 from tests.e2e.conftest import machine
 from tests.e2e.machine import Machine
-from tests.oracle import Atlassian, Mail, Mailed, Someone
-from tests.workflows.bench import eventually
+from tests.verifier import Atlassian, Mail, Mailed, Someone
+from tests.workflows.harness import eventually
 
 __all__ = ["machine"]
 

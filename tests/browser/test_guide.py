@@ -4,13 +4,13 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Page, expect
 
-from adapters.links import SignedLinks
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.sites import Site
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.sites import Site
+from landbridge.integrations.link_tokens import SignedLinks
 from tests.browser.chromium import look_at
 from tests.portal.conftest import KEY
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
 
 ANN, BEN = "ann@example.com", "ben@example.com"
 

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, expect
 from temporalio.client import Client
 
-from adapters.links import SignedLinks
-from domain.links import Purpose
-from portal.desk import Desks
-from steering.admins import TemporalAdminDesk
-from steering.links import TemporalLinkDesk
+from landbridge.client.admins import TemporalAdminDesk
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain.links import Purpose
+from landbridge.integrations.link_tokens import SignedLinks
+from landbridge.portal.clients import Desks
 from tests.portal.conftest import KEY, running, settings
 from tests.portal.desk import MemoryDesk, NoAdmins, claims
-from tests.workflows.bench import OWNER_EMAIL, PROOFS, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, Bench, eventually
 
 
 @asynccontextmanager

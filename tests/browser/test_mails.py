@@ -3,11 +3,11 @@
 import pytest
 from playwright.async_api import Browser
 
-from domain.links import Purpose
-from domain.orders import NoticeKind
-from emails import Rendered
+from landbridge.domain.activity_io import NoticeKind
+from landbridge.domain.links import Purpose
+from landbridge.emails import Rendered
 from tests.browser.chromium import PHONE, WCAG, look_at
-from tests.mail.test_emails import notice, personal
+from tests.integrations.smtp.test_emails import notice, personal
 
 MAILS = {
     **{f"mail-{purpose}": personal(purpose=purpose, reminder=True, locale="de_DE") for purpose in Purpose},

@@ -4,9 +4,9 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser
 
-from adapters.links import SignedLinks
-from domain.links import LinkState, Purpose
-from portal.desk import Desks
+from landbridge.domain.links import LinkState, Purpose
+from landbridge.integrations.link_tokens import SignedLinks
+from landbridge.portal.clients import Desks
 from tests.browser.chromium import PHONE, look_at
 from tests.portal.conftest import KEY, PORTAL_URL, running, settings
 from tests.portal.desk import MemoryDesk, NoAdmins, claims

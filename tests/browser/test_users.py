@@ -5,14 +5,14 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from domain import roster
-from domain.messages import Step
-from domain.people import State
-from domain.roster import RosterPerson
-from domain.rules import Rules
+from landbridge.domain import roster
+from landbridge.domain.messages import Step
+from landbridge.domain.people import State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
 from tests.browser.chromium import DESKTOP, PHONE, look_at
 from tests.browser.test_guide import reach, sign_in
-from tests.workflows.bench import Bench, eventually
+from tests.workflows.harness import Bench, eventually
 
 ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"
 USERS = "/settings/users"

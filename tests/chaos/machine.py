@@ -13,15 +13,15 @@ from typing import Any
 import httpx2
 import pytest
 
-from domain.errors import LandbridgeError
-from domain.people import Actor
-from embedded import ports
-from embedded.ports import HOST
-from embedded.processes import Program
-from steering.answers import MigrationStatus
-from steering.migration import Migration
-from tests.chaos.post import Post
+from dev.stack import ports
+from dev.stack.ports import HOST
+from dev.stack.processes import Program
+from landbridge.client.answers import MigrationStatus
+from landbridge.client.migration import Migration
+from landbridge.domain.errors import LandbridgeError
+from landbridge.domain.people import Actor
 from tests.chaos.quick import patience
+from tests.chaos.smtp_server import Post
 from tests.e2e import accounts, privacy
 from tests.e2e.accounts import Account
 from tests.e2e.machine import Machine

@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Self
 
-from embedded.ports import HOST
+from dev.stack.ports import HOST
 
 _CHUNK = 64 * 1024
 

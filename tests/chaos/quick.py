@@ -11,10 +11,11 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import worker
-from activities import progress
-from domain import lifecycle
-from runtime import exits
-from workflows import options, sandbox
+from activities import batch_progress
+from landbridge.domain import lifecycle
+from landbridge.platform import exits
+from landbridge.platform.temporal import sandbox
+from workflows.support import options
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=6)
 _SITES_TIMEOUT = timedelta(seconds=8)
@@ -26,7 +27,7 @@ def patience() -> Iterator[None]:
     with (
         # Else workflows would have options of their own, read anew in their sandbox, and as patient as ever.
         patch.object(sandbox, "PASSED_THROUGH", (*sandbox.PASSED_THROUGH, "workflows")),
-        patch.object(progress, "BEAT_SECONDS", 1.0),
+        patch.object(batch_progress, "BEAT_SECONDS", 1.0),
         patch.object(lifecycle, "FIRST_DEFERRAL", timedelta(seconds=1)),
         patch.object(lifecycle, "LONGEST_DEFERRAL", timedelta(seconds=4)),
         patch.dict(options.MAIL, heartbeat_timeout=HEARTBEAT_TIMEOUT),

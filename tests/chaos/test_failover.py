@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from embedded import ports
-from embedded.processes import Program
-from tests import oracle
-from tests.chaos.blows import PACE
+from dev.stack import ports
+from dev.stack.processes import Program
+from tests import verifier
+from tests.chaos.faults import PACE
 from tests.chaos.machine import LONG, Ruin
 from tests.chaos.proxy import Outage, Proxy
 from tests.e2e import accounts
 from tests.e2e.conftest import MACHINE
 from tests.e2e.scenario import moving
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 
 SHORT = 20.0
 """Seconds; twice as long as the SDK goes on reporting a result."""
@@ -97,6 +97,8 @@ async def test_accounts_created_meanwhile_can_be_revoked(machine: Failover) -> N
         assert cancelled.code == 0, cancelled
         # Accounts that were there before may have been adopted into the organization: they stay.
         left = await machine.services()
-        known = {one.email for one in scenario.account.people if one.atlassian is not oracle.Atlassian.NONE}
-        ours = {one["id"] for one in left["accounts"] if oracle.key(one["email"]) not in set(map(oracle.key, known))}
+        known = {one.email for one in scenario.account.people if one.atlassian is not verifier.Atlassian.NONE}
+        ours = {
+            one["id"] for one in left["accounts"] if verifier.key(one["email"]) not in set(map(verifier.key, known))
+        }
         assert not _members(left) & ours

@@ -13,14 +13,14 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from embedded.processes import Program
-from runtime.exits import Exit
-from tests.chaos.blows import PACE
+from dev.stack.processes import Program
+from landbridge.platform.exits import Exit
+from tests.chaos.faults import PACE
 from tests.chaos.machine import LONG, WORKERS, Ruin
 from tests.e2e import accounts
 from tests.e2e.scenario import moving
-from tests.workflows.bench import eventually
-from workflows import options
+from tests.workflows.harness import eventually
+from workflows.support import options
 
 FEW_FILES = 64
 FULL = Path("/dev/full")

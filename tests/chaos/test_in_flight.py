@@ -11,16 +11,16 @@ from pathlib import Path
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
 from activities.mail import BATCH
-from domain import ids
-from runtime.settings import SmtpSettings
-from tests import oracle
+from landbridge.domain import ids
+from landbridge.platform.settings import SmtpSettings
+from tests import verifier
 from tests.chaos.machine import LONG, WORKERS, Ruin
 from tests.e2e import accounts
 from tests.e2e.accounts import Account
 from tests.e2e.player import playing
 from tests.e2e.scenario import Scenario, moving
-from tests.mail.scripted import DOT, Act, Heard, nothing_special
-from tests.workflows.bench import eventually
+from tests.integrations.smtp.scripted import DOT, Act, Heard, nothing_special
+from tests.workflows.harness import eventually
 
 CONNECTIONS = SmtpSettings.model_fields["connections"].default
 """Mails that one worker has under way at once."""
@@ -83,7 +83,7 @@ async def _moving_asleep(ruin: Ruin, account: Account, *, duplicates: int) -> As
         assert (await waiting).code == 0
         await ruin.judge(scenario, duplicates_at_most=duplicates)
         # Else nothing was under way, and this proves nothing.
-        assert oracle.duplicates(scenario.mails()) == duplicates
+        assert verifier.duplicates(scenario.mails()) == duplicates
 
 
 async def test_a_killed_worker_repeats_only_what_was_under_way(ruin: Ruin) -> None:
@@ -121,7 +121,7 @@ async def test_workers_killed_in_the_middle_lose_nothing(ruin: Ruin, tmp_path: P
             just_before += _stored_within(ruin, UNTOLD_SECONDS)
             await ruin.start(worker)
         assert [ran.code for ran in await asyncio.gather(*starting)] == [0, 0, 0]
-    duplicates = [oracle.duplicates(scenario.mails()) for scenario in scenarios]
+    duplicates = [verifier.duplicates(scenario.mails()) for scenario in scenarios]
     print(f"seed {seed}: {duplicates} duplicates, {just_before} stored just before")  # noqa: T201 - shown when it fails
     for scenario in scenarios:
         await ruin.judge(scenario, duplicates_at_most=just_before)

@@ -3,11 +3,11 @@
 import asyncio
 from functools import partial
 
-from tests.chaos.blows import Blows
+from tests.chaos.faults import Blows
 from tests.chaos.machine import Ruin
 from tests.e2e import accounts
 from tests.e2e.scenario import moving
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 
 
 async def test_refusals_pause_until_resumed(ruin: Ruin) -> None:

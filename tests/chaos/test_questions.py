@@ -11,20 +11,20 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from domain.errors import LandbridgeError
-from domain.links import LinkClaims, Purpose
-from domain.roster import RosterPerson
-from embedded import ports
-from embedded.guard import Guard
-from embedded.processes import Process
-from embedded.temporal_server import TemporalServer
-from runtime import temporal
-from steering.links import TemporalLinkDesk
+from dev.stack import ports
+from dev.stack.guard import Guard
+from dev.stack.processes import Process
+from dev.stack.temporal_server import TemporalServer
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain.errors import LandbridgeError
+from landbridge.domain.links import LinkClaims, Purpose
+from landbridge.domain.roster import RosterPerson
+from landbridge.platform.temporal import connection
 from tests.chaos.machine import LONG
 from tests.chaos.test_storm import FIRST, ROUNDS
 from tests.fakes import World
 from tests.histories import health
-from tests.workflows.bench import Bench, prepared, served
+from tests.workflows.harness import Bench, prepared, served
 
 MIGRATIONS, PEOPLE, KILLS = 5, 40, 10
 TIMES_OUT = 12
@@ -83,7 +83,7 @@ async def mortal(folder: Path) -> AsyncIterator[tuple[Process, Client]]:
         process = Process(server.program(), folder / "temporal.log", guard)
         await process.start()
         try:
-            yield process, await temporal.connect(environment=server.environment)
+            yield process, await connection.connect(environment=server.environment)
         finally:
             await process.stop()
 

@@ -9,13 +9,13 @@ import random
 
 import pytest
 
-from steering.answers import RunState
-from tests.chaos.blows import PACE, Blows, kinds
+from landbridge.client.answers import RunState
+from tests.chaos.faults import PACE, Blows, kinds
 from tests.chaos.machine import Ruin
 from tests.e2e import accounts
 from tests.e2e.accounts import Account
 from tests.e2e.scenario import moving
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "1"))
 """Seeds that are tried."""

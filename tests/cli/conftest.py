@@ -15,17 +15,17 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from domain import ids
-from domain.messages import MigrationRequest
-from domain.roster import OWNER, RosterPerson, RosterSurvey
-from domain.sites import Site
-from embedded import ports
-from embedded.temporal_server import TemporalServer, running
-from runtime import temporal
-from steering import starting
-from steering.migration import Migration
+from dev.stack import ports
+from dev.stack.temporal_server import TemporalServer, running
+from landbridge.client import migrations
+from landbridge.client.migration import Migration
+from landbridge.domain import ids
+from landbridge.domain.messages import MigrationRequest
+from landbridge.domain.roster import OWNER, RosterPerson, RosterSurvey
+from landbridge.domain.sites import Site
+from landbridge.platform.temporal import connection
 from tests.fakes import World
-from tests.workflows.bench import OWNER_EMAIL, eventually, served
+from tests.workflows.harness import OWNER_EMAIL, eventually, served
 
 STARTER = Path(__file__).parents[2] / "starter.py"
 EVIL = "[bold]Eve[/bold] \x1b[31m\u202egnp.exe"
@@ -115,7 +115,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> TemporalServer:
 async def client(server: TemporalServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     """Run the server, and connect to it."""
     async with running(server, tmp_path_factory.mktemp("cli-logs")):
-        yield await temporal.connect(environment=server.environment)
+        yield await connection.connect(environment=server.environment)
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +167,7 @@ def asked(account: str, *, site: str = "", file_roster: RosterSurvey | None = No
 async def moving(client: Client, world: World, account: str) -> AsyncIterator[Migration]:
     """Take a migration to where everyone has got their first mail."""
     assert world
-    await starting.start(client, asked(account, site="acme"))
+    await migrations.start(client, asked(account, site="acme"))
     migration = Migration(client, account)
 
     async def waits_for_people() -> bool:

@@ -6,15 +6,15 @@ import os
 import pytest
 from temporalio.client import Client
 
-from domain.errors import Refused
-from domain.links import Purpose
-from domain.messages import Decided, NotSent, Resent
-from domain.people import Actor, State
-from steering import starting
-from steering.migration import Migration
+from landbridge.client import migrations
+from landbridge.client.migration import Migration
+from landbridge.domain.errors import Refused
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import Decided, NotSent, Resent
+from landbridge.domain.people import Actor, State
 from tests.cli.conftest import Cli, asked
 from tests.fakes import World
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 
 
 async def _until(migration: Migration, email: str, state: State) -> None:
@@ -129,7 +129,7 @@ async def test_the_course_is_changed(cli: Cli, moving: Migration, account: str) 
 @pytest.mark.usefixtures("world")
 async def test_a_site_is_chosen(cli: Cli, client: Client, account: str) -> None:
     """What cannot be chosen is refused with what can; a taken name with free ones."""
-    await starting.start(client, asked(account))
+    await migrations.start(client, asked(account))
     migration = Migration(client, account)
 
     async def is_asked() -> bool:

@@ -4,13 +4,13 @@ import json
 
 from temporalio.client import Client
 
-from domain.audit import Act, Audit
-from domain.people import Actor, Source, State
-from steering.answers import MigrationStatus, RunState
-from steering.migration import Migration
+from landbridge.client.answers import MigrationStatus, RunState
+from landbridge.client.migration import Migration
+from landbridge.domain.audit import Act, Audit
+from landbridge.domain.people import Actor, Source, State
 from tests.cli.conftest import Cli
 from tests.fakes import World
-from tests.workflows.bench import OWNER_EMAIL, PROOFS, TOKEN_KEY, eventually
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, TOKEN_KEY, eventually
 
 
 async def test_nothing_ends_without_a_word_for_it(cli: Cli, moving: Migration, account: str) -> None:

@@ -5,14 +5,14 @@ import asyncio
 import pytest
 from temporalio.client import Client
 
-from cli import app
-from domain import ids
-from domain.errors import BadInput
-from embedded import ports
-from steering.migration import Migration
+from dev.stack import ports
+from landbridge.cli import app
+from landbridge.client.migration import Migration
+from landbridge.domain import ids
+from landbridge.domain.errors import BadInput
 from tests.cli.conftest import Cli
 from tests.fakes import World
-from tests.workflows.bench import OWNER_EMAIL
+from tests.workflows.harness import OWNER_EMAIL
 
 
 @pytest.mark.parametrize(

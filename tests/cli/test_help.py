@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from cli import app
-from cli.commands import COMMANDS
+from landbridge.cli import app
+from landbridge.cli.commands import COMMANDS
 from tests.cli.conftest import STARTER, Cli
 
 

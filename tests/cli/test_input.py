@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from cli import moments
-from domain import ids
-from domain.people import Actor
-from domain.roster import OWNER
-from steering.migration import Migration
+from landbridge.cli import moments
+from landbridge.client.migration import Migration
+from landbridge.domain import ids
+from landbridge.domain.people import Actor
+from landbridge.domain.roster import OWNER
 from tests.cli.conftest import STARTER, Cli
 from tests.fakes import World
-from tests.workflows.bench import OWNER_EMAIL, eventually
+from tests.workflows.harness import OWNER_EMAIL, eventually
 
 NO_TEXT = "k\udcff"
 """A byte that is not UTF-8, as Python gets and passes on arguments."""

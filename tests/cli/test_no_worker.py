@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import pytest
 from temporalio.client import Client
 
-from cli import first_step
-from domain import ids
-from steering.answers import MigrationStatus, RunState
-from steering.migration import Migration
+from landbridge.cli import first_step
+from landbridge.client.answers import MigrationStatus, RunState
+from landbridge.client.migration import Migration
+from landbridge.domain import ids
 from tests.cli.conftest import Cli, Ran, asked
 from workflows.site_migration import SiteMigrationWorkflow
 

@@ -7,10 +7,10 @@ import pytest
 from cyclopts import Argument
 from pydantic import TypeAdapter
 
-from cli import app, checkup, commands
-from domain import audit, messages, people, plan, sites
-from runtime.exits import Exit
-from steering import answers
+from landbridge.cli import app, checkup, commands
+from landbridge.client import answers
+from landbridge.domain import audit, messages, people, plan, sites
+from landbridge.platform.exits import Exit
 
 PAGE = (Path(__file__).parents[2] / "docs" / "cli.md").read_text()
 COMMANDS = [command for group in commands.COMMANDS.values() for command in group]

@@ -11,15 +11,15 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain import ids
-from domain.people import State
-from domain.roster import OWNER, RosterPerson, survey
-from steering import starting
-from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, People, Report
-from steering.migration import Migration
+from landbridge.client import migrations
+from landbridge.client.answers import FoundPerson, MigrationStatus, MigrationSummary, People, Report
+from landbridge.client.migration import Migration
+from landbridge.domain import ids
+from landbridge.domain.people import State
+from landbridge.domain.roster import OWNER, RosterPerson, survey
 from tests.cli.conftest import EVIL, Cli, asked
 from tests.fakes import World
-from tests.workflows.bench import OWNER_EMAIL, eventually
+from tests.workflows.harness import OWNER_EMAIL, eventually
 
 
 async def test_json_is_what_steering_answers(cli: Cli, client: Client, moving: Migration, account: str) -> None:
@@ -36,7 +36,7 @@ async def test_json_is_what_steering_answers(cli: Cli, client: Client, moving: M
     answers = await asyncio.gather(*(cli(*command, "-o", "json") for command in commands))
     assert [answer.code for answer in answers] == [0] * len(commands)
     summaries, status, some, page, searched, person, report = (answer.out for answer in answers)
-    assert TypeAdapter(list[MigrationSummary]).validate_json(summaries) == await starting.listed(client)
+    assert TypeAdapter(list[MigrationSummary]).validate_json(summaries) == await migrations.listed(client)
     assert MigrationStatus.model_validate_json(status) == await moving.status()
     states = [State.AUTHENTICATING, State.UNREACHABLE]
     assert People.model_validate_json(some) == await moving.people(states)
@@ -109,8 +109,8 @@ async def test_a_report_that_cannot_be_read_to_its_end_is_no_csv(
     roster = [RosterPerson(email=OWNER_EMAIL, role=OWNER)]
     roster += [RosterPerson(email=f"p{number}@example.com", blocked=True) for number in range(1_100)]
     request = asked(account, site="acme", file_roster=survey(roster))
-    await starting.start(client, request)
-    await starting.hand_out(client, request, roster, lambda _: None)
+    await migrations.start(client, request)
+    await migrations.hand_out(client, request, roster, lambda _: None)
     await client.get_workflow_handle(ids.migration(account)).result()
     whole = await cli("report", account, "-o", "csv")
     assert (whole.code, len(whole.out.splitlines())) == (0, 1 + len(roster))

@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 import pytest
 from temporalio.client import Client
 
-from domain.messages import Step
-from domain.people import Actor, State
-from domain.sites import NewSite
-from steering import starting
-from steering.answers import MigrationStatus, RunState
-from steering.migration import Migration
+from landbridge.client import migrations
+from landbridge.client.answers import MigrationStatus, RunState
+from landbridge.client.migration import Migration
+from landbridge.domain.messages import Step
+from landbridge.domain.people import Actor, State
+from landbridge.domain.sites import NewSite
 from tests.cli.conftest import Cli, asked
 from tests.fakes import World
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 
 BY = Actor(name="somebody else")
 AGAIN = "started again meanwhile; nothing was changed"
@@ -24,7 +24,7 @@ async def restarted(client: Client, migration: Migration, account: str) -> None:
     """Let somebody else cancel the migration and start it again, up to where it waits for people."""
     await migration.cancel("Another try.", BY)
     await eventually(lambda: _is(migration, RunState.CANCELED))
-    await starting.start(client, asked(account, site="acme"), again=True)
+    await migrations.start(client, asked(account, site="acme"), again=True)
 
     async def waits_for_people() -> bool:
         return (await migration.progress()).step is Step.VERIFY
@@ -79,7 +79,7 @@ async def test_who_confirms_names_the_task(cli: Cli, client: Client, by_hand: Wo
     """Two admins have read the same status: the command of the second one does not confirm the next task."""
     name = f"site-of-{account}"
     new_site = NewSite(name=name, first_name="Olga", last_name="Owner")
-    await starting.start(client, asked(account).model_copy(update={"new_site": new_site}))
+    await migrations.start(client, asked(account).model_copy(update={"new_site": new_site}))
     migration = Migration(client, account)
 
     async def waits_for(task: str) -> bool:
@@ -110,7 +110,7 @@ async def test_a_choice_does_not_replace_another_one_unseen(
     """A new site was named, and waits to be created: to choose another site, name that task."""
     assert by_hand
     new_site = NewSite(name="fresh", first_name="Olga", last_name="Owner")
-    await starting.start(client, asked(account).model_copy(update={"new_site": new_site}))
+    await migrations.start(client, asked(account).model_copy(update={"new_site": new_site}))
     migration = Migration(client, account)
 
     async def waits_for_the_site() -> bool:

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from adapters import roster_file
-from domain import ids
-from domain.errors import NeighbourRefuses, NotFound
-from domain.messages import StepStatus
-from domain.people import State
-from domain.roster import OWNER, RosterPerson, digest, survey
-from steering import starting
-from steering.answers import Started
-from steering.migration import Migration
+from landbridge.client import migrations
+from landbridge.client.answers import Started
+from landbridge.client.migration import Migration
+from landbridge.domain import ids
+from landbridge.domain.errors import NeighbourRefuses, NotFound
+from landbridge.domain.messages import StepStatus
+from landbridge.domain.people import State
+from landbridge.domain.roster import OWNER, RosterPerson, digest, survey
+from landbridge.integrations.roster_files import reader
 from tests.cli.conftest import Cli, asked
 from tests.fakes import World
-from tests.workflows.bench import OWNER_EMAIL
+from tests.workflows.harness import OWNER_EMAIL
 
 pytestmark = pytest.mark.usefixtures("world")
 ROSTER = f"email,name,role,email_verified\n{OWNER_EMAIL},Olga,owner,true\ncara@example.com,Cara,user,true\n"
@@ -75,7 +75,7 @@ async def test_another_roster_than_the_plans_is_refused(
 ) -> None:
     """A file before anything is started, Opsgenie's in the first step; the very roster of the plan is taken."""
     start = ("start", account, "--initiator", OWNER_EMAIL, "--yes")
-    of_file, of_opsgenie = digest(roster_file.read(roster).people), digest(world.opsgenie.people_listed)
+    of_file, of_opsgenie = digest(reader.read(roster).people), digest(world.opsgenie.people_listed)
     ran = await cli(*start, "--roster", roster, "--plan", of_opsgenie)
     assert (ran.code, ran.out) == (3, "")
     assert "another one than the plan was made with; nothing was started" in ran.err
@@ -96,7 +96,7 @@ async def test_a_second_start_goes_on_with_the_hand_out(cli: Cli, client: Client
         RosterPerson(email=OWNER_EMAIL, name="Olga", role=OWNER, email_verified=True),
         RosterPerson(email="cara@example.com", name="Cara", email_verified=True),
     ]
-    await starting.start(client, asked(account, file_roster=survey(people)))
+    await migrations.start(client, asked(account, file_roster=survey(people)))
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", roster, "--yes")
     assert ran.code == 0
     assert "runs already" in ran.err

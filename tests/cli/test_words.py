@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from cli import listing, moments, people, session, status_view, text
-from domain.errors import BadInput
-from domain.links import Purpose
-from domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
-from domain.people import Counts, Mailing, Person, State
-from domain.sites import Site
-from steering import sheet
-from steering.answers import FoundPerson, MigrationStatus, MigrationSummary, ReportLine, RunState
+from landbridge.cli import listing, moments, people, session, status_view, text
+from landbridge.client import csv_export
+from landbridge.client.answers import FoundPerson, MigrationStatus, MigrationSummary, ReportLine, RunState
+from landbridge.domain.errors import BadInput
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
+from landbridge.domain.people import Counts, Mailing, Person, State
+from landbridge.domain.sites import Site
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -53,7 +53,7 @@ def test_no_cell_of_the_csv_is_a_formula(rest: str, sign: str) -> None:
         mails=1,
         next_step="",
     )
-    assert f"'{sign}" in sheet.rows([line])
+    assert f"'{sign}" in csv_export.rows([line])
 
 
 @pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_NONE])
@@ -76,7 +76,7 @@ def test_no_part_of_a_cell_is_a_formula_wherever_it_is_split(delimiter: str, quo
         mails=1,
         next_step="",
     )
-    written = io.StringIO(sheet.rows([line]), newline="")
+    written = io.StringIO(csv_export.rows([line]), newline="")
     cells = [cell.strip(' "') for row in csv.reader(written, delimiter=delimiter, quoting=quoting) for cell in row]
     assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n\uff1d"))]
 
@@ -84,7 +84,7 @@ def test_no_part_of_a_cell_is_a_formula_wherever_it_is_split(delimiter: str, quo
 @pytest.mark.parametrize("name", ["Jean-Luc", "a@example.com", "Lee, Ann", "Ann | Ops", "1 + 1 = 2"])
 def test_other_text_stays_as_it_is_in_the_csv(name: str) -> None:
     """An apostrophe stands only where something could be run."""
-    assert next(csv.reader(sheet.rows([Site(id="1", name=name, url="")]).splitlines()))[1] == name
+    assert next(csv.reader(csv_export.rows([Site(id="1", name=name, url="")]).splitlines()))[1] == name
 
 
 @pytest.mark.parametrize(

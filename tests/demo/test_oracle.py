@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from demo import oracle
-from demo.mails import Mail
-from demo.people import Deed, Doing
-from demo.records import AtlassianAccount, Connection, OpsgenieUser, Records, Services, Site
-from domain import addresses
-from domain.people import NEXT_STEP, Counts, State
-from domain.sites import Site as ReportedSite
-from steering.answers import Report, ReportLine, RunState
+from dev.demo import verifier
+from dev.demo.mails import Mail
+from dev.demo.people import Deed, Doing
+from dev.demo.records import AtlassianAccount, Connection, OpsgenieUser, Records, Services, Site
+from landbridge.client.answers import Report, ReportLine, RunState
+from landbridge.domain import addresses
+from landbridge.domain.people import NEXT_STEP, Counts, State
+from landbridge.domain.sites import Site as ReportedSite
 
 OWNER, ADMIN, ANN, BEN, BLAKE, RITA, VERA = (
     f"{name}@example.com" for name in ("owner", "admin", "ann", "ben", "blake", "rita", "vera")
@@ -228,7 +228,7 @@ TAMPERINGS: dict[str, tuple[str, Tampering]] = {
 
 def test_a_good_migration_passes(records: Records) -> None:
     """Every check holds and says what it found."""
-    findings = oracle.judge(records)
+    findings = verifier.judge(records)
     assert [finding.against for finding in findings] == [()] * len(findings)
     assert len({finding.sentence for finding in findings}) == len(findings)
 
@@ -237,7 +237,7 @@ def test_a_good_migration_passes(records: Records) -> None:
 def test_what_went_wrong_is_found(wrong: str, records: Records) -> None:
     """The check that is there for it says what is not so, and about whom."""
     about, tamper = TAMPERINGS[wrong]
-    findings = oracle.judge(tamper(records))
+    findings = verifier.judge(tamper(records))
     failed = [finding for finding in findings if not finding.holds]
     assert any(about in finding.sentence for finding in failed), failed
     assert all(finding.against for finding in failed)
@@ -246,7 +246,7 @@ def test_what_went_wrong_is_found(wrong: str, records: Records) -> None:
 def test_every_check_can_fail(records: Records) -> None:
     """No check is there for show."""
     can_fail = [
-        any(not oracle.judge(tamper(records))[number].holds for _, tamper in TAMPERINGS.values())
-        for number in range(len(oracle.judge(records)))
+        any(not verifier.judge(tamper(records))[number].holds for _, tamper in TAMPERINGS.values())
+        for number in range(len(verifier.judge(records)))
     ]
     assert all(can_fail)

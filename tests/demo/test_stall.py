@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from demo import stall
+from dev.demo import diagnostics
 
 
 def test_the_newest_complaints_of_each_log_are_told(tmp_path: Path) -> None:
@@ -12,7 +12,7 @@ def test_the_newest_complaints_of_each_log_are_told(tmp_path: Path) -> None:
     (tmp_path / "temporal.log").write_text('{"level":"warn","msg":"slow"}\n{"level":"info","msg":"fine"}\n')
     (tmp_path / "portal.log").write_text("Killed by the kernel\n\n")
     (tmp_path / "mailbox.log").write_text("")
-    told = stall.complaints(tmp_path)
+    told = diagnostics.complaints(tmp_path)
     assert [line.partition(":")[0] for line in told] == ["portal.log", "temporal.log", *["worker.log"] * 3]
     assert [f"trouble {number}" in line for number, line in zip((2, 3, 4), told[2:], strict=True)] == [True] * 3
     assert "Killed by the kernel" in told[0]

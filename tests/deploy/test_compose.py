@@ -9,7 +9,7 @@ import yaml  # type: ignore[import-untyped]  # it has no annotations
 from pydantic_settings import BaseSettings
 
 import worker
-from runtime import process_settings, settings
+from landbridge.platform import process_settings, settings
 
 PROJECT = Path(__file__).parent.parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))

@@ -6,9 +6,9 @@ from pathlib import Path
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 
-from domain import searchable
-from embedded import ports, temporal_server
-from runtime import temporal
+from dev.stack import ports, temporal_server
+from landbridge.domain import searchable
+from landbridge.platform.temporal import connection
 
 SCRIPT = Path(__file__).parent.parent.parent / "deploy" / "temporal" / "create-namespace.sh"
 
@@ -23,7 +23,7 @@ async def test_the_script_prepares_a_namespace_and_may_run_again(tmp_path: Path)
             subprocess.run(  # noqa: ASYNC221, S603 - our own script, and nothing else goes on
                 ["/bin/sh", str(SCRIPT)], env={"PATH": path, **environment}, check=True, stdout=subprocess.DEVNULL
             )
-        client = await temporal.connect(environment=environment)
+        client = await connection.connect(environment=environment)
         listed = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="moving"))
         ours = {
             name: IndexedValueType.Name(kind).removeprefix("INDEXED_VALUE_TYPE_").capitalize()

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from adapters import opsgenie
-from cli import check_temporal, checkup, ending, planning
-from domain import audit, lifecycle, messages, roster, sign_in
-from domain.rules import Rules
-from portal import limits
-from runtime import settings
-from workflows import cohort, options
+from landbridge.cli import check_temporal, checkup, ending, planning
+from landbridge.domain import audit, lifecycle, messages, roster, sign_in
+from landbridge.domain.rules import Rules
+from landbridge.integrations import opsgenie
+from landbridge.platform import settings
+from landbridge.portal import limits
+from workflows import cohort
+from workflows.support import options
 
 PROJECT = Path(__file__).parents[2]
 _WORDS = {1: "a", 2: "two", 5: "five", 8: "eight", 20: "twenty"}
@@ -38,13 +39,13 @@ DEFAULTS = Rules()
     "path, text",
     [
         (
-            "portal/templates/settings/status.html",
+            "landbridge/portal/templates/settings/status.html",
             f"The numbers may be up to {OLDEST} old, and older while no worker runs.",
         ),
-        ("cli/status_view.py", f"The numbers may be up to {OLDEST} old, and older while no worker runs."),
+        ("landbridge/cli/status_view.py", f"The numbers may be up to {OLDEST} old, and older while no worker runs."),
         ("docs/cli.md", f"the cohorts showed last, up to {OLDEST} ago"),
         ("docs/cli.md", f"as the cohorts showed them last, up to {OLDEST} ago"),
-        ("portal/templates/sign_in/sent.html", f"after {length(sign_in.COOL_DOWN)} you may ask again"),
+        ("landbridge/portal/templates/sign_in/sent.html", f"after {length(sign_in.COOL_DOWN)} you may ask again"),
         ("docs/security.md", f"for {sign_in.LINK_LIFETIME // timedelta(minutes=1)} minutes"),
         ("docs/decisions/portal.md", f"the execution timeout ends it after {length(sign_in.SESSION_LIFETIME)}"),
         (

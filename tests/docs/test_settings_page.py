@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime import process_settings, settings
+from landbridge.platform import process_settings, settings
 
 PROJECT = Path(__file__).parent.parent.parent
 PAGE = (PROJECT / "docs" / "settings.md").read_text()

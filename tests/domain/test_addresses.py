@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import addresses
-from domain.errors import BadInput
+from landbridge.domain import addresses
+from landbridge.domain.errors import BadInput
 
 LOCAL_PARTS = st.from_regex(r"[A-Za-z0-9_+-]{1,20}(\.[A-Za-z0-9_+-]{1,20}){0,2}", fullmatch=True)
 DOMAINS = st.sampled_from(["example.com", "mail.example.com", "bücher.example", "例え.example", "faß.example"])

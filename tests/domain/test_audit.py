@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import audit
-from domain.audit import KEPT, LONGEST, Act, Audit, AuditEntry
-from domain.people import Actor, Source
+from landbridge.domain import audit
+from landbridge.domain.audit import KEPT, LONGEST, Act, Audit, AuditEntry
+from landbridge.domain.people import Actor, Source
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 ACTORS = st.builds(Actor, source=st.sampled_from(Source), name=st.text(max_size=400))

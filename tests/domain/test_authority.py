@@ -5,9 +5,9 @@ from datetime import datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import authority
-from domain.people import Actor, Source
-from domain.roster import Leader
+from landbridge.domain import authority
+from landbridge.domain.people import Actor, Source
+from landbridge.domain.roster import Leader
 
 EMAILS = st.from_regex(r"[a-z]{1,8}(\+[a-z]{1,3})?@example\.(com|org)", fullmatch=True)
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import events
-from domain.cohort import CohortPeople, packed, unpacked
-from domain.links import Purpose
-from domain.people import LINK, TIMELINE_LENGTH, Actor, Counts, Entry, Mailing, Person, State, arrive
-from domain.roster import RosterPerson
-from domain.rules import Rules
+from landbridge.domain import events
+from landbridge.domain.cohort import CohortPeople, packed, unpacked
+from landbridge.domain.links import Purpose
+from landbridge.domain.people import LINK, TIMELINE_LENGTH, Actor, Counts, Entry, Mailing, Person, State, arrive
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
 from tests.domain.test_lifecycle import ANY_EVENT
 
 START = datetime(2026, 11, 23, tzinfo=UTC)

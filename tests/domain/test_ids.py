@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import ids
-from domain.errors import BadInput
-from domain.links import Purpose
+from landbridge.domain import ids
+from landbridge.domain.errors import BadInput
+from landbridge.domain.links import Purpose
 
 ACCOUNTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", fullmatch=True)
 NUMBERS = st.integers(1, 10**6)

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from domain import events, lifecycle
-from domain.lifecycle import Mail
-from domain.links import LinkState, Purpose
-from domain.people import (
+from landbridge.domain import events, lifecycle
+from landbridge.domain.lifecycle import Mail
+from landbridge.domain.links import LinkState, Purpose
+from landbridge.domain.people import (
     AFTER_DECLINE,
     AFTER_DEFERRAL,
     ATLASSIAN,
@@ -24,8 +24,8 @@ from domain.people import (
     arrive,
     next_step,
 )
-from domain.roster import RosterPerson
-from domain.rules import Rules
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 RULES = Rules()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import markdown
+from landbridge.domain import markdown
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from domain import messages, orders, people
-from domain.cohort import unpacked
-from domain.messages import CohortInput, LinksUsed, MigrationRequest
-from domain.model import Model
+from landbridge.domain import activity_io, messages, people
+from landbridge.domain.base import Model
+from landbridge.domain.cohort import unpacked
+from landbridge.domain.messages import CohortInput, LinksUsed, MigrationRequest
 
 MODELS = sorted(
     {
         model
-        for module in (messages, orders, people)
+        for module in (messages, activity_io, people)
         for _, model in inspect.getmembers(module, inspect.isclass)
         if (issubclass(model, Model) and model is not Model)
         or (is_dataclass(model) and model.__module__ == people.__name__)

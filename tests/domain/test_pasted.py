@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import addresses, pasted
-from domain.errors import BadInput
+from landbridge.domain import addresses, pasted
+from landbridge.domain.errors import BadInput
 
 
 @pytest.mark.parametrize(

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import events, planner
-from domain.cohort import CohortPeople
-from domain.links import Purpose
-from domain.messages import MigrationRequest
-from domain.people import SETTLED, State
-from domain.plan import Fate, PlanLine, StopKind, Totals
-from domain.planner import Planner
-from domain.roster import ADMIN, OWNER, RosterPerson, mark_duplicates, survey
-from domain.rules import Rules
-from domain.sites import NewSite, Site
-from domain.survey import AccountState, Manager, Seats, Standing
+from landbridge.domain import events, planner
+from landbridge.domain.cohort import CohortPeople
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import MigrationRequest
+from landbridge.domain.people import SETTLED, State
+from landbridge.domain.plan import Fate, PlanLine, StopKind, Totals
+from landbridge.domain.planner import Planner
+from landbridge.domain.roster import ADMIN, OWNER, RosterPerson, mark_duplicates, survey
+from landbridge.domain.rules import Rules
+from landbridge.domain.sites import NewSite, Site
+from landbridge.domain.survey import AccountState, Manager, Seats, Standing
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SITE = Site(id="1", name="acme", url="https://acme.atlassian.net", admin=True)

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain import proof
-from domain.audit import Act, Audit, AuditEntry
-from domain.links import LinkClaims, Purpose
-from domain.messages import (
+from landbridge.domain import proof
+from landbridge.domain.audit import Act, Audit, AuditEntry
+from landbridge.domain.base import Model
+from landbridge.domain.links import LinkClaims, Purpose
+from landbridge.domain.messages import (
     Cancel,
     CorrectEmail,
     Exclude,
@@ -20,11 +21,10 @@ from domain.messages import (
     Resend,
     SetDeadline,
 )
-from domain.model import Model
-from domain.people import Actor, Entry, Source
-from domain.proof import NO_PROOFS, Proofs
-from domain.rules import AtDeadline
-from domain.sign_in import AdminSession
+from landbridge.domain.people import Actor, Entry, Source
+from landbridge.domain.proof import NO_PROOFS, Proofs
+from landbridge.domain.rules import AtDeadline
+from landbridge.domain.sign_in import AdminSession
 
 OLD, NEW = "o" * 32, "n" * 32
 PROOFS = Proofs([NEW])

@@ -2,10 +2,10 @@
 
 import pytest
 
-from domain import refusals
-from domain.links import Purpose
-from domain.orders import Delivery, MailOutcome, Refusals
-from domain.refusals import MAX_IN_A_ROW, WorkerRefusals
+from landbridge.domain import refusals
+from landbridge.domain.activity_io import Delivery, MailOutcome, Refusals
+from landbridge.domain.links import Purpose
+from landbridge.domain.refusals import MAX_IN_A_ROW, WorkerRefusals
 
 ACCEPTED, REFUSED, DEFERRED = Delivery.ACCEPTED, Delivery.REFUSED, Delivery.DEFERRED
 

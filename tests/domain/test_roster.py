@@ -5,8 +5,8 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import addresses, roster
-from domain.roster import COHORT_SIZE, MOST_COHORTS, RosterPerson
+from landbridge.domain import addresses, roster
+from landbridge.domain.roster import COHORT_SIZE, MOST_COHORTS, RosterPerson
 
 REST = {
     "name": st.text(max_size=5),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.people import Person, arrive
-from domain.roster import RosterPerson
-from domain.search import Search
+from landbridge.domain.people import Person, arrive
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.search import Search
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 NAMES = st.text(alphabet=st.characters(codec="utf-8"), max_size=20)

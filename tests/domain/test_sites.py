@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import sites
-from domain.errors import BadInput
-from domain.sites import Site
+from landbridge.domain import sites
+from landbridge.domain.errors import BadInput
+from landbridge.domain.sites import Site
 
 ALLOWED = string.ascii_lowercase + string.digits + "-"
 NEAR_NAMES = st.text(ALLOWED + "A_. é", max_size=70) | st.text(max_size=70)

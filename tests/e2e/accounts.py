@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.oracle import Atlassian, Someone
+from tests.verifier import Atlassian, Someone
 
 OPSGENIE_KEY, ORGANIZATION_KEY = "e2e-opsgenie-key", "e2e-organization-key"
 SSO_DOMAIN = "sso.example.com"

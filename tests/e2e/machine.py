@@ -15,15 +15,15 @@ from typing import Any, Self
 import httpx2
 from temporalio.client import Client
 
-from embedded.guard import Guard
-from embedded.processes import Process, Program
-from embedded.stack import PREFERRED, PROJECT, Stack
-from runtime import temporal
-from tests import oracle, thread_imports
+from dev.stack.guard import Guard
+from dev.stack.processes import Process, Program
+from dev.stack.stack import PREFERRED, PROJECT, Stack
+from landbridge.platform.temporal import connection
+from tests import thread_imports, verifier
 from tests.e2e import accounts
 from tests.e2e.accounts import Account
-from tests.oracle import Mail
-from tests.workflows.bench import end_all
+from tests.verifier import Mail
+from tests.workflows.harness import end_all
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Machine:
                 running.push_async_callback(process.stop)
                 self._processes[program.name] = process
                 await process.start()
-            self.client: Client = await temporal.connect(environment=self.environment)
+            self.client: Client = await connection.connect(environment=self.environment)
             self._running = running.pop_all()
         return self
 
@@ -148,7 +148,7 @@ class Machine:
 
     def mails(self, since: int) -> list[Mail]:
         """Return the mails after a number."""
-        return oracle.read_mailbox(self.stack.mailbox, since)
+        return verifier.read_mailbox(self.stack.mailbox, since)
 
     # Commands.
 

@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 import httpx2
 from bs4 import BeautifulSoup
 
-from tests.oracle import Mail, Mailed, key, read_mail, written
+from tests.verifier import Mail, Mailed, key, read_mail, written
 
 _BETWEEN_LOOKS = 0.05
 _AT_ONCE = 6

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx2
 from temporalio.client import Client
 
-from tests.oracle import Someone
+from tests.verifier import Someone
 
 _SHARED = 3
 """People with one domain: then the domain names them all."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from domain import ids
-from tests import oracle
+from landbridge.domain import ids
+from tests import verifier
 from tests.e2e import accounts
 from tests.e2e.accounts import Account
 from tests.e2e.machine import Machine, Ran
 from tests.e2e.player import Player, playing
-from tests.oracle import Evidence, Mail
-from tests.workflows.bench import eventually
+from tests.verifier import Evidence, Mail
+from tests.workflows.harness import eventually
 
 
 @dataclass
@@ -41,15 +41,15 @@ class Scenario:
 
     def mails(self) -> list[Mail]:
         """Return all mails so far, but those to accounts beside this one."""
-        return [mail for mail in self.machine.mails(self.since) if oracle.key(mail.recipient) not in self._others()]
+        return [mail for mail in self.machine.mails(self.since) if verifier.key(mail.recipient) not in self._others()]
 
     async def _services(self) -> dict[str, Any]:
         services, others = await self.machine.services(), self._others()
-        accounts = [account for account in services["accounts"] if oracle.key(account["email"]) not in others]
+        accounts = [account for account in services["accounts"] if verifier.key(account["email"]) not in others]
         return {**services, "accounts": accounts}
 
     def _others(self) -> set[str]:
-        return {oracle.key(one.email) for account in self.beside for one in account.people}
+        return {verifier.key(one.email) for account in self.beside for one in account.people}
 
     async def mailed(self, number: int) -> None:
         """Wait until so many mails were taken since the beginning."""
@@ -71,7 +71,7 @@ class Scenario:
             connected_by_admin=self.connected_by_admin,
             excluded=self.excluded,
         )
-        told = oracle.disagreements(evidence, duplicates_at_most=duplicates_at_most)
+        told = verifier.disagreements(evidence, duplicates_at_most=duplicates_at_most)
         assert not told + self.player.told, "\n".join(told + self.player.told)
 
 

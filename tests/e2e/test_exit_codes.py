@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from runtime.exits import Exit
+from landbridge.platform.exits import Exit
 from tests.e2e.machine import Machine
 
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "4"))

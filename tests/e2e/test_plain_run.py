@@ -8,15 +8,15 @@ import httpx2
 import pytest
 from temporalio.client import WorkflowHistory
 
-from domain import ids
-from runtime.encryption import payloads_in
-from runtime.exits import Exit
+from landbridge.domain import ids
+from landbridge.platform.exits import Exit
+from landbridge.platform.temporal.encryption import payloads_in
 from tests.e2e import accounts, privacy
 from tests.e2e.accounts import Account
 from tests.e2e.machine import Machine, Ran
 from tests.e2e.scenario import Scenario, moving
 from tests.histories import health
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 
 _MALFORMED = ("null", "[]", "7", '{"mail": "x"}', '{"email": null}', '{"email": "nobody@example.com"}', '"\\u0000"')
 

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import pytest
 
-from domain import cohort
-from domain.people import Person
+from landbridge.domain import cohort
+from landbridge.domain.people import Person
 from tests.e2e import privacy
-from tests.oracle import Someone
+from tests.verifier import Someone
 
 NAMED = Someone("さつき7@bücher.example", "Ženevjeva <b>& 7")
 BESIDE = "nothing to see, x@example.com "

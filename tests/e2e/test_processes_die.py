@@ -3,13 +3,13 @@
 import asyncio
 
 from activities.mail import BATCH
-from runtime.settings import SmtpSettings
+from landbridge.platform.settings import SmtpSettings
 from tests.e2e import accounts, privacy
 from tests.e2e.machine import Machine
 from tests.e2e.scenario import Scenario, moving
 from tests.histories import health
-from tests.oracle import Mailed
-from tests.workflows.bench import eventually
+from tests.verifier import Mailed
+from tests.workflows.harness import eventually
 from worker import STOP_SECONDS
 
 CONNECTIONS = SmtpSettings.model_fields["connections"].default

@@ -6,9 +6,9 @@ import signal
 
 import httpx2
 
-from runtime.exits import Exit
+from landbridge.platform.exits import Exit
 from tests.e2e.machine import Machine
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 from worker import STOP_SECONDS
 
 

@@ -12,7 +12,7 @@ import pytest
 
 OPSGENIE_KEY, ORGANIZATION_KEY = "opsgenie-test-key", "organization-test-key"
 ACCOUNT, ORGANIZATION = "acme", "acme-org"
-SAMPLE = Path(__file__).parents[2] / "embedded" / "sample_account.json"
+SAMPLE = Path(__file__).parents[2] / "dev" / "stack" / "sample_account.json"
 
 
 def seed(users: Sequence[Mapping[str, object]] = (), **organization: object) -> dict[str, object]:
@@ -58,7 +58,7 @@ class Control:
 @contextmanager
 def running(database: Path, *arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """Run the emulator on a port that is free; yield its URL and its process, which is killed afterwards."""
-    command = [sys.executable, "-m", "emulator", "--port", "0", "--database", str(database), *arguments]
+    command = [sys.executable, "-m", "dev.emulator", "--port", "0", "--database", str(database), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - our own program
         try:
             assert process.stdout is not None

@@ -8,7 +8,7 @@ import schemathesis
 from schemathesis import Case
 from schemathesis.config import SchemathesisConfig
 
-from emulator import app, openapi
+from dev.emulator import app, openapi
 from tests.emulator.running import OPSGENIE_KEY, ORGANIZATION, ORGANIZATION_KEY, Control
 from tests.published import published
 

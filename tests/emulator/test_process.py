@@ -7,14 +7,14 @@ from pathlib import Path
 
 import httpx2
 
-from emulator.seed import Seed
+from dev.emulator.seed import Seed
 from tests.emulator.running import SAMPLE, Control, running
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """Run the emulator with arguments that end it at once."""
     return subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-m", "emulator", *arguments], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-m", "dev.emulator", *arguments], capture_output=True, text=True, check=False, timeout=120
     )
 
 

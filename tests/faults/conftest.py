@@ -5,8 +5,8 @@ import httpx2
 import pytest
 from temporalio.client import Client
 
-from embedded.stack import Stack
-from runtime import temporal
+from dev.stack.stack import Stack
+from landbridge.platform.temporal import connection
 from tests.faults.world import World, write_seed
 
 
@@ -22,7 +22,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack
 @pytest.fixture(scope="session")
 async def client(stack: Stack) -> Client:
     """Connect to its Temporal."""
-    return await temporal.connect(environment=stack.environment)
+    return await connection.connect(environment=stack.environment)
 
 
 @pytest.fixture

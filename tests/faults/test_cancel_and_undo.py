@@ -4,15 +4,15 @@ from typing import Any
 
 from temporalio.client import Client
 
-from domain.messages import MigrationRequest
-from domain.people import Actor, State
-from domain.rules import Rules
-from domain.sites import NewSite
-from steering import starting
-from steering.answers import RunState
-from steering.migration import Migration
+from landbridge.client import migrations
+from landbridge.client.answers import RunState
+from landbridge.client.migration import Migration
+from landbridge.domain.messages import MigrationRequest
+from landbridge.domain.people import Actor, State
+from landbridge.domain.rules import Rules
+from landbridge.domain.sites import NewSite
 from tests.faults.world import OWNER, World, people
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 
 BY = Actor(name="tester")
 REMOVE = "^DELETE /admin/"
@@ -40,7 +40,7 @@ async def test_only_open_invitations_of_ours_are_gone(client: Client, world: Wor
         new_site=NewSite(name="cancelled-site", first_name="Olga", last_name="Owner"),
         rules=Rules(),
     )
-    await starting.start(client, request)
+    await migrations.start(client, request)
 
     async def everyone_is_looked_after() -> bool:
         return (await migration.progress()).step == "6 verify"

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from domain import ids
-from domain.messages import MigrationRequest
-from domain.people import FOR_ADMINS, Actor, State
-from domain.rules import Rules
-from domain.sites import NewSite
-from steering import starting
-from steering.answers import Report
-from steering.migration import Migration
+from landbridge.client import migrations
+from landbridge.client.answers import Report
+from landbridge.client.migration import Migration
+from landbridge.domain import ids
+from landbridge.domain.messages import MigrationRequest
+from landbridge.domain.people import FOR_ADMINS, Actor, State
+from landbridge.domain.rules import Rules
+from landbridge.domain.sites import NewSite
 from tests.faults.world import OWNER, World, people
 from workflows.site_migration import SiteMigrationWorkflow
 
@@ -87,7 +87,7 @@ async def migrate(client: Client, world: World) -> tuple[Report, list[str]]:
     migration, paused = Migration(client, world.account), list[str]()
     site = NewSite(name="faulty-site", first_name="Olga", last_name="Owner")
     request = MigrationRequest(opsgenie_account=world.account, initiator=OWNER, new_site=site, rules=RULES)
-    await starting.start(client, request)
+    await migrations.start(client, request)
     async with asyncio.TaskGroup() as beside:
         helpers = [beside.create_task(world.act()), beside.create_task(help_out(migration, paused))]
         handle = client.get_workflow_handle_for(SiteMigrationWorkflow.run, ids.migration(world.account))

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 
-from embedded.stack import Stack
+from dev.stack.stack import Stack
 
 OPSGENIE_KEY, ORGANIZATION_KEY, ORGANIZATION = "faults-opsgenie-key", "faults-organization-key", "faults-org"
 OWNER = "owner@example.com"

@@ -6,10 +6,9 @@ from temporalio.converter import DataConverter
 from temporalio.worker import Replayer
 
 import worker
-from domain import ids
-from runtime import temporal
-from workflows import sandbox
-from workflows.tolerance import Tolerance
+from landbridge.domain import ids
+from landbridge.platform.temporal import connection, sandbox
+from landbridge.platform.temporal.malformed_messages import Tolerance
 
 _ORDINARY = {
     # News came in while the workflow wanted to end or to continue as new: it is told first.
@@ -27,7 +26,7 @@ def replayer(data_converter: DataConverter | None = None) -> Replayer:
         workflows=worker.WORKFLOWS,
         workflow_runner=sandbox.runner(),
         interceptors=[Tolerance()],
-        data_converter=data_converter or temporal.data_converter([]),
+        data_converter=data_converter or connection.data_converter([]),
     )
 
 

@@ -10,17 +10,17 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from domain import ids
-from domain.links import Purpose
-from domain.messages import PersonFact
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.rules import AtDeadline, Rules
-from domain.sites import NewSite
-from runtime import exits
-from steering.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain import ids
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import PersonFact
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import AtDeadline, Rules
+from landbridge.domain.sites import NewSite
+from landbridge.platform import exits
 from tests.histories import health
-from tests.workflows.bench import OWNER_EMAIL, Bench, benched, eventually, server_for
+from tests.workflows.harness import OWNER_EMAIL, Bench, benched, eventually, server_for
 
 FOLDER = Path(__file__).parent
 BY = Actor(name=OWNER_EMAIL)

@@ -10,13 +10,13 @@ import pytest
 import pytest_asyncio
 import uvicorn
 
-from portal import limits
-from portal.app import create
-from portal.desk import Desks, LinkDesk
-from portal.metrics import Metrics
-from runtime.settings import PortalSettings
+from landbridge.platform.settings import PortalSettings
+from landbridge.portal import limits
+from landbridge.portal.app import create
+from landbridge.portal.clients import Desks, LinkDesk
+from landbridge.portal.metrics import Metrics
 from tests.portal.desk import MemoryDesk, NoAdmins
-from tests.workflows.bench import TOKEN_KEY
+from tests.workflows.harness import TOKEN_KEY
 
 PORTAL_URL = "https://landbridge.example.com"
 """Where people reach the portal: not where the tests do, so that a link built from a request would show."""

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from domain.errors import NeighbourUnavailable
-from domain.links import LinkClaims, LinkState, LinkView, Purpose
-from domain.messages import MigrationRequest
-from domain.sign_in import SignedIn, SignInClaims
-from steering.answers import Started
-from steering.migration import Migration
+from landbridge.client.answers import Started
+from landbridge.client.migration import Migration
+from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.links import LinkClaims, LinkState, LinkView, Purpose
+from landbridge.domain.messages import MigrationRequest
+from landbridge.domain.sign_in import SignedIn, SignInClaims
 
 ANN = LinkView(
     state=LinkState.OPEN,
@@ -20,7 +20,7 @@ ANN = LinkView(
 
 
 class MemoryDesk:
-    """One person's cohort, as far as links go, and a `portal.desk.LinkDesk`; every field can be set by a test."""
+    """One person's cohort, as far as links go, and a `portal.clients.LinkDesk`; every field can be set by a test."""
 
     def __init__(self) -> None:
         self.reset()
@@ -83,7 +83,7 @@ class MemoryDesk:
 
 
 class NoAdmins:
-    """A `portal.desk.AdminDesk` for tests of people's pages: nobody comes to it."""
+    """A `portal.clients.AdminDesk` for tests of people's pages: nobody comes to it."""
 
     async def want_link(self, email: str, digest: str) -> None:
         """Take no wish."""

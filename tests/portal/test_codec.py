@@ -8,10 +8,10 @@ from google.protobuf import json_format
 from starlette.applications import Starlette
 from temporalio.api.common.v1 import Payload, Payloads
 
-from domain.errors import BadInput
-from portal import codec
-from portal.security_log import SecurityLog
-from runtime.encryption import UNTRUSTED, PayloadEncryption, key_id
+from landbridge.domain.errors import BadInput
+from landbridge.platform.temporal.encryption import UNTRUSTED, PayloadEncryption, key_id
+from landbridge.portal import codec
+from landbridge.portal.security_log import SecurityLog
 
 KEY, TOKEN = "an-encryption-key-that-is-long-enough-for-us", "a-token-that-is-long-enough-for-operators"
 LOG = SecurityLog("k" * 32)

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Receive, Scope, Send
 
-from embedded import ports
-from portal import health, limits
-from portal.desk import Desks
-from portal.limits import Allowance, Buckets, Limits, client_key
-from portal.metrics import Metrics
+from dev.stack import ports
+from landbridge.portal import health, limits
+from landbridge.portal.clients import Desks
+from landbridge.portal.limits import Allowance, Buckets, Limits, client_key
+from landbridge.portal.metrics import Metrics
 from tests.portal.conftest import running, serving, settings
 from tests.portal.desk import MemoryDesk, NoAdmins
 from tests.portal.test_portal_security import VERIFY, VERIFY_TOKEN

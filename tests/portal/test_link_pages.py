@@ -6,8 +6,8 @@ import httpx2
 import pytest
 from bs4 import BeautifulSoup
 
-from adapters.links import SignedLinks
-from domain.links import LinkState, Purpose
+from landbridge.domain.links import LinkState, Purpose
+from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
 from tests.portal.desk import ANN, MemoryDesk, claims
 

@@ -6,16 +6,16 @@ import httpx2
 import pytest
 from bs4 import BeautifulSoup
 
-import languages
-from adapters.links import SignedLinks
-from domain.links import LinkState, Purpose
+from landbridge import i18n
+from landbridge.domain.links import LinkState, Purpose
+from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL
 from tests.portal.desk import ANN, MemoryDesk, claims
 
 LINKS = SignedLinks(PORTAL_URL, [KEY])
 VERIFY, AUTHENTICATE = (urlsplit(LINKS.url(claims(purpose))).path for purpose in Purpose)
 RETURN = urlsplit(LINKS.return_url(claims(Purpose.AUTHENTICATION))).path
-TAGS = ["en", *languages.translated()]
+TAGS = ["en", *i18n.translated()]
 
 
 def _words(response: httpx2.Response) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from embedded import ports
+from dev.stack import ports
+from tests.platform.conftest import temporal_environment
 from tests.portal.conftest import KEY, PORTAL_URL
-from tests.runtime.conftest import temporal_environment
 
 __all__ = ["temporal_environment"]
 PROJECT = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ SETTINGS = {"LANDBRIDGE_PORTAL_URL": PORTAL_URL, "LANDBRIDGE_TOKEN_KEYS": KEY, "
 async def ran(folder: Path, *arguments: str, **environment: str) -> tuple[int | None, str]:
     """Run it to its end; return the exit code, and what it said."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "portal", "--host", "127.0.0.1", "--port", str(ports.preferred_or_free(0))),
+        *(sys.executable, "-m", "landbridge.portal", "--host", "127.0.0.1", "--port", str(ports.preferred_or_free(0))),
         *arguments,
         cwd=folder,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), **environment},

@@ -12,8 +12,8 @@ import httpx2
 import pytest
 from bs4 import BeautifulSoup
 
-from adapters.links import SignedLinks
-from domain.links import LinkClaims, LinkView, Purpose
+from landbridge.domain.links import LinkClaims, LinkView, Purpose
+from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
 from tests.portal.desk import MemoryDesk, claims
 
@@ -206,7 +206,7 @@ def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LANDBRIDGE_")}
     environment["LANDBRIDGE_PORTAL_URL"] = "https://landbridge.example.com"
     ended = subprocess.run(  # noqa: S603 - our own interpreter, our own words
-        [sys.executable, "-m", "uvicorn", "portal.app:app", "--port", "0", "--app-dir", str(ROOT)],
+        [sys.executable, "-m", "uvicorn", "landbridge.portal.app:app", "--port", "0", "--app-dir", str(ROOT)],
         cwd=tmp_path,  # where no `.env` is
         env=environment,
         capture_output=True,

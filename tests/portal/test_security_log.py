@@ -4,9 +4,9 @@ import httpx2
 import pytest
 from structlog.testing import capture_logs
 
-from portal import limits
-from portal.limits import Allowance
-from portal.security_log import SecurityLog
+from landbridge.portal import limits
+from landbridge.portal.limits import Allowance
+from landbridge.portal.security_log import SecurityLog
 from tests.portal.conftest import KEY, serving, settings
 from tests.portal.desk import MemoryDesk
 from tests.portal.test_codec import BEARER, CLEAR, operator, written

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from temporalio.client import Client
 
-from steering import admins, forgetting, links, migration, standing
-from tests.workflows.bench import CACHED, Bench, benched, server_for
+from landbridge.client import admins, deletion, links, migration, reader
+from tests.workflows.harness import CACHED, Bench, benched, server_for
 
 _WITHOUT_CACHE = timedelta(seconds=30)
 """How long a question may take where each of fifty at once has a history replayed."""
@@ -16,7 +16,7 @@ _WITHOUT_CACHE = timedelta(seconds=30)
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait longer for answers where workers keep nothing in memory."""
-    for module in () if CACHED else (admins, forgetting, migration, standing):
+    for module in () if CACHED else (admins, deletion, migration, reader):
         monkeypatch.setattr(module, "QUERY_SECONDS", _WITHOUT_CACHE)
     if not CACHED:
         monkeypatch.setattr(links, "_PAGE_SECONDS", _WITHOUT_CACHE)

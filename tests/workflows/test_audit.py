@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import Client, WorkflowUpdateFailedError
 
-from domain.audit import Act, AuditEntry
-from domain.errors import Refused
-from domain.messages import PersonFact, Resend
-from domain.people import Actor, Source, State
-from domain.roster import ADMIN, RosterPerson
-from domain.rules import AtDeadline, Rules
-from domain.sites import NewSite
-from steering import starting
-from steering.migration import Migration
+from landbridge.client import migrations
+from landbridge.client.migration import Migration
+from landbridge.domain.audit import Act, AuditEntry
+from landbridge.domain.errors import Refused
+from landbridge.domain.messages import PersonFact, Resend
+from landbridge.domain.people import Actor, Source, State
+from landbridge.domain.roster import ADMIN, RosterPerson
+from landbridge.domain.rules import AtDeadline, Rules
+from landbridge.domain.sites import NewSite
 from tests.histories import health
-from tests.workflows.bench import OWNER_EMAIL, Bench, benched, eventually, server_for
+from tests.workflows.harness import OWNER_EMAIL, Bench, benched, eventually, server_for
 from workflows.cohort import CohortWorkflow
 
 OPERATOR = Actor(name="ops")
@@ -185,7 +185,7 @@ async def test_whoever_begins_anew_hides_nothing(bench: Bench) -> None:
     await bench.migration.exclude(PEOPLE[0].email, "left", OWNER)
     await bench.migration.cancel("another try", OWNER)
     await eventually(bench.handle.result)
-    await starting.start(bench.client, bench.request(rules=UNASKED, by=OPERATOR), again=True)
+    await migrations.start(bench.client, bench.request(rules=UNASKED, by=OPERATOR), again=True)
     await eventually(lambda: _in_step_6(bench))
     await bench.migration.resume(OPERATOR)
 

@@ -5,17 +5,17 @@ import asyncio
 import pytest
 from temporalio.client import Client
 
-from domain.audit import Act
-from domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
-from domain.links import LinkState, LinkView, Purpose
-from domain.messages import CANCELLED, Cancel, Step, StepStatus
-from domain.orders import NoticeKind
-from domain.people import Actor, Source, State
-from domain.roster import RosterPerson
-from steering import forgetting, starting
-from steering.answers import RunState
-from steering.links import TemporalLinkDesk
-from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
+from landbridge.client import deletion, migrations
+from landbridge.client.answers import RunState
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain.activity_io import NoticeKind
+from landbridge.domain.audit import Act
+from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
+from landbridge.domain.links import LinkState, LinkView, Purpose
+from landbridge.domain.messages import CANCELLED, Cancel, Step, StepStatus
+from landbridge.domain.people import Actor, Source, State
+from landbridge.domain.roster import RosterPerson
+from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
 
 BY = Actor(name="ops")
 OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
@@ -236,7 +236,7 @@ async def test_another_one_is_started_only_on_insistence(bench: Bench) -> None:
     await bench.migration.cancel(WHY, BY)
     await bench.handle.result()
     assert (await bench.start()).already is RunState.CANCELED
-    assert (await starting.start(bench.client, bench.request(), again=True)).already is None
+    assert (await migrations.start(bench.client, bench.request(), again=True)).already is None
     await eventually(lambda: len(bench.world.post.mails) == 6)
     await bench.until(ANN.email, State.AUTHENTICATING)
     assert (await bench.migration.progress()).cancelled == ""
@@ -357,10 +357,10 @@ class TestUndo:
         await bench.migration.cancel(WHY, BY, undo=True)
         await bench.handle.result()
         with pytest.raises(Refused, match="being undone"):
-            await starting.start(bench.client, bench.request(), again=True)
+            await migrations.start(bench.client, bench.request(), again=True)
         bench.world.atlassian.trouble = None
         await eventually(lambda: _undone(bench))
-        await starting.start(bench.client, bench.request(), again=True)
+        await migrations.start(bench.client, bench.request(), again=True)
         await eventually(lambda: len(bench.world.post.mails) == 6)
         assert await bench.migration.undo() is None
         assert (await bench.migration.audit()).entries[0].act is Act.START
@@ -380,12 +380,12 @@ class TestForgetting:
         await moving(bench)
         link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
         with pytest.raises(Refused, match="not over"):
-            await forgetting.forget(bench.client, bench.account, lambda _: None)
+            await deletion.forget(bench.client, bench.account, lambda _: None)
         await bench.migration.cancel(WHY, BY, undo=True)
         await bench.handle.result()
         await eventually(lambda: _undone(bench))
         done: list[int] = []
-        assert await forgetting.forget(bench.client, bench.account, done.append) == 3
+        assert await deletion.forget(bench.client, bench.account, done.append) == 3
         assert done == [1, 2, 3]
         with pytest.raises(NotFound):
             await bench.migration.status()
@@ -394,7 +394,7 @@ class TestForgetting:
         desk = TemporalLinkDesk(bench.client)
         assert await desk.view(link) == LinkView(state=LinkState.CLOSED)
         assert not await desk.follow(link)
-        assert await forgetting.forget(bench.client, bench.account, done.append) == 0
+        assert await deletion.forget(bench.client, bench.account, done.append) == 0
 
     async def test_others_are_not_forgotten(self, bench: Bench) -> None:
         """Not even where one name begins with another."""
@@ -402,5 +402,5 @@ class TestForgetting:
         for one in (bench, longer):
             await one.start()
             await one.handle.result()
-        await forgetting.forget(bench.client, bench.account, lambda _: None)
+        await deletion.forget(bench.client, bench.account, lambda _: None)
         assert (await longer.migration.report()).counts.total == 1

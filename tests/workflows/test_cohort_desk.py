@@ -9,10 +9,10 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from domain.errors import NeighbourUnavailable
-from domain.roster import RosterPerson
-from runtime import questions
-from steering.cohorts import TemporalCohortDesk
+from landbridge.client.cohorts import TemporalCohortDesk
+from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.roster import RosterPerson
+from landbridge.platform.temporal import query_retries
 
 BO = RosterPerson(email="bo@example.com")
 
@@ -40,7 +40,7 @@ class Confused:
 @pytest.fixture
 async def confused(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """The id of such a cohort."""
-    monkeypatch.setattr(questions, "TIMES", 2)
+    monkeypatch.setattr(query_retries, "TIMES", 2)
     queue = f"confused-{uuid4()}"
     async with Worker(client, task_queue=queue, workflows=[Confused]):
         cohort = await client.start_workflow(Confused.run, "", id=queue, task_queue=queue)

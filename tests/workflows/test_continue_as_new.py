@@ -8,15 +8,15 @@ from functools import partial
 import pytest
 from temporalio.client import Client
 
-from domain.errors import QuotaExceeded
-from domain.links import Purpose
-from domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.rules import AtDeadline, Rules
-from steering.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain.errors import QuotaExceeded
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import AtDeadline, Rules
 from tests.histories import health
-from tests.workflows.bench import AT_ONCE, Bench, benched, eventually, server_for
+from tests.workflows.harness import AT_ONCE, Bench, benched, eventually, server_for
 
 BY = Actor(name="olga@example.com")
 SELDOM = timedelta(days=60)

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from domain import ids
-from domain.errors import NeighbourUnavailable
-from domain.links import LinkClaims, Purpose
-from domain.people import State
-from domain.roster import RosterPerson
-from domain.rules import Rules
-from steering.links import TemporalLinkDesk
-from tests.workflows.bench import Bench, eventually
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain import ids
+from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.links import LinkClaims, Purpose
+from landbridge.domain.people import State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
 from tests.workflows.costs import Cost, cost
+from tests.workflows.harness import Bench, eventually
 from workflows.cohort import CohortWorkflow
 
 PEOPLE = 1_000

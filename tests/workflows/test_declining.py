@@ -2,14 +2,14 @@
 
 from urllib.parse import urlsplit
 
-from adapters.links import SignedLinks
-from domain import lifecycle
-from domain.links import LinkState, Purpose
-from domain.people import AFTER_DECLINE, Actor, Source, State
-from domain.roster import RosterPerson
-from steering.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain import lifecycle
+from landbridge.domain.links import LinkState, Purpose
+from landbridge.domain.people import AFTER_DECLINE, Actor, Source, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
-from tests.workflows.bench import OWNER_EMAIL, PROOFS, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, Bench, eventually
 
 ADMIN = Actor(name=OWNER_EMAIL)
 BO = RosterPerson(email="bo@example.com", name="Bo", locale="ja_JP")

@@ -11,14 +11,14 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 import worker
-from cli import checkup
-from cli.check_temporal import TemporalChecks
-from cli.checkup import Finding
-from domain.messages import PersonFact
-from domain.people import Actor, State
-from domain.roster import RosterPerson
+from landbridge.cli import checkup
+from landbridge.cli.check_temporal import TemporalChecks
+from landbridge.cli.checkup import Finding
+from landbridge.domain.messages import PersonFact
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
 from tests.histories import health
-from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served, server_for
+from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served, server_for
 
 NAME = "landbridge-under-test"
 

@@ -7,17 +7,17 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 
-from domain.errors import NeighbourUnavailable
-from domain.links import Purpose
-from domain.messages import PersonFact
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from runtime.encryption import PayloadEncryption, key_id, payloads_in
-from runtime.exits import KeyMissing
+from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import PersonFact
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.platform.exits import KeyMissing
+from landbridge.platform.temporal.encryption import PayloadEncryption, key_id, payloads_in
 from tests.e2e import privacy
 from tests.histories import health
-from tests.oracle import Someone
-from tests.workflows.bench import OWNER_EMAIL, Bench, benched, end_all, eventually, prepared, served, with_keys
+from tests.verifier import Someone
+from tests.workflows.harness import OWNER_EMAIL, Bench, benched, end_all, eventually, prepared, served, with_keys
 
 OLD, NEW = "an-old-key-of-at-least-thirty-two-characters", "a-new-key-of-at-least-thirty-two-characters"
 BY = Actor(name=OWNER_EMAIL)

@@ -8,12 +8,12 @@ from unittest.mock import patch
 import pytest
 
 import worker
-from domain import roster
-from domain.links import Purpose
-from domain.people import State
-from domain.roster import RosterPerson
-from tests.workflows.bench import Bench, benched, eventually, server_for
-from workflows import options
+from landbridge.domain import roster
+from landbridge.domain.links import Purpose
+from landbridge.domain.people import State
+from landbridge.domain.roster import RosterPerson
+from tests.workflows.harness import Bench, benched, eventually, server_for
+from workflows.support import options
 
 COHORTS, SLICE = 24, 25
 """Each cohort has one slice of mails that waits its turn."""

@@ -16,17 +16,17 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from domain.errors import NotFound, Refused
-from domain.links import LinkClaims, LinkState, Purpose
-from domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact, Resent
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.rules import AtDeadline, Rules
-from steering.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain.errors import NotFound, Refused
+from landbridge.domain.links import LinkClaims, LinkState, Purpose
+from landbridge.domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact, Resent
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import AtDeadline, Rules
+from landbridge.platform.temporal.sandbox import InTime
 from tests.histories import health
-from tests.workflows.bench import AT_ONCE, Bench, end_all, eventually, prepared, served, with_keys
+from tests.workflows.harness import AT_ONCE, Bench, end_all, eventually, prepared, served, with_keys
 from workflows.cohort import TROUBLES_TOLD, CohortWorkflow
-from workflows.sandbox import InTime
 
 BY = Actor(name="olga@example.com")
 BO = RosterPerson(email="bo@example.com", name="Bo User")

@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 import pytest
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
-from domain import ids
-from domain.audit import Act
-from domain.cohort import CohortPeople, packed
-from domain.errors import NotFound
-from domain.links import LinkState, Purpose
-from domain.messages import (
+from landbridge.client import migrations, runs
+from landbridge.client.answers import MigrationSummary, RunState
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain import ids
+from landbridge.domain.audit import Act
+from landbridge.domain.cohort import CohortPeople, packed
+from landbridge.domain.errors import NotFound
+from landbridge.domain.links import LinkState, Purpose
+from landbridge.domain.messages import (
     CohortInput,
     HandOut,
     Pause,
@@ -22,17 +25,14 @@ from domain.messages import (
     StepStatus,
     UndoRequest,
 )
-from domain.people import Actor, State
-from domain.roster import COHORT_SIZE, RosterPerson
-from domain.rules import Rules
-from steering import runs, starting
-from steering.answers import MigrationSummary, RunState
-from steering.links import TemporalLinkDesk
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import COHORT_SIZE, RosterPerson
+from landbridge.domain.rules import Rules
 from tests.histories import health
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually, served
-from workflows import options
+from tests.workflows.harness import OWNER_EMAIL, Bench, eventually, served
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
+from workflows.support import options
 from workflows.undo import UndoWorkflow
 
 BY = Actor(name=OWNER_EMAIL)
@@ -132,7 +132,7 @@ async def test_a_migration_with_a_long_life_answers_from_a_short_run(bench: Benc
 
 async def listed(bench: Bench) -> list[MigrationSummary]:
     """Return what `list` says of the migration."""
-    return [one for one in await starting.listed(bench.client) if one.opsgenie_account == bench.account]
+    return [one for one in await migrations.listed(bench.client) if one.opsgenie_account == bench.account]
 
 
 async def test_a_long_migration_that_is_cancelled_can_be_undone(bench: Bench) -> None:

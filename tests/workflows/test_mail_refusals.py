@@ -15,16 +15,16 @@ from functools import partial
 import pytest
 from temporalio.client import Client
 
-from adapters.mail import SmtpMailer
-from domain import roster
-from domain.links import Purpose
-from domain.people import Actor, State
-from domain.refusals import MAX_IN_A_ROW
-from domain.roster import RosterPerson
-from domain.rules import Rules
-from tests.mail.conftest import PlainLinks, parse, part
-from tests.mail.scripted import DOT, Heard, ScriptedServer, nothing_special
-from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
+from landbridge.domain import roster
+from landbridge.domain.links import Purpose
+from landbridge.domain.people import Actor, State
+from landbridge.domain.refusals import MAX_IN_A_ROW
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
+from landbridge.integrations.smtp.mailer import SmtpMailer
+from tests.integrations.smtp.conftest import PlainLinks, parse, part
+from tests.integrations.smtp.scripted import DOT, Heard, ScriptedServer, nothing_special
+from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
 from tests.workflows.test_steps import SELDOM
 
 _numbers = itertools.count(1)

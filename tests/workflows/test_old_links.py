@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from domain.links import LinkState, Purpose
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.rules import Rules
-from steering import starting
-from steering.links import TemporalLinkDesk
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from landbridge.client import migrations
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain.links import LinkState, Purpose
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
+from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
 
 BY = Actor(name=OWNER_EMAIL)
 BO, CY = RosterPerson(email="bo@example.com"), RosterPerson(email="cy@example.com")
@@ -28,7 +28,7 @@ async def test_they_do_not_speak_for_whoever_has_the_number_now(bench: Bench, pu
     await bench.migration.exclude(bo.email, "left", BY)
     await bench.handle.result()
     bench.world.opsgenie.people_listed[-1] = cy
-    await starting.start(bench.client, bench.request(), again=True)
+    await migrations.start(bench.client, bench.request(), again=True)
     await eventually(lambda: bench.world.post.sent(cy.email))
     new = bench.world.post.link(cy.email, purpose)
     assert (new.cohort_id, new.person, new.generation) == (old.cohort_id, old.person, old.generation)

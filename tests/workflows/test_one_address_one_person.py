@@ -7,16 +7,16 @@ from datetime import timedelta
 import pytest
 from temporalio.client import Client
 
-from domain import ids, roster
-from domain.errors import NotFound, Refused
-from domain.messages import Step
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.rules import Rules
-from steering.calls import NoWorkerAnswers
-from steering.cohorts import TemporalCohortDesk
+from landbridge.client.calls import NoWorkerAnswers
+from landbridge.client.cohorts import TemporalCohortDesk
+from landbridge.domain import ids, roster
+from landbridge.domain.errors import NotFound, Refused
+from landbridge.domain.messages import Step
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
 from tests.histories import health
-from tests.workflows.bench import (
+from tests.workflows.harness import (
     AT_ONCE,
     OWNER_EMAIL,
     Bench,

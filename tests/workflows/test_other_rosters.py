@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from domain.links import Purpose
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.rules import Rules
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from landbridge.domain.links import Purpose
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
+from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
 
 BY = Actor(name=OWNER_EMAIL)
 SELDOM = timedelta(days=60)

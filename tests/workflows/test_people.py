@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from domain import roster
-from domain.errors import BadInput, NotFound, Refused
-from domain.messages import Step
-from domain.people import GROUPS, Actor, Source, State
-from domain.roster import RosterPerson
-from steering.answers import ReportLine
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from landbridge.client.answers import ReportLine
+from landbridge.domain import roster
+from landbridge.domain.errors import BadInput, NotFound, Refused
+from landbridge.domain.messages import Step
+from landbridge.domain.people import GROUPS, Actor, Source, State
+from landbridge.domain.roster import RosterPerson
+from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
 
 BY = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
 NAMES = ("Anna Müller", "Ben Okoye", "Çelik Aydin", "Søren Ørsted", "李小龙", "Samuel Mueller", "Zoë")

@@ -4,15 +4,15 @@ from typing import Any, cast
 
 from temporalio.converter import WorkflowSerializationContext
 
-from domain.audit import Act
-from domain.links import Purpose
-from domain.people import Actor, Source, State
-from domain.roster import RosterPerson
-from domain.rules import Rules
-from steering import starting
-from steering.links import TemporalLinkDesk
-from steering.migration import Migration
-from tests.workflows.bench import OWNER_EMAIL, PROOFS, Bench, eventually
+from landbridge.client import migrations
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.migration import Migration
+from landbridge.domain.audit import Act
+from landbridge.domain.links import Purpose
+from landbridge.domain.people import Actor, Source, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, Bench, eventually
 
 OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
 CLAIMED = Actor(name=OWNER_EMAIL, claimed=Source.ADMIN)
@@ -102,7 +102,7 @@ async def test_a_proof_that_is_copied_is_a_claim(bench: Bench) -> None:
     await bench.migration.cancel("Again.", OWNER)
     await bench.handle.result()
     bench.world.post.mails.clear()
-    await starting.start(bench.client, bench.request(), again=True)
+    await migrations.start(bench.client, bench.request(), again=True)
     await eventually(lambda: len(bench.world.post.mails) == 3)
     await bench.cohort().execute_update("exclude", message)
     assert await did(bench, ANN.email) == [("excluded", CLAIMED)]

@@ -7,7 +7,7 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import WorkflowInstance
 
-from workflows.sandbox import InTime
+from landbridge.platform.temporal.sandbox import InTime
 
 RUN = "site-migration:acme:cohort:1", "run"
 

@@ -2,8 +2,8 @@
 
 from temporalio.common import SearchAttributeKey
 
-from domain import searchable
-from workflows import search_attributes
+from landbridge.domain import searchable
+from workflows.support import search_attributes
 
 
 def test_servers_are_told_of_each_as_the_sdk_writes_it() -> None:

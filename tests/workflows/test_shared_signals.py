@@ -7,13 +7,13 @@ import pytest
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import NeighbourUnavailable
-from domain.links import LinkClaims, Purpose
-from domain.people import State
-from domain.roster import RosterPerson
-from steering.links import MOST_AT_ONCE, TemporalLinkDesk
-from tests.workflows.bench import Bench, eventually
+from landbridge.client.links import MOST_AT_ONCE, TemporalLinkDesk
+from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.links import LinkClaims, Purpose
+from landbridge.domain.people import State
+from landbridge.domain.roster import RosterPerson
 from tests.workflows.costs import cost
+from tests.workflows.harness import Bench, eventually
 
 PEOPLE = [RosterPerson(email=f"p{number}@example.com") for number in range(MOST_AT_ONCE + 20)]
 

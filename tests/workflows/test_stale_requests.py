@@ -5,17 +5,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from domain.audit import Act
-from domain.errors import Refused
-from domain.messages import Deadline, Step
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.rules import AtDeadline
-from domain.sites import NewSite
-from steering import starting
-from steering.answers import RunState
-from steering.migration import Migration
-from tests.workflows.bench import Bench, eventually
+from landbridge.client import migrations
+from landbridge.client.answers import RunState
+from landbridge.client.migration import Migration
+from landbridge.domain.audit import Act
+from landbridge.domain.errors import Refused
+from landbridge.domain.messages import Deadline, Step
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import AtDeadline
+from landbridge.domain.sites import NewSite
+from tests.workflows.harness import Bench, eventually
 
 ANN, BY = "ann@example.com", Actor(name="ops")
 LATER = datetime(2099, 3, 1, tzinfo=UTC)
@@ -46,7 +46,7 @@ async def restarted(bench: Bench) -> Migration:
     seen = Migration(bench.client, bench.account, (await bench.migration.summary()).run)
     await seen.cancel("Another try.", BY)
     await bench.handle.result()
-    await starting.start(bench.client, bench.request(), again=True)
+    await migrations.start(bench.client, bench.request(), again=True)
     await eventually(lambda: bench.step_is(Step.VERIFY))
     return seen
 

@@ -7,17 +7,17 @@ import pytest
 from temporalio.client import Client
 
 import worker
-from cli import checkup
-from cli.check_temporal import TemporalChecks
-from cli.checkup import Health
-from domain.errors import NeighbourRefuses
-from domain.messages import PersonFact
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from runtime.exits import TemporalUnreachable
-from steering import starting
-from steering.answers import MigrationStatus
-from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served, server_for
+from landbridge.cli import checkup
+from landbridge.cli.check_temporal import TemporalChecks
+from landbridge.cli.checkup import Health
+from landbridge.client import migrations
+from landbridge.client.answers import MigrationStatus
+from landbridge.domain.errors import NeighbourRefuses
+from landbridge.domain.messages import PersonFact
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.platform.exits import TemporalUnreachable
+from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served, server_for
 from tests.workflows.incompatible import IncompatibleCohort, IncompatibleMigration
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
@@ -28,7 +28,7 @@ BO = RosterPerson(email="bo@example.com")
 
 async def is_listed_as(bench: Bench, condition: str) -> bool:
     """Whether `list` shows the migration as this. Temporal's lists lag behind, so wait for it with `eventually`."""
-    summaries = await starting.listed(bench.client)
+    summaries = await migrations.listed(bench.client)
     return [one.condition for one in summaries if one.opsgenie_account == bench.account] == [condition]
 
 

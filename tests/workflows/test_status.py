@@ -2,16 +2,16 @@
 
 import pytest
 
-from domain.errors import NeighbourUnavailable
-from domain.people import Counts, State
-from domain.roster import RosterPerson
-from steering import standing
-from tests.workflows.bench import Bench, eventually
+from landbridge.client import reader
+from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.people import Counts, State
+from landbridge.domain.roster import RosterPerson
+from tests.workflows.harness import Bench, eventually
 
 
 async def test_many_cohorts_show_their_numbers_by_state(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """All states, as the cohorts showed them last: once the first mails are out, just so."""
-    monkeypatch.setattr(standing, "ASKED_AT_MOST", -1)
+    monkeypatch.setattr(reader, "ASKED_AT_MOST", -1)
     bench.world.opsgenie.add(
         *(RosterPerson(email=f"p{n}@example.com", email_verified=n % 2 == 0) for n in range(8)),
         RosterPerson(email="blocked@example.com", blocked=True),
@@ -31,7 +31,7 @@ async def test_many_cohorts_show_their_numbers_by_state(bench: Bench, monkeypatc
 
 async def test_of_many_cohorts_some_tell_at_once_what_keeps_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """A mail server that is away is told before anything is given up."""
-    monkeypatch.setattr(standing, "ASKED_AT_MOST", 1)
+    monkeypatch.setattr(reader, "ASKED_AT_MOST", 1)
     bench.world.opsgenie.add(*(RosterPerson(email=f"p{n}@example.com") for n in range(600)))
     bench.world.post.trouble = NeighbourUnavailable("The mail server is away.")
     await bench.start()
@@ -45,7 +45,7 @@ async def test_cohorts_that_cannot_say_at_once_are_not_waited_for(
     """What they have shown is told instead, and that it may be older."""
     await bench.start()
     await eventually(lambda: _is_counted(bench))
-    monkeypatch.setattr(standing, "SOON_SECONDS", 0)
+    monkeypatch.setattr(reader, "SOON_SECONDS", 0)
     status = await bench.migration.status()
     assert (status.exact, status.progress is not None) == (False, True)
 

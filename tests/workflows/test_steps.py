@@ -8,18 +8,18 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
-from domain.links import LinkClaims, LinkState, LinkView, Purpose
-from domain.messages import Step, StepStatus
-from domain.orders import NoticeKind
-from domain.people import Actor, Source, State
-from domain.roster import ADMIN, RosterPerson, survey
-from domain.rules import AtDeadline, Rules
-from domain.sites import NewSite, Site
-from steering import starting
-from steering.answers import RunState
-from steering.links import TemporalLinkDesk
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from landbridge.client import migrations
+from landbridge.client.answers import RunState
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain.activity_io import NoticeKind
+from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
+from landbridge.domain.links import LinkClaims, LinkState, LinkView, Purpose
+from landbridge.domain.messages import Step, StepStatus
+from landbridge.domain.people import Actor, Source, State
+from landbridge.domain.roster import ADMIN, RosterPerson, survey
+from landbridge.domain.rules import AtDeadline, Rules
+from landbridge.domain.sites import NewSite, Site
+from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 
@@ -91,7 +91,7 @@ class TestInitiating:
         await bench.start()
         await bench.handle.result()
         assert (await bench.start()).already is RunState.COMPLETED
-        assert (await starting.start(bench.client, bench.request(), again=True)).already is None
+        assert (await migrations.start(bench.client, bench.request(), again=True)).already is None
         assert (await bench.handle.result()).counts[State.CONNECTED] == 1
         assert not bench.world.post.mails
 
@@ -600,10 +600,10 @@ class TestFileRosters:
         for person in people[:550]:
             bench.world.atlassian.account(person.email, verified=True)
         request = bench.file_request(people)
-        await starting.start(bench.client, request)
+        await migrations.start(bench.client, request)
         handed_out: list[int] = []
-        await starting.hand_out(bench.client, request, people, handed_out.append)
-        await starting.hand_out(bench.client, request, people, handed_out.append)
+        await migrations.hand_out(bench.client, request, people, handed_out.append)
+        await migrations.hand_out(bench.client, request, people, handed_out.append)
         assert handed_out[-1] == 600
         await eventually(lambda: len(bench.world.post.mails) == 49)
         status = await bench.migration.status()
@@ -616,10 +616,10 @@ class TestFileRosters:
     async def test_another_roster_under_a_running_one_is_refused(self, bench: Bench) -> None:
         """The same one is shown."""
         people = [bench.world.opsgenie.people_listed[0], ANN]
-        await starting.start(bench.client, bench.file_request(people))
-        assert (await starting.start(bench.client, bench.file_request(people[::-1]))).already is RunState.RUNNING
+        await migrations.start(bench.client, bench.file_request(people))
+        assert (await migrations.start(bench.client, bench.file_request(people[::-1]))).already is RunState.RUNNING
         with pytest.raises(Refused, match="another roster"):
-            await starting.start(bench.client, bench.file_request([*people, BO]))
+            await migrations.start(bench.client, bench.file_request([*people, BO]))
 
 
 async def test_a_cohort_that_somebody_ends_is_not_waited_for(bench: Bench) -> None:

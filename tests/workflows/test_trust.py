@@ -23,19 +23,20 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 import worker
-from adapters.links import SignedLinks
-from domain import ids, sign_in
-from domain.links import Purpose
-from domain.orders import SitesAnswer
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.sign_in import SignedIn, SignInLinkOrder
-from domain.sites import Site
-from runtime import temporal
-from steering import admins
-from steering.admins import TemporalAdminDesk
+from landbridge.client import admins
+from landbridge.client.admins import TemporalAdminDesk
+from landbridge.domain import ids, sign_in
+from landbridge.domain.activity_io import SitesAnswer
+from landbridge.domain.links import Purpose
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.sign_in import SignedIn, SignInLinkOrder
+from landbridge.domain.sites import Site
+from landbridge.integrations.link_tokens import SignedLinks
+from landbridge.platform.temporal import connection
+from landbridge.platform.temporal.untrusted_payloads import ANSWER
 from tests.histories import health
-from tests.workflows.bench import (
+from tests.workflows.harness import (
     OWNER_EMAIL,
     PROOFS,
     TOKEN_KEY,
@@ -47,8 +48,7 @@ from tests.workflows.bench import (
     prepared,
 )
 from tests.workflows.test_encryption import OLD
-from workflows import options
-from workflows.untrusted import ANSWER
+from workflows.support import options
 
 EVE = "eve@evil.example"
 EVES = ids.sign_in(sign_in.digest(EVE, TOKEN_KEY))
@@ -57,7 +57,7 @@ BO = RosterPerson(email="bo@example.com", name="Bo Bohr")
 
 async def ours(client: Client, *keys: str, accept_clear: bool = False) -> Client:
     """Return a connection of ours to the same server, with these keys."""
-    return await temporal.connect(
+    return await connection.connect(
         environment={
             "TEMPORAL_ADDRESS": client.service_client.config.target_host,
             "LANDBRIDGE_ENCRYPTION_KEYS": ",".join(keys),

@@ -7,15 +7,15 @@ from functools import partial
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
-from domain.audit import Act
-from domain.messages import Step
-from domain.people import State
-from domain.roster import OWNER, RosterPerson
-from domain.rules import Rules
-from steering.answers import RunState
+from landbridge.client.answers import RunState
+from landbridge.domain.audit import Act
+from landbridge.domain.messages import Step
+from landbridge.domain.people import State
+from landbridge.domain.roster import OWNER, RosterPerson
+from landbridge.domain.rules import Rules
 from tests.fakes import World
 from tests.histories import health
-from tests.workflows.bench import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
+from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
 
 
 async def test_a_question_asked_meanwhile_does_not_spoil_a_migration(client: Client) -> None:

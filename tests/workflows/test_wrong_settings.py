@@ -2,11 +2,11 @@
 
 import pytest
 
-from adapters.atlassian import AtlassianDirectory
-from adapters.opsgenie import OpsgenieRoster
-from domain.people import Actor
+from landbridge.domain.people import Actor
+from landbridge.integrations.atlassian.directory import AtlassianDirectory
+from landbridge.integrations.opsgenie import OpsgenieRoster
 from tests.emulator.running import OPSGENIE_KEY, ORGANIZATION_KEY, Control, control, service
-from tests.workflows.bench import OWNER_EMAIL, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
 
 __all__ = ["control", "service"]
 BY = Actor(name="tester")

@@ -8,15 +8,15 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from domain import ids, sign_in
-from portal import limits
-from portal.desk import Desks
-from portal.limits import Allowance
-from steering.admins import TemporalAdminDesk
-from steering.links import TemporalLinkDesk
-from tests.portal.admin.office import Office
+from landbridge.client.admins import TemporalAdminDesk
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain import ids, sign_in
+from landbridge.portal import limits
+from landbridge.portal.clients import Desks
+from landbridge.portal.limits import Allowance
+from tests.portal.admin.admin_browser import Office
 from tests.portal.conftest import KEY, running, settings
-from tests.workflows.bench import OWNER_EMAIL, PROOFS, Bench, benched, server_for
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, Bench, benched, server_for
 
 
 @pytest.fixture(scope="session")

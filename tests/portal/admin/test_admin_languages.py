@@ -6,16 +6,16 @@ from datetime import timedelta
 import httpx2
 import pytest
 
-from domain.links import Purpose
-from domain.messages import Step
-from domain.people import State
-from domain.roster import RosterPerson
-from domain.rules import Rules
-from domain.sites import Site
-from steering.answers import RunState
-from steering.links import TemporalLinkDesk
-from tests.portal.admin.office import Office, form, page, words
-from tests.workflows.bench import eventually
+from landbridge.client.answers import RunState
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import Step
+from landbridge.domain.people import State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
+from landbridge.domain.sites import Site
+from tests.portal.admin.admin_browser import Office, form, page, words
+from tests.workflows.harness import eventually
 
 ANN, BEN, CY, DEE, GONE = (f"{name}@example.com" for name in ("ann", "ben", "cy", "dee", "gone"))
 GENERAL, SITE, USERS, AUDIT, REPORT = (f"/settings/{name}" for name in ("general", "site", "users", "audit", "report"))

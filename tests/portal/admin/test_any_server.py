@@ -1,4 +1,4 @@
-"""The portal behind an ASGI server that is not ours to start: `uvicorn portal.app:app`."""
+"""The portal behind an ASGI server that is not ours to start: `uvicorn landbridge.portal.app:app`."""
 
 import asyncio
 import os
@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx2
 from temporalio.client import Client
 
-from embedded import ports
+from dev.stack import ports
 from tests.portal.conftest import KEY
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 
 PROJECT = Path(__file__).parents[3]
 
@@ -29,7 +29,7 @@ async def test_uvicorn_serves_it(temporal: Client, tmp_path: Path) -> None:
     port, health = ports.preferred_or_free(0), ports.preferred_or_free(0)
     url = f"http://127.0.0.1:{port}"
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "uvicorn", "portal.app:app", "--port", str(port), "--app-dir", str(PROJECT)),
+        *(sys.executable, "-m", "uvicorn", "landbridge.portal.app:app", "--port", str(port), "--app-dir", str(PROJECT)),
         cwd=tmp_path,
         env={
             "PATH": os.environ["PATH"],

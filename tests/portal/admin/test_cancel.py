@@ -2,14 +2,14 @@
 
 import pytest
 
-from domain.audit import Act
-from domain.errors import NeighbourRefuses, NeighbourUnavailable
-from domain.messages import Step
-from domain.people import Actor, Source, State
-from domain.roster import RosterPerson
-from steering.answers import RunState
-from tests.portal.admin.office import Office, form, page, title, words
-from tests.workflows.bench import OWNER_EMAIL, eventually
+from landbridge.client.answers import RunState
+from landbridge.domain.audit import Act
+from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.messages import Step
+from landbridge.domain.people import Actor, Source, State
+from landbridge.domain.roster import RosterPerson
+from tests.portal.admin.admin_browser import Office, form, page, title, words
+from tests.workflows.harness import OWNER_EMAIL, eventually
 
 OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
 ANN, GENERAL = "ann@example.com", "/settings/general"

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx2
 from temporalio.client import Client
 
-from embedded import ports
+from dev.stack import ports
 from tests.portal.conftest import KEY
-from tests.workflows.bench import eventually
+from tests.workflows.harness import eventually
 
 PROJECT = Path(__file__).parents[3]
 HALF_HEADER = b"GET /sign-in HTTP/1.1\r\nHost: x\r\n"
@@ -55,7 +55,7 @@ class Portal:
 async def portal(temporal: Client, folder: Path, limits: dict[str, str], *, files: int = 1024) -> AsyncIterator[Portal]:
     """Run one that may open so many files, with limits of its own."""
     port, health = ports.preferred_or_free(0), ports.preferred_or_free(0)
-    command = f'ulimit -n {files}; exec "$0" -m portal --port {port}'
+    command = f'ulimit -n {files}; exec "$0" -m landbridge.portal --port {port}'
     log = folder / "portal.log"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(

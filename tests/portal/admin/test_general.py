@@ -11,23 +11,23 @@ from starlette.requests import Request
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.service import RPCError
 
-from adapters.links import SignedLinks
-from domain import roster
-from domain.audit import Act
-from domain.links import Purpose
-from domain.messages import Step
-from domain.people import Actor, Source, State
-from domain.roster import ADMIN, RosterPerson
-from domain.rules import AtDeadline
-from domain.sites import Site
-from portal.admin.sessions import Sessions
-from runtime.exits import TemporalUnreachable
-from steering import failing
-from steering.answers import FailingTask, MigrationStatus, RunState
-from steering.migration import Migration
-from tests.portal.admin.office import Office, form, page, title, words
+from landbridge.client import stuck_tasks
+from landbridge.client.answers import FailingTask, MigrationStatus, RunState
+from landbridge.client.migration import Migration
+from landbridge.domain import roster
+from landbridge.domain.audit import Act
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import Step
+from landbridge.domain.people import Actor, Source, State
+from landbridge.domain.roster import ADMIN, RosterPerson
+from landbridge.domain.rules import AtDeadline
+from landbridge.domain.sites import Site
+from landbridge.integrations.link_tokens import SignedLinks
+from landbridge.platform.exits import TemporalUnreachable
+from landbridge.portal.admin.sessions import Sessions
+from tests.portal.admin.admin_browser import Office, form, page, title, words
 from tests.portal.conftest import KEY
-from tests.workflows.bench import OWNER_EMAIL, eventually
+from tests.workflows.harness import OWNER_EMAIL, eventually
 
 OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
 NEW = {"name": "acme-new", "first_name": "Olga", "last_name": "Owner"}
@@ -87,7 +87,7 @@ async def test_what_stands_still_is_told(office: Office, monkeypatch: pytest.Mon
     async def task_of(_: Client, workflow: WorkflowExecutionDescription) -> FailingTask | None:
         return task if workflow.id == task.workflow_id else None
 
-    monkeypatch.setattr(failing, "task_of", task_of)
+    monkeypatch.setattr(stuck_tasks, "task_of", task_of)
     shown = words(await office.open("/settings/general"))
     assert f"{task.problem} {task.remedy}" in shown
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from domain import sign_in
-from domain.messages import Step
-from domain.roster import RosterPerson
-from tests.portal.admin.office import SAME_ORIGIN, Office, form
+from landbridge.domain import sign_in
+from landbridge.domain.messages import Step
+from landbridge.domain.roster import RosterPerson
+from tests.portal.admin.admin_browser import SAME_ORIGIN, Office, form
 from tests.portal.conftest import KEY
-from tests.workflows.bench import OWNER_EMAIL, eventually
+from tests.workflows.harness import OWNER_EMAIL, eventually
 
 WHO = sign_in.digest(OWNER_EMAIL, KEY)
 INFO, WARNING = "info", "warning"

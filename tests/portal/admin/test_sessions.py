@@ -10,19 +10,19 @@ from starlette.requests import Request
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHandle
 from temporalio.client import WorkflowExecutionStatus as Status
 
-from domain import ids, sign_in
-from domain.errors import NeighbourUnavailable
-from domain.messages import Step
-from domain.roster import ADMIN, RosterPerson
-from domain.sign_in import SESSION_CONFIRMED_FOR, SESSION_LIFETIME, SESSION_RENEWAL
-from portal.admin.sessions import Sessions
-from portal.desk import Desks
-from steering import admins
-from steering.admins import TemporalAdminDesk
-from steering.links import TemporalLinkDesk
-from tests.portal.admin.office import Office, form, title, words
+from landbridge.client import admins
+from landbridge.client.admins import TemporalAdminDesk
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.domain import ids, sign_in
+from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.messages import Step
+from landbridge.domain.roster import ADMIN, RosterPerson
+from landbridge.domain.sign_in import SESSION_CONFIRMED_FOR, SESSION_LIFETIME, SESSION_RENEWAL
+from landbridge.portal.admin.sessions import Sessions
+from landbridge.portal.clients import Desks
+from tests.portal.admin.admin_browser import Office, form, title, words
 from tests.portal.conftest import KEY, running, settings
-from tests.workflows.bench import PROOFS, Bench, benched, eventually, let_pass, served
+from tests.workflows.harness import PROOFS, Bench, benched, eventually, let_pass, served
 
 ADAM = "adam@example.com"
 
@@ -175,7 +175,7 @@ async def test_without_a_worker_sessions_are_known_and_closed(
             await bench.start()
             await eventually(lambda: bench.step_is(Step.VERIFY))
             # So that the sessions are not ended with the bench.
-            monkeypatch.setattr("tests.workflows.bench.end_all", nothing)
+            monkeypatch.setattr("tests.workflows.harness.end_all", nothing)
         shown = await office.open("/settings/users")
         assert shown.url.path == "/settings/users"
         assert "No worker answers" in words(shown), words(shown)

@@ -14,11 +14,10 @@ from temporalio import workflow
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.worker import Worker
 
-from adapters.links import SignedLinks
-from domain import ids, sign_in
-from domain.links import Purpose
-from domain.roster import ADMIN, OWNER, RosterPerson
-from domain.sign_in import (
+from landbridge.domain import ids, sign_in
+from landbridge.domain.links import Purpose
+from landbridge.domain.roster import ADMIN, OWNER, RosterPerson
+from landbridge.domain.sign_in import (
     COOL_DOWN,
     IDENTITY_LIFETIME,
     LINK_LIFETIME,
@@ -28,10 +27,11 @@ from domain.sign_in import (
     SignInClaims,
     identity_digest,
 )
-from portal.admin.sessions import LONGEST_COOKIE, SESSION_SECONDS, Sessions
-from tests.portal.admin.office import SAME_ORIGIN, Office, form, title, words
+from landbridge.integrations.link_tokens import SignedLinks
+from landbridge.portal.admin.sessions import LONGEST_COOKIE, SESSION_SECONDS, Sessions
+from tests.portal.admin.admin_browser import SAME_ORIGIN, Office, form, title, words
 from tests.portal.conftest import KEY
-from tests.workflows.bench import OWNER_EMAIL, Bench, benched, eventually, let_pass
+from tests.workflows.harness import OWNER_EMAIL, Bench, benched, eventually, let_pass
 
 FORGED = SignedLinks("https://x.example", ["f" * 32])
 

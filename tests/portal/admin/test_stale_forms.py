@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from domain.audit import Act
-from domain.messages import Step
-from domain.people import Actor, State
-from domain.roster import ADMIN, RosterPerson
-from domain.rules import AtDeadline
-from domain.sites import NewSite
-from steering import starting
-from steering.answers import RunState
-from tests.portal.admin.office import Office, form, page, words
-from tests.workflows.bench import Bench, eventually
+from landbridge.client import migrations
+from landbridge.client.answers import RunState
+from landbridge.domain.audit import Act
+from landbridge.domain.messages import Step
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import ADMIN, RosterPerson
+from landbridge.domain.rules import AtDeadline
+from landbridge.domain.sites import NewSite
+from tests.portal.admin.admin_browser import Office, form, page, words
+from tests.workflows.harness import Bench, eventually
 
 ADAM, ANN = "adam@example.com", "ann@example.com"
 GENERAL, SITE, USERS = "/settings/general", "/settings/site", "/settings/users"
@@ -51,7 +51,7 @@ async def restarted(bench: Bench) -> None:
 async def started_again(bench: Bench) -> None:
     """Let somebody else start a migration again that is over, and wait until it waits for people."""
     mails = len(bench.world.post.sent(ANN))
-    await starting.start(bench.client, bench.request(), again=True)
+    await migrations.start(bench.client, bench.request(), again=True)
     await eventually(lambda: bench.step_is(Step.VERIFY))
     await eventually(lambda: len(bench.world.post.sent(ANN)) > mails)
 
@@ -153,7 +153,7 @@ async def test_a_choice_counts_for_the_migration_and_the_task_it_was_made_for(of
     # What it is now was shown with the refusal: the next press is about that.
     await bench.migration.cancel(WHY, BY)
     await bench.handle.result()
-    await starting.start(bench.client, bench.request(site=""), again=True)
+    await migrations.start(bench.client, bench.request(site=""), again=True)
     await eventually(lambda: bench.waits_for("Choose a site"))
     assert AGAIN in words(await office.post(SITE, form(chosen, SITE)))
     assert (await bench.migration.progress()).site is None

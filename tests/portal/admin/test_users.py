@@ -9,19 +9,19 @@ import httpx2
 import pytest
 from bs4 import Tag
 
-from domain import roster
-from domain.links import Purpose
-from domain.messages import NotSent, Resent, Step
-from domain.people import Actor, State
-from domain.roster import RosterPerson
-from domain.rules import Rules
-from portal.admin import users as listing
-from steering.answers import MigrationStatus
-from steering.calls import NoWorkerAnswers
-from steering.links import TemporalLinkDesk
-from steering.migration import Migration
-from tests.portal.admin.office import Office, form, page, title, words
-from tests.workflows.bench import OWNER_EMAIL, eventually
+from landbridge.client.answers import MigrationStatus
+from landbridge.client.calls import NoWorkerAnswers
+from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.migration import Migration
+from landbridge.domain import roster
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import NotSent, Resent, Step
+from landbridge.domain.people import Actor, State
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
+from landbridge.portal.admin import users as listing
+from tests.portal.admin.admin_browser import Office, form, page, title, words
+from tests.workflows.harness import OWNER_EMAIL, eventually
 
 USERS = "/settings/users"
 ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"

@@ -1,0 +1,38 @@
+"""Where the parts of a running stack are, and how to speak to them."""
+
+import shlex
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from dev.stack.stack import Stack
+
+
+def table(stack: Stack) -> Table:
+    """Return the addresses for people to open."""
+    addresses = Table.grid(padding=(0, 2, 0, 0))
+    addresses.add_column(no_wrap=True)
+    addresses.add_column(overflow="fold")
+    for what, where in (
+        ("Temporal's Web UI", stack.web_ui_url),
+        ("Portal", stack.portal_url),
+        ("Opsgenie and Atlassian", f"{stack.emulator_url} (emulator)"),
+        ("Mailbox folder", short(stack.mailbox)),
+        ("Logs", short(stack.state.logs)),
+    ):
+        addresses.add_row(Text(f"  {what}"), Text(where, "bold"))
+    return addresses
+
+
+def commands(stack: Stack, *lines: str) -> Text:
+    """Return commands to type in another terminal, which first has to know of this stack."""
+    return Text("\n").join(
+        Text(f"  {line}", "bold") for line in (f"source {shlex.quote(short(stack.state.environment))}", *lines)
+    )
+
+
+def short(path: Path) -> str:
+    """Return a path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,1 @@
+"""Moves the people of an Opsgenie account to an Atlassian site, durably, on Temporal."""

@@ -1,0 +1,43 @@
+"""Everything on this machine: in `dev.demo`, which a machine in production need not have."""
+
+import importlib
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from landbridge.domain.errors import BadInput
+
+_STATE = Path(__file__).resolve().parents[2] / ".landbridge"
+
+
+async def demo(
+    *,
+    keep: Annotated[bool, Parameter(help="Leave all running in the end, to play with, until Ctrl-C.")] = False,
+    folder: Annotated[
+        Path, Parameter(help="For stores, mails and logs; what it holds is forgotten.", metavar="DIR")
+    ] = (_STATE / "demo"),
+) -> int:
+    """Migrate a sample account."""
+    code: int = await _local("run").main(folder, keep=keep)
+    return code
+
+
+async def dev(
+    *,
+    folder: Annotated[Path, Parameter(help="For stores, mails and logs; what it holds goes on.", metavar="DIR")] = (
+        _STATE / "dev"
+    ),
+) -> None:
+    """Run everything in the foreground."""
+    await _local("dev").main(folder)
+
+
+def _local(part: str) -> Any:  # noqa: ANN401 - a module
+    try:
+        return importlib.import_module(f"dev.demo.{part}")
+    except ModuleNotFoundError as error:
+        raise BadInput(
+            f"This runs on a machine for development only: {error.name} is not installed here. "
+            "Install what it needs: python3 tools/bootstrap.py embedded"
+        ) from None

@@ -1,0 +1,106 @@
+"""Workflow tasks that fail again and again: which, since when, why, and what to do.
+
+The usual cause is a deploy: the new code decides otherwise than the history says, so it cannot replay it. Nothing is
+lost, but the workflow stands still until workers run code that can.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+from temporalio.api.enums.v1 import EventType, TimeoutType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverseRequest
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+
+from landbridge.client.answers import FailingTask
+from landbridge.client.calls import QUERY_SECONDS, told
+
+MIN_ATTEMPTS = 3
+"""A task that was lost with its worker succeeds at the second."""
+_EVENTS = 100
+"""Events of one answer, newest first."""
+_MAX_PAGES = 20
+
+
+async def task_of(client: Client, workflow: WorkflowExecutionDescription) -> FailingTask | None:
+    """Return the task of a workflow that fails again and again, if there is one."""
+    pending = workflow.raw_description.pending_workflow_task
+    if workflow.status is not WorkflowExecutionStatus.RUNNING or pending.attempt < MIN_ATTEMPTS:
+        return None
+    failures, completed = list[HistoryEvent](), None
+    async for event in _newest_first(client, workflow):
+        if _is_failure(event):
+            failures.append(event)
+        elif event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
+            completed = event
+            break
+    if not failures:
+        return None
+    first = failures[-1]
+    since = first.event_time.ToDatetime(tzinfo=UTC)
+    return FailingTask(
+        workflow_id=workflow.id,
+        event=first.event_id,
+        since=since,
+        attempts=pending.attempt,
+        problem=_problem(workflow.id, failures, _moment(since)),
+        remedy=_remedy(completed),
+    )
+
+
+def _is_failure(event: HistoryEvent) -> bool:
+    if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
+        # One that no worker began means only that the worker is gone that had the workflow in memory.
+        timeout = event.workflow_task_timed_out_event_attributes.timeout_type
+        return timeout == TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE
+    return event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+
+
+async def _newest_first(client: Client, workflow: WorkflowExecutionDescription) -> AsyncIterator[HistoryEvent]:
+    request = GetWorkflowExecutionHistoryReverseRequest(
+        namespace=client.namespace, execution=workflow.raw_info.execution, maximum_page_size=_EVENTS
+    )
+    for _ in range(_MAX_PAGES):
+        async with told("history"):
+            page = await client.workflow_service.get_workflow_execution_history_reverse(request, timeout=QUERY_SECONDS)
+        for event in page.history.events:
+            yield event
+        request.next_page_token = page.next_page_token
+        if not page.next_page_token:
+            return
+
+
+def _problem(workflow_id: str, failures: Sequence[HistoryEvent], since: str) -> str:
+    # Never the failures' own words: they may name people. The SDK reports only the first; later attempts time out.
+    causes = {
+        event.workflow_task_failed_event_attributes.cause
+        for event in failures
+        if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
+    }
+    if not causes:
+        return f"The workers have not completed a workflow task of {workflow_id} in time since {since}."
+    if WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR in causes:
+        return (
+            f"A workflow task of {workflow_id} has failed since {since}: the workers run code that cannot replay its "
+            "history."
+        )
+    return f"A workflow task of {workflow_id} has failed since {since}: the workers' log says why."
+
+
+def _remedy(completed: HistoryEvent | None) -> str:
+    if completed is None:
+        return "Nothing is lost: deploy a corrected build (docs/deploys.md)."
+    build = completed.workflow_task_completed_event_attributes.deployment_version.build_id
+    until = _moment(completed.event_time.ToDatetime(tzinfo=UTC))
+    if build:
+        return (
+            f"Nothing is lost: go back to build {build}, which worked until {until}, or deploy a corrected one "
+            "(docs/deploys.md)."
+        )
+    return (
+        f"Nothing is lost: go back to the build that worked until {until}, or deploy a corrected one (docs/deploys.md)."
+    )
+
+
+def _moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

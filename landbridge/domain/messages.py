@@ -1,0 +1,587 @@
+"""What is said to and by the workflows: inputs, signals, updates, queries and their answers."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field
+
+from landbridge.domain.activity_io import Refusals, Undone
+from landbridge.domain.audit import Audit
+from landbridge.domain.base import Model
+from landbridge.domain.links import Purpose
+from landbridge.domain.people import Actor, Counts, Person, Proof, State
+from landbridge.domain.roster import RosterPerson, RosterSurvey
+from landbridge.domain.rules import AtDeadline, Rules
+from landbridge.domain.sites import NewSite, Site
+
+
+class Step(StrEnum):
+    """The guide's seven steps, under short names; the order is theirs."""
+
+    INITIATE = "1 initiate"
+    CHOOSE_SITE = "2 choose site"
+    SIGN_UP = "3 sign up"
+    CREATE_SITE = "4 create site"
+    AUTHENTICATE = "5 authenticate"
+    VERIFY = "6 verify"
+    COMPLETE = "7 complete"
+
+
+LONGEST_REASON = 300
+"""Characters of a reason that somebody gives. It stands with everyone whom it concerns, and an answer of Temporal's has
+at most 2 MB: a letter for each person of a cohort would hide them all."""
+CANCELLED = "cancelled"
+"""What stands in the place of a step once a migration was cancelled."""
+STEP_TITLES = {
+    Step.INITIATE: "Initiating the connection",
+    Step.CHOOSE_SITE: "Connect an existing Atlassian site",
+    Step.SIGN_UP: "Create a new Atlassian account",
+    Step.CREATE_SITE: "Create a new Atlassian site",
+    Step.AUTHENTICATE: "Authentication process",
+    Step.VERIFY: "Check if your users are verified",
+    Step.COMPLETE: "Migration complete",
+}
+"""The guide's headings."""
+
+
+class MigrationRequest(Model):
+    """The input of `SiteMigrationWorkflow`."""
+
+    opsgenie_account: str
+    initiator: str
+    """Address of the owner or admin who initiates."""
+    site: str = ""
+    """The name of an existing site to connect; empty: see `new_site`."""
+    new_site: NewSite | None = None
+    """The site to create; none, with `site` empty: the admin is asked."""
+    rules: Rules = Rules()
+    notify: list[str] = Field(default_factory=list)
+    """Who is told of tasks, deadline and completion; empty: all owners and admins."""
+    plan: str = ""
+    """The digest of the roster that a plan was made with; empty: there was none. Another roster is refused."""
+    file_roster: RosterSurvey | None = None
+    """A roster from the starter's disk, which the starter hands out; none: it is read from Opsgenie."""
+    by: Actor = Actor()
+    """Who starts it."""
+    ended: "EndedMigration | None" = None
+    """Set by continue-as-new alone: the migration is over, and this run only answers queries and completes."""
+
+
+class AddressClaim(Model):
+    """A signal from one cohort to another: a person of the first is to get an address that is of the other by its hash.
+
+    The cohort of the hash knows everyone who came with the address, and everyone who asks for it: it decides.
+    """
+
+    email: str
+    """Normalised."""
+    cohort: int
+    """The number of the cohort that looks after the person."""
+    person: int
+    """The person's number in it."""
+
+
+class ClaimAnswer(Model):
+    """A signal: the answer to an `AddressClaim`."""
+
+    person: int
+    granted: bool
+    """Nobody else has the address or had it, and nobody else gets it from now on."""
+
+
+class CohortInput(Model):
+    """What a cohort is, and what continue-as-new carries on."""
+
+    opsgenie_account: str
+    number: int
+    """Counts the migration's cohorts from 1."""
+    cohorts: int = 1
+    """How many cohorts the migration has: with the hash of an address, that names its cohort."""
+    run: str
+    """See `domain.activity_io.MailContext.run`."""
+    initiator: str
+    leaders: list[str] = Field(default_factory=list)
+    """What owners and admins are known by; see `domain.authority`."""
+    rules: Rules
+    site: Site | None = None
+    """Known from the moment the cohort begins its work."""
+    paused: str = ""
+    """Why the cohort's work pauses; empty while it goes on."""
+    carried: str = ""
+    """Everyone as they were when the run before ended, packed by `domain.cohort.packed`; empty for the first run."""
+    claims: list[AddressClaim] = Field(default_factory=list)
+    """Addresses of this cohort by their hash that people of other cohorts have or had."""
+    came_back: list[int] = Field(default_factory=list)
+    """Numbers of people about whom Atlassian is to be asked at once."""
+    told: "CohortNews | None" = None
+    """What the migration was last told."""
+    troubles_told: int = 0
+    """How many troubles it was told of."""
+    poll_due: datetime | None = None
+    poll_interval_seconds: float = 0
+    deadline_passed: bool = False
+    audit: Audit = Audit()
+    refusals: Refusals = Refusals()
+    """Refused mails of which it is open whom they concern."""
+    mail_hold: "MailHold | None" = None
+    """Why no mail is sent for a while."""
+    closing: bool = False
+    """The migration has closed the cohort: this run only answers queries and completes."""
+    cancelled: "Cancel | None" = None
+    """Why the migration ended before its time; none: it did not."""
+
+
+class MailHold(Model):
+    """The mail server wants no mail for a while; the cohort goes on by itself."""
+
+    sentence: str
+    """What `status` tells."""
+    until: datetime
+    """When mail is tried again."""
+    over_by: datetime | None = None
+    """When a sending quota is free again at the latest; none: it is no quota."""
+
+
+class CohortNews(Model):
+    """A signal: what a cohort tells its migration. Milestones only, so that the migration's history stays small."""
+
+    number: int
+    opened: bool = False
+    """Everyone's account is known, and everyone who is to get a first mail was sent it."""
+    settled: bool = False
+    """Nobody is awaited."""
+    trouble: str = ""
+    """Why the cohort pauses, or which neighbour is away."""
+    deadline_passed: bool = False
+    counts: Counts = Counts()
+    moved: list[str] = Field(default_factory=list)
+    """Corrected addresses that this cohort looks after although `domain.roster.cohort_of` would say another."""
+
+
+class CohortResult(Model):
+    """How a cohort ended."""
+
+    number: int
+    counts: Counts
+
+
+class MigrationResult(Model):
+    """How a migration ended; the report per person is a query."""
+
+    opsgenie_account: str
+    site: Site | None
+    """None: it was cancelled before there was one."""
+    counts: Counts
+    partial: bool
+    """Ended with people left behind."""
+    cancelled: bool = False
+
+
+class EndedMigration(Model):
+    """What a migration that is over hands to its short last run: all that its queries answer."""
+
+    result: MigrationResult | None = None
+    """None: it failed."""
+    failure: str = ""
+    """Why it failed, as a sentence."""
+    failure_kind: str = ""
+    """The type of the error it failed with."""
+    survey: RosterSurvey | None = None
+    """The roster with the owners and admins of today; none: it could not be read."""
+    cohorts: int = 0
+    """How many there were."""
+    moved: dict[str, int] = Field(default_factory=dict)
+    """See `domain.activity_io.HandOutOrder.moved`."""
+    sites: list[Site] = Field(default_factory=list)
+    """The sites linked to the initiator's email."""
+    site: Site | None = None
+    """The one that was chosen or created; none: it did not come to that."""
+    step: Step
+    """The step that the migration ended in."""
+    checklist: list["ChecklistItem"]
+    """The seven steps."""
+    cancelled: "Cancel | None" = None
+    """Why it was cancelled; none: it was not."""
+    undo_asked: "Cancel | RevokeInvitations | None" = None
+    """The request for an undo, which has been started; none: nobody wants it."""
+    audit: Audit
+    """What was asked of it."""
+
+
+class Leaders(Model):
+    """A signal to a cohort: the owners and admins are others than before."""
+
+    keys: list[str]
+    """What they are known by; see `domain.authority`."""
+
+
+class Begin(Model):
+    """A signal to a cohort: the site stands, begin with accounts and mails."""
+
+    site: Site
+
+
+class Request(Model):
+    """What every request of an owner, admin or operator says."""
+
+    run: str = ""
+    """The migration that its sender saw (`domain.ids.run_of`): another one refuses it. Empty: whichever one runs."""
+    by: Actor = Actor()
+    """Who asks."""
+
+
+class PersonFact(Request):
+    """A signal, also by hand: a fact about one person (`email_verified`, `account_authenticated`)."""
+
+    email: str
+    """The person's address. A former one is ignored: who names it has not seen the correction."""
+
+
+class LinkUse(StrEnum):
+    """What a person does with a mailed link."""
+
+    FOLLOWED = "followed"
+    """They press the button behind it."""
+    DECLINED = "declined"
+    """They say that this is not their account."""
+    RETURNED = "returned"
+    """They come back from Atlassian's page; it is time to ask there."""
+    NEW_WANTED = "new wanted"
+    """They ask for the mail again."""
+
+
+class LinkUsed(Model):
+    """Someone used a link; what it claims says who (see `domain.links.LinkClaims`)."""
+
+    use: LinkUse
+    run: str
+    person: int
+    purpose: Purpose
+    generation: int
+    proof: Proof = ""
+    """What proves that the portal was shown this link."""
+
+
+class LinksUsed(Model):
+    """A signal from the portal: links that people used at the same time, in the order in which they did."""
+
+    used: list[LinkUsed]
+
+
+class HandOut(Model):
+    """An update: rows of the roster. People who are new join; of the others only a verified email is news."""
+
+    people: list[RosterPerson]
+
+
+class Known(Model):
+    """What a cohort knows of one roster row; the answer to the query `known`."""
+
+    email: str
+    email_verified: bool
+    """Or nothing more to learn about it: an address that was corrected."""
+
+
+class ChooseSite(Request):
+    """An update: the admin selects an existing site."""
+
+    site: str
+    """Its name or URL."""
+    task: str = ""
+    """The task that its sender saw (`Progress.task_id`). Empty: the choice of a site, while nobody has made it."""
+
+
+class NameSite(Request):
+    """An update: the admin names the site to create."""
+
+    new_site: NewSite
+    task: str = ""
+    """As `ChooseSite.task`."""
+
+
+class Decided(Model):
+    """The answer to `ChooseSite` and `NameSite`."""
+
+    site: Site | None = None
+    """The site that stands."""
+    task: str = ""
+    """What an admin has to do first; empty if nothing."""
+    command: str = ""
+    """How to report that task done."""
+
+
+class Confirm(Request):
+    """An update: the admin reports a task done."""
+
+    task: str = ""
+    """Its id (`Progress.task_id`), required: the next task may wait by the time the request arrives."""
+
+
+class Resend(Request):
+    """An update: send mails again, to people who are named or to all of a state."""
+
+    emails: list[str] = Field(default_factory=list)
+    one_of_many: bool = False
+    """Others are named besides: the answer says who gets none, where a request about one person alone is refused."""
+    state: State | None = None
+
+
+class NotSent(Model):
+    """Why someone who was named gets no mail now."""
+
+    email: str
+    """As it was given."""
+    reason: str
+    """A sentence."""
+
+
+class Resent(Model):
+    """The answer to `Resend`."""
+
+    queued: int = 0
+    not_now: int = 0
+    """People for whom the cool-down still runs, or whose row cannot be used; and those of `refused`."""
+    refused: list[NotSent] = Field(default_factory=list)
+    """Of those who were named, who gets none; people of a state are only counted."""
+
+    def __add__(self, other: "Resent") -> "Resent":
+        """Return both together."""
+        return Resent(
+            queued=self.queued + other.queued,
+            not_now=self.not_now + other.not_now,
+            refused=[*self.refused, *other.refused],
+        )
+
+
+class Exclude(Request):
+    """An update: take a person out of the migration."""
+
+    email: str
+    reason: str
+
+
+class CorrectEmail(Request):
+    """An update: give a person another address."""
+
+    email: str
+    new_email: str
+
+
+class Pause(Request):
+    """An update to a migration, passed to its cohorts as a signal."""
+
+    reason: str
+
+
+class Resume(Request):
+    """An update to a migration, passed to its cohorts as a signal."""
+
+    reason: str = ""
+    """The reason of the pause to end, if somebody asked for that pause: another admin may have paused since. Not needed
+    for a pause that Landbridge made itself, which it makes again where the problem is still there."""
+
+
+class Refresh(Request):
+    """An update to a migration, passed to its cohorts as a signal: ask Opsgenie and Atlassian now."""
+
+
+class Cancel(Request):
+    """An update to a migration, passed to its cohorts as a signal: it ends before its time."""
+
+    reason: str
+    undo: bool = False
+    """Also revoke the invitations of people who have not set up their accounts."""
+
+
+class RevokeInvitations(Request):
+    """An update to a migration that was cancelled without `Cancel.undo`: revoke the invitations after all.
+
+    It never cancels a migration.
+    """
+
+
+class InvitedAccount(Model):
+    """An Atlassian account that Landbridge's invitation created, of someone who is not connected."""
+
+    person: int
+    account_id: str
+
+
+class UndoRequest(Model):
+    """The input of `UndoWorkflow`."""
+
+    opsgenie_account: str
+    run: str
+    """Which migration of the account it was; see `domain.ids.run_of`."""
+    cohorts: int
+    asked: Cancel | RevokeInvitations
+    """The request for it."""
+    carried: "UndoState | None" = None
+    """Set by continue-as-new alone."""
+
+
+class UndoState(Model):
+    """What an undo hands to its next run."""
+
+    started_at: datetime
+    """When the first run began."""
+    people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
+    """What became of each invitation: the people's numbers, by cohort and outcome. For 100,000 people some 600 kB."""
+    trouble: str = ""
+    """What keeps it from going on, or why it gave up."""
+    over: bool = False
+    """Nothing is left to revoke, or it gave up."""
+
+
+class UndoProgress(Model):
+    """The answer to the undo's query `progress`, and its result."""
+
+    run: str
+    cohorts: int = 0
+    """How many cohorts are done with."""
+    revoked: int = 0
+    """Invitations revoked: these accounts are not in the Atlassian organization any more."""
+    kept: int = 0
+    """Left alone, since the person had set up the account meanwhile."""
+    failed: int = 0
+    """What Atlassian would not revoke."""
+    trouble: str = ""
+    """What keeps it from going on, or why it gave up; once that is mended, ask for it again."""
+    over: bool = False
+
+
+class Deadline(Model):
+    """Until when a migration waits for people."""
+
+    deadline: AwareDatetime | None
+    """None: as long as it takes."""
+    at_deadline: AtDeadline
+
+
+class SetDeadline(Request, Deadline):
+    """An update to a migration, passed to its cohorts as a signal."""
+
+    instead_of: Deadline | None = None
+    """What its sender saw. None: whatever stands."""
+
+
+class StepStatus(StrEnum):
+    """How far a step is."""
+
+    TODO = "to do"
+    RUNNING = "running"
+    WAITING = "waiting for you"
+    """An owner or admin has something to do."""
+    DONE = "done"
+    SKIPPED = "not needed"
+    CANCELLED = "cancelled"
+
+
+class Owner(StrEnum):
+    """Who moves a step on."""
+
+    LANDBRIDGE = "landbridge"
+    ADMINS = "owners and admins"
+    PEOPLE = "people"
+
+
+STEP_OWNERS = {
+    Step.INITIATE: Owner.LANDBRIDGE,
+    Step.CHOOSE_SITE: Owner.ADMINS,
+    Step.SIGN_UP: Owner.LANDBRIDGE,
+    Step.CREATE_SITE: Owner.LANDBRIDGE,
+    Step.AUTHENTICATE: Owner.LANDBRIDGE,
+    Step.VERIFY: Owner.PEOPLE,
+    Step.COMPLETE: Owner.LANDBRIDGE,
+}
+"""Who moves each step on as a rule; while it is `WAITING`, owners and admins do."""
+
+
+class ChecklistItem(Model):
+    """One step of the guide, as it stands."""
+
+    step: Step
+    title: str
+    owner: Owner
+    status: StepStatus
+    note: str = ""
+    """What happened, or what there is to do."""
+    since: datetime | None = None
+
+
+class Progress(Model):
+    """The answer to a migration's query `progress`; people are counted by the cohorts."""
+
+    opsgenie_account: str
+    initiator: str
+    step: Step
+    task: str = ""
+    """What the migration waits for an admin to do; empty if nothing."""
+    url: str = ""
+    """Where to do it."""
+    command: str = ""
+    """How to tell Landbridge."""
+    task_id: str = ""
+    """What requests call the task: another task has another id. Empty if there is no task."""
+    can_be_confirmed: bool = False
+    """The task is done outside Landbridge, so that somebody has to report it done."""
+    suggestions: list[str] = Field(default_factory=list)
+    """Site names to choose from, when one is asked for."""
+    sites: list[Site] = Field(default_factory=list)
+    """The sites linked to the initiator's email, once listed."""
+    site: Site | None = None
+    """The site that was chosen or created."""
+    paused: str = ""
+    """Why nothing new is started; empty while work goes on."""
+    cancelled: str = ""
+    """Why the migration was cancelled; empty if it was not."""
+    troubles: list[str] = Field(default_factory=list)
+    """What keeps cohorts from their work, each once."""
+    deadline: datetime | None = None
+    at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
+    cohorts: int = 0
+    """How many cohorts run; 0 before the roster is known."""
+    checklist: list[ChecklistItem] = Field(default_factory=list)
+
+
+class PeopleQuery(Model):
+    """Which of a cohort's people; the argument of the query `people`."""
+
+    states: list[State] = Field(default_factory=list)
+    """Empty: all."""
+    search: str = ""
+    """Part of a name or an address, in any spelling; empty: all. See `domain.search`."""
+    email: str = ""
+    """One person, by any spelling of the address."""
+    person: int = 0
+    """One person, by number."""
+    start: int = 1
+    """Nobody with a smaller number: where the page before left off."""
+    limit: int = 250
+    """People at most."""
+
+    @property
+    def one(self) -> bool:
+        """Whether a single person is asked for."""
+        return bool(self.email or self.person)
+
+
+class PeoplePage(Model):
+    """The answer to `people`."""
+
+    people: list[Person]
+    """In the order of their numbers; without their timelines, unless one person was asked for."""
+    next: int = 0
+    """The number of the next person who matches; 0: there is none."""
+
+
+class CohortView(Model):
+    """The answer to a cohort's query `cohort`."""
+
+    number: int
+    counts: Counts
+    trouble: str = ""
+    """Why it pauses, or which neighbour is away."""
+    paused: bool = False
+    """It starts nothing new until somebody resumes it."""
+    begun: bool = False

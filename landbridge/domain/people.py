@@ -1,0 +1,318 @@
+"""A person in a migration: exactly one named state, and what led there."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from landbridge.domain.base import Model
+from landbridge.domain.links import Purpose
+from landbridge.domain.roster import RosterPerson
+
+TIMELINE_LENGTH = 20
+"""Entries kept of a person's timeline: the first, and the newest. Bounds what continue-as-new carries."""
+
+
+class State(StrEnum):
+    """Where a person stands. The value is what every surface shows."""
+
+    ARRIVED = "arrived"
+    """On the roster; the Atlassian account has not been looked up or created yet."""
+    EMAIL_UNVERIFIED = "email_unverified"
+    """Has yet to verify the Opsgenie email; gets the verification email, never the authentication email."""
+    AUTHENTICATING = "authenticating"
+    """Has yet to set up the Atlassian account; gets the authentication email."""
+    CONNECTED = "connected"
+    """Has a verified Atlassian account: done."""
+    UNREACHABLE = "unreachable"
+    """The mail server refused the address for good; an admin corrects it or excludes the person."""
+    ATTENTION = "attention"
+    """Something only an admin can mend; `reason` says what."""
+    SKIPPED = "skipped"
+    """Not moved by rule, as `reason` says (blocked in Opsgenie)."""
+    EXCLUDED = "excluded"
+    """Taken out by an admin, with a reason."""
+    LEFT_BEHIND = "left_behind"
+    """The migration ended before they made it; `reason` says what was missing."""
+
+
+SETTLED = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED, State.LEFT_BEHIND})
+"""Nothing is awaited of these people. When everyone is settled, the migration is complete."""
+FOR_ADMINS = frozenset({State.UNREACHABLE, State.ATTENTION})
+"""These people wait for an owner or admin, not for themselves."""
+MAILED = {State.EMAIL_UNVERIFIED: Purpose.VERIFICATION, State.AUTHENTICATING: Purpose.AUTHENTICATION}
+"""States in which a person gets mail, and which."""
+
+
+class Group(StrEnum):
+    """What owners and admins look for among people; each state belongs to one."""
+
+    UNVERIFIED = "unverified"
+    """Have yet to verify the Opsgenie email."""
+    WAITING = "waiting"
+    """Have yet to set up the Atlassian account, or are about to be asked to."""
+    FOR_ADMINS = "for_admins"
+    """Wait for an owner or admin."""
+    DONE = "done"
+    """Have a verified Atlassian account."""
+    NOT_MOVED = "not_moved"
+    """Do not move, for a reason."""
+
+
+GROUPS = {
+    Group.UNVERIFIED: (State.EMAIL_UNVERIFIED,),
+    Group.WAITING: (State.ARRIVED, State.AUTHENTICATING),
+    Group.FOR_ADMINS: (State.UNREACHABLE, State.ATTENTION),
+    Group.DONE: (State.CONNECTED,),
+    Group.NOT_MOVED: (State.SKIPPED, State.EXCLUDED, State.LEFT_BEHIND),
+}
+"""The states of each group."""
+
+
+class Source(StrEnum):
+    """How a fact or a request reached us."""
+
+    SYSTEM = "landbridge"
+    LINK = "link"
+    """The person pressed the button behind a mailed link."""
+    ATLASSIAN = "atlassian"
+    """Atlassian's own answer."""
+    OPSGENIE = "opsgenie"
+    """Opsgenie's own answer."""
+    ADMIN = "admin"
+    """An owner or admin of the Opsgenie account, signed in to the portal; recorded with the address."""
+    OPERATOR = "operator"
+    """Somebody who speaks to Temporal: at the command line, or by hand; recorded with the name they gave, if any."""
+
+
+CLAIMABLE = frozenset({Source.ADMIN, Source.LINK})
+"""Sources that a message may name although somebody else sent it: they need a proof (`domain.proof`)."""
+
+
+Proof = Annotated[str, Field(max_length=80, pattern=r"^[0-9a-f.]*$")]
+"""See `domain.proof`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who did something, and how it reached us."""
+
+    source: Source = Source.OPERATOR
+    name: str = ""
+    """The address of an admin, the login of an operator; empty for the others."""
+    proof: Proof = ""
+    """In messages and in what a workflow keeps: what proves an admin or a link; empty where it was checked."""
+    claimed: Source | None = None
+    """What an operator claims to be: an admin or a person, without a valid proof, or a service."""
+
+
+SYSTEM, LINK = Actor(source=Source.SYSTEM), Actor(source=Source.LINK)
+ATLASSIAN, OPSGENIE = Actor(source=Source.ATLASSIAN), Actor(source=Source.OPSGENIE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One line of a person's timeline."""
+
+    at: datetime
+    what: str
+    by: Actor = SYSTEM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mailing:
+    """What a person was sent for one purpose."""
+
+    generation: int = 0
+    """Of the newest mail that the mail server accepted; 0 before the first."""
+    sent: int = 0
+    """Mails that the mail server accepted."""
+    sent_at: datetime | None = None
+    """When the newest was accepted."""
+    links: dict[int, datetime] = field(default_factory=dict)
+    """The generations whose links were not replaced by a resend, and when each was mailed."""
+    former: int = 0
+    """The newest generation that went to an address before this one, or that was declined; 0: there was none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Someone on the roster, and everything the migration knows of them.
+
+    What it is made of are plain classes with slots, and not models: a worker keeps 100,000 of them in memory.
+    """
+
+    number: int
+    """Counts the cohort's people from 1; stands for the person in links, ids and logs."""
+    email: str
+    former_emails: list[str] = field(default_factory=list)
+    """Addresses that an admin corrected: the roster may still say them, and they still mean this person."""
+    name: str = ""
+    role: str = "user"
+    locale: str = ""
+    sso: bool = False
+    email_verified: bool = False
+    """The Opsgenie email is verified: by Opsgenie, by our link, or by an admin's recorded act."""
+    problem: str = ""
+    """Why the roster's row cannot be used; empty once it was mended."""
+    state: State = State.ARRIVED
+    reason: str = ""
+    """What stands in the way, as a sentence; empty where the state says it all."""
+    declined: bool = False
+    """Needs attention because whoever reads the mail says that this is not their account."""
+    since: datetime
+    """When the state began."""
+    account_id: str = ""
+    """The Atlassian account's id; empty until it is known."""
+    invited: list[str] = field(default_factory=list)
+    """Ids of the accounts that Landbridge's own invitations created; also under addresses that were corrected."""
+    due: datetime | None = None
+    """When the system should act next for this person; none: it waits."""
+    mails_in_state: int = 0
+    """Mails sent by ourselves since the state began: the first, then reminders."""
+    deferrals: int = 0
+    """Times in a row that the mail server asked us to try again later."""
+    mailings: dict[Purpose, Mailing] = field(default_factory=dict)
+    timeline: list[Entry] = field(default_factory=list)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is awaited of anyone for this person."""
+        return self.state in SETTLED
+
+    def mailing(self, purpose: Purpose) -> Mailing:
+        """Return what was sent for a purpose."""
+        return self.mailings.get(purpose, Mailing())
+
+    @property
+    def mails(self) -> int:
+        """Mails that were sent to them."""
+        return sum(mailing.sent for mailing in self.mailings.values())
+
+    @property
+    def mailed_at(self) -> datetime | None:
+        """When the newest mail was sent; none: there was none."""
+        return max((mailing.sent_at for mailing in self.mailings.values() if mailing.sent_at), default=None)
+
+    @property
+    def next_mail(self) -> datetime | None:
+        """When the next mail is due (the first, a reminder, or another try); none: no more go out by themselves."""
+        return self.due if self.state in MAILED else None
+
+
+class Counts(Model):
+    """How many people are in each state."""
+
+    by_state: dict[State, int] = Field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """Everyone on the roster."""
+        return sum(self.by_state.values())
+
+    @property
+    def settled(self) -> int:
+        """People of whom nothing is awaited."""
+        return sum(n for state, n in self.by_state.items() if state in SETTLED)
+
+    @property
+    def waiting(self) -> int:
+        """People who wait, for themselves or for an admin."""
+        return self.total - self.settled
+
+    @property
+    def for_admins(self) -> int:
+        """People who wait for an owner or admin."""
+        return sum(n for state, n in self.by_state.items() if state in FOR_ADMINS)
+
+    def moved_since(self, before: "Counts") -> int:
+        """Return how many people at least are in another state than before, or new."""
+        return sum(max(0, self[state] - before[state]) for state in State)
+
+    def packed(self) -> str:
+        """Return all numbers as one short word: `arrived=3 connected=1`, at most 255 characters as Temporal allows."""
+        return " ".join(f"{state}={number}" for state, number in self.by_state.items())
+
+    @classmethod
+    def unpacked(cls, text: str) -> "Counts":
+        """Return what `packed` was made of; states that another release knows are left out."""
+        numbers = dict(part.partition("=")[::2] for part in text.split())
+        return cls(by_state={state: int(numbers[state]) for state in State if numbers.get(state, "").isdigit()})
+
+    def __getitem__(self, state: State) -> int:
+        """Return how many people are in one state."""
+        return self.by_state.get(state, 0)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Return both together."""
+        states = [state for state in State if self[state] or other[state]]
+        return Counts(by_state={state: self[state] + other[state] for state in states})
+
+
+def arrive(number: int, row: RosterPerson, now: datetime) -> Person:
+    """Return a person as the roster brings them, in the state that the roster alone decides."""
+    if row.problem:
+        state, reason = State.ATTENTION, f"The roster's row cannot be used: {row.problem}."
+    elif row.blocked:
+        state, reason = State.SKIPPED, "Blocked in Opsgenie: the subscription has no seat for them."
+    else:
+        state, reason = State.ARRIVED, ""
+    return Person(
+        number=number,
+        email=row.email,
+        name=row.name,
+        role=row.role,
+        locale=row.locale,
+        sso=row.sso,
+        email_verified=row.email_verified,
+        problem=row.problem,
+        state=state,
+        reason=reason,
+        since=now,
+        due=now if state is State.ARRIVED else None,
+        timeline=[Entry(at=now, what=str(state))],
+    )
+
+
+NEXT_STEP = {
+    State.ARRIVED: "Nothing: Landbridge looks up or creates the Atlassian account.",
+    State.EMAIL_UNVERIFIED: "Ask them to open the verification email, or resend it; an admin who knows the address may "
+    "verify it.",
+    State.AUTHENTICATING: "Ask them to open the authentication email, or resend it.",
+    State.CONNECTED: "Nothing.",
+    State.UNREACHABLE: "Correct the address, resend if it works again, or exclude the person.",
+    State.ATTENTION: "Mend what the reason says, then resend; or exclude the person.",
+    State.SKIPPED: "Nothing; unblock them in Opsgenie if they should move.",
+    State.EXCLUDED: "Nothing.",
+    State.LEFT_BEHIND: "Invite them to the site by hand, or start another migration for those who are left.",
+}
+"""What to do next for a person in each state, as the report says it."""
+AFTER_DECLINE = "Correct the address, or exclude the person; or resend, which asks them again."
+"""What to do next for a person who declined."""
+AFTER_DEFERRAL = (
+    "The mail server puts their mail off, and is asked again. If that lasts, correct the address, or exclude the "
+    "person."
+)
+"""What to do next for a person whose mail has not been taken yet."""
+
+STATE_TITLES = {
+    State.ARRIVED: "Account not looked up yet",
+    State.EMAIL_UNVERIFIED: "Email not confirmed",
+    State.AUTHENTICATING: "Atlassian account not set up",
+    State.CONNECTED: "Connected",
+    State.UNREACHABLE: "Cannot be reached",
+    State.ATTENTION: "Needs attention",
+    State.SKIPPED: "Skipped",
+    State.EXCLUDED: "Excluded",
+    State.LEFT_BEHIND: "Left behind",
+}
+"""Each state in words, for owners and admins."""
+
+
+def next_step(person: Person) -> str:
+    """Return what to do next for a person."""
+    if person.declined:
+        return AFTER_DECLINE
+    return AFTER_DEFERRAL if person.deferrals and person.state in MAILED else NEXT_STEP[person.state]

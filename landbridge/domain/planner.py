@@ -1,0 +1,175 @@
+"""Working out a plan (`domain.plan`). It decides nothing of its own.
+
+A person's fate is what the lifecycle itself makes of the answers that are there, so a plan cannot drift from the
+migration; it is as old as those answers.
+"""
+
+from collections import Counter
+from datetime import UTC, datetime
+
+from landbridge.domain import events, lifecycle, sites
+from landbridge.domain.errors import BadInput
+from landbridge.domain.links import Purpose
+from landbridge.domain.messages import MigrationRequest
+from landbridge.domain.people import MAILED, Person, State, arrive
+from landbridge.domain.plan import Fate, PlanLine, Stop, StopKind, Totals
+from landbridge.domain.roster import RosterPerson, RosterSurvey
+from landbridge.domain.rules import Rules
+from landbridge.domain.sites import Site
+from landbridge.domain.survey import AccountState, Manager, Seats, Standing
+
+_ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+"""Only what becomes of people is asked, not when."""
+
+
+class Planner:
+    """Takes the roster row by row, and says what would become of each."""
+
+    def __init__(self, free_seats: int | None = None) -> None:
+        """Take how many people can be invited; none: as many as there are."""
+        self._free_seats = free_seats
+        self._keys: set[str] = set()
+        self._fates: Counter[Fate] = Counter()
+        self._mails: Counter[Purpose] = Counter()
+        self._managers: Counter[Manager] = Counter()
+        self._sso = 0
+
+    @property
+    def totals(self) -> Totals:
+        """What was taken so far, in numbers."""
+        return Totals(
+            people=self._fates.total(),
+            by_fate={fate: self._fates[fate] for fate in Fate if self._fates[fate]},
+            by_mail={mail: self._mails[mail] for mail in Purpose if self._mails[mail]},
+            by_manager={manager: self._managers[manager] for manager in Manager if self._managers[manager]},
+            sso=self._sso,
+        )
+
+    def take(self, row: RosterPerson, standing: Standing | None) -> PlanLine:
+        """Return what would happen to the person of a row.
+
+        `standing` is Atlassian's answer about the address; none only where `asks_atlassian` says so.
+        """
+        person = arrive(1, row, _ANY_MOMENT)
+        again = row.key in self._keys
+        self._keys.add(row.key)
+        if standing is None:
+            fate = Fate.BLOCKED if person.state is State.SKIPPED else Fate.DUPLICATE if again else Fate.INVALID
+            line = _line(row, person, fate)
+        else:
+            line = self._looked_up(row, person, standing)
+        self._fates[line.fate] += 1
+        self._sso += row.sso
+        self._mails.update([line.mail] if line.mail else [])
+        self._managers.update([line.manager] if line.manager else [])
+        return line
+
+    def _looked_up(self, row: RosterPerson, arrived: Person, standing: Standing) -> PlanLine:
+        person = lifecycle.after(arrived, _answer(row, standing), _ANY_MOMENT, Rules())
+        if person.state is State.CONNECTED:
+            return _line(row, person, Fate.NEEDS_NOTHING, standing)
+        if person.state is State.ATTENTION:
+            return _line(row, person, Fate.UNUSABLE, standing)
+        if standing.state is not AccountState.NOT_SHOWN:
+            return _line(row, person, Fate.ADOPTED, standing)
+        if self._free_seats is not None and self._fates[Fate.NEW] >= self._free_seats:
+            return _line(row, arrived, Fate.OVER_LICENCE, standing)
+        return _line(row, person, Fate.NEW, standing)
+
+
+def asks_atlassian(row: RosterPerson) -> bool:
+    """Return whether the migration would look up this person's Atlassian account."""
+    return arrive(1, row, _ANY_MOMENT).state is State.ARRIVED
+
+
+def _answer(row: RosterPerson, standing: Standing) -> events.Event:
+    """Return what the person's cohort would learn of such an answer."""
+    if standing.problem:
+        return events.AccountProblem(row.email, standing.problem)
+    created = standing.state is AccountState.NOT_SHOWN
+    return events.AccountSeen(row.email, "planned", verified=standing.verified, created=created)
+
+
+def _line(row: RosterPerson, person: Person, fate: Fate, standing: Standing | None = None) -> PlanLine:
+    mail = MAILED.get(person.state)
+    return PlanLine(
+        email=row.email,
+        name=row.name,
+        role=row.role,
+        fate=fate,
+        state=person.state,
+        mail=mail,
+        account=standing.state if standing else None,
+        manager=standing.manager if standing else None,
+        email_verified=row.email_verified,
+        sso=row.sso,
+        reason=" ".join(filter(None, (person.reason or _WHY[fate], *_particulars(row, mail, fate, standing)))),
+    )
+
+
+_WHY = {
+    Fate.NEW: "The organization shows no Atlassian account: they are invited. One outside of it would be adopted.",
+    Fate.ADOPTED: "There is an Atlassian account, but its email is not verified yet.",
+    Fate.NEEDS_NOTHING: "There is a verified Atlassian account.",
+    Fate.OVER_LICENCE: "They would be invited, but no seat is left.",
+}
+"""Where the lifecycle gives no reason itself."""
+_MANAGED = {
+    Manager.THIS_ORGANIZATION: "This organization manages the account.",
+    Manager.ANOTHER_ORGANIZATION: "Another organization manages the account, and decides over it.",
+}
+
+
+def _particulars(row: RosterPerson, mail: Purpose | None, fate: Fate, standing: Standing | None) -> list[str]:
+    particulars = [_MANAGED.get(standing.manager, "")] if standing else []
+    if mail is Purpose.VERIFICATION:
+        particulars.append("The Opsgenie email is not verified: the verification email comes first.")
+    if row.sso and fate in {Fate.NEW, Fate.ADOPTED, Fate.OVER_LICENCE}:
+        particulars.append("Signs in by SSO: is asked for no password.")
+    return particulars
+
+
+def seats_for(seats: list[Seats], site: Site | None) -> Seats | None:
+    """Return the scarcest licence on a site; none: nothing is known of any, or no site was chosen."""
+    known = [one for one in seats if site is not None and one.site.id == site.id and one.free is not None]
+    return min(known, key=lambda one: one.free or 0, default=None)
+
+
+def stops(
+    request: MigrationRequest,
+    *,
+    survey: RosterSurvey | None,
+    listed: list[Site] | None,
+    seats: Seats | None,
+    totals: Totals,
+    name_taken: bool = False,
+) -> list[Stop]:
+    """Return what stops a migration, as far as it is known.
+
+    `survey` is none where the roster could not be read, `listed` where the initiator's sites could not; `seats` are
+    those that `seats_for` chose; `name_taken` says that a site has the name of the new one.
+    """
+    found = []
+    if survey is not None and not survey.led_by(request.initiator):
+        sentence = "The initiator is neither owner nor admin of the Opsgenie account: one of those has to be it."
+        found.append(Stop(kind=StopKind.INITIATOR, sentence=sentence))
+    if request.site and listed is not None:
+        site = sites.pick(listed, request.site)
+        if site is None or not site.admin:
+            found.append(Stop(kind=StopKind.SITE, sentence=sites.why_not(request.site, site, listed)))
+    if request.new_site is not None:
+        try:
+            sites.check(request.new_site)
+        except BadInput as error:
+            found.append(Stop(kind=StopKind.SITE, sentence=str(error)))
+        if name_taken:
+            free = ", ".join(sites.suggest_names(request.new_site.name))
+            sentence = f"A site {request.new_site.name!r} exists already: name another, such as {free}."
+            found.append(Stop(kind=StopKind.SITE, sentence=sentence))
+    if seats is not None and (over := totals[Fate.OVER_LICENCE]):
+        sentence = (
+            f"The licence of {seats.product} on {seats.site.name} has {seats.free} seats left for "
+            f"{totals[Fate.NEW] + over} new people: buy {over} more first."
+        )
+        found.append(Stop(kind=StopKind.LICENCE, sentence=sentence))
+    return found

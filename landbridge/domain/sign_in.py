@@ -1,0 +1,122 @@
+"""How an owner or admin signs in to the portal: by a link that is mailed to the address Opsgenie has of them."""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+
+from landbridge.domain import addresses
+from landbridge.domain.base import Model
+
+LINK_LIFETIME = timedelta(minutes=15)
+"""How long the newest link works."""
+COOL_DOWN = timedelta(minutes=1)
+"""Between two mails to one address: whoever presses the button again at once gets no second one."""
+IDENTITY_LIFETIME = timedelta(hours=1)
+"""How long an identity token is good: longer than mailing the link takes (12 minutes at most) and the link works."""
+MOST_LINKS = 5
+"""Mails to one address until the newest link is over: a stranger who knows the address cannot fill the mailbox."""
+
+SESSION_LIFETIME = timedelta(hours=8)
+"""How long somebody stays signed in at most: a working day."""
+SESSION_CONFIRMED_FOR = timedelta(minutes=30)
+"""How long Opsgenie's answer that somebody is an owner or admin keeps a session open."""
+SESSION_PROOF = "role_proof"
+"""The field of a session's memo that holds `RoleAnswer.proof`. Reading a memo takes no worker."""
+SESSION_RENEWAL = timedelta(minutes=15)
+"""How long after that answer Opsgenie is asked again, so that a slow answer still comes in time."""
+SESSION_RETRY = timedelta(minutes=1)
+"""Between two attempts, while Opsgenie gives no answer."""
+
+
+class SignedIn(Model):
+    """An owner or admin of an Opsgenie account, as Opsgenie describes them."""
+
+    email: str
+    name: str = ""
+    role: str
+    """`owner` or `admin`; see `domain.roster.LEADING_ROLES`."""
+    opsgenie_account: str
+    locale: str = ""
+    """Opsgenie's `locale`; empty where unknown."""
+
+
+class SignInRequest(Model):
+    """The input of `AdminSignInWorkflow`: somebody typed this address, who may be anybody."""
+
+    email: str
+    """Normalised by `domain.addresses`."""
+
+
+class AdminSession(Model):
+    """The input of `AdminSessionWorkflow`: this owner or admin has signed in."""
+
+    email: str
+    opsgenie_account: str
+    """The account that the session is for: an owner or admin of another account has to sign in anew."""
+
+
+class RoleAnswer(Model):
+    """Whether somebody who is signed in is an owner or admin of that Opsgenie account still."""
+
+    proof: str = ""
+    """The proof that Opsgenie says so now (`domain.proof.Proofs.of_role`): Temporal's word would not do, as in
+    `LeaderAnswer`. Empty: no longer."""
+
+
+class RoleQuestion(Model):
+    """A query to a migration: whether an address is known to be no owner's or admin's any more."""
+
+    email: str
+    confirmed_at: datetime
+    """When Opsgenie was last asked. A roster that was read before counts for nothing."""
+
+
+class LeaderAnswer(Model):
+    """Whether an address is that of an owner or admin."""
+
+    identity: str = ""
+    """An identity token: who that is, signed for this run of the sign-in (`domain.ports.IdentityTokens`). Temporal
+    has no key to sign one, so whoever can write there cannot make themselves an admin. Empty: neither."""
+
+
+class SignInClaims(Model):
+    """What a sign-in link says: which run of which sign-in, and which of its mails. Nothing personal."""
+
+    sign_in_id: str
+    """The workflow id of the sign-in; see `domain.ids.sign_in`."""
+    run_id: str
+    generation: int
+    """Counts the mails of one sign-in from 1. Only the newest link works."""
+    identity: str
+    """The digest of the identity token of the person to whom the link was mailed; see `identity_digest`."""
+
+
+class SignInLinkOrder(Model):
+    """Mail a sign-in link to the person whom an identity token names."""
+
+    identity: str
+    """See `LeaderAnswer.identity`."""
+    generation: int
+
+
+class SignInMailOrder(Model):
+    """A mail with a sign-in link, to somebody whose identity was checked."""
+
+    recipient: SignedIn
+    claims: SignInClaims
+
+
+class Redeem(Model):
+    """An update to a sign-in: the button behind the link was pressed."""
+
+    generation: int
+
+
+def identity_digest(identity: str) -> str:
+    """Return what stands for an identity token in a link, which is to be short and to name nobody."""
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
+
+
+def digest(address: str, key: str) -> str:
+    """Return what stands for an address in ids: the same for all of its spellings, and of no use without the key."""
+    return hmac.new(key.encode(), addresses.key(address).encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,94 @@
+"""Atlassian sites and the rules for their names."""
+
+import re
+from collections.abc import Sequence
+
+from landbridge.domain import names, pasted
+from landbridge.domain.base import Model
+from landbridge.domain.errors import BadInput
+
+SHORTEST, LONGEST = 3, 63
+"""Characters in a site name. Atlassian says at least 3; a DNS label holds 63."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
+
+
+class Site(Model):
+    """An Atlassian site as it is listed for the initiator."""
+
+    id: str
+    """Atlassian's cloud id."""
+    name: str
+    """The first label of its URL: `acme` in https://acme.atlassian.net."""
+    url: str
+    admin: bool = False
+    """Whether the initiator is a site admin of it: only then can it be selected (the guide, step 2)."""
+
+
+class NewSite(Model):
+    """A site to be created, as the guide's step 4 asks for it."""
+
+    name: str
+    """The site name; see `check_name`. May be taken, which only Atlassian can tell."""
+    first_name: str
+    last_name: str
+
+
+def check_name(name: str) -> None:
+    """Check a site name by the rules that need no network.
+
+    Raises:
+        BadInput: with the rule it breaks.
+
+    """
+    if not SHORTEST <= len(name) <= LONGEST:
+        raise BadInput(f"A site name has {SHORTEST} to {LONGEST} characters; {name!r} has {len(name)}.")
+    if not _NAME.fullmatch(name):
+        raise BadInput(
+            f"A site name has only lowercase letters a-z, digits, and hyphens in the middle; {name!r} does not fit."
+        )
+
+
+def check(site: NewSite) -> None:
+    """Check what the guide's step 4 asks for.
+
+    Raises:
+        BadInput: with the rule it breaks.
+
+    """
+    check_name(site.name)
+    if not (names.is_visible(site.first_name) and names.is_visible(site.last_name)):
+        raise BadInput("A new site needs the first and the last name of its admin.")
+
+
+def suggest_names(wanted: str) -> list[str]:
+    """Return up to four valid names near the wanted one, best first; whether they are free only Atlassian can tell."""
+    stem = re.sub(r"[^a-z0-9]+", "-", wanted.casefold()).strip("-")[: LONGEST - 6].strip("-") or "our-team"
+    candidates = [stem, f"{stem}-team", f"{stem}-ops", f"{stem}-hq", f"{stem}-2"]
+    return [name for name in candidates if name != wanted and len(name) >= SHORTEST][:4]
+
+
+def pick(listed: Sequence[Site], wanted: str) -> Site | None:
+    """Return the site that is meant, by its name or URL, also that of one of its pages."""
+    plain = _without_scheme(pasted.trimmed(wanted))
+    return next((s for s in listed if plain == s.name or _leads_to(plain, _without_scheme(s.url))), None)
+
+
+def _without_scheme(url: str) -> str:
+    return re.sub(r"^https?://", "", url.casefold()).rstrip("/")
+
+
+def _leads_to(page: str, site: str) -> bool:
+    """Return whether a page is one of a site's, or its first."""
+    return page == site or page.startswith((f"{site}/", f"{site}?", f"{site}#"))
+
+
+def why_not(wanted: str, site: Site | None, listed: Sequence[Site]) -> str:
+    """Return why a site that was picked, or not found, cannot be selected, as a sentence."""
+    free = ", ".join(s.name for s in listed if s.admin)
+    why = (
+        f"No site {wanted!r} is linked to the initiator's email."
+        if site is None
+        else f"The initiator is not a site admin of {site.name}."
+    )
+    what_else = f"Sites to choose from: {free}." if free else "There is no site to choose from: name a new one."
+    return f"{why} {what_else}"

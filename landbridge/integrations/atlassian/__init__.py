@@ -1,0 +1,1 @@
+"""Atlassian's organization, directory and invitation APIs."""

@@ -1,0 +1,330 @@
+"""The Atlassian Organizations API, spoken but not sent: what to ask and what the answers mean.
+
+Source: the published OpenAPI document of https://developer.atlassian.com/cloud/admin/organization/rest/. Paths have the
+`/admin` of its server URL.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+from urllib.parse import parse_qs, quote, urlsplit
+
+from pydantic import Field
+
+from landbridge.domain import addresses
+from landbridge.domain.activity_io import AccountOutcome, AccountQuestion
+from landbridge.domain.errors import NeighbourRefuses
+from landbridge.domain.sites import Site
+from landbridge.integrations.http import Body, Request
+
+MOST_SEARCHED, MOST_INVITED = 100, 25
+"""Addresses in one call of `users/search` and of `users/invite`."""
+MOST_SEARCHED_BY_ID = 10
+"""Account ids in one call of `users/search`."""
+REMOVED, NOT_THERE, MALFORMED = 204, 404, 400
+"""What an answer to a removal says of one person."""
+MOST_WORKSPACES = 1000
+EVERY_DIRECTORY = "-"
+"""Stands for all directories of the organization that the key may manage."""
+INVITED = frozenset({200, 206})
+"""All were invited, or at least one was not; the body says who."""
+_REFUSED = frozenset({400, 409})
+_SPOILT_BY_ONE = frozenset({"ADMIN-UAM-400-1", "ADMIN-UAM-400-2", "ADMIN-UAM-409-2"})
+"""Bad request, inactive user, conflict: what one address among 25 can cause."""
+_INACTIVE_USER, _LICENCE_LIMIT = "ADMIN-UAM-400-2", "ADMIN-UAM-409-3"
+_ORG_ADMIN, _SITE_ADMIN = "atlassian/org-admin", "atlassian/site-admin"
+_SITE_ARI = re.compile(r"ari:cloud:[^:]*:[^:]*:site/([^/]+)")
+_LONGEST_REASON = 200
+_DEACTIVATED = "The Atlassian account is deactivated: the organization that manages it has to reactivate it."
+_PROBLEMS = {
+    "inactive": _DEACTIVATED,
+    "closed": "The Atlassian account is closed: correct the address, or exclude the person.",
+    "for_deletion": "The Atlassian account is about to be deleted: its organization has to cancel that.",
+    "suspended": "The person is suspended in the Atlassian organization: restore their access there.",
+}
+_Item = TypeVar("_Item")
+
+
+class Links(Body):
+    """Where the next page is."""
+
+    next: str | None = None
+    """A cursor, or a URL that has it in its query: the documentation says both."""
+
+    @property
+    def cursor(self) -> str:
+        """The cursor of the next page; empty on the last one."""
+        found = parse_qs(urlsplit(self.next or "").query).get("cursor")
+        return found[0] if found else self.next or ""
+
+
+class Page(Body, Generic[_Item]):
+    """A page of anything."""
+
+    data: list[_Item]
+    links: Links = Links()
+
+
+class User(Body):
+    """A member of the organization."""
+
+    account_id: str
+    email: str | None = None
+    email_verified: bool | None = None
+    """The user verified the email after the account was created."""
+    account_status: str | None = None
+    membership_status: str | None = None
+    status: str | None = None
+    """Made of the two above, and `for_deletion`."""
+    claim_status: str | None = None
+    """`managed` by an organization, or the person's own."""
+    platform_roles: list[str] = Field(default_factory=list)
+
+
+class Directory(Body):
+    """Where an organization lists people."""
+
+    directory_id: str
+
+
+class WorkspaceAttributes(Body):
+    """What is said of a workspace."""
+
+    type_key: str | None = None
+    """The product, such as `jira`."""
+    host_url: str | None = None
+    status: str | None = None
+    capacity: int | None = None
+    """People that the licence covers. Filled in for a site's products where licence data is there."""
+    usage: int | None = None
+    """People who use it. Documented for Bitbucket only."""
+
+
+class Workspace(Body):
+    """One product on one site."""
+
+    id: str
+    attributes: WorkspaceAttributes
+
+
+class RoleOnResource(Body):
+    """A role and how it came about."""
+
+    role: str | None = None
+
+
+class RoleAssignment(Body):
+    """What a person may do with one resource."""
+
+    resource_id: str | None = None
+    role_assignments: list[RoleOnResource] = Field(default_factory=list)
+
+
+class AssignmentResult(Body):
+    """What became of one role or group of an invitation."""
+
+    status: str | None = None
+    status_reason: str | None = None
+
+
+class InvitationResult(Body):
+    """What became of all roles and groups of an invitation."""
+
+    role_assignment_result: list[AssignmentResult] = Field(default_factory=list)
+    group_assignment_result: list[AssignmentResult] = Field(default_factory=list)
+
+
+class Invitation(Body):
+    """What became of one invited address."""
+
+    email: str
+    id: str | None = None
+    results: list[InvitationResult] = Field(default_factory=list)
+
+
+class Invitations(Body):
+    """The answer to an invitation."""
+
+    data: list[Invitation]
+
+
+class Error(Body):
+    """One error."""
+
+    code: str | None = None
+
+
+class Errors(Body):
+    """The body of an answer that refuses."""
+
+    errors: list[Error] = Field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Invited:
+    """What an invitation did for one person."""
+
+    account_id: str = ""
+    problem: str = ""
+    """Why it did not work, as a sentence."""
+    mailed: bool = False
+    """Atlassian mailed its own invitation."""
+
+
+def search_request(org_id: str, emails: Iterable[str], cursor: str = "", *, platform_roles: bool = False) -> Request:
+    """Ask for the members of the organization that have these addresses, at most 100."""
+    body: dict[str, object] = {"emails": list(dict.fromkeys(emails)), "limit": MOST_SEARCHED}
+    if cursor:
+        body["cursor"] = cursor
+    if platform_roles:
+        body["expand"] = ["platformRoles"]
+    return Request("POST", f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/search", body=body)
+
+
+def invite_request(org_id: str, emails: Iterable[str], *, mail: bool = False) -> Request:
+    """Invite at most 25 addresses; with `mail`, Atlassian sends its own invitation to them."""
+    body = {"emails": list(dict.fromkeys(emails)), "sendNotification": mail}
+    return Request("POST", f"{_organization(org_id)}/users/invite", body=body, understood=INVITED | _REFUSED)
+
+
+def search_by_id_request(org_id: str, account_ids: Iterable[str]) -> Request:
+    """Ask for members of the organization by their accounts, at most 10."""
+    body = {"accountIds": list(account_ids), "limit": MOST_SEARCHED}
+    return Request("POST", f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/search", body=body)
+
+
+def directories_request(org_id: str, cursor: str = "") -> Request:
+    """Ask for the organization's directories."""
+    query: dict[str, str | int] = {"cursor": cursor} if cursor else {}
+    return Request("GET", f"{_organization(org_id)}/directories", query)
+
+
+def remove_request(org_id: str, directory_id: str, account_id: str) -> Request:
+    """Remove someone from a directory. For this call, nothing is said to stand for all directories."""
+    where = f"{_organization(org_id)}/directories/{quote(directory_id, safe='')}"
+    understood = frozenset({REMOVED, NOT_THERE, MALFORMED})
+    return Request("DELETE", f"{where}/users/{quote(account_id, safe='')}", understood=understood)
+
+
+def workspaces_request(org_id: str, cursor: str = "") -> Request:
+    """Ask for the organization's workspaces. A cursor stands alone."""
+    body: dict[str, object] = {"cursor": cursor} if cursor else {"limit": MOST_WORKSPACES}
+    return Request("POST", f"{_organization(org_id)}/workspaces", body=body)
+
+
+def role_assignments_request(org_id: str, account_id: str, cursor: str = "") -> Request:
+    """Ask what a person may do on the organization's sites."""
+    query: dict[str, str | int] = {"limit": 100}
+    if cursor:
+        query["cursor"] = cursor
+    who = f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/{quote(account_id, safe='')}"
+    return Request("GET", f"{who}/role-assignments", query)
+
+
+def by_key(users: Iterable[User]) -> dict[str, User]:
+    """Return users by what all spellings of their address share."""
+    return {addresses.key(user.email): user for user in users if user.email}
+
+
+def outcome(question: AccountQuestion, user: User | None) -> AccountOutcome:
+    """Return what a search says of one person."""
+    if user is None:
+        return AccountOutcome(person=question.person, email=question.email)
+    states = (user.account_status, user.status, user.membership_status)
+    return AccountOutcome(
+        person=question.person,
+        email=question.email,
+        account_id=user.account_id,
+        verified=bool(user.email_verified),
+        problem=next((_PROBLEMS[state] for state in states if state in _PROBLEMS), ""),
+    )
+
+
+def outcome_after_invitation(question: AccountQuestion, user: User | None, invited: Invited) -> AccountOutcome:
+    """Return what an invitation and the search after it say of one person who had not been found before.
+
+    Whoever the search does not show yet was invited all the same: Atlassian's directory lags behind. A verified account
+    cannot be one that was created just now: it existed outside the organization.
+    """
+    if user is None:
+        problem = invited.problem if not invited.account_id else ""
+        return AccountOutcome(
+            person=question.person,
+            email=question.email,
+            account_id=invited.account_id,
+            created=bool(invited.account_id),
+            mailed=invited.mailed and not problem,
+            problem=problem
+            or ("" if invited.account_id else "Atlassian did not invite the address and gave no reason."),
+        )
+    found = outcome(question, user)
+    created = not found.verified and not found.problem
+    return found.model_copy(update={"created": created, "mailed": created and invited.mailed})
+
+
+def read_invitations(invitations: Invitations, *, mail: bool) -> dict[str, Invited]:
+    """Return what became of each invited address, by its key; `mail` as it was asked for."""
+    read = {addresses.key(one.email): _read_invitation(one) for one in invitations.data}
+    return {key: replace(one, mailed=mail and not one.problem) for key, one in read.items()}
+
+
+def read_refusal(status: int, errors: Errors) -> str:
+    """Return the problem of one person that makes Atlassian refuse a whole call.
+
+    Raises:
+        NeighbourRefuses: it is not about one person.
+
+    """
+    code = next((error.code for error in errors.errors if error.code), "")
+    if code == _LICENCE_LIMIT:
+        raise NeighbourRefuses("Atlassian has no seat left for more people (409): buy seats, then resume.")
+    if code not in _SPOILT_BY_ONE:
+        raise NeighbourRefuses(
+            f"Atlassian refuses to invite people ({status}): look at the organization's licences, then resume."
+        )
+    return _DEACTIVATED if code == _INACTIVE_USER else "Atlassian does not accept the address: correct it."
+
+
+def sites_of(user: User, workspaces: Iterable[Workspace], assignments: Sequence[RoleAssignment]) -> list[Site]:
+    """Return the sites on which a person has any role, once each; organization admins have all.
+
+    `atlassian/site-admin` among the platform roles does not say of which site: the role assignments do. An
+    organization admin administers every site of the organization.
+    """
+    everywhere = _ORG_ADMIN in user.platform_roles
+    roles: dict[str, set[str | None]] = {}
+    for assignment in assignments:
+        roles.setdefault(_cloud_id(assignment.resource_id), set()).update(r.role for r in assignment.role_assignments)
+    sites: dict[str, Site] = {}
+    for site in filter(None, map(site_of, workspaces)):
+        if everywhere or site.id in roles:
+            admin = everywhere or _SITE_ADMIN in roles[site.id]
+            sites.setdefault(site.id, site.model_copy(update={"admin": admin}))
+    return list(sites.values())
+
+
+def site_of(workspace: Workspace) -> Site | None:
+    """Return the site that a workspace is on; none if it is on none, or not online."""
+    cloud_id, url = _cloud_id(workspace.id), urlsplit(workspace.attributes.host_url or "")
+    if not cloud_id or url.scheme != "https" or not url.hostname or workspace.attributes.status != "online":
+        return None
+    return Site(id=cloud_id, name=url.hostname.split(".")[0], url=f"https://{url.netloc}")
+
+
+def _organization(org_id: str) -> str:
+    return f"/admin/v2/orgs/{quote(org_id, safe='')}"
+
+
+def _cloud_id(resource: str | None) -> str:
+    found = _SITE_ARI.fullmatch(resource or "")
+    return found[1] if found else ""
+
+
+def _read_invitation(invitation: Invitation) -> Invited:
+    for result in invitation.results:
+        for one in [*result.role_assignment_result, *result.group_assignment_result]:
+            if one.status == "ERROR":
+                reason = "".join(c for c in one.status_reason or "no reason given" if c.isprintable())
+                return Invited(invitation.id or "", f"Atlassian refused the invitation: {reason[:_LONGEST_REASON]}")
+    return Invited(invitation.id or "")

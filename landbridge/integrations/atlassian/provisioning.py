@@ -1,0 +1,171 @@
+"""Sign-up, a new site, the connection to Opsgenie: Atlassian has no public API for them.
+
+`EmulatedProvisioning` does them at the emulator; `AdminProvisioning` hands them to an admin and checks what it can.
+"""
+
+from typing import Self
+from urllib.parse import quote
+
+from pydantic import Field
+
+from landbridge.domain import sites
+from landbridge.domain.activity_io import (
+    AccountOutcome,
+    AccountQuestion,
+    AdminTask,
+    Connected,
+    NameNotFree,
+    SignedUp,
+)
+from landbridge.domain.errors import BadInput
+from landbridge.domain.ports import AccountDirectory
+from landbridge.domain.sites import NewSite, Site
+from landbridge.integrations.atlassian.site_probe import SiteDoor
+from landbridge.integrations.http import Body, Request, Transport
+
+NAME = "The emulator"
+SETTINGS = "LANDBRIDGE_ATLASSIAN_PROVISIONING_URL and LANDBRIDGE_ATLASSIAN_API_KEY"
+SIGN_UP_URL = "https://id.atlassian.com/signup"
+ADMINISTRATION_URL = "https://admin.atlassian.com"
+OPSGENIE_URL = "https://app.opsgenie.com"
+_CONFLICT = 409
+
+
+class SignUpAnswer(Body):
+    """The emulator's answer to a sign-up."""
+
+    account_id: str
+
+
+class SiteAnswer(Body):
+    """The emulator's answer to a new site."""
+
+    id: str
+    name: str
+    url: str
+
+
+class NameTakenAnswer(Body):
+    """The emulator's answer to a name that is or was in use."""
+
+    suggestions: list[str] = Field(default_factory=list)
+
+
+class EmulatedProvisioning:
+    """The port `Provisioning` on the emulator's `/provisioning`; `api_key` is the organization's."""
+
+    def __init__(self, url: str, api_key: str) -> None:
+        self._transport = Transport(NAME, url, f"Bearer {api_key}", settings=SETTINGS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._transport.close()
+
+    async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp:
+        """Sign the address up, unless it has an account."""
+        body = {"email": email, "firstName": first_name, "lastName": last_name}
+        answer = await self._transport.send(Request("POST", "/provisioning/v1/sign-ups", body=body))
+        return SignedUp(account_id=answer.read(SignUpAnswer).account_id)
+
+    async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree:
+        """Create the site, unless the same person did so before."""
+        body = {"email": email, "name": site.name, "firstName": site.first_name, "lastName": site.last_name}
+        answer = await self._transport.send(
+            Request("POST", "/provisioning/v1/sites", body=body, understood=frozenset({200, _CONFLICT}))
+        )
+        if answer.status == _CONFLICT:
+            taken = answer.read(NameTakenAnswer)
+            return NameNotFree(
+                reason=f"The site name {site.name!r} is taken, now or in the past.",
+                suggestions=[name for name in taken.suggestions if _is_valid(name)],
+            )
+        created = answer.read(SiteAnswer)
+        return Site(id=created.id, name=created.name, url=created.url, admin=True)
+
+    async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected:  # noqa: ARG002 - the port's; the emulator is asked
+        """Connect the Opsgenie account to the site, unless it is."""
+        path = f"/provisioning/v1/connections/{quote(opsgenie_account, safe='')}"
+        await self._transport.send(Request("PUT", path, body={"siteId": site.id}))
+        return Connected()
+
+
+class AdminProvisioning:
+    """The port `Provisioning` with an admin's hands, checked through the organization's directory.
+
+    `door` asks sites themselves as well; without it, whether a name is free is Atlassian's to tell the admin.
+    """
+
+    def __init__(self, directory: AccountDirectory, door: SiteDoor | None = None) -> None:
+        self._directory = directory
+        self._door = door
+
+    async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp | AdminTask:  # noqa: ARG002 - the names are typed by whoever signs up
+        """Find the account; ask for a sign-up if there is none in the organization."""
+        outcomes: list[AccountOutcome] = []
+        await self._directory.find([AccountQuestion(person=0, email=email)], outcomes.extend)
+        if outcomes and outcomes[0].account_id:
+            return SignedUp(account_id=outcomes[0].account_id)
+        return AdminTask(
+            id="sign-up",
+            task="The initiator has no Atlassian account in the organization: sign up at Atlassian with the "
+            "initiator's address, and add that account to the organization.",
+            url=SIGN_UP_URL,
+        )
+
+    async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree | AdminTask:
+        """Find the site with the initiator as site admin; ask an admin for what is missing."""
+        linked = {found.name: found for found in await self._directory.sites(email)}
+        found = linked.get(site.name)
+        if found is None:
+            if self._door is not None and await self._door.cloud_id(site.name) is not None:
+                return NameNotFree(
+                    reason=f"A site {site.name!r} exists already, but the organization does not show the initiator "
+                    "there. If it is yours, make the initiator a site admin of it and name it again after a minute.",
+                    suggestions=await self._free_names(site.name),
+                )
+            return AdminTask(
+                id=f"create-site:{site.name}",
+                task=f"Create the site {site.name!r} in the Atlassian organization, with the initiator as site admin. "
+                "If Atlassian says that the name is taken, choose another one here too.",
+                url=ADMINISTRATION_URL,
+            )
+        if not found.admin:
+            return AdminTask(
+                id=f"make-site-admin:{site.name}",
+                task=f"Make the initiator a site admin of the site {site.name!r}, or choose another site.",
+                url=ADMINISTRATION_URL,
+            )
+        if self._door is not None and await self._door.cloud_id(site.name) != found.id:
+            return AdminTask(
+                id=f"open-site:{site.name}",
+                task=f"The site {site.name!r} does not answer at its address yet, or another one does: open it, and "
+                "confirm here once it is there.",
+                url=found.url,
+            )
+        return found
+
+    async def _free_names(self, wanted: str) -> list[str]:
+        if self._door is None:
+            return []
+        return [name for name in sites.suggest_names(wanted) if await self._door.cloud_id(name) is None]
+
+    async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected | AdminTask:
+        """Believe an admin who says that it is done; until then, ask for it: no API tells."""
+        if confirmed:
+            return Connected()
+        return AdminTask(
+            id=f"connect-site:{site.name}",
+            task=f"In the Opsgenie account {opsgenie_account!r}, open Settings, then General, press “Migrate to an "
+            f"Atlassian site” and select the site {site.name!r}; then confirm here.",
+            url=OPSGENIE_URL,
+        )
+
+
+def _is_valid(name: str) -> bool:
+    try:
+        sites.check_name(name)
+    except BadInput:
+        return False
+    return True

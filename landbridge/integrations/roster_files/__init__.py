@@ -1,0 +1,1 @@
+"""Reads rosters from CSV and JSON files."""

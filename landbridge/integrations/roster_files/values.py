@@ -1,0 +1,134 @@
+"""What one value of a roster file may be, column by column."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+
+from landbridge.domain import addresses, names
+from landbridge.domain.errors import BadInput
+from landbridge.domain.roster import ADMIN, OWNER, ProblemKind
+
+ROLES = (OWNER, ADMIN, "user", "stakeholder", "observer")
+"""Opsgenie's own roles. Accounts can have others: see `CUSTOM`."""
+CUSTOM = "custom:"
+"""Marks a custom role in a file made by hand, where an unknown word is more likely a slip than a custom role."""
+LONGEST_NAME = 512
+"""Characters; Opsgenie's limit for a full name."""
+LONGEST_ROLE = 100
+"""Characters of a custom role's name."""
+_YES, _NO = {"true", "yes", "y", "1"}, {"false", "no", "n", "0", ""}
+_LOCALE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}|")
+_SHOWN = 60
+"""Characters of a wrong value that a sentence shows."""
+
+
+class Wrong(Exception):
+    """One value of a row cannot be used."""
+
+    def __init__(self, kind: ProblemKind, sentence: str, clause: str) -> None:
+        super().__init__(sentence)
+        self.problem = kind, sentence
+        self.clause = clause
+
+
+def shown(value: object) -> str:
+    """Return a value for a sentence: quoted, with its control characters made visible, and not too long."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _text(column_name: str, value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        sentence = f"{column_name!r} is to be a text, not {shown(value)}."
+        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, f"{column_name} is no text")
+    return value.strip()
+
+
+def _email(value: object) -> str:
+    text = _text("email", value)
+    if not text:
+        raise Wrong(ProblemKind.MISSING, "There is no email address; add it or remove the row.", "no email address")
+    try:
+        return addresses.normalise(text)
+    except BadInput as error:
+        sentence = f"{shown(text)} cannot be used as an address: {error}. Correct it or remove the row."
+        raise Wrong(ProblemKind.INVALID_ADDRESS, sentence, addresses.UNUSABLE.format(error=error)) from None
+
+
+def _name(value: object) -> str:
+    name = " ".join(unicodedata.normalize("NFC", _text("name", value)).split())
+    if len(name) > LONGEST_NAME:
+        sentence = f"The name has {len(name)} characters; shorten it to {LONGEST_NAME}."
+        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the name is too long")
+    if any(unicodedata.category(character) == "Cc" for character in name):
+        sentence = f"The name {shown(name)} holds a control character; remove it."
+        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the name holds a control character")
+    return name if names.is_visible(name) else ""  # lists and greetings then use the address
+
+
+def _role(value: object) -> str:
+    role = _role_name(value)
+    custom = role.removeprefix(CUSTOM).strip() if role.startswith(CUSTOM) else ""
+    if role in ROLES or 0 < len(custom) <= LONGEST_ROLE:
+        return custom or role
+    meant = get_close_matches(role, ROLES, n=1)
+    hint = f"did you mean {meant[0]!r}?" if meant else f"use one of {', '.join(ROLES)}."
+    sentence = f"The role {shown(role)} is not known; {hint} A custom role is written “{CUSTOM} its name”."
+    raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the role is not known")
+
+
+def _exported_role(value: object) -> str:
+    # Opsgenie's API has an object here.
+    role = _role_name(value.get("name") if isinstance(value, Mapping) else value)
+    if len(role) > LONGEST_ROLE:
+        sentence = f"The role {shown(role)} has {len(role)} characters, which no role of Opsgenie's has."
+        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the role is too long")
+    return role
+
+
+def _role_name(value: object) -> str:
+    return " ".join(_text("role", value).casefold().split()) or "user"
+
+
+def _locale(value: object) -> str:
+    locale = _text("locale", value)
+    if not _LOCALE.fullmatch(locale):
+        sentence = f"The locale {shown(locale)} is not known; write it like 'en_US', or leave it empty."
+        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the locale is not known")
+    return locale
+
+
+class _Flag:
+    """Reads a yes or no."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __call__(self, value: object) -> bool:
+        if isinstance(value, bool):
+            return value
+        word = _text(self._name, value).casefold()
+        if word not in _YES | _NO:
+            sentence = f"{self._name!r} is {shown(word)}; write true or false."
+            raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, f"{self._name} is neither true nor false")
+        return word in _YES
+
+
+Reader = Callable[[object], object]
+"""Reads the value of one column; None stands for a value that is not there. Raises `Wrong`."""
+
+BY_HAND: dict[str, Reader] = {
+    "email": _email,
+    "name": _name,
+    "role": _role,
+    "email_verified": _Flag("email_verified"),
+    "blocked": _Flag("blocked"),
+    "sso": _Flag("sso"),
+    "locale": _locale,
+}
+"""The columns of a roster that a person wrote."""
+EXPORTED = {**BY_HAND, "role": _exported_role}
+"""The columns of Opsgenie's own export, whose word for a custom role is to be trusted."""

@@ -1,0 +1,1 @@
+"""Sends mail through the configured SMTP server."""

@@ -1,0 +1,121 @@
+"""HTTP/1.1 connections with limits that uvicorn does not have: a time to send a request, and how many may be open.
+
+uvicorn's `limit_concurrency` answers 503 to requests that are complete; silent connections, halves of headers and slow
+bodies stay open for good. See docs/decisions/portal.md.
+"""
+
+import asyncio
+import resource
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import h11
+import structlog
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from landbridge.platform.process_settings import PortalServerSettings
+
+BACKLOG = 64
+"""Connections that the system keeps until they are accepted. asyncio accepts as many at once, before we can refuse."""
+RESERVED_FILES = 2 * BACKLOG + 64
+"""Files that a process needs beside its connections: those being refused, Temporal's, its logs, its health."""
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """What one server grants to its clients."""
+
+    connections: int = 100
+    """Open at the same time; one more is answered with 503 and closed."""
+    header_seconds: float = 15.0
+    """From the start of the connection, or from the previous response, to the end of a request's header."""
+    body_seconds: float = 60.0
+    """From the end of a request's header to the end of its body; also how long a client may not read a response."""
+
+
+def config(app: Any, limits: ConnectionLimits, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's types
+    """Return how uvicorn serves `app` within these limits, and quietly: logs and headers are ours."""
+    return uvicorn.Config(
+        app,
+        http=partial(LimitedProtocol, limits),  # type: ignore[arg-type]  # uvicorn calls it, whatever it is
+        backlog=BACKLOG,
+        log_config=None,
+        log_level="warning",
+        # Paths are people's links.
+        access_log=False,
+        server_header=False,
+        ws="none",
+        # Whose word counts is a setting of ours (LANDBRIDGE_TRUSTED_PROXIES).
+        proxy_headers=False,
+        **options,
+    )
+
+
+def affordable(settings: PortalServerSettings) -> ConnectionLimits:
+    """Return the limits of the settings, with fewer connections where the process may not open enough files."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    connections = settings.connections
+    if files != resource.RLIM_INFINITY and files - RESERVED_FILES < connections:
+        connections = max(1, files - RESERVED_FILES)
+        logger.warning("portal_connections_lowered", connections=connections, files=files)
+    return ConnectionLimits(connections, settings.header_seconds, settings.body_seconds)
+
+
+class LimitedProtocol(H11Protocol):
+    """One connection. It is closed without an answer when its time is over."""
+
+    def __init__(self, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
+        """Take the limits, and what uvicorn hands to every protocol."""
+        super().__init__(**options)
+        self._limits = limits
+        self._phase: object = None
+        self._request_timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Take the connection, or refuse it if there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections:
+            transport.write(_BUSY)
+            transport.close()
+            return
+        self._watch_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop all timers."""
+        for timer in (self._request_timer, self._write_timer):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+
+    def handle_events(self) -> None:
+        """Handle what has come, and see whether a request is still incomplete."""
+        super().handle_events()
+        self._watch_request()
+
+    def pause_writing(self) -> None:
+        """Give the client time to read what we have sent."""
+        super().pause_writing()
+        self._write_timer = self.loop.call_later(self._limits.body_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Stop that time: it reads."""
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+        super().resume_writing()
+
+    def _watch_request(self) -> None:
+        """Start a timer for each part of a request that is awaited, and stop it once that part is complete."""
+        phase = self.conn.their_state
+        if phase is self._phase:
+            return
+        self._phase = phase
+        if self._request_timer is not None:
+            self._request_timer.cancel()
+        seconds = {h11.IDLE: self._limits.header_seconds, h11.SEND_BODY: self._limits.body_seconds}.get(phase)
+        self._request_timer = None if seconds is None else self.loop.call_later(seconds, self.transport.abort)

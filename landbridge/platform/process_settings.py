@@ -1,0 +1,60 @@
+"""Settings that every process of ours has, whatever it does."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_core.core_schema import ValidationInfo
+
+from landbridge.platform.settings import PREFIX, ListenAddress, Settings, config
+
+
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+class ProcessSettings(Settings):
+    """How a process is watched: `LANDBRIDGE_LOG_LEVEL` and the like."""
+
+    model_config = config()
+
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
+    """The least important log events that are written."""
+    metrics_address: ListenAddress = ""
+    """Address and port, such as `0.0.0.0:9464`, where the worker serves the Temporal SDK's metrics for Prometheus;
+    empty: nowhere."""
+
+
+class PortalServerSettings(Settings):
+    """How the portal's web server treats its clients and its operators: `LANDBRIDGE_PORTAL_*`."""
+
+    model_config = config("PORTAL_")
+
+    health_address: ListenAddress = ""
+    """Address and port, such as `0.0.0.0:8081`, where the portal answers `/livez`, `/readyz` and `/metrics`; empty:
+    nowhere."""
+    connections: int = Field(default=500, ge=1)
+    """Connections that may be open at the same time; fewer where the process may not open that many files."""
+    header_seconds: float = Field(default=15, gt=0)
+    """Seconds from a connection's start to the end of a request's header."""
+    body_seconds: float = Field(default=60, gt=0)
+    """Seconds from the end of a request's header to the end of its body."""
+
+
+class WorkerSettings(Settings):
+    """How workers are looked after where they are deployed."""
+
+    model_config = config()
+
+    health_address: ListenAddress = ""
+    """Address and port, such as `0.0.0.0:8081`, where the worker answers `/livez` and `/readyz`; empty: nowhere."""
+    deployment_name: str = ""
+    """With a build id: the worker belongs to this deployment, and Temporal hands it work by version. Empty: to all."""
+    build_id: str = Field(default="", validate_default=True)
+    """Of this worker's code, such as a commit."""
+
+    @field_validator("build_id")
+    @classmethod
+    def _check_both(cls, value: str, info: ValidationInfo) -> str:
+        if bool(value) != bool(info.data.get("deployment_name")):
+            raise ValueError(f"set it together with {PREFIX}DEPLOYMENT_NAME, or neither")
+        return value

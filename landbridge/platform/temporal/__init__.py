@@ -1,0 +1,1 @@
+"""How a process talks to Temporal: connection, encryption, and guards around the SDK."""

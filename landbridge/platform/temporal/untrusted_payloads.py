@@ -1,0 +1,110 @@
+"""Turns payloads that encryption refuses (`platform.temporal.encryption`) into failures that a workflow can handle.
+
+The SDK drops a signal that it cannot read, and rejects an update or a query. But a result of an activity or of a child
+workflow that cannot be read fails the workflow's task, again and again. Here it becomes a failure of that activity or
+child, which the workflow handles as it handles any other.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from temporalio.api.common.v1 import Payload
+from temporalio.api.enums.v1 import CommandType
+from temporalio.api.failure.v1 import Failure
+from temporalio.bridge.proto.workflow_activation import WorkflowActivation
+from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
+from temporalio.converter import WorkflowSerializationContext
+from temporalio.worker import WorkflowInstance
+
+from landbridge.domain import ids
+from landbridge.domain.errors import Untrusted
+from landbridge.platform.temporal.instance_wrapper import InstanceWrapper
+
+ANSWER = (
+    "Temporal handed over an answer that no worker of Landbridge wrote. Find out who else has access to Temporal, and "
+    "then resume."
+)
+_BEGUN_IN_CLEAR = (
+    "This workflow's input was written in clear, or by somebody without our keys. If it began before encryption was "
+    "turned on, set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR until it is over; see docs/encryption.md."
+)
+_OF_ANOTHER_WORKFLOW = {
+    CommandType.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION,
+    CommandType.COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION,
+}
+"""Commands whose payloads another workflow reads, or has written."""
+
+
+class UntrustedPayloads(InstanceWrapper):
+    """Stands before a workflow, and turns refused payloads into failures."""
+
+    def __init__(self, instance: WorkflowInstance, context: WorkflowSerializationContext) -> None:
+        super().__init__(instance)
+        self._context = context
+
+    def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
+        """Hand events over, without what cannot be trusted."""
+        for job in act.jobs:
+            if job.HasField("initialize_workflow") and _any_refused(job.initialize_workflow.arguments):
+                return _not_begun(is_replaying=act.is_replaying)
+            if job.HasField("resolve_activity"):
+                _distrust(job.resolve_activity.result, "activity_failure_info")
+            if job.HasField("resolve_child_workflow_execution"):
+                _distrust(job.resolve_child_workflow_execution.result, "child_workflow_execution_failure_info")
+        return self._instance.activate(act)
+
+    def get_serialization_context(self, command_info: Any) -> Any:  # noqa: ANN401 - the SDK's types are its own
+        """Say which workflow a payload belongs to: this one, unless another one reads it.
+
+        Our codec asks for nothing else, so that the sandbox need not be entered for each payload.
+        """
+        if command_info is None or command_info.command_type not in _OF_ANOTHER_WORKFLOW:
+            return self._context
+        return self._instance.get_serialization_context(command_info)
+
+
+def _distrust(result: Any, info: str) -> None:  # noqa: ANN401 - an activity's result or a child's, alike in this
+    """Turn a result that is refused into a failure; leave the details out of a failure where they are refused.
+
+    Our workers always write a result, also where they return None. So one that is missing is not ours either.
+    """
+    if result.HasField("completed") and (
+        not result.completed.HasField("result") or _any_refused([result.completed.result])
+    ):
+        failure = Failure(message=ANSWER)
+        getattr(failure, info).SetInParent()
+        failure.cause.message = ANSWER
+        failure.cause.application_failure_info.type = Untrusted.__name__
+        result.failed.failure.CopyFrom(failure)
+    for outcome in (result.failed, result.cancelled):
+        failure = outcome.failure
+        while _clear_details(failure):
+            failure = failure.cause
+
+
+def _clear_details(failure: Failure) -> bool:
+    """Clear the details of a failure where they are refused; return whether it has a cause."""
+    kind = failure.WhichOneof("failure_info")
+    info: Any = getattr(failure, kind) if kind else failure
+    for field in ("details", "last_heartbeat_details"):
+        details = getattr(info, field, None)
+        if details is not None and _any_refused(details.payloads):
+            info.ClearField(field)
+    return failure.HasField("cause")
+
+
+def _any_refused(payloads: Sequence[Payload]) -> bool:
+    return any(payload.metadata.get("encoding") == ids.UNTRUSTED for payload in payloads)
+
+
+def _not_begun(*, is_replaying: bool) -> WorkflowActivationCompletion:
+    """Fail the workflow; or only its task, where it has been running: there a setting can mend it."""
+    completion = WorkflowActivationCompletion()
+    if is_replaying:
+        completion.failed.failure.message = _BEGUN_IN_CLEAR
+    else:
+        failure = completion.successful.commands.add().fail_workflow_execution.failure
+        failure.message = _BEGUN_IN_CLEAR
+        failure.application_failure_info.type = Untrusted.__name__
+        failure.application_failure_info.non_retryable = True
+    return completion

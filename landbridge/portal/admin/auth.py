@@ -1,0 +1,235 @@
+"""Nobody but owners and admins, and nothing but their own forms: what stands before every page of theirs.
+
+A page group takes the `Gate` and wraps its handlers: `gate.page` for what is shown, `gate.act` for what a form does.
+Each handler gets a `Visit`.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from landbridge.client.calls import NoWorkerAnswers
+from landbridge.client.migration import Migration
+from landbridge.domain.errors import BadInput, LandbridgeError, NotFound
+from landbridge.domain.people import Actor
+from landbridge.portal import language
+from landbridge.portal.admin.sessions import News, Session, Sessions
+from landbridge.portal.clients import AdminDesk
+from landbridge.portal.pages import Pages
+from landbridge.portal.security import comes_from_our_pages
+from landbridge.portal.security_log import SecurityLog
+
+HOME = "/settings/general"
+"""Where owners and admins begin."""
+CSRF_FIELD, RUN_FIELD = "csrf", "run"
+MOST_FIELDS = 600
+"""Of one form: a page of people, each with a box to tick, has fewer."""
+
+_UNANSWERED = "No worker answers right now: what you asked for may still be done. Look again in a few minutes."
+"""What whoever starts no workers needs to know of it."""
+_LONGEST_PAGE_NUMBER = 6
+"""Digits."""
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A request of someone who is signed in."""
+
+    request: Request
+    session: Session
+    desk: AdminDesk
+    form: FormData = field(default_factory=FormData)
+    """What was filled in; empty for a page that is only shown."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for workflows to record."""
+        return self.session.actor
+
+    @property
+    def migration(self) -> Migration:
+        """The migration of the visitor's Opsgenie account, whether or not there is one.
+
+        Raises:
+            BadInput: no migration can be of an account with such a name.
+
+        """
+        return self.desk.migration(self.session.opsgenie_account)
+
+    @property
+    def shown_migration(self) -> Migration:
+        """The migration that the form was shown for: if another one of the account runs by now, it refuses the request.
+
+        Raises:
+            BadInput: the form names none.
+
+        """
+        run = self.field(RUN_FIELD)
+        if not run:
+            raise BadInput("This page is out of date; nothing was changed: load it again.")
+        return self.desk.migration(self.session.opsgenie_account, run)
+
+    def field(self, name: str) -> str:
+        """Return what was filled in, trimmed; empty if nothing was."""
+        value = self.form.get(name, "")
+        return value.strip() if isinstance(value, str) else ""
+
+
+class _Told(RedirectResponse):
+    """Leads to a page that says what came of an act."""
+
+    def __init__(self, url: str, *, trouble: bool) -> None:
+        """`trouble`: it was not done."""
+        super().__init__(url, HTTPStatus.SEE_OTHER)
+        self.trouble = trouble
+
+
+Handler = Callable[[Visit], Awaitable[Response]]
+
+
+def page_number(request: Request) -> int:
+    """Return which page of a list is asked for, counted from 1; whatever is no such number means the first."""
+    typed = request.query_params.get("page", "")
+    return max(1, int(typed)) if typed.isascii() and typed.isdigit() and len(typed) <= _LONGEST_PAGE_NUMBER else 1
+
+
+class Gate:
+    """Lets visitors in, and shows them pages."""
+
+    def __init__(self, pages: Pages, sessions: Sessions, log: SecurityLog, portal_url: str) -> None:
+        self.pages = pages
+        self.sessions = sessions
+        self.log = log
+        self._portal_url = portal_url
+
+    def page(self, handler: Handler) -> Endpoint:
+        """Return the endpoint of a page that is shown to whoever is signed in; the others may sign in first.
+
+        Where there is nothing of the sort that is asked for, they are told that there is no such page.
+        """
+
+        async def endpoint(request: Request) -> Response:
+            session = await self.session(request)
+            if session is None:
+                return self._sign_in_first(request, "/sign-in")
+            language.prefer(session.locale)
+            try:
+                return await handler(Visit(request, session, request.state.admins))
+            except (BadInput, NotFound):
+                raise HTTPException(HTTPStatus.NOT_FOUND) from None
+
+        return endpoint
+
+    def act(
+        self,
+        handler: Handler,
+        *,
+        back: str = HOME,
+        signed_out: str = "/sign-in?ended=1",
+        event: str = "admin_acted",
+    ) -> Endpoint:
+        """Return the endpoint of a form on one of our pages; what is refused is told on the page `back`.
+
+        Whoever is not signed in any more is led to `signed_out`, where they are told that nothing was done. `event` is
+        what the security log calls the act.
+        """
+
+        async def endpoint(request: Request) -> Response:
+            self.check_origin(request)
+            form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+            session = await self.session(request)
+            if session is None:
+                return self._sign_in_first(request, signed_out)
+            token = form.get(CSRF_FIELD, "")
+            if not isinstance(token, str) or not secrets.compare_digest(token.encode(), session.csrf.encode()):
+                self.log.refuse("form_refused", request.scope, email=session.email, reason="csrf_token")
+                raise HTTPException(HTTPStatus.FORBIDDEN)
+            language.prefer(session.locale)
+            try:
+                response = await handler(Visit(request, session, request.state.admins, form))
+            except NoWorkerAnswers:
+                response = self.go(back, _UNANSWERED, trouble=True)
+            except LandbridgeError as error:
+                response = self.go(back, str(error), trouble=True)
+            self._log_act(event, request, session, response)
+            return response
+
+        return endpoint
+
+    def _log_act(self, event: str, request: Request, session: Session, response: Response) -> None:
+        refused = response.status_code >= HTTPStatus.BAD_REQUEST or (isinstance(response, _Told) and response.trouble)
+        # The paths of our forms hold numbers, and nothing that anybody typed.
+        about = {"act": request.url.path, "opsgenie_account": session.opsgenie_account}
+        if refused:
+            self.log.refuse("admin_act_refused", request.scope, email=session.email, **about)
+        else:
+            self.log.note(event, request.scope, email=session.email, **about)
+
+    async def session(self, request: Request) -> Session | None:
+        """Return who is signed in, as Temporal knows it; None: nobody, or not any more.
+
+        Raises:
+            TemporalUnreachable: Temporal does not answer.
+
+        """
+        session = self.sessions.read(request)
+        if session is None:
+            if self.sessions.is_sent(request):
+                self.log.refuse("session_refused", request.scope, reason="unknown")
+            return None
+        desk: AdminDesk = request.state.admins
+        if await desk.is_open(session.session_id, session):
+            return session
+        self.log.refuse("session_refused", request.scope, email=session.email, reason="over")
+        return None
+
+    def _sign_in_first(self, request: Request, path: str) -> Response:
+        """Lead to where one signs in; a browser whose session is over forgets what it kept of it."""
+        response = self.redirect(path)
+        if self.sessions.is_sent(request):
+            self.sessions.end(response)
+        return response
+
+    def check_origin(self, request: Request) -> None:
+        """Refuse a form that another site's page sent.
+
+        Raises:
+            HTTPException: 403.
+
+        """
+        if not comes_from_our_pages(request.headers, self._portal_url):
+            self.log.refuse("form_refused", request.scope, reason="origin")
+            raise HTTPException(HTTPStatus.FORBIDDEN)
+
+    def show(self, visit: Visit, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object) -> Response:
+        """Render a page with the navigation around it; its template extends `admin/base.html`.
+
+        `run` among the values says which migration the page shows: all of its forms name it.
+        """
+        news = self.sessions.news(visit.request)
+        values = {"invited": False, "run": "", **values, "session": visit.session, "news": news}
+        response = self.pages.show(template, status, **values)
+        if news is not None:
+            self.sessions.told(response)
+        return response
+
+    def redirect(self, path: str) -> Response:
+        """Lead on to one of our own pages."""
+        return RedirectResponse(self.pages.root + path, HTTPStatus.SEE_OTHER)
+
+    def go(self, path: str, sentence: str, *, trouble: bool = False) -> Response:
+        """Lead on to one of our own pages, which says what came of an act; `trouble`: that it was not done.
+
+        Sentences of ours are told in the visitor's language.
+        """
+        response = _Told(self.pages.root + path, trouble=trouble)
+        self.sessions.tell(response, News(sentence=language.current().say(sentence), trouble=trouble))
+        return response

@@ -1,0 +1,273 @@
+"""`plan`: starter.py as a process against the emulator, which must be as it was before."""
+
+import asyncio
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from landbridge.domain import events, lifecycle, roster
+from landbridge.domain.activity_io import AccountOutcome, AccountQuestion
+from landbridge.domain.people import State, arrive
+from landbridge.domain.plan import Fate, Plan, PlanLine, StopKind
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.rules import Rules
+from landbridge.domain.survey import AccountState, Manager
+from landbridge.integrations.atlassian.directory import AtlassianDirectory
+from landbridge.integrations.opsgenie import OpsgenieRoster
+from tests.cli.conftest import Cli, Ran
+from tests.cli.plan.conftest import OWNER, PLAN
+from tests.domain.test_plan import NOW
+from tests.emulator.running import ACCOUNT, OPSGENIE_KEY, ORGANIZATION, ORGANIZATION_KEY, Control
+
+USERS: list[dict[str, Any]] = [
+    {"username": OWNER, "fullName": "Olga", "role": "owner"},
+    {"username": "new@example.com", "fullName": "=1+2"},
+    {"username": "later@example.com", "verified": False},
+    {"username": "known@example.com"},
+    {"username": "theirs@other.example"},
+    {"username": "ours@claimed.example"},
+    {"username": "sleeping@example.com"},
+    {"username": "closed@example.com"},
+    {"username": "single@sso.example.com"},
+    {"username": "blocked@example.com", "blocked": True},
+    {"username": "New@example.com"},
+    {"username": "nobody"},
+]
+ORGANIZED: dict[str, Any] = {
+    "domains": {"claimed.example": "verified"},
+    "accounts": [
+        {"email": OWNER, "emailVerified": True},
+        {"email": "known@example.com"},
+        {"email": "theirs@other.example", "managedElsewhere": True, "emailVerified": True},
+        {"email": "ours@claimed.example"},
+        {"email": "sleeping@example.com", "accountStatus": "inactive"},
+        {"email": "closed@example.com", "accountStatus": "closed"},
+    ],
+    "sites": [{"name": "ours", "siteAdmins": [OWNER]}, {"name": "wiki", "users": [OWNER]}],
+}
+
+
+def made(ran: Ran) -> Plan:
+    """Return the plan that was printed."""
+    return Plan.model_validate_json(ran.out)
+
+
+def kinds(ran: Ran) -> list[StopKind]:
+    """Return what stops the migration, having exit code 2 for it."""
+    stops = [stop.kind for stop in made(ran).stops]
+    assert ran.code == (2 if stops else 0), ran
+    return stops
+
+
+def tables(control: Control) -> dict[str, Any]:
+    """Return everything that is stored behind the emulator's APIs."""
+    return {name: table for name, table in control.state().items() if name != "calls"}
+
+
+async def test_everyone_has_one_line_that_comes_true(control: Control, cli: Cli, service: str) -> None:
+    """Each kind of fate; when the migration's own calls are made, everyone ends where the plan said."""
+    control.load(USERS, **ORGANIZED)
+    before = tables(control)
+    ran = await cli(*PLAN, "--site", "ours", "-o", "json")
+    assert tables(control) == before
+    assert kinds(ran) == []
+    lines = made(ran).people
+    told = {line.email: (line.fate, line.account, line.manager) for line in lines}
+    assert told == {
+        OWNER: (Fate.NEEDS_NOTHING, AccountState.ACTIVE, Manager.NOBODY),
+        "new@example.com": (Fate.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
+        "later@example.com": (Fate.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
+        "known@example.com": (Fate.ADOPTED, AccountState.ACTIVE, Manager.NOBODY),
+        "theirs@other.example": (Fate.NEEDS_NOTHING, AccountState.ACTIVE, Manager.ANOTHER_ORGANIZATION),
+        "ours@claimed.example": (Fate.ADOPTED, AccountState.ACTIVE, Manager.THIS_ORGANIZATION),
+        "sleeping@example.com": (Fate.UNUSABLE, AccountState.DEACTIVATED, Manager.NOBODY),
+        "closed@example.com": (Fate.UNUSABLE, AccountState.CLOSED, Manager.NOBODY),
+        "single@sso.example.com": (Fate.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
+        "blocked@example.com": (Fate.BLOCKED, None, None),
+        "New@example.com": (Fate.DUPLICATE, None, None),
+        "nobody": (Fate.INVALID, None, None),
+    }
+    reasons = {line.email: line.reason for line in lines}
+    assert "the verification email comes first" in reasons["later@example.com"]
+    assert "no password" in reasons["single@sso.example.com"]
+    assert "deactivated" in reasons["sleeping@example.com"]
+    assert "Another organization manages" in reasons["theirs@other.example"]
+    assert {line.email: line.state for line in lines} == await come_true(service)
+
+
+async def come_true(service: str) -> dict[str, State]:
+    """Create the accounts as a migration does; return where everyone of the roster stands then."""
+    async with OpsgenieRoster(service, OPSGENIE_KEY, ["sso.example.com"]) as source:
+        people = [arrive(number, row, NOW) for number, row in enumerate([row async for row in source.people(ACCOUNT)])]
+    outcomes: list[AccountOutcome] = []
+    async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
+        questions = [AccountQuestion(person=p.number, email=p.email) for p in people if p.state is State.ARRIVED]
+        await directory.ensure(questions, outcomes.extend)
+    for one in outcomes:
+        event = (
+            events.AccountProblem(one.email, one.problem)
+            if one.problem
+            else events.AccountSeen(one.email, one.account_id, one.verified, one.created)
+        )
+        people[one.person] = lifecycle.after(people[one.person], event, NOW, Rules())
+    return {person.email: person.state for person in people}
+
+
+async def test_the_digest_is_the_one_that_a_start_compares(control: Control, cli: Cli, service: str) -> None:
+    """That of the roster as a worker reads it, and another one once somebody joined."""
+    control.load(USERS, **ORGANIZED)
+    first = made(await cli(*PLAN, "-o", "json"))
+    async with OpsgenieRoster(service, OPSGENIE_KEY, ["sso.example.com"]) as source:
+        assert first.digest == roster.digest([row async for row in source.people(ACCOUNT)])
+    control.load([*USERS, {"username": "joined@example.com"}], **ORGANIZED)
+    assert made(await cli(*PLAN, "-o", "json")).digest not in {"", first.digest}
+
+
+async def test_too_few_seats_are_told_and_who_goes_without(control: Control, cli: Cli) -> None:
+    """The first on the roster get what is left."""
+    users = [USERS[0], *({"username": f"person{number}@example.com"} for number in range(4))]
+    control.load(users, **ORGANIZED, seats=8)
+    ran = await cli(*PLAN, "--site", "ours", "-o", "json")
+    assert kinds(ran) == [StopKind.LICENCE]
+    assert [line.fate for line in made(ran).people[1:]] == [Fate.NEW] * 2 + [Fate.OVER_LICENCE] * 2
+    assert made(ran).people[-1].mail is None
+
+
+async def test_what_stops_it_is_told_all_at_once(control: Control, cli: Cli) -> None:
+    """Each stop, with what to do; the exit code is 2, and the plan is there as far as it goes."""
+    control.load(USERS, **ORGANIZED)
+    new = ("--first-name", "O", "--last-name", "W", "-o", "json")
+    ran = await asyncio.gather(
+        cli("plan", ACCOUNT, "--initiator", "known@example.com", "--site", "ours", "-o", "json"),
+        cli(*PLAN, "--site", "wiki", "-o", "json"),
+        cli(*PLAN, "--site", "https://nowhere.example", "-o", "json"),
+        cli(*PLAN, "--new-site", "Not A Name", *new),
+        cli(*PLAN, "--new-site", "wiki2", *new),
+        cli("plan", "another", "--initiator", OWNER, "-o", "json"),
+    )
+    assert [kinds(one) for one in ran] == [
+        [StopKind.INITIATOR, StopKind.SITE],
+        [StopKind.SITE],
+        [StopKind.SITE],
+        [StopKind.SITE],
+        [],
+        [StopKind.ROSTER],
+    ]
+    assert "not a site admin of wiki" in made(ran[1]).stops[0].sentence
+    assert "nowhere.example' is linked" in made(ran[2]).stops[0].sentence
+    assert "No site has the name now" in made(ran[4]).remarks[0]
+    assert (made(ran[5]).digest, made(ran[5]).people) == ("", [])
+    assert all(made(one).totals.people == len(USERS) for one in ran[:5])
+
+
+async def test_a_name_that_a_site_has_is_no_name_for_a_new_one(control: Control, cli: Cli) -> None:
+    """Asked of the site itself; where none answers, it is only remarked."""
+    control.load(USERS, **{**ORGANIZED, "sites": [{"name": "elsewhere", "siteAdmins": ["x@example.com"]}]})
+    wanted = (*PLAN, "--new-site", "elsewhere", "--first-name", "O", "--last-name", "W", "-o", "json")
+    taken, unknown = await asyncio.gather(
+        cli(*wanted), cli(*wanted, LANDBRIDGE_ATLASSIAN_SITE_URL="http://127.0.0.1:9/{name}")
+    )
+    assert kinds(taken) == [StopKind.SITE]
+    assert "such as elsewhere-team" in made(taken).stops[0].sentence
+    assert kinds(unknown) == []
+    assert "shows only when the site is created" in made(unknown).remarks[0]
+
+
+async def test_credentials_that_do_not_work_stop_it(control: Control, cli: Cli) -> None:
+    """Both are told at once, without a word of a migration that could be resumed, and without the keys."""
+    control.load(USERS, **ORGANIZED)
+    ran = await cli(
+        *PLAN,
+        "-o",
+        "json",
+        LANDBRIDGE_OPSGENIE_API_KEY="secret-one",
+        LANDBRIDGE_ATLASSIAN_API_KEY="secret-two",
+    )
+    assert kinds(ran) == [StopKind.NEIGHBOUR, StopKind.NEIGHBOUR]
+    assert "Opsgenie does not accept the API key" in made(ran).stops[0].sentence
+    assert "Atlassian does not accept the API key" in made(ran).stops[1].sentence
+    assert not any(word in ran.out + ran.err for word in ("resume", "secret"))
+
+
+async def test_a_missing_setting_is_bad_input(cli: Cli) -> None:
+    """Named, as everywhere."""
+    ran = await cli(*PLAN, LANDBRIDGE_ATLASSIAN_URL="nonsense")
+    assert (ran.code, ran.out) == (2, "")
+    assert "LANDBRIDGE_ATLASSIAN_URL is wrong" in ran.err
+
+
+async def test_a_file_is_planned_with_too(control: Control, cli: Cli, tmp_path: Path) -> None:
+    """Opsgenie is not asked; every problem of the file stops it, since a start would refuse the file."""
+    control.load(USERS, **ORGANIZED)
+    before = control.state()["calls"].get("GET /v2/users", 0)
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text(f"email,role,email_verified\n{OWNER},owner,true\n")
+    bad.write_text(f"email,role\n{OWNER},owner\n{OWNER},user\nnobody,user\na@example.com,king\n")
+    planned, stopped = await asyncio.gather(
+        *(cli(*PLAN, "--site", "ours", "--roster", path, "-o", "json") for path in (good, bad))
+    )
+    assert kinds(planned) == []
+    assert made(planned).digest == roster.digest([RosterPerson(email=OWNER, role="owner", email_verified=True)])
+    assert kinds(stopped) == [StopKind.ROSTER] * 3
+    assert [stop.sentence.partition(":")[0] for stop in made(stopped).stops] == ["Row 3", "Row 4", "Row 5"]
+    assert made(stopped).digest == ""
+    assert [line.fate for line in made(stopped).people[1:]] == [Fate.DUPLICATE, Fate.INVALID, Fate.INVALID]
+    assert control.state()["calls"].get("GET /v2/users", 0) == before
+
+
+async def test_passing_trouble_is_waited_for(control: Control, cli: Cli) -> None:
+    """A plan for many is hundreds of calls: one that is throttled, or lost, must not be the end of it."""
+    users = [USERS[0], *({"username": f"person{number}@example.com"} for number in range(249))]
+    control.load(users, **ORGANIZED)
+    control.order("users/search", skip=2, status=429, headers={"Retry-After": "0"})
+    control.order("users/search", skip=1, status=500, headers={"Retry-After": "0"})
+    control.order("/v2/account", status=503, headers={"Retry-After": "0"})
+    ran = await cli(*PLAN, "-o", "json")
+    assert kinds(ran) == []
+    assert [line.email for line in made(ran).people] == [str(user["username"]) for user in users]
+    assert "Atlassian asks for patience (429). The next try is in 0 s." in ran.err
+
+
+async def test_trouble_that_stays_is_an_error(control: Control, cli: Cli) -> None:
+    """Whoever asks us to wait for an hour is not waited for, and a half-made plan is none."""
+    control.load(USERS, **ORGANIZED)
+    control.order("users/search", skip=1, times=9, status=429, headers={"Retry-After": "3600"})
+    ran = await cli(*PLAN, "-o", "csv")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "Atlassian asks for patience (429).\n"
+
+
+async def test_as_a_spreadsheet_it_runs_nothing(control: Control, cli: Cli) -> None:
+    """Everyone in it, with what stops it beside; what would be a formula is text."""
+    control.load(USERS, **ORGANIZED)
+    ran = await cli(*PLAN, "--site", "wiki", "-o", "csv")
+    rows = list(csv.DictReader(io.StringIO(ran.out)))
+    assert (ran.code, len(rows), list(rows[0])) == (2, len(USERS), list(PlanLine.model_fields))
+    assert rows[1]["name"] == "'=1+2"
+    assert "not a site admin of wiki" in ran.err
+
+
+async def test_people_read_numbers_names_and_the_next_command(control: Control, cli: Cli) -> None:
+    """Who needs a look is named with the reason; the command at the end is the one to type."""
+    control.load(USERS, **ORGANIZED)
+    ran = await cli(*PLAN, "--site", "ours")
+    assert (ran.code, ran.err) == (0, "")
+    assert "12 people" in ran.out
+    assert "sleeping@example.com  The Atlassian account is deactivated" in ran.out
+    digest = made(await cli(*PLAN, "--site", "ours", "-o", "json")).digest
+    assert ran.out.splitlines()[-1].strip() == (
+        f"./starter.py start {ACCOUNT} --initiator {OWNER} --site ours --plan {digest}"
+    )
+
+
+async def test_json_is_what_the_page_says(control: Control, cli: Cli) -> None:
+    """Enumerations by their values, and nothing beside the answer on stdout."""
+    control.load(USERS, **ORGANIZED)
+    ran = await cli(*PLAN, "-o", "json")
+    answer = json.loads(ran.out)
+    assert answer["totals"]["by_fate"]["needs_nothing"] == 2
+    assert answer["totals"]["by_mail"] == {"verification": 1, "authentication": 4}
+    assert answer["people"][2]["mail"] == "verification"
+    assert "To choose from: ours." in answer["remarks"][0]

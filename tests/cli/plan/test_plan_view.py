@@ -1,0 +1,63 @@
+"""How a plan looks on a terminal."""
+
+import io
+
+from rich.console import Console
+
+from landbridge.cli import plan_view
+from landbridge.domain.people import State
+from landbridge.domain.plan import Fate, Plan, PlanLine, Stop, StopKind
+from landbridge.domain.planner import Planner
+from landbridge.domain.roster import RosterPerson
+from tests.cli.conftest import EVIL
+
+START = "./starter.py start acme --initiator olivia.owens@example.com --site acme-service"
+
+
+def shown(plan: Plan) -> str:
+    """Return what a terminal of 80 columns shows."""
+    screen = io.StringIO()
+    console = Console(file=screen, width=80, markup=False, highlight=False)
+    console.print(plan_view.render(plan, START), crop=False)
+    return screen.getvalue()
+
+
+def test_many_of_a_kind_are_counted_and_some_named() -> None:
+    """Nobody scrolls through thousands of lines; where the others are is told."""
+    planner = Planner()
+    rows = [RosterPerson(email=f"person{number}@example.com", blocked=True) for number in range(500)]
+    lines = [planner.take(row, None) for row in rows]
+    screen = shown(Plan(opsgenie_account="acme", initiator="a@example.com", totals=planner.totals, people=lines))
+    assert "person11@example.com" in screen
+    assert "person12@example.com" not in screen
+    assert "… and 488 more: -o csv has all." in screen
+    assert "500 are blocked in Opsgenie" in screen
+
+
+def test_names_from_outside_are_harmless_and_nothing_is_cut_off() -> None:
+    """A name cannot steer the terminal; a long sentence wraps."""
+    line = PlanLine(
+        email="eve@example.com",
+        name=EVIL,
+        role="user",
+        fate=Fate.INVALID,
+        state=State.ATTENTION,
+        email_verified=False,
+        sso=False,
+        reason=f"{EVIL} {'word ' * 40}end",
+    )
+    stop = Stop(kind=StopKind.ROSTER, sentence=f"{EVIL} {'long ' * 40}finish")
+    plan = Plan(opsgenie_account="acme", initiator="a@example.com", people=[line], stops=[stop])
+    screen = shown(plan)
+    assert not set("\x1b\u202e") & set(screen)
+    assert "[bold]Eve[/bold]" in screen
+    assert "end" in screen
+    assert "finish" in screen
+    assert max(map(len, screen.splitlines())) <= 80
+    assert "--plan" not in screen
+
+
+def test_the_command_can_be_copied_from_a_narrow_terminal() -> None:
+    """A line break in it would start it without its digest."""
+    plan = Plan(opsgenie_account="acme", initiator="a@example.com", digest="a14695ea774fc80c")
+    assert f"\n{START} --plan a14695ea774fc80c\n" in shown(plan)

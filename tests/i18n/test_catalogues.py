@@ -1,0 +1,102 @@
+"""The catalogues hold what templates and domain say, whole, and nothing that could break them."""
+
+import re
+
+import pytest
+import update_languages
+from babel.messages.catalog import Catalog, Message
+
+from landbridge import i18n
+
+ENGLISH = update_languages.said()
+TAGS = i18n.translated()
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s|%|\{\w+\}")
+_VALUE = re.compile(r"\{(\w+)\}")
+_TAG = re.compile(r"</?\w+>|[<>&]")
+
+
+def _sentences(catalogue: Catalog) -> list[Message]:
+    return [message for message in catalogue if message.id]
+
+
+def _forms(sentence: object) -> list[str]:
+    return [sentence] if isinstance(sentence, str) else [str(form) for form in sentence]  # type: ignore[attr-defined]
+
+
+def _found(pattern: re.Pattern[str], sentence: str) -> list[str]:
+    return sorted(match[0] for match in pattern.finditer(sentence))
+
+
+def test_the_languages_to_begin_with_are_there() -> None:
+    """Besides English."""
+    assert {"de", "es", "fr", "ja", "tr"} <= set(TAGS)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_catalogue_is_up_to_date_and_whole(tag: str) -> None:
+    """Every sentence of every template is in it, translated and not only guessed, and no other."""
+    catalogue = update_languages.read(tag)
+    missing = {message.id for message in ENGLISH} ^ {message.id for message in catalogue}
+    assert not missing, "make languages"
+    assert [message.id for message in _sentences(catalogue) if not update_languages.translated(message)] == []
+    assert not catalogue.obsolete
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_translation_says_the_same_values(tag: str) -> None:
+    """The same placeholders and the same markup; only a form for one may leave out the number."""
+    for message in _sentences(update_languages.read(tag)):
+        english = _forms(message.id)
+        for form in _forms(message.string):
+            allowed = [_found(_PLACEHOLDER, sentence) for sentence in english]
+            assert _found(_PLACEHOLDER, form) in allowed, form
+            assert _found(_TAG, form) == _found(_TAG, english[-1]), form
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_catalogue_has_the_number_forms_of_its_language(tag: str) -> None:
+    """As many forms as the language has; the one for many always says how many."""
+    catalogue = update_languages.read(tag)
+    for message in _sentences(catalogue):
+        if message.pluralizable:
+            forms = _forms(message.string)
+            assert len(forms) == catalogue.num_plurals
+            assert _found(_PLACEHOLDER, forms[-1]) == _found(_PLACEHOLDER, message.id[-1])
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_every_sentence_is_found_when_it_is_said(tag: str) -> None:
+    """What stands in the file is what readers get: the catalogue as it is loaded knows each sentence."""
+    words = i18n.spoken(tag).translations
+    for message in _sentences(update_languages.read(tag)):
+        if message.pluralizable:
+            one, many = _forms(message.id)
+            assert words.ngettext(one, many, 5) == _forms(message.string)[-1]
+        else:
+            assert [words.gettext(sentence) for sentence in _forms(message.id)] == _forms(message.string)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_every_sentence_is_found_again_whatever_its_values_are(tag: str) -> None:
+    """What workflows and adapters put together in English is known by what stands around the values."""
+    language = i18n.spoken(tag)
+    pairs = [(_forms(m.id)[0], _forms(m.string)[0]) for m in _sentences(update_languages.read(tag))]
+    with_values = [pair for pair in pairs if _VALUE.search(pair[0])]
+    assert len(with_values) > 40
+    for english, said in with_values:
+        values = {name: f"'{name}-1.example'" for name in _VALUE.findall(english)}
+        assert language.say(english.format(**values)) == said.format(**values)
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_updating_changes_nothing_that_is_up_to_date(tag: str) -> None:
+    """`make languages` leaves the files as they are, byte for byte."""
+    before = (i18n.CATALOGUES / f"{tag}.po").read_bytes()
+    assert update_languages.updated(tag, ENGLISH) == before
+
+
+def test_a_new_language_begins_with_every_sentence_and_says_it_in_english_until_then() -> None:
+    """`make languages ADD=pt` writes a file to fill in."""
+    content = update_languages.updated("pt", ENGLISH).decode()
+    assert 'msgid "This is not my account"\nmsgstr ""' in content
+    assert "nplurals=2" in content

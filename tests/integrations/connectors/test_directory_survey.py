@@ -1,0 +1,107 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from landbridge.domain.survey import AccountState, Manager, Standing
+from landbridge.integrations.atlassian.directory import AtlassianDirectory
+from tests.emulator.running import ORGANIZATION, ORGANIZATION_KEY, Control
+
+DOMAINS = "GET /admin/v1/orgs/{org_id}/domains"
+SEARCH = "POST /admin/v2/orgs/{org_id}/directories/{directory_id}/users/search"
+
+
+@pytest.fixture
+async def directory(service: str) -> AsyncIterator[AtlassianDirectory]:
+    """Connect to the emulated organization."""
+    async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
+        yield directory
+
+
+async def standing(directory: AtlassianDirectory, email: str) -> Standing:
+    """Ask about one address."""
+    (answer,) = [one async for one in directory.standings([email])]
+    assert answer.email == email
+    return answer
+
+
+@pytest.mark.parametrize(
+    "account,state,verified,manager",
+    [
+        (None, AccountState.NOT_SHOWN, False, Manager.UNKNOWN),
+        ({"member": False}, AccountState.NOT_SHOWN, False, Manager.UNKNOWN),
+        ({}, AccountState.ACTIVE, False, Manager.NOBODY),
+        ({"emailVerified": True}, AccountState.ACTIVE, True, Manager.NOBODY),
+        ({"managedElsewhere": True}, AccountState.ACTIVE, False, Manager.ANOTHER_ORGANIZATION),
+        ({"accountStatus": "inactive"}, AccountState.DEACTIVATED, False, Manager.NOBODY),
+        ({"accountStatus": "closed"}, AccountState.CLOSED, False, Manager.NOBODY),
+    ],
+)
+async def test_how_an_address_stands_is_told(
+    control: Control,
+    directory: AtlassianDirectory,
+    account: dict[str, object] | None,
+    state: AccountState,
+    *,
+    verified: bool,
+    manager: Manager,
+) -> None:
+    """Each kind that a plan has to tell apart; the sentence is there where the migration would stop for the person."""
+    control.load(accounts=[] if account is None else [{"email": "ann@example.com", **account}])
+    ann = await standing(directory, "ann@example.com")
+    assert (ann.state, ann.verified, ann.manager) == (state, verified, manager)
+    assert bool(ann.problem) == (state not in {AccountState.NOT_SHOWN, AccountState.ACTIVE})
+
+
+@pytest.mark.parametrize(
+    "claim,ours", [("verified", True), ("unverified", False), ("superseded", False), ("deleted", False)]
+)
+async def test_only_a_verified_domain_makes_its_accounts_ours(
+    control: Control, directory: AtlassianDirectory, claim: str, *, ours: bool
+) -> None:
+    """Whether the account is there yet or not; a claim that was begun or lost gives nothing, and no subdomain."""
+    control.load(accounts=[{"email": "ann@Example.com"}], domains={"example.com": claim})
+    assert (await standing(directory, "ann@example.com")).manager is (
+        Manager.THIS_ORGANIZATION if ours else Manager.NOBODY
+    )
+    assert (await standing(directory, "new@example.com")).manager is (
+        Manager.THIS_ORGANIZATION if ours else Manager.UNKNOWN
+    )
+    assert (await standing(directory, "new@sub.example.com")).manager is Manager.UNKNOWN
+
+
+async def test_a_survey_writes_nothing_and_asks_a_hundred_at_once(
+    control: Control, directory: AtlassianDirectory
+) -> None:
+    """Everyone is answered in order; domains are asked for once."""
+    before = control.state()["calls"]
+    emails = [f"person{number}@example.com" for number in range(201)]
+    assert [one.email async for one in directory.standings(emails)] == emails
+    after = control.state()
+    made = {
+        endpoint: n - before.get(endpoint, 0) for endpoint, n in after["calls"].items() if n != before.get(endpoint)
+    }
+    assert made == {SEARCH: 3, DOMAINS: 1}
+    assert after["accounts"] == []
+
+
+async def test_seats_are_told_where_they_are_limited(control: Control, directory: AtlassianDirectory) -> None:
+    """What is used comes from a count of people, since Atlassian does not say it of a site's products."""
+    people = [{"email": f"person{number}@example.com"} for number in range(3)]
+    control.load(accounts=people, sites=[{"name": "ours"}], seats=5)
+    (seats,) = await directory.seats()
+    assert (seats.site.name, seats.product, seats.used, seats.allowed, seats.free) == ("ours", "jira", 3, 5, 2)
+    control.load(accounts=people, sites=[{"name": "ours"}])
+    (seats,) = await directory.seats()
+    assert (seats.used, seats.allowed, seats.free) == (None, None, None)
+
+
+async def test_what_the_documents_leave_open_is_not_needed(control: Control, directory: AtlassianDirectory) -> None:
+    """Domains without a name or claim, licences that are over-used, workspaces that are no site."""
+    control.load(accounts=[{"email": "ann@example.com"}])
+    control.order("/domains", status=200, body='{"data": [{"id": "1", "attributes": {}}]}')
+    assert (await standing(directory, "ann@example.com")).manager is Manager.NOBODY
+    site = '"id": "ari:cloud:jira::site/1", "attributes": {"hostUrl": "https://a.example", "status": "online"'
+    bucket = '{"id": "ari:cloud:bitbucket::workspace/1", "attributes": {"usage": 1, "capacity": 5}}'
+    control.order("/workspaces", status=200, body=f'{{"data": [{bucket}, {{{site}, "usage": 7, "capacity": 5}}}}]}}')
+    (seats,) = await directory.seats()
+    assert (seats.used, seats.allowed, seats.free) == (7, 5, 0)

@@ -1,0 +1,246 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
+from landbridge.domain.roster import RosterPerson
+from landbridge.domain.sign_in import SignedIn
+from landbridge.integrations import opsgenie
+from landbridge.integrations.opsgenie import OpsgenieRoster
+from tests.emulator.running import ACCOUNT, OPSGENIE_KEY, Control
+from tests.published import Sent
+
+
+@pytest.fixture
+async def roster(service: str) -> AsyncIterator[OpsgenieRoster]:
+    """Connect to the emulator, with two domains that sign in by SSO."""
+    async with OpsgenieRoster(service, OPSGENIE_KEY, ["sso.example.com", "BÜCHER.example"]) as roster:
+        yield roster
+
+
+async def read(roster: OpsgenieRoster, account: str = ACCOUNT) -> list[RosterPerson]:
+    """Read the whole roster."""
+    return [person async for person in roster.people(account)]
+
+
+def many(count: int) -> list[dict[str, object]]:
+    """Return this many users for a seed."""
+    return [{"username": f"person{number}@example.com"} for number in range(count)]
+
+
+def page(control: Control, offset: int) -> str:
+    """Return a page of users as the emulator answers it."""
+    return control.http.get(
+        "/v2/users",
+        params={"offset": offset, "sortField": "insertedAt"},
+        headers={"Authorization": f"GenieKey {OPSGENIE_KEY}"},
+    ).text
+
+
+async def test_people_come_with_all_that_the_migration_asks(control: Control, roster: OpsgenieRoster) -> None:
+    """Role, verification, blocks, locale and SSO are what Opsgenie says, in our words."""
+    control.load(
+        [
+            {"username": " Ann@EXAMPLE.com", "fullName": "Ann", "role": "owner", "locale": "de_DE"},
+            {"username": "marie@xn--bcher-kva.example", "role": "On-call lead", "verified": False, "blocked": True},
+            {"username": "小林@sso.example.com", "fullName": "小" * 600},
+        ]
+    )
+    assert await read(roster) == [
+        RosterPerson(email="Ann@example.com", name="Ann", role="owner", locale="de_DE", email_verified=True),
+        RosterPerson(email="marie@bücher.example", role="on-call lead", blocked=True, sso=True, locale="en_US"),
+        RosterPerson(email="小林@sso.example.com", name="小" * 512, email_verified=True, sso=True, locale="en_US"),
+    ]
+
+
+@pytest.mark.parametrize("unseen", ["   ", "\u3164\u00ad", "\u200b\u200e", "\u202e \u2066", "\t\n"])
+async def test_a_name_that_nobody_can_see_is_none(control: Control, roster: OpsgenieRoster, unseen: str) -> None:
+    """Lists and greetings then go by the address; in other names, blanks are single ones."""
+    control.load(
+        [{"username": "ann@example.com", "fullName": unseen}, {"username": "bo@x.example", "fullName": " Bo\t Lind "}]
+    )
+    assert [person.name for person in await read(roster)] == ["", "Bo Lind"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
+async def test_every_page_is_read(control: Control, roster: OpsgenieRoster, count: int) -> None:
+    """Everyone is listed once, wherever pages end."""
+    control.load(many(count))
+    assert [person.email for person in await read(roster)] == [user["username"] for user in many(count)]
+
+
+async def test_addresses_that_cannot_be_used_stay_on_the_list_as_problems(
+    control: Control, roster: OpsgenieRoster
+) -> None:
+    """One bad row never stops the others; a mailbox that stands there twice counts once."""
+    control.load(
+        [
+            {"username": username}
+            for username in ["ann@example.com", "ANN@example.com", "no address", "", "a@b.example, c@d.example"]
+        ]
+    )
+    people = await read(roster)
+    assert [bool(person.problem) for person in people] == [False, True, True, True, True]
+    assert "twice" in people[1].problem
+
+
+async def test_a_key_of_another_opsgenie_account_is_refused(control: Control, roster: OpsgenieRoster) -> None:
+    """Nobody of another company is ever listed, not even if its name differs by case only."""
+    control.load(many(1))
+    before = control.state()["calls"].get("GET /v2/users", 0)
+    with pytest.raises(Refused, match="another Opsgenie account"):
+        await read(roster, "Acme")
+    assert control.state()["calls"].get("GET /v2/users", 0) == before
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_may_not_pauses(control: Control, service: str, status: int) -> None:
+    """A wrong key and a restricted one are for a person to mend, and the sentence says so."""
+    control.order("/v2/users", status=status)
+    async with OpsgenieRoster(service, OPSGENIE_KEY) as roster:
+        with pytest.raises(NeighbourRefuses, match="API key"):
+            await read(roster)
+    async with OpsgenieRoster(service, "wrong") as roster:
+        with pytest.raises(NeighbourRefuses, match="API key"):
+            await read(roster)
+
+
+@pytest.mark.parametrize("repeated", [0, 100])
+async def test_pages_that_repeat_end_and_are_read_again(
+    control: Control, roster: OpsgenieRoster, repeated: int
+) -> None:
+    """A page that comes twice neither leads round for ever nor loses anyone: the list does not add up."""
+    control.load(many(250))
+    control.order("offset=[12]00", status=200, body=page(control, repeated), times=2)
+    with pytest.raises(NeighbourUnavailable, match="read again"):
+        await read(roster)
+    control.http.delete("/emulator/faults")
+    assert len(await read(roster)) == 250
+
+
+async def test_a_list_that_changes_while_it_is_read_is_read_again(control: Control, roster: OpsgenieRoster) -> None:
+    """Someone who leaves shifts the pages, and another one would be missed: nobody is listed then."""
+    control.load(many(150))
+    second = page(control, 100)
+    control.order("offset=100", status=200, body=second.replace('"totalCount":150', '"totalCount":149'))
+    with pytest.raises(NeighbourUnavailable, match="read again"):
+        await read(roster)
+
+
+USERS = "GET /v2/users"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 429, "headers": {"X-RateLimit-State": "THROTTLED", "X-RateLimit-Period-In-Sec": "0"}},
+        {"status": 503, "headers": {"Retry-After": "0"}},
+        {"truncate": 100},
+    ],
+    ids=["throttled", "unavailable", "truncated"],
+)
+async def test_trouble_in_the_middle_asks_for_that_page_again_and_for_no_other(
+    control: Control, roster: OpsgenieRoster, fault: dict[str, object]
+) -> None:
+    """However tight Opsgenie throttles, a long roster gets to its end: what was read stays read."""
+    control.load(many(350))
+    for offset in (100, 200, 300):
+        control.order(f"offset={offset}", **fault)
+    before = control.state()["calls"].get(USERS, 0)
+    assert len(await read(roster)) == 350
+    # A truncated answer is the real one, cut: it was counted too.
+    assert control.state()["calls"][USERS] - before == 4 + (3 if "truncate" in fault else 0)
+
+
+async def test_a_rate_limit_below_the_rosters_pages_is_lived_with(control: Control, roster: OpsgenieRoster) -> None:
+    """Three calls at a time, and five are needed: the roster is read once, more slowly."""
+    control.load(many(350))
+    control.http.post("/emulator/limits", json={"match": "/v2/", "calls": 3, "seconds": 0.2}).raise_for_status()
+    before = control.state()["calls"].get(USERS, 0)
+    assert len(await read(roster)) == 350
+    assert control.state()["calls"][USERS] - before == 4
+
+
+@pytest.mark.parametrize(
+    "fault,seconds", [({"headers": {"Retry-After": "900"}}, 900), ({"headers": {"Retry-After": "0"}, "times": 5}, 0)]
+)
+async def test_a_wait_that_is_too_long_or_has_no_end_is_left_to_who_asked(
+    control: Control, roster: OpsgenieRoster, fault: dict[str, object], seconds: float
+) -> None:
+    """The trouble says how long Opsgenie asks us to wait; until then nobody asks it, and nothing holds a place."""
+    control.load(many(150))
+    control.order("offset=100", status=429, **fault)
+    with pytest.raises(NeighbourUnavailable, match="429") as caught:
+        await read(roster)
+    assert caught.value.retry_after == seconds
+    if not seconds:
+        assert len(await read(roster)) == 150
+        return
+    before = control.state()["calls"]
+    with pytest.raises(NeighbourUnavailable, match="patience"):
+        await read(roster)
+    assert control.state()["calls"] == before
+
+
+async def test_the_waits_of_one_reading_are_bounded_in_all(
+    control: Control, roster: OpsgenieRoster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who throttles for ever is tried again later, from the beginning."""
+    monkeypatch.setattr(opsgenie, "PAUSES", 0.015)
+    control.load(many(350))
+    for offset in (100, 200, 300):
+        control.order(f"offset={offset}", status=429, headers={"Retry-After": "0.01"})
+    with pytest.raises(NeighbourUnavailable) as caught:
+        await read(roster)
+    assert caught.value.retry_after == 0.01
+
+
+async def test_an_endless_promise_ends_with_the_first_empty_page(control: Control, roster: OpsgenieRoster) -> None:
+    """A total that no page fulfils is not waited for."""
+    control.order("/v2/users", status=200, body='{"data": [], "totalCount": 100000}')
+    with pytest.raises(NeighbourUnavailable, match="add up"):
+        await read(roster)
+
+
+async def test_more_users_than_can_be_moved_are_not_read(control: Control, roster: OpsgenieRoster) -> None:
+    """How much memory a roster takes is not for Opsgenie to say: nothing but the first page is asked for."""
+    control.load(many(1))
+    body = page(control, 0).replace('"totalCount":1', '"totalCount":1000000000')
+    control.order("/v2/users", status=200, body=body, times=3)
+    before = control.state()["calls"].get("GET /v2/users", 0)
+    with pytest.raises(NeighbourRefuses, match="1,000,000,000 users, and Landbridge moves at most 500,000"):
+        await read(roster)
+    assert control.state()["calls"].get("GET /v2/users", 0) - before <= 1
+
+
+def test_an_sso_domain_that_is_none_is_bad_input() -> None:
+    """A slip in the settings is told at the start, not by everyone being asked for a password."""
+    with pytest.raises(BadInput):
+        OpsgenieRoster("http://127.0.0.1:1", "key", ["not a domain"])
+
+
+LEADERS: list[dict[str, object]] = [
+    {"username": "olga+ops@example.com", "role": "owner", "fullName": "Olga"},
+    {"username": "ulla@example.com"},
+    {"username": "bert@example.com", "role": "admin", "blocked": True},
+]
+
+
+@pytest.mark.parametrize("spelling", ["olga+ops@example.com", "OLGA+ops@example.com"])
+async def test_an_owner_is_found_by_the_address(
+    control: Control, roster: OpsgenieRoster, sent: list[Sent], spelling: str
+) -> None:
+    """One user is looked up, not the list, and the answer names the Opsgenie account as migrations do."""
+    control.load(LEADERS)
+    found = await roster.find_leader(spelling)
+    assert found == SignedIn(
+        email="olga+ops@example.com", name="Olga", role="owner", opsgenie_account=ACCOUNT, locale="en_US"
+    )
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("email", ["ulla@example.com", "bert@example.com", "nobody@example.com", "a/b?c@example.com"])
+async def test_nobody_else_is_a_leader(control: Control, roster: OpsgenieRoster, email: str) -> None:
+    """Users without the role, those who are blocked, and strangers."""
+    control.load(LEADERS)
+    assert await roster.find_leader(email) is None

@@ -1,0 +1,227 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from landbridge.domain.activity_io import AdminTask, Connected, NameNotFree, SignedUp
+from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.ports import Provisioning
+from landbridge.domain.sites import NewSite, Site
+from landbridge.integrations.atlassian.directory import AtlassianDirectory
+from landbridge.integrations.atlassian.provisioning import AdminProvisioning, EmulatedProvisioning
+from landbridge.integrations.atlassian.site_probe import SiteDoor
+from tests.emulator.running import ACCOUNT, ORGANIZATION, ORGANIZATION_KEY, Control
+
+ANN, BOB = "ann@example.com", "bob@example.com"
+
+
+def new(name: str) -> NewSite:
+    """Return the request for a new site."""
+    return NewSite(name=name, first_name="Ann", last_name="Example")
+
+
+@pytest.fixture
+async def emulated(service: str, control: Control) -> AsyncIterator[EmulatedProvisioning]:
+    """Connect to the emulator; Ann and Bob have accounts, two names were used in the past."""
+    control.load(accounts=[{"email": ANN, "name": "Ann"}, {"email": BOB}], pastSiteNames=["taken", "taken-team"])
+    async with EmulatedProvisioning(service, ORGANIZATION_KEY) as provisioning:
+        yield provisioning
+
+
+@pytest.fixture
+async def by_admin(service: str) -> AsyncIterator[AdminProvisioning]:
+    """Let an admin do the work in the same organization."""
+    async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
+        yield AdminProvisioning(directory, SiteDoor(f"{service}/sites/{{name}}"))
+
+
+@pytest.fixture(params=["emulated", "by admin"])
+def provisioning(
+    request: pytest.FixtureRequest, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
+) -> Provisioning:
+    """Take each implementation of the port in turn."""
+    return emulated if request.param == "emulated" else by_admin
+
+
+class TestEitherWay:
+    """What holds whoever does the work."""
+
+    async def test_an_account_that_is_there_is_signed_up(self, control: Control, provisioning: Provisioning) -> None:
+        """Nobody signs up twice."""
+        signed_up = await provisioning.ensure_signed_up(ANN, "Ann", "Example")
+        assert signed_up == SignedUp(account_id=control.account(ANN)["id"])
+        assert len(control.state()["accounts"]) == 2
+
+    async def test_a_site_that_was_created_is_found_again(
+        self, emulated: EmulatedProvisioning, provisioning: Provisioning
+    ) -> None:
+        """The repeat of a request that was fulfilled gives the same site."""
+        created = await emulated.ensure_site(ANN, new("ours"))
+        assert isinstance(created, Site)
+        assert created.admin
+        assert await provisioning.ensure_site(ANN, new("ours")) == created
+
+    async def test_a_connection_that_was_made_stands(
+        self, emulated: EmulatedProvisioning, provisioning: Provisioning
+    ) -> None:
+        """Connecting again changes nothing."""
+        site = await emulated.ensure_site(ANN, new("ours"))
+        assert isinstance(site, Site)
+        await emulated.ensure_connected(ACCOUNT, site, confirmed=False)
+        assert await provisioning.ensure_connected(ACCOUNT, site, confirmed=True) == Connected()
+
+
+class TestEmulated:
+    """The emulator does it itself."""
+
+    async def test_a_sign_up_creates_an_account_that_has_yet_to_be_verified(
+        self, control: Control, emulated: EmulatedProvisioning
+    ) -> None:
+        """Typing an address proves nothing about it."""
+        signed_up = await emulated.ensure_signed_up("new@example.com", "Neo", "New")
+        account = control.account("new@example.com")
+        assert (account["id"], account["name"], account["email_verified"]) == (signed_up.account_id, "Neo New", 0)
+
+    @pytest.mark.parametrize("name", ["taken", "in-use"])
+    async def test_a_name_ever_used_is_not_free_and_free_ones_are_suggested(
+        self, control: Control, emulated: EmulatedProvisioning, name: str
+    ) -> None:
+        """Whether a site bears the name today or did once: another is needed, and each suggestion works."""
+        await emulated.ensure_site(BOB, new("in-use"))
+        answer = await emulated.ensure_site(ANN, new(name))
+        assert isinstance(answer, NameNotFree)
+        assert name in answer.reason
+        assert answer.suggestions
+        for suggestion in answer.suggestions:
+            assert isinstance(await emulated.ensure_site(ANN, new(suggestion)), Site)
+        assert len(control.state()["sites"]) == 1 + len(answer.suggestions)
+
+    async def test_a_lost_answer_creates_no_second_site(self, control: Control, emulated: EmulatedProvisioning) -> None:
+        """The site was created but the answer lost: the repeat finds it and does not call the name taken."""
+        control.order("provisioning/v1/sites", afterCommit=True, drop=True)
+        with pytest.raises(NeighbourUnavailable):
+            await emulated.ensure_site(ANN, new("ours"))
+        assert isinstance(await emulated.ensure_site(ANN, new("ours")), Site)
+        assert len(control.state()["sites"]) == 1
+
+    async def test_an_opsgenie_account_is_connected_to_one_site_only(self, emulated: EmulatedProvisioning) -> None:
+        """A second site is a conflict for a person to look at."""
+        first, second = [await emulated.ensure_site(ANN, new(name)) for name in ("first", "second")]
+        assert isinstance(first, Site)
+        assert isinstance(second, Site)
+        await emulated.ensure_connected(ACCOUNT, first, confirmed=False)
+        with pytest.raises(NeighbourRefuses, match="conflict"):
+            await emulated.ensure_connected(ACCOUNT, second, confirmed=False)
+
+
+@pytest.mark.usefixtures("emulated")
+class TestByAdmin:
+    """An admin does it, and we check."""
+
+    async def test_a_missing_account_is_a_task(self, by_admin: AdminProvisioning) -> None:
+        """The sentence says what to do and where, without the address."""
+        task = await by_admin.ensure_signed_up("new@example.com", "Neo", "New")
+        assert isinstance(task, AdminTask)
+        assert task.url.startswith("https://")
+        assert "new@" not in task.task
+
+    async def test_a_missing_site_is_a_task_until_it_is_there(
+        self, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
+    ) -> None:
+        """The site counts when Atlassian shows it with the initiator as site admin."""
+        task = await by_admin.ensure_site(ANN, new("ours"))
+        assert isinstance(task, AdminTask)
+        assert "'ours'" in task.task
+        created = await emulated.ensure_site(ANN, new("ours"))
+        assert await by_admin.ensure_site(ANN, new("ours")) == created
+
+    async def test_a_site_on_which_the_initiator_is_no_site_admin_is_a_task(
+        self, control: Control, by_admin: AdminProvisioning
+    ) -> None:
+        """Being a user of the site is not enough."""
+        control.load(accounts=[{"email": ANN}], sites=[{"name": "ours", "users": [ANN]}])
+        task = await by_admin.ensure_site(ANN, new("ours"))
+        assert isinstance(task, AdminTask)
+        assert "site admin" in task.task
+
+    async def test_a_name_that_anothers_site_bears_asks_for_another(
+        self, control: Control, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
+    ) -> None:
+        """The site itself is asked, since the organization does not show it; what is suggested is free."""
+        await emulated.ensure_site(BOB, new("ours"))
+        await emulated.ensure_site(BOB, new("ours-team"))
+        answer = await by_admin.ensure_site(ANN, new("ours"))
+        assert isinstance(answer, NameNotFree)
+        assert "'ours'" in answer.reason
+        assert answer.suggestions
+        assert "ours-team" not in answer.suggestions
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"status": 404, "body": "<h1>Not here yet</h1>"},
+            {"status": 302, "headers": {"Location": "https://elsewhere.example"}},
+            {"status": 200, "body": '{"cloudId": "another"}'},
+        ],
+        ids=["not there", "redirected", "another site"],
+    )
+    async def test_a_site_that_does_not_answer_as_itself_is_a_task(
+        self,
+        control: Control,
+        emulated: EmulatedProvisioning,
+        by_admin: AdminProvisioning,
+        fault: dict[str, object],
+    ) -> None:
+        """Nobody's people are sent to a site that is not there; a redirect is not followed."""
+        created = await emulated.ensure_site(ANN, new("ours"))
+        control.order("tenant_info", **fault)
+        task = await by_admin.ensure_site(ANN, new("ours"))
+        assert isinstance(task, AdminTask)
+        assert "answer" in task.task
+        assert await by_admin.ensure_site(ANN, new("ours")) == created
+
+    async def test_a_site_that_has_trouble_is_asked_again(
+        self, control: Control, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
+    ) -> None:
+        """Neither an error page nor an endless one says anything of the name."""
+        await emulated.ensure_site(ANN, new("ours"))
+        for fault in ({"status": 503}, {"status": 200, "body": "<html>"}, {"body": "0" * 1024, "repeat": 17 * 1024}):
+            control.order("tenant_info", **fault)
+            with pytest.raises(NeighbourUnavailable):
+                await by_admin.ensure_site(ANN, new("ours"))
+
+    async def test_sites_are_asked_without_the_key(self) -> None:
+        """Whoever answers at a site's address learns nothing of us."""
+        heads = list[bytes]()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            assert await SiteDoor(f"http://127.0.0.1:{port}/sites/{{name}}").cloud_id("ours") is None
+        assert heads[0].startswith(b"GET /sites/ours/_edge/tenant_info ")
+        assert b"authorization" not in heads[0].lower()
+
+    async def test_the_url_of_sites_says_where_their_name_stands(self) -> None:
+        """A slip in the settings is told at the start."""
+        with pytest.raises(BadInput, match="name"):
+            SiteDoor("https://atlassian.example")
+
+    async def test_without_a_door_the_organizations_word_is_enough(
+        self, service: str, emulated: EmulatedProvisioning
+    ) -> None:
+        """Where sites cannot be reached from here."""
+        async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
+            provisioning = AdminProvisioning(directory)
+            assert isinstance(await provisioning.ensure_site(ANN, new("ours")), AdminTask)
+            created = await emulated.ensure_site(ANN, new("ours"))
+            assert await provisioning.ensure_site(ANN, new("ours")) == created
+
+    async def test_a_connection_counts_once_an_admin_confirms_it(self, by_admin: AdminProvisioning) -> None:
+        """No API tells, so an admin's recorded word does."""
+        site = Site(id="1", name="ours", url="https://ours.example")
+        assert isinstance(await by_admin.ensure_connected(ACCOUNT, site, confirmed=False), AdminTask)
+        assert await by_admin.ensure_connected(ACCOUNT, site, confirmed=True) == Connected()

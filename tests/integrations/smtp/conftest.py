@@ -1,0 +1,117 @@
+"""What the tests of mail share: orders, a mailer, and real SMTP servers on loopback."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dev.stack.mailbox import Mailbox
+from landbridge.domain.activity_io import MailContext, MailOrder, MailOutcome
+from landbridge.domain.links import LinkClaims, Purpose
+from landbridge.domain.rules import Rules
+from landbridge.domain.sign_in import SignInClaims
+from landbridge.domain.sites import Site
+from landbridge.integrations.smtp.mailer import SmtpMailer
+
+CONTEXT = MailContext(
+    run="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d",
+    cohort_number=2,
+    cohort_id="site-migration:acme:cohort:2",
+    opsgenie_account="acme",
+    site=Site(id="1", name="acme", url="https://acme.example.net"),
+    initiator="olga@example.com",
+    rules=Rules(),
+)
+
+
+class PlainLinks:
+    """Links that show what they claim, for tests to compare."""
+
+    def url(self, claims: LinkClaims) -> str:
+        """Return a link that is the claims."""
+        return f"https://move.example.com/{claims.purpose}/{claims.cohort_id}/{claims.person}/{claims.generation}"
+
+    def sign_in_url(self, claims: SignInClaims) -> str:
+        """Return a link that is the claims."""
+        return f"https://move.example.com/sign-in/{claims.run_id}/{claims.generation}"
+
+    def settings_url(self, page: str) -> str:
+        """Return where a page is."""
+        return f"https://move.example.com/settings/{page}"
+
+
+def order(person: int = 1, email: str = "", **changes: Any) -> MailOrder:  # noqa: ANN401 - any field of the order
+    """Return an order for one mail, plain but for what is changed."""
+    fields = {"purpose": Purpose.AUTHENTICATION, "generation": 1} | changes
+    return MailOrder(person=person, email=email or f"person{person}@example.com", **fields)
+
+
+def parse(mail: bytes) -> EmailMessage:
+    """Return a mail as a mail program reads it."""
+    return message_from_bytes(mail, policy=policy.default)
+
+
+def part(mail: EmailMessage, kind: str) -> str:
+    """Return the text of one of the two alternatives, `plain` or `html`."""
+    body = mail.get_body((kind,))
+    assert body is not None
+    return str(body.get_content())
+
+
+@pytest.fixture
+def outcomes() -> list[MailOutcome]:
+    """Collect what a mailer reports."""
+    return []
+
+
+MakeMailer = Callable[..., SmtpMailer]
+
+
+@pytest.fixture
+async def make_mailer() -> AsyncIterator[MakeMailer]:
+    """Make mailers that are closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        def make(port: int, **changes: Any) -> SmtpMailer:  # noqa: ANN401 - any argument of the mailer
+            arguments: dict[str, Any] = {
+                "host": "127.0.0.1",
+                "port": port,
+                "username": "",
+                "password": "",
+                "security": "none",
+                "sender": "no-reply@example.com",
+                "ca_file": "",
+                "connections": 4,
+                "links": PlainLinks(),
+            } | changes
+            mailer = SmtpMailer(**arguments)
+            stack.push_async_callback(mailer.close)
+            return mailer
+
+        yield make
+
+
+class RunningMailbox:
+    """The embedded mail server, and the mails in its folder."""
+
+    def __init__(self, port: int, directory: Path) -> None:
+        self.port = port
+        self.directory = directory
+
+    def mails(self) -> list[EmailMessage]:
+        """Return the mails in the order they came."""
+        return [parse(path.read_bytes()) for path in sorted(self.directory.glob("*.eml"))]
+
+
+@pytest.fixture
+async def mailbox(tmp_path: Path) -> AsyncIterator[RunningMailbox]:
+    """Run the embedded mail server; it refuses gone@example.com."""
+    box = Mailbox(tmp_path / "mailbox", refuse=["gone@example.com"])
+    server = await asyncio.get_running_loop().create_server(box.session, "127.0.0.1", 0)
+    yield RunningMailbox(server.sockets[0].getsockname()[1], tmp_path / "mailbox")
+    server.close()

@@ -1,0 +1,246 @@
+"""Mails that arrive, at the embedded mail server."""
+
+import re
+from email.header import decode_header, make_header
+from email.utils import parsedate_to_datetime
+
+import pytest
+
+from landbridge.domain.activity_io import Delivery, MailOutcome, Notice, NoticeKind, NoticeOrder
+from landbridge.domain.links import Purpose
+from landbridge.domain.people import Counts, State
+from landbridge.domain.roster import Leader
+from landbridge.integrations.smtp import content
+from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, PlainLinks, RunningMailbox, order, parse, part
+
+
+async def test_everyone_gets_one_mail_with_their_own_link(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """A slice is sent over few connections: one mail and one outcome each, the link theirs in both alternatives."""
+    await make_mailer(mailbox.port).send(CONTEXT, [order(n) for n in range(1, 31)], outcomes.append)
+    mails = {str(mail["X-Envelope-To"]): mail for mail in mailbox.mails()}
+    assert sorted(outcome.person for outcome in outcomes) == list(range(1, 31))
+    assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
+    assert len(mails) == len(mailbox.mails()) == 30
+    for number in range(1, 31):
+        mail = mails[f"person{number}@example.com"]
+        link = f"https://move.example.com/authentication/{CONTEXT.cohort_id}/{number}/1"
+        assert link in part(mail, "plain")
+        assert f'href="{link}"' in part(mail, "html")
+        assert mail["To"] == f"person{number}@example.com"
+
+
+async def test_header_says_who_when_and_that_a_machine_wrote_it(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """A mail names its sender, one recipient, date and id, and asks for no answer."""
+    await make_mailer(mailbox.port).send(CONTEXT, [order(7, generation=3)], outcomes.append)
+    (mail,) = mailbox.mails()
+    assert not mail.defects
+    assert mail["From"] == "Opsgenie migration <no-reply@example.com>"
+    assert mail["Message-ID"] == f"<authentication.3.7.2.{CONTEXT.run}@example.com>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert parsedate_to_datetime(mail["Date"]).utcoffset() is not None
+    assert [found.get_content_type() for found in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+
+
+async def test_refused_address_stops_nobody_else(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """An address that the server refuses for good is an outcome with a code and our words, and without the address."""
+    orders = [order(1), order(2, "gone@example.com"), order(3)]
+    await make_mailer(mailbox.port, connections=1).send(CONTEXT, orders, outcomes.append)
+    assert [outcome.delivery for outcome in outcomes] == [Delivery.ACCEPTED, Delivery.REFUSED, Delivery.ACCEPTED]
+    assert outcomes[1].reason == "550: there is no such mailbox"
+    assert outcomes[1].purpose is Purpose.AUTHENTICATION
+
+
+async def test_addresses_in_other_scripts_arrive(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """A domain travels in its ASCII form; letters outside ASCII before the @ travel by SMTPUTF8, and only then."""
+    orders = [order(1, "ann@bücher.example.com"), order(2, "用户@例子.example.com")]
+    await make_mailer(mailbox.port, connections=1).send(CONTEXT, orders, outcomes.append)
+    first, second = mailbox.mails()
+    assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
+    assert first["To"] == first["X-Envelope-To"] == "ann@xn--bcher-kva.example.com"
+    assert second["To"] == second["X-Envelope-To"] == "用户@xn--fsqu00a.example.com"
+
+
+@pytest.mark.parametrize("locale, encoding", [("ja_JP", "base64"), ("tr_TR", "quoted-printable")])
+async def test_mail_in_another_language_arrives_as_it_was_written(
+    make_mailer: MakeMailer,
+    mailbox: RunningMailbox,
+    outcomes: list[MailOutcome],
+    locale: str,
+    encoding: str,
+) -> None:
+    """Subject, sender's name and both bodies survive the way; each line on it is as short as RFC 5322 has it."""
+    told = order(name="小林", locale=locale)
+    written = content.person_mail(CONTEXT, told, PlainLinks())
+    await make_mailer(mailbox.port).send(CONTEXT, [told], outcomes.append)
+    (mail,) = mailbox.mails()
+    assert not written.subject.isascii()
+    assert (mail["Subject"], mail["Content-Language"]) == (written.subject, locale[:2])
+    assert mail["From"].addresses[0].display_name == written.sender
+    assert part(mail, "plain").replace("\r\n", "\n").strip() == written.text.strip()
+    assert part(mail, "html").replace("\r\n", "\n").strip() == written.html.strip()
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert plain["Content-Transfer-Encoding"] == encoding
+    (raw,) = mailbox.directory.glob("*.eml")
+    assert max(map(len, raw.read_bytes().splitlines())) <= 998
+
+
+async def test_notices_tell_and_carry_no_personal_link(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """Owners and admins get task, address and command; its one link to the portal asks them to sign in first."""
+    notice = Notice(
+        kind=NoticeKind.ADMIN_TASK,
+        opsgenie_account="acme",
+        task="Create the site.",
+        url="https://admin.example.net/new",
+        command="starter.py confirm acme",
+    )
+    leaders = [Leader(email=f"admin{n}@example.com", name=f"Admin {n}") for n in (1, 2)]
+    orders = [
+        NoticeOrder(message_id=f"admin_task.{n}.run", number=n, recipient=leader, notice=notice)
+        for n, leader in enumerate(leaders, start=1)
+    ]
+    await make_mailer(mailbox.port).notify(orders, outcomes.append)
+    assert sorted((o.person, o.purpose, o.delivery) for o in outcomes) == [
+        (1, None, Delivery.ACCEPTED),
+        (2, None, Delivery.ACCEPTED),
+    ]
+    assert {mail["Message-ID"] for mail in mailbox.mails()} == {
+        "<admin_task.1.run@example.com>",
+        "<admin_task.2.run@example.com>",
+    }
+    for mail in mailbox.mails():
+        for kind in ("plain", "html"):
+            said = part(mail, kind)
+            for words in ("Create the site.", "https://admin.example.net/new", "starter.py confirm acme"):
+                assert words in said
+            assert set(re.findall(r"https://move\.example\.com[^\s\"<]*", said)) == {
+                "https://move.example.com/settings/general"
+            }
+
+
+async def test_completion_notice_counts_everyone(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """The notice of the end has the counts, and for those who did not make it what to do next."""
+    counts = Counts(by_state={State.CONNECTED: 20, State.LEFT_BEHIND: 2, State.SKIPPED: 1})
+    notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme", site=CONTEXT.site, counts=counts)
+    order_ = NoticeOrder(message_id="done.1.run", number=1, recipient=Leader(email="a@example.com"), notice=notice)
+    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    (mail,) = mailbox.mails()
+    text = part(mail, "plain")
+    assert mail["Subject"] == "Opsgenie migration of acme complete; 2 people did not make it"
+    assert "20 of 23 people" in text
+    assert "Left behind: 2\n    Invite them to the site by hand" in text.replace("\r\n", "\n")
+
+
+async def test_unusable_addresses_are_refused_without_a_byte(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """What is not one plain mailbox is an outcome before any connection is opened; here the port is closed."""
+    hostile = [
+        "quentin@example.com\r\nBcc: all@example.com",
+        "quentin@example.com>\r\nRCPT TO:<x@example.com",
+        "quentin@example.com,bob@example.com",
+        "Quentin <quentin@example.com>",
+        '"quentin smith"@example.com',
+        "quentin@example.com\x00",
+        "quentin\u202e@example.com",
+        f"{'a' * 65}@example.com",
+        "quentin@localhost.invalid",
+        "quentin",
+        " ",
+    ]
+    orders = [order(number, email) for number, email in enumerate(hostile, start=1)]
+    await make_mailer(1).send(CONTEXT, orders, outcomes.append)
+    assert [outcome.delivery for outcome in outcomes] == [Delivery.REFUSED] * len(hostile)
+    assert not any("quentin" in outcome.reason or "example" in outcome.reason for outcome in outcomes)
+    assert mailbox.mails() == []
+
+
+async def test_values_from_outside_cannot_change_the_mail(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """Line breaks, HTML and direction marks in names end up as harmless text: no header, no tag, no turned words."""
+    name = "Eve\r\nBcc: all@example.com\r\n\r\n<script>alert(1)</script>\u202eevil\u2066 {{ 7*7 }}"
+    context = CONTEXT.model_copy(
+        update={
+            "opsgenie_account": "acme\r\nX-Evil: 1<b>",
+            "initiator": '"><img src=x>\u202e@example.com',
+            "site": CONTEXT.site.model_copy(update={"url": "javascript:alert(1)"}),
+        }
+    )
+    await make_mailer(mailbox.port).send(context, [order(1, name=name)], outcomes.append)
+    (mail,) = mailbox.mails()
+    assert mail["Bcc"] is None
+    assert mail["X-Evil"] is None
+    html, text = part(mail, "html"), part(mail, "plain")
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "javascript:" not in html + text
+    assert "&lt;script&gt;" in html
+    assert "{{ 7*7 }}" in text
+    assert not {"\u202e", "\u2066"} & set(html + text)
+
+
+async def test_notices_put_no_hostile_words_in_a_header(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """A subject is one line, whatever stands in it."""
+    notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account="acme\r\nX-Evil: 1", task="T", url="javascript:x")
+    order_ = NoticeOrder(message_id="task.1.run", number=1, recipient=Leader(email="a@example.com"), notice=notice)
+    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    (mail,) = mailbox.mails()
+    assert mail["X-Evil"] is None
+    assert mail["Subject"] == "Your turn: the Opsgenie migration of acme X-Evil: 1 waits for you"
+    assert "javascript:" not in part(mail, "html")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=?utf-8?q?acme=0D=0ABcc:=20eve@example.com=0D=0A=0D=0Abody?=",
+        "=?utf-8?b?YWNtZQ0KQmNjOiBldmVAZXhhbXBsZS5jb20NCg0KYm9keQ==?=",
+        "=?us-ascii?q?=0ABcc:=20eve@example.com?= 用户",
+        "=?utf-8?q?plain?=",
+    ],
+)
+async def test_an_encoded_word_in_a_name_is_not_decoded(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome], name: str
+) -> None:
+    """Encoded words (RFC 2047) in a value from outside stay text: Python before 3.11.10 wrote what they hide."""
+    notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account=name, task="T", url="")
+    order_ = NoticeOrder(message_id="task.1.run", number=1, recipient=Leader(email="a@example.com"), notice=notice)
+    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    (raw,) = mailbox.directory.glob("*.eml")
+    header = raw.read_bytes().partition(b"\r\n\r\n")[0]
+    lines = re.sub(rb"\r\n[ \t]", b" ", header).split(b"\r\n")
+    names = [line.partition(b":")[0] for line in lines]
+    assert b"Bcc" not in names
+    assert names[-1] == b"Content-Type", "the header does not end early"
+    subject = dict(zip(names, lines, strict=True))[b"Subject"].decode("ascii")
+    told = str(make_header(decode_header(subject.removeprefix("Subject: "))))
+    assert told == f"Your turn: the Opsgenie migration of {name} waits for you"
+
+
+async def test_mailbox_that_cannot_write_asks_to_try_again(
+    make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
+) -> None:
+    """A full disk of the mail server loses nothing: the mail is deferred."""
+    mailbox.directory.rmdir()
+    await make_mailer(mailbox.port).send(CONTEXT, [order(1)], outcomes.append)
+    assert [outcome.delivery for outcome in outcomes] == [Delivery.DEFERRED]
+
+
+def test_parse_helper_reads_what_was_written() -> None:
+    """The tests' own reading of mails keeps letters outside ASCII."""
+    assert parse("To: zoë@example.com\r\n\r\n".encode())["To"] == "zoë@example.com"

@@ -1,0 +1,246 @@
+"""TLS and login with the mail server: either as configured, or not a byte of mail."""
+
+import asyncio
+import gc
+import re
+import unicodedata
+from contextlib import nullcontext, suppress
+from datetime import timedelta
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from landbridge.domain.activity_io import Delivery, MailOutcome
+from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMailOrder
+from landbridge.emails import Rendered
+from landbridge.integrations.smtp.message import compose
+from tests.integrations.smtp.certificates import Authority
+from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order
+from tests.integrations.smtp.scripted import CERTIFICATE, Heard, ScriptedServer, nothing_special, server_tls
+
+WORD = "open sesame"
+LOGIN = {"username": "user", "password": WORD}
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_mail_travels_by_tls(make_mailer: MakeMailer, outcomes: list[MailOutcome], security: str) -> None:
+    """With a certificate that we trust for that name, mail is sent, and the login only under TLS."""
+    extensions = ("STARTTLS", "AUTH PLAIN") if security == "starttls" else ("AUTH PLAIN",)
+    async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=extensions) as server:
+        await make_mailer(server.port, host="localhost", security=security, ca_file=str(CERTIFICATE), **LOGIN).send(
+            CONTEXT, [order(1)], outcomes.append
+        )
+    assert [outcome.delivery for outcome in outcomes] == [Delivery.ACCEPTED]
+    verbs = [line.split(" ")[0] for line in server.commands]
+    expected = ["EHLO", "STARTTLS"] if security == "starttls" else []
+    assert verbs[: len(expected) + 3] == [*expected, "EHLO", "AUTH", "MAIL"]
+
+
+async def test_server_without_starttls_gets_nothing(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """Where STARTTLS is not offered, or was stripped on the way, neither login nor mail is said in clear."""
+    async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
+        with pytest.raises(NeighbourRefuses, match="does not offer STARTTLS"):
+            await make_mailer(server.port, security="starttls", **LOGIN).send(
+                CONTEXT, [order(1), order(2)], outcomes.append
+            )
+    assert {line.split(" ")[0] for line in server.commands} == {"EHLO"}
+    assert outcomes == []
+
+
+@pytest.mark.parametrize(
+    "host, ca_file", [("localhost", ""), ("127.0.0.1", str(CERTIFICATE))], ids=["unknown authority", "another name"]
+)
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+async def test_bad_certificate_stops_everything(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome], host: str, ca_file: str, security: str
+) -> None:
+    """A certificate of an unknown authority or for another name pauses the migration; nothing is said after it."""
+    async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=("STARTTLS",)) as server:
+        with pytest.raises(NeighbourRefuses, match="LANDBRIDGE_SMTP_CA_FILE"):
+            await make_mailer(server.port, host=host, security=security, ca_file=ca_file).send(
+                CONTEXT, [order(1)], outcomes.append
+            )
+    assert {line.split(" ")[0] for line in server.commands} <= {"EHLO", "STARTTLS"}
+    assert outcomes == []
+
+
+async def test_expired_certificate_stops_everything(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome], tmp_path: Path
+) -> None:
+    """Even of an authority that we trust; one that is valid is taken."""
+    authority = Authority(tmp_path)
+    for valid_for, refused in ((timedelta(days=-1), True), (timedelta(days=1), False)):
+        tls = server_tls(authority.certificate(valid_for=valid_for))
+        async with ScriptedServer(tls=tls, extensions=("STARTTLS",)) as server:
+            mailer = make_mailer(server.port, host="localhost", security="starttls", ca_file=str(authority.file))
+            with pytest.raises(NeighbourRefuses, match="certificate is valid") if refused else nullcontext():
+                await mailer.send(CONTEXT, [order(1)], outcomes.append)
+        assert len(server.received) == len(outcomes) == (0 if refused else 1)
+
+
+async def test_tls_on_a_port_that_speaks_clear(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A port that answers in clear when TLS was expected is a setting to mend, and is said so."""
+    async with ScriptedServer() as server:
+        with pytest.raises(NeighbourRefuses, match="LANDBRIDGE_SMTP_SECURITY"):
+            await make_mailer(server.port, security="tls").send(CONTEXT, [order(1)], outcomes.append)
+
+
+async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A refused login pauses the migration; many mails waiting do not make many logins, which would lock the user."""
+
+    def script(heard: Heard) -> str | None:
+        return "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
+
+    async with ScriptedServer(script, extensions=("AUTH PLAIN",)) as server:
+        with pytest.raises(NeighbourRefuses, match="LANDBRIDGE_SMTP_PASSWORD") as caught:
+            await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(n) for n in range(1, 20)], outcomes.append)
+    assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
+    assert WORD not in repr(caught.value)
+    assert outcomes == []
+
+
+@pytest.mark.parametrize("mechanisms", sorted(" ".join(one) for one in permutations(("CRAM-MD5", "PLAIN", "LOGIN"))))
+@pytest.mark.parametrize("security", ["none", "tls"])
+async def test_wrong_password_is_tried_by_one_mechanism(
+    make_mailer: MakeMailer, mechanisms: str, security: str
+) -> None:
+    """Whatever the server offers, and however many mails wait for however many connections."""
+
+    def script(heard: Heard) -> str | None:
+        if heard.line.startswith(("AUTH CRAM-MD5", "AUTH LOGIN")):
+            return "334 PDFAZXhhbXBsZS5jb20+"
+        return None if heard.line.split(" ")[0] in {"EHLO", "QUIT"} else "535 5.7.8 wrong"
+
+    async with ScriptedServer(
+        script, extensions=(f"AUTH {mechanisms}",), tls=server_tls(), tls_from_start=security == "tls"
+    ) as server:
+        how = {"host": "localhost", "security": security, "ca_file": str(CERTIFICATE), "connections": 16}
+        mailer = make_mailer(server.port, **LOGIN, **how)
+        slices = [
+            mailer.send(
+                CONTEXT.model_copy(update={"cohort_id": f"cohort {n}"}), [order(m) for m in range(1, 20)], print
+            )
+            for n in range(4)
+        ]
+        answers = await asyncio.gather(*slices, return_exceptions=True)
+        with pytest.raises(NeighbourRefuses):
+            await mailer.send_sign_in_link(
+                SignInMailOrder(
+                    recipient=SignedIn(email="olga@example.com", name="Olga", role="owner", opsgenie_account="acme"),
+                    claims=SignInClaims(sign_in_id="sign-in:1", run_id="r", generation=1, identity="i"),
+                )
+            )
+    assert all(isinstance(answer, NeighbourRefuses) for answer in answers)
+    assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
+
+
+async def test_a_cohort_that_is_resumed_logs_in_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """Others are told what was found out moments ago; whoever was told comes again only once they are resumed."""
+    async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
+        server.script = lambda heard: "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
+        mailer = make_mailer(server.port, **LOGIN)
+        for cohort in ("one", "two", "three"):
+            with pytest.raises(NeighbourRefuses):
+                await mailer.send(CONTEXT.model_copy(update={"cohort_id": cohort}), [order(1)], outcomes.append)
+        assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
+        server.script = nothing_special
+        await mailer.send(CONTEXT.model_copy(update={"cohort_id": "two"}), [order(1)], outcomes.append)
+    assert len(server.accepted) == 1
+
+
+async def test_a_mechanism_that_the_server_does_not_have_is_no_attempt(
+    make_mailer: MakeMailer, outcomes: list[MailOutcome]
+) -> None:
+    """Some servers offer what they do not have."""
+
+    def script(heard: Heard) -> str | None:
+        return "504 5.5.4 unrecognized authentication type" if heard.line.startswith("AUTH CRAM-MD5") else None
+
+    async with ScriptedServer(script, extensions=("AUTH CRAM-MD5 PLAIN",)) as server:
+        await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)], outcomes.append)
+    assert len(server.accepted) == 1
+
+
+@pytest.mark.parametrize(
+    "answer, extensions, error",
+    [
+        ("454 4.7.0 try later", ("AUTH PLAIN",), NeighbourUnavailable),
+        ("250", (), NeighbourRefuses),
+        ("250", ("AUTH EXTERNAL",), NeighbourRefuses),
+    ],
+)
+async def test_login_that_cannot_be_tried(
+    make_mailer: MakeMailer, answer: str, extensions: tuple[str, ...], error: type[Exception]
+) -> None:
+    """A login that cannot be checked now is tried again; a server without a login that we know is a setting to mend."""
+
+    def script(heard: Heard) -> str | None:
+        return answer if heard.line.startswith("AUTH") else None
+
+    async with ScriptedServer(script, extensions=(*extensions, "8BITMIME")) as server:
+        with pytest.raises(error):
+            await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)], print)
+
+
+async def test_server_that_refuses_us_at_the_door(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A greeting with 5xx pauses the migration."""
+    async with ScriptedServer(greeting="554 5.7.1 go away") as server:
+        with pytest.raises(NeighbourRefuses, match="this network"):
+            await make_mailer(server.port).send(CONTEXT, [order(1)], outcomes.append)
+
+
+@pytest.mark.parametrize(
+    "changes, sentence",
+    [
+        ({"security": "tls", "ca_file": "/nowhere/ca.pem"}, "LANDBRIDGE_SMTP_CA_FILE"),
+        ({"security": "starttls", "ca_file": __file__}, "LANDBRIDGE_SMTP_CA_FILE"),
+        ({"security": "ssl"}, "LANDBRIDGE_SMTP_SECURITY"),
+        ({"sender": "zoë@example.com"}, "LANDBRIDGE_SMTP_FROM"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused_at_once(
+    changes: dict[str, str], sentence: str, make_mailer: MakeMailer
+) -> None:
+    """A mailer that could never send is not made."""
+    with pytest.raises(BadInput, match=sentence):
+        make_mailer(25, **changes)
+
+
+async def test_the_scripted_server_survives_who_leaves_after_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that is over must not fail for it."""
+
+    async def gone(*_: object, **__: object) -> None:
+        """Answer as the loop does then."""
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "start_tls", gone)
+    async with ScriptedServer(tls=server_tls(), extensions=("STARTTLS",)) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"STARTTLS\r\n")
+        with suppress(ConnectionResetError):
+            assert (await reader.read()).startswith(b"220 ")
+        await server.gone.wait()
+        writer.close()
+    gc.collect()
+
+
+@given(
+    name=st.text(st.characters(exclude_categories=["Cs"])), subject=st.text(st.characters(exclude_categories=["Cs"]))
+)
+def test_no_words_add_a_line_to_a_header(name: str, subject: str) -> None:
+    """Whatever sender's name and subject say, they are told as they are in one field each, or no mail is made."""
+    written = Rendered(subject=subject, sender=name, language="en", text="text", html="html")
+    try:
+        letter = compose(written, sender="from@example.com", recipient="to@example.com", message_id="1.run")
+    except ValueError:
+        assert any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} for letter in name + subject)
+        return
+    header = letter.content.partition(b"\r\n\r\n")[0].decode("ascii")
+    lines = re.sub("\r\n[ \t]", " ", header).split("\r\n")
+    assert [line.partition(":")[0] for line in lines] == [
+        *("To", "Message-ID", "Date", "From", "Subject", "Content-Language"),
+        *("Auto-Submitted", "MIME-Version", "Content-Type"),
+    ]

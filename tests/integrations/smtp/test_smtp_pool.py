@@ -1,0 +1,59 @@
+"""How long connections are kept."""
+
+import asyncio
+
+from landbridge.integrations.smtp.message import Letter
+from landbridge.integrations.smtp.pool import Pool
+from landbridge.integrations.smtp.relay import Server
+from tests.integrations.smtp.scripted import ScriptedServer
+
+
+def at(port: int) -> Server:
+    """Return the settings for a server on loopback."""
+    return Server(
+        host="127.0.0.1",
+        port=port,
+        username="",
+        password="",
+        starttls=False,
+        tls=None,
+        sender="no-reply@example.com",
+        answer_seconds=60,
+    )
+
+
+async def test_connection_nobody_uses_is_closed_politely() -> None:
+    """After a while without mail the connection ends with QUIT; the next mail opens another."""
+    letter = Letter(recipient="ann@example.com", content=b"Subject: hello\r\n\r\nhello\r\n")
+    async with ScriptedServer() as server:
+        pool = Pool(at(server.port).open, 2, idle_seconds=0.01)
+        async with pool.connection() as connection:
+            await connection.hand_over(letter)
+        await server.gone.wait()
+        assert server.commands[-1] == "QUIT"
+        async with pool.connection() as connection:
+            await connection.hand_over(letter)
+        await pool.close()
+    assert server.connections == 2
+
+
+async def test_slots_come_back_once_no_connection_is_left() -> None:
+    """A server that allowed few connections once is asked anew when all have ended."""
+    async with ScriptedServer() as server:
+        pool = Pool(at(server.port).open, 2)
+        server.script = lambda heard: "421 busy" if server.open_now > 1 and heard.line.startswith("EHLO") else None
+        async with pool.connection():
+            second = asyncio.create_task(_use(pool))
+            await server.gone.wait()
+            assert not second.done()
+        await second
+        await pool.close()
+        server.script = lambda _heard: None
+        async with pool.connection(), pool.connection():
+            assert server.open_now == 2
+        await pool.close()
+
+
+async def _use(pool: Pool) -> None:
+    async with pool.connection():
+        pass

@@ -1,0 +1,107 @@
+"""Payloads in and out of encryption; no server needed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import ActivitySerializationContext
+
+from landbridge.platform.exits import KeyMissing
+from landbridge.platform.temporal import connection, encryption
+from landbridge.platform.temporal.encryption import PayloadEncryption
+
+OLD, NEW = "an-old-key-of-at-least-thirty-two-characters", "a-new-key-of-at-least-thirty-two-characters"
+ANN = "ann@example.com"
+
+keys = st.text(min_size=32, max_size=48)
+payloads = st.builds(
+    Payload, metadata=st.dictionaries(st.text(max_size=9), st.binary(max_size=9)), data=st.binary()
+).filter(lambda payload: encryption.key_id(payload) is None)
+
+
+@given(st.lists(payloads, max_size=4), keys)
+async def test_what_goes_in_comes_out(clear: list[Payload], key: str) -> None:
+    """Whatever it is, empty payloads and foreign encodings included; and not a second time."""
+    codec = PayloadEncryption([key])
+    encrypted = await codec.encode(clear)
+    assert all(encryption.key_id(payload) == codec.key_ids[0] for payload in encrypted)
+    assert await codec.encode(encrypted) == encrypted
+    assert await codec.decode(encrypted) == clear
+
+
+async def test_nothing_of_it_can_be_read() -> None:
+    """Neither the text nor the key; and the same text looks different each time."""
+    codec = PayloadEncryption([OLD])
+    clear = [Payload(data=ANN.encode() * number) for number in (1, 1, 100)]
+    encrypted = await codec.encode(clear)
+    for payload in encrypted:
+        assert ANN.encode() not in payload.SerializeToString()
+        assert OLD.encode() not in payload.SerializeToString()
+    assert encrypted[0].data != encrypted[1].data
+
+
+async def test_a_long_payload_gets_shorter() -> None:
+    """Temporal bounds what an event may hold."""
+    (encrypted,) = await PayloadEncryption([OLD]).encode([Payload(data=b'{"email": "ann@example.com"}' * 1_000)])
+    assert len(encrypted.data) < 1_000
+
+
+async def test_keys_rotate() -> None:
+    """The first encrypts, all decrypt; a payload says which key it needs."""
+    before = await PayloadEncryption([OLD]).encode([Payload(data=b"x")])
+    both = PayloadEncryption([NEW, OLD])
+    after = await both.encode([Payload(data=b"x")])
+    assert [encryption.key_id(payload) for payload in (*after, *before)] == both.key_ids
+    assert await both.decode([*before, *after]) == [Payload(data=b"x")] * 2
+    assert await PayloadEncryption([NEW]).decode(after) == [Payload(data=b"x")]
+
+
+@pytest.mark.parametrize("others", [[], [NEW]])
+async def test_a_missing_key_is_named_by_its_id(others: list[str]) -> None:
+    """Also where nothing is encrypted: the sentence names the setting, and holds no key."""
+    encrypted = await PayloadEncryption([OLD]).encode([Payload(data=b"x")])
+    with pytest.raises(KeyMissing, match="LANDBRIDGE_ENCRYPTION_KEYS") as missing:
+        await PayloadEncryption(others).decode(encrypted)
+    assert str(encryption.key_id(encrypted[0])) in str(missing.value)
+    assert not {OLD, NEW} & set(str(missing.value).split())
+
+
+async def test_what_stands_in_clear_is_refused_where_there_are_keys() -> None:
+    """Anyone may have written it; unless a setting says that encryption is being turned on."""
+    clear = [Payload(metadata={"encoding": b"json/plain"}, data=b"{}")]
+    assert await PayloadEncryption([OLD]).decode(clear) == [encryption.UNTRUSTED]
+    assert await PayloadEncryption([OLD], accept_clear=True).decode(clear) == clear
+    assert await PayloadEncryption([]).decode(clear) == clear
+    assert await PayloadEncryption([]).encode(clear) == clear
+
+
+async def test_a_payload_is_for_one_workflow() -> None:
+    """It cannot be copied into another one, nor written to belong there; readers of no workflow read all."""
+    clear, codec = [Payload(data=b"x")], PayloadEncryption([OLD])
+    (encrypted,) = await codec.of_workflow("one").encode(clear)
+    moved = Payload(metadata={**encrypted.metadata, encryption.WORKFLOW_ID: b"two"}, data=encrypted.data)
+    nobodys = Payload(data=encrypted.data)
+    for name in ("encoding", encryption.KEY_ID):
+        nobodys.metadata[name] = encrypted.metadata[name]
+    activity = ActivitySerializationContext("default", "1", "t", "q", "one", "w", is_local=False)
+    assert await codec.of_workflow("one").decode([encrypted]) == clear
+    assert await codec.with_context(activity).decode([encrypted]) == clear
+    assert await codec.decode([encrypted]) == clear
+    for reader in (codec, codec.of_workflow("one"), codec.of_workflow("two"), codec.of_workflow("")):
+        assert await reader.decode([moved, nobodys]) == [encryption.UNTRUSTED] * 2
+    assert await codec.of_workflow("two").decode([encrypted]) == [encryption.UNTRUSTED]
+    assert await codec.of_workflow("two").decode(await codec.encode(clear)) == [encryption.UNTRUSTED]
+
+
+@given(st.data())
+async def test_what_was_tampered_with_is_not_decrypted(data: st.DataObject) -> None:
+    """No message can be made of what comes in its place: nobody is wedged by it."""
+    codec = PayloadEncryption([OLD])
+    (encrypted,) = await codec.encode([Payload(data=ANN.encode())])
+    place = data.draw(st.integers(0, len(encrypted.data) - 1))
+    changed = encrypted.data[place] ^ data.draw(st.integers(1, 255))
+    cut = data.draw(st.sampled_from([encrypted.data[:place], encrypted.data[:place] + bytes([changed])]))
+    forged = Payload(metadata=dict(encrypted.metadata), data=cut + encrypted.data[place + 1 :] if cut[place:] else cut)
+    assert await codec.decode([forged]) == [encryption.UNTRUSTED]
+    with pytest.raises(Exception, match="encoding"):
+        await connection.data_converter([OLD]).decode([forged])

@@ -1,0 +1,82 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent.parent
+
+
+def run(main: str, *, piped: str = "", arguments: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a process whose `main` has this body, its output sent on by `piped`."""
+    body = "\n    ".join(main.splitlines())
+    code = (
+        "import asyncio, atexit, os, signal, sys\n"
+        f"from landbridge.domain.errors import *\nfrom landbridge.platform import exits\n{arguments}"
+    )
+    code += f"\nasync def main():\n    {body}\nexits.run(main)"
+    command = ["bash", "-c", f'set -o pipefail; "$0" -c "$1" {piped}', sys.executable, code]
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    return subprocess.run(  # noqa: S603 - our own code
+        command, env=environment, capture_output=True, text=True, check=False, cwd=PROJECT
+    )
+
+
+@pytest.mark.parametrize(
+    "body,code,said",
+    [
+        ("pass", 0, ""),
+        ("return 3", 3, ""),
+        ("raise BadInput('No such file.')", 2, "No such file.\n"),
+        ("raise Refused('Not an admin.')", 3, "Not an admin.\n"),
+        ("raise exits.TemporalUnreachable('Temporal is away.')", 4, "Temporal is away.\n"),
+        ("raise NotFound('No such person.')", 5, "No such person.\n"),
+        ("raise NeighbourRefuses('No licence.')", 1, "No licence.\n"),
+        ("sys.exit(2)", 2, ""),
+        ("sys.exit('Enough.')", 1, "Enough.\n"),
+        ("os.kill(os.getpid(), signal.SIGTERM)\nawait asyncio.sleep(9)", 143, ""),
+        ("os.kill(os.getpid(), signal.SIGINT)\nawait asyncio.sleep(9)", 130, ""),
+    ],
+)
+def test_every_end_has_its_documented_code(body: str, code: int, said: str) -> None:
+    """Scripts rely on the code, people on the sentence; a mistake of theirs is never a traceback."""
+    ended = run(body)
+    assert (ended.returncode, ended.stderr) == (code, said)
+
+
+def test_an_unexpected_error_is_told_in_full() -> None:
+    """A bug shows its traceback and fails."""
+    ended = run("raise RuntimeError('a bug')")
+    assert ended.returncode == 1
+    assert "unexpected_error" in ended.stderr
+    assert "RuntimeError: a bug" in ended.stderr
+
+
+def test_nothing_that_was_said_is_lost_though_the_interpreter_does_not_shut_down() -> None:
+    """Output is written out before the end, and what could crash after it does not run."""
+    ended = run("sys.stdout.write('said')", arguments="atexit.register(os.abort)")
+    assert (ended.returncode, ended.stdout) == (0, "said")
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback() -> None:
+    """`... | head -1` ends quietly."""
+    ended = run("for _ in range(100_000):\n    print('line')", piped="| head -1")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "line\n", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("body", ["print('report')", "print('report', flush=True)"])
+def test_output_that_could_not_be_written_is_a_failure(body: str) -> None:
+    """A report on a full disk is no success, and no bug: one sentence, whenever it shows."""
+    ended = run(body, piped="> /dev/full")
+    assert ended.returncode == 1
+    assert ended.stderr == "The output could not be written: [Errno 28] No space left on device.\n"
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_process_can_do_without_input_and_output(closed: str) -> None:
+    """Some supervisors start programs with all of it closed; no file that is opened later takes their place."""
+    body = "assert not sys.stdin.isatty()\nprint('report')\nassert os.open(os.devnull, os.O_RDONLY) > 2"
+    ended = run(body, piped=closed)
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,0 +1,54 @@
+"""The health of a process by HTTP."""
+
+import socket
+
+import httpx2
+import pytest
+
+from dev.stack import ports
+from landbridge.domain.errors import BadInput
+from landbridge.platform import web
+
+
+async def test_it_tells_whether_and_why_not() -> None:
+    """Alive as long as it runs; ready as long as nothing speaks against it."""
+    port = ports.preferred_or_free(0)
+    reasons = ["starting", "", "draining"]
+
+    async def ready() -> str:
+        return reasons.pop(0)
+
+    async with (
+        web.health(f"127.0.0.1:{port}", ready),
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as asking,
+    ):
+        answers = [await asking.get("/readyz") for _ in range(3)]
+        assert [(answer.status_code, answer.text) for answer in answers] == [
+            (503, "starting\n"),
+            (200, "ready\n"),
+            (503, "draining\n"),
+        ]
+        assert (await asking.get("/livez")).text == "alive\n"
+    assert ports.is_free(port)
+
+
+async def test_without_an_address_nobody_listens() -> None:
+    """And nothing else is different."""
+
+    async def never() -> str:
+        raise AssertionError
+
+    async with web.health("", never):
+        pass
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid"])
+async def test_an_address_that_cannot_be_used_is_a_mistake_in_the_settings(host: str) -> None:
+    """It is named, with the setting."""
+
+    async def ready() -> str:
+        return ""
+
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BadInput, match="LANDBRIDGE_HEALTH_ADDRESS"):
+        async with web.health(f"{host}:{taken.getsockname()[1]}", ready):
+            pass

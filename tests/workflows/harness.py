@@ -1,0 +1,255 @@
+"""One migration under test: what starts and steers it, the world around it, and its clock."""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+from temporalio.worker import Worker, WorkerDeploymentConfig
+
+import worker
+from activities.accounts import AccountActivities
+from activities.mail import MailActivities
+from activities.roster import RosterActivities
+from activities.sign_in import SignInActivities
+from activities.undo import UndoActivities
+from dev.stack import ports
+from dev.stack.temporal_server import TemporalServer, running
+from landbridge.client import migrations
+from landbridge.client.answers import Started
+from landbridge.client.calls import NoWorkerAnswers
+from landbridge.client.cohorts import TemporalCohortDesk
+from landbridge.client.migration import Migration
+from landbridge.domain import ids
+from landbridge.domain.errors import NotFound
+from landbridge.domain.messages import ChecklistItem, CohortResult, MigrationRequest, MigrationResult, Step
+from landbridge.domain.people import Person, State
+from landbridge.domain.ports import Mailer
+from landbridge.domain.proof import Proofs
+from landbridge.domain.roster import OWNER, RosterPerson, survey
+from landbridge.domain.sites import Site
+from landbridge.integrations.link_tokens import SignedLinks
+from landbridge.platform.temporal import connection
+from tests.fakes import Post, World
+from workflows.cohort import CohortWorkflow
+from workflows.site_migration import SiteMigrationWorkflow
+
+OWNER_EMAIL = "olga@example.com"
+CACHED = int(os.environ.get("WORKFLOWS_CACHED", "1000"))
+"""Workflows that a worker keeps in memory; with 0 every task replays the whole history."""
+AT_ONCE = pytest.mark.skipif(not CACHED, reason="Workers that keep nothing lose questions that come at once (SDK 1.35)")
+"""On tests that ask fifty questions at once."""
+KEYS = "the-key-of-tests-has-thirty-two-characters-or-more"
+"""Encrypts what Temporal keeps."""
+TOKEN_KEY = "k" * 32
+"""Signs links, and identities of those who sign in."""
+PROOFS = Proofs([TOKEN_KEY])
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Bench:
+    """One Opsgenie account, its migration, and the world around it."""
+
+    client: Client
+    account: str
+    world: World = field(default_factory=World)
+
+    @property
+    def migration(self) -> Migration:
+        """What steers it."""
+        return Migration(self.client, self.account, proofs=PROOFS)
+
+    @property
+    def handle(self) -> WorkflowHandle[SiteMigrationWorkflow, MigrationResult]:
+        """The workflow itself."""
+        return self.client.get_workflow_handle_for(SiteMigrationWorkflow.run, ids.migration(self.account))
+
+    def cohort(self, number: int = 1) -> WorkflowHandle[CohortWorkflow, CohortResult]:
+        """One of its cohorts."""
+        return self.client.get_workflow_handle_for(CohortWorkflow.run, ids.cohort(self.account, number))
+
+    def request(self, **changes: object) -> MigrationRequest:
+        """A request by the owner for an existing site."""
+        return MigrationRequest(
+            **{"opsgenie_account": self.account, "initiator": OWNER_EMAIL, "site": "acme", **changes}
+        )
+
+    async def start(self, **changes: object) -> Started:
+        """Start the migration."""
+        return await migrations.start(self.client, self.request(**changes), proofs=PROOFS)
+
+    async def skip(self, time: timedelta, cohort: int = 1) -> None:
+        """Let time pass for a cohort, or as much of it as it takes until the cohort ends."""
+        await let_pass(self.client, self.cohort(cohort), time)
+
+    async def person(self, email: str) -> Person:
+        """How someone stands."""
+        return (await self.migration.person(email)).person
+
+    async def until(self, email: str, state: State) -> Person:
+        """Wait until someone is in a state."""
+        await eventually(lambda: self._is(email, state))
+        return await self.person(email)
+
+    async def waits_for(self, task: str) -> bool:
+        """Whether the migration waits for an admin, with these words."""
+        return task in (await self.migration.progress()).task
+
+    async def in_trouble(self, sentence: str) -> bool:
+        """Whether its cohorts tell just this trouble."""
+        return (await self.migration.progress()).troubles == ([sentence] if sentence else [])
+
+    async def status_tells(self, sentence: str) -> bool:
+        """Whether `status` tells this trouble."""
+        return sentence in (await self.migration.status()).troubles
+
+    async def step_is(self, step: Step) -> bool:
+        """Whether it has come to a step."""
+        return (await self.migration.progress()).step is step
+
+    async def checklist(self) -> list[ChecklistItem]:
+        """The seven steps."""
+        return await self.handle.query(SiteMigrationWorkflow.checklist)
+
+    def file_request(self, people: list[RosterPerson]) -> MigrationRequest:
+        """A request with a roster from a file."""
+        return self.request(file_roster=survey(people))
+
+    async def _is(self, email: str, state: State) -> bool:
+        try:
+            return (await self.person(email)).state is state
+        except NotFound:
+            # The roster is not handed out yet.
+            return False
+
+
+async def end_all(client: Client) -> None:
+    """End every workflow, so that the next test's worker has nothing of this one to do."""
+    while running := [execution async for execution in client.list_workflows("ExecutionStatus = 'Running'")]:
+        # Migrations before their cohorts, whose end would be theirs.
+        for execution in sorted(running, key=lambda execution: len(execution.id)):
+            with suppress(RPCError):
+                await client.get_workflow_handle(execution.id).terminate()
+
+
+async def let_pass(client: Client, workflow: WorkflowHandle[Any, Any], time: timedelta) -> None:
+    """Let time pass for a workflow, once nothing of it is under way.
+
+    Asked while a mail was being handed over on a busy machine, the server has let fifteen minutes pass instead of one.
+    """
+
+    async def waits() -> bool:
+        told = (await workflow.describe()).raw_description
+        under_way = [
+            one for one in told.pending_activities if one.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+        ]
+        return not under_way and not told.HasField("pending_workflow_task")
+
+    await eventually(waits)
+    await TimeSkipper(client, config=TimeSkippingConfig(enabled=False)).fast_forward(workflow, time)
+
+
+async def eventually(condition: Callable[[], Any]) -> None:
+    """Wait until a condition holds; the test's timeout is the limit."""
+    while True:
+        try:
+            result = condition()
+            if await result if asyncio.iscoroutine(result) else result:
+                return
+        except NoWorkerAnswers:
+            # Workers that keep nothing in memory drop a question now and then (SDK 1.35).
+            if CACHED:
+                raise
+        await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def served(
+    client: Client,
+    world: World,
+    *,
+    workflows_cached: int = CACHED,
+    deployment: WorkerDeploymentConfig | None = None,
+    mailer: Mailer | None = None,
+) -> AsyncIterator[None]:
+    """Serve workflows and activities with a world, as the worker does; `mailer` stands in for the world's."""
+    workers = build_workers(client, world, workflows_cached=workflows_cached, deployment=deployment, mailer=mailer)
+    async with worker.serving(workers):
+        yield
+
+
+def build_workers(
+    client: Client,
+    world: World,
+    *,
+    workflows_cached: int = CACHED,
+    deployment: WorkerDeploymentConfig | None = None,
+    mailer: Mailer | None = None,
+) -> list[Worker]:
+    """Return the workers of all task queues, in a world."""
+    return worker.build(
+        client,
+        AccountActivities(world.atlassian, world.atlassian),
+        MailActivities(mailer or world.post),
+        RosterActivities(world.opsgenie, TemporalCohortDesk(client)),
+        UndoActivities(TemporalCohortDesk(client), world.atlassian),
+        sign_in=SignInActivities(world.opsgenie, world.post, SignedLinks("", [TOKEN_KEY]), PROOFS),
+        workflows_cached=workflows_cached,
+        deployment=deployment,
+    )
+
+
+@asynccontextmanager
+async def server_for(folder: Path, *, keys: str = KEYS, **dynamic_config: str) -> AsyncIterator[Client]:
+    """Run a server whose workflows' time can be skipped; yield a client of it. `__` in a setting's name is a dot.
+
+    Payloads are encrypted, as in production; without `keys` they stand in clear.
+    """
+    server = TemporalServer(
+        port=ports.preferred_or_free(0),
+        database=folder / "temporal.db",
+        dynamic_config={
+            "frontend.WorkflowTimeSkippingEnabled": "true",
+            "history.timerProcessorMaxTimeShift": '"10ms"',
+            **{name.replace("__", "."): value for name, value in dynamic_config.items()},
+        },
+    )
+    async with running(server, folder):
+        yield await connection.connect(environment={**server.environment, "LANDBRIDGE_ENCRYPTION_KEYS": keys})
+
+
+def with_keys(client: Client, keys: Sequence[str], *, accept_clear: bool = False) -> Client:
+    """Return a client of the same server that has these keys; without any, it reads and writes in clear."""
+    config = client.config()
+    config["data_converter"] = connection.data_converter(keys, accept_clear=accept_clear)
+    return Client(**config)
+
+
+def prepared(world: World) -> None:
+    """Bring in an owner who is admin of the site acme."""
+    world.opsgenie.add(RosterPerson(email=OWNER_EMAIL, name="Olga Owner", role=OWNER, email_verified=True))
+    world.atlassian.account(OWNER_EMAIL, verified=True)
+    world.atlassian.listed_sites.append(
+        Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
+    )
+
+
+@asynccontextmanager
+async def benched(client: Client, *, workflows_cached: int = CACHED, post: Post | None = None) -> AsyncIterator[Bench]:
+    """Yield an Opsgenie account of one owner, whose migration a worker serves; `post`: with another mail server."""
+    bench = Bench(client, f"acme-{next(_numbers)}", World(post=post) if post else World())
+    prepared(bench.world)
+    async with served(client, bench.world, workflows_cached=workflows_cached):
+        yield bench
+        await end_all(client)

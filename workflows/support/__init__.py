@@ -1,0 +1,1 @@
+"""What the workflows share: options, search attributes, timers, and activity calls."""
