@@ -17,17 +17,17 @@ from temporalio.worker import Worker, WorkerDeploymentConfig
 
 from activities.accounts import AccountActivities
 from activities.acknowledgement import AcknowledgedResults
-from activities.error_sanitizer import PlainFailures
+from activities.error_sanitizer import ErrorSanitizer
 from activities.mail import MailActivities
 from activities.roster import RosterActivities
 from activities.sign_in import SignInActivities
 from activities.undo import UndoActivities
-from landbridge.client.cohorts import TemporalCohortDesk
-from landbridge.domain.ports import LinkMint, Provisioning
+from landbridge.client.cohorts import TemporalCohortClient
+from landbridge.domain.ports import LinkSigner, Provisioning
 from landbridge.domain.proof import Proofs
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from landbridge.integrations.atlassian.provisioning import AdminProvisioning, EmulatedProvisioning
-from landbridge.integrations.atlassian.site_probe import SiteDoor
+from landbridge.integrations.atlassian.site_probe import SiteProbe
 from landbridge.integrations.link_tokens import SignedLinks
 from landbridge.integrations.opsgenie import OpsgenieRoster
 from landbridge.integrations.smtp.mailer import SmtpMailer
@@ -35,7 +35,7 @@ from landbridge.platform import exits, logs, settings, web
 from landbridge.platform.process_settings import WorkerSettings
 from landbridge.platform.temporal import connection, sandbox
 from landbridge.platform.temporal.histories import Histories
-from landbridge.platform.temporal.malformed_messages import Tolerance
+from landbridge.platform.temporal.malformed_messages import MalformedMessageInterceptor
 from workflows.admin_session import AdminSessionWorkflow
 from workflows.admin_sign_in import AdminSignInWorkflow
 from workflows.cohort import CohortWorkflow
@@ -53,7 +53,7 @@ HEALTH = timedelta(seconds=2)
 """How long Temporal may take to say that it is there."""
 AT_ONCE = {options.MAIL_QUEUE: 4, options.ATLASSIAN_QUEUE: 8, options.OPSGENIE_QUEUE: 4}
 """Activities of each queue that one worker process has under way."""
-WORKFLOW_TASKS_AT_ONCE = 40
+WORKFLOW_TASK_CONCURRENCY = 40
 """They share one interpreter, and each has to be done in time: when a migration starts 400 cohorts at once, the SDK's
 own 100 may take longer on a busy machine, and the worker is stuck. Those that wait for Atlassian's answer count."""
 TASK_SECONDS = 8
@@ -86,7 +86,7 @@ def build(
     limits = begun_per_second or {}
     activities: dict[str, list[Callable[..., Any]]] = {
         options.MAIL_QUEUE: [mail.send_mails, mail.send_notices, sign_in.send_sign_in_link],
-        options.OPSGENIE_QUEUE: [roster.survey, roster.hand_out, sign_in.find_leader, sign_in.is_leader_still],
+        options.OPSGENIE_QUEUE: [roster.survey, roster.assign_people, sign_in.find_admin, sign_in.is_still_admin],
         options.ATLASSIAN_QUEUE: [
             accounts.ensure_accounts,
             accounts.find_accounts,
@@ -101,12 +101,12 @@ def build(
         client,
         task_queue=options.WORKFLOWS,
         workflows=WORKFLOWS,
-        activities=[roster.tell_cohorts],
-        interceptors=[PlainFailures(), AcknowledgedResults(), Tolerance()],
+        activities=[roster.broadcast_signal],
+        interceptors=[ErrorSanitizer(), AcknowledgedResults(), MalformedMessageInterceptor()],
         workflow_runner=sandbox.runner(Histories(client)),
         graceful_shutdown_timeout=DRAIN,
         max_cached_workflows=workflows_cached,
-        max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE,
+        max_concurrent_workflow_tasks=WORKFLOW_TASK_CONCURRENCY,
         deployment_config=deployment,
     )
     # The SDK has no setting for it (1.35).
@@ -118,7 +118,7 @@ def build(
                 client,
                 task_queue=queue,
                 activities=methods,
-                interceptors=[PlainFailures(), AcknowledgedResults()],
+                interceptors=[ErrorSanitizer(), AcknowledgedResults()],
                 max_concurrent_activities=AT_ONCE[queue],
                 max_task_queue_activities_per_second=limits.get(queue) or None,
                 max_heartbeat_throttle_interval=HEARTBEAT,
@@ -159,7 +159,7 @@ async def serving(workers: list[Worker]) -> AsyncIterator[None]:
                 run.cancel()
 
 
-async def why_not_ready(client: Client, workers: list[Worker], stop: asyncio.Event) -> str:
+async def not_ready_reason(client: Client, workers: list[Worker], stop: asyncio.Event) -> str:
     """Return why no work should be expected of this process just now; empty: it takes work."""
     if stop.is_set():
         return "draining"
@@ -172,7 +172,7 @@ async def why_not_ready(client: Client, workers: list[Worker], stop: asyncio.Eve
     return "" if serves else "Temporal does not answer"
 
 
-def mailer_for(smtp: settings.SmtpSettings, links: LinkMint) -> SmtpMailer:
+def mailer_for(smtp: settings.SmtpSettings, links: LinkSigner) -> SmtpMailer:
     """Return what sends mail as the settings say.
 
     Raises:
@@ -222,7 +222,7 @@ async def main() -> int:
                 per_second=atlassian.per_second,
             )
         )
-        door = SiteDoor(atlassian.site_url) if atlassian.site_url else None
+        door = SiteProbe(atlassian.site_url) if atlassian.site_url else None
         provisioning: Provisioning = AdminProvisioning(directory, door)
         if atlassian.provisioning_url:
             emulated = EmulatedProvisioning(str(atlassian.provisioning_url), org_key)
@@ -234,8 +234,8 @@ async def main() -> int:
             client,
             AccountActivities(directory, provisioning),
             MailActivities(mailer),
-            RosterActivities(source, TemporalCohortDesk(client)),
-            UndoActivities(TemporalCohortDesk(client), directory),
+            RosterActivities(source, TemporalCohortClient(client)),
+            UndoActivities(TemporalCohortClient(client), directory),
             sign_in=SignInActivities(source, mailer, links, Proofs(pages.keys)),
             begun_per_second={
                 options.MAIL_QUEUE: smtp.slices_per_second,
@@ -244,7 +244,7 @@ async def main() -> int:
             deployment=deployment(process.deployment_name, process.build_id),
         )
         await stack.enter_async_context(
-            web.health(process.health_address, partial(why_not_ready, client, workers, stop))
+            web.health(process.health_address, partial(not_ready_reason, client, workers, stop))
         )
         async with serving(workers):
             logger.info("worker_started", namespace=client.namespace)

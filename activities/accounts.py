@@ -4,20 +4,20 @@ import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.batch_progress import SliceProgress, called_off, finished
+from activities.batch_progress import BatchProgress, called_off, finished
 from landbridge.domain.activity_io import (
     AccountOutcome,
-    AccountOutcomes,
-    AccountsOrder,
+    AccountsInput,
+    AccountsResult,
     AdminTask,
-    ConnectAnswer,
-    ConnectOrder,
+    ConnectInput,
+    ConnectResult,
     NameNotFree,
-    SignUpAnswer,
-    SignUpOrder,
-    SiteAnswer,
-    SiteOrder,
-    SitesAnswer,
+    SignUpInput,
+    SignUpResult,
+    SiteInput,
+    SiteResult,
+    SitesResult,
 )
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.ports import AccountDirectory, Provisioning
@@ -34,21 +34,21 @@ class AccountActivities:
         self._directory = directory
         self._provisioning = provisioning
 
-    @activity.defn
-    async def ensure_accounts(self, order: AccountsOrder) -> AccountOutcomes:
+    @activity.defn(name="ensure_accounts")
+    async def ensure_accounts(self, order: AccountsInput) -> AccountsResult:
         """Look up a slice of people and create the accounts that are missing; the answer may cover only a part."""
         answer = await self._slice(order, create=True)
-        return AccountOutcomes(outcomes=[_account_or_problem(outcome) for outcome in answer.outcomes])
+        return AccountsResult(outcomes=[_account_or_problem(outcome) for outcome in answer.outcomes])
 
-    @activity.defn
-    async def find_accounts(self, order: AccountsOrder) -> AccountOutcomes:
+    @activity.defn(name="find_accounts")
+    async def find_accounts(self, order: AccountsInput) -> AccountsResult:
         """Look up a slice of people; the answer may cover only a part."""
         return await self._slice(order, create=False)
 
-    async def _slice(self, order: AccountsOrder, *, create: bool) -> AccountOutcomes:
-        progress = SliceProgress(_OUTCOMES)
+    async def _slice(self, order: AccountsInput, *, create: bool) -> AccountsResult:
+        progress = BatchProgress(_OUTCOMES)
         if progress.came_too_late:
-            return AccountOutcomes(outcomes=progress.outcomes)
+            return AccountsResult(outcomes=progress.outcomes)
         known = {outcome.person for outcome in progress.outcomes}
         left = [question for question in order.questions if question.person not in known]
         ask = self._directory.ensure if create else self._directory.find
@@ -66,35 +66,35 @@ class AccountActivities:
             verified=sum(outcome.verified for outcome in progress.outcomes),
             problems=sum(bool(outcome.problem) for outcome in progress.outcomes),
         )
-        return AccountOutcomes(outcomes=progress.outcomes)
+        return AccountsResult(outcomes=progress.outcomes)
 
-    @activity.defn
-    async def list_sites(self, email: str) -> SitesAnswer:
+    @activity.defn(name="list_sites")
+    async def list_sites(self, email: str) -> SitesResult:
         """List the sites linked to an address."""
-        return SitesAnswer(sites=await self._directory.sites(email))
+        return SitesResult(sites=await self._directory.sites(email))
 
-    @activity.defn
-    async def ensure_signed_up(self, order: SignUpOrder) -> SignUpAnswer:
+    @activity.defn(name="ensure_signed_up")
+    async def ensure_signed_up(self, order: SignUpInput) -> SignUpResult:
         """See to it that the initiator has an Atlassian account."""
         answer = await self._provisioning.ensure_signed_up(order.email, order.first_name, order.last_name)
-        return SignUpAnswer(task=answer) if isinstance(answer, AdminTask) else SignUpAnswer(signed_up=answer)
+        return SignUpResult(task=answer) if isinstance(answer, AdminTask) else SignUpResult(signed_up=answer)
 
-    @activity.defn
-    async def ensure_site(self, order: SiteOrder) -> SiteAnswer:
+    @activity.defn(name="ensure_site")
+    async def ensure_site(self, order: SiteInput) -> SiteResult:
         """See to it that a site exists and the initiator is its site admin."""
         site = NewSite(name=order.name, first_name=order.first_name, last_name=order.last_name)
         answer = await self._provisioning.ensure_site(order.email, site)
         if isinstance(answer, AdminTask):
-            return SiteAnswer(task=answer)
-        return SiteAnswer(not_free=answer) if isinstance(answer, NameNotFree) else SiteAnswer(site=answer)
+            return SiteResult(task=answer)
+        return SiteResult(not_free=answer) if isinstance(answer, NameNotFree) else SiteResult(site=answer)
 
-    @activity.defn
-    async def ensure_connected(self, order: ConnectOrder) -> ConnectAnswer:
+    @activity.defn(name="ensure_connected")
+    async def ensure_connected(self, order: ConnectInput) -> ConnectResult:
         """See to it that the Opsgenie account is connected to the site."""
         answer = await self._provisioning.ensure_connected(
             order.opsgenie_account, order.site, confirmed=order.confirmed
         )
-        return ConnectAnswer(task=answer if isinstance(answer, AdminTask) else None)
+        return ConnectResult(task=answer if isinstance(answer, AdminTask) else None)
 
 
 def _account_or_problem(outcome: AccountOutcome) -> AccountOutcome:

@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 from activities import timeouts
 from activities.acknowledgement import ANSWER, current_attempt, until_acknowledged
 from landbridge.domain.base import Model
-from landbridge.domain.errors import LandbridgeError, NeighbourUnavailable
+from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
 
 GRACE_SECONDS = 15.0
 """How long work that is called off may go on."""
@@ -53,7 +53,7 @@ async def finished(work: Coroutine[Any, Any, None]) -> None:
         task.result()
 
 
-class SliceProgress(Generic[_Outcome]):
+class BatchProgress(Generic[_Outcome]):
     """The outcomes of one slice, including those of earlier attempts."""
 
     def __init__(self, outcomes: TypeAdapter[list[_Outcome]]) -> None:
@@ -63,7 +63,7 @@ class SliceProgress(Generic[_Outcome]):
         )
         # Half of what Temporal allows: the last sign of life that it heard may be older than the last one given.
         self._longest_silence = doing.heartbeat_timeout.total_seconds() / 2 if doing.heartbeat_timeout else inf
-        self._handed_out = doing.started_time
+        self._people_assigned = doing.started_time
         self._beaten_at = self._begun_at = monotonic()
         self._left = _seconds_left(doing)
         whole = doing.schedule_to_close_timeout
@@ -86,7 +86,7 @@ class SliceProgress(Generic[_Outcome]):
         self.outcomes.extend(outcomes)
         self.beat()
         if self._stood_still:
-            raise NeighbourUnavailable(_STOOD_STILL)
+            raise ServiceUnavailable(_STOOD_STILL)
 
     def add_in_time(self, *outcomes: _Outcome) -> None:
         """Keep outcomes, and tell Temporal, which gives an activity up after a time and then forgets what it did.
@@ -98,7 +98,7 @@ class SliceProgress(Generic[_Outcome]):
         self.add(*outcomes)
         if monotonic() - self._begun_at > self._left / 2:
             # Nobody is told: there are outcomes, which are the answer.
-            raise NeighbourUnavailable("")
+            raise ServiceUnavailable("")
 
     def beat(self) -> None:
         """Tell Temporal how far the slice is; it sends on no more than the worker's throttle allows."""
@@ -119,7 +119,7 @@ class SliceProgress(Generic[_Outcome]):
 
         """
         # By two clocks, which may differ: so this only tells when to ask.
-        if (datetime.now(UTC) - self._handed_out).total_seconds() > self._longest_silence:
+        if (datetime.now(UTC) - self._people_assigned).total_seconds() > self._longest_silence:
             await self._ask_whether_it_is_ours()
 
         async def beat() -> None:
@@ -149,7 +149,7 @@ class SliceProgress(Generic[_Outcome]):
         try:
             await current_attempt().heartbeat(self.outcomes, rpc_timeout=ANSWER)
         except (RPCError, AsyncActivityCancelledError):
-            raise NeighbourUnavailable(_STOOD_STILL) from None
+            raise ServiceUnavailable(_STOOD_STILL) from None
 
 
 def _seconds_left(doing: activity.Info) -> float:

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from activities import timeouts
-from landbridge.domain.errors import LandbridgeError, NeighbourUnavailable
+from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
 
 LAST_TRY = timedelta(seconds=5)
 """Before Temporal gives an activity up: then it is tried a last time, however long the neighbour wants us to wait."""
@@ -19,7 +19,7 @@ LAST_TRY = timedelta(seconds=5)
 _logger = structlog.get_logger()
 
 
-class PlainFailures(Interceptor):
+class ErrorSanitizer(Interceptor):
     """Turns every error of an activity into one that Temporal may keep."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
@@ -35,7 +35,7 @@ class _Translation(ActivityInboundInterceptor):
         except FailureError:
             raise
         except LandbridgeError as error:
-            wait = _wait(error, monotonic() - begun) if isinstance(error, NeighbourUnavailable) else None
+            wait = _wait(error, monotonic() - begun) if isinstance(error, ServiceUnavailable) else None
             raise ApplicationError(
                 str(error),
                 type=type(error).__name__,
@@ -49,7 +49,7 @@ class _Translation(ActivityInboundInterceptor):
             ) from None
 
 
-def _wait(error: NeighbourUnavailable, elapsed: float) -> timedelta | None:
+def _wait(error: ServiceUnavailable, elapsed: float) -> timedelta | None:
     """Return how long to wait until the next attempt; this one took `elapsed` seconds. None: as Temporal thinks fit.
 
     A wait that is longer than Temporal tries would end the activity at once. Its workflow would begin it anew, to hear

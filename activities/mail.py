@@ -8,18 +8,18 @@ from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities import timeouts
-from activities.batch_progress import SliceProgress, called_off
+from activities.batch_progress import BatchProgress, called_off
 from landbridge.domain import refusals
 from landbridge.domain.activity_io import (
     Delivery,
     MailOutcome,
-    MailOutcomes,
     MailProblem,
-    MailsOrder,
-    NoticesOrder,
     Refusals,
+    SendMailsInput,
+    SendMailsResult,
+    SendNoticesInput,
 )
-from landbridge.domain.errors import LandbridgeError, NeighbourUnavailable, QuotaExceeded
+from landbridge.domain.errors import LandbridgeError, QuotaExceeded, ServiceUnavailable
 from landbridge.domain.ports import Mailer
 
 _logger = structlog.get_logger()
@@ -28,7 +28,7 @@ _OUTCOMES = TypeAdapter(list[MailOutcome])
 BATCH = 16
 """Mails given to the mailer at once: as many as it may hold connections. Between batches a worker can stop."""
 
-NOTICE_PATIENCE = timedelta(minutes=15)
+NOTICE_TIMEOUT = timedelta(minutes=15)
 """How long a notice is tried again that the mail server puts off: greylisting takes minutes, a full mailbox for ever,
 and the migration waits meanwhile."""
 PUT_OFF = "The mail server does not take the mail yet."
@@ -41,21 +41,21 @@ class MailActivities:
         self._mailer = mailer
         self._refusals = refusals.WorkerRefusals()
 
-    @activity.defn
-    async def send_mails(self, order: MailsOrder) -> MailOutcomes:
+    @activity.defn(name="send_mails")
+    async def send_mails(self, order: SendMailsInput) -> SendMailsResult:
         """Send a slice of mails, as far as the mail server takes them.
 
         The answer may cover only a part: when the server breaks off, this worker is told to stop, or the time is over,
         what was sent is recorded at once, and the rest is still due. What only people can mend, and a wait that the
         server asks for, is part of the answer: a retry of this activity would be of no use.
         """
-        progress = SliceProgress(_OUTCOMES)
+        progress = BatchProgress(_OUTCOMES)
         earlier = _in_order(order, progress.outcomes)
         now = refusals.after(order.refusals, earlier)
         # An earlier attempt may have ended after the refusals and before it could report what they mean.
         problem = _refused_as_sender(earlier) if refusals.concern_the_sender(now) else None
         if progress.came_too_late or problem:
-            return MailOutcomes(outcomes=progress.outcomes, problem=problem, refusals=now)
+            return SendMailsResult(outcomes=progress.outcomes, problem=problem, refusals=now)
         sent = {outcome.person for outcome in progress.outcomes}
         left = [mail for mail in order.mails if mail.person not in sent]
         async with progress.beating():
@@ -82,20 +82,20 @@ class MailActivities:
                     break
         counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
         _logger.info("mails_handed_over", due=len(order.mails), problem=problem is not None, **counted)
-        return MailOutcomes(outcomes=progress.outcomes, problem=problem, refusals=now)
+        return SendMailsResult(outcomes=progress.outcomes, problem=problem, refusals=now)
 
     def _judge(self, batch: Sequence[MailOutcome], before: Refusals, now: Refusals) -> MailProblem | None:
         """Return the problem, if the refusals after a batch concern the sender."""
         many = self._refusals.add(batch, before, now) or refusals.concern_the_sender(now)
         return _refused_as_sender(batch) if many else None
 
-    @activity.defn
-    async def send_notices(self, order: NoticesOrder) -> MailOutcomes:
+    @activity.defn(name="send_notices")
+    async def send_notices(self, order: SendNoticesInput) -> SendMailsResult:
         """Send a notice to owners and admins, each once.
 
         Whoever the mail server puts off is tried again for a while.
         """
-        progress = SliceProgress(_OUTCOMES)
+        progress = BatchProgress(_OUTCOMES)
         progress.outcomes = [one for one in progress.outcomes if one.delivery is not Delivery.DEFERRED]
         sent = {outcome.person for outcome in progress.outcomes}
         async with progress.beating():
@@ -103,12 +103,12 @@ class MailActivities:
             await self._mailer.notify(left, progress.add)
             counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
             _logger.info("notices_handed_over", notices=len(order.notices), **counted)
-            if counted[str(Delivery.DEFERRED)] and timeouts.tried_for(activity.info()) < NOTICE_PATIENCE:
-                raise NeighbourUnavailable(PUT_OFF)
-        return MailOutcomes(outcomes=progress.outcomes)
+            if counted[str(Delivery.DEFERRED)] and timeouts.tried_for(activity.info()) < NOTICE_TIMEOUT:
+                raise ServiceUnavailable(PUT_OFF)
+        return SendMailsResult(outcomes=progress.outcomes)
 
 
-def _in_order(order: MailsOrder, outcomes: Sequence[MailOutcome]) -> list[MailOutcome]:
+def _in_order(order: SendMailsInput, outcomes: Sequence[MailOutcome]) -> list[MailOutcome]:
     """Return outcomes in the order of the mails; they come in the order of the server's answers."""
     places = {mail.person: place for place, mail in enumerate(order.mails)}
     return sorted(outcomes, key=lambda outcome: places[outcome.person])
@@ -124,10 +124,10 @@ def _problem(error: LandbridgeError) -> MailProblem | None:
     """Return an error as a part of the answer; none for one without a sentence: the rest is for the next slice."""
     if not str(error):
         return None
-    wait = (error.retry_after or 0) if isinstance(error, NeighbourUnavailable) else 0
+    wait = (error.retry_after or 0) if isinstance(error, ServiceUnavailable) else 0
     return MailProblem(
         sentence=str(error),
-        needs_people=not isinstance(error, NeighbourUnavailable),
+        needs_people=not isinstance(error, ServiceUnavailable),
         retry_after=wait,
         lasts=error.lasts if isinstance(error, QuotaExceeded) else 0,
     )

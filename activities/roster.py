@@ -4,11 +4,11 @@ import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.batch_progress import SliceProgress
+from activities.batch_progress import BatchProgress
 from landbridge.domain import ids, roster
-from landbridge.domain.activity_io import HandedOut, HandOutOrder, TellOrder
+from landbridge.domain.activity_io import AssignPeopleInput, AssignPeopleResult, BroadcastInput
 from landbridge.domain.base import Model
-from landbridge.domain.ports import CohortDesk, RosterSource
+from landbridge.domain.ports import CohortClient, RosterSource
 from landbridge.domain.roster import RosterPerson, RosterSurvey
 
 _logger = structlog.get_logger()
@@ -25,20 +25,20 @@ _OUTCOMES = TypeAdapter(list[_Served])
 class RosterActivities:
     """The roster as Opsgenie has it."""
 
-    def __init__(self, source: RosterSource, desk: CohortDesk) -> None:
+    def __init__(self, source: RosterSource, desk: CohortClient) -> None:
         self._source = source
         self._desk = desk
 
-    @activity.defn
+    @activity.defn(name="survey")
     async def survey(self, opsgenie_account: str) -> RosterSurvey:
         """Read the whole roster and sum it up; names only owners and admins."""
-        async with SliceProgress(_OUTCOMES).beating():
+        async with BatchProgress(_OUTCOMES).beating():
             return roster.survey(await self._read(opsgenie_account))
 
-    @activity.defn
-    async def hand_out(self, order: HandOutOrder) -> HandedOut:
+    @activity.defn(name="assign_people")
+    async def assign_people(self, order: AssignPeopleInput) -> AssignPeopleResult:
         """Read the whole roster and hand each cohort its people, or only what is new; say who leads the account now."""
-        progress = SliceProgress(_OUTCOMES)
+        progress = BatchProgress(_OUTCOMES)
         done = {outcome.cohort for outcome in progress.outcomes}
         async with progress.beating():
             people = await self._read(order.opsgenie_account)
@@ -49,15 +49,15 @@ class RosterActivities:
                 if order.refresh:
                     await self._desk.refresh(cohort_id, slice_)
                 else:
-                    await self._desk.hand_out(cohort_id, slice_)
+                    await self._desk.assign_people(cohort_id, slice_)
                 progress.add(_Served(cohort=number))
-        _logger.info("roster_handed_out", people=len(people), cohorts=order.cohorts, refresh=order.refresh)
-        return HandedOut(people=len(people), leaders=roster.survey(people).leaders)
+        _logger.info("people_assigned", people=len(people), cohorts=order.cohorts, refresh=order.refresh)
+        return AssignPeopleResult(people=len(people), admins=roster.survey(people).admins)
 
-    @activity.defn
-    async def tell_cohorts(self, order: TellOrder) -> None:
+    @activity.defn(name="broadcast_signal")
+    async def broadcast_signal(self, order: BroadcastInput) -> None:
         """Tell all cohorts the same, some at a time."""
-        progress = SliceProgress(_OUTCOMES)
+        progress = BatchProgress(_OUTCOMES)
         done = {outcome.cohort for outcome in progress.outcomes}
         left = iter([number for number in range(1, order.cohorts + 1) if number not in done])
 

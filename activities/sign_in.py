@@ -3,16 +3,16 @@ from temporalio import activity
 
 from activities.mail import PUT_OFF
 from landbridge.domain.activity_io import Delivery, MailOutcome
-from landbridge.domain.errors import NeighbourUnavailable, Untrusted
+from landbridge.domain.errors import ServiceUnavailable, Untrusted
 from landbridge.domain.ports import IdentityTokens, Mailer, RosterSource
 from landbridge.domain.proof import Proofs
 from landbridge.domain.sign_in import (
     AdminSession,
-    LeaderAnswer,
+    FindAdminResult,
     RoleAnswer,
+    SendSignInLinkInput,
     SignInClaims,
-    SignInLinkOrder,
-    SignInMailOrder,
+    SignInMail,
     identity_digest,
 )
 
@@ -22,8 +22,8 @@ _logger = structlog.get_logger()
 class SignInActivities:
     """Who signs in to the portal, and the link that is mailed to them.
 
-    Nothing that comes from Temporal decides who is an owner or admin, nor where a link is mailed: `find_leader` and
-    `is_leader_still` sign what Opsgenie answers; `send_sign_in_link` and the portal check the signature.
+    Nothing that comes from Temporal decides who is an owner or admin, nor where a link is mailed: `find_admin` and
+    `is_still_admin` sign what Opsgenie answers; `send_sign_in_link` and the portal check the signature.
     """
 
     def __init__(self, source: RosterSource, mailer: Mailer, identities: IdentityTokens, proofs: Proofs) -> None:
@@ -32,25 +32,25 @@ class SignInActivities:
         self._identities = identities
         self._proofs = proofs
 
-    @activity.defn
-    async def find_leader(self, email: str) -> LeaderAnswer:
+    @activity.defn(name="find_admin")
+    async def find_admin(self, email: str) -> FindAdminResult:
         """Say whether an address is that of an owner or admin; who it is, is signed for the sign-in that asks."""
-        leader = await self._source.find_leader(email)
+        leader = await self._source.find_admin(email)
         _logger.info("leader_looked_up", found=leader is not None)
         if leader is None:
-            return LeaderAnswer()
-        return LeaderAnswer(identity=self._identities.sign_identity(leader, *_workflow_that_asks()))
+            return FindAdminResult()
+        return FindAdminResult(identity=self._identities.sign_identity(leader, *_workflow_that_asks()))
 
-    @activity.defn
-    async def is_leader_still(self, session: AdminSession) -> RoleAnswer:
+    @activity.defn(name="is_still_admin")
+    async def is_still_admin(self, session: AdminSession) -> RoleAnswer:
         """Say whether somebody who is signed in is an owner or admin of that Opsgenie account still; sign it if so."""
-        leader = await self._source.find_leader(session.email)
+        leader = await self._source.find_admin(session.email)
         confirmed = leader is not None and leader.opsgenie_account == session.opsgenie_account
         _logger.info("session_role_looked_up", confirmed=confirmed)
         return RoleAnswer(proof=self._proofs.of_role(session, _workflow_that_asks()[0]) if confirmed else "")
 
-    @activity.defn
-    async def send_sign_in_link(self, order: SignInLinkOrder) -> MailOutcome:
+    @activity.defn(name="send_sign_in_link")
+    async def send_sign_in_link(self, order: SendSignInLinkInput) -> MailOutcome:
         """Send a link to the person whose identity was signed for the sign-in that asks.
 
         Raises:
@@ -69,9 +69,9 @@ class SignInActivities:
         if recipient is None:
             _logger.warning("sign_in_identity_refused", sign_in_id=sign_in_id)
             raise Untrusted("The identity in this order was not signed by Landbridge for this sign-in.")
-        outcome = await self._mailer.send_sign_in_link(SignInMailOrder(recipient=recipient, claims=claims))
+        outcome = await self._mailer.send_sign_in_link(SignInMail(recipient=recipient, claims=claims))
         if outcome.delivery is Delivery.DEFERRED:
-            raise NeighbourUnavailable(PUT_OFF)
+            raise ServiceUnavailable(PUT_OFF)
         _logger.info("sign_in_link_handed_over", generation=order.generation, delivery=str(outcome.delivery))
         return outcome
 

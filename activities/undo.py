@@ -4,9 +4,9 @@ import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
-from activities.batch_progress import SliceProgress
-from landbridge.domain.activity_io import Revocation, Revocations, RevokeOrder
-from landbridge.domain.ports import CohortDesk, Invitations
+from activities.batch_progress import BatchProgress
+from landbridge.domain.activity_io import Revocation, RevokeInvitationsInput, RevokeInvitationsResult
+from landbridge.domain.ports import CohortClient, Invitations
 
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[Revocation])
@@ -15,14 +15,14 @@ _OUTCOMES = TypeAdapter(list[Revocation])
 class UndoActivities:
     """What a cancelled migration leaves at Atlassian, taken back."""
 
-    def __init__(self, desk: CohortDesk, invitations: Invitations) -> None:
+    def __init__(self, desk: CohortClient, invitations: Invitations) -> None:
         self._desk = desk
         self._invitations = invitations
 
-    @activity.defn
-    async def revoke_invitations(self, order: RevokeOrder) -> Revocations:
+    @activity.defn(name="revoke_invitations")
+    async def revoke_invitations(self, order: RevokeInvitationsInput) -> RevokeInvitationsResult:
         """Revoke what a cohort that is over says to be open; who was told apart before a crash is not asked again."""
-        progress = SliceProgress(_OUTCOMES)
+        progress = BatchProgress(_OUTCOMES)
         known = {outcome.account_id for outcome in progress.outcomes}
         async with progress.beating():
             people = {one.account_id: one.person for one in await self._desk.invited(order.cohort_id, order.run)}
@@ -33,4 +33,4 @@ class UndoActivities:
             await self._invitations.revoke([one for one in people if one not in known], done)
         counted = Counter(str(outcome.outcome) for outcome in progress.outcomes)
         _logger.info("invitations_revoked", people=len(people), **counted)
-        return Revocations(outcomes=progress.outcomes)
+        return RevokeInvitationsResult(outcomes=progress.outcomes)

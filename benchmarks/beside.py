@@ -27,7 +27,7 @@ async def wait_beside(many: int, few: int, mails_per_second: float, folder: Path
     """Start a migration of many, and amid its mails one of a few."""
     world, landbridge = World(folder), Landbridge(mails_per_second=mails_per_second)
     async with Supervisor(world.logs, say) as programs:
-        for program in (*world.neighbours(), *landbridge.programs(world)):
+        for program in (*world.services(), *landbridge.programs(world)):
             await programs.start(program)
         await _move_in(world)
         journal = Journal(world.journal)

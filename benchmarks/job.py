@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import worker
-from landbridge.domain.activity_io import Delivery, MailContext, MailOrder, MailOutcome
+from landbridge.domain.activity_io import Delivery, MailContext, MailOutcome, OutgoingMail
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
@@ -19,7 +19,7 @@ from landbridge.platform import settings
 
 AT_ONCE = 16
 """Calls to one neighbour (HTTP or SMTP) that a contestant may have under way at once."""
-MOST_INVITED = 25
+MAX_INVITED = 25
 """Addresses that Atlassian takes in one call."""
 ACCOUNT, RUN = "bench", "run"
 INITIATOR = "person1@example.com"
@@ -40,7 +40,7 @@ def name(person: int) -> str:
     return f"Person {person}"
 
 
-class Neighbours:
+class Services:
     """The outside world, for contestants that have one piece of code for each person.
 
     They send the mails that Landbridge sends, through the same pool of connections, so that what differs is how the
@@ -67,7 +67,7 @@ class Neighbours:
         return (await self.create_accounts([person]))[0]
 
     async def create_accounts(self, people: Sequence[int]) -> list[str]:
-        """Do so for up to `MOST_INVITED` people in one call."""
+        """Do so for up to `MAX_INVITED` people in one call."""
         async with self._calls:
             answer = await self._api.send(invite_request(self._org_id, map(email, people)))
         return [invited.id or "" for invited in answer.read(Invitations).data]
@@ -75,7 +75,7 @@ class Neighbours:
     async def send_mail(self, person: int) -> None:
         """Send one person the mail with the link, under the same Message-ID whenever it is repeated."""
         outcomes: list[MailOutcome] = []
-        order = MailOrder(
+        order = OutgoingMail(
             person=person,
             purpose=Purpose.AUTHENTICATION,
             generation=1,
@@ -88,13 +88,13 @@ class Neighbours:
 
 
 @asynccontextmanager
-async def neighbours() -> AsyncIterator[Neighbours]:
+async def services() -> AsyncIterator[Services]:
     """Connect to the outside world that the environment names, as the worker of Landbridge does."""
     smtp, atlassian = settings.load(settings.SmtpSettings), settings.load(settings.AtlassianSettings)
     mailer = worker.mailer_for(smtp, links())
     bearer = f"Bearer {atlassian.api_key.get_secret_value()}"
     async with Transport("Atlassian", str(atlassian.url), bearer, settings="LANDBRIDGE_ATLASSIAN_URL") as api:
-        yield Neighbours(api, atlassian.org_id, mailer, f"https://{SITE}.atlassian.example")
+        yield Services(api, atlassian.org_id, mailer, f"https://{SITE}.atlassian.example")
         await mailer.close()
 
 

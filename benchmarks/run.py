@@ -19,7 +19,7 @@ from dev.stack.processes import Program
 from dev.stack.supervisor import Supervisor
 
 MB = 2**20
-_LONGEST = 3600.0
+_MAX_LENGTH = 3600.0
 """Seconds after which a run counts as stuck."""
 _LOOK_SECONDS = 0.02
 _STOP_SECONDS = 1.0
@@ -71,7 +71,7 @@ async def measure(
     """
     world = World(folder, mail_ms=mail_ms)
     async with Supervisor(world.logs, say) as around, Supervisor(world.logs, say) as own:
-        await around.start(*map(_soon_stopped, world.neighbours()))
+        await around.start(*map(_soon_stopped, world.services()))
         for program in contestant.programs(world):
             await own.start(_soon_stopped(program))
         await contestant.prepare(world)
@@ -85,11 +85,11 @@ async def measure(
                 await beside.enter_async_context(_meanwhile(_kill_at(people // 2, journal, own, killed)))
             began = time.perf_counter()
             try:
-                async with asyncio.timeout(_LONGEST):
+                async with asyncio.timeout(_MAX_LENGTH):
                     await contestant.move(world, people)
             except TimeoutError:
                 label = LABELS[contestant.name]
-                raise Failed(f"{label} had not moved {people} people after {_LONGEST:.0f} s.") from None
+                raise Failed(f"{label} had not moved {people} people after {_MAX_LENGTH:.0f} s.") from None
             seconds = time.perf_counter() - began
         if kill and not killed.is_set():
             raise Failed(f"{LABELS[contestant.name]} had moved {people} people before it could be killed.")

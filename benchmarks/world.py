@@ -83,7 +83,7 @@ class World:
         environment = {**self.environment, "BENCH_READY": str(sign), **variables}
         return Program(name, [sys.executable, *arguments], environment=environment, ready=is_ready)
 
-    def neighbours(self) -> list[Program]:
+    def services(self) -> list[Program]:
         """Return the systems that are nobody's own."""
         seed = self.folder / "seed.json"
         seed.write_text(json.dumps(SEED), encoding="utf-8")
@@ -106,7 +106,7 @@ SEED: dict[str, dict[str, Any]] = {
     "opsgenie": {"name": job.ACCOUNT, "apiKey": _API_KEY, "users": [{"username": job.INITIATOR, "role": "owner"}]},
     "organization": {
         "id": job.ACCOUNT,
-        "name": "Bench",
+        "name": "MigrationHarness",
         "apiKey": _API_KEY,
         "accounts": [{"email": job.INITIATOR}],
         "sites": [{"name": job.SITE, "siteAdmins": [job.INITIATOR]}],

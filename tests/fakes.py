@@ -14,19 +14,19 @@ from landbridge.domain.activity_io import (
     Connected,
     Delivery,
     MailContext,
-    MailOrder,
     MailOutcome,
     NameNotFree,
     NoticeKind,
-    NoticeOrder,
+    OutgoingMail,
+    OutgoingNotice,
     Revocation,
     SignedUp,
     Undone,
 )
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.links import LinkClaims, Purpose
-from landbridge.domain.roster import LEADING_ROLES, RosterPerson, mark_duplicates
-from landbridge.domain.sign_in import SignedIn, SignInMailOrder
+from landbridge.domain.roster import ADMIN_ROLES, RosterPerson, mark_duplicates
+from landbridge.domain.sign_in import SignedIn, SignInMail
 from landbridge.domain.sites import NewSite, Site
 
 
@@ -35,7 +35,7 @@ class Opsgenie:
     """A `RosterSource`."""
 
     people_listed: list[RosterPerson] = field(default_factory=list)
-    trouble: LandbridgeError | None = None
+    problem: LandbridgeError | None = None
     """Raised by every call while it is set."""
     account: str = "acme"
     """What Opsgenie calls the account."""
@@ -54,18 +54,18 @@ class Opsgenie:
 
     async def people(self, opsgenie_account: str) -> AsyncIterator[RosterPerson]:
         """List everyone."""
-        if self.trouble:
-            raise self.trouble
+        if self.problem:
+            raise self.problem
         for person in mark_duplicates(self.people_listed):
             yield person
 
-    async def find_leader(self, email: str) -> SignedIn | None:
+    async def find_admin(self, email: str) -> SignedIn | None:
         """Look up an owner or admin."""
-        if self.trouble:
-            raise self.trouble
+        if self.problem:
+            raise self.problem
         self.looked_up.append(email)
         found = [p for p in self.people_listed if addresses.key(p.email) == addresses.key(email)]
-        if not found or found[0].blocked or found[0].role not in LEADING_ROLES:
+        if not found or found[0].blocked or found[0].role not in ADMIN_ROLES:
             return None
         return SignedIn(
             email=found[0].email,
@@ -97,7 +97,7 @@ class Atlassian:
     """Sign-up, sites and connections are tasks for an admin, as with the real service."""
     invites: bool = False
     """Atlassian mails its own invitations, to those it may mail."""
-    trouble: LandbridgeError | None = None
+    problem: LandbridgeError | None = None
     calls: Counter[str] = field(default_factory=Counter)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -181,30 +181,30 @@ class Atlassian:
 
     def _called(self, verb: str) -> None:
         self.calls[verb] += 1
-        if self.trouble:
-            raise self.trouble
+        if self.problem:
+            raise self.problem
 
 
 @dataclass
 class Post:
     """A `Mailer` that keeps what it sends."""
 
-    mails: list[tuple[MailContext, MailOrder]] = field(default_factory=list)
-    notices: list[NoticeOrder] = field(default_factory=list)
-    sign_in_links: list[SignInMailOrder] = field(default_factory=list)
+    mails: list[tuple[MailContext, OutgoingMail]] = field(default_factory=list)
+    notices: list[OutgoingNotice] = field(default_factory=list)
+    sign_in_links: list[SignInMail] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     """Addresses refused for good."""
     deferred_once: set[str] = field(default_factory=set)
     """Addresses that are to be tried again, once."""
-    trouble: LandbridgeError | None = None
+    problem: LandbridgeError | None = None
     held: asyncio.Event | None = None
     """Set it to let go on: after each mail, this is waited for."""
 
-    def sent(self, email: str, purpose: Purpose | None = None) -> list[MailOrder]:
+    def sent(self, email: str, purpose: Purpose | None = None) -> list[OutgoingMail]:
         """Return the mails that reached an address."""
         return [m for _, m in self.mails if m.email == email and purpose in {None, m.purpose}]
 
-    def told(self, kind: NoticeKind) -> list[NoticeOrder]:
+    def told(self, kind: NoticeKind) -> list[OutgoingNotice]:
         """Return the notices of a kind."""
         return [order for order in self.notices if order.notice.kind is kind]
 
@@ -220,11 +220,11 @@ class Post:
         )
 
     async def send(
-        self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
+        self, context: MailContext, orders: Sequence[OutgoingMail], done: Callable[[MailOutcome], None]
     ) -> None:
         """Send people's mails."""
-        if self.trouble:
-            raise self.trouble
+        if self.problem:
+            raise self.problem
         for order in orders:
             outcome = MailOutcome(
                 person=order.person, purpose=order.purpose, generation=order.generation, delivery=Delivery.ACCEPTED
@@ -242,10 +242,10 @@ class Post:
             if self.held is not None:
                 await self.held.wait()
 
-    async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
+    async def notify(self, orders: Sequence[OutgoingNotice], done: Callable[[MailOutcome], None]) -> None:
         """Send notices."""
-        if self.trouble:
-            raise self.trouble
+        if self.problem:
+            raise self.problem
         for order in orders:
             if order.recipient.email in self.deferred_once:
                 self.deferred_once.discard(order.recipient.email)
@@ -254,10 +254,10 @@ class Post:
                 self.notices.append(order)
                 done(MailOutcome(person=order.number, delivery=Delivery.ACCEPTED))
 
-    async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
+    async def send_sign_in_link(self, order: SignInMail) -> MailOutcome:
         """Send a sign-in link."""
-        if self.trouble:
-            raise self.trouble
+        if self.problem:
+            raise self.problem
         self.sign_in_links.append(order)
         return MailOutcome(person=1, delivery=Delivery.ACCEPTED)
 

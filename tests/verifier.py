@@ -52,7 +52,7 @@ class Someone:
     """Whether Atlassian takes an invitation for them."""
 
     @property
-    def leads(self) -> bool:
+    def is_admin(self) -> bool:
         """Whether they are an owner or admin."""
         return self.role in {"owner", "admin"}
 
@@ -208,7 +208,7 @@ def _about_mails(seen: Evidence) -> list[str]:
         ids[who, mail.purpose].add(mail.message_id)
         if who not in roster:
             told.append(f"{who} got mail and is on no roster")
-        elif mail.purpose is Mailed.NOTICE and not roster[who].leads:
+        elif mail.purpose is Mailed.NOTICE and not roster[who].is_admin:
             told.append(f"{who} got a notice and is neither owner nor admin")
     told += [f"{one_id} stands on different mails: {mails}" for one_id, mails in of_id.items() if len(mails) > 1]
     by_admin, excluded = set(map(key, seen.connected_by_admin)), set(map(key, seen.excluded))

@@ -60,11 +60,11 @@ def found(root: Path) -> Iterator[tuple[str, str]]:
     for file in (file for folder in _FOLDERS for file in sorted((root / folder).glob("**/*.py"))):
         name = file.relative_to(root)
         if not any(name.match(pattern) for pattern in _NOT_TOLD):
-            for sentence in dict.fromkeys(_told(ast.parse(file.read_text()))):
+            for sentence in dict.fromkeys(_reported(ast.parse(file.read_text()))):
                 yield str(name), sentence
 
 
-def _told(module: ast.Module) -> Iterator[str]:
+def _reported(module: ast.Module) -> Iterator[str]:
     clauses = set(_texts_of_clauses(module))
     for node in _texts(module):
         sentence = _written(node)

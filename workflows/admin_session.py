@@ -9,10 +9,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.sign_in import SignInActivities
     from landbridge.domain.sign_in import SESSION_PROOF, SESSION_RENEWAL, SESSION_RETRY, AdminSession
     from workflows.support import options
-    from workflows.support.activity_errors import Failure, attempt
+    from workflows.support.activity_errors import Failure, execute
 
 
-@workflow.defn
+@workflow.defn(name="AdminSessionWorkflow")
 class AdminSessionWorkflow:
     """Asks Opsgenie again and again whether somebody is an owner or admin still, and ends when they are not.
 
@@ -26,9 +26,7 @@ class AdminSessionWorkflow:
         """Wait, ask Opsgenie, and continue as new if it confirms the role."""
         await workflow.sleep(SESSION_RENEWAL, summary="Until Opsgenie is asked again")
         while True:
-            answer = await attempt(
-                SignInActivities.is_leader_still, session, options.LEADER, "Still an owner or admin?"
-            )
+            answer = await execute(SignInActivities.is_still_admin, session, options.LEADER, "Still an owner or admin?")
             if not isinstance(answer, Failure):
                 break
             await workflow.sleep(SESSION_RETRY, summary="Opsgenie gave no answer")

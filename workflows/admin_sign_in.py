@@ -13,16 +13,16 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.sign_in import (
         COOL_DOWN,
         LINK_LIFETIME,
-        MOST_LINKS,
+        MAX_LINKS,
         Redeem,
-        SignInLinkOrder,
+        SendSignInLinkInput,
         SignInRequest,
     )
     from workflows.support import options
-    from workflows.support.activity_errors import Failure, attempt
+    from workflows.support.activity_errors import Failure, execute
 
 
-@workflow.defn
+@workflow.defn(name="AdminSignInWorkflow")
 class AdminSignInWorkflow:
     """Mails a link to an owner or admin, and says once, to the portal that redeems it, who that is.
 
@@ -41,7 +41,7 @@ class AdminSignInWorkflow:
     @workflow.run
     async def run(self, _: SignInRequest) -> None:
         """Mail links as they are asked for, until one is used or the newest is too old."""
-        while self._wanted and self._generation < MOST_LINKS:
+        while self._wanted and self._generation < MAX_LINKS:
             await self._mail_link()
             with suppress(TimeoutError):
                 await workflow.wait_condition(
@@ -51,7 +51,7 @@ class AdminSignInWorkflow:
             self._wanted = False
             with suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._redeemed or (self._wanted and self._generation < MOST_LINKS),
+                    lambda: self._redeemed or (self._wanted and self._generation < MAX_LINKS),
                     timeout=LINK_LIFETIME - COOL_DOWN,
                     timeout_summary="Until the link is too old",
                 )
@@ -60,21 +60,21 @@ class AdminSignInWorkflow:
 
     async def _mail_link(self) -> None:
         """Mail a link that replaces those before it, if Opsgenie says that this is an owner or admin."""
-        found = await attempt(SignInActivities.find_leader, self._email, options.LEADER, "Is this an owner or admin?")
+        found = await execute(SignInActivities.find_admin, self._email, options.LEADER, "Is this an owner or admin?")
         self._identity = "" if isinstance(found, Failure) else found.identity
         # Counted for strangers too, so that their sign-in ends as everyone's does.
         self._generation += 1
         if not self._identity or self._redeemed:
             return
-        order = SignInLinkOrder(identity=self._identity, generation=self._generation)
-        await attempt(SignInActivities.send_sign_in_link, order, options.SIGN_IN_MAIL, "Mail the link")
+        order = SendSignInLinkInput(identity=self._identity, generation=self._generation)
+        await execute(SignInActivities.send_sign_in_link, order, options.SIGN_IN_MAIL, "Mail the link")
 
-    @workflow.signal(description="Somebody asks for a link to this address.")
+    @workflow.signal(name="link_wanted", description="Somebody asks for a link to this address.")
     def link_wanted(self) -> None:
         """Mail another link, unless the last one was mailed just now."""
         self._wanted = True
 
-    @workflow.update
+    @workflow.update(name="redeem")
     def redeem(self, request: Redeem) -> str:
         """Return the identity token of whoever has signed in, and end."""
         identity = self._identity_behind(request)

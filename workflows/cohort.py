@@ -14,45 +14,45 @@ with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
     from landbridge.domain import events, markdown, proof
     from landbridge.domain.activity_io import (
-        AccountOutcomes,
         AccountQuestion,
-        AccountsOrder,
+        AccountsInput,
+        AccountsResult,
         Delivery,
         MailContext,
-        MailOrder,
         MailOutcome,
-        MailOutcomes,
         MailProblem,
-        MailsOrder,
+        OutgoingMail,
+        SendMailsInput,
+        SendMailsResult,
     )
     from landbridge.domain.audit import Act
     from landbridge.domain.lifecycle import Mail
-    from landbridge.domain.messages import Cancel, CohortInput, CohortNews, CohortResult, MailHold
+    from landbridge.domain.messages import Cancel, CohortInput, CohortResult, CohortStatus, MailHold
     from landbridge.domain.people import SYSTEM, Counts, Person, State
     from landbridge.domain.rules import AtDeadline
     from workflows.cohort_record import CohortRecord
     from workflows.support import options, search_attributes
-    from workflows.support.activity_errors import Failure, attempt
+    from workflows.support.activity_errors import Failure, execute
 
 _Order = TypeVar("_Order")
 _Answer = TypeVar("_Answer")
 
 GATHERING = timedelta(seconds=1)
 """How long people who come back from Atlassian are gathered for one question, where one was asked just before."""
-TROUBLES_TOLD = 8
+MAX_PROBLEMS_REPORTED = 8
 """Troubles of which a cohort tells its migration, and of the end of each. Temporal takes 10,000 signals for one run: of
 400 cohorts, that is 25 each, and a migration that hears nothing any more would wait for ever. `status` asks cohorts."""
 SHOWN_AFTER_SHARE = 10
 """One person in so many has moved on: that is worth an update of the search attributes, which is a billable action."""
 SHOWN_SOON = timedelta(minutes=1)
 """But not more often than that: whoever needs to know sooner asks the cohort."""
-SHOWN_AT_MOST_EVERY = timedelta(minutes=10)
+MIN_UPDATE_INTERVAL = timedelta(minutes=10)
 """Fewer people are worth one when something else happens in the cohort, at the earliest this long after the last."""
-SHOWN_AT_LEAST_EVERY = timedelta(hours=1)
+MAX_UPDATE_INTERVAL = timedelta(hours=1)
 """What nothing else brings along is shown by a timer of its own, this long after the last update."""
 
 
-@workflow.defn
+@workflow.defn(name="CohortWorkflow")
 class CohortWorkflow(CohortRecord):
     """Looks after its people: one loop for each kind of work that can be due, until the migration closes it."""
 
@@ -70,7 +70,7 @@ class CohortWorkflow(CohortRecord):
                 self._ask_about_returned(),
                 self._poll_atlassian(),
                 self._keep_deadline(),
-                self._tell_migration(),
+                self._report_status(),
                 self._show(),
             )
         except (asyncio.CancelledError, ActivityError):
@@ -94,27 +94,27 @@ class CohortWorkflow(CohortRecord):
     async def _provide_accounts(self) -> None:
         """Look up or create the Atlassian accounts of people who arrived (the guide, step 5)."""
         while (now := await self._due(self._people.next_account)) is not None:
-            people = self._people.accounts_due(now, options.ACCOUNT_SLICE)
+            people = self._people.accounts_due(now, options.ACCOUNT_BATCH)
             summary = f"Atlassian accounts of {len(people)} people"
             questions, how = _questions(people), options.for_people(options.ACCOUNTS, len(people))
-            self._learn(await self._attempt(AccountActivities.ensure_accounts, questions, how, summary))
+            self._learn(await self._execute(AccountActivities.ensure_accounts, questions, how, summary))
             self._poll_due = self._poll_due or workflow.now() + self._poll_interval
 
     async def _send_mails(self) -> None:
         """Send the mails that are due: first ones, reminders, and those asked for (the guide, steps 5 and 6)."""
         while (now := await self._due(self._next_mail)) is not None:
-            due = self._people.mails_due(now, options.MAIL_SLICE, last=self._refusals.withdrawn)
+            due = self._people.mails_due(now, options.MAIL_BATCH, last=self._refusals.withdrawn)
             mails = [_order(person, mail) for person, mail in due]
-            order = MailsOrder(context=self._context(), mails=mails, refusals=self._refusals)
+            order = SendMailsInput(context=self._context(), mails=mails, refusals=self._refusals)
             how = options.for_people(options.MAIL, len(due))
-            answer = await self._attempt(MailActivities.send_mails, order, how, f"{len(due)} mails")
+            answer = await self._execute(MailActivities.send_mails, order, how, f"{len(due)} mails")
             if answer is not None:
                 self._mails_sent(order, answer)
 
-    def _mails_sent(self, order: MailsOrder, answer: MailOutcomes) -> None:
+    def _mails_sent(self, order: SendMailsInput, answer: SendMailsResult) -> None:
         """Record each mail's outcome, and do what the problem calls for that ended the slice early."""
         for outcome in answer.outcomes:
-            self._happen(outcome.person, _delivered(outcome))
+            self._apply(outcome.person, _delivered(outcome))
         resumed_meanwhile = self._refusals != order.refusals
         self._refusals = answer.refusals
         if resumed_meanwhile:
@@ -129,7 +129,7 @@ class CohortWorkflow(CohortRecord):
         elif problem.retry_after:
             self._mail_hold = _hold(problem, hold, workflow.now())
         else:
-            self._troubles[options.MAIL_QUEUE] = problem.sentence
+            self._problems[options.MAIL_QUEUE] = problem.sentence
 
     async def _ask_about_returned(self) -> None:
         """Ask Atlassian at once about those who come back from its page, or soon where it was asked only just now."""
@@ -139,7 +139,7 @@ class CohortWorkflow(CohortRecord):
                 return
             if self._asked_at is not None and workflow.now() - self._asked_at < GATHERING:
                 await workflow.sleep(GATHERING, summary="Others who come back meanwhile")
-            asked_now = sorted(self._came_back)[: options.ACCOUNT_SLICE]
+            asked_now = sorted(self._came_back)[: options.ACCOUNT_BATCH]
             self._came_back.difference_update(asked_now)
             people = [person for person in self._people.to_ask_about() if person.number in asked_now]
             if people:
@@ -151,8 +151,8 @@ class CohortWorkflow(CohortRecord):
         while await self._due(lambda: self._poll_due if self._people.to_ask_about() else None) is not None:
             people = self._people.to_ask_about()
             before = self._people.counts()
-            for start in range(0, len(people), options.ACCOUNT_SLICE):
-                await self._learn_about(people[start : start + options.ACCOUNT_SLICE])
+            for start in range(0, len(people), options.ACCOUNT_BATCH):
+                await self._learn_about(people[start : start + options.ACCOUNT_BATCH])
             moved = self._people.counts() != before
             longer = min(self._poll_interval * 2, self._rules.poll_interval_at_most)
             self._poll_interval = self._rules.poll_interval if moved else longer
@@ -161,7 +161,7 @@ class CohortWorkflow(CohortRecord):
     async def _learn_about(self, people: Sequence[Person]) -> None:
         """Ask about these people; whoever the answer leaves out is asked about again."""
         find, how = AccountActivities.find_accounts, options.for_people(options.ACCOUNT_LOOKUPS, len(people))
-        answer = await self._attempt(find, _questions(people), how, f"Are {len(people)} accounts verified?")
+        answer = await self._execute(find, _questions(people), how, f"Are {len(people)} accounts verified?")
         self._learn(answer)
         answered = {outcome.person for outcome in answer.outcomes} if answer else set()
         for person in people:
@@ -174,23 +174,23 @@ class CohortWorkflow(CohortRecord):
             self._deadline_passed = True
             if self._rules.at_deadline is AtDeadline.COMPLETE_PARTIAL and self._site:
                 for person in self._people.everyone():
-                    self._happen(person.number, events.MigrationEnded("The deadline passed."))
+                    self._apply(person.number, events.MigrationEnded("The deadline passed."))
 
-    async def _tell_migration(self) -> None:
+    async def _report_status(self) -> None:
         """Tell the migration of milestones, and of nothing else."""
         while True:
             await workflow.wait_condition(lambda: self._ending or self._news_is_due())
             if self._ending:
                 return
-            news = self._news()
-            if news.trouble and (self._told is None or news.trouble != self._told.trouble):
-                self._troubles_told += 1
+            news = self._status()
+            if news.problem and (self._reported is None or news.problem != self._reported.problem):
+                self._problems_reported += 1
             parent = workflow.info().parent
             if parent is not None:
                 # A migration that is gone takes its cohorts with it: there is nobody to tell.
                 with suppress(ApplicationError):
-                    await workflow.get_external_workflow_handle(parent.workflow_id).signal("cohort_news", news)
-            self._told = news
+                    await workflow.get_external_workflow_handle(parent.workflow_id).signal("cohort_status", news)
+            self._reported = news
 
     async def _show(self) -> None:
         """Keep what operators see in the Web UI and `status` adds up."""
@@ -207,21 +207,21 @@ class CohortWorkflow(CohortRecord):
         return None if self._deadline_passed else self._rules.deadline
 
     def _next_show(self) -> datetime | None:
-        news, shown = self._news(), self._shown
+        news, shown = self._status(), self._shown
         if news == shown:
             return None
         if shown is None or self._shown_at is None or _milestones(news) != _milestones(shown):
             return workflow.now()
         if news.counts.moved_since(shown.counts) * SHOWN_AFTER_SHARE >= news.counts.total:
             return self._shown_at + SHOWN_SOON
-        if self._alarm.now - self._shown_at >= SHOWN_AT_MOST_EVERY:
+        if self._timer.now - self._shown_at >= MIN_UPDATE_INTERVAL:
             return workflow.now()
-        return self._shown_at + SHOWN_AT_LEAST_EVERY
+        return self._shown_at + MAX_UPDATE_INTERVAL
 
     def _news_is_due(self) -> bool:
-        told, news = self._told or CohortNews(number=self._start.number), self._news()
-        if news.trouble and self._troubles_told >= TROUBLES_TOLD:
-            news = news.model_copy(update={"trouble": told.trouble})
+        told, news = self._reported or CohortStatus(number=self._start.number), self._status()
+        if news.problem and self._problems_reported >= MAX_PROBLEMS_REPORTED:
+            news = news.model_copy(update={"problem": told.problem})
         return _milestones(news) != _milestones(told)
 
     async def _due(self, when: Callable[[], datetime | None], *, even_paused: bool = False) -> datetime | None:
@@ -232,14 +232,14 @@ class CohortWorkflow(CohortRecord):
 
         def is_news() -> bool:
             planned = plan()
-            return planned is not None and (planned <= self._alarm.now or not self._alarm.is_set_for(planned))
+            return planned is not None and (planned <= self._timer.now or not self._timer.is_set_for(planned))
 
         while not self._ending:
             planned = plan()
-            if planned is not None and planned <= self._alarm.now:
-                return self._alarm.now
+            if planned is not None and planned <= self._timer.now:
+                return self._timer.now
             if planned is not None:
-                self._alarm.set_for(planned)
+                self._timer.set_for(planned)
             await workflow.wait_condition(lambda: self._ending or is_news())
         return None
 
@@ -258,14 +258,14 @@ class CohortWorkflow(CohortRecord):
         is_long = run.get_current_history_length() >= options.MAX_RUN_EVENTS and not self._activities
         return self._closing or is_long or run.is_continue_as_new_suggested()
 
-    async def _attempt(
+    async def _execute(
         self, method: Callable[[Any, _Order], Awaitable[_Answer]], order: _Order, how: dict[str, Any], summary: str
     ) -> _Answer | None:
         """Have an activity done; trouble is told, and pauses the cohort where only people can mend it.
 
         When the migration is cancelled, it breaks off, and what was done by then is the answer.
         """
-        work = asyncio.create_task(attempt(method, order, how, summary))
+        work = asyncio.create_task(execute(method, order, how, summary))
         self._activities += 1
         try:
             answer = await self._unless_cancelled(work)
@@ -275,12 +275,12 @@ class CohortWorkflow(CohortRecord):
             return None
         queue = str(how["task_queue"])
         if not isinstance(answer, Failure):
-            self._troubles.pop(queue, None)
+            self._problems.pop(queue, None)
             return answer
         if answer.needs_people:
             self._paused = answer.sentence
         else:
-            self._troubles[queue] = answer.sentence
+            self._problems[queue] = answer.sentence
         return None
 
     async def _unless_cancelled(self, work: "asyncio.Task[_Answer | Failure]") -> _Answer | Failure | None:
@@ -295,10 +295,10 @@ class CohortWorkflow(CohortRecord):
                 raise
             return None
 
-    def _learn(self, answer: AccountOutcomes | None) -> None:
+    def _learn(self, answer: AccountsResult | None) -> None:
         for outcome in answer.outcomes if answer else []:
             if outcome.problem:
-                self._happen(outcome.person, events.AccountProblem(outcome.email, outcome.problem))
+                self._apply(outcome.person, events.AccountProblem(outcome.email, outcome.problem))
             elif outcome.account_id:
                 seen = events.AccountSeen(
                     outcome.email,
@@ -307,10 +307,10 @@ class CohortWorkflow(CohortRecord):
                     created=outcome.created,
                     mailed=outcome.mailed,
                 )
-                self._happen(outcome.person, seen)
+                self._apply(outcome.person, seen)
 
     def _upsert(self) -> None:
-        self._shown, self._shown_at = self._news(), workflow.now()
+        self._shown, self._shown_at = self._status(), workflow.now()
         counts = self._shown.counts
         workflow.upsert_search_attributes(
             [
@@ -323,8 +323,8 @@ class CohortWorkflow(CohortRecord):
             ]
         )
         rows = "\n".join(f"| {state} | {number} |" for state, number in counts.by_state.items())
-        trouble = f"**{markdown.plain(self._shown.trouble)}**\n\n" if self._shown.trouble else ""
-        workflow.set_current_details(f"{trouble}| state | people |\n| --- | ---: |\n{rows}\n")
+        problem = f"**{markdown.plain(self._shown.problem)}**\n\n" if self._shown.problem else ""
+        workflow.set_current_details(f"{problem}| state | people |\n| --- | ---: |\n{rows}\n")
 
     def _context(self) -> MailContext:
         if self._site is None:
@@ -340,18 +340,18 @@ class CohortWorkflow(CohortRecord):
         )
 
 
-def _milestones(news: CohortNews) -> CohortNews:
+def _milestones(news: CohortStatus) -> CohortStatus:
     return news.model_copy(update={"counts": Counts()})
 
 
-def _questions(people: Sequence[Person]) -> AccountsOrder:
-    return AccountsOrder(
+def _questions(people: Sequence[Person]) -> AccountsInput:
+    return AccountsInput(
         questions=[AccountQuestion(person=p.number, email=p.email, may_be_mailed=p.email_verified) for p in people],
     )
 
 
-def _order(person: Person, mail: Mail) -> MailOrder:
-    return MailOrder(
+def _order(person: Person, mail: Mail) -> OutgoingMail:
+    return OutgoingMail(
         person=person.number,
         purpose=mail.purpose,
         generation=mail.generation,

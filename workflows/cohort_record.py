@@ -15,18 +15,18 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.links import LinkClaims, LinkState, LinkView, Purpose
     from landbridge.domain.messages import (
         AddressClaim,
+        AdminsChanged,
+        AssignPeople,
         Begin,
         Cancel,
         ClaimAnswer,
         CohortInput,
-        CohortNews,
+        CohortStatus,
         CohortView,
         CorrectEmail,
         Exclude,
-        HandOut,
         InvitedAccount,
         Known,
-        Leaders,
         LinksUsed,
         LinkUse,
         LinkUsed,
@@ -44,7 +44,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from landbridge.domain.people import MAILED, OPSGENIE, STATE_TITLES, Actor, Person, State
     from workflows.support import audit_log
-    from workflows.support.shared_timer import Alarm
+    from workflows.support.shared_timer import SharedTimer
 
 _NOBODY = "Nobody with this address is in the migration."
 _TAKEN = "The new address is someone's already."
@@ -56,13 +56,13 @@ class CohortRecord:
     def __init__(self, start: CohortInput) -> None:
         self._start = start
         self._rules = start.rules
-        self._leaders = start.leaders
+        self._admins = start.admins
         self._audit = start.audit
         self._site = start.site
         self._people = CohortPeople(unpacked(start.carried))
         self._paused = start.paused
-        self._told = start.told
-        self._troubles_told = start.troubles_told
+        self._reported = start.told
+        self._problems_reported = start.problems_reported
         self._claims = {addresses.key(claim.email): claim for claim in start.claims}
         self._answers: dict[int, bool | None] = {}
         """Whose new address another cohort is asked for, by the people's numbers, and the answer once there is one."""
@@ -71,27 +71,28 @@ class CohortRecord:
         self._poll_interval = timedelta(seconds=start.poll_interval_seconds) or start.rules.poll_interval
         self._came_back = set(start.came_back)
         self._asked_at: datetime | None = None
-        self._alarm = Alarm()
-        self._troubles: dict[str, str] = {}
+        self._timer = SharedTimer()
+        self._problems: dict[str, str] = {}
         self._refusals = start.refusals
         self._mail_hold = start.mail_hold
-        self._shown: CohortNews | None = None
+        self._shown: CohortStatus | None = None
         self._shown_at: datetime | None = None
         self._activities = 0
         """Activities under way."""
         self._closing = start.closing
         self._cancelled = start.cancelled
 
-    def _happen(self, number: int, event: events.Event) -> None:
-        self._people.happen(number, event, workflow.now(), self._rules)
+    def _apply(self, number: int, event: events.Event) -> None:
+        self._people.apply(number, event, workflow.now(), self._rules)
 
-    def _news(self) -> CohortNews:
-        return CohortNews(
+    def _status(self) -> CohortStatus:
+        return CohortStatus(
             number=self._start.number,
-            opened=(self._told is not None and self._told.opened) or (self._site is not None and self._people.opened()),
+            opened=(self._reported is not None and self._reported.opened)
+            or (self._site is not None and self._people.opened()),
             # Before that, there may be people to come.
             settled=self._site is not None and self._people.settled(),
-            trouble=self._paused or "; ".join([*self._troubles.values(), *self._why_mail_waits()]),
+            problem=self._paused or "; ".join([*self._problems.values(), *self._why_mail_waits()]),
             deadline_passed=self._deadline_passed,
             counts=self._people.counts(),
             moved=self._people.moved(),
@@ -103,20 +104,20 @@ class CohortRecord:
     def _withdraw_refusals(self) -> None:
         """Have mail sent again to everyone whose refusal may have concerned the sender."""
         for refusal in self._refusals.in_question:
-            self._happen(refusal.person, events.RefusalWithdrawn(refusal.purpose, refusal.generation))
+            self._apply(refusal.person, events.RefusalWithdrawn(refusal.purpose, refusal.generation))
         self._refusals = refusals.all_withdrawn(self._refusals)
 
     def _carried_on(self) -> CohortInput:
         return self._start.model_copy(
             update={
                 "rules": self._rules,
-                "leaders": self._leaders,
+                "admins": self._admins,
                 "audit": self._audit,
                 "site": self._site,
                 "paused": self._paused,
                 "carried": packed(self._people.everyone()),
-                "told": self._told,
-                "troubles_told": self._troubles_told,
+                "told": self._reported,
+                "problems_reported": self._problems_reported,
                 "claims": [*self._claims.values()],
                 "came_back": sorted(self._came_back),
                 "poll_due": self._poll_due,
@@ -131,17 +132,17 @@ class CohortRecord:
 
     # Signals: from the migration.
 
-    @workflow.signal(description="The site stands: begin with accounts and mails.")
+    @workflow.signal(name="begin", description="The site stands: begin with accounts and mails.")
     def begin(self, message: Begin) -> None:
         """Begin the guide's step 5."""
         self._site = message.site
 
-    @workflow.signal(description="The migration is over.")
+    @workflow.signal(name="close", description="The migration is over.")
     def close(self) -> None:
         """End once what is under way has ended."""
         self._closing = True
 
-    @workflow.signal(description="The migration is cancelled.")
+    @workflow.signal(name="cancel", description="The migration is cancelled.")
     def cancel(self, message: Cancel) -> None:
         """End as soon as what is under way has broken off; no link works from now on."""
         self._cancelled = message
@@ -149,14 +150,14 @@ class CohortRecord:
 
     def _leave_behind(self, reason: str, by: Actor) -> None:
         for person in self._people.everyone():
-            self._happen(person.number, events.MigrationEnded(reason, by))
+            self._apply(person.number, events.MigrationEnded(reason, by))
 
-    @workflow.signal(description="Start nothing new until resumed.")
+    @workflow.signal(name="pause", description="Start nothing new until resumed.")
     def pause(self, message: Pause) -> None:
         """Pause."""
         self._paused = message.reason
 
-    @workflow.signal(description="Go on after a pause.")
+    @workflow.signal(name="resume", description="Go on after a pause.")
     def resume(self, _: Resume) -> None:
         """Go on, and try what was not to be tried before; another cohort may have found out what was wrong."""
         self._paused = ""
@@ -164,30 +165,30 @@ class CohortRecord:
         if self._mail_hold is not None:
             self._mail_hold = self._mail_hold.model_copy(update={"until": workflow.now()})
 
-    @workflow.signal(description="Ask Atlassian at once.")
+    @workflow.signal(name="refresh", description="Ask Atlassian at once.")
     def refresh(self, _: Refresh) -> None:
         """Ask who has set up the account, without waiting for the next time."""
         self._poll_due = workflow.now()
 
-    @workflow.signal(description="Another deadline.")
+    @workflow.signal(name="set_deadline", description="Another deadline.")
     def set_deadline(self, message: SetDeadline) -> None:
         """Take another deadline."""
         self._rules = self._rules.model_copy(update={"deadline": message.deadline, "at_deadline": message.at_deadline})
         self._deadline_passed = False
 
-    @workflow.signal(description="Other owners and admins.")
-    def leaders_changed(self, message: Leaders) -> None:
+    @workflow.signal(name="admins_changed", description="Other owners and admins.")
+    def admins_changed(self, message: AdminsChanged) -> None:
         """Listen to those who are owners and admins now."""
-        self._leaders = message.keys
+        self._admins = message.keys
 
     # Signals: facts about people.
 
-    @workflow.signal(description="Someone's Opsgenie email is verified.")
+    @workflow.signal(name="email_verified", description="Someone's Opsgenie email is verified.")
     def email_verified(self, fact: PersonFact) -> None:
         """Record a verified email, whoever says so."""
         self._record_fact(Act.VERIFY, fact, events.EmailVerified)
 
-    @workflow.signal(description="Someone's Atlassian account is set up.")
+    @workflow.signal(name="account_authenticated", description="Someone's Atlassian account is set up.")
     def account_authenticated(self, fact: PersonFact) -> None:
         """Record an account that is set up, by somebody's word."""
         self._record_fact(Act.AUTHENTICATE, fact, events.Authenticated)
@@ -195,7 +196,7 @@ class CohortRecord:
     def _record_fact(self, act: Act, fact: PersonFact, event: Callable[[Actor], events.Event]) -> None:
         """Record a fact by the word of whoever may give it; in the audit only if it is news."""
         person = self._people.find(fact.email)
-        by = authority.witness(proof.recorded(fact.by, act, fact), self._leaders)
+        by = authority.resolve_actor(proof.recorded(fact.by, act, fact), self._admins)
         is_stale = stale.another_run(fact.run, self._start.run) or (
             person is not None and stale.another_address(fact.email, person.email)
         )
@@ -203,7 +204,7 @@ class CohortRecord:
             extra = {"signal": str(act), "person_known": person is not None, "stale": bool(is_stale)}
             workflow.logger.warning("signal_ignored", extra=extra)
             return
-        self._happen(person.number, event(by))
+        self._apply(person.number, event(by))
         if self._people.get(person.number) != person:
             self._note(act, by, about=person.email)
 
@@ -213,13 +214,13 @@ class CohortRecord:
 
     def _refuse_stranger(self, request: Request) -> None:
         """Refuse who may not ask, and who asks another migration of the account."""
-        why = authority.why_not(request.by, self._leaders) or stale.another_run(request.run, self._start.run)
+        why = authority.denial_reason(request.by, self._admins) or stale.another_run(request.run, self._start.run)
         if why:
             raise ApplicationError(why, type="Refused")
         if self._cancelled:
             raise ApplicationError("The migration is cancelled.", type="Refused")
 
-    @workflow.signal(description="People used their mailed links.")
+    @workflow.signal(name="links_used", description="People used their mailed links.")
     def links_used(self, message: LinksUsed) -> None:
         """Record what each of them did, as far as the link is still good for it."""
         for used in message.used:
@@ -231,17 +232,17 @@ class CohortRecord:
         by = proof.recorded_link(used)
         match used.use:
             case LinkUse.FOLLOWED if self._link_state(person, used.purpose, used.generation) is LinkState.OPEN:
-                self._happen(person.number, events.LinkFollowed(used.purpose, used.generation, by))
+                self._apply(person.number, events.LinkFollowed(used.purpose, used.generation, by))
                 if used.purpose is Purpose.AUTHENTICATION:
                     self._ask_soon(person.number)
             case LinkUse.DECLINED if self._cancelled is None:
-                self._happen(person.number, events.LinkDeclined(used.purpose, used.generation, by))
+                self._apply(person.number, events.LinkDeclined(used.purpose, used.generation, by))
             case LinkUse.RETURNED:
-                self._happen(person.number, events.CameBack(by))
+                self._apply(person.number, events.CameBack(by))
                 self._ask_soon(person.number)
             case LinkUse.NEW_WANTED if MAILED.get(person.state) is used.purpose:
                 if lifecycle.may_ask(person, Mail(used.purpose, used.generation), workflow.now()):
-                    self._happen(person.number, events.MailRequested(by))
+                    self._apply(person.number, events.MailRequested(by))
 
     def _link_state(self, person: Person, purpose: Purpose, generation: int) -> LinkState:
         state = lifecycle.link_state(person, Mail(purpose, generation), workflow.now(), self._rules)
@@ -258,8 +259,8 @@ class CohortRecord:
 
     # Updates: requests, refused before history is written.
 
-    @workflow.update(description="Hand in people from the roster.")
-    def hand_out(self, message: HandOut) -> int:
+    @workflow.update(name="assign_people", description="Hand in people from the roster.")
+    def assign_people(self, message: AssignPeople) -> int:
         """Take people who are new and addresses that were verified since; return how many people are looked after."""
         for row in message.people:
             if row.key in self._claims:
@@ -267,18 +268,18 @@ class CohortRecord:
                 continue
             known = self._people.receive(row, workflow.now())
             if known is not None and row.email_verified and known.email == row.email:
-                self._happen(known.number, events.EmailVerified(OPSGENIE))
+                self._apply(known.number, events.EmailVerified(OPSGENIE))
         return len(self._people)
 
-    @workflow.update(description="Send mail again, to people who are named or to all in a state.")
+    @workflow.update(name="resend", description="Send mail again, to people who are named or to all in a state.")
     def resend(self, message: Resend) -> Resent:
         """Send again what may be sent again."""
         queued, not_now, refused = 0, 0, []
         by = proof.recorded(message.by, Act.RESEND, message)
         for email, person in self._concerned(message):
-            why = self._why_not_resend(person, email)
+            why = self._resend_denial_reason(person, email)
             if person is not None and not why:
-                self._happen(person.number, events.MailRequested(by))
+                self._apply(person.number, events.MailRequested(by))
                 queued += 1
                 if email:
                     self._note(Act.RESEND, by, about=person.email)
@@ -295,21 +296,21 @@ class CohortRecord:
         self._refuse_stranger(message)
         if message.emails and not message.one_of_many:
             person = self._known(message.emails[0])
-            if why := self._why_not_resend(person, message.emails[0]):
+            if why := self._resend_denial_reason(person, message.emails[0]):
                 raise ApplicationError(why, type="Refused")
 
-    def _why_not_resend(self, person: Person | None, email: str) -> str:
+    def _resend_denial_reason(self, person: Person | None, email: str) -> str:
         """Return why someone gets no mail now; `email` is the address that they were named by, if they were."""
         if person is None:
             return _NOBODY
         why = stale.another_address(email, person.email) if email else ""
-        return why or lifecycle.why_not_resend(person, workflow.now(), self._rules)
+        return why or lifecycle.resend_denial_reason(person, workflow.now(), self._rules)
 
-    @workflow.update(description="Take a person out of the migration.")
+    @workflow.update(name="exclude", description="Take a person out of the migration.")
     def exclude(self, message: Exclude) -> None:
         """Exclude, with a reason."""
         person, by = self._known(message.email), proof.recorded(message.by, Act.EXCLUDE, message)
-        self._happen(person.number, events.Excluded(message.reason, by))
+        self._apply(person.number, events.Excluded(message.reason, by))
         self._note(Act.EXCLUDE, by, about=person.email, detail=message.reason)
 
     @exclude.validator
@@ -319,7 +320,7 @@ class CohortRecord:
         if not message.reason.strip():
             raise ApplicationError("Give a reason: it stands in the report.", type="Refused")
 
-    @workflow.update
+    @workflow.update(name="correct_email")
     async def correct_email(self, message: CorrectEmail) -> None:
         """Take another address, once its cohort grants it; whoever holds it has yet to prove it."""
         email, number = addresses.normalise(message.new_email), self._known(message.email).number
@@ -333,7 +334,7 @@ class CohortRecord:
             await self._release(email, number)
             raise
         former, by = self._known(message.email).email, proof.recorded(message.by, Act.CORRECT_EMAIL, message)
-        self._happen(number, events.EmailCorrected(email, by))
+        self._apply(number, events.EmailCorrected(email, by))
         self._note(Act.CORRECT_EMAIL, by, about=former, detail=email)
 
     @correct_email.validator
@@ -374,7 +375,7 @@ class CohortRecord:
             claim = AddressClaim(email=email, cohort=self._start.number, person=number)
             await self._signal(home, "address_released", claim)
 
-    @workflow.signal(description="Someone of another cohort is to get an address of this one.")
+    @workflow.signal(name="address_claimed", description="Someone of another cohort is to get an address of this one.")
     async def address_claimed(self, claim: AddressClaim) -> None:
         """Grant the address to the first who asks, unless it is someone's who is here."""
         granted = False
@@ -383,14 +384,18 @@ class CohortRecord:
             granted = (holder.cohort, holder.person) == (claim.cohort, claim.person)
         await self._signal(claim.cohort, "claim_answered", ClaimAnswer(person=claim.person, granted=granted))
 
-    @workflow.signal(description="Someone of another cohort does not get an address of this one after all.")
+    @workflow.signal(
+        name="address_released", description="Someone of another cohort does not get an address of this one after all."
+    )
     def address_released(self, claim: AddressClaim) -> None:
         """Let others have it."""
         holder = self._claims.get(addresses.key(claim.email))
         if holder is not None and (holder.cohort, holder.person) == (claim.cohort, claim.person):
             del self._claims[addresses.key(claim.email)]
 
-    @workflow.signal(description="Another cohort says whether someone of this one may have an address.")
+    @workflow.signal(
+        name="claim_answered", description="Another cohort says whether someone of this one may have an address."
+    )
     def claim_answered(self, answer: ClaimAnswer) -> None:
         """Record the answer for the request that waits for it."""
         if answer.person in self._answers:
@@ -429,29 +434,31 @@ class CohortRecord:
 
     # Queries.
 
-    @workflow.query(description="Numbers, and why it pauses.")
+    @workflow.query(name="cohort", description="Numbers, and why it pauses.")
     def cohort(self) -> CohortView:
         """Return how the cohort stands."""
-        news = self._news()
+        news = self._status()
         return CohortView(
             number=news.number,
             counts=news.counts,
-            trouble=news.trouble,
+            problem=news.problem,
             paused=bool(self._paused),
             begun=self._site is not None,
         )
 
-    @workflow.query(description="Who asked what about its people, and when.")
+    @workflow.query(name="audit", description="Who asked what about its people, and when.")
     def audit(self) -> Audit:
         """Return the acts."""
         return self._audit
 
-    @workflow.query(description="People, by state, name or address, in pages.")
+    @workflow.query(name="people", description="People, by state, name or address, in pages.")
     def people(self, query: PeopleQuery) -> PeoplePage:
         """Return people."""
         return self._people.page(query)
 
-    @workflow.query(description="Whose accounts Landbridge's invitations created, who are not connected.")
+    @workflow.query(
+        name="invited", description="Whose accounts Landbridge's invitations created, who are not connected."
+    )
     def invited(self, run: str) -> list[InvitedAccount]:
         """Return the accounts that an undo may revoke, if it is of this very migration."""
         if run != self._start.run:
@@ -463,7 +470,7 @@ class CohortRecord:
             for account_id in person.invited
         ]
 
-    @workflow.query(description="What is known of the roster's rows.")
+    @workflow.query(name="known", description="What is known of the roster's rows.")
     def known(self) -> list[Known]:
         """Return every address, and whether it is verified."""
         return [
@@ -472,7 +479,7 @@ class CohortRecord:
             for email in (p.email, *p.former_emails)
         ]
 
-    @workflow.query(description="What a mailed link is still good for.")
+    @workflow.query(name="link", description="What a mailed link is still good for.")
     def link(self, claims: LinkClaims) -> LinkView:
         """Return what the page behind a link shows."""
         person = self._holder(claims.run, claims.person)

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.roster import RosterActivities
     from landbridge.domain import addresses, authority, ids, markdown, proof, roster, sites, stale
-    from landbridge.domain.activity_io import TellOrder
+    from landbridge.domain.activity_io import BroadcastInput
     from landbridge.domain.audit import Act, Audit, AuditEntry
     from landbridge.domain.base import Model
     from landbridge.domain.errors import BadInput
@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
         Cancel,
         ChecklistItem,
         ChooseSite,
-        CohortNews,
+        CohortStatus,
         Confirm,
         Deadline,
         Decided,
@@ -43,7 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.sign_in import RoleQuestion
     from landbridge.domain.sites import NewSite, Site
     from workflows.support import audit_log, options, search_attributes
-    from workflows.support.activity_errors import Failure, attempt
+    from workflows.support.activity_errors import Failure, execute
     from workflows.support.checklist import Checklist
 
 
@@ -96,7 +96,7 @@ class MigrationRecord:
         self._roster_read_at: datetime | None = None
         """When the newest usable roster was asked for; None: it comes from a file, or none was read yet."""
         self._number_of_cohorts = 0
-        self._handed_out = False
+        self._people_assigned = False
         self._sites: list[Site] = []
         choice = request.new_site or request.site
         self._decision = Decision(choice) if choice else None
@@ -114,12 +114,12 @@ class MigrationRecord:
         """The request to revoke the invitations; none: nobody wants it."""
         self._undoing = False
         self._over = False
-        self._news: dict[int, CohortNews] = {}
+        self._cohort_statuses: dict[int, CohortStatus] = {}
         self._moved: dict[str, int] = {}
         self._deadline_told = False
         self._shown: tuple[str, datetime | None, bool] | None = None
         self._telling = asyncio.Lock()
-        self._lines = asyncio.Semaphore(options.PENDING_AT_MOST)
+        self._lines = asyncio.Semaphore(options.MAX_PENDING)
         started = AuditEntry(
             at=workflow.info().start_time,
             by=proof.recorded(request.by, Act.START, request),
@@ -134,7 +134,7 @@ class MigrationRecord:
 
     def _restore(self, ended: EndedMigration) -> None:
         """Take over what the run before has left."""
-        self._survey, self._number_of_cohorts, self._handed_out = ended.survey, ended.cohorts, True
+        self._survey, self._number_of_cohorts, self._people_assigned = ended.survey, ended.cohorts, True
         self._sites, self._site, self._moved, self._decision = ended.sites, ended.site, ended.moved, None
         self._checklist.restore(ended.checklist, ended.step)
         self._cancelled, self._undo_asked = ended.cancelled, ended.undo_asked
@@ -148,12 +148,12 @@ class MigrationRecord:
         self._audit = audit_log.with_entry(self._audit, entry)
 
     @property
-    def _leaders(self) -> list[str]:
-        return authority.leader_keys(self._survey.leaders) if self._survey else []
+    def _admins(self) -> list[str]:
+        return authority.admin_keys(self._survey.admins) if self._survey else []
 
     def _refuse_stranger(self, request: Request) -> None:
         """Refuse who may not ask, and who asks another migration of the account."""
-        if why := authority.why_not(request.by, self._leaders) or stale.another_run(request.run, self._run):
+        if why := authority.denial_reason(request.by, self._admins) or stale.another_run(request.run, self._run):
             raise ApplicationError(why, type="Refused")
 
     def _refuse_unless_going_on(self, request: Request) -> None:
@@ -165,23 +165,28 @@ class MigrationRecord:
 
     # Signals.
 
-    @workflow.signal(description="The starter has handed every cohort its people.")
-    def roster_handed_out(self) -> None:
+    @workflow.signal(name="people_assigned", description="The starter has handed every cohort its people.")
+    def people_assigned(self) -> None:
         """Go on with the guide's step 2."""
-        self._handed_out = True
+        self._people_assigned = True
 
-    @workflow.signal(description="A cohort's milestone.")
-    def cohort_news(self, news: CohortNews) -> None:
+    @workflow.signal(name="cohort_status", description="A cohort's milestone.")
+    def cohort_status(self, news: CohortStatus) -> None:
         """Record what a cohort tells."""
-        self._news[news.number] = news
+        self._cohort_statuses[news.number] = news
         self._moved.update({addresses.key(email): news.number for email in news.moved})
 
-    @workflow.signal(description='By your word, an Opsgenie email is verified. Input: {"email": "..."}')
+    @workflow.signal(
+        name="email_verified", description='By your word, an Opsgenie email is verified. Input: {"email": "..."}'
+    )
     async def email_verified(self, fact: Any) -> None:  # noqa: ANN401 - sent by hand: anything may come
         """Pass the fact on to the person's cohort."""
         await self._pass_on_fact("email_verified", fact)
 
-    @workflow.signal(description='By your word, an Atlassian account is set up. Input: {"email": "..."}')
+    @workflow.signal(
+        name="account_authenticated",
+        description='By your word, an Atlassian account is set up. Input: {"email": "..."}',
+    )
     async def account_authenticated(self, fact: Any) -> None:  # noqa: ANN401 - sent by hand: anything may come
         """Pass the fact on to the person's cohort."""
         await self._pass_on_fact("account_authenticated", fact)
@@ -195,18 +200,18 @@ class MigrationRecord:
         if stale.another_run(fact.run, self._run):
             workflow.logger.warning("signal_ignored", extra={"signal": signal, "reason": "it is for another migration"})
             return
-        await workflow.wait_condition(lambda: self._handed_out or self._cancelled is not None)
+        await workflow.wait_condition(lambda: self._people_assigned or self._cancelled is not None)
         if self._cancelled is None:
             await self._signal(self._cohort_of(fact.email), signal, fact)
 
     # Updates: requests, refused before history is written.
 
-    @workflow.update
+    @workflow.update(name="choose_site")
     async def choose_site(self, request: ChooseSite) -> Decided:
         """Select a site; the answer comes once Atlassian was asked."""
         return await self._decide(Decision(request.site.strip()), Act.CHOOSE_SITE, request)
 
-    @workflow.update
+    @workflow.update(name="name_site")
     async def name_site(self, request: NameSite) -> Decided:
         """Name a new site; the answer comes once it exists, is refused, or is an admin's task."""
         return await self._decide(Decision(request.new_site), Act.NAME_SITE, request)
@@ -258,7 +263,10 @@ class MigrationRecord:
     def _task_id(self) -> str:
         return self._task.id if self._task else ""
 
-    @workflow.update(description='Report a task done. Input: {"task": "..."}, as the query progress names its task_id')
+    @workflow.update(
+        name="confirm",
+        description='Report a task done. Input: {"task": "..."}, as the query progress names its task_id',
+    )
     def confirm(self, request: Confirm) -> None:
         """Have the task checked again."""
         self._confirmed = True
@@ -274,7 +282,7 @@ class MigrationRecord:
         if not request.task:
             raise ApplicationError(f"Name the task that is done: {self._task_id}.", type="Refused")
 
-    @workflow.update
+    @workflow.update(name="pause")
     async def pause(self, request: Pause) -> None:
         """Pause all cohorts."""
         self._paused, self._paused_on_request = request.reason, True
@@ -289,7 +297,7 @@ class MigrationRecord:
             # Without a reason nothing would pause.
             raise ApplicationError("Give a reason: the status shows it.", type="Refused")
 
-    @workflow.update
+    @workflow.update(name="resume")
     async def resume(self, request: Resume) -> None:
         """Resume all cohorts."""
         self._paused, self._paused_on_request = "", False
@@ -307,7 +315,7 @@ class MigrationRecord:
                 type="Refused",
             )
 
-    @workflow.update
+    @workflow.update(name="refresh")
     async def refresh(self, request: Refresh) -> None:
         """Ask Opsgenie and Atlassian at once what they would be asked sooner or later."""
         self._refresh_wanted = True
@@ -318,13 +326,15 @@ class MigrationRecord:
     def _check_refresh(self, request: Refresh) -> None:
         self._refuse_unless_going_on(request)
 
-    @workflow.update
+    @workflow.update(name="set_deadline")
     async def set_deadline(self, request: SetDeadline) -> None:
         """Give all cohorts another deadline."""
         changed = {"deadline": request.deadline, "at_deadline": request.at_deadline}
         self._rules = self._rules.model_copy(update=changed)
         # What cohorts told was about the deadline that stood until now.
-        self._news = {n: news.model_copy(update={"deadline_passed": False}) for n, news in self._news.items()}
+        self._cohort_statuses = {
+            n: news.model_copy(update={"deadline_passed": False}) for n, news in self._cohort_statuses.items()
+        }
         self._deadline_told = False
         deadline = request.deadline.isoformat(timespec="seconds") if request.deadline else "none"
         self._note(Act.SET_DEADLINE, request, about=deadline, detail=str(request.at_deadline))
@@ -340,7 +350,7 @@ class MigrationRecord:
         if request.deadline is not None and request.deadline <= workflow.now():
             raise ApplicationError("The deadline lies in the past.", type="Refused")
 
-    @workflow.update(description="End the migration before its time: no more mail, no link works.")
+    @workflow.update(name="cancel", description="End the migration before its time: no more mail, no link works.")
     def cancel(self, request: Cancel) -> None:
         """End as soon as what is under way has broken off."""
         self._end_before_time(request)
@@ -361,7 +371,10 @@ class MigrationRecord:
         if self._cancelled is not None:
             raise ApplicationError("The migration is cancelled already.", type="Refused")
 
-    @workflow.update(description="Revoke the invitations of a migration that was cancelled; it never cancels one.")
+    @workflow.update(
+        name="revoke_invitations",
+        description="Revoke the invitations of a migration that was cancelled; it never cancels one.",
+    )
     def revoke_invitations(self, request: RevokeInvitations) -> None:
         """Let the undo begin before the migration has ended; afterwards it is started without it."""
         self._undo_asked = request
@@ -378,17 +391,21 @@ class MigrationRecord:
 
     # Queries.
 
-    @workflow.query(description="Why somebody may not ask anything of the migration; empty if they may.")
-    def why_not(self, by: Actor) -> str:
+    @workflow.query(
+        name="denial_reason", description="Why somebody may not ask anything of the migration; empty if they may."
+    )
+    def denial_reason(self, by: Actor) -> str:
         """Return a sentence, or nothing; also when the migration is over."""
-        return authority.why_not(by, self._leaders)
+        return authority.denial_reason(by, self._admins)
 
-    @workflow.query(description="Whether an address is known to be no owner's or admin's any more.")
+    @workflow.query(
+        name="has_lost_role", description="Whether an address is known to be no owner's or admin's any more."
+    )
     def has_lost_role(self, question: RoleQuestion) -> bool:
         """Compare the newest roster with what Opsgenie said before; the portal closes the session then."""
-        return authority.has_lost_role(question.email, question.confirmed_at, self._leaders, self._roster_read_at)
+        return authority.has_lost_role(question.email, question.confirmed_at, self._admins, self._roster_read_at)
 
-    @workflow.query(description="The steps, and what waits for whom.")
+    @workflow.query(name="progress", description="The steps, and what waits for whom.")
     def progress(self) -> Progress:
         """Return how the migration stands; people are counted by the cohorts."""
         return Progress(
@@ -405,24 +422,24 @@ class MigrationRecord:
             site=self._site,
             paused=self._paused,
             cancelled=self._cancelled.reason if self._cancelled else "",
-            troubles=sorted({news.trouble for news in self._news.values() if news.trouble}),
+            problems=sorted({news.problem for news in self._cohort_statuses.values() if news.problem}),
             deadline=self._rules.deadline,
             at_deadline=self._rules.at_deadline,
             cohorts=self._number_of_cohorts,
             checklist=self._checklist.items(),
         )
 
-    @workflow.query(description="The steps: owner, kind, status.")
+    @workflow.query(name="checklist", description="The steps: owner, kind, status.")
     def checklist(self) -> list[ChecklistItem]:
         """Return the seven steps."""
         return self._checklist.items()
 
-    @workflow.query(description="Who asked what of the migration as a whole, and when.")
+    @workflow.query(name="audit", description="Who asked what of the migration as a whole, and when.")
     def audit(self) -> Audit:
         """Return the acts; those about people are with their cohorts."""
         return self._audit
 
-    @workflow.query(description="Which cohorts look after addresses.")
+    @workflow.query(name="cohorts_of", description="Which cohorts look after addresses.")
     def cohorts_of(self, emails: list[str]) -> list[int]:
         """Return each one's cohort by its number; corrected addresses may be with another than their own."""
         return [self._cohort_of(email) for email in emails]
@@ -434,7 +451,7 @@ class MigrationRecord:
     # Passing on.
 
     async def _signal_all(self, signal: str, message: Model | None = None) -> None:
-        order = TellOrder(
+        order = BroadcastInput(
             opsgenie_account=self._request.opsgenie_account,
             cohorts=self._number_of_cohorts,
             signal=signal,
@@ -444,7 +461,7 @@ class MigrationRecord:
         async with self._telling:
             summary = f"Tell {order.cohorts} cohorts: {signal}"
             while order.cohorts and isinstance(
-                await attempt(RosterActivities.tell_cohorts, order, options.COHORTS, summary), Failure
+                await execute(RosterActivities.broadcast_signal, order, options.COHORTS, summary), Failure
             ):
                 workflow.logger.warning("cohorts_not_told", extra={"signal": signal})
 

@@ -12,23 +12,23 @@ from temporalio.workflow import ChildWorkflowHandle
 with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
     from landbridge.domain import addresses, ids
-    from landbridge.domain.activity_io import AdminTask, Delivery, Notice, NoticeKind, NoticeOrder, NoticesOrder
+    from landbridge.domain.activity_io import AdminTask, Delivery, Notice, NoticeKind, OutgoingNotice, SendNoticesInput
     from landbridge.domain.messages import (
-        CohortNews,
+        AdminsChanged,
         CohortResult,
+        CohortStatus,
         Decided,
-        Leaders,
         MigrationRequest,
         Step,
         StepStatus,
     )
     from landbridge.domain.people import Counts
-    from landbridge.domain.roster import Leader
+    from landbridge.domain.roster import AccountAdmin
     from landbridge.domain.rules import AtDeadline
     from workflows.cohort import CohortWorkflow
     from workflows.migration_record import MigrationRecord, Task
     from workflows.support import options
-    from workflows.support.activity_errors import Failure, attempt
+    from workflows.support.activity_errors import Failure, execute
 
 _Order = TypeVar("_Order")
 _Answer = TypeVar("_Answer")
@@ -79,7 +79,7 @@ class MigrationWaits(MigrationRecord):
         # nobody has been asked for anything yet.
         waits_on = self._rules.at_deadline is AtDeadline.KEEP_WAITING or self._site is None
         may_be_news = waits_on and not self._deadline_told and self._cancelled is None
-        return may_be_news and any(news.deadline_passed for news in self._news.values())
+        return may_be_news and any(news.deadline_passed for news in self._cohort_statuses.values())
 
     def _lost_cohorts(self) -> list[str]:
         return [cohort.id for cohort in self._cohorts if cohort.done()]
@@ -87,8 +87,8 @@ class MigrationWaits(MigrationRecord):
     def _settled(self) -> bool:
         return self._all_cohorts(lambda news: news.settled)
 
-    def _all_cohorts(self, condition: Callable[[CohortNews], bool]) -> bool:
-        return len(self._news) == len(self._cohorts) and all(map(condition, self._news.values()))
+    def _all_cohorts(self, condition: Callable[[CohortStatus], bool]) -> bool:
+        return len(self._cohort_statuses) == len(self._cohorts) and all(map(condition, self._cohort_statuses.values()))
 
     async def _ask_to_confirm(self, task: AdminTask) -> None:
         """Wait until an admin reports a task done that Landbridge cannot do, or decides on another site."""
@@ -128,17 +128,17 @@ class MigrationWaits(MigrationRecord):
             await self._notify(NoticeKind.ADMIN_TASK)
             wait = self._rules.reminder_interval * (reminders + 1)
 
-    async def _follow(self, leaders: list[Leader], read_at: datetime) -> None:
+    async def _follow(self, admins: list[AccountAdmin], read_at: datetime) -> None:
         """Listen to, and tell, those who are owners and admins now; a roster that has none was read badly.
 
         `read_at` is when the roster was asked for.
         """
-        before = self._leaders
-        if self._survey is not None and leaders:
-            self._survey = self._survey.model_copy(update={"leaders": leaders})
+        before = self._admins
+        if self._survey is not None and admins:
+            self._survey = self._survey.model_copy(update={"admins": admins})
             self._roster_read_at = read_at
-            if self._leaders != before:
-                await self._signal_all("leaders_changed", Leaders(keys=self._leaders))
+            if self._admins != before:
+                await self._signal_all("admins_changed", AdminsChanged(keys=self._admins))
 
     # Having things done.
 
@@ -147,7 +147,7 @@ class MigrationWaits(MigrationRecord):
     ) -> _Answer:
         """Have an activity done, however long it takes; where only people can mend it, wait for them."""
         while True:
-            answer = await attempt(method, order, how, summary)
+            answer = await execute(method, order, how, summary)
             if not isinstance(answer, Failure):
                 return answer
             # Once the site is chosen, there is more to lose: whoever set another account's key can set it right.
@@ -165,14 +165,14 @@ class MigrationWaits(MigrationRecord):
         It is tried for as long as an activity is, and not until a sending quota is free again: the migration waits.
         """
         survey = self._survey
-        leaders = survey.leaders if survey else []
-        known = {addresses.key(leader.email): leader for leader in leaders}
-        told = [known.get(addresses.key(email), Leader(email=email)) for email in self._request.notify] or leaders
+        admins = survey.admins if survey else []
+        known = {addresses.key(leader.email): leader for leader in admins}
+        told = [known.get(addresses.key(email), AccountAdmin(email=email)) for email in self._request.notify] or admins
         if not told:
             return True
         self._notices += 1
         if counts is None:
-            counts = sum((news.counts for news in self._news.values()), Counts())
+            counts = sum((news.counts for news in self._cohort_statuses.values()), Counts())
         notice = Notice(
             kind=kind,
             opsgenie_account=self._request.opsgenie_account,
@@ -186,11 +186,13 @@ class MigrationWaits(MigrationRecord):
         )
         name = f"{kind}.{self._notices}"
         orders = [
-            NoticeOrder(message_id=ids.notice(self._run, name, number), number=number, recipient=leader, notice=notice)
+            OutgoingNotice(
+                message_id=ids.notice(self._run, name, number), number=number, recipient=leader, notice=notice
+            )
             for number, leader in enumerate(told, start=1)
         ]
-        order = NoticesOrder(notices=orders)
-        answer = await attempt(MailActivities.send_notices, order, options.MAIL, f"Notice: {kind}")
+        order = SendNoticesInput(notices=orders)
+        answer = await execute(MailActivities.send_notices, order, options.MAIL, f"Notice: {kind}")
         return not isinstance(answer, Failure) and any(one.delivery is Delivery.ACCEPTED for one in answer.outcomes)
 
     def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:

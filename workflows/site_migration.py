@@ -12,13 +12,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.roster import RosterActivities
     from landbridge.domain import authority, ids, sites
     from landbridge.domain.activity_io import (
-        ConnectOrder,
-        HandOutOrder,
+        AssignPeopleInput,
+        ConnectInput,
         NameNotFree,
         NoticeKind,
-        SignUpOrder,
-        SiteAnswer,
-        SiteOrder,
+        SignUpInput,
+        SiteInput,
+        SiteResult,
     )
     from landbridge.domain.errors import BadInput
     from landbridge.domain.messages import (
@@ -42,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
 _UNTOLD = "Owners and admins could not be told by mail."
 
 
-@workflow.defn
+@workflow.defn(name="SiteMigrationWorkflow")
 class SiteMigrationWorkflow(MigrationEnd):
     """Moves the people of an Opsgenie account to an Atlassian site, in the guide's seven steps."""
 
@@ -80,11 +80,11 @@ class SiteMigrationWorkflow(MigrationEnd):
             self._survey = await self._have(RosterActivities.survey, account, options.ROSTER, "Read the roster")
             self._roster_read_at = read_at
         survey = self._survey
-        if not survey.led_by(self._request.initiator):
+        if not survey.has_admin(self._request.initiator):
             raise _refusal(
                 "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither."
             )
-        if why := authority.why_not(self._request.by, self._leaders):
+        if why := authority.denial_reason(self._request.by, self._admins):
             raise _refusal(why)
         if self._request.plan and self._request.plan != survey.digest:
             raise _refusal("The roster is another one than the plan was made with; look at a new plan.")
@@ -93,9 +93,9 @@ class SiteMigrationWorkflow(MigrationEnd):
         self._cohorts = list(await asyncio.gather(*starts))
         self._number_of_cohorts, self._starting = survey.cohorts, False
         if self._request.file_roster is None:
-            order = HandOutOrder(opsgenie_account=account, cohorts=survey.cohorts)
-            await self._have(RosterActivities.hand_out, order, options.ROSTER, "Hand out the roster")
-            self._handed_out = True
+            order = AssignPeopleInput(opsgenie_account=account, cohorts=survey.cohorts)
+            await self._have(RosterActivities.assign_people, order, options.ROSTER, "Hand out the roster")
+            self._people_assigned = True
         else:
             await self._ask(
                 Task(
@@ -103,7 +103,7 @@ class SiteMigrationWorkflow(MigrationEnd):
                     "Hand out the roster: run the start command again with the same file.",
                     f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
                 ),
-                until=lambda: self._handed_out,
+                until=lambda: self._people_assigned,
             )
         self._mark(Step.INITIATE, StepStatus.DONE, f"People on the roster: {survey.total}.")
         return survey
@@ -116,7 +116,7 @@ class SiteMigrationWorkflow(MigrationEnd):
             cohorts=self._survey.cohorts if self._survey else 1,
             run=self._run,
             initiator=self._request.initiator,
-            leaders=self._leaders,
+            admins=self._admins,
             rules=self._rules,
         )
         return await workflow.start_child_workflow(
@@ -142,7 +142,7 @@ class SiteMigrationWorkflow(MigrationEnd):
             self._mark(Step.SIGN_UP, StepStatus.SKIPPED, "The initiator has an Atlassian account.")
             return
         self._mark(Step.SIGN_UP, StepStatus.RUNNING)
-        order = SignUpOrder(email=self._request.initiator, first_name=choice.first_name, last_name=choice.last_name)
+        order = SignUpInput(email=self._request.initiator, first_name=choice.first_name, last_name=choice.last_name)
         while True:
             answer = await self._have(AccountActivities.ensure_signed_up, order, options.SITES, "Sign up")
             if answer.task is None:
@@ -163,17 +163,17 @@ class SiteMigrationWorkflow(MigrationEnd):
         self._mark(Step.CREATE_SITE, StepStatus.SKIPPED, "An existing site is used.")
         return self._accept(choice)
 
-    async def _ensure_site(self, site: NewSite) -> SiteAnswer:
+    async def _ensure_site(self, site: NewSite) -> SiteResult:
         try:
             sites.check(site)
         except BadInput as error:
-            return SiteAnswer(not_free=NameNotFree(reason=str(error), suggestions=sites.suggest_names(site.name)))
-        order = SiteOrder(
+            return SiteResult(not_free=NameNotFree(reason=str(error), suggestions=sites.suggest_names(site.name)))
+        order = SiteInput(
             email=self._request.initiator, name=site.name, first_name=site.first_name, last_name=site.last_name
         )
         return await self._have(AccountActivities.ensure_site, order, options.SITES, "Create the site")
 
-    async def _choice_after(self, answer: SiteAnswer, choice: NewSite) -> Site | NewSite:
+    async def _choice_after(self, answer: SiteResult, choice: NewSite) -> Site | NewSite:
         """Return what to go on with where a site could not be created: the same, once an admin has, or another."""
         if answer.not_free is not None:
             return await self._another_choice(answer.not_free.reason, answer.not_free.suggestions)
@@ -184,7 +184,7 @@ class SiteMigrationWorkflow(MigrationEnd):
     async def _connect(self, site: Site) -> None:
         """Connect Opsgenie to the site, and let the cohorts begin with accounts and emails."""
         self._mark(Step.AUTHENTICATE, StepStatus.RUNNING, "Accounts are looked up or created, emails sent.")
-        order = ConnectOrder(opsgenie_account=self._request.opsgenie_account, site=site)
+        order = ConnectInput(opsgenie_account=self._request.opsgenie_account, site=site)
         while True:
             answer = await self._have(AccountActivities.ensure_connected, order, options.SITES, "Connect")
             if answer.task is None:
@@ -206,7 +206,7 @@ class SiteMigrationWorkflow(MigrationEnd):
                 break
             self._refresh_wanted = False
             if not from_file:
-                order = HandOutOrder(
+                order = AssignPeopleInput(
                     opsgenie_account=self._request.opsgenie_account,
                     cohorts=survey.cohorts,
                     moved=self._moved,
@@ -214,9 +214,9 @@ class SiteMigrationWorkflow(MigrationEnd):
                 )
                 read_at = workflow.now()
                 answer = await self._have(
-                    RosterActivities.hand_out, order, options.ROSTER, "Who joined, who is verified?"
+                    RosterActivities.assign_people, order, options.ROSTER, "Who joined, who is verified?"
                 )
-                await self._follow(answer.leaders, read_at)
+                await self._follow(answer.admins, read_at)
         self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
 
     async def _complete(self, site: Site) -> MigrationResult:
@@ -256,7 +256,7 @@ class SiteMigrationWorkflow(MigrationEnd):
                 site = sites.pick(self._sites, decision.choice)
                 if site is not None and site.admin:
                     return site
-                task, suggestions = sites.why_not(decision.choice, site, self._sites), ()
+                task, suggestions = sites.denial_reason(decision.choice, site, self._sites), ()
                 decision.refusal = task
 
     async def _another_choice(self, problem: str, suggestions: Sequence[str]) -> Site | NewSite:

@@ -5,14 +5,14 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.undo import UndoActivities
     from landbridge.domain import ids, proof
-    from landbridge.domain.activity_io import RevokeOrder, Undone
+    from landbridge.domain.activity_io import RevokeInvitationsInput, Undone
     from landbridge.domain.audit import Act, Audit, AuditEntry
     from landbridge.domain.messages import RevokeInvitations, UndoProgress, UndoRequest, UndoState
     from workflows.support import audit_log, options, search_attributes
-    from workflows.support.activity_errors import Failure, attempt
+    from workflows.support.activity_errors import Failure, execute
 
 
-@workflow.defn
+@workflow.defn(name="UndoWorkflow")
 class UndoWorkflow:
     """Revokes the invitations that nobody has accepted, cohort by cohort. Whoever is connected is not touched."""
 
@@ -22,7 +22,7 @@ class UndoWorkflow:
         self._request = request
         self._started_at = carried.started_at
         self._people = dict(carried.people)
-        self._trouble = carried.trouble
+        self._problem = carried.problem
         self._over = carried.over
 
     @workflow.run
@@ -45,27 +45,29 @@ class UndoWorkflow:
     def _continue_as_new_beyond(self, events: int) -> None:
         """Let another run take over if this one has more events."""
         if workflow.info().get_current_history_length() > events:
-            state = UndoState(started_at=self._started_at, people=self._people, trouble=self._trouble, over=self._over)
+            state = UndoState(started_at=self._started_at, people=self._people, problem=self._problem, over=self._over)
             workflow.continue_as_new(self._request.model_copy(update={"carried": state}))
 
     async def _revoke(self, number: int) -> bool:
-        order = RevokeOrder(cohort_id=ids.cohort(self._request.opsgenie_account, number), run=self._request.run)
+        order = RevokeInvitationsInput(
+            cohort_id=ids.cohort(self._request.opsgenie_account, number), run=self._request.run
+        )
         while True:
             self._continue_as_new_beyond(options.MAX_RUN_EVENTS)
-            answer = await attempt(
+            answer = await execute(
                 UndoActivities.revoke_invitations, order, options.UNDO, f"Invitations of cohort {number}"
             )
             if not isinstance(answer, Failure):
                 self._people[number] = {
                     outcome: [one.person for one in answer.outcomes if one.outcome is outcome] for outcome in Undone
                 }
-                self._trouble = ""
+                self._problem = ""
                 return True
-            self._trouble = answer.sentence
+            self._problem = answer.sentence
             if answer.needs_people:
                 return False
 
-    @workflow.query(description="How far it is.")
+    @workflow.query(name="progress", description="How far it is.")
     def progress(self) -> UndoProgress:
         """Return the numbers."""
         numbers = {outcome: sum(len(people[outcome]) for people in self._people.values()) for outcome in Undone}
@@ -75,16 +77,16 @@ class UndoWorkflow:
             revoked=numbers[Undone.REVOKED],
             kept=numbers[Undone.KEPT],
             failed=numbers[Undone.FAILED],
-            trouble=self._trouble,
+            problem=self._problem,
             over=self._over,
         )
 
-    @workflow.query(description="What became of each invitation of a cohort.")
+    @workflow.query(name="revocations", description="What became of each invitation of a cohort.")
     def revocations(self, cohort: int) -> dict[Undone, list[int]]:
         """Return the numbers of the people whose invitations came to each outcome."""
         return self._people.get(cohort, {})
 
-    @workflow.query(description="Who asked for it, and when.")
+    @workflow.query(name="audit", description="Who asked for it, and when.")
     def audit(self) -> Audit:
         """Return the one act."""
         return Audit().with_entry(self._entry())

@@ -21,7 +21,7 @@ _QUEUE, _TOPIC = "people", "clicked"
 _STARTS_AT_ONCE = 16
 _WEEK = 7 * 24 * 3600.0
 _LOOK_SECONDS = 0.25
-_neighbours: list[job.Neighbours] = []
+_neighbours: list[job.Services] = []
 """Of this process: steps are plain functions."""
 
 
@@ -97,8 +97,8 @@ class DbosPerson(Contestant):
             "notification_listener_polling_interval_sec": self.poll_seconds,
             "log_level": "WARNING",
         }
-        async with job.neighbours() as neighbours:
-            _neighbours.append(neighbours)
+        async with job.services() as services:
+            _neighbours.append(services)
             DBOS(config=config)
             DBOS.launch()
             await DBOS.register_queue_async(_QUEUE, polling_interval_sec=_QUEUE_SECONDS)

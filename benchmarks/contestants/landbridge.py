@@ -22,7 +22,7 @@ from benchmarks.world import PROJECT, World
 from dev.stack.ports import HOST
 from dev.stack.processes import Program
 from landbridge.client import migrations
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain import ids, roster
 from landbridge.domain.links import LinkClaims
 from landbridge.domain.messages import MigrationRequest
@@ -106,7 +106,7 @@ class Landbridge(Contestant):
             file_roster=roster.survey(everyone),
         )
         started = await migrations.start(client, request)
-        await migrations.hand_out(client, request, everyone, lambda _: None)
+        await migrations.assign_people(client, request, everyone, lambda _: None)
         result = await client.get_workflow_handle_for(SiteMigrationWorkflow.run, started.workflow_id).result()
         if result.counts[State.CONNECTED] != len(rows):
             raise RuntimeError(f"only {result.counts[State.CONNECTED]} of {len(rows)} are connected")
@@ -122,7 +122,7 @@ class Landbridge(Contestant):
     @asynccontextmanager
     async def door(self) -> AsyncIterator[Click]:
         """Signal cohorts, as the portal does."""
-        desk = TemporalLinkDesk(await _client())
+        desk = TemporalLinkClient(await _client())
 
         async def click(claims: LinkClaims) -> None:
             await desk.follow(claims)

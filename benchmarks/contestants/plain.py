@@ -67,8 +67,8 @@ class Plain(Contestant):
 
     async def work(self) -> None:
         """Run the script."""
-        async with job.neighbours() as neighbours:
-            server = await asyncio.start_server(_Script(neighbours).serve, HOST, int(job.variable(_PORT)))
+        async with job.services() as services:
+            server = await asyncio.start_server(_Script(services).serve, HOST, int(job.variable(_PORT)))
             job.say_ready()
             await server.serve_forever()
 
@@ -89,8 +89,8 @@ async def _moved(port: int, people: int) -> bool:
 class _Script:
     """The people's ways, in memory."""
 
-    def __init__(self, neighbours: job.Neighbours) -> None:
-        self._neighbours = neighbours
+    def __init__(self, services: job.Services) -> None:
+        self._neighbours = services
         self._clicked: dict[int, asyncio.Event] = {}
         self._at_once = asyncio.Semaphore(job.AT_ONCE)
 
@@ -103,7 +103,7 @@ class _Script:
             else:
                 everyone = range(1, int(number) + 1)
                 slices = (
-                    everyone[start : start + job.MOST_INVITED] for start in range(0, len(everyone), job.MOST_INVITED)
+                    everyone[start : start + job.MAX_INVITED] for start in range(0, len(everyone), job.MAX_INVITED)
                 )
                 await asyncio.gather(*map(self._move_slice, slices))
             writer.write(b"done\n")

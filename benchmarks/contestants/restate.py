@@ -29,7 +29,7 @@ _INGRESS, _ADMIN, _NODE, _SERVICE = "RESTATE_INGRESS", "RESTATE_ADMIN", "RESTATE
 _CLICKED = "clicked"
 _STARTS_AT_ONCE = 64
 _LOOK_SECONDS = 0.25
-_neighbours: list[job.Neighbours] = []
+_neighbours: list[job.Services] = []
 """Of this process: handlers are plain functions."""
 
 person_workflow = restate.Workflow("Person")
@@ -134,8 +134,8 @@ class Restate(Contestant):
         """Serve handlers over HTTP/2, by the server that Restate's documentation names."""
         config = hypercorn.Config()
         config.bind = [f"{HOST}:{job.variable(_SERVICE)}"]
-        async with job.neighbours() as neighbours:
-            _neighbours.append(neighbours)
+        async with job.services() as services:
+            _neighbours.append(services)
             await hypercorn.asyncio.serve(restate.app([person_workflow]), config)
 
 

@@ -35,8 +35,8 @@ _SANDBOX = SandboxRestrictions.default.with_passthrough_modules("benchmarks")
 class Activities:
     """What is done to the outside world."""
 
-    def __init__(self, neighbours: job.Neighbours) -> None:
-        self._neighbours = neighbours
+    def __init__(self, services: job.Services) -> None:
+        self._neighbours = services
 
     @activity.defn
     async def create_account(self, person: int) -> str:
@@ -116,8 +116,8 @@ class Temporal(Contestant):
     async def work(self) -> None:
         """Serve workflows and activities."""
         client = await Client.connect(f"{HOST}:{job.variable(SERVER)}")
-        async with job.neighbours() as neighbours:
-            activities = Activities(neighbours)
+        async with job.services() as services:
+            activities = Activities(services)
             worker = Worker(
                 client,
                 task_queue=_QUEUE,

@@ -12,7 +12,7 @@ from landbridge.platform.exits import TemporalUnreachable
 
 _LINES = 3
 """Of each log: the newest of those that say what went wrong."""
-_LONGEST = 240
+_MAX_LENGTH = 240
 """Characters of each that are shown."""
 _TAIL = 64 * 1024
 """Bytes of a log that are looked at."""
@@ -34,7 +34,7 @@ async def reasons(migration: Migration, logs: Path) -> AsyncIterator[str]:
         if status.progress is None:
             yield "No worker answers."
         waits = (status.progress.task, status.progress.paused) if status.progress else ()
-        for sentence in filter(None, (*waits, *status.troubles)):
+        for sentence in filter(None, (*waits, *status.problems)):
             yield f"It waits: {sentence}"
         async for page in migration.everyone():
             for person in page:
@@ -56,7 +56,7 @@ def _complaints(log: Path) -> list[str]:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - _TAIL))
         lines = file.read().decode(errors="replace").splitlines()
-    return [line[:_LONGEST] for line in lines if _is_complaint(line)][-_LINES:]
+    return [line[:_MAX_LENGTH] for line in lines if _is_complaint(line)][-_LINES:]
 
 
 def _is_complaint(line: str) -> bool:

@@ -47,7 +47,7 @@ class Display:
         self._status: MigrationStatus | None = None
         self._mails: dict[str, int] = {}
         self._lately: deque[str] = deque(maxlen=_LATELY)
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._live = Live(console=self.console, get_renderable=self._picture, refresh_per_second=_REFRESH)
 
     def __enter__(self) -> Self:
@@ -83,8 +83,8 @@ class Display:
         self._status, self._mails = status, mails
         for item in status.progress.checklist if status.progress else []:
             line = f"step {item.step.split()[0]} {item.title}: {_how_far(item)}"
-            if item.status is not StepStatus.TODO and line not in self._told and not self.console.is_terminal:
-                self._told.add(line)
+            if item.status is not StepStatus.TODO and line not in self._reported and not self.console.is_terminal:
+                self._reported.add(line)
                 self.happened(line)
 
     def _picture(self) -> RenderableType:

@@ -47,7 +47,7 @@ class Doing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Deed:
+class AdminAct:
     """Something that a person did, as they would tell it."""
 
     email: str
@@ -70,7 +70,7 @@ class People:
         habits: Mapping[str, Habit],
         *,
         call_admin: Callable[[str], None],
-        tell: Callable[[Deed], None],
+        tell: Callable[[AdminAct], None],
     ) -> None:
         """Take the folder in which mail arrives.
 
@@ -104,7 +104,7 @@ class People:
 
     def _someone(self, email: str, inbox: asyncio.Queue[Mail]) -> "_Person":
         def tell(doing: Doing, *, newest_mail: int = 0, still_asked: bool = True) -> None:
-            self._tell(Deed(email, self._names.get(email, email), doing, newest_mail, still_asked))
+            self._tell(AdminAct(email, self._names.get(email, email), doing, newest_mail, still_asked))
 
         return _Person(
             email,

@@ -8,11 +8,11 @@ import httpx2
 from pydantic import Field
 
 from dev.demo.mails import Arrivals, Mail
-from dev.demo.people import Deed
+from dev.demo.people import AdminAct
 from landbridge.client.answers import Report
 from landbridge.domain import addresses
 from landbridge.domain.base import Model
-from landbridge.domain.roster import LEADING_ROLES
+from landbridge.domain.roster import ADMIN_ROLES
 
 
 class OpsgenieUser(Model):
@@ -30,9 +30,9 @@ class OpsgenieUser(Model):
         return addresses.key(self.username)
 
     @property
-    def leads(self) -> bool:
+    def is_admin(self) -> bool:
         """Whether this is an owner or admin."""
-        return self.role.casefold() in LEADING_ROLES
+        return self.role.casefold() in ADMIN_ROLES
 
 
 class AtlassianAccount(Model):
@@ -85,13 +85,19 @@ class Records:
     before: Services
     after: Services
     mails: Sequence[Mail]
-    deeds: Sequence[Deed]
+    deeds: Sequence[AdminAct]
     refused: frozenset[str] = field(default_factory=frozenset)
     """Addresses that the mail server refused, for comparing."""
 
 
 async def gather(
-    report: Report, *, before: Services, emulator_url: str, mailbox: Path, deeds: Sequence[Deed], refused: Sequence[str]
+    report: Report,
+    *,
+    before: Services,
+    emulator_url: str,
+    mailbox: Path,
+    deeds: Sequence[AdminAct],
+    refused: Sequence[str],
 ) -> Records:
     """Collect what was recorded."""
     return Records(

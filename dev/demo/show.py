@@ -15,7 +15,7 @@ from dev.demo.admin import INITIATOR, Admin
 from dev.demo.diagnostics import Stalled
 from dev.demo.display import Display
 from dev.demo.mails import Arrivals
-from dev.demo.people import Deed, Habit, People
+from dev.demo.people import AdminAct, Habit, People
 from dev.demo.records import Services
 from dev.stack.stack import PROJECT, Stack
 from landbridge.client.answers import MigrationStatus, RunState
@@ -78,7 +78,7 @@ class Demo:
     def __init__(self, stack: Stack, display: Display) -> None:
         self._stack = stack
         self._display = display
-        self._deeds: list[Deed] = []
+        self._deeds: list[AdminAct] = []
         self._began = time.monotonic()
 
     async def migrate(self) -> int:
@@ -108,7 +108,7 @@ class Demo:
         await self._show_report()
         return await self._judge(migration, before)
 
-    def _done(self, deed: Deed) -> None:
+    def _done(self, deed: AdminAct) -> None:
         self._deeds.append(deed)
         self._display.happened(f"{deed.name} {deed.doing}")
 

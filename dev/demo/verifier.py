@@ -214,18 +214,18 @@ def _unreachable_are_told(case: Case) -> Finding:
 
 def _leaders_told(case: Case) -> Finding:
     """Check that owners and admins, and nobody else, were told once of the end, with the report's numbers."""
-    leaders = case.who(lambda user: user.leads)
+    admins = case.who(lambda user: user.is_admin)
     connected, total = case.report.counts[State.CONNECTED], case.report.counts.total
     # Each in their own language: the Message-ID says what a mail is, and its numbers are the same in all.
     told = {key: [m for m in mails if m.message_id.startswith(_END)] for key, mails in case.notices.items()}
-    against = [f"{key} was not told once, but {len(told.get(key, []))} times" for key in leaders if _not_one(told, key)]
-    against += [f"{key} is neither owner nor admin, and was told" for key in told.keys() - leaders]
+    against = [f"{key} was not told once, but {len(told.get(key, []))} times" for key in admins if _not_one(told, key)]
+    against += [f"{key} is neither owner nor admin, and was told" for key in told.keys() - admins]
     against += [
         f"{key} was told other numbers"
         for key, mails in told.items()
         if any(not {str(connected), str(total)} <= set(re.findall(r"\d+", mail.text)) for mail in mails)
     ]
-    return _finding(f"{len(leaders)} owners and admins were told of the end: {connected} of {total} people", against)
+    return _finding(f"{len(admins)} owners and admins were told of the end: {connected} of {total} people", against)
 
 
 _CHECKS = (

@@ -28,7 +28,7 @@ from dev.emulator.organization_access import (
 from dev.emulator.seed import Body
 from dev.emulator.store import Row, Store
 
-LARGEST_PAGE = 100
+MAX_PAGE_SIZE = 100
 
 
 class UserSearch(Body):
@@ -48,7 +48,7 @@ class UserSearch(Body):
         list[Literal["platformRoles", "counts.resources", "productAccess", "groups"]],
         Field(json_schema_extra={"uniqueItems": True}),
     ] = Field(default_factory=list)
-    limit: Whole = Field(default=50, ge=1, le=LARGEST_PAGE)
+    limit: Whole = Field(default=50, ge=1, le=MAX_PAGE_SIZE)
     cursor: Cursor = ""
 
     @model_validator(mode="after")

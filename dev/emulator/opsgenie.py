@@ -14,7 +14,7 @@ from dev.emulator import store as stores
 from dev.emulator.openapi import FLAG, NUMBER, TEXT, WHOLE, Operation, array, one_of, record
 from dev.emulator.store import Row, Store
 
-LARGEST_PAGE = 100
+MAX_PAGE_SIZE = 100
 LARGEST_OFFSET = 10_000_000
 _SCHEME = "GenieKey "
 _SORT = {"username": "username", "fullName": "full_name", "insertedAt": "number"}
@@ -64,7 +64,7 @@ async def list_users(request: Request) -> Response:
     """Answer `GET /v2/users`: a page of at most 100."""
     store = stores.of(request)
     account = _authorise(request, store)
-    limit = _number(request, "limit", default=LARGEST_PAGE, least=1, most=LARGEST_PAGE)
+    limit = _number(request, "limit", default=MAX_PAGE_SIZE, least=1, most=MAX_PAGE_SIZE)
     offset = _number(request, "offset", default=0, least=0, most=LARGEST_OFFSET)
     sort = request.query_params.get("sortField", "username")
     order = request.query_params.get("order", "asc")
@@ -196,7 +196,7 @@ _ACCOUNT = record({"name": TEXT, "userCount": WHOLE, "plan": _PLAN})
 _LINKS = record(dict.fromkeys(("first", "last", "next", "prev"), TEXT), optional=["next", "prev"])
 _REFUSED = {401: _ERROR, 403: _ERROR, 429: _ERROR}
 _LIST = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE},
+    "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
     "offset": {"type": "integer", "minimum": 0, "maximum": LARGEST_OFFSET},
     "sortField": one_of(*_SORT),
     "order": one_of("asc", "desc"),

@@ -17,7 +17,7 @@ from dev.emulator import accounts, sites
 from dev.emulator import store as stores
 from dev.emulator.store import Store
 
-SHORTEST_PASSWORD = 8
+MIN_PASSWORD_LENGTH = 8
 """Characters."""
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -41,8 +41,8 @@ async def sign_up(request: Request) -> Response:
         return _page("signup.html", fields)
     if not _is_address(email):
         return _page("signup.html", fields, status=422, problem="Enter your email address.")
-    if len(str((await request.form()).get("password", ""))) < SHORTEST_PASSWORD:
-        problem = f"The password needs at least {SHORTEST_PASSWORD} characters."
+    if len(str((await request.form()).get("password", ""))) < MIN_PASSWORD_LENGTH:
+        problem = f"The password needs at least {MIN_PASSWORD_LENGTH} characters."
         return _page("signup.html", fields, status=422, problem=problem)
     return _set_up(store, fields, origin="sign-up")
 
@@ -131,7 +131,7 @@ def _page(template: str, fields: dict[str, str], *, status: int = 200, problem: 
         "onward_host": target.netloc,
         "problem": problem,
         "title": title,
-        "shortest_password": SHORTEST_PASSWORD,
+        "shortest_password": MIN_PASSWORD_LENGTH,
     }
     return _render(template, values, status)
 

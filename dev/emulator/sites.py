@@ -19,7 +19,7 @@ ADMIN, USER = "atlassian/site-admin", "atlassian/user"
 """Atlassian's names of the roles that someone can have on a site."""
 DOMAIN = "atlassian.example"
 """Stands for atlassian.net, where the names of the sample could belong to someone."""
-LONGEST = 63
+MAX_LENGTH = 63
 NAME = "[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
 """A site name, as a regular expression."""
 
@@ -36,7 +36,7 @@ def is_free(store: Store, name: str) -> bool:
 
 def suggestions(store: Store, wanted: str) -> list[str]:
     """Return three free names near the wanted one."""
-    stem = wanted[: LONGEST - 7].rstrip("-")
+    stem = wanted[: MAX_LENGTH - 7].rstrip("-")
     free: list[str] = []
     for ending in ["team", "ops", "hq", *range(2, 10_000)]:
         name = f"{stem}-{ending}"

@@ -17,7 +17,7 @@ _BETWEEN_PROBES = 0.05
 """Seconds."""
 _TAIL = 4096
 """Bytes of the log that are looked at for a reason."""
-_LONGEST_REASON = 300
+_MAX_REASON_LENGTH = 300
 """Characters of it that are shown; the log has the rest."""
 
 
@@ -136,5 +136,5 @@ class Process:
         with self.log.open("rb") as log:
             log.seek(max(0, self.log.stat().st_size - _TAIL))
             lines = log.read().decode(errors="replace").split("\n")
-        last = next((line.strip()[:_LONGEST_REASON] for line in reversed(lines) if line.strip()), "")
+        last = next((line.strip()[:_MAX_REASON_LENGTH] for line in reversed(lines) if line.strip()), "")
         return self.program.explain(last) or f"It said last: {last or 'nothing'}"

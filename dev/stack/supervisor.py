@@ -11,7 +11,7 @@ from typing import Self
 from dev.stack.guard import Guard
 from dev.stack.processes import Process, Program, ProgramFailed
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.2, 10.0
+FIRST_PAUSE, MAX_PAUSE = 0.2, 10.0
 """Seconds before a program that died is started again; doubled each time it does not last."""
 LASTING = 30.0
 """Seconds after which a program has proved itself, and the pauses begin anew."""
@@ -81,7 +81,7 @@ class Supervisor:
             self._say(f"{name} ended with code {code} and is started again; its log is {process.log}.")
             while True:
                 await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE)
+                pause = min(2 * pause, MAX_PAUSE)
                 try:
                     await process.start()
                 except ProgramFailed as failure:

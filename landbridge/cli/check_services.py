@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from landbridge.cli import neighbours
+from landbridge.cli import services
 from landbridge.cli.checkup import SECONDS, Check, Unwell, Well
 from landbridge.integrations.http import Request, Transport
 from landbridge.integrations.smtp import relay
@@ -45,7 +45,7 @@ async def _mail() -> Well:
         ca_file=smtp.ca_file,
         answer_seconds=SECONDS,
     )
-    await server.rehearse()
+    await server.verify_sender()
     login = "logged in" if smtp.username else "no login"
     exposed = smtp.security is SmtpSecurity.NONE and smtp.host not in _HERE
     return Well(
@@ -55,14 +55,14 @@ async def _mail() -> Well:
 
 
 async def _opsgenie() -> Well:
-    async with neighbours.opsgenie() as source:
+    async with services.opsgenie() as source:
         name, users = await source.look()
     return Well(f"The key is for the account {name!r} and may list its {users} users.")
 
 
 async def _atlassian() -> Well:
-    async with neighbours.atlassian() as directory:
-        async for _ in directory.standings([_NOBODY]):
+    async with services.atlassian() as directory:
+        async for _ in directory.lookups([_NOBODY]):
             pass
         sites = {seats.site.name for seats in await directory.seats()}
     named = f": {', '.join(sorted(sites))}" if 0 < len(sites) <= _FEW else ""

@@ -78,7 +78,7 @@ async def _tell_end(account: str, migration: Migration, *, undo: bool) -> int:
     if undone is not None:
         for sentence in _undone(undone, account):
             text.say(sentence)
-        return Exit.FAILED if undone.over and (undone.trouble or undone.failed) else Exit.DONE
+        return Exit.FAILED if undone.over and (undone.problem or undone.failed) else Exit.DONE
     return Exit.DONE
 
 
@@ -106,9 +106,9 @@ def _undone(undone: UndoProgress, account: str) -> list[str]:
             "itself cannot be called back."
         ),
     ]
-    if undone.trouble:
+    if undone.problem:
         again = f" Fix it, and run it again: ./starter.py undo {account}" if undone.over else ""
-        said.append(f"The undo {'gave up' if undone.over else 'waits'}: {undone.trouble}{again}")
+        said.append(f"The undo {'gave up' if undone.over else 'waits'}: {undone.problem}{again}")
     return said
 
 

@@ -54,10 +54,10 @@ async def _look(
     said: set[str] = set()
     while True:
         status, now = await migration.status(), time.monotonic()
-        for trouble in status.troubles:
-            if trouble not in said:
-                said.add(trouble)
-                text.say(trouble)
+        for problem in status.problems:
+            if problem not in said:
+                said.add(problem)
+                text.say(problem)
         heard = heard if status.progress is None else now
         over = status.run_state is not RunState.RUNNING
         given_up = now - heard > PATIENCE_SECONDS or (at_most is not None and now - began > at_most)
@@ -84,4 +84,4 @@ async def _hand_out(client: Client, request: MigrationRequest, people: list[Rost
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("The roster is handed out", total=len(people))
-        await migrations.hand_out(client, request, people, lambda done: bar.update(task, completed=done))
+        await migrations.assign_people(client, request, people, lambda done: bar.update(task, completed=done))

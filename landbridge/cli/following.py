@@ -29,10 +29,10 @@ async def until_over(migration: Migration, seen: Callable[[MigrationStatus, str]
     while status.run_state is RunState.RUNNING:
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            status, trouble = await migration.status(), ""
+            status, problem = await migration.status(), ""
         except TemporalUnreachable as error:
-            trouble = f"{error} This is what was seen last."
-        seen(status, trouble)
+            problem = f"{error} This is what was seen last."
+        seen(status, problem)
     return status
 
 
@@ -50,18 +50,18 @@ async def watch(migration: Migration) -> MigrationStatus:
         return await _watch_in_lines(migration)
     with Live(console=text.out(), auto_refresh=False) as live:
         return await until_over(
-            migration, lambda status, trouble: live.update(status_view.render(status, trouble), refresh=True)
+            migration, lambda status, problem: live.update(status_view.render(status, problem), refresh=True)
         )
 
 
 async def _watch_in_lines(migration: Migration) -> MigrationStatus:
     shown = ""
 
-    def seen(status: MigrationStatus, trouble: str) -> None:
+    def seen(status: MigrationStatus, problem: str) -> None:
         nonlocal shown
         if _reader_is_gone():
             raise BrokenPipeError
-        line = status_view.line(status, trouble)
+        line = status_view.line(status, problem)
         if line != shown:
             shown = line
             now = text.local(datetime.now(UTC), "seconds")
@@ -83,10 +83,10 @@ async def tell(migration: Migration) -> MigrationStatus:
     """Say on stderr when another step is reached or something waits for an admin, until the migration is over."""
     said: set[str] = set()
 
-    def seen(status: MigrationStatus, trouble: str) -> None:
+    def seen(status: MigrationStatus, problem: str) -> None:
         progress = status.progress
         task = f"Waits for you: {progress.task} {progress.command}" if progress and progress.task else ""
-        for sentence in filter(None, (f"Step {status.step}", task, trouble)):
+        for sentence in filter(None, (f"Step {status.step}", task, problem)):
             if sentence not in said:
                 said.add(sentence)
                 text.say(sentence)

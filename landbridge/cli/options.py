@@ -9,7 +9,7 @@ from cyclopts import Parameter, Token
 
 from landbridge.domain import audit, pasted
 from landbridge.domain.errors import BadInput
-from landbridge.domain.messages import LONGEST_REASON
+from landbridge.domain.messages import MAX_REASON_LENGTH
 from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.rules import AtDeadline
 
@@ -81,8 +81,8 @@ def reason(typed: str, what_for: str) -> str:
     """
     if not typed.strip():
         raise BadInput(f"Give a reason: {what_for}.")
-    if len(typed) > LONGEST_REASON:
-        raise BadInput(f"The reason has {len(typed)} characters; shorten it to {LONGEST_REASON}.")
+    if len(typed) > MAX_REASON_LENGTH:
+        raise BadInput(f"The reason has {len(typed)} characters; shorten it to {MAX_REASON_LENGTH}.")
     return typed
 
 
@@ -99,6 +99,6 @@ def actor(name: str) -> Actor:
         raise BadInput(f"Say who you are: --by NAME, or set {ACTOR}. This machine has no name for the login.") from None
     if not pasted.is_text(who):
         raise BadInput(f"The name of who does it holds bytes that are not UTF-8: give --by NAME, or set {ACTOR} anew.")
-    if len(who) > audit.LONGEST:
-        raise BadInput(f"The name of who does it has {len(who)} characters; shorten it to {audit.LONGEST}.")
+    if len(who) > audit.MAX_LENGTH:
+        raise BadInput(f"The name of who does it has {len(who)} characters; shorten it to {audit.MAX_LENGTH}.")
     return Actor(source=Source.OPERATOR, name=who)

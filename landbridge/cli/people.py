@@ -13,7 +13,7 @@ from landbridge.client.answers import FoundPerson, People
 from landbridge.domain import pasted
 from landbridge.domain.people import Person, State
 
-_LONGEST_NAME = 18
+_MAX_NAME_LENGTH = 18
 """Columns for a name in a list: beside it the address must fit into 80, whole."""
 
 
@@ -48,7 +48,7 @@ def _list(page: People) -> Table:
     table = text.table("email", "name", "state", "for")
     if text.out().is_terminal:
         name = table.columns[1]
-        name.no_wrap, name.overflow, name.max_width = True, "ellipsis", _LONGEST_NAME
+        name.no_wrap, name.overflow, name.max_width = True, "ellipsis", _MAX_NAME_LENGTH
     table.columns[2].no_wrap = table.columns[3].no_wrap = True
     for person in page.people:
         table.add_row(

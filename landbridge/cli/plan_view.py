@@ -8,30 +8,36 @@ from rich.text import Text
 
 from landbridge.cli import text
 from landbridge.domain.links import Purpose
-from landbridge.domain.plan import Fate, Plan, PlanLine
+from landbridge.domain.plan import Plan, PlanLine, PlannedAction
 from landbridge.domain.survey import Manager
 
-SHOWN_AT_MOST = 12
+MAX_LINES = 12
 """People named under one heading; the other forms name everyone."""
 _MEANINGS = {
-    Fate.NEW: "are invited, and get an Atlassian account",
-    Fate.ADOPTED: "have an Atlassian account, not verified yet",
-    Fate.NEEDS_NOTHING: "have a verified Atlassian account, and get no mail",
-    Fate.OVER_LICENCE: "cannot be invited: no seat is left",
-    Fate.UNUSABLE: "have an Atlassian account that cannot be used",
-    Fate.BLOCKED: "are blocked in Opsgenie, and not moved",
-    Fate.DUPLICATE: "stand on the roster twice; the first row counts",
-    Fate.INVALID: "cannot be used as the roster has them",
+    PlannedAction.NEW: "are invited, and get an Atlassian account",
+    PlannedAction.ADOPTED: "have an Atlassian account, not verified yet",
+    PlannedAction.NEEDS_NOTHING: "have a verified Atlassian account, and get no mail",
+    PlannedAction.OVER_LICENCE: "cannot be invited: no seat is left",
+    PlannedAction.UNUSABLE: "have an Atlassian account that cannot be used",
+    PlannedAction.BLOCKED: "are blocked in Opsgenie, and not moved",
+    PlannedAction.DUPLICATE: "stand on the roster twice; the first row counts",
+    PlannedAction.INVALID: "cannot be used as the roster has them",
 }
 _STYLES = {
-    Fate.NEEDS_NOTHING: "green",
-    Fate.OVER_LICENCE: "red",
-    Fate.UNUSABLE: "red",
-    Fate.BLOCKED: "dim",
-    Fate.DUPLICATE: "red",
-    Fate.INVALID: "red",
+    PlannedAction.NEEDS_NOTHING: "green",
+    PlannedAction.OVER_LICENCE: "red",
+    PlannedAction.UNUSABLE: "red",
+    PlannedAction.BLOCKED: "dim",
+    PlannedAction.DUPLICATE: "red",
+    PlannedAction.INVALID: "red",
 }
-_LOOKED_AT = (Fate.OVER_LICENCE, Fate.UNUSABLE, Fate.INVALID, Fate.DUPLICATE, Fate.BLOCKED)
+_LOOKED_AT = (
+    PlannedAction.OVER_LICENCE,
+    PlannedAction.UNUSABLE,
+    PlannedAction.INVALID,
+    PlannedAction.DUPLICATE,
+    PlannedAction.BLOCKED,
+)
 """Whose people are named."""
 
 
@@ -60,7 +66,7 @@ def _fates(plan: Plan) -> Group:
     table.add_column(no_wrap=True)
     table.add_column(justify="right")
     table.add_column()
-    for fate in Fate:
+    for fate in PlannedAction:
         if number := plan.totals[fate]:
             table.add_row(Text(f"  {fate}", _STYLES.get(fate, "cyan")), str(number), _MEANINGS[fate])
     return Group(Text(f"\n{text.people(plan.totals.people)}", "bold"), table)
@@ -79,7 +85,7 @@ def _besides(plan: Plan) -> Text:
     return Text("\n".join(["", *said]))
 
 
-def _of(plan: Plan, fate: Fate) -> list[PlanLine]:
+def _of(plan: Plan, fate: PlannedAction) -> list[PlanLine]:
     return [line for line in plan.people if line.fate is fate]
 
 
@@ -89,11 +95,11 @@ def _those(heading: str, lines: Sequence[PlanLine], style: str, *, reasons: bool
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
-    for line in lines[:SHOWN_AT_MOST]:
+    for line in lines[:MAX_LINES]:
         table.add_row(text.cell(f"  {line.email}"), text.cell(line.reason if reasons else line.name))
     parts: list[RenderableType] = [Text(f"\n{heading}", f"bold {style}"), table]
-    if len(lines) > SHOWN_AT_MOST:
-        parts.append(Text(f"  … and {len(lines) - SHOWN_AT_MOST} more: -o csv has all."))
+    if len(lines) > MAX_LINES:
+        parts.append(Text(f"  … and {len(lines) - MAX_LINES} more: -o csv has all."))
     return parts
 
 

@@ -7,23 +7,23 @@ from typing import TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from landbridge.cli import neighbours, roster_input, text
+from landbridge.cli import roster_input, services, text
 from landbridge.domain import planner, roster, sites
-from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
+from landbridge.domain.errors import BadInput, Refused, ServiceRejected, ServiceUnavailable
 from landbridge.domain.messages import MigrationRequest
-from landbridge.domain.plan import Plan, PlanLine, Stop, StopKind, Totals
+from landbridge.domain.plan import Blocker, BlockerKind, Plan, PlanLine, Totals
 from landbridge.domain.planner import Planner
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.sites import Site
-from landbridge.domain.survey import Seats, Standing
+from landbridge.domain.survey import AccountLookup, Seats
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from landbridge.integrations.opsgenie import OpsgenieRoster
 
-MOST_TRIES = 6
+MAX_ATTEMPTS = 6
 """Times in a row that a neighbour may ask for patience or not answer before we give up."""
-LONGEST_PAUSE = 120.0
+MAX_PAUSE = 120.0
 """Seconds; whoever asks us to wait longer than this is not waited for."""
-ASKED_AT_ONCE = 10_000
+EMAILS_PER_LOOKUP = 10_000
 """People whose questions are held in memory; for each such lot the organization's domains are asked for again."""
 _Answer = TypeVar("_Answer")
 
@@ -38,13 +38,13 @@ async def from_file(request: MigrationRequest, path: Path) -> Plan:
     """
     reading = await roster_input.read(path)
     stops = [
-        Stop(
-            kind=StopKind.ROSTER,
+        Blocker(
+            kind=BlockerKind.ROSTER,
             sentence=f"Row {problem.row}: {problem.sentence}" if problem.row else problem.sentence,
         )
         for problem in reading.problems
     ]
-    async with neighbours.atlassian() as directory:
+    async with services.atlassian() as directory:
         return await _make(request, reading.people, stops, directory)
 
 
@@ -58,13 +58,13 @@ async def from_opsgenie(request: MigrationRequest) -> Plan:
     """
     people: list[RosterPerson] = []
     stops = []
-    async with neighbours.opsgenie() as source, neighbours.atlassian() as directory:
+    async with services.opsgenie() as source, services.atlassian() as directory:
         try:
             with text.err().status("The roster is read from Opsgenie …"):
                 people = await _patiently(lambda: _listed(source, request.opsgenie_account))
         except Refused as error:
-            stops.append(Stop(kind=StopKind.ROSTER, sentence=str(error)))
-        except NeighbourRefuses as error:
+            stops.append(Blocker(kind=BlockerKind.ROSTER, sentence=str(error)))
+        except ServiceRejected as error:
             stops.append(_refusal(error))
         return await _make(request, people, stops, directory)
 
@@ -74,7 +74,7 @@ async def _listed(source: OpsgenieRoster, opsgenie_account: str) -> list[RosterP
 
 
 async def _make(
-    request: MigrationRequest, people: list[RosterPerson], stops: list[Stop], directory: AtlassianDirectory
+    request: MigrationRequest, people: list[RosterPerson], stops: list[Blocker], directory: AtlassianDirectory
 ) -> Plan:
     digest = "" if stops else roster.digest(people)
     listed: list[Site] | None = None
@@ -84,7 +84,7 @@ async def _make(
             listed = await _patiently(lambda: directory.sites(request.initiator))
             seats = planner.seats_for(await _patiently(directory.seats), sites.pick(listed, request.site))
         lines, totals = await _lines(Planner(seats.free if seats else None), people, directory)
-    except NeighbourRefuses as error:
+    except ServiceRejected as error:
         stops.append(_refusal(error))
     survey = roster.survey(people) if people else None
     taken = await _name_taken(request, listed or [])
@@ -106,7 +106,7 @@ async def _lines(
     taking: Planner, people: list[RosterPerson], directory: AtlassianDirectory
 ) -> tuple[list[PlanLine], Totals]:
     asked = [person for person in people if planner.asks_atlassian(person)]
-    standings = _standings(asked, directory)
+    lookups = _standings(asked, directory)
     console, lines = text.err(), list[PlanLine]()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
@@ -114,23 +114,25 @@ async def _lines(
         for person in people:
             standing = None
             if planner.asks_atlassian(person):
-                standing = await anext(standings)
+                standing = await anext(lookups)
                 bar.advance(task)
             lines.append(taking.take(person, standing))
     return lines, taking.totals
 
 
-async def _standings(people: Sequence[RosterPerson], directory: AtlassianDirectory) -> AsyncIterator[Standing]:
+async def _standings(people: Sequence[RosterPerson], directory: AtlassianDirectory) -> AsyncIterator[AccountLookup]:
     """Yield how each of these people stands; after trouble, go on from where it came."""
     done = tries = 0
     while done < len(people):
         try:
-            async for standing in directory.standings([person.email for person in people[done : done + ASKED_AT_ONCE]]):
+            async for standing in directory.lookups(
+                [person.email for person in people[done : done + EMAILS_PER_LOOKUP]]
+            ):
                 done, tries = done + 1, 0
                 yield standing
-        except NeighbourUnavailable as trouble:
+        except ServiceUnavailable as problem:
             tries += 1
-            await _bear(trouble, tries)
+            await _bear(problem, tries)
 
 
 async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
@@ -138,32 +140,32 @@ async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
     while True:
         try:
             return await ask()
-        except NeighbourUnavailable as trouble:
+        except ServiceUnavailable as problem:
             tries += 1
-            await _bear(trouble, tries)
+            await _bear(problem, tries)
 
 
-async def _bear(trouble: NeighbourUnavailable, tries: int) -> None:
+async def _bear(problem: ServiceUnavailable, tries: int) -> None:
     """Wait as long as a neighbour asks us to, or longer from try to try; raise its trouble if that is of no use."""
-    pause = 2.0**tries / 2 if trouble.retry_after is None else trouble.retry_after
-    if tries >= MOST_TRIES or pause > LONGEST_PAUSE:
-        raise trouble
-    text.say(f"{trouble} The next try is in {pause:g} s.")
+    pause = 2.0**tries / 2 if problem.retry_after is None else problem.retry_after
+    if tries >= MAX_ATTEMPTS or pause > MAX_PAUSE:
+        raise problem
+    text.say(f"{problem} The next try is in {pause:g} s.")
     await asyncio.sleep(pause)
 
 
-def _refusal(error: NeighbourRefuses) -> Stop:
-    return Stop(kind=StopKind.NEIGHBOUR, sentence=neighbours.sentence(error))
+def _refusal(error: ServiceRejected) -> Blocker:
+    return Blocker(kind=BlockerKind.NEIGHBOUR, sentence=services.sentence(error))
 
 
 async def _name_taken(request: MigrationRequest, listed: Sequence[Site]) -> bool | None:
     """Return whether a site of somebody else has the name of the new one; none: it is not known, or none is wanted."""
-    door, new = neighbours.site_door(), request.new_site
+    door, new = services.site_probe(), request.new_site
     if door is None or new is None:
         return None
     try:
         return not any(site.name == new.name for site in listed) and await door.cloud_id(new.name) is not None
-    except (BadInput, NeighbourUnavailable, NeighbourRefuses):
+    except (BadInput, ServiceUnavailable, ServiceRejected):
         return None
 
 
@@ -174,7 +176,7 @@ def _remarks(
     taken: bool | None,  # noqa: FBT001 - found, not chosen
 ) -> list[str]:
     remarks = []
-    if neighbours.invites():
+    if services.invites():
         remarks.append("Atlassian mails its own invitation to whoever is new and verified; our email is the reminder.")
     if request.new_site is not None:
         known = "No site has the name now; whether one ever had it" if taken is False else "Whether the name is free"

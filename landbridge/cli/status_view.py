@@ -33,10 +33,10 @@ _BAR = 30
 """Columns of the longest bar."""
 
 
-def render(status: MigrationStatus, trouble: str = "") -> RenderableType:
-    """Return the whole picture; `trouble` is what keeps us from looking right now."""
+def render(status: MigrationStatus, problem: str = "") -> RenderableType:
+    """Return the whole picture; `problem` is what keeps us from looking right now."""
     parts: list[RenderableType] = [_heading(status)]
-    parts += [_warning(sentence) for sentence in _troubles(status, trouble)]
+    parts += [_warning(sentence) for sentence in _problems(status, problem)]
     progress = status.progress
     if progress is not None:
         if progress.task:
@@ -47,13 +47,13 @@ def render(status: MigrationStatus, trouble: str = "") -> RenderableType:
     return Group(*parts)
 
 
-def line(status: MigrationStatus, trouble: str = "") -> str:
+def line(status: MigrationStatus, problem: str = "") -> str:
     """Return the same in one line, as far as it changes while a migration goes on."""
     step = f" in step {status.step}" if status.step and status.run_state is RunState.RUNNING else ""
     parts = [f"{status.run_state}{step}, {text.people(status.people_total)}{_how_many(status)}."]
     if status.progress is not None and status.progress.task:
         parts.append(f"Waits for you: {status.progress.task} {status.progress.command}")
-    return " ".join(" ".join([*parts, *_troubles(status, trouble)]).split())
+    return " ".join(" ".join([*parts, *_problems(status, problem)]).split())
 
 
 def _heading(status: MigrationStatus) -> Text:
@@ -66,27 +66,27 @@ def _heading(status: MigrationStatus) -> Text:
     return text.lines(heading, text.cell(f"{status.condition}{step}, {since}, run {status.run}"))
 
 
-def _troubles(status: MigrationStatus, trouble: str) -> list[str]:
+def _problems(status: MigrationStatus, problem: str) -> list[str]:
     running = status.run_state is RunState.RUNNING
     progress = status.progress
-    troubles = [trouble] if trouble else []
+    problems = [problem] if problem else []
     if progress is not None and progress.cancelled:
-        troubles.append(f"{'It is being cancelled' if running else 'It was cancelled'}: {progress.cancelled}")
+        problems.append(f"{'It is being cancelled' if running else 'It was cancelled'}: {progress.cancelled}")
     if status.failure:
-        troubles.append(f"It failed: {status.failure}")
-    troubles += [f"{task.problem} {task.remedy}" for task in status.failing]
+        problems.append(f"It failed: {status.failure}")
+    problems += [f"{task.problem} {task.remedy}" for task in status.failing]
     if progress is None and not status.failing:
-        troubles.append(
+        problems.append(
             "No worker answers: nothing goes on until one is started (worker.py)."
             if running
             else "No worker answers: the steps cannot be shown."
         )
     elif progress is not None and running and progress.paused:
         # What Landbridge pauses for is its task as well.
-        troubles.append("Paused." if progress.paused == progress.task else f"Paused: {progress.paused}")
+        problems.append("Paused." if progress.paused == progress.task else f"Paused: {progress.paused}")
     # Cohorts that are paused tell it too, in the same words.
     told = progress.paused if progress is not None else ""
-    return troubles + [trouble for trouble in status.troubles if running and trouble != told]
+    return problems + [problem for problem in status.problems if running and problem != told]
 
 
 def _warning(sentence: str) -> RenderableType:

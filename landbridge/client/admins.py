@@ -13,7 +13,7 @@ from landbridge.client.answers import RunState, Started
 from landbridge.client.calls import QUERY_SECONDS, NoWorkerAnswers, answered, told
 from landbridge.client.migration import Migration
 from landbridge.domain import ids
-from landbridge.domain.errors import LandbridgeError, NeighbourUnavailable, NotFound, Untrusted
+from landbridge.domain.errors import LandbridgeError, NotFound, ServiceUnavailable, Untrusted
 from landbridge.domain.messages import MigrationRequest
 from landbridge.domain.proof import NO_PROOFS, Proofs
 from landbridge.domain.sign_in import (
@@ -37,8 +37,8 @@ _ROLE_SECONDS = timedelta(seconds=2)
 """How long a page waits for the migration to say whether a role is lost; without a worker it is shown after that."""
 
 
-class TemporalAdminDesk:
-    """The port `portal.clients.AdminDesk`."""
+class TemporalAdminClient:
+    """The port `portal.clients.AdminClient`."""
 
     def __init__(self, client: Client, proofs: Proofs = NO_PROOFS) -> None:
         """`proofs` proves what owners and admins ask for, and that somebody is one: without keys nobody is."""
@@ -65,7 +65,7 @@ class TemporalAdminDesk:
                 rpc_timeout=QUERY_SECONDS,
             )
         except RPCError:
-            raise NeighbourUnavailable("Temporal does not take the sign-in.") from None
+            raise ServiceUnavailable("Temporal does not take the sign-in.") from None
 
     async def redeem(self, claims: SignInClaims) -> str | None:
         """Return the identity token of whoever signs in by this link; None: it does not work, or not any more.

@@ -79,7 +79,7 @@ class MigrationStatus(MigrationSummary):
     exact: bool
     """The numbers are of this moment; otherwise they are as the cohorts last showed them, up to an hour ago
     or before the last worker ended."""
-    troubles: list[str] = Field(default_factory=list)
+    problems: list[str] = Field(default_factory=list)
     """What keeps work from going on at this moment, each once: why cohorts pause, which neighbour is away."""
     failing: list[FailingTask] = Field(default_factory=list)
     """Workflow tasks that fail again and again. Of more than 20 cohorts, some of those that the server reports."""

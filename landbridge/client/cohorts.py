@@ -12,25 +12,25 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from landbridge.domain import addresses
-from landbridge.domain.errors import NeighbourUnavailable
-from landbridge.domain.messages import CohortResult, HandOut, InvitedAccount
+from landbridge.domain.errors import ServiceUnavailable
+from landbridge.domain.messages import AssignPeople, CohortResult, InvitedAccount
 from landbridge.domain.roster import RosterPerson
 from workflows.cohort import CohortWorkflow
 
-LARGEST_UPDATE = 256 * 1024
+MAX_UPDATE_BYTES = 256 * 1024
 """Bytes of roster in one message: some 1,700 rows as a rule. Temporal warns at 512 KiB."""
 _ANSWER = timedelta(seconds=30)
 _UNHEARD = (RPCError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError)
 """A cohort refuses nobody who is handed out: where it seems so, Temporal or its worker let the request fall."""
 
 
-class TemporalCohortDesk:
-    """The port `domain.ports.CohortDesk`, by updates and queries."""
+class TemporalCohortClient:
+    """The port `domain.ports.CohortClient`, by updates and queries."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def hand_out(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
+    async def assign_people(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Give a cohort its people.
 
         Raises:
@@ -40,9 +40,11 @@ class TemporalCohortDesk:
         cohort = self._cohort(cohort_id)
         for rows in _portions(people):
             try:
-                await cohort.execute_update(CohortWorkflow.hand_out, HandOut(people=rows), rpc_timeout=_ANSWER)
+                await cohort.execute_update(
+                    CohortWorkflow.assign_people, AssignPeople(people=rows), rpc_timeout=_ANSWER
+                )
             except _UNHEARD:
-                raise NeighbourUnavailable(f"The cohort {cohort_id} is not there yet, or no worker answers.") from None
+                raise ServiceUnavailable(f"The cohort {cohort_id} is not there yet, or no worker answers.") from None
 
     async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
         """Send a cohort a signal; one that has ended needs none.
@@ -55,7 +57,7 @@ class TemporalCohortDesk:
             await self._cohort(cohort_id).signal(signal, args=[] if message is None else [message], rpc_timeout=_ANSWER)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
-                raise NeighbourUnavailable(f"The cohort {cohort_id} was not told: {error.status.name}.") from None
+                raise ServiceUnavailable(f"The cohort {cohort_id} was not told: {error.status.name}.") from None
 
     async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Tell a cohort what is new on the roster; one that has ended needs no news."""
@@ -74,14 +76,14 @@ class TemporalCohortDesk:
             known_as_verified = verified.get(row.key)
             return known_as_verified is None or (row.email_verified and not known_as_verified)
 
-        await self.hand_out(cohort_id, [row for row in people if is_news(row)])
+        await self.assign_people(cohort_id, [row for row in people if is_news(row)])
 
     async def invited(self, cohort_id: str, run: str) -> list[InvitedAccount]:
         """Ask a cohort that is over whose invitations are still open."""
         cohort = self._cohort(cohort_id)
         try:
             if (await cohort.describe(rpc_timeout=_ANSWER)).status is WorkflowExecutionStatus.RUNNING:
-                raise NeighbourUnavailable(f"The cohort {cohort_id} has not ended yet.")
+                raise ServiceUnavailable(f"The cohort {cohort_id} has not ended yet.")
             return await cohort.query(CohortWorkflow.invited, run, rpc_timeout=_ANSWER)
         except (RPCError, WorkflowQueryFailedError) as error:
             if _is_gone(error):
@@ -96,10 +98,10 @@ def _is_gone(error: Exception) -> bool:
     return isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND
 
 
-def _silent(cohort_id: str, error: RPCError | WorkflowQueryFailedError) -> NeighbourUnavailable:
+def _silent(cohort_id: str, error: RPCError | WorkflowQueryFailedError) -> ServiceUnavailable:
     # What a query failed of is not told: its text may name people.
     why = error.status.name if isinstance(error, RPCError) else "it cannot tell yet"
-    return NeighbourUnavailable(f"The cohort {cohort_id} does not answer: {why}.")
+    return ServiceUnavailable(f"The cohort {cohort_id} does not answer: {why}.")
 
 
 def _portions(people: Sequence[RosterPerson]) -> Iterator[list[RosterPerson]]:
@@ -108,7 +110,7 @@ def _portions(people: Sequence[RosterPerson]) -> Iterator[list[RosterPerson]]:
     size = 0
     for person in people:
         of_this = len(person.model_dump_json().encode())
-        if portion and size + of_this > LARGEST_UPDATE:
+        if portion and size + of_this > MAX_UPDATE_BYTES:
             yield portion
             portion, size = [], 0
         portion.append(person)

@@ -8,7 +8,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from landbridge.client.calls import told
-from landbridge.domain.errors import LandbridgeError, NeighbourUnavailable, NotFound
+from landbridge.domain.errors import LandbridgeError, NotFound, ServiceUnavailable
 from landbridge.domain.links import LinkClaims, LinkState, LinkView
 from landbridge.domain.messages import LinksUsed, LinkUse, LinkUsed
 from landbridge.domain.proof import NO_PROOFS, Proofs
@@ -16,7 +16,7 @@ from workflows.cohort import CohortWorkflow
 
 _PAGE_SECONDS = timedelta(seconds=2)
 """How long someone who opened a link waits for a worker's answer; the page can do without it."""
-MOST_AT_ONCE = 100
+MAX_LINKS_PER_SIGNAL = 100
 """Uses of links in one signal: some 17 kB."""
 
 
@@ -30,8 +30,8 @@ class _Signal:
     """Whether there is such a cohort; None: Temporal did not take the signal."""
 
 
-class TemporalLinkDesk:
-    """What the portal's link pages need (`portal.clients.LinkDesk`), by signals and a query to the person's cohort."""
+class TemporalLinkClient:
+    """Implements `portal.clients.LinkClient` by signals and a query to the person's cohort."""
 
     def __init__(self, client: Client, proofs: Proofs = NO_PROOFS) -> None:
         """`proofs` proves that the links were ours."""
@@ -84,7 +84,7 @@ class TemporalLinkDesk:
             use=use, run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation
         )
         signal = self._next.get(claims.cohort_id)
-        if signal is None or len(signal.used) >= MOST_AT_ONCE:
+        if signal is None or len(signal.used) >= MAX_LINKS_PER_SIGNAL:
             signal = self._next[claims.cohort_id] = _Signal()
             task = asyncio.create_task(self._send(claims.cohort_id, signal))
             self._tasks.add(task)
@@ -92,7 +92,7 @@ class TemporalLinkDesk:
         signal.used.append(self._proofs.of_link(used, claims))
         await signal.tried.wait()
         if signal.heard is None:
-            raise NeighbourUnavailable("Temporal does not take the signal.")
+            raise ServiceUnavailable("Temporal does not take the signal.")
         return signal.heard
 
     async def _send(self, cohort_id: str, signal: _Signal) -> None:

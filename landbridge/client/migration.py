@@ -11,7 +11,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from landbridge.client.answers import MigrationSummary, RunState
 from landbridge.client.calls import QUERY_SECONDS, answered, told
 from landbridge.client.paging import AT_ONCE
-from landbridge.client.reader import Standing
+from landbridge.client.reader import AccountLookup
 from landbridge.domain import addresses, ids, proof, stale
 from landbridge.domain.audit import Act
 from landbridge.domain.errors import NotFound, Refused
@@ -49,7 +49,7 @@ from workflows.undo import UndoWorkflow
 _Request = TypeVar("_Request", bound=Request)
 
 
-class Migration(Standing):
+class Migration(AccountLookup):
     """The migration of one Opsgenie account, as one can steer it.
 
     Requests name `run`, the migration that their sender saw: another migration of the account refuses them. Without
@@ -57,7 +57,7 @@ class Migration(Standing):
     """
 
     def __init__(self, client: Client, opsgenie_account: str, run: str = "", proofs: Proofs = NO_PROOFS) -> None:
-        """`proofs`: see `Standing`."""
+        """`proofs`: see `AccountLookup`."""
         super().__init__(client, opsgenie_account, proofs)
         self._run = run
 
@@ -162,9 +162,11 @@ class Migration(Standing):
     async def _start_undo(self, asked: RevokeInvitations) -> None:
         summary = await self.seen()
         async with told(self._what):
-            why_not = await self._handle.query(SiteMigrationWorkflow.why_not, asked.by, rpc_timeout=QUERY_SECONDS)
-        if why_not:
-            raise Refused(why_not)
+            denial_reason = await self._handle.query(
+                SiteMigrationWorkflow.denial_reason, asked.by, rpc_timeout=QUERY_SECONDS
+            )
+        if denial_reason:
+            raise Refused(denial_reason)
         if summary.run_state is RunState.RUNNING and summary.step != CANCELLED:
             raise Refused(stale.STARTED_AGAIN)
         if summary.run_state is RunState.COMPLETED:

@@ -18,11 +18,11 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from landbridge.client import runs
 from landbridge.client.answers import MigrationSummary, RunState, Started
 from landbridge.client.calls import QUERY_SECONDS, told
-from landbridge.client.cohorts import TemporalCohortDesk
+from landbridge.client.cohorts import TemporalCohortClient
 from landbridge.client.reader import summarise
 from landbridge.domain import ids, roster
 from landbridge.domain.audit import Act
-from landbridge.domain.errors import NeighbourUnavailable, NotFound, Refused
+from landbridge.domain.errors import NotFound, Refused, ServiceUnavailable
 from landbridge.domain.messages import MigrationRequest, Step
 from landbridge.domain.proof import NO_PROOFS, Proofs
 from landbridge.domain.roster import RosterPerson
@@ -31,9 +31,9 @@ from workflows.support import options, search_attributes
 
 _AT_ONCE = 8
 """Cohorts that get their people at the same time."""
-_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.05, 1.0
+_FIRST_RETRY_SECONDS, _MAX_RETRY_SECONDS = 0.05, 1.0
 """A worker that is there starts the cohorts at once; one that is not may be away for long."""
-_LONGEST_FAIRNESS_KEY = 64
+_MAX_FAIRNESS_KEY_LENGTH = 64
 """Temporal's limit, in bytes; accounts that share so long a beginning share their turns."""
 
 
@@ -66,7 +66,7 @@ async def start(
                 if again
                 else WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 # Cohorts and activities inherit it: a migration of many does not starve one of a few.
-                priority=Priority(fairness_key=request.opsgenie_account[:_LONGEST_FAIRNESS_KEY]),
+                priority=Priority(fairness_key=request.opsgenie_account[:_MAX_FAIRNESS_KEY_LENGTH]),
                 static_summary=f"Opsgenie account {request.opsgenie_account} → Atlassian",
                 memo=memo,
                 search_attributes=TypedSearchAttributes(
@@ -112,14 +112,14 @@ async def _already(client: Client, workflow_id: str, asked: dict[str, str]) -> S
     return Started(workflow_id=workflow_id, run=summary.run, already=summary.run_state)
 
 
-async def hand_out(
+async def assign_people(
     client: Client, request: MigrationRequest, people: Sequence[RosterPerson], told_so_far: Callable[[int], None]
 ) -> None:
     """Hand the people of a roster file to a migration's cohorts; safe to repeat.
 
     Waits for the cohorts to be there, and so for a worker. `told_so_far` gets the number of people handed out.
     """
-    desk, at_once, done = TemporalCohortDesk(client), asyncio.Semaphore(_AT_ONCE), 0
+    desk, at_once, done = TemporalCohortClient(client), asyncio.Semaphore(_AT_ONCE), 0
     migration = client.get_workflow_handle_for(SiteMigrationWorkflow.run, ids.migration(request.opsgenie_account))
 
     async def one(number: int, rows: list[RosterPerson]) -> None:
@@ -128,15 +128,15 @@ async def hand_out(
         async with at_once:
             while True:
                 try:
-                    await desk.hand_out(ids.cohort(request.opsgenie_account, number), rows)
+                    await desk.assign_people(ids.cohort(request.opsgenie_account, number), rows)
                     break
-                except NeighbourUnavailable:
+                except ServiceUnavailable:
                     async with told(f"migration of {request.opsgenie_account}"):
                         description = await migration.describe(rpc_timeout=QUERY_SECONDS)
                     if summarise(description).run_state is not RunState.RUNNING:
                         return
                     await asyncio.sleep(pause)
-                    pause = min(2 * pause, _LONGEST_RETRY_SECONDS)
+                    pause = min(2 * pause, _MAX_RETRY_SECONDS)
             done += len(rows)
             told_so_far(done)
 
@@ -145,7 +145,7 @@ async def hand_out(
     # A migration that ended meanwhile, refused for example, says so itself.
     with suppress(NotFound):
         async with told(f"migration of {request.opsgenie_account}"):
-            await migration.signal(SiteMigrationWorkflow.roster_handed_out)
+            await migration.signal(SiteMigrationWorkflow.people_assigned)
 
 
 async def listed(client: Client) -> list[MigrationSummary]:

@@ -51,7 +51,7 @@ from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import search_attributes
 from workflows.undo import UndoWorkflow
 
-ASKED_AT_MOST = 20
+MAX_COHORTS_QUERIED = 20
 """Cohorts that `status` looks at one by one; of more it adds up the search attributes, up to an hour old."""
 SOON_SECONDS = 1.0
 """How long `status` waits for the cohorts' own numbers, before it takes those that they have shown."""
@@ -63,7 +63,7 @@ _FEW = 3
 _Answer = TypeVar("_Answer")
 
 
-class Standing:
+class AccountLookup:
     """The migration of one Opsgenie account, running or over, as one can look at it."""
 
     def __init__(self, client: Client, opsgenie_account: str, proofs: Proofs = NO_PROOFS) -> None:
@@ -100,23 +100,23 @@ class Standing:
             progress = await self.progress(QUERY_SECONDS)
         except NoWorkerAnswers:
             progress = None
-        few = progress is not None and progress.cohorts <= ASKED_AT_MOST
+        few = progress is not None and progress.cohorts <= MAX_COHORTS_QUERIED
         # A neighbour that is away is so for all of them: what some are trying just now tells it.
-        some = min(progress.cohorts, ASKED_AT_MOST) if progress else 0
+        some = min(progress.cohorts, MAX_COHORTS_QUERIED) if progress else 0
         described = await self._of_each_cohort(self._describe, some)
         views = await self._asked(progress.cohorts) if progress and few else None
         if views is None:
             counts = sum(map(_shown_counts, await self._listed_cohorts(description)), Counts())
-            told_of = progress.troubles if progress else []
+            told_of = progress.problems if progress else []
         else:
             counts = sum((view.counts for view in views), Counts())
-            told_of = [view.trouble for view in views if view.trouble]
+            told_of = [view.problem for view in views if view.problem]
         failing_tasks = await self._failing_tasks(description, described, all_described=few)
         if views is None:
             paused = bool(await runs.running(self._client, runs.PAUSED, self._account))
         else:
             paused = bool(progress and progress.paused) or any(view.paused for view in views)
-        troubles = {sentence for workflow in (description, *described) for sentence in await self._retried(workflow)}
+        problems = {sentence for workflow in (description, *described) for sentence in await self._retried(workflow)}
         return MigrationStatus(
             **{
                 **summary.model_dump(),
@@ -125,7 +125,7 @@ class Standing:
             },
             failure=failure,
             failing=failing_tasks,
-            troubles=sorted(troubles.union(told_of)),
+            problems=sorted(problems.union(told_of)),
             progress=progress,
             counts=counts,
             exact=views is not None,

@@ -9,7 +9,7 @@ from pydantic import Field
 from landbridge.domain.base import Model
 from landbridge.domain.links import Purpose
 from landbridge.domain.people import Counts
-from landbridge.domain.roster import Leader
+from landbridge.domain.roster import AccountAdmin
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
 
@@ -41,19 +41,19 @@ class AccountOutcome(Model):
     """Why the account cannot be created or used, as a sentence for an admin."""
 
 
-class AccountsOrder(Model):
+class AccountsInput(Model):
     """Look up a slice of people, or create the accounts that are missing."""
 
     questions: list[AccountQuestion]
 
 
-class AccountOutcomes(Model):
+class AccountsResult(Model):
     """The outcomes of a slice."""
 
     outcomes: list[AccountOutcome] = Field(default_factory=list)
 
 
-class MailOrder(Model):
+class OutgoingMail(Model):
     """One mail to one person."""
 
     person: int
@@ -104,11 +104,11 @@ class Refusals(Model):
     """People who are tried again, after everyone else: their refusal was taken for one of the sender."""
 
 
-class MailsOrder(Model):
+class SendMailsInput(Model):
     """Send a slice of mails."""
 
     context: MailContext
-    mails: list[MailOrder]
+    mails: list[OutgoingMail]
     refusals: Refusals = Refusals()
     """Of the cohort, before this slice."""
 
@@ -152,7 +152,7 @@ class MailProblem(Model):
     """Seconds after which a sending quota is free again at the latest; 0: it is no quota."""
 
 
-class MailOutcomes(Model):
+class SendMailsResult(Model):
     """The outcomes of a slice, and why it ended early."""
 
     outcomes: list[MailOutcome] = Field(default_factory=list)
@@ -191,23 +191,23 @@ class Notice(Model):
     """Why, for `MIGRATION_CANCELLED`."""
 
 
-class NoticeOrder(Model):
+class OutgoingNotice(Model):
     """One notice to one owner or admin."""
 
     message_id: str
     """The left part of the Message-ID, from `domain.ids`."""
     number: int
-    recipient: Leader
+    recipient: AccountAdmin
     notice: Notice
 
 
-class NoticesOrder(Model):
+class SendNoticesInput(Model):
     """Send a notice to everyone concerned."""
 
-    notices: list[NoticeOrder]
+    notices: list[OutgoingNotice]
 
 
-class RevokeOrder(Model):
+class RevokeInvitationsInput(Model):
     """Revoke the invitations of one cohort."""
 
     cohort_id: str
@@ -234,13 +234,13 @@ class Revocation(Model):
     outcome: Undone
 
 
-class Revocations(Model):
+class RevokeInvitationsResult(Model):
     """What became of a cohort's invitations."""
 
     outcomes: list[Revocation] = Field(default_factory=list)
 
 
-class SignUpOrder(Model):
+class SignUpInput(Model):
     """The guide's step 3 for the initiator."""
 
     email: str
@@ -248,7 +248,7 @@ class SignUpOrder(Model):
     last_name: str
 
 
-class SiteOrder(Model):
+class SiteInput(Model):
     """The guide's step 4, or the check of a site that was named."""
 
     email: str
@@ -257,7 +257,7 @@ class SiteOrder(Model):
     last_name: str = ""
 
 
-class ConnectOrder(Model):
+class ConnectInput(Model):
     """Connect the Opsgenie account to the site."""
 
     opsgenie_account: str
@@ -295,14 +295,14 @@ class AdminTask(Model):
     """Where."""
 
 
-class SignUpAnswer(Model):
+class SignUpResult(Model):
     """One of both."""
 
     signed_up: SignedUp | None = None
     task: AdminTask | None = None
 
 
-class SiteAnswer(Model):
+class SiteResult(Model):
     """One of the three."""
 
     site: Site | None = None
@@ -310,19 +310,19 @@ class SiteAnswer(Model):
     task: AdminTask | None = None
 
 
-class ConnectAnswer(Model):
+class ConnectResult(Model):
     """Done, or a task."""
 
     task: AdminTask | None = None
 
 
-class SitesAnswer(Model):
+class SitesResult(Model):
     """The sites linked to the initiator's email."""
 
     sites: list[Site] = Field(default_factory=list)
 
 
-class TellOrder(Model):
+class BroadcastInput(Model):
     """Tell all cohorts of a migration the same."""
 
     opsgenie_account: str
@@ -333,7 +333,7 @@ class TellOrder(Model):
     """What the signal says, as JSON; none: it says nothing more."""
 
 
-class HandOutOrder(Model):
+class AssignPeopleInput(Model):
     """Read the roster from its source and hand each cohort its people."""
 
     opsgenie_account: str
@@ -344,10 +344,10 @@ class HandOutOrder(Model):
     """Hand out only what is new since: people who joined, addresses that were verified."""
 
 
-class HandedOut(Model):
+class AssignPeopleResult(Model):
     """Every cohort has its people."""
 
     people: int
     """The roster's length."""
-    leaders: list[Leader] = Field(default_factory=list)
+    admins: list[AccountAdmin] = Field(default_factory=list)
     """The owners and admins of today."""

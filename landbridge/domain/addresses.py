@@ -10,9 +10,9 @@ from pydantic_core import PydanticCustomError
 from landbridge.domain.errors import BadInput
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f<>,;\u202a-\u202e\u2066-\u2069]")
-LONGEST = 254
+MAX_LENGTH = 254
 """Characters in an address; SMTP's own limit for a path (RFC 5321, 4.5.3.1.3)."""
-LONGEST_LOCAL_PART = 64
+MAX_LOCAL_PART_LENGTH = 64
 """Bytes before the @-sign (RFC 5321, 4.5.3.1.1)."""
 UNUSABLE = "the address cannot be used: {error}"
 """Why a row of a roster is of no use, where `normalise` raises an error."""
@@ -41,10 +41,10 @@ def normalise(address: str) -> str:
     if at and len(trimmed) <= _SURELY_SHORT:
         return _checked(f"{local_part}@{_ANY_DOMAIN}").removesuffix(_ANY_DOMAIN) + _normal_domain(domain)
     normal = _checked(trimmed)
-    if len(normal.encode()) > LONGEST:
-        raise BadInput(f"it is longer than {LONGEST} bytes")
-    if len(normal.rpartition("@")[0].encode()) > LONGEST_LOCAL_PART:
-        raise BadInput(f"the part before the @-sign is longer than {LONGEST_LOCAL_PART} bytes")
+    if len(normal.encode()) > MAX_LENGTH:
+        raise BadInput(f"it is longer than {MAX_LENGTH} bytes")
+    if len(normal.rpartition("@")[0].encode()) > MAX_LOCAL_PART_LENGTH:
+        raise BadInput(f"the part before the @-sign is longer than {MAX_LOCAL_PART_LENGTH} bytes")
     return normal
 
 

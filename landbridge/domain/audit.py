@@ -17,7 +17,7 @@ from landbridge.domain.people import Actor
 KEPT = 400
 """Entries that one workflow keeps: the first, and of what is asked for most often the newest. Some 100 kB, beside what
 else continue-as-new carries."""
-LONGEST = 254
+MAX_LENGTH = 254
 """Characters kept of each text of an entry: as long as an address."""
 _AT_ONCE = timedelta(minutes=1)
 """Within which one request has come to all cohorts."""
@@ -75,9 +75,9 @@ class Audit(Model):
         """
         clipped = entry.model_copy(
             update={
-                "by": replace(entry.by, name=entry.by.name[:LONGEST]),
-                "about": entry.about[:LONGEST],
-                "detail": entry.detail[:LONGEST],
+                "by": replace(entry.by, name=entry.by.name[:MAX_LENGTH]),
+                "about": entry.about[:MAX_LENGTH],
+                "detail": entry.detail[:MAX_LENGTH],
             }
         )
         entries = (*self.entries, clipped)

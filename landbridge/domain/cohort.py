@@ -92,7 +92,7 @@ class CohortPeople:
             for person in self._by_number.values()
         )
 
-    def happen(self, number: int, event: Event, now: datetime, rules: Rules) -> None:
+    def apply(self, number: int, event: Event, now: datetime, rules: Rules) -> None:
         """Apply an event to one person; an unknown number changes nothing."""
         before = self._by_number.get(number)
         if before is None:

@@ -17,7 +17,7 @@ class NotFound(LandbridgeError):
     """There is no such migration or person."""
 
 
-class NeighbourUnavailable(LandbridgeError):
+class ServiceUnavailable(LandbridgeError):
     """A neighbour (mail server, Opsgenie, Atlassian) cannot be reached or asks for patience: try again.
 
     `retry_after` is the wait in seconds that the neighbour asked for, if it did.
@@ -28,7 +28,7 @@ class NeighbourUnavailable(LandbridgeError):
         self.retry_after = retry_after
 
 
-class QuotaExceeded(NeighbourUnavailable):
+class QuotaExceeded(ServiceUnavailable):
     """A service allows no more for hours: wait, and go on by itself.
 
     `lasts` is after how many seconds the quota is free again at the latest.
@@ -39,7 +39,7 @@ class QuotaExceeded(NeighbourUnavailable):
         self.lasts = lasts
 
 
-class NeighbourRefuses(LandbridgeError):
+class ServiceRejected(LandbridgeError):
     """A neighbour refuses us as a whole (credentials, rights, licence, TLS): pause until a person has mended it."""
 
 

@@ -25,9 +25,9 @@ from landbridge.domain.people import (
 )
 from landbridge.domain.rules import Rules
 
-FIRST_DEFERRAL, LONGEST_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
+FIRST_DEFERRAL, MAX_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
 """Waits after the mail server asked us to try one person again later; doubled each time."""
-ASKED_AT_MOST, ASKED_WITHIN = 5, timedelta(minutes=15)
+MAX_COHORTS_QUERIED, ASKED_WITHIN = 5, timedelta(minutes=15)
 """Mails that people may ask for by their links: each replaces the link before it."""
 _CAME_BACK = "came back from Atlassian"
 _MAIL_REQUESTED = "mail requested"
@@ -70,7 +70,7 @@ def needs_account(person: Person, now: datetime) -> bool:
     return person.state is State.ARRIVED and person.due is not None and person.due <= now
 
 
-def why_not_resend(person: Person, now: datetime, rules: Rules) -> str:
+def resend_denial_reason(person: Person, now: datetime, rules: Rules) -> str:
     """Return why the person's mail may not be sent again now, as a sentence; empty if it may."""
     if person.problem:
         return "The roster's row cannot be used; correct the address first."
@@ -90,7 +90,7 @@ def may_ask(person: Person, link: Mail, now: datetime) -> bool:
     Old links may, for people find old mails; but none to a former address, and no more often than people need it.
     """
     asked = [entry.at for entry in person.timeline if entry.what == _MAIL_REQUESTED and entry.by.source is Source.LINK]
-    seldom = sum(now - at < ASKED_WITHIN for at in asked) < ASKED_AT_MOST
+    seldom = sum(now - at < ASKED_WITHIN for at in asked) < MAX_COHORTS_QUERIED
     return seldom and link.generation > person.mailing(link.purpose).former
 
 
@@ -232,7 +232,7 @@ def _dead(mailing: Mailing) -> Mailing:
 
 
 def _mail_requested(person: Person, by: Actor, now: datetime, rules: Rules) -> Person:
-    if why_not_resend(person, now, rules):
+    if resend_denial_reason(person, now, rules):
         return person
     asked = _note(person, now, _MAIL_REQUESTED, by)
     if person.state in FOR_ADMINS:
@@ -272,7 +272,7 @@ def _mail_deferred(person: Person, mail: Mail, reason: str, now: datetime) -> Pe
     if not _awaited(person, mail):
         return person
     # The factor is bounded, and not the product: after three days that would be more than a duration can hold.
-    wait = FIRST_DEFERRAL * min(2**person.deferrals, LONGEST_DEFERRAL // FIRST_DEFERRAL)
+    wait = FIRST_DEFERRAL * min(2**person.deferrals, MAX_DEFERRAL // FIRST_DEFERRAL)
     noted = person if person.deferrals else _note(person, now, f"mail server asks for patience: {reason}", SYSTEM)
     return replace(noted, due=now + wait, deferrals=person.deferrals + 1)
 

@@ -27,7 +27,7 @@ class Step(StrEnum):
     COMPLETE = "7 complete"
 
 
-LONGEST_REASON = 300
+MAX_REASON_LENGTH = 300
 """Characters of a reason that somebody gives. It stands with everyone whom it concerns, and an answer of Temporal's has
 at most 2 MB: a letter for each person of a cohort would hide them all."""
 CANCELLED = "cancelled"
@@ -100,7 +100,7 @@ class CohortInput(Model):
     run: str
     """See `domain.activity_io.MailContext.run`."""
     initiator: str
-    leaders: list[str] = Field(default_factory=list)
+    admins: list[str] = Field(default_factory=list)
     """What owners and admins are known by; see `domain.authority`."""
     rules: Rules
     site: Site | None = None
@@ -113,9 +113,9 @@ class CohortInput(Model):
     """Addresses of this cohort by their hash that people of other cohorts have or had."""
     came_back: list[int] = Field(default_factory=list)
     """Numbers of people about whom Atlassian is to be asked at once."""
-    told: "CohortNews | None" = None
+    told: "CohortStatus | None" = None
     """What the migration was last told."""
-    troubles_told: int = 0
+    problems_reported: int = 0
     """How many troubles it was told of."""
     poll_due: datetime | None = None
     poll_interval_seconds: float = 0
@@ -142,7 +142,7 @@ class MailHold(Model):
     """When a sending quota is free again at the latest; none: it is no quota."""
 
 
-class CohortNews(Model):
+class CohortStatus(Model):
     """A signal: what a cohort tells its migration. Milestones only, so that the migration's history stays small."""
 
     number: int
@@ -150,7 +150,7 @@ class CohortNews(Model):
     """Everyone's account is known, and everyone who is to get a first mail was sent it."""
     settled: bool = False
     """Nobody is awaited."""
-    trouble: str = ""
+    problem: str = ""
     """Why the cohort pauses, or which neighbour is away."""
     deadline_passed: bool = False
     counts: Counts = Counts()
@@ -191,7 +191,7 @@ class EndedMigration(Model):
     cohorts: int = 0
     """How many there were."""
     moved: dict[str, int] = Field(default_factory=dict)
-    """See `domain.activity_io.HandOutOrder.moved`."""
+    """See `domain.activity_io.AssignPeopleInput.moved`."""
     sites: list[Site] = Field(default_factory=list)
     """The sites linked to the initiator's email."""
     site: Site | None = None
@@ -208,7 +208,7 @@ class EndedMigration(Model):
     """What was asked of it."""
 
 
-class Leaders(Model):
+class AdminsChanged(Model):
     """A signal to a cohort: the owners and admins are others than before."""
 
     keys: list[str]
@@ -268,7 +268,7 @@ class LinksUsed(Model):
     used: list[LinkUsed]
 
 
-class HandOut(Model):
+class AssignPeople(Model):
     """An update: rows of the roster. People who are new join; of the others only a verified email is news."""
 
     people: list[RosterPerson]
@@ -427,7 +427,7 @@ class UndoState(Model):
     """When the first run began."""
     people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
     """What became of each invitation: the people's numbers, by cohort and outcome. For 100,000 people some 600 kB."""
-    trouble: str = ""
+    problem: str = ""
     """What keeps it from going on, or why it gave up."""
     over: bool = False
     """Nothing is left to revoke, or it gave up."""
@@ -445,7 +445,7 @@ class UndoProgress(Model):
     """Left alone, since the person had set up the account meanwhile."""
     failed: int = 0
     """What Atlassian would not revoke."""
-    trouble: str = ""
+    problem: str = ""
     """What keeps it from going on, or why it gave up; once that is mended, ask for it again."""
     over: bool = False
 
@@ -535,7 +535,7 @@ class Progress(Model):
     """Why nothing new is started; empty while work goes on."""
     cancelled: str = ""
     """Why the migration was cancelled; empty if it was not."""
-    troubles: list[str] = Field(default_factory=list)
+    problems: list[str] = Field(default_factory=list)
     """What keeps cohorts from their work, each once."""
     deadline: datetime | None = None
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
@@ -580,7 +580,7 @@ class CohortView(Model):
 
     number: int
     counts: Counts
-    trouble: str = ""
+    problem: str = ""
     """Why it pauses, or which neighbour is away."""
     paused: bool = False
     """It starts nothing new until somebody resumes it."""

@@ -11,7 +11,7 @@ from landbridge.domain.sites import Site
 from landbridge.domain.survey import AccountState, Manager
 
 
-class Fate(StrEnum):
+class PlannedAction(StrEnum):
     """What would happen to a person; everyone has exactly one."""
 
     NEW = "new"
@@ -38,7 +38,7 @@ class PlanLine(Model):
     email: str
     name: str
     role: str
-    fate: Fate
+    fate: PlannedAction
     state: State
     """Where the person stands once the first mails went out; `arrived`: there is no seat to go on with."""
     mail: Purpose | None = None
@@ -59,7 +59,7 @@ class Totals(Model):
     """The plan in numbers."""
 
     people: int = 0
-    by_fate: dict[Fate, int] = Field(default_factory=dict)
+    by_fate: dict[PlannedAction, int] = Field(default_factory=dict)
     by_mail: dict[Purpose, int] = Field(default_factory=dict)
     """How many people get which mail first."""
     by_manager: dict[Manager, int] = Field(default_factory=dict)
@@ -67,12 +67,12 @@ class Totals(Model):
     sso: int = 0
     """People who sign in by single sign-on."""
 
-    def __getitem__(self, fate: Fate) -> int:
+    def __getitem__(self, fate: PlannedAction) -> int:
         """Return how many people have one fate."""
         return self.by_fate.get(fate, 0)
 
 
-class StopKind(StrEnum):
+class BlockerKind(StrEnum):
     """What can stop a migration."""
 
     ROSTER = "roster"
@@ -83,10 +83,10 @@ class StopKind(StrEnum):
     """Opsgenie or Atlassian refuses us: credentials, rights, subscription, TLS."""
 
 
-class Stop(Model):
+class Blocker(Model):
     """One thing that stops a migration before it has moved everyone it could."""
 
-    kind: StopKind
+    kind: BlockerKind
     sentence: str
     """What it is, and what to do."""
 
@@ -100,7 +100,7 @@ class Plan(Model):
     """The site that was asked for: an existing one, or one to create; empty: the admin will be asked."""
     digest: str = ""
     """Stands for the roster; a start with `--plan` insists on it. Empty: the roster cannot be used."""
-    stops: list[Stop] = Field(default_factory=list)
+    stops: list[Blocker] = Field(default_factory=list)
     """What stops the migration; none: it can start."""
     remarks: list[str] = Field(default_factory=list)
     """What could not be found out, and what else is good to know."""

@@ -12,11 +12,11 @@ from landbridge.domain.errors import BadInput
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import MigrationRequest
 from landbridge.domain.people import MAILED, Person, State, arrive
-from landbridge.domain.plan import Fate, PlanLine, Stop, StopKind, Totals
+from landbridge.domain.plan import Blocker, BlockerKind, PlanLine, PlannedAction, Totals
 from landbridge.domain.roster import RosterPerson, RosterSurvey
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
-from landbridge.domain.survey import AccountState, Manager, Seats, Standing
+from landbridge.domain.survey import AccountLookup, AccountState, Manager, Seats
 
 _ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 """Only what becomes of people is asked, not when."""
@@ -29,7 +29,7 @@ class Planner:
         """Take how many people can be invited; none: as many as there are."""
         self._free_seats = free_seats
         self._keys: set[str] = set()
-        self._fates: Counter[Fate] = Counter()
+        self._fates: Counter[PlannedAction] = Counter()
         self._mails: Counter[Purpose] = Counter()
         self._managers: Counter[Manager] = Counter()
         self._sso = 0
@@ -39,13 +39,13 @@ class Planner:
         """What was taken so far, in numbers."""
         return Totals(
             people=self._fates.total(),
-            by_fate={fate: self._fates[fate] for fate in Fate if self._fates[fate]},
+            by_fate={fate: self._fates[fate] for fate in PlannedAction if self._fates[fate]},
             by_mail={mail: self._mails[mail] for mail in Purpose if self._mails[mail]},
             by_manager={manager: self._managers[manager] for manager in Manager if self._managers[manager]},
             sso=self._sso,
         )
 
-    def take(self, row: RosterPerson, standing: Standing | None) -> PlanLine:
+    def take(self, row: RosterPerson, standing: AccountLookup | None) -> PlanLine:
         """Return what would happen to the person of a row.
 
         `standing` is Atlassian's answer about the address; none only where `asks_atlassian` says so.
@@ -54,7 +54,13 @@ class Planner:
         again = row.key in self._keys
         self._keys.add(row.key)
         if standing is None:
-            fate = Fate.BLOCKED if person.state is State.SKIPPED else Fate.DUPLICATE if again else Fate.INVALID
+            fate = (
+                PlannedAction.BLOCKED
+                if person.state is State.SKIPPED
+                else PlannedAction.DUPLICATE
+                if again
+                else PlannedAction.INVALID
+            )
             line = _line(row, person, fate)
         else:
             line = self._looked_up(row, person, standing)
@@ -64,17 +70,17 @@ class Planner:
         self._managers.update([line.manager] if line.manager else [])
         return line
 
-    def _looked_up(self, row: RosterPerson, arrived: Person, standing: Standing) -> PlanLine:
+    def _looked_up(self, row: RosterPerson, arrived: Person, standing: AccountLookup) -> PlanLine:
         person = lifecycle.after(arrived, _answer(row, standing), _ANY_MOMENT, Rules())
         if person.state is State.CONNECTED:
-            return _line(row, person, Fate.NEEDS_NOTHING, standing)
+            return _line(row, person, PlannedAction.NEEDS_NOTHING, standing)
         if person.state is State.ATTENTION:
-            return _line(row, person, Fate.UNUSABLE, standing)
+            return _line(row, person, PlannedAction.UNUSABLE, standing)
         if standing.state is not AccountState.NOT_SHOWN:
-            return _line(row, person, Fate.ADOPTED, standing)
-        if self._free_seats is not None and self._fates[Fate.NEW] >= self._free_seats:
-            return _line(row, arrived, Fate.OVER_LICENCE, standing)
-        return _line(row, person, Fate.NEW, standing)
+            return _line(row, person, PlannedAction.ADOPTED, standing)
+        if self._free_seats is not None and self._fates[PlannedAction.NEW] >= self._free_seats:
+            return _line(row, arrived, PlannedAction.OVER_LICENCE, standing)
+        return _line(row, person, PlannedAction.NEW, standing)
 
 
 def asks_atlassian(row: RosterPerson) -> bool:
@@ -82,7 +88,7 @@ def asks_atlassian(row: RosterPerson) -> bool:
     return arrive(1, row, _ANY_MOMENT).state is State.ARRIVED
 
 
-def _answer(row: RosterPerson, standing: Standing) -> events.Event:
+def _answer(row: RosterPerson, standing: AccountLookup) -> events.Event:
     """Return what the person's cohort would learn of such an answer."""
     if standing.problem:
         return events.AccountProblem(row.email, standing.problem)
@@ -90,7 +96,7 @@ def _answer(row: RosterPerson, standing: Standing) -> events.Event:
     return events.AccountSeen(row.email, "planned", verified=standing.verified, created=created)
 
 
-def _line(row: RosterPerson, person: Person, fate: Fate, standing: Standing | None = None) -> PlanLine:
+def _line(row: RosterPerson, person: Person, fate: PlannedAction, standing: AccountLookup | None = None) -> PlanLine:
     mail = MAILED.get(person.state)
     return PlanLine(
         email=row.email,
@@ -108,10 +114,12 @@ def _line(row: RosterPerson, person: Person, fate: Fate, standing: Standing | No
 
 
 _WHY = {
-    Fate.NEW: "The organization shows no Atlassian account: they are invited. One outside of it would be adopted.",
-    Fate.ADOPTED: "There is an Atlassian account, but its email is not verified yet.",
-    Fate.NEEDS_NOTHING: "There is a verified Atlassian account.",
-    Fate.OVER_LICENCE: "They would be invited, but no seat is left.",
+    PlannedAction.NEW: (
+        "The organization shows no Atlassian account: they are invited. One outside of it would be adopted."
+    ),
+    PlannedAction.ADOPTED: "There is an Atlassian account, but its email is not verified yet.",
+    PlannedAction.NEEDS_NOTHING: "There is a verified Atlassian account.",
+    PlannedAction.OVER_LICENCE: "They would be invited, but no seat is left.",
 }
 """Where the lifecycle gives no reason itself."""
 _MANAGED = {
@@ -120,11 +128,13 @@ _MANAGED = {
 }
 
 
-def _particulars(row: RosterPerson, mail: Purpose | None, fate: Fate, standing: Standing | None) -> list[str]:
+def _particulars(
+    row: RosterPerson, mail: Purpose | None, fate: PlannedAction, standing: AccountLookup | None
+) -> list[str]:
     particulars = [_MANAGED.get(standing.manager, "")] if standing else []
     if mail is Purpose.VERIFICATION:
         particulars.append("The Opsgenie email is not verified: the verification email comes first.")
-    if row.sso and fate in {Fate.NEW, Fate.ADOPTED, Fate.OVER_LICENCE}:
+    if row.sso and fate in {PlannedAction.NEW, PlannedAction.ADOPTED, PlannedAction.OVER_LICENCE}:
         particulars.append("Signs in by SSO: is asked for no password.")
     return particulars
 
@@ -143,33 +153,33 @@ def stops(
     seats: Seats | None,
     totals: Totals,
     name_taken: bool = False,
-) -> list[Stop]:
+) -> list[Blocker]:
     """Return what stops a migration, as far as it is known.
 
     `survey` is none where the roster could not be read, `listed` where the initiator's sites could not; `seats` are
     those that `seats_for` chose; `name_taken` says that a site has the name of the new one.
     """
     found = []
-    if survey is not None and not survey.led_by(request.initiator):
+    if survey is not None and not survey.has_admin(request.initiator):
         sentence = "The initiator is neither owner nor admin of the Opsgenie account: one of those has to be it."
-        found.append(Stop(kind=StopKind.INITIATOR, sentence=sentence))
+        found.append(Blocker(kind=BlockerKind.INITIATOR, sentence=sentence))
     if request.site and listed is not None:
         site = sites.pick(listed, request.site)
         if site is None or not site.admin:
-            found.append(Stop(kind=StopKind.SITE, sentence=sites.why_not(request.site, site, listed)))
+            found.append(Blocker(kind=BlockerKind.SITE, sentence=sites.denial_reason(request.site, site, listed)))
     if request.new_site is not None:
         try:
             sites.check(request.new_site)
         except BadInput as error:
-            found.append(Stop(kind=StopKind.SITE, sentence=str(error)))
+            found.append(Blocker(kind=BlockerKind.SITE, sentence=str(error)))
         if name_taken:
             free = ", ".join(sites.suggest_names(request.new_site.name))
             sentence = f"A site {request.new_site.name!r} exists already: name another, such as {free}."
-            found.append(Stop(kind=StopKind.SITE, sentence=sentence))
-    if seats is not None and (over := totals[Fate.OVER_LICENCE]):
+            found.append(Blocker(kind=BlockerKind.SITE, sentence=sentence))
+    if seats is not None and (over := totals[PlannedAction.OVER_LICENCE]):
         sentence = (
             f"The licence of {seats.product} on {seats.site.name} has {seats.free} seats left for "
-            f"{totals[Fate.NEW] + over} new people: buy {over} more first."
+            f"{totals[PlannedAction.NEW] + over} new people: buy {over} more first."
         )
-        found.append(Stop(kind=StopKind.LICENCE, sentence=sentence))
+        found.append(Blocker(kind=BlockerKind.LICENCE, sentence=sentence))
     return found

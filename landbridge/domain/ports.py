@@ -1,6 +1,6 @@
 """What the activities need of the outside world. Adapters implement these and translate foreign errors.
 
-Every verb is safe to repeat. Every verb may raise `NeighbourUnavailable` (try again) or `NeighbourRefuses` (pause until
+Every verb is safe to repeat. Every verb may raise `ServiceUnavailable` (try again) or `ServiceRejected` (pause until
 a person has mended it); what concerns one person or one request is an outcome, never an exception.
 """
 
@@ -13,19 +13,19 @@ from landbridge.domain.activity_io import (
     AdminTask,
     Connected,
     MailContext,
-    MailOrder,
     MailOutcome,
     NameNotFree,
-    NoticeOrder,
+    OutgoingMail,
+    OutgoingNotice,
     Revocation,
     SignedUp,
 )
 from landbridge.domain.links import LinkClaims
 from landbridge.domain.messages import InvitedAccount
 from landbridge.domain.roster import RosterPerson
-from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMailOrder
+from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
 from landbridge.domain.sites import NewSite, Site
-from landbridge.domain.survey import Seats, Standing
+from landbridge.domain.survey import AccountLookup, Seats
 
 
 class RosterSource(Protocol):
@@ -40,7 +40,7 @@ class RosterSource(Protocol):
         """
         ...
 
-    async def find_leader(self, email: str) -> SignedIn | None:
+    async def find_admin(self, email: str) -> SignedIn | None:
         """Return the owner or admin who has this address and may use Opsgenie; none: anybody else. Costs two calls."""
         ...
 
@@ -78,7 +78,7 @@ class Invitations(Protocol):
 class DirectorySurvey(Protocol):
     """What a dry run asks of the Atlassian organization: it reads only."""
 
-    def standings(self, emails: Iterable[str]) -> AsyncIterator[Standing]:
+    def lookups(self, emails: Iterable[str]) -> AsyncIterator[AccountLookup]:
         """Say how each of these addresses stands, in their order; an address that comes twice is answered twice.
 
         Costs one call for each 100 addresses, and one for the organization's domains.
@@ -113,7 +113,7 @@ class Mailer(Protocol):
     """The mail server."""
 
     async def send(
-        self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
+        self, context: MailContext, orders: Sequence[OutgoingMail], done: Callable[[MailOutcome], None]
     ) -> None:
         """Send people's mails over reused connections; `done` gets each outcome as the server answers.
 
@@ -121,16 +121,16 @@ class Mailer(Protocol):
         """
         ...
 
-    async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
+    async def notify(self, orders: Sequence[OutgoingNotice], done: Callable[[MailOutcome], None]) -> None:
         """Send notices to owners and admins, in the same way."""
         ...
 
-    async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
+    async def send_sign_in_link(self, order: SignInMail) -> MailOutcome:
         """Send an owner or admin the link to sign in by."""
         ...
 
 
-class LinkMint(Protocol):
+class LinkSigner(Protocol):
     """Signs links. Only the mail adapter and the portal have its keys."""
 
     def url(self, claims: LinkClaims) -> str:
@@ -161,10 +161,10 @@ class IdentityTokens(Protocol):
         ...
 
 
-class CohortDesk(Protocol):
+class CohortClient(Protocol):
     """Cohorts, as an activity reaches them."""
 
-    async def hand_out(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
+    async def assign_people(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Give a cohort its people; a repeat changes nothing."""
         ...
 

@@ -10,12 +10,12 @@ from landbridge.domain import addresses
 from landbridge.domain.base import Model
 
 OWNER, ADMIN = "owner", "admin"
-LEADING_ROLES = frozenset({OWNER, ADMIN})
+ADMIN_ROLES = frozenset({OWNER, ADMIN})
 """Roles that may initiate a migration and are told of its end (the guide, step 1)."""
 
 COHORT_SIZE = 250
 """People in one cohort, as a rule: their state stays well under Temporal's payload warning at 512 KiB."""
-MOST_COHORTS = 400
+MAX_COHORTS = 400
 """Cohorts of one migration; beyond it they grow. Temporal holds at most 2,000 children pending, we keep to 500."""
 MAX_PEOPLE = 500_000
 """People on one roster, from a file or from Opsgenie: five times the largest that is tested. It bounds the memory that
@@ -49,12 +49,12 @@ class RosterPerson(Model):
         return addresses.key(self.email) if self.problem else addresses.key_of_normal(self.email)
 
     @property
-    def leads(self) -> bool:
+    def is_admin(self) -> bool:
         """Whether this is an owner or an admin of the Opsgenie account."""
-        return self.role.casefold() in LEADING_ROLES
+        return self.role.casefold() in ADMIN_ROLES
 
 
-class Leader(Model):
+class AccountAdmin(Model):
     """An owner or admin of the Opsgenie account."""
 
     email: str
@@ -71,7 +71,7 @@ class RosterSurvey(Model):
     """People on the roster."""
     digest: str
     """Changes whenever the roster does; see `digest`."""
-    leaders: list[Leader] = Field(default_factory=list)
+    admins: list[AccountAdmin] = Field(default_factory=list)
     """All owners and admins."""
     problems: int = 0
     """Rows that cannot be used."""
@@ -81,10 +81,10 @@ class RosterSurvey(Model):
         """How many cohorts look after these people."""
         return cohorts_for(self.total)
 
-    def led_by(self, email: str) -> bool:
+    def has_admin(self, email: str) -> bool:
         """Whether this is the address of an owner or admin, who may initiate the migration (the guide, step 1)."""
         key = addresses.key(email)
-        return any(addresses.key(leader.email) == key for leader in self.leaders)
+        return any(addresses.key(leader.email) == key for leader in self.admins)
 
 
 class ProblemKind(StrEnum):
@@ -112,10 +112,10 @@ def survey(people: Sequence[RosterPerson]) -> RosterSurvey:
     return RosterSurvey(
         total=len(people),
         digest=digest(people),
-        leaders=[
-            Leader(email=p.email, name=p.name, role=p.role, locale=p.locale)
+        admins=[
+            AccountAdmin(email=p.email, name=p.name, role=p.role, locale=p.locale)
             for p in people
-            if p.leads and not p.problem
+            if p.is_admin and not p.problem
         ],
         problems=sum(bool(p.problem) for p in people),
     )
@@ -128,8 +128,8 @@ def digest(people: Iterable[RosterPerson]) -> str:
 
 
 def cohorts_for(total: int) -> int:
-    """Return the number of cohorts for a roster of `total` people: at least 1, at most `MOST_COHORTS`."""
-    return max(1, min(MOST_COHORTS, -(-total // COHORT_SIZE)))
+    """Return the number of cohorts for a roster of `total` people: at least 1, at most `MAX_COHORTS`."""
+    return max(1, min(MAX_COHORTS, -(-total // COHORT_SIZE)))
 
 
 def cohort_of(email: str, cohorts: int) -> int:

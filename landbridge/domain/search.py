@@ -4,7 +4,7 @@ import unicodedata
 
 from landbridge.domain.people import Person
 
-LONGEST = 254
+MAX_LENGTH = 254
 """Characters of a search that count; as long as an address."""
 _LETTERS = str.maketrans(
     {
@@ -28,7 +28,7 @@ class Search:
     """What was typed: words, each of which must be in the name or an address, whatever its case and accents."""
 
     def __init__(self, typed: str) -> None:
-        text = typed[:LONGEST]
+        text = typed[:MAX_LENGTH]
         self._words, self._spelled_out = _fold(text).split(), _fold(_spell_out(text)).split()
 
     def finds(self, person: Person) -> bool:

@@ -13,7 +13,7 @@ COOL_DOWN = timedelta(minutes=1)
 """Between two mails to one address: whoever presses the button again at once gets no second one."""
 IDENTITY_LIFETIME = timedelta(hours=1)
 """How long an identity token is good: longer than mailing the link takes (12 minutes at most) and the link works."""
-MOST_LINKS = 5
+MAX_LINKS = 5
 """Mails to one address until the newest link is over: a stranger who knows the address cannot fill the mailbox."""
 
 SESSION_LIFETIME = timedelta(hours=8)
@@ -34,7 +34,7 @@ class SignedIn(Model):
     email: str
     name: str = ""
     role: str
-    """`owner` or `admin`; see `domain.roster.LEADING_ROLES`."""
+    """`owner` or `admin`; see `domain.roster.ADMIN_ROLES`."""
     opsgenie_account: str
     locale: str = ""
     """Opsgenie's `locale`; empty where unknown."""
@@ -60,7 +60,7 @@ class RoleAnswer(Model):
 
     proof: str = ""
     """The proof that Opsgenie says so now (`domain.proof.Proofs.of_role`): Temporal's word would not do, as in
-    `LeaderAnswer`. Empty: no longer."""
+    `FindAdminResult`. Empty: no longer."""
 
 
 class RoleQuestion(Model):
@@ -71,7 +71,7 @@ class RoleQuestion(Model):
     """When Opsgenie was last asked. A roster that was read before counts for nothing."""
 
 
-class LeaderAnswer(Model):
+class FindAdminResult(Model):
     """Whether an address is that of an owner or admin."""
 
     identity: str = ""
@@ -91,15 +91,15 @@ class SignInClaims(Model):
     """The digest of the identity token of the person to whom the link was mailed; see `identity_digest`."""
 
 
-class SignInLinkOrder(Model):
+class SendSignInLinkInput(Model):
     """Mail a sign-in link to the person whom an identity token names."""
 
     identity: str
-    """See `LeaderAnswer.identity`."""
+    """See `FindAdminResult.identity`."""
     generation: int
 
 
-class SignInMailOrder(Model):
+class SignInMail(Model):
     """A mail with a sign-in link, to somebody whose identity was checked."""
 
     recipient: SignedIn

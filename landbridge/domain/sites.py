@@ -7,7 +7,7 @@ from landbridge.domain import names, pasted
 from landbridge.domain.base import Model
 from landbridge.domain.errors import BadInput
 
-SHORTEST, LONGEST = 3, 63
+MIN_LENGTH, MAX_LENGTH = 3, 63
 """Characters in a site name. Atlassian says at least 3; a DNS label holds 63."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
 
@@ -40,8 +40,8 @@ def check_name(name: str) -> None:
         BadInput: with the rule it breaks.
 
     """
-    if not SHORTEST <= len(name) <= LONGEST:
-        raise BadInput(f"A site name has {SHORTEST} to {LONGEST} characters; {name!r} has {len(name)}.")
+    if not MIN_LENGTH <= len(name) <= MAX_LENGTH:
+        raise BadInput(f"A site name has {MIN_LENGTH} to {MAX_LENGTH} characters; {name!r} has {len(name)}.")
     if not _NAME.fullmatch(name):
         raise BadInput(
             f"A site name has only lowercase letters a-z, digits, and hyphens in the middle; {name!r} does not fit."
@@ -62,9 +62,9 @@ def check(site: NewSite) -> None:
 
 def suggest_names(wanted: str) -> list[str]:
     """Return up to four valid names near the wanted one, best first; whether they are free only Atlassian can tell."""
-    stem = re.sub(r"[^a-z0-9]+", "-", wanted.casefold()).strip("-")[: LONGEST - 6].strip("-") or "our-team"
+    stem = re.sub(r"[^a-z0-9]+", "-", wanted.casefold()).strip("-")[: MAX_LENGTH - 6].strip("-") or "our-team"
     candidates = [stem, f"{stem}-team", f"{stem}-ops", f"{stem}-hq", f"{stem}-2"]
-    return [name for name in candidates if name != wanted and len(name) >= SHORTEST][:4]
+    return [name for name in candidates if name != wanted and len(name) >= MIN_LENGTH][:4]
 
 
 def pick(listed: Sequence[Site], wanted: str) -> Site | None:
@@ -82,7 +82,7 @@ def _leads_to(page: str, site: str) -> bool:
     return page == site or page.startswith((f"{site}/", f"{site}?", f"{site}#"))
 
 
-def why_not(wanted: str, site: Site | None, listed: Sequence[Site]) -> str:
+def denial_reason(wanted: str, site: Site | None, listed: Sequence[Site]) -> str:
     """Return why a site that was picked, or not found, cannot be selected, as a sentence."""
     free = ", ".join(s.name for s in listed if s.admin)
     why = (

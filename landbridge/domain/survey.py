@@ -32,7 +32,7 @@ class Manager(StrEnum):
     """Not shown, and the domain is not verified here: another organization may have claimed it."""
 
 
-class Standing(Model):
+class AccountLookup(Model):
     """How an address stands with Atlassian today."""
 
     email: str

@@ -91,7 +91,7 @@ def _plain(value: str | int, language: Language) -> str | int:
 @cache
 def _templates(tag: str) -> Environment:
     """Return the templates in a language: an environment each, so that macros of other files are in it too."""
-    language = i18n.spoken(tag)
+    language = i18n.negotiate(tag)
     rightwards = language.direction == "ltr"
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

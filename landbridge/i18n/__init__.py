@@ -87,7 +87,7 @@ class Language:
 
 
 @lru_cache(maxsize=256)
-def spoken(*locales: str) -> Language:
+def negotiate(*locales: str) -> Language:
     """Return the first of these languages that there is a catalogue of, else English.
 
     Arguments:

@@ -7,7 +7,7 @@ sentences with their values named (`The site {name} is created.`), and so knows 
 import re
 from collections.abc import Mapping
 
-LONGEST = 1_000
+MAX_LENGTH = 1_000
 """Characters of a text that is looked at; nothing of ours is longer, and what somebody typed may be."""
 _VALUE = re.compile(r"\{(\w+)\}")
 _BETWEEN = re.compile(r"(?<=[.!?])(;? )")
@@ -27,7 +27,7 @@ class Sentences:
 
     def translated(self, text: str) -> str:
         """Return a text with every sentence of ours in this language; what nobody knows stays as it is."""
-        if len(text) > LONGEST:
+        if len(text) > MAX_LENGTH:
             return text
         parts = _BETWEEN.split(text)
         known = [self._known(part) for part in parts[::2]]

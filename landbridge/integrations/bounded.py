@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 
 LAST_JOB_SECONDS = 5.0
 """What a cancellation leaves for finishing the jobs in hand: a mail cut off half-way is sent a second time."""
@@ -12,7 +12,7 @@ LAST_JOB_SECONDS = 5.0
 _Job = TypeVar("_Job")
 
 
-async def work_off(jobs: Iterator[_Job], workers: int, do: Callable[[_Job], Awaitable[None]]) -> None:
+async def run_bounded(jobs: Iterator[_Job], workers: int, do: Callable[[_Job], Awaitable[None]]) -> None:
     """Do every job, at most `workers` at the same time.
 
     After trouble or a cancellation no further job is begun, and those in hand are finished first.
@@ -22,15 +22,15 @@ async def work_off(jobs: Iterator[_Job], workers: int, do: Callable[[_Job], Awai
         NeighbourRefuses: the same.
 
     """
-    troubles: list[NeighbourUnavailable | NeighbourRefuses] = []
+    problems: list[ServiceUnavailable | ServiceRejected] = []
     stopped = asyncio.Event()
 
     async def work() -> None:
         while not stopped.is_set() and (job := next(jobs, None)) is not None:
             try:
                 await do(job)
-            except (NeighbourUnavailable, NeighbourRefuses) as trouble:
-                troubles.append(trouble)
+            except (ServiceUnavailable, ServiceRejected) as problem:
+                problems.append(problem)
                 stopped.set()
 
     tasks = [asyncio.create_task(work()) for _ in range(workers)]
@@ -48,5 +48,5 @@ async def work_off(jobs: Iterator[_Job], workers: int, do: Callable[[_Job], Awai
     for result in results:
         if result is not None:
             raise result
-    if troubles:
-        raise troubles[0]
+    if problems:
+        raise problems[0]

@@ -17,15 +17,15 @@ import httpx2
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
-from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
 from landbridge.integrations import http_client
-from landbridge.integrations.rate_limiter import Pace
+from landbridge.integrations.rate_limiter import RateLimiter
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 """Bytes of a body once decompressed; a page of 100 people is some 100 KiB."""
-LONGEST_ANSWER = 60.0
+MAX_ANSWER_SECONDS = 60.0
 """Seconds from sending to the last byte."""
-LONGEST_WAIT = 3600.0
+MAX_WAIT = 3600.0
 """Seconds that we let a neighbour make us wait, whatever it asks for."""
 _LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _PROXY_LOGIN = 407
@@ -80,7 +80,7 @@ class Answer:
         try:
             return model.model_validate_json(self.content)
         except ValidationError:
-            raise NeighbourUnavailable(
+            raise ServiceUnavailable(
                 f"{self.neighbour} answered {self.status} with a body that cannot be read."
             ) from None
 
@@ -118,7 +118,7 @@ class Transport:
         self._neighbour = neighbour
         self._settings = settings
         self._refusals = {**_WHAT_TO_DO, **(refusals or {})}
-        self._pace = Pace(neighbour, per_second)
+        self._pace = RateLimiter(neighbour, per_second)
         self._client = http_client.build(neighbour, url, authorization, settings)
 
     async def __aenter__(self) -> Self:
@@ -144,23 +144,23 @@ class Transport:
         """
         await self._pace.turn()
         try:
-            async with asyncio.timeout(LONGEST_ANSWER):
+            async with asyncio.timeout(MAX_ANSWER_SECONDS):
                 status, headers, content = await self._exchange(request)
         except (TimeoutError, httpx2.TimeoutException):
-            raise NeighbourUnavailable(f"{self._neighbour} did not answer in time.") from None
+            raise ServiceUnavailable(f"{self._neighbour} did not answer in time.") from None
         except http_client.CANNOT_SEND:
             raise BadInput(http_client.cannot_send(self._neighbour, self._settings)) from None
         except httpx2.HTTPError as error:
             if isinstance(error, httpx2.ProxyError) and str(error).startswith(str(_PROXY_LOGIN)):
-                raise NeighbourRefuses(http_client.proxy_wants_login(self._neighbour)) from None
+                raise ServiceRejected(http_client.proxy_wants_login(self._neighbour)) from None
             if isinstance(error, httpx2.ConnectError) and _is_about_tls(error):
-                raise NeighbourRefuses(
+                raise ServiceRejected(
                     f"{self._neighbour} cannot be reached safely (TLS): check its URL, and this machine's trusted "
                     "certificates and clock, then resume."
                 ) from None
-            raise NeighbourUnavailable(f"{self._neighbour} cannot be reached ({type(error).__name__}).") from None
+            raise ServiceUnavailable(f"{self._neighbour} cannot be reached ({type(error).__name__}).") from None
         if status not in request.understood:
-            raise self._trouble(status, headers)
+            raise self._problem(status, headers)
         return Answer(self._neighbour, status, content)
 
     async def _exchange(self, request: Request) -> tuple[int, httpx2.Headers, bytes]:
@@ -172,33 +172,33 @@ class Transport:
                 async for part in response.aiter_bytes():
                     content += part
                     if len(content) > LARGEST_ANSWER:
-                        raise NeighbourUnavailable(
+                        raise ServiceUnavailable(
                             f"{self._neighbour} answered {response.status_code} with more than "
                             f"{LARGEST_ANSWER // 1024 // 1024} MB."
                         )
             return response.status_code, response.headers, bytes(content)
 
-    def _trouble(self, status: int, headers: Mapping[str, str]) -> NeighbourUnavailable | NeighbourRefuses:
+    def _problem(self, status: int, headers: Mapping[str, str]) -> ServiceUnavailable | ServiceRejected:
         if status in _TRY_AGAIN or status >= httpx2.codes.INTERNAL_SERVER_ERROR:
             throttled, wait = status == httpx2.codes.TOO_MANY_REQUESTS, retry_after(headers, datetime.now(UTC))
             if throttled and wait is not None:
                 self._pace.hold(wait)
             if throttled:
-                return NeighbourUnavailable(f"{self._neighbour} asks for patience ({status}).", retry_after=wait)
-            return NeighbourUnavailable(f"{self._neighbour} has trouble of its own ({status}).", retry_after=wait)
+                return ServiceUnavailable(f"{self._neighbour} asks for patience ({status}).", retry_after=wait)
+            return ServiceUnavailable(f"{self._neighbour} has trouble of its own ({status}).", retry_after=wait)
         if status == _PROXY_LOGIN:
-            return NeighbourRefuses(http_client.proxy_wants_login(self._neighbour))
+            return ServiceRejected(http_client.proxy_wants_login(self._neighbour))
         if status in self._refusals:
-            return NeighbourRefuses(self._refusals[status].format(neighbour=self._neighbour))
+            return ServiceRejected(self._refusals[status].format(neighbour=self._neighbour))
         if httpx2.codes.is_redirect(status):
-            return NeighbourRefuses(
+            return ServiceRejected(
                 f"{self._neighbour} redirects elsewhere ({status}), which is not followed: check its URL, then resume."
             )
-        return NeighbourRefuses(f"{self._neighbour} refuses the request ({status}): check its URL, then resume.")
+        return ServiceRejected(f"{self._neighbour} refuses the request ({status}): check its URL, then resume.")
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that an answer asks us to wait, at most `LONGEST_WAIT`; none if it does not say.
+    """Return the seconds that an answer asks us to wait, at most `MAX_WAIT`; none if it does not say.
 
     `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), or Opsgenie's `X-RateLimit-Period-In-Sec`.
     """
@@ -207,7 +207,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         seconds = _until(headers.get("Retry-After", ""), now)
     if seconds is None:
         seconds = _seconds(headers.get("X-RateLimit-Period-In-Sec", ""))
-    return None if seconds is None else min(max(seconds, 0.0), LONGEST_WAIT)
+    return None if seconds is None else min(max(seconds, 0.0), MAX_WAIT)
 
 
 def _seconds(value: str) -> float | None:

@@ -12,7 +12,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.sign_in import IDENTITY_LIFETIME, SignedIn, SignInClaims, identity_digest
 
-LONGEST_TOKEN = 512
+MAX_TOKEN_LENGTH = 512
 """Characters; ours have up to about 270, since an Opsgenie account's name has up to 100."""
 SIGN_IN_PATH, RETURN_PATH, SETTINGS_PATH = "sign-in", "return", "settings"
 PATHS = {Purpose.VERIFICATION: "verify", Purpose.AUTHENTICATION: "authenticate"}
@@ -53,7 +53,7 @@ class LinkSerializer(URLSafeTimedSerializer):
 
 
 class SignedLinks:
-    """Signs links and reads them back; a `domain.ports.LinkMint`, and the `IdentityTokens` of those who sign in.
+    """Signs links and reads them back; a `domain.ports.LinkSigner`, and the `IdentityTokens` of those who sign in.
 
     A token says which cohort, run, person and generation, and when it was signed, which only tells operators: whether
     a link still works is for the cohort's clock to say. The purpose is the signature's salt, so that a link of one
@@ -97,7 +97,7 @@ class SignedLinks:
         return token if isinstance(token, str) else token.decode()
 
     def _read(self, salt: str, purpose: Purpose, token: str) -> LinkClaims | None:
-        if len(token) > LONGEST_TOKEN:
+        if len(token) > MAX_TOKEN_LENGTH:
             return None
         try:
             cohort_id, run, person, generation = _PAYLOAD.validate_python(self._serializers[salt].loads(token))
@@ -116,7 +116,7 @@ class SignedLinks:
 
     def read_sign_in(self, token: str) -> SignInClaims | None:
         """Return what a sign-in token claims; None for anything but one that we signed."""
-        if len(token) > LONGEST_TOKEN:
+        if len(token) > MAX_TOKEN_LENGTH:
             return None
         try:
             sign_in_id, run_id, generation, identity = _SIGN_IN_PAYLOAD.validate_python(self._sign_in.loads(token))

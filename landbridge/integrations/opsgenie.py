@@ -13,8 +13,8 @@ from typing import Self
 from urllib.parse import quote
 
 from landbridge.domain import addresses, names, roster
-from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
-from landbridge.domain.roster import LEADING_ROLES, RosterPerson
+from landbridge.domain.errors import BadInput, Refused, ServiceRejected, ServiceUnavailable
+from landbridge.domain.roster import ADMIN_ROLES, RosterPerson
 from landbridge.domain.sign_in import SignedIn
 from landbridge.integrations.http import Body, Request, Transport
 
@@ -22,15 +22,15 @@ NAME = "Opsgenie"
 SETTINGS = "LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY"
 PAGE = 100
 """Users in one answer; Opsgenie gives no more."""
-LONGEST_PAUSE = 60.0
+MAX_PAUSE = 60.0
 """Seconds that are waited before one page is asked for again; Opsgenie throttles by the second and by the minute."""
 PAUSES = 1200.0
 """Seconds that one reading waits in all: with its calls it stays below the half hour that Temporal gives it."""
 FIRST_PAUSE = 0.2
 """Seconds, where Opsgenie asks for none; four times as long after each further trouble with the same page."""
-MOST_TRIES = 5
+MAX_ATTEMPTS = 5
 """Of one page."""
-_LONGEST_NAME = 512
+_MAX_NAME_LENGTH = 512
 _OK, _NOT_FOUND = 200, 404
 _REFUSALS = {
     # "Key format is not valid!": what a key with a part missing, or something else in its place, is answered.
@@ -149,14 +149,14 @@ class OpsgenieRoster:
         for person in roster.mark_duplicates(people):
             yield person
 
-    async def find_leader(self, email: str) -> SignedIn | None:
+    async def find_admin(self, email: str) -> SignedIn | None:
         """Look up one address; see the port."""
         answer = await self._transport.send(user_request(email))
         if answer.status == _NOT_FOUND:
             return None
         person = person_of(answer.read(UserAnswer).data, self._sso_domains)
         # Asked by name, Opsgenie also answers to ids.
-        if person.problem or person.blocked or person.key != addresses.key(email) or person.role not in LEADING_ROLES:
+        if person.problem or person.blocked or person.key != addresses.key(email) or person.role not in ADMIN_ROLES:
             return None
         account = (await self._transport.send(account_request())).read(AccountAnswer).data
         return SignedIn(
@@ -170,7 +170,7 @@ class OpsgenieRoster:
     async def _users(self) -> list[User]:
         page = await self._page(0)
         if page.total_count > roster.MAX_PEOPLE:
-            raise NeighbourRefuses(
+            raise ServiceRejected(
                 f"Opsgenie says that the account has {page.total_count:,} users, and Landbridge moves at most "
                 f"{roster.MAX_PEOPLE:,}: check that the URL and the API key are those of Opsgenie, then resume."
             )
@@ -183,7 +183,7 @@ class OpsgenieRoster:
             offset += len(page.data)
             users.update((user.id, user) for user in page.data)
         if not page.total_count == total == len(users):
-            raise NeighbourUnavailable(
+            raise ServiceUnavailable(
                 "Opsgenie's list of users changed while it was read, or does not add up: it has to be read again."
             )
         return list(users.values())
@@ -192,15 +192,15 @@ class OpsgenieRoster:
         """Return a page, and the seconds of `patience` that are left after waiting for it.
 
         Raises:
-            NeighbourUnavailable: it did not come in `MOST_TRIES`, or we are asked to wait longer than that is worth.
+            NeighbourUnavailable: it did not come in `MAX_ATTEMPTS`, or we are asked to wait longer than that is worth.
 
         """
-        for attempt in range(MOST_TRIES):
+        for attempt in range(MAX_ATTEMPTS):
             try:
                 return await self._page(offset), patience
-            except NeighbourUnavailable as trouble:
-                pause = FIRST_PAUSE * 4**attempt if trouble.retry_after is None else trouble.retry_after
-                if attempt + 1 == MOST_TRIES or pause > min(LONGEST_PAUSE, patience):
+            except ServiceUnavailable as problem:
+                pause = FIRST_PAUSE * 4**attempt if problem.retry_after is None else problem.retry_after
+                if attempt + 1 == MAX_ATTEMPTS or pause > min(MAX_PAUSE, patience):
                     raise
                 patience -= pause
                 await asyncio.sleep(pause)
@@ -212,7 +212,7 @@ class OpsgenieRoster:
 
 def _name(full_name: str) -> str:
     """Return a name as people write it; none where there is nothing to see, so that the address stands in for it."""
-    name = " ".join(full_name.split())[:_LONGEST_NAME]
+    name = " ".join(full_name.split())[:_MAX_NAME_LENGTH]
     return name if names.is_visible(name) else ""
 
 

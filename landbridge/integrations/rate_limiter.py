@@ -2,10 +2,10 @@
 
 import asyncio
 
-from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.errors import ServiceUnavailable
 
 
-class Pace:
+class RateLimiter:
     """Lets calls to one neighbour through, so many a second; none while it asks for patience.
 
     A neighbour that has told one task to wait has told all of them: the others do not ask before the time is over.
@@ -40,4 +40,4 @@ class Pace:
     def _refuse_while_held(self) -> None:
         left = self._held_until - asyncio.get_running_loop().time()
         if left > 0:
-            raise NeighbourUnavailable(f"{self._neighbour} asks for patience.", retry_after=left)
+            raise ServiceUnavailable(f"{self._neighbour} asks for patience.", retry_after=left)

@@ -14,7 +14,7 @@ from landbridge.domain import addresses, pasted
 from landbridge.domain.errors import BadInput
 
 PREFIX = "LANDBRIDGE_"
-SHORTEST_KEY = 32
+MIN_KEY_LENGTH = 32
 """Characters in a key: 128 bits even when written in hexadecimal digits."""
 
 _ENV_FILE = ".env"
@@ -59,8 +59,8 @@ def _comma_separated(value: object) -> object:
 
 
 def _long_enough(keys: list[SecretStr]) -> list[SecretStr]:
-    if any(len(key.get_secret_value()) < SHORTEST_KEY for key in keys):
-        raise ValueError(f"each key needs at least {SHORTEST_KEY} characters")
+    if any(len(key.get_secret_value()) < MIN_KEY_LENGTH for key in keys):
+        raise ValueError(f"each key needs at least {MIN_KEY_LENGTH} characters")
     return keys
 
 

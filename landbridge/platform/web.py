@@ -53,9 +53,9 @@ async def health(
         return PlainTextResponse("alive\n")
 
     async def readyz(_: Request) -> Response:
-        why_not = await ready()
+        denial_reason = await ready()
         return PlainTextResponse(
-            f"{why_not or 'ready'}\n", HTTPStatus.SERVICE_UNAVAILABLE if why_not else HTTPStatus.OK
+            f"{denial_reason or 'ready'}\n", HTTPStatus.SERVICE_UNAVAILABLE if denial_reason else HTTPStatus.OK
         )
 
     app = Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), *routes])

@@ -11,7 +11,7 @@ import structlog
 from landbridge.platform import connections, exits, logs, settings, web
 from landbridge.platform.process_settings import PortalServerSettings
 from landbridge.portal import app
-from landbridge.portal.connection import open_desks
+from landbridge.portal.connection import open_clients
 from landbridge.portal.metrics import Metrics
 
 DRAIN_SECONDS = 20
@@ -45,7 +45,7 @@ async def serve(host: str, port: int) -> int:
     portal_settings = settings.load(settings.PortalSettings)
     limits = connections.affordable(settings.load(PortalServerSettings))
     metrics = Metrics()
-    async with open_desks(portal_settings.keys, metrics) as desks:
+    async with open_clients(portal_settings.keys, metrics) as desks:
         portal = app.create(portal_settings, metrics, lambda: nullcontext(desks))
         server = web.Server(connections.config(portal, limits, timeout_graceful_shutdown=DRAIN_SECONDS))
         listening = web.listen(host, port, "The address of --host and --port")

@@ -23,7 +23,7 @@ from landbridge.integrations.link_tokens import PATHS, RETURN_PATH, SIGN_IN_PATH
 from landbridge.platform import settings as runtime_settings
 from landbridge.portal import codec, health
 from landbridge.portal.admin.audit import AuditPages
-from landbridge.portal.admin.auth import Gate
+from landbridge.portal.admin.auth import AdminAuth
 from landbridge.portal.admin.cancel import CancelPages
 from landbridge.portal.admin.general import GeneralPages
 from landbridge.portal.admin.person import PersonPages
@@ -32,8 +32,8 @@ from landbridge.portal.admin.sessions import Sessions
 from landbridge.portal.admin.sign_in import SignInPages
 from landbridge.portal.admin.site import SitePages
 from landbridge.portal.admin.users import UsersPages
-from landbridge.portal.clients import AdminDesk, Desks, LinkDesk
-from landbridge.portal.connection import open_desks
+from landbridge.portal.clients import AdminClient, Clients, LinkClient
+from landbridge.portal.connection import open_clients
 from landbridge.portal.language import RequestLanguage
 from landbridge.portal.limits import Limits
 from landbridge.portal.links import LinkPages
@@ -42,13 +42,13 @@ from landbridge.portal.pages import STATIC, Pages
 from landbridge.portal.security import SecurityHeaders, keep_tokens_out_of_logs
 from landbridge.portal.security_log import SecurityLog
 
-LARGEST_BODY = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 """Bytes of a request's body: the largest form names a page of people."""
 
 
 class _State(TypedDict):
-    desk: LinkDesk
-    admins: AdminDesk
+    desk: LinkClient
+    admins: AdminClient
 
 
 class _Static(StaticFiles):
@@ -61,9 +61,9 @@ class _Static(StaticFiles):
 def create(
     settings: runtime_settings.PortalSettings,
     metrics: Metrics,
-    open_desks: Callable[[], AbstractAsyncContextManager[Desks]],
+    open_clients: Callable[[], AbstractAsyncContextManager[Clients]],
 ) -> ASGIApp:
-    """Return the portal, which counts its requests in `metrics`; `open_desks` is entered while it runs.
+    """Return the portal, which counts its requests in `metrics`; `open_clients` is entered while it runs.
 
     Raises:
         BadInput: a setting of the codec is wrong.
@@ -76,11 +76,11 @@ def create(
     pages = Pages(portal_url)
     log = SecurityLog(keys[0])
     operators = codec.load(log)
-    gate = Gate(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), log, portal_url)
+    gate = AdminAuth(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), log, portal_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[_State]:
-        async with open_desks() as desks:
+        async with open_clients() as desks:
             yield {"desk": desks.links, "admins": desks.admins}
 
     app = Starlette(
@@ -100,7 +100,7 @@ def create(
         ],
         exception_handlers=pages.exception_handlers(),
         lifespan=lifespan,
-        max_body_size=LARGEST_BODY,
+        max_body_size=MAX_BODY_BYTES,
     )
     # Its redirects would be built from the Host header.
     app.router.redirect_slashes = False
@@ -133,4 +133,4 @@ def __getattr__(name: str) -> ASGIApp:
         print(error, file=sys.stderr)  # noqa: T201 - there is no log before there are settings
         raise SystemExit(2) from None
     metrics = Metrics()
-    return create(settings, metrics, lambda: open_desks(settings.keys, metrics))
+    return create(settings, metrics, lambda: open_clients(settings.keys, metrics))

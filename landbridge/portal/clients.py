@@ -10,7 +10,7 @@ from landbridge.domain.messages import MigrationRequest
 from landbridge.domain.sign_in import SignedIn, SignInClaims
 
 
-class LinkDesk(Protocol):
+class LinkClient(Protocol):
     """Tells cohorts what people did, and asks them what a page should show.
 
     The four facts are durable signals, safe to repeat: they count even while no worker runs. Each returns False when
@@ -46,7 +46,7 @@ class LinkDesk(Protocol):
         ...
 
 
-class AdminDesk(Protocol):
+class AdminClient(Protocol):
     """Lets owners and admins in, and starts and steers migrations for them."""
 
     async def want_link(self, email: str, digest: str) -> None:
@@ -118,8 +118,8 @@ class AdminDesk(Protocol):
 
 
 @dataclass(frozen=True)
-class Desks:
+class Clients:
     """Both, as the portal holds them while it runs."""
 
-    links: LinkDesk
-    admins: AdminDesk
+    links: LinkClient
+    admins: AdminClient

@@ -28,7 +28,7 @@ from landbridge.platform.exits import KeyMissing
 from landbridge.platform.temporal.encryption import UNTRUSTED, PayloadEncryption, key_id
 from landbridge.portal.security_log import SecurityLog
 
-LARGEST_BODY = 8 * 1024 * 1024
+MAX_BODY_BYTES = 8 * 1024 * 1024
 """Bytes: a history's page is at most 4 MiB, and grows by a third as JSON."""
 
 
@@ -72,7 +72,7 @@ class Codec:
             Route("/{workflow_id}/decode", self.decode, methods=["POST"]),
             Route("/{workflow_id}/encode", self.encode, methods=["POST"]),
         ]
-        return [Mount("/codec", routes=handlers, middleware=[pages], max_body_size=LARGEST_BODY)]
+        return [Mount("/codec", routes=handlers, middleware=[pages], max_body_size=MAX_BODY_BYTES)]
 
     def is_asked_by_operator(self, scope: Scope) -> bool:
         """Return whether a request is for the codec and shows its token."""

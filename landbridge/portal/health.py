@@ -9,7 +9,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from landbridge.platform import web
-from landbridge.portal.clients import LinkDesk
+from landbridge.portal.clients import LinkClient
 from landbridge.portal.metrics import Metrics
 
 
@@ -20,8 +20,10 @@ async def livez(_: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """Answer 200 while clicks can be handed on to Temporal."""
-    why_not = await _why_not_ready(request.state.desk)
-    return PlainTextResponse(f"{why_not or 'ready'}\n", HTTPStatus.SERVICE_UNAVAILABLE if why_not else HTTPStatus.OK)
+    denial_reason = await _not_ready_reason(request.state.desk)
+    return PlainTextResponse(
+        f"{denial_reason or 'ready'}\n", HTTPStatus.SERVICE_UNAVAILABLE if denial_reason else HTTPStatus.OK
+    )
 
 
 ROUTES = [Route("/livez", livez), Route("/readyz", readyz)]
@@ -30,7 +32,7 @@ works. Whoever watches the process asks at the address of `served`, which no flo
 
 
 @asynccontextmanager
-async def served(address: str, desk: LinkDesk, metrics: Metrics) -> AsyncIterator[None]:
+async def served(address: str, desk: LinkClient, metrics: Metrics) -> AsyncIterator[None]:
     """Answer `/livez`, `/readyz` and `/metrics` at an address while the context is open; nowhere, if it is empty.
 
     Raises:
@@ -38,9 +40,9 @@ async def served(address: str, desk: LinkDesk, metrics: Metrics) -> AsyncIterato
 
     """
     setting, routes = "LANDBRIDGE_PORTAL_HEALTH_ADDRESS", [Route("/metrics", metrics.show)]
-    async with web.health(address, lambda: _why_not_ready(desk), setting=setting, routes=routes):
+    async with web.health(address, lambda: _not_ready_reason(desk), setting=setting, routes=routes):
         yield
 
 
-async def _why_not_ready(desk: LinkDesk) -> str:
+async def _not_ready_reason(desk: LinkClient) -> str:
     return "" if await desk.reachable() else "Temporal cannot be reached"

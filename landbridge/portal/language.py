@@ -33,4 +33,4 @@ def prefer(locale: str) -> None:
 
 def current() -> Language:
     """Return the language of this request."""
-    return i18n.spoken(*_wanted.get())
+    return i18n.negotiate(*_wanted.get())

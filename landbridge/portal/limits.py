@@ -34,7 +34,7 @@ ALL_SIGN_INS = Allowance(at_once=100, per_second=1)
 """Links to sign in that all clients ask for together: each is a workflow and a call to Opsgenie."""
 LINK = Allowance(at_once=20, per_second=0.5)
 """Requests with one token in their path."""
-MOST_KEYS = 50_000
+MAX_KEYS = 50_000
 """Buckets that are kept; some 10 MB."""
 
 
@@ -42,7 +42,7 @@ class Buckets:
     """A bucket for each key; those that nobody used for longest are forgotten first."""
 
     def __init__(
-        self, allowance: Allowance, most_keys: int = MOST_KEYS, clock: Callable[[], float] = time.monotonic
+        self, allowance: Allowance, most_keys: int = MAX_KEYS, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._allowance = allowance
         self._most_keys = most_keys

@@ -14,7 +14,7 @@ from landbridge.domain.links import LinkClaims, LinkState, LinkView, Purpose
 from landbridge.integrations.link_tokens import PATHS, SignedLinks
 from landbridge.platform.settings import PortalSettings
 from landbridge.portal import language
-from landbridge.portal.clients import LinkDesk
+from landbridge.portal.clients import LinkClient
 from landbridge.portal.pages import Pages
 from landbridge.portal.security_log import SecurityLog
 
@@ -223,6 +223,6 @@ async def _view(request: Request, claims: LinkClaims) -> LinkView | None:
     return view
 
 
-def _desk(request: Request) -> LinkDesk:
-    desk: LinkDesk = request.state.desk
+def _desk(request: Request) -> LinkClient:
+    desk: LinkClient = request.state.desk
     return desk

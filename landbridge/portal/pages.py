@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import ExceptionHandler, Receive, Scope, Send
 
 from landbridge import i18n
-from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.errors import ServiceUnavailable
 from landbridge.domain.people import STATE_TITLES
 from landbridge.platform.exits import TemporalUnreachable
 from landbridge.portal import language
@@ -80,7 +80,7 @@ class Pages:
         return HTMLResponse(content, status, {"Content-Language": speech.tag})
 
     def _environment(self, tag: str) -> jinja2.Environment:
-        speech = i18n.spoken(tag)
+        speech = i18n.negotiate(tag)
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"),
             autoescape=True,
@@ -141,7 +141,7 @@ class Pages:
         return {
             ClientDisconnect: gone,
             HTTPException: http,
-            NeighbourUnavailable: unavailable,
+            ServiceUnavailable: unavailable,
             TemporalUnreachable: unavailable,
             Exception: unexpected,
         }

@@ -9,8 +9,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
-from activities.error_sanitizer import PlainFailures
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable
+from activities.error_sanitizer import ErrorSanitizer
+from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 
 
 class _Fails(ActivityInboundInterceptor):
@@ -23,7 +23,7 @@ class _Fails(ActivityInboundInterceptor):
 
 async def failure(error: Exception, scheduled: timedelta = timedelta(0)) -> ApplicationError:
     """Return what Temporal gets to see of an error of an activity that is tried for ten minutes, `scheduled` ago."""
-    translated, environment = PlainFailures().intercept_activity(_Fails(error)), ActivityEnvironment()
+    translated, environment = ErrorSanitizer().intercept_activity(_Fails(error)), ActivityEnvironment()
     environment.info = dataclasses.replace(
         environment.info,
         scheduled_time=environment.info.started_time - scheduled,
@@ -39,19 +39,19 @@ async def failure(error: Exception, scheduled: timedelta = timedelta(0)) -> Appl
 
 async def test_our_own_sentences_are_kept() -> None:
     """With the kind that says whether to try again."""
-    kept = await failure(NeighbourRefuses("The mail server refuses the login."))
-    assert (kept.message, kept.type) == ("The mail server refuses the login.", "NeighbourRefuses")
+    kept = await failure(ServiceRejected("The mail server refuses the login."))
+    assert (kept.message, kept.type) == ("The mail server refuses the login.", "ServiceRejected")
 
 
 async def test_the_wait_that_a_neighbour_asks_for_is_kept() -> None:
     """And only that: without one Temporal's own backoff holds."""
-    assert (await failure(NeighbourUnavailable("Busy.", retry_after=7))).next_retry_delay == timedelta(seconds=7)
-    assert (await failure(NeighbourUnavailable("Busy."))).next_retry_delay is None
+    assert (await failure(ServiceUnavailable("Busy.", retry_after=7))).next_retry_delay == timedelta(seconds=7)
+    assert (await failure(ServiceUnavailable("Busy."))).next_retry_delay is None
 
 
 async def test_a_wait_beyond_what_temporal_tries_is_cut_to_a_last_try() -> None:
     """Or Temporal gives up at once, and the workflow asks at once again; after the last try it may."""
-    hour = NeighbourUnavailable("Busy.", retry_after=3600)
+    hour = ServiceUnavailable("Busy.", retry_after=3600)
     cut = (await failure(hour, timedelta(minutes=4))).next_retry_delay
     assert cut is not None
     assert timedelta(minutes=5) < cut < timedelta(minutes=6)

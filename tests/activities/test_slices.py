@@ -18,25 +18,25 @@ from activities.roster import RosterActivities
 from landbridge.domain.activity_io import (
     AccountOutcome,
     AccountQuestion,
-    AccountsOrder,
+    AccountsInput,
+    AssignPeopleInput,
+    AssignPeopleResult,
+    BroadcastInput,
     Delivery,
-    HandedOut,
-    HandOutOrder,
     MailContext,
-    MailOrder,
     MailOutcome,
     MailProblem,
-    MailsOrder,
     Notice,
     NoticeKind,
-    NoticeOrder,
-    NoticesOrder,
-    TellOrder,
+    OutgoingMail,
+    OutgoingNotice,
+    SendMailsInput,
+    SendNoticesInput,
 )
-from landbridge.domain.errors import LandbridgeError, NeighbourUnavailable
+from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import InvitedAccount
-from landbridge.domain.roster import Leader, RosterPerson
+from landbridge.domain.roster import AccountAdmin, RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
 from tests.fakes import Atlassian, Opsgenie, Post
@@ -53,23 +53,23 @@ CONTEXT = MailContext(
 )
 
 
-def mails(number: int) -> MailsOrder:
+def mails(number: int) -> SendMailsInput:
     """Return an order for so many people."""
-    return MailsOrder(
+    return SendMailsInput(
         context=CONTEXT,
         mails=[
-            MailOrder(person=n, purpose=Purpose.AUTHENTICATION, generation=1, email=f"p{n}@example.com")
+            OutgoingMail(person=n, purpose=Purpose.AUTHENTICATION, generation=1, email=f"p{n}@example.com")
             for n in range(1, number + 1)
         ],
     )
 
 
-def notices(*emails: str) -> NoticesOrder:
+def notices(*emails: str) -> SendNoticesInput:
     """Return an order to tell these people the same."""
     notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme")
-    return NoticesOrder(
+    return SendNoticesInput(
         notices=[
-            NoticeOrder(message_id=f"done.{n}", number=n, recipient=Leader(email=email), notice=notice)
+            OutgoingNotice(message_id=f"done.{n}", number=n, recipient=AccountAdmin(email=email), notice=notice)
             for n, email in enumerate(emails, start=1)
         ]
     )
@@ -81,12 +81,12 @@ class BreaksOff(Post):
     after = 0
 
     async def send(
-        self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
+        self, context: MailContext, orders: Sequence[OutgoingMail], done: Callable[[MailOutcome], None]
     ) -> None:
         """Send until it is enough."""
         for order in orders:
             if len(self.mails) == self.after:
-                raise NeighbourUnavailable("The mail server went away.")
+                raise ServiceUnavailable("The mail server went away.")
             await super().send(context, [order], done)
 
 
@@ -167,7 +167,7 @@ class TestMails:
 
     async def test_a_server_that_takes_nothing_is_trouble(self) -> None:
         """So that Temporal tries again."""
-        with pytest.raises(NeighbourUnavailable):
+        with pytest.raises(ServiceUnavailable):
             await ActivityEnvironment().run(MailActivities(BreaksOff()).send_mails, mails(2))
 
     async def test_a_worker_that_is_told_to_stop_begins_no_new_batch(self) -> None:
@@ -213,7 +213,7 @@ class TestMails:
         post = BreaksOff()
         answer = await queued_for(timedelta(minutes=39)).run(MailActivities(post).send_mails, mails(3))
         assert not answer.outcomes
-        with pytest.raises(NeighbourUnavailable):
+        with pytest.raises(ServiceUnavailable):
             await queued_for(timedelta(minutes=39), attempt=2).run(MailActivities(post).send_mails, mails(3))
 
     @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ class TestMails:
     async def test_what_a_frozen_worker_was_handed_is_not_begun_once_it_is_anothers(self, error: Exception) -> None:
         """It lay in the connection for as long as Temporal waits."""
         post, asked = Post(), AsyncMock(side_effect=error)
-        with pytest.raises(NeighbourUnavailable, match="stood still"):
+        with pytest.raises(ServiceUnavailable, match="stood still"):
             await handed_out(timedelta(seconds=31), asked).run(MailActivities(post).send_mails, mails(3))
         assert not post.mails
         asked.assert_awaited_once()
@@ -243,7 +243,7 @@ class TestNotices:
         """A mailbox that is full for weeks holds nothing up: the migration waits for this."""
         post, order = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
         acknowledge = AsyncMock()
-        with pytest.raises(NeighbourUnavailable) if again else nullcontext():
+        with pytest.raises(ServiceUnavailable) if again else nullcontext():
             await queued_for(ago, heartbeat=acknowledge).run(MailActivities(post).send_notices, order)
         assert [notice.recipient.email for notice in post.notices] == ["ada@example.com"]
         assert acknowledge.await_count == again
@@ -254,7 +254,7 @@ class TestNotices:
         away = RPCError("connection reset", RPCStatusCode.UNAVAILABLE, b"")
         acknowledge = AsyncMock(side_effect=[away] * 30 + [None])
         post, order = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
-        with pytest.raises(NeighbourUnavailable):
+        with pytest.raises(ServiceUnavailable):
             await queued_for(timedelta(0), heartbeat=acknowledge).run(MailActivities(post).send_notices, order)
         assert acknowledge.await_count == 31
         (outcomes,) = acknowledge.await_args_list[-1].args
@@ -282,7 +282,7 @@ class TestAccounts:
     async def test_an_attempt_goes_on_where_the_last_one_ended(self) -> None:
         """Answers that were had are not asked for again."""
         atlassian = Atlassian()
-        order = AccountsOrder(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in (1, 2)])
+        order = AccountsInput(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in (1, 2)])
         had = AccountOutcome(person=1, email="p1@example.com", account_id="account-0")
         answer = await attempt_after(had).run(AccountActivities(atlassian, atlassian).ensure_accounts, order)
         assert list(atlassian.accounts) == ["p2@example.com"]
@@ -303,7 +303,7 @@ class TestAccounts:
                     clock[0] += 60
                     await super().ensure([question], done)
 
-        order = AccountsOrder(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in range(9)])
+        order = AccountsInput(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in range(9)])
         atlassian = Slow()
         answer = await queued_for(timedelta(0), options.ACCOUNTS).run(
             AccountActivities(atlassian, atlassian).ensure_accounts, order
@@ -320,22 +320,22 @@ class TestAccounts:
             ) -> None:
                 done([AccountOutcome(person=question.person, email=question.email) for question in questions])
 
-        order = AccountsOrder(questions=[AccountQuestion(person=1, email="p1@example.com")])
+        order = AccountsInput(questions=[AccountQuestion(person=1, email="p1@example.com")])
         answer = await ActivityEnvironment().run(AccountActivities(Silent(), Silent()).ensure_accounts, order)
         assert "no account" in answer.outcomes[0].problem
 
 
 class TestTellingCohorts:
-    """`tell_cohorts`."""
+    """`broadcast_signal`."""
 
     async def test_each_is_told_once_and_trouble_forgets_nobody(self) -> None:
         """The next attempt tells those who are left."""
 
         class Desk:
             told: ClassVar[list[str]] = []
-            trouble: ClassVar[list[LandbridgeError]] = [NeighbourUnavailable("Temporal does not take it.")]
+            problem: ClassVar[list[LandbridgeError]] = [ServiceUnavailable("Temporal does not take it.")]
 
-            async def hand_out(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
+            async def assign_people(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
                 raise NotImplementedError
 
             async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
@@ -345,25 +345,25 @@ class TestTellingCohorts:
                 raise NotImplementedError
 
             async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
-                if self.trouble and cohort_id.endswith(":7"):
-                    raise self.trouble.pop()
+                if self.problem and cohort_id.endswith(":7"):
+                    raise self.problem.pop()
                 assert (signal, message) == ("pause", {"reason": "Freeze."})
                 self.told.append(cohort_id)
 
         beats: list[list[Any]] = []
         environment = ActivityEnvironment()
         environment.on_heartbeat = lambda *details: beats.append(list(details[0]))
-        order = TellOrder(opsgenie_account="acme", cohorts=12, signal="pause", message={"reason": "Freeze."})
-        with pytest.raises(NeighbourUnavailable):
-            await environment.run(RosterActivities(Opsgenie(), Desk()).tell_cohorts, order)
+        order = BroadcastInput(opsgenie_account="acme", cohorts=12, signal="pause", message={"reason": "Freeze."})
+        with pytest.raises(ServiceUnavailable):
+            await environment.run(RosterActivities(Opsgenie(), Desk()).broadcast_signal, order)
         again = ActivityEnvironment()
         again.info = dataclasses.replace(again.info, heartbeat_details=[[b.model_dump() for b in beats[-1]]])
-        await again.run(RosterActivities(Opsgenie(), Desk()).tell_cohorts, order)
+        await again.run(RosterActivities(Opsgenie(), Desk()).broadcast_signal, order)
         assert sorted(Desk.told) == sorted(f"site-migration:acme:cohort:{number}" for number in range(1, 13))
 
 
 class TestHandingOut:
-    """`hand_out`."""
+    """`assign_people`."""
 
     async def test_corrected_addresses_go_to_the_cohort_that_has_them(self) -> None:
         """Wherever their own hash would lead."""
@@ -372,21 +372,23 @@ class TestHandingOut:
             def __init__(self) -> None:
                 self.got: dict[str, list[str]] = {}
 
-            async def hand_out(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
+            async def assign_people(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
                 self.got[cohort_id] = [person.email for person in people]
 
             async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
                 raise NotImplementedError
 
             async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
-                await self.hand_out(cohort_id, people)
+                await self.assign_people(cohort_id, people)
 
             async def invited(self, cohort_id: str, run: str) -> list[InvitedAccount]:
                 raise NotImplementedError
 
         desk, source = Desk(), Opsgenie([RosterPerson(email=f"p{n}@example.com") for n in range(20)])
-        order = HandOutOrder(opsgenie_account="acme", cohorts=3, moved={"p7@example.com": 2, "p8@example.com": 3})
-        assert await ActivityEnvironment().run(RosterActivities(source, desk).hand_out, order) == HandedOut(people=20)
+        order = AssignPeopleInput(opsgenie_account="acme", cohorts=3, moved={"p7@example.com": 2, "p8@example.com": 3})
+        assert await ActivityEnvironment().run(
+            RosterActivities(source, desk).assign_people, order
+        ) == AssignPeopleResult(people=20)
         assert "p7@example.com" in desk.got["site-migration:acme:cohort:2"]
         assert "p8@example.com" in desk.got["site-migration:acme:cohort:3"]
         assert sum(map(len, desk.got.values())) == 20

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Page, expect
 
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.messages import Step
 from landbridge.domain.people import Actor, State
@@ -20,7 +20,7 @@ from landbridge.integrations.link_tokens import SignedLinks
 from tests.browser import chromium
 from tests.browser.test_guide import sign_in, until_shown
 from tests.portal.conftest import KEY
-from tests.workflows.harness import PROOFS, Bench, eventually
+from tests.workflows.harness import PROOFS, MigrationHarness, eventually
 
 FOLDER = Path(__file__).parents[2] / "docs" / "screens"
 ANN, BEN, BO, GONE, RIN = (
@@ -44,7 +44,7 @@ PEOPLE = (
 OPERATOR = Actor(name="ops")
 
 
-def prepare(bench: Bench, account: str) -> None:
+def prepare(bench: MigrationHarness, account: str) -> None:
     """Bring in the people, and a site that is not the owner's to choose."""
     bench.account = bench.world.opsgenie.account = account
     bench.world.opsgenie.add(*PEOPLE)
@@ -53,7 +53,7 @@ def prepare(bench: Bench, account: str) -> None:
     bench.world.atlassian.listed_sites.append(wiki)
 
 
-async def everyone_mailed(bench: Bench) -> None:
+async def everyone_mailed(bench: MigrationHarness) -> None:
     """Take the migration to where people are awaited, and two have done their part."""
     await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
     await eventually(lambda: bench.step_is(Step.VERIFY))
@@ -62,7 +62,7 @@ async def everyone_mailed(bench: Bench) -> None:
         await bench.migration.authenticate(email, OPERATOR)
         await bench.until(email, State.CONNECTED)
     await eventually(lambda: bench.world.post.sent("zoe@example.com"))
-    assert await TemporalLinkDesk(bench.client, PROOFS).decline(
+    assert await TemporalLinkClient(bench.client, PROOFS).decline(
         bench.world.post.link("zoe@example.com", Purpose.VERIFICATION)
     )
     await bench.until("zoe@example.com", State.ATTENTION)
@@ -91,12 +91,12 @@ def path(url: str) -> str:
     return urlsplit(url).path
 
 
-def mailed(bench: Bench, email: str, purpose: Purpose) -> LinkClaims:
+def mailed(bench: MigrationHarness, email: str, purpose: Purpose) -> LinkClaims:
     """Return what the newest link in somebody's mail claims."""
     return bench.world.post.link(email, purpose)
 
 
-async def test_owners_and_admins(desktop: Page, bench: Bench) -> None:
+async def test_owners_and_admins(desktop: Page, bench: MigrationHarness) -> None:
     """From signing in to the report of what was completed."""
     prepare(bench, "acme")
     page = desktop
@@ -116,7 +116,7 @@ async def test_owners_and_admins(desktop: Page, bench: Bench) -> None:
     await take(page, "review", "Ready to migrate?")
 
 
-async def test_a_running_migration(desktop: Page, phone: Page, bench: Bench) -> None:
+async def test_a_running_migration(desktop: Page, phone: Page, bench: MigrationHarness) -> None:
     """General, the list, a person, the report, the audit, the question before it is cancelled."""
     prepare(bench, "acme-ops")
     await everyone_mailed(bench)
@@ -148,7 +148,7 @@ async def test_a_running_migration(desktop: Page, phone: Page, bench: Bench) -> 
     await take(page, "cancelled", "General", up_to=1100)
 
 
-async def test_the_end(desktop: Page, bench: Bench) -> None:
+async def test_the_end(desktop: Page, bench: MigrationHarness) -> None:
     """Everyone has moved."""
     bench.account = bench.world.opsgenie.account = "acme-labs"
     bench.world.opsgenie.add(*PEOPLE[:4])
@@ -160,7 +160,7 @@ async def test_the_end(desktop: Page, bench: Bench) -> None:
     await take(desktop, "complete", "General")
 
 
-async def test_people(desktop: Page, browser: Browser, portal_url: str, bench: Bench) -> None:
+async def test_people(desktop: Page, browser: Browser, portal_url: str, bench: MigrationHarness) -> None:
     """Behind the links in the mails, up to *done*; one of them in Japanese, on a phone."""
     prepare(bench, "acme-it")
     await everyone_mailed(bench)

@@ -10,12 +10,12 @@ from landbridge.domain.sites import Site
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.browser.chromium import look_at
 from tests.portal.conftest import KEY
-from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 ANN, BEN = "ann@example.com", "ben@example.com"
 
 
-def prepare(bench: Bench) -> None:
+def prepare(bench: MigrationHarness) -> None:
     """Bring in two people, a site that is not the owner's to choose, and a name that is taken."""
     bench.world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
@@ -27,14 +27,14 @@ def prepare(bench: Bench) -> None:
     bench.world.atlassian.taken.add("acme-ops")
 
 
-async def open_link(page: Page, bench: Bench) -> None:
+async def open_link(page: Page, bench: MigrationHarness) -> None:
     """Open the newest sign-in link that was mailed, as one does from the mail program."""
     await eventually(lambda: bool(bench.world.post.sign_in_links))
     claims = bench.world.post.sign_in_links[-1].claims
     await page.goto(urlsplit(SignedLinks("https://x.example", [KEY]).sign_in_url(claims)).path)
 
 
-async def sign_in(page: Page, bench: Bench) -> None:
+async def sign_in(page: Page, bench: MigrationHarness) -> None:
     """Go from the portal's address to Settings → General."""
     await page.goto("/")
     await page.get_by_label("Your email address in Opsgenie").fill(OWNER_EMAIL)
@@ -55,7 +55,7 @@ async def until_shown(page: Page, text: str) -> None:
     await eventually(shown)
 
 
-async def test_the_whole_guide(desktop: Page, bench: Bench) -> None:
+async def test_the_whole_guide(desktop: Page, bench: MigrationHarness) -> None:
     """Sign in, begin, name a taken site, take a suggestion, migrate, watch people make it, read the report."""
     prepare(bench)
     page = desktop
@@ -114,7 +114,7 @@ async def test_the_whole_guide(desktop: Page, bench: Bench) -> None:
     assert len((await (await started.value).path()).read_text().splitlines()) == 4
 
 
-async def test_the_guide_on_a_phone_without_scripts(plain: Page, bench: Bench) -> None:
+async def test_the_guide_on_a_phone_without_scripts(plain: Page, bench: MigrationHarness) -> None:
     """Every step works by links and buttons alone, on a small screen."""
     prepare(bench)
     page = plain
@@ -134,7 +134,7 @@ async def test_the_guide_on_a_phone_without_scripts(plain: Page, bench: Bench) -
     await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
-async def test_the_pages_fit_a_phone(phone: Page, bench: Bench) -> None:
+async def test_the_pages_fit_a_phone(phone: Page, bench: MigrationHarness) -> None:
     """Nothing is cut off or has to be scrolled sideways, in light and dark."""
     prepare(bench)
     page = phone
@@ -152,7 +152,7 @@ async def test_the_pages_fit_a_phone(phone: Page, bench: Bench) -> None:
     await look_at(page, "report-so-far")
 
 
-async def test_cancelling_and_beginning_again(desktop: Page, phone: Page, bench: Bench) -> None:
+async def test_cancelling_and_beginning_again(desktop: Page, phone: Page, bench: MigrationHarness) -> None:
     """It asks first; the page then tells the end and the undo by itself, and offers another migration."""
     prepare(bench)
     await bench.start()
@@ -179,7 +179,7 @@ async def test_cancelling_and_beginning_again(desktop: Page, phone: Page, bench:
     await look_at(phone, "cancel")
 
 
-async def test_who_comes_back_to_the_page_sees_how_it_stands(desktop: Page, bench: Bench) -> None:
+async def test_who_comes_back_to_the_page_sees_how_it_stands(desktop: Page, bench: MigrationHarness) -> None:
     """While nobody can see the page it asks nothing; then it looks at once, and not only when it would have."""
     await bench.start(site="")
     page, asked = desktop, list[str]()
@@ -205,7 +205,7 @@ async def turn(page: Page, *, hidden: bool) -> None:
     )
 
 
-async def test_the_guide_by_keyboard_alone(desktop: Page, bench: Bench) -> None:
+async def test_the_guide_by_keyboard_alone(desktop: Page, bench: MigrationHarness) -> None:
     """Tab, space and enter are enough to sign in, begin, and choose a site; the focus is always to be seen."""
     prepare(bench)
     page = desktop

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 from playwright.async_api import Browser, expect
 from temporalio.client import Client
 
-from landbridge.client.admins import TemporalAdminDesk
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.admins import TemporalAdminClient
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain.links import Purpose
 from landbridge.integrations.link_tokens import SignedLinks
-from landbridge.portal.clients import Desks
+from landbridge.portal.clients import Clients
 from tests.portal.conftest import KEY, running, settings
-from tests.portal.desk import MemoryDesk, NoAdmins, claims
-from tests.workflows.harness import OWNER_EMAIL, PROOFS, Bench, eventually
+from tests.portal.desk import InMemoryLinkClient, NoAdmins, claims
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, MigrationHarness, eventually
 
 
 @asynccontextmanager
@@ -38,7 +38,7 @@ async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Brows
         answering("200 OK\r\nContent-Type: text/html", "<h1>Sign up</h1>") as other,
         answering(f"302 Found\r\nLocation: http://elsewhere.test:{other}/here") as first,
         running(
-            Desks(links=MemoryDesk(), admins=NoAdmins()),
+            Clients(links=InMemoryLinkClient(), admins=NoAdmins()),
             lambda url: settings(portal_url=url, atlassian_signup_url=f"http://id.test:{first}/signup"),
         ) as portal_url,
     ):
@@ -54,9 +54,11 @@ async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Brows
         await context.close()
 
 
-async def test_an_admin_signs_in_to_a_portal_on_plain_http(browser: Browser, bench: Bench, temporal: Client) -> None:
+async def test_an_admin_signs_in_to_a_portal_on_plain_http(
+    browser: Browser, bench: MigrationHarness, temporal: Client
+) -> None:
     """On a host name that browsers do not trust without TLS: they send no `Sec-Fetch-Site` there."""
-    desks = Desks(links=TemporalLinkDesk(temporal), admins=TemporalAdminDesk(temporal, PROOFS))
+    desks = Clients(links=TemporalLinkClient(temporal), admins=TemporalAdminClient(temporal, PROOFS))
     async with running(desks, lambda url: settings(portal_url=url.replace("127.0.0.1", "move.test"))) as url:
         portal_url = url.replace("127.0.0.1", "move.test")
         context = await browser.new_context()

@@ -12,7 +12,7 @@ from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
 from tests.browser.chromium import DESKTOP, PHONE, look_at
 from tests.browser.test_guide import reach, sign_in
-from tests.workflows.harness import Bench, eventually
+from tests.workflows.harness import MigrationHarness, eventually
 
 ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"
 USERS = "/settings/users"
@@ -21,7 +21,7 @@ ENOUGH_FOR_A_STATE = 170
 
 
 @pytest.fixture
-async def crowd(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+async def crowd(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
     """Thirteen people in several cohorts, with their first mails; one of them is unreachable."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     bench.world.opsgenie.add(
@@ -45,7 +45,7 @@ async def search(page: Page, text: str) -> None:
     await page.get_by_role("button", name="Search").click()
 
 
-async def test_people_are_found_and_helped(desktop: Page, crowd: Bench) -> None:
+async def test_people_are_found_and_helped(desktop: Page, crowd: MigrationHarness) -> None:
     """The list, a filter, a search, ticking all, one person's page and what it offers; axe has nothing to say."""
     page = desktop
     await sign_in(page, crowd)
@@ -91,7 +91,7 @@ async def test_people_are_found_and_helped(desktop: Page, crowd: Bench) -> None:
     await look_at(page, "users-nobody-found")
 
 
-async def test_on_a_phone_without_scripts(plain: Page, phone: Page, crowd: Bench) -> None:
+async def test_on_a_phone_without_scripts(plain: Page, phone: Page, crowd: MigrationHarness) -> None:
     """Each person is a card that fits; search, ticking and excluding work by forms alone."""
     page = plain
     await sign_in(page, crowd)
@@ -111,7 +111,9 @@ async def test_on_a_phone_without_scripts(plain: Page, phone: Page, crowd: Bench
     await look_at(phone, "person")
 
 
-async def test_long_words_and_names_fit(desktop: Page, browser: Browser, portal_url: str, crowd: Bench) -> None:
+async def test_long_words_and_names_fit(
+    desktop: Page, browser: Browser, portal_url: str, crowd: MigrationHarness
+) -> None:
     """In German, on a desk and on a phone: nothing is cut off, and no word of the navigation is broken."""
     await sign_in(desktop, crowd)
     for size in (DESKTOP, PHONE):
@@ -129,7 +131,7 @@ async def test_long_words_and_names_fit(desktop: Page, browser: Browser, portal_
         await context.close()
 
 
-async def test_by_keyboard_alone(desktop: Page, crowd: Bench) -> None:
+async def test_by_keyboard_alone(desktop: Page, crowd: MigrationHarness) -> None:
     """Tab, space and enter are enough to find someone and have their mail sent again."""
     page = desktop
     await sign_in(page, crowd)

@@ -65,7 +65,7 @@ class Blows:
 
     async def both_are_killed(self) -> None:
         """All of them."""
-        self.duplicates_at_most += 2 * options.MAIL_SLICE
+        self.duplicates_at_most += 2 * options.MAIL_BATCH
         names = [*WORKERS, "temporal"]
         await asyncio.gather(*map(self.ruin.kill, names))
         for name in reversed(names):
@@ -87,7 +87,7 @@ class Blows:
 
     async def a_worker_is_frozen(self) -> None:
         """For longer than Temporal waits for it, or not."""
-        self.duplicates_at_most += options.MAIL_SLICE
+        self.duplicates_at_most += options.MAIL_BATCH
         name = self.chance.choice(WORKERS)
         self.ruin.freeze(name)
         await asyncio.sleep(self.chance.choice((2, 8)))
@@ -95,7 +95,7 @@ class Blows:
 
     async def temporal_is_frozen(self) -> None:
         """For a while; what it hears too late may be done again."""
-        self.duplicates_at_most += options.MAIL_SLICE
+        self.duplicates_at_most += options.MAIL_BATCH
         self.ruin.freeze("temporal")
         await asyncio.sleep(self.chance.uniform(1, 4))
         self.ruin.thaw("temporal")
@@ -119,7 +119,7 @@ class Blows:
         account = self.scenario.account.name
         for workflow in (ids.migration(account), ids.cohort(account, 1)):
             handle = self.ruin.client.get_workflow_handle(workflow)
-            for name in ("email_verified", "account_authenticated", "links_used", "cohort_news", "no_such"):
+            for name in ("email_verified", "account_authenticated", "links_used", "cohort_status", "no_such"):
                 for nonsense in NONSENSE:
                     with suppress(RPCError):
                         await handle.signal(name, nonsense)
@@ -258,7 +258,7 @@ class Blows:
     async def _moment(self) -> None:
         await asyncio.sleep(self.chance.uniform(1, 3))
 
-    async def _again(self, name: str, excused: int = options.MAIL_SLICE) -> None:
+    async def _again(self, name: str, excused: int = options.MAIL_BATCH) -> None:
         """Kill a program and start it again."""
         self.duplicates_at_most += excused
         await self.ruin.kill(name)
@@ -293,13 +293,13 @@ class Blows:
             await self.ruin.post.reopen()
             with suppress(TimeoutError):
                 async with asyncio.timeout(8):
-                    await eventually(self._told)
+                    await eventually(self._reported)
         await self.ruin.post.reopen()
         await self.ruin.resume(self.scenario.account)
 
-    async def _told(self) -> bool:
+    async def _reported(self) -> bool:
         status = await self.ruin.status(self.scenario.account)
-        return status is not None and bool(status.troubles)
+        return status is not None and bool(status.problems)
 
 
 def kinds() -> list[str]:

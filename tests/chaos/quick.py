@@ -29,7 +29,7 @@ def patience() -> Iterator[None]:
         patch.object(sandbox, "PASSED_THROUGH", (*sandbox.PASSED_THROUGH, "workflows")),
         patch.object(batch_progress, "BEAT_SECONDS", 1.0),
         patch.object(lifecycle, "FIRST_DEFERRAL", timedelta(seconds=1)),
-        patch.object(lifecycle, "LONGEST_DEFERRAL", timedelta(seconds=4)),
+        patch.object(lifecycle, "MAX_DEFERRAL", timedelta(seconds=4)),
         patch.dict(options.MAIL, heartbeat_timeout=HEARTBEAT_TIMEOUT),
         patch.dict(options.ROSTER, heartbeat_timeout=HEARTBEAT_TIMEOUT),
         patch.dict(options.ACCOUNTS, heartbeat_timeout=HEARTBEAT_TIMEOUT),

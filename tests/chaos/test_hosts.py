@@ -156,4 +156,4 @@ async def test_a_full_disk_under_temporal_is_waited_for(tmp_path: Path) -> None:
             )
             assert (await scenario.start("--wait")).code == 0
             await waiting
-            await scenario.judge(duplicates_at_most=options.MAIL_SLICE)
+            await scenario.judge(duplicates_at_most=options.MAIL_BATCH)

@@ -25,7 +25,7 @@ async def test_refusals_pause_until_resumed(ruin: Ruin) -> None:
             async with refusal:
                 await ruin.post.reopen()
                 await ruin.resume(scenario.account)
-                await eventually(partial(_told, ruin, scenario.account, advice))
+                await eventually(partial(_reported, ruin, scenario.account, advice))
                 assert not ruin.post.server.received
         await ruin.post.reopen()
         assert await ruin.resume(scenario.account)
@@ -33,6 +33,6 @@ async def test_refusals_pause_until_resumed(ruin: Ruin) -> None:
         await ruin.judge(scenario)
 
 
-async def _told(ruin: Ruin, account: accounts.Account, advice: str) -> bool:
+async def _reported(ruin: Ruin, account: accounts.Account, advice: str) -> bool:
     status = await ruin.status(account)
-    return status is not None and any(advice in trouble for trouble in status.troubles)
+    return status is not None and any(advice in problem for problem in status.problems)

@@ -15,7 +15,7 @@ from dev.stack import ports
 from dev.stack.guard import Guard
 from dev.stack.processes import Process
 from dev.stack.temporal_server import TemporalServer
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.roster import RosterPerson
@@ -24,7 +24,7 @@ from tests.chaos.machine import LONG
 from tests.chaos.test_storm import FIRST, ROUNDS
 from tests.fakes import World
 from tests.histories import health
-from tests.workflows.harness import Bench, prepared, served
+from tests.workflows.harness import MigrationHarness, prepared, served
 
 MIGRATIONS, PEOPLE, KILLS = 5, 40, 10
 TIMES_OUT = 12
@@ -34,10 +34,10 @@ TIMES_OUT = 12
 class Storm:
     """People who click and admins who ask, whatever comes of it."""
 
-    def __init__(self, bench: Bench, chance: random.Random) -> None:
+    def __init__(self, bench: MigrationHarness, chance: random.Random) -> None:
         self._bench = bench
         self._chance = chance
-        self._desk = TemporalLinkDesk(bench.client)
+        self._desk = TemporalLinkClient(bench.client)
         self._used: set[LinkClaims] = set()
 
     async def blow(self) -> None:
@@ -98,7 +98,7 @@ async def test_questions_amid_kills_spoil_no_migration(tmp_path: Path, seed: int
         *(RosterPerson(email=f"p{number}@example.com", email_verified=bool(number % 2)) for number in range(PEOPLE))
     )
     async with mortal(tmp_path) as (process, client), served(client, world):
-        benches = [Bench(client, f"asked-{number}", world) for number in range(MIGRATIONS)]
+        benches = [MigrationHarness(client, f"asked-{number}", world) for number in range(MIGRATIONS)]
         for bench in benches:
             await bench.start()
         storms = [asyncio.create_task(Storm(bench, chance).blow()) for bench in benches]

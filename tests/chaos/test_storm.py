@@ -37,7 +37,7 @@ async def _until_done(ruin: Ruin, *command: str) -> None:
 async def _come_to_rest(ruin: Ruin, account: Account) -> None:
     """Resume whatever still pauses, until it is over."""
     while (status := await ruin.status(account)) is None or status.run_state is not RunState.COMPLETED:
-        if status is not None and status.troubles:
+        if status is not None and status.problems:
             await ruin.resume(account)
         await asyncio.sleep(0.5)
 
@@ -48,7 +48,7 @@ async def test_whatever_befalls_a_migration_it_ends_as_others_recorded_it(ruin: 
     chance = random.Random(seed)  # noqa: S311 - moments, not secrets
     schedule = chance.sample(kinds(), BLOWS)
     print(f"seed {seed}: {', '.join(schedule)}")  # noqa: T201 - shown when it fails, and by `make chaos`
-    account = accounts.account(f"storm{seed}", 100, trouble=True)
+    account = accounts.account(f"storm{seed}", 100, problem=True)
     slow, helpless = account.people[1].email, [accounts.REFUSED, accounts.UNINVITABLE]
     async with moving(ruin, account, idle=[slow]) as scenario:
         scenario.player.dawdle = lambda: chance.uniform(0, SPREAD)

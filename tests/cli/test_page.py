@@ -35,7 +35,7 @@ MODELS = (
     plan.Plan,
     plan.PlanLine,
     plan.Totals,
-    plan.Stop,
+    plan.Blocker,
     audit.Audit,
     audit.AuditEntry,
     messages.Resent,

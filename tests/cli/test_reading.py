@@ -110,7 +110,7 @@ async def test_a_report_that_cannot_be_read_to_its_end_is_no_csv(
     roster += [RosterPerson(email=f"p{number}@example.com", blocked=True) for number in range(1_100)]
     request = asked(account, site="acme", file_roster=survey(roster))
     await migrations.start(client, request)
-    await migrations.hand_out(client, request, roster, lambda _: None)
+    await migrations.assign_people(client, request, roster, lambda _: None)
     await client.get_workflow_handle(ids.migration(account)).result()
     whole = await cli("report", account, "-o", "csv")
     assert (whole.code, len(whole.out.splitlines())) == (0, 1 + len(roster))

@@ -13,7 +13,7 @@ from landbridge.client import migrations
 from landbridge.client.answers import Started
 from landbridge.client.migration import Migration
 from landbridge.domain import ids
-from landbridge.domain.errors import NeighbourRefuses, NotFound
+from landbridge.domain.errors import NotFound, ServiceRejected
 from landbridge.domain.messages import StepStatus
 from landbridge.domain.people import State
 from landbridge.domain.roster import OWNER, RosterPerson, digest, survey
@@ -170,14 +170,14 @@ async def test_a_yes_starts_it(cli: Cli, client: Client, account: str) -> None:
 
 async def test_what_keeps_the_roster_from_being_read_is_told(cli: Cli, world: World, account: str) -> None:
     """The start ends with the task for an admin; once it is mended and resumed, the migration goes on."""
-    world.opsgenie.trouble = NeighbourRefuses("Opsgenie refuses the API key.")
+    world.opsgenie.problem = ServiceRejected("Opsgenie refuses the API key.")
     try:
         ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes")
         assert ran.code == 0
         assert "Opsgenie refuses the API key." in ran.out
         assert f"./starter.py resume {account}" in ran.out
     finally:
-        world.opsgenie.trouble = None
+        world.opsgenie.problem = None
     assert (await cli("resume", account)).code == 0
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes")
     assert "People on the roster: 5." in ran.out

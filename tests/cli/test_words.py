@@ -194,7 +194,7 @@ def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
         people_waiting=1,
         people_connected=100_000,
         exact=True,
-        troubles=["The mail server does not answer."],
+        problems=["The mail server does not answer."],
         progress=progress,
     )
     screen = io.StringIO()
@@ -214,7 +214,7 @@ def test_a_pause_is_told_once() -> None:
         initiator="olga@example.com",
         step=Step.VERIFY,
         paused="The mail server moves.",
-        troubles=["The mail server moves."],
+        problems=["The mail server moves."],
     )
     status = MigrationStatus(
         opsgenie_account="acme",
@@ -227,7 +227,7 @@ def test_a_pause_is_told_once() -> None:
         people_waiting=1,
         people_connected=0,
         exact=True,
-        troubles=[*progress.troubles, "Atlassian does not answer."],
+        problems=[*progress.problems, "Atlassian does not answer."],
         progress=progress,
     )
     screen = io.StringIO()
@@ -275,12 +275,12 @@ async def test_mails_that_are_to_come_are_not_numbered(
     person = Person(number=1, email="a@example.com", since=NOW, mailings=mailings)
     found = FoundPerson(cohort=1, cohort_id="site-migration:acme:cohort:1", person=person, next_step="")
 
-    class Standing:
+    class AccountLookup:
         async def person(self, _: str) -> FoundPerson:
             return found
 
-    async def migration(_: str) -> Standing:
-        return Standing()
+    async def migration(_: str) -> AccountLookup:
+        return AccountLookup()
 
     monkeypatch.setattr(session, "migration", migration)
     await people.person("acme", person.email)

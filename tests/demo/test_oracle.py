@@ -8,7 +8,7 @@ import pytest
 
 from dev.demo import verifier
 from dev.demo.mails import Mail
-from dev.demo.people import Deed, Doing
+from dev.demo.people import AdminAct, Doing
 from dev.demo.records import AtlassianAccount, Connection, OpsgenieUser, Records, Services, Site
 from landbridge.client.answers import Report, ReportLine, RunState
 from landbridge.domain import addresses
@@ -110,7 +110,7 @@ def records() -> Records:
             notice(5, OWNER),
             notice(6, ADMIN),
         ],
-        deeds=[Deed(ANN, "Ann", Doing.SCANNED), Deed(BEN, "Ben", Doing.CONFIRMED, newest_mail=3)],
+        deeds=[AdminAct(ANN, "Ann", Doing.SCANNED), AdminAct(BEN, "Ben", Doing.CONFIRMED, newest_mail=3)],
         refused=frozenset({addresses.key(RITA)}),
     )
 
@@ -188,7 +188,7 @@ TAMPERINGS: dict[str, tuple[str, Tampering]] = {
     "an unreachable person got mail": ("cannot be reached", lambda r: mailed(r, mail(7, RITA, "authenticate"))),
     "the authentication email came before the button was pressed": (
         "only then",
-        lambda r: replace(r, deeds=[Deed(BEN, "Ben", Doing.CONFIRMED, newest_mail=4)]),
+        lambda r: replace(r, deeds=[AdminAct(BEN, "Ben", Doing.CONFIRMED, newest_mail=4)]),
     ),
     "the authentication email came although nobody pressed the button": (
         "only then",
@@ -206,7 +206,7 @@ TAMPERINGS: dict[str, tuple[str, Tampering]] = {
     ),
     "a scanner used a link up": (
         "mail scanners",
-        lambda r: replace(r, deeds=[*r.deeds, Deed(ANN, "Ann", Doing.SCANNED, still_asked=False)]),
+        lambda r: replace(r, deeds=[*r.deeds, AdminAct(ANN, "Ann", Doing.SCANNED, still_asked=False)]),
     ),
     "an unreachable person is connected": (
         "could not be reached",

@@ -31,7 +31,7 @@ def length(time: timedelta | float) -> str:
     return f"{_WORDS.get(number, str(number))} {name}s"
 
 
-OLDEST = length(cohort.SHOWN_AT_LEAST_EVERY)
+OLDEST = length(cohort.MAX_UPDATE_INTERVAL)
 DEFAULTS = Rules()
 
 
@@ -52,15 +52,15 @@ DEFAULTS = Rules()
             "docs/settings.md",
             f"({limits.EVERYTHING.at_once:g} at once, {limits.EVERYTHING.per_second:g} a second)",
         ),
-        ("docs/settings.md", f"keys of at least {settings.SHORTEST_KEY} characters"),
-        ("docs/settings.md", f"slices of up to {options.MAIL_SLICE} mails"),
-        ("docs/settings.md", f"slices of up to {options.ACCOUNT_SLICE} people"),
-        ("docs/reliability.md", f"a slice of {options.MAIL_SLICE}"),
+        ("docs/settings.md", f"keys of at least {settings.MIN_KEY_LENGTH} characters"),
+        ("docs/settings.md", f"slices of up to {options.MAIL_BATCH} mails"),
+        ("docs/settings.md", f"slices of up to {options.ACCOUNT_BATCH} people"),
+        ("docs/reliability.md", f"a slice of {options.MAIL_BATCH}"),
         ("docs/cli.md", f"at most {checkup.SECONDS:g} seconds at each"),
         ("docs/cli.md", f"within the last {length(check_temporal.RECENTLY)}"),
-        ("docs/cli.md", f"up to {length(planning.LONGEST_PAUSE)} at a time"),
+        ("docs/cli.md", f"up to {length(planning.MAX_PAUSE)} at a time"),
         ("docs/cli.md", f"It waits up to {length(ending.PATIENCE_SECONDS)}"),
-        ("docs/cli.md", f"at most {messages.LONGEST_REASON} characters"),
+        ("docs/cli.md", f"at most {messages.MAX_REASON_LENGTH} characters"),
         (
             "docs/cli.md",
             f"(`{DEFAULTS.reminder_interval.days}d`), and how many at most (`{DEFAULTS.reminders_at_most}`)",
@@ -70,14 +70,14 @@ DEFAULTS = Rules()
         ("docs/cli.md", f"an authentication link works (`{DEFAULTS.authentication_link_lifetime.days}d`)"),
         (
             "docs/decisions/adapters.md",
-            f"up to {length(opsgenie.LONGEST_PAUSE)} each and {_WORDS[int(opsgenie.PAUSES // 60)]} in all",
+            f"up to {length(opsgenie.MAX_PAUSE)} each and {_WORDS[int(opsgenie.PAUSES // 60)]} in all",
         ),
         ("docs/decisions/adapters.md", f"at most {roster.MAX_PEOPLE:,} people"),
-        ("docs/decisions/workflows.md", f"At most {roster.MOST_COHORTS} cohorts"),
-        ("docs/decisions/workflows.md", f"Each keeps {audit.KEPT}, cut to {audit.LONGEST} characters"),
+        ("docs/decisions/workflows.md", f"At most {roster.MAX_COHORTS} cohorts"),
+        ("docs/decisions/workflows.md", f"Each keeps {audit.KEPT}, cut to {audit.MAX_LENGTH} characters"),
         (
             "docs/decisions/workflows.md",
-            f"Links ask for {_WORDS[lifecycle.ASKED_AT_MOST]} mails in {length(lifecycle.ASKED_WITHIN)} at most",
+            f"Links ask for {_WORDS[lifecycle.MAX_COHORTS_QUERIED]} mails in {length(lifecycle.ASKED_WITHIN)} at most",
         ),
     ],
 )

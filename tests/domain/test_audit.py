@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.domain import audit
-from landbridge.domain.audit import KEPT, LONGEST, Act, Audit, AuditEntry
+from landbridge.domain.audit import KEPT, MAX_LENGTH, Act, Audit, AuditEntry
 from landbridge.domain.people import Actor, Source
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
@@ -42,7 +42,7 @@ def test_nothing_is_changed_or_moved_once_it_stands(entries: list[AuditEntry]) -
             entries[number].by.source,
         )
         for kept, said in ((newest.about, entries[number].about), (newest.by.name, entries[number].by.name)):
-            assert kept == said[:LONGEST]
+            assert kept == said[:MAX_LENGTH]
 
 
 def test_a_long_list_keeps_who_started_and_what_is_newest() -> None:

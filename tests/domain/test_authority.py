@@ -7,49 +7,49 @@ from hypothesis import strategies as st
 
 from landbridge.domain import authority
 from landbridge.domain.people import Actor, Source
-from landbridge.domain.roster import Leader
+from landbridge.domain.roster import AccountAdmin
 
 EMAILS = st.from_regex(r"[a-z]{1,8}(\+[a-z]{1,3})?@example\.(com|org)", fullmatch=True)
 
 
 @given(st.lists(EMAILS), EMAILS)
-def test_admins_are_those_who_lead(leaders: list[str], email: str) -> None:
+def test_admins_are_those_who_lead(admins: list[str], email: str) -> None:
     """In any spelling of their addresses, and nobody else; what is kept of them is no address."""
-    keys = authority.leader_keys(Leader(email=leader) for leader in leaders)
-    why_not = authority.why_not(Actor(source=Source.ADMIN, name=f" {email.upper()}"), keys)
-    assert (why_not == "") == (email in leaders)
-    assert email not in why_not
-    assert not any(leader in key for leader in leaders for key in keys)
+    keys = authority.admin_keys(AccountAdmin(email=leader) for leader in admins)
+    denial_reason = authority.denial_reason(Actor(source=Source.ADMIN, name=f" {email.upper()}"), keys)
+    assert (denial_reason == "") == (email in admins)
+    assert email not in denial_reason
+    assert not any(leader in key for leader in admins for key in keys)
 
 
 @given(st.lists(EMAILS), EMAILS, st.none() | st.datetimes(), st.datetimes())
 def test_a_role_is_lost_only_by_a_newer_roster(
-    leaders: list[str], email: str, read_at: datetime | None, confirmed_at: datetime
+    admins: list[str], email: str, read_at: datetime | None, confirmed_at: datetime
 ) -> None:
     """One from a file, one read before Opsgenie last confirmed the role, or one that lists no admin says nothing."""
-    keys = authority.leader_keys(Leader(email=leader) for leader in leaders)
+    keys = authority.admin_keys(AccountAdmin(email=leader) for leader in admins)
     lost = authority.has_lost_role(f" {email.upper()}", confirmed_at, keys, read_at)
     newer = read_at is not None and read_at > confirmed_at
-    assert lost == (newer and bool(leaders) and email not in leaders)
+    assert lost == (newer and bool(admins) and email not in admins)
 
 
 @given(st.text())
 def test_operators_may_ask_everything_and_others_nothing(name: str) -> None:
     """Whatever the name."""
     for source in Source:
-        may = not authority.why_not(Actor(source=source, name=name), [])
+        may = not authority.denial_reason(Actor(source=source, name=name), [])
         assert may == (source is Source.OPERATOR)
 
 
 @given(st.sampled_from(Source), st.text(max_size=20))
 def test_a_signal_is_somebodys_word_or_nobodys(source: Source, name: str) -> None:
     """Never that of a service or a link, which do not signal so; what it claimed is not forgotten."""
-    witness = authority.witness(Actor(source=source, name=name), [])
+    resolve_actor = authority.resolve_actor(Actor(source=source, name=name), [])
     if source is Source.ADMIN:
-        assert witness is None
+        assert resolve_actor is None
         return
-    assert witness is not None
-    assert witness.source is Source.OPERATOR
-    assert name in witness.name
+    assert resolve_actor is not None
+    assert resolve_actor.source is Source.OPERATOR
+    assert name in resolve_actor.name
     if source is not Source.OPERATOR:
-        assert witness.claimed is source
+        assert resolve_actor.claimed is source

@@ -84,7 +84,7 @@ def test_what_is_remembered_is_what_would_be_worked_out_anew(happened: list[tupl
         people.receive(RosterPerson(email=f"p{number}@example.com", email_verified=number % 2 == 0), START)
     for number, event in happened:
         _answers(people)
-        people.happen(number, event, START, Rules())
+        people.apply(number, event, START, Rules())
         assert _answers(people) == _answers(CohortPeople(people.everyone()))
     people.receive(RosterPerson(email="late@example.com"), START)
     assert _answers(people) == _answers(CohortPeople(people.everyone()))

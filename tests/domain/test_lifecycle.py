@@ -82,7 +82,7 @@ class TestFirstState:
         """Neither a resend nor Atlassian's answer gets mail to it; a correction does."""
         person = arrive(1, RosterPerson(email="broken@", problem="it is not an email address"), START)
         assert person.state is State.ATTENTION
-        assert "correct the address" in lifecycle.why_not_resend(person, START, RULES)
+        assert "correct the address" in lifecycle.resend_denial_reason(person, START, RULES)
         person = lifecycle.after(person, events.MailRequested(ADMIN), START, RULES)
         assert person.state is State.ATTENTION
         person = lifecycle.after(person, events.EmailCorrected(ANN, ADMIN), START, RULES)
@@ -165,7 +165,7 @@ class TestMails:
     def test_a_resend_waits_for_the_cool_down(self) -> None:
         """Thirty seconds between two mails on request."""
         person = mailed(ann(seen()))
-        assert "wait 30 seconds" in lifecycle.why_not_resend(person, START + timedelta(seconds=1), RULES)
+        assert "wait 30 seconds" in lifecycle.resend_denial_reason(person, START + timedelta(seconds=1), RULES)
         assert lifecycle.after(person, events.MailRequested(ADMIN), START, RULES) == person
         later = START + timedelta(seconds=31)
         person = lifecycle.after(person, events.MailRequested(ADMIN), later, RULES)
@@ -262,14 +262,14 @@ class TestLinks:
     def test_a_link_asks_for_mail_seldom(self) -> None:
         """A handful in a quarter of an hour, whichever link; whoever has an old one cannot fill the mailbox."""
         person, now = mailed(ann(seen())), START
-        for times in range(lifecycle.ASKED_AT_MOST + 1):
+        for times in range(lifecycle.MAX_COHORTS_QUERIED + 1):
             now += timedelta(minutes=1)
             may = lifecycle.may_ask(person, Mail(Purpose.AUTHENTICATION, 1), now)
-            assert may is (times < lifecycle.ASKED_AT_MOST)
+            assert may is (times < lifecycle.MAX_COHORTS_QUERIED)
             if may:
                 person = mailed(lifecycle.after(person, events.MailRequested(LINK), now, RULES), now)
         assert lifecycle.may_ask(person, Mail(Purpose.AUTHENTICATION, 1), now + lifecycle.ASKED_WITHIN)
-        assert not lifecycle.why_not_resend(person, now + timedelta(minutes=1), RULES)
+        assert not lifecycle.resend_denial_reason(person, now + timedelta(minutes=1), RULES)
 
     def test_atlassians_late_answer_about_the_old_address_says_nothing_of_the_new_one(self) -> None:
         """The account belongs to whoever holds the old address."""

@@ -11,12 +11,12 @@ from landbridge.domain.cohort import CohortPeople
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import MigrationRequest
 from landbridge.domain.people import SETTLED, State
-from landbridge.domain.plan import Fate, PlanLine, StopKind, Totals
+from landbridge.domain.plan import BlockerKind, PlanLine, PlannedAction, Totals
 from landbridge.domain.planner import Planner
 from landbridge.domain.roster import ADMIN, OWNER, RosterPerson, mark_duplicates, survey
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import NewSite, Site
-from landbridge.domain.survey import AccountState, Manager, Seats, Standing
+from landbridge.domain.survey import AccountLookup, AccountState, Manager, Seats
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SITE = Site(id="1", name="acme", url="https://acme.atlassian.net", admin=True)
@@ -32,17 +32,19 @@ ROWS = st.builds(
 ROSTERS = st.lists(ROWS, max_size=12).map(mark_duplicates)
 
 
-def as_answered(state: AccountState, manager: Manager, *, verified: bool) -> Standing:
+def as_answered(state: AccountState, manager: Manager, *, verified: bool) -> AccountLookup:
     """Return an answer as the adapter gives it: an account that cannot be used has a problem, one not shown nothing."""
     shown = state is not AccountState.NOT_SHOWN
     problem = f"It is {state}." if shown and state is not AccountState.ACTIVE else ""
-    return Standing(email="", state=state, manager=manager, verified=verified and shown, problem=problem)
+    return AccountLookup(email="", state=state, manager=manager, verified=verified and shown, problem=problem)
 
 
 STANDINGS = st.builds(as_answered, st.sampled_from(AccountState), st.sampled_from(Manager), verified=st.booleans())
 
 
-def planned(roster: list[RosterPerson], answers: list[Standing], seats: int | None) -> tuple[list[PlanLine], Totals]:
+def planned(
+    roster: list[RosterPerson], answers: list[AccountLookup], seats: int | None
+) -> tuple[list[PlanLine], Totals]:
     """Return a plan; the answers are those about each row, whether it is asked about or not."""
     taking = Planner(seats)
     lines = [
@@ -53,7 +55,7 @@ def planned(roster: list[RosterPerson], answers: list[Standing], seats: int | No
 
 
 @st.composite
-def answered_rosters(draw: st.DrawFn) -> tuple[list[RosterPerson], list[Standing]]:
+def answered_rosters(draw: st.DrawFn) -> tuple[list[RosterPerson], list[AccountLookup]]:
     """Return a roster, and an answer for each row of it."""
     roster = draw(ROSTERS)
     return roster, draw(st.lists(STANDINGS, min_size=len(roster), max_size=len(roster)))
@@ -61,7 +63,7 @@ def answered_rosters(draw: st.DrawFn) -> tuple[list[RosterPerson], list[Standing
 
 @given(answered_rosters(), st.none() | st.integers(0, 5))
 def test_everyone_has_one_line_and_the_totals_add_up(
-    answered: tuple[list[RosterPerson], list[Standing]], seats: int | None
+    answered: tuple[list[RosterPerson], list[AccountLookup]], seats: int | None
 ) -> None:
     """In the roster's order; nobody is counted twice, and nobody is invited beyond the seats."""
     roster, answers = answered
@@ -75,12 +77,12 @@ def test_everyone_has_one_line_and_the_totals_add_up(
     assert totals.sso == sum(row.sso for row in roster)
     assert all(line.reason for line in lines)
     if seats is not None:
-        assert totals[Fate.NEW] <= seats
-        assert not totals[Fate.OVER_LICENCE] or totals[Fate.NEW] == seats
+        assert totals[PlannedAction.NEW] <= seats
+        assert not totals[PlannedAction.OVER_LICENCE] or totals[PlannedAction.NEW] == seats
 
 
 @given(answered_rosters())
-def test_a_plan_agrees_with_what_a_cohort_does(answered: tuple[list[RosterPerson], list[Standing]]) -> None:
+def test_a_plan_agrees_with_what_a_cohort_does(answered: tuple[list[RosterPerson], list[AccountLookup]]) -> None:
     """With the same answers from Atlassian, everyone ends in the planned state and is due the planned mail."""
     roster, answers = answered
     lines, _ = planned(roster, answers, None)
@@ -94,9 +96,9 @@ def test_a_plan_agrees_with_what_a_cohort_does(answered: tuple[list[RosterPerson
         assert person is not None
         assert (number in asked) == planner.asks_atlassian(roster[at])
         if number in asked and answer.problem:
-            people.happen(number, events.AccountProblem(person.email, answer.problem), NOW, Rules())
+            people.apply(number, events.AccountProblem(person.email, answer.problem), NOW, Rules())
         elif number in asked:
-            people.happen(number, events.AccountSeen(person.email, "1", answer.verified), NOW, Rules())
+            people.apply(number, events.AccountSeen(person.email, "1", answer.verified), NOW, Rules())
     mails = {person.number: mail.purpose for person, mail in people.mails_due(NOW, 100)}
     for at, number in number_of_row.items():
         person = people.get(number)
@@ -107,16 +109,22 @@ def test_a_plan_agrees_with_what_a_cohort_does(answered: tuple[list[RosterPerson
 
 
 @given(ROWS, STANDINGS)
-def test_the_guides_rules_hold_in_a_plan(row: RosterPerson, answer: Standing) -> None:
+def test_the_guides_rules_hold_in_a_plan(row: RosterPerson, answer: AccountLookup) -> None:
     """A verified account gets no mail; an unverified Opsgenie email never gets the authentication email first."""
     (line,), _ = planned([row], [answer], None)
     if not row.email_verified:
         assert line.mail is not Purpose.AUTHENTICATION
-    if line.fate is Fate.NEEDS_NOTHING:
+    if line.fate is PlannedAction.NEEDS_NOTHING:
         assert (line.mail, line.state) == (None, State.CONNECTED)
-    if line.fate in {Fate.UNUSABLE, Fate.BLOCKED, Fate.DUPLICATE, Fate.INVALID, Fate.OVER_LICENCE}:
+    if line.fate in {
+        PlannedAction.UNUSABLE,
+        PlannedAction.BLOCKED,
+        PlannedAction.DUPLICATE,
+        PlannedAction.INVALID,
+        PlannedAction.OVER_LICENCE,
+    }:
         assert line.mail is None
-    if line.fate in {Fate.NEW, Fate.ADOPTED}:
+    if line.fate in {PlannedAction.NEW, PlannedAction.ADOPTED}:
         assert line.mail is not None
         assert line.state not in SETTLED
 
@@ -131,7 +139,7 @@ def asked(**changes: object) -> MigrationRequest:
     )
 
 
-def stopped_by(request: MigrationRequest, **changes: object) -> list[StopKind]:
+def stopped_by(request: MigrationRequest, **changes: object) -> list[BlockerKind]:
     """Return what stops it."""
     known = {"survey": survey(OWNED), "listed": [SITE], "seats": None, "totals": Totals(), **changes}
     return [stop.kind for stop in planner.stops(request, **known)]  # type: ignore[arg-type]  # a test's choice
@@ -141,22 +149,22 @@ def stopped_by(request: MigrationRequest, **changes: object) -> list[StopKind]:
     "request_, known, kinds",
     [
         (asked(), {}, []),
-        (asked(initiator="ann@example.com"), {}, [StopKind.INITIATOR]),
-        (asked(site="other"), {}, [StopKind.SITE]),
-        (asked(), {"listed": [SITE.model_copy(update={"admin": False})]}, [StopKind.SITE]),
+        (asked(initiator="ann@example.com"), {}, [BlockerKind.INITIATOR]),
+        (asked(site="other"), {}, [BlockerKind.SITE]),
+        (asked(), {"listed": [SITE.model_copy(update={"admin": False})]}, [BlockerKind.SITE]),
         (asked(site=SITE.url), {}, []),
-        (asked(site="", new_site=NewSite(name="A!", first_name="A", last_name="B")), {}, [StopKind.SITE]),
-        (asked(site="", new_site=NewSite(name="abc", first_name="A", last_name="")), {}, [StopKind.SITE]),
+        (asked(site="", new_site=NewSite(name="A!", first_name="A", last_name="B")), {}, [BlockerKind.SITE]),
+        (asked(site="", new_site=NewSite(name="abc", first_name="A", last_name="")), {}, [BlockerKind.SITE]),
         (asked(site="", new_site=NewSite(name="abc", first_name="A", last_name="B")), {}, []),
         (
             asked(site="", new_site=NewSite(name="abc", first_name="A", last_name="B")),
             {"name_taken": True},
-            [StopKind.SITE],
+            [BlockerKind.SITE],
         ),
         (asked(site="other", initiator="x@example.com"), {"survey": None, "listed": None}, []),
     ],
 )
-def test_what_stops_a_migration(request_: MigrationRequest, known: dict[str, object], kinds: list[StopKind]) -> None:
+def test_what_stops_a_migration(request_: MigrationRequest, known: dict[str, object], kinds: list[BlockerKind]) -> None:
     """By the rules of the workflow itself; what is not known stops nothing."""
     assert stopped_by(request_, **known) == kinds
 
@@ -172,9 +180,9 @@ def test_too_few_seats_stop_a_migration() -> None:
     scarcest = planner.seats_for(seats, SITE)
     assert scarcest == seats[0]
     assert planner.seats_for(seats, None) is None
-    totals = Totals(by_fate={Fate.NEW: 1, Fate.OVER_LICENCE: 4})
+    totals = Totals(by_fate={PlannedAction.NEW: 1, PlannedAction.OVER_LICENCE: 4})
     (stop,) = planner.stops(asked(), survey=survey(OWNED), listed=[SITE], seats=scarcest, totals=totals)
-    assert stop.kind is StopKind.LICENCE
+    assert stop.kind is BlockerKind.LICENCE
     assert "jira on acme has 1 seats left for 5 new people: buy 4 more" in stop.sentence
 
 
@@ -184,5 +192,5 @@ def test_only_owners_and_admins_lead() -> None:
         RosterPerson(email="olga@example.com", role=OWNER),
         RosterPerson(email="adam@example.com", role=ADMIN, problem="wrong"),
     ]
-    assert survey(people).led_by("OLGA@example.com")
-    assert not survey(people).led_by("adam@example.com")
+    assert survey(people).has_admin("OLGA@example.com")
+    assert not survey(people).has_admin("adam@example.com")

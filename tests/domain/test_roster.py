@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.domain import addresses, roster
-from landbridge.domain.roster import COHORT_SIZE, MOST_COHORTS, RosterPerson
+from landbridge.domain.roster import COHORT_SIZE, MAX_COHORTS, RosterPerson
 
 REST = {
     "name": st.text(max_size=5),
@@ -27,7 +27,7 @@ PEOPLE = st.lists(
     ),
     max_size=30,
 )
-COHORTS = st.integers(1, MOST_COHORTS)
+COHORTS = st.integers(1, MAX_COHORTS)
 
 
 @given(PEOPLE, COHORTS)
@@ -59,8 +59,8 @@ def test_a_cohort_is_the_same_for_every_version() -> None:
 def test_cohorts_are_enough_and_not_too_many(total: int) -> None:
     """At least one, at most what Temporal holds, and not larger than planned below that."""
     cohorts = roster.cohorts_for(total)
-    assert 1 <= cohorts <= MOST_COHORTS
-    assert cohorts == MOST_COHORTS or (cohorts - 1) * COHORT_SIZE < max(total, 1) <= cohorts * COHORT_SIZE
+    assert 1 <= cohorts <= MAX_COHORTS
+    assert cohorts == MAX_COHORTS or (cohorts - 1) * COHORT_SIZE < max(total, 1) <= cohorts * COHORT_SIZE
 
 
 @given(PEOPLE, st.randoms())
@@ -95,8 +95,8 @@ def test_a_survey_counts_everyone_and_names_who_leads(people: list[RosterPerson]
     """Leaders are owners and admins whose row can be used, in any case of the role's name."""
     survey = roster.survey(people)
     assert (survey.total, survey.problems) == (len(people), sum(bool(person.problem) for person in people))
-    assert [leader.email for leader in survey.leaders] == [
+    assert [leader.email for leader in survey.admins] == [
         person.email for person in people if person.role in {"owner", "admin"} and not person.problem
     ]
     assert survey.cohorts == roster.cohorts_for(len(people))
-    assert RosterPerson(email="ann@example.com", role="Owner").leads
+    assert RosterPerson(email="ann@example.com", role="Owner").is_admin

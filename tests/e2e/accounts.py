@@ -62,16 +62,16 @@ class Account:
         return text.getvalue()
 
 
-def account(name: str, size: int, *, trouble: bool = False) -> Account:
-    """Make an account of `size` people; with `trouble`, two more whom only an admin can help."""
-    leaders = [
+def account(name: str, size: int, *, problem: bool = False) -> Account:
+    """Make an account of `size` people; with `problem`, two more whom only an admin can help."""
+    admins = [
         Someone(f"owner@{name}.example.com", f"Oberon {name}", role="owner", atlassian=Atlassian.VERIFIED),
         Someone(f"second@{name}.example.com", f"Sekunda {name}", role="owner"),
         Someone(f"admin@{name}.example.com", f"Adminka {name}", role="admin", verified=False),
     ]
-    others = [_someone(name, number) for number in range(size - len(leaders))]
+    others = [_someone(name, number) for number in range(size - len(admins))]
     troubled = [Someone(REFUSED, "Refugio Nomail"), Someone(UNINVITABLE, "Unamuno Nogo", verified=False)]
-    return Account(name, [*leaders, *others, *(troubled if trouble else [])])
+    return Account(name, [*admins, *others, *(troubled if problem else [])])
 
 
 def _someone(account: str, number: int) -> Someone:

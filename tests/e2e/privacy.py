@@ -23,7 +23,7 @@ _ZLIB = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _GZIP = re.compile(rb"\x1f\x8b\x08")
 _BASE85 = re.compile(rb"c[!#-&(-+\-0-9;-Z^-~]{99,}")
 """What zlib made and base85 spelt (`domain.cohort.packed`)."""
-_MOST_UNPACKED = 1_000_000
+_MAX_UNPACKED = 1_000_000
 
 
 def in_logs(folder: Path, people: Iterable[Someone], secrets: Iterable[str] = ()) -> list[str]:
@@ -110,7 +110,7 @@ def _unpacked(held: bytes) -> Iterator[bytes]:
     """Yield whatever in it was compressed, as far as it goes on without a break."""
     for beginning in (_ZLIB, _GZIP):
         for match in beginning.finditer(held):
-            yield _inflated(held[match.start() : match.start() + _MOST_UNPACKED])
+            yield _inflated(held[match.start() : match.start() + _MAX_UNPACKED])
     for match in _BASE85.finditer(held):
         whole = match[0][: len(match[0]) // 5 * 5]
         yield _inflated(base64.b85decode(whole))
@@ -118,6 +118,6 @@ def _unpacked(held: bytes) -> Iterator[bytes]:
 
 def _inflated(packed: bytes) -> bytes:
     try:
-        return zlib.decompressobj(wbits=47).decompress(packed, _MOST_UNPACKED)
+        return zlib.decompressobj(wbits=47).decompress(packed, _MAX_UNPACKED)
     except zlib.error:
         return b""

@@ -35,7 +35,7 @@ async def run(machine: Machine) -> AsyncIterator[Run]:
 
     Meanwhile all is asked that can be asked with a person's name in it, and an owner signs in to the portal.
     """
-    account = accounts.account("plain", 118, trouble=True)
+    account = accounts.account("plain", 118, problem=True)
     by_hand = [one.email for one in account.people if not one.verified and one.mails][:2]
     async with moving(machine, account, idle=by_hand) as scenario:
         waiting = asyncio.create_task(scenario.start("--wait"))

@@ -74,7 +74,7 @@ async def help_out(migration: Migration, paused: list[str]) -> None:
     while True:
         await asyncio.sleep(0.2)
         progress = await migration.progress()
-        if reasons := [reason for reason in (progress.paused, *progress.troubles) if reason.endswith("then resume.")]:
+        if reasons := [reason for reason in (progress.paused, *progress.problems) if reason.endswith("then resume.")]:
             paused += reasons
             await migration.resume(ADMIN)
         if progress.cohorts:

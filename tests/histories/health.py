@@ -8,7 +8,7 @@ from temporalio.worker import Replayer
 import worker
 from landbridge.domain import ids
 from landbridge.platform.temporal import connection, sandbox
-from landbridge.platform.temporal.malformed_messages import Tolerance
+from landbridge.platform.temporal.malformed_messages import MalformedMessageInterceptor
 
 _ORDINARY = {
     # News came in while the workflow wanted to end or to continue as new: it is told first.
@@ -25,7 +25,7 @@ def replayer(data_converter: DataConverter | None = None) -> Replayer:
     return Replayer(
         workflows=worker.WORKFLOWS,
         workflow_runner=sandbox.runner(),
-        interceptors=[Tolerance()],
+        interceptors=[MalformedMessageInterceptor()],
         data_converter=data_converter or connection.data_converter([]),
     )
 

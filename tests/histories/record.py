@@ -10,7 +10,7 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain import ids
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import PersonFact
@@ -20,14 +20,14 @@ from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import NewSite
 from landbridge.platform import exits
 from tests.histories import health
-from tests.workflows.harness import OWNER_EMAIL, Bench, benched, eventually, server_for
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, benched, eventually, server_for
 
 FOLDER = Path(__file__).parent
 BY = Actor(name=OWNER_EMAIL)
 SELDOM = timedelta(days=20)
 
 
-async def migrate(bench: Bench) -> None:
+async def migrate(bench: MigrationHarness) -> None:
     """Take a migration through everything."""
     bench.world.opsgenie.add(
         RosterPerson(email="ann@example.com", email_verified=True),
@@ -43,7 +43,7 @@ async def migrate(bench: Bench) -> None:
     await bench.until("cy@example.com", State.UNREACHABLE)
     await bench.migration.correct_email("cy@example.com", "cy.new@example.com", BY)
     await eventually(lambda: bench.world.post.sent("bo@example.com"))
-    desk = TemporalLinkDesk(bench.client)
+    desk = TemporalLinkClient(bench.client)
     await desk.follow(bench.world.post.link("bo@example.com", Purpose.VERIFICATION))
     await bench.until("bo@example.com", State.AUTHENTICATING)
     await bench.migration.pause("Freeze.", BY)
@@ -61,13 +61,13 @@ async def migrate(bench: Bench) -> None:
     await bench.handle.result()
 
 
-async def cancel(bench: Bench) -> None:
+async def cancel(bench: MigrationHarness) -> None:
     """Cancel a migration amid its people, and take its invitations back."""
     people = ("ann@example.com", "bo@example.com")
     bench.world.opsgenie.add(*(RosterPerson(email=email, email_verified=True) for email in people))
     await bench.start()
     await eventually(lambda: all(bench.world.post.sent(email) for email in people))
-    await TemporalLinkDesk(bench.client).decline(bench.world.post.link("bo@example.com", Purpose.AUTHENTICATION))
+    await TemporalLinkClient(bench.client).decline(bench.world.post.link("bo@example.com", Purpose.AUTHENTICATION))
     await bench.until("bo@example.com", State.ATTENTION)
     await bench.migration.cancel("The merger is off.", BY, undo=True)
     await bench.handle.result()

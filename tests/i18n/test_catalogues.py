@@ -67,7 +67,7 @@ def test_a_catalogue_has_the_number_forms_of_its_language(tag: str) -> None:
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_sentence_is_found_when_it_is_said(tag: str) -> None:
     """What stands in the file is what readers get: the catalogue as it is loaded knows each sentence."""
-    words = i18n.spoken(tag).translations
+    words = i18n.negotiate(tag).translations
     for message in _sentences(update_languages.read(tag)):
         if message.pluralizable:
             one, many = _forms(message.id)
@@ -79,7 +79,7 @@ def test_every_sentence_is_found_when_it_is_said(tag: str) -> None:
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_sentence_is_found_again_whatever_its_values_are(tag: str) -> None:
     """What workflows and adapters put together in English is known by what stands around the values."""
-    language = i18n.spoken(tag)
+    language = i18n.negotiate(tag)
     pairs = [(_forms(m.id)[0], _forms(m.string)[0]) for m in _sentences(update_languages.read(tag))]
     with_values = [pair for pair in pairs if _VALUE.search(pair[0])]
     assert len(with_values) > 40

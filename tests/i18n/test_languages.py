@@ -34,7 +34,7 @@ AFTERNOON = datetime(2026, 3, 14, 13, 5, tzinfo=UTC)
 )
 def test_everyone_is_spoken_to_in_the_closest_language_there_is(locales: list[str], tag: str) -> None:
     """The language counts more than the country; what nobody has translated, or what is no locale, is English."""
-    assert i18n.spoken(*locales).tag == tag
+    assert i18n.negotiate(*locales).tag == tag
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_browsers_say_what_they_want(header: str, wanted: list[str]) -> None:
 @given(st.text())
 def test_anything_can_come_from_outside(text: str) -> None:
     """A locale or a header of any kind ends in a language."""
-    assert i18n.spoken(text, *i18n.accepted(text)).tag in {"en", *i18n.translated()}
+    assert i18n.negotiate(text, *i18n.accepted(text)).tag in {"en", *i18n.translated()}
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_anything_can_come_from_outside(text: str) -> None:
 )
 def test_dates_and_numbers_are_written_as_people_write_them(locale: str, moment: str, number: str) -> None:
     """By language and country; in English where the words are English for want of a translation."""
-    language = i18n.spoken(locale)
+    language = i18n.negotiate(locale)
     assert language.moment(AFTERNOON.astimezone(timezone(timedelta(hours=9)))) == moment
     assert language.number(100_000) == number
 
 
 def test_a_language_knows_which_way_it_runs() -> None:
     """Also one that is yet to be translated."""
-    german = i18n.spoken("de")
+    german = i18n.negotiate("de")
     assert Language("he", Locale("he"), german.translations, german.sentences).direction == "rtl"
-    assert {i18n.spoken(tag).direction for tag in i18n.translated()} == {"ltr"}
+    assert {i18n.negotiate(tag).direction for tag in i18n.translated()} == {"ltr"}

@@ -9,7 +9,7 @@ from landbridge.domain import sites
 from landbridge.domain.errors import BadInput
 from landbridge.domain.lifecycle import DECLINED
 
-GERMAN = i18n.spoken("de")
+GERMAN = i18n.negotiate("de")
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_sentence_is_said_with_its_values(english: str, german: str) -> None:
 
 def test_sentences_in_a_row_are_said_one_by_one() -> None:
     """A refusal may say what to do instead, and a cohort two troubles at once; what nobody knows stays as it is."""
-    chosen = sites.why_not("wiki", None, [])
+    chosen = sites.denial_reason("wiki", None, [])
     assert GERMAN.say(chosen) == (
         "Mit der E-Mail-Adresse des Initiators ist keine Site 'wiki' verknüpft. "
         "Es steht keine Site zur Wahl: Nennen Sie eine neue."
@@ -65,5 +65,5 @@ def test_what_is_wrong_with_a_name_is_said() -> None:
 @given(st.text())
 def test_any_text_can_come(text: str) -> None:
     """What people type is said as they typed it, in English to the letter."""
-    assert i18n.spoken("en").say(text) == text
+    assert i18n.negotiate("en").say(text) == text
     assert isinstance(GERMAN.say(text), str)

@@ -14,9 +14,9 @@ from itsdangerous import URLSafeTimedSerializer
 
 from landbridge.domain import ids
 from landbridge.domain.links import LinkClaims, Purpose
-from landbridge.domain.ports import LinkMint
+from landbridge.domain.ports import LinkSigner
 from landbridge.domain.sign_in import SignInClaims, digest, identity_digest
-from landbridge.integrations.link_tokens import LONGEST_TOKEN, OneSpelling, SignedLinks
+from landbridge.integrations.link_tokens import MAX_TOKEN_LENGTH, OneSpelling, SignedLinks
 
 OLD_KEY, NEW_KEY = "o" * 32, "n" * 32
 LINKS = SignedLinks("https://landbridge.example.com/", [NEW_KEY])
@@ -56,14 +56,14 @@ def _signed(payload: object) -> str:
 @given(CLAIMS)
 def test_a_link_says_what_was_put_in(claims: LinkClaims) -> None:
     """Whatever is minted is read back unchanged, fits the limit and stands under the configured URL."""
-    mint: LinkMint = LINKS
+    mint: LinkSigner = LINKS
     url = mint.url(claims)
     page = "verify" if claims.purpose is Purpose.VERIFICATION else "authenticate"
     prefix = f"https://landbridge.example.com/{page}/"
     assert url.startswith(prefix)
     token = url.removeprefix(prefix)
     assert set(token) <= set(string.ascii_letters + string.digits + "-_.")
-    assert len(token) <= LONGEST_TOKEN
+    assert len(token) <= MAX_TOKEN_LENGTH
     assert LINKS.read(claims.purpose, token) == claims
 
 

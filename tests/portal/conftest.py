@@ -13,9 +13,9 @@ import uvicorn
 from landbridge.platform.settings import PortalSettings
 from landbridge.portal import limits
 from landbridge.portal.app import create
-from landbridge.portal.clients import Desks, LinkDesk
+from landbridge.portal.clients import Clients, LinkClient
 from landbridge.portal.metrics import Metrics
-from tests.portal.desk import MemoryDesk, NoAdmins
+from tests.portal.desk import InMemoryLinkClient, NoAdmins
 from tests.workflows.harness import TOKEN_KEY
 
 PORTAL_URL = "https://landbridge.example.com"
@@ -42,7 +42,7 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def running(
-    desks: Desks, settings_at: Callable[[str], PortalSettings], metrics: Metrics | None = None
+    desks: Clients, settings_at: Callable[[str], PortalSettings], metrics: Metrics | None = None
 ) -> AsyncIterator[str]:
     """Run a portal with the settings for where it listens, and return that: a URL."""
     listening = socket.socket()
@@ -60,19 +60,19 @@ async def running(
 
 
 @asynccontextmanager
-async def serving(desk: LinkDesk, portal_settings: PortalSettings) -> AsyncIterator[httpx2.AsyncClient]:
+async def serving(desk: LinkClient, portal_settings: PortalSettings) -> AsyncIterator[httpx2.AsyncClient]:
     """Run a portal of people's pages and return a client that speaks to it."""
     async with (
-        running(Desks(links=desk, admins=NoAdmins()), lambda _: portal_settings) as url,
+        running(Clients(links=desk, admins=NoAdmins()), lambda _: portal_settings) as url,
         httpx2.AsyncClient(base_url=url, timeout=60) as client,
     ):
         yield client
 
 
 @pytest_asyncio.fixture(scope="session")
-async def portal() -> AsyncIterator[tuple[httpx2.AsyncClient, MemoryDesk]]:
+async def portal() -> AsyncIterator[tuple[httpx2.AsyncClient, InMemoryLinkClient]]:
     """Run one portal for all tests."""
-    desk = MemoryDesk()
+    desk = InMemoryLinkClient()
     async with AsyncExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:
             # All tests are one client, with few links: what is too much of them is for `test_limits`.
@@ -83,7 +83,7 @@ async def portal() -> AsyncIterator[tuple[httpx2.AsyncClient, MemoryDesk]]:
 
 
 @pytest.fixture
-def desk(portal: tuple[httpx2.AsyncClient, MemoryDesk]) -> MemoryDesk:
+def desk(portal: tuple[httpx2.AsyncClient, InMemoryLinkClient]) -> InMemoryLinkClient:
     """Return the running portal's desk, as new."""
     desk = portal[1]
     desk.reset()
@@ -91,7 +91,7 @@ def desk(portal: tuple[httpx2.AsyncClient, MemoryDesk]) -> MemoryDesk:
 
 
 @pytest.fixture
-def browser(portal: tuple[httpx2.AsyncClient, MemoryDesk], desk: MemoryDesk) -> httpx2.AsyncClient:
+def browser(portal: tuple[httpx2.AsyncClient, InMemoryLinkClient], desk: InMemoryLinkClient) -> httpx2.AsyncClient:
     """Return a client of the running portal, with its desk as new."""
     assert portal[1] is desk
     return portal[0]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from landbridge.client.answers import Started
 from landbridge.client.migration import Migration
-from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.errors import ServiceUnavailable
 from landbridge.domain.links import LinkClaims, LinkState, LinkView, Purpose
 from landbridge.domain.messages import MigrationRequest
 from landbridge.domain.sign_in import SignedIn, SignInClaims
@@ -19,8 +19,8 @@ ANN = LinkView(
 )
 
 
-class MemoryDesk:
-    """One person's cohort, as far as links go, and a `portal.clients.LinkDesk`; every field can be set by a test."""
+class InMemoryLinkClient:
+    """One person's cohort, as far as links go, and a `portal.clients.LinkClient`; every field can be set by a test."""
 
     def __init__(self) -> None:
         self.reset()
@@ -76,14 +76,14 @@ class MemoryDesk:
 
     def _tell(self, fact: str, claims: LinkClaims) -> bool:
         if not self.up:
-            raise NeighbourUnavailable("Temporal cannot be reached.")
+            raise ServiceUnavailable("Temporal cannot be reached.")
         if not self.over:
             self.told.append((fact, claims))
         return not self.over
 
 
 class NoAdmins:
-    """A `portal.clients.AdminDesk` for tests of people's pages: nobody comes to it."""
+    """A `portal.clients.AdminClient` for tests of people's pages: nobody comes to it."""
 
     async def want_link(self, email: str, digest: str) -> None:
         """Take no wish."""

@@ -105,7 +105,7 @@ async def test_nonsense_is_refused(operator: httpx2.AsyncClient, body: bytes) ->
 
 async def test_bodies_are_bounded(operator: httpx2.AsyncClient) -> None:
     """Though they may be larger than those of the pages."""
-    answer = await operator.post("/codec/decode", content=b"x" * (codec.LARGEST_BODY + 1), headers=BEARER)
+    answer = await operator.post("/codec/decode", content=b"x" * (codec.MAX_BODY_BYTES + 1), headers=BEARER)
     assert answer.status_code == 413
 
 

@@ -11,11 +11,11 @@ from starlette.types import Receive, Scope, Send
 
 from dev.stack import ports
 from landbridge.portal import health, limits
-from landbridge.portal.clients import Desks
+from landbridge.portal.clients import Clients
 from landbridge.portal.limits import Allowance, Buckets, Limits, client_key
 from landbridge.portal.metrics import Metrics
 from tests.portal.conftest import running, serving, settings
-from tests.portal.desk import MemoryDesk, NoAdmins
+from tests.portal.desk import InMemoryLinkClient, NoAdmins
 from tests.portal.test_portal_security import VERIFY, VERIFY_TOKEN
 
 OPERATORS = "o" * 32
@@ -106,7 +106,7 @@ async def test_a_proxy_may_write_a_line_of_its_own(lines: list[str]) -> None:
 
 
 async def test_whoever_asks_too_often_is_told_when_to_come_back(
-    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """429 in the same look, with the wait, and with the protecting headers; health and the codec are no exception."""
     monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=5, per_second=0.01))
@@ -121,7 +121,9 @@ async def test_whoever_asks_too_often_is_told_when_to_come_back(
         assert [(await browser.get(path)).status_code for path in ("/livez", "/readyz", "/codec/sign-in")] == [429] * 3
 
 
-async def test_links_to_sign_in_are_asked_for_more_seldom(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_links_to_sign_in_are_asked_for_more_seldom(
+    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each one costs a workflow and a question to Opsgenie; the page itself is open all the same."""
     monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=2, per_second=0.01))
     async with serving(desk, settings()) as browser:
@@ -130,7 +132,9 @@ async def test_links_to_sign_in_are_asked_for_more_seldom(desk: MemoryDesk, monk
         assert (await browser.get("/sign-in")).status_code == 200
 
 
-async def test_behind_a_proxy_each_client_counts_for_itself(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_behind_a_proxy_each_client_counts_for_itself(
+    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where the proxy is named in the settings, one client's flood is not another's; its ports make no other client."""
     monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=1, per_second=0.01))
     async with serving(desk, settings(trusted_proxies="127.0.0.0/8, ::1/128")) as browser:
@@ -141,7 +145,7 @@ async def test_behind_a_proxy_each_client_counts_for_itself(desk: MemoryDesk, mo
     assert codes == [200, 429, 200, 200, 429]
 
 
-async def test_one_link_cannot_be_hammered(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_link_cannot_be_hammered(desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever presses one link's button on and on is stopped, and the cohort's history stays small."""
     monkeypatch.setattr(limits, "LINK", Allowance(at_once=3, per_second=0.01))
     async with serving(desk, settings()) as browser:
@@ -151,7 +155,7 @@ async def test_one_link_cannot_be_hammered(desk: MemoryDesk, monkeypatch: pytest
 
 
 async def test_only_those_with_the_token_ask_the_codec_without_limit(
-    desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch
+    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Temporal's command line asks once for each event of a history; strangers are clients like others."""
     monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=2, per_second=0.01))
@@ -164,7 +168,9 @@ async def test_only_those_with_the_token_ask_the_codec_without_limit(
         assert (await browser.get("/sign-in", headers=known)).status_code == 429
 
 
-async def test_all_clients_together_ask_for_so_many_sign_ins(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_all_clients_together_ask_for_so_many_sign_ins(
+    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A flood from many addresses starts a bounded number of workflows, and one client cannot use that up alone."""
     monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=1, per_second=0.01))
     monkeypatch.setattr(limits, "ALL_SIGN_INS", Allowance(at_once=3, per_second=0.01))
@@ -185,8 +191,8 @@ async def test_metrics_know_patterns_and_not_paths() -> None:
 
     They are not on the public address.
     """
-    desk, metrics, port = MemoryDesk(), Metrics(), ports.preferred_or_free(0)
-    desks = Desks(links=desk, admins=NoAdmins())
+    desk, metrics, port = InMemoryLinkClient(), Metrics(), ports.preferred_or_free(0)
+    desks = Clients(links=desk, admins=NoAdmins())
     async with (
         health.served(f"127.0.0.1:{port}", desk, metrics),
         running(desks, lambda _: settings(), metrics) as url,

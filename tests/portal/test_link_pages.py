@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from landbridge.domain.links import LinkState, Purpose
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
-from tests.portal.desk import ANN, MemoryDesk, claims
+from tests.portal.desk import ANN, InMemoryLinkClient, claims
 
 VERIFICATION, AUTHENTICATION = claims(Purpose.VERIFICATION), claims(Purpose.AUTHENTICATION)
 LINKS = SignedLinks(PORTAL_URL, [KEY])
@@ -51,7 +51,7 @@ def _actions(response: httpx2.Response) -> list[str]:
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_opening_a_link_changes_nothing(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, method: str, path: str
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, method: str, path: str
 ) -> None:
     """Mail scanners open links: whatever opens one, however often, nobody is told anything."""
     for _ in range(3):
@@ -70,7 +70,7 @@ async def test_the_page_says_who_asks_for_what(browser: httpx2.AsyncClient, path
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_without_a_worker_the_button_is_there_all_the_same(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, path: str
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str
 ) -> None:
     """A click is a durable signal, so the page does not need an answer to offer it."""
     desk.shown = None
@@ -80,7 +80,7 @@ async def test_without_a_worker_the_button_is_there_all_the_same(
 
 
 async def test_verifying_tells_the_cohort_and_says_what_comes_next(
-    browser: httpx2.AsyncClient, desk: MemoryDesk
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
 ) -> None:
     """The click is handed on with the link's claims, and the person hears that the next mail comes at once."""
     desk.on_follow = lambda: desk.show(state=LinkState.DONE)
@@ -93,7 +93,7 @@ async def test_verifying_tells_the_cohort_and_says_what_comes_next(
 
 @pytest.mark.parametrize("answer", [None, ANN])
 async def test_verifying_is_received_while_nothing_answers(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, answer: object
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, answer: object
 ) -> None:
     """No worker, or one that has not come to it yet: the click is stored, and the page says so."""
     desk.shown = ANN if answer else None
@@ -103,7 +103,7 @@ async def test_verifying_is_received_while_nothing_answers(
     assert desk.told == [("follow", VERIFICATION)]
 
 
-async def test_pressing_twice_is_friendly(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_pressing_twice_is_friendly(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """A second click, a second browser, a link opened again: already done, and no alarm."""
     desk.on_follow = lambda: desk.show(state=LinkState.DONE)
     await browser.post(VERIFY)
@@ -111,7 +111,9 @@ async def test_pressing_twice_is_friendly(browser: httpx2.AsyncClient, desk: Mem
     assert "already confirmed" in _title(await browser.get(VERIFY))
 
 
-async def test_authenticating_leads_on_to_atlassian_and_back(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_authenticating_leads_on_to_atlassian_and_back(
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+) -> None:
     """Atlassian's sign-up opens with the address filled in and the way back; the click itself proves nothing."""
     response = await browser.post(AUTHENTICATE)
     assert response.status_code == 200
@@ -124,7 +126,7 @@ async def test_authenticating_leads_on_to_atlassian_and_back(browser: httpx2.Asy
     assert desk.told == []
 
 
-async def test_the_cohort_is_told_of_a_click_that_counts(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_the_cohort_is_told_of_a_click_that_counts(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """Where Atlassian cannot be asked, there is nothing else to go by."""
     desk.show(click_counts=True)
     assert _onward(await browser.post(AUTHENTICATE))
@@ -132,7 +134,7 @@ async def test_the_cohort_is_told_of_a_click_that_counts(browser: httpx2.AsyncCl
 
 
 async def test_authenticating_without_a_worker_leads_on_without_the_address(
-    browser: httpx2.AsyncClient, desk: MemoryDesk
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
 ) -> None:
     """Nobody knows the address, so the person types it; the click is stored."""
     desk.shown = None
@@ -142,7 +144,7 @@ async def test_authenticating_without_a_worker_leads_on_without_the_address(
     assert desk.told == [("follow", AUTHENTICATION)]
 
 
-async def test_a_configured_sign_up_page_keeps_its_own_query(desk: MemoryDesk) -> None:
+async def test_a_configured_sign_up_page_keeps_its_own_query(desk: InMemoryLinkClient) -> None:
     """Where the address of the sign-up page has a query, ours is added to it."""
     async with serving(desk, settings(atlassian_signup_url="http://127.0.0.1:9/signup?app=ops")) as browser:
         response = await browser.post(AUTHENTICATE)
@@ -150,7 +152,7 @@ async def test_a_configured_sign_up_page_keeps_its_own_query(desk: MemoryDesk) -
 
 
 async def test_people_with_single_sign_on_never_read_of_a_password(
-    browser: httpx2.AsyncClient, desk: MemoryDesk
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
 ) -> None:
     """They go to the login page, and no page that they see speaks of a password."""
     desk.show(sso=True)
@@ -162,7 +164,9 @@ async def test_people_with_single_sign_on_never_read_of_a_password(
     assert "password" not in onward.text.casefold()
 
 
-async def test_without_a_worker_nobody_reads_of_a_password(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_without_a_worker_nobody_reads_of_a_password(
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+) -> None:
     """While it is unknown who signs in how, the page fits both."""
     desk.shown = None
     assert "password" not in (await browser.get(AUTHENTICATE)).text.casefold()
@@ -179,7 +183,7 @@ async def test_without_a_worker_nobody_reads_of_a_password(browser: httpx2.Async
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_link_that_is_not_open_says_so(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, method: str, state: LinkState, title: str
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, method: str, state: LinkState, title: str
 ) -> None:
     """Nobody is led on to Atlassian by a link that is done, too old, or of no use any more."""
     desk.show(state=state)
@@ -189,7 +193,7 @@ async def test_a_link_that_is_not_open_says_so(
     assert desk.told == []
 
 
-async def test_whoever_is_done_is_led_to_the_site(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_whoever_is_done_is_led_to_the_site(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """The last page has the way to the new site, if its address is a web address."""
     desk.show(state=LinkState.DONE)
     assert [link["href"] for link in _page(await browser.get(AUTHENTICATE)).select("main a")] == [ANN.site_url]
@@ -199,7 +203,7 @@ async def test_whoever_is_done_is_led_to_the_site(browser: httpx2.AsyncClient, d
 
 @pytest.mark.parametrize("path, link", [(VERIFY, VERIFICATION), (AUTHENTICATE, AUTHENTICATION)])
 async def test_an_expired_link_can_be_replaced(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, path: str, link: object
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str, link: object
 ) -> None:
     """Its page has one button, which asks the cohort for a new mail."""
     desk.show(state=LinkState.EXPIRED)
@@ -209,7 +213,7 @@ async def test_an_expired_link_can_be_replaced(
     assert desk.told == [("want_new", link)]
 
 
-async def test_asking_for_a_new_link_has_one_answer(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_asking_for_a_new_link_has_one_answer(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """Whatever the link's state, the answer is the same to the letter."""
     answers = set()
     for state in LinkState:
@@ -221,7 +225,7 @@ async def test_asking_for_a_new_link_has_one_answer(browser: httpx2.AsyncClient,
 
 @pytest.mark.parametrize("path, link", [(VERIFY, VERIFICATION), (AUTHENTICATE, AUTHENTICATION)])
 async def test_who_it_is_not_for_can_say_so(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, path: str, link: object
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str, link: object
 ) -> None:
     """The open page leads to a page that asks first; only its button tells the cohort."""
     desk.on_decline = lambda: desk.show(state=LinkState.DECLINED)
@@ -238,7 +242,7 @@ async def test_who_it_is_not_for_can_say_so(
     assert "no more emails" in (await browser.get(path)).text
 
 
-async def test_declining_is_stored_while_nothing_answers(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_declining_is_stored_while_nothing_answers(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """The page promises no more than it knows."""
     desk.shown = None
     (action,) = _actions(await browser.get(f"{VERIFY}/decline"))
@@ -251,7 +255,7 @@ async def test_declining_is_stored_while_nothing_answers(browser: httpx2.AsyncCl
 
 @pytest.mark.parametrize("state", [LinkState.DONE, LinkState.EXPIRED, LinkState.CLOSED])
 async def test_a_link_that_is_not_open_offers_no_declining(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, state: LinkState
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, state: LinkState
 ) -> None:
     """Its page says how it stands instead."""
     desk.show(state=state)
@@ -259,7 +263,7 @@ async def test_a_link_that_is_not_open_offers_no_declining(
     assert not [action for action in _actions(response) if action.endswith("/decline")]
 
 
-async def test_coming_back_makes_the_cohort_ask_once(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_coming_back_makes_the_cohort_ask_once(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """The return is told once; the page then looks again by itself, a limited number of times, telling nobody."""
     path, looks = RETURN, 0
     while refresh := _page(await browser.get(path)).find("meta", attrs={"http-equiv": "refresh"}):
@@ -270,7 +274,7 @@ async def test_coming_back_makes_the_cohort_ask_once(browser: httpx2.AsyncClient
     assert desk.told == [("returned", AUTHENTICATION)]
 
 
-async def test_coming_back_ends_when_atlassian_knows(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_coming_back_ends_when_atlassian_knows(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """Once the cohort has the answer, the page says so and rests."""
     desk.show(state=LinkState.DONE)
     response = await browser.get(RETURN)
@@ -285,7 +289,9 @@ async def test_a_made_up_look_is_harmless(browser: httpx2.AsyncClient, look: str
 
 
 @pytest.mark.parametrize("path", [VERIFY, AUTHENTICATE, f"{VERIFY}/new", f"{AUTHENTICATE}/decline"])
-async def test_a_click_after_the_end_is_told_so(browser: httpx2.AsyncClient, desk: MemoryDesk, path: str) -> None:
+async def test_a_click_after_the_end_is_told_so(
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str
+) -> None:
     """The migration is over, and no worker knows better: gone, in a sentence."""
     desk.over, desk.shown = True, None
     response = await browser.post(path)
@@ -293,13 +299,15 @@ async def test_a_click_after_the_end_is_told_so(browser: httpx2.AsyncClient, des
     assert _title(response) == "This move is over"
 
 
-async def test_coming_back_after_the_end_is_told_so(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_coming_back_after_the_end_is_told_so(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """The same holds for whoever comes back from Atlassian too late."""
     desk.over, desk.shown = True, None
     assert (await browser.get(RETURN)).status_code == 410
 
 
-async def test_whoever_ends_the_migration_by_arriving_is_all_set(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_whoever_ends_the_migration_by_arriving_is_all_set(
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+) -> None:
     """The last one to come back finds the cohort closed, which still answers that they are connected."""
     desk.over = True
     desk.show(state=LinkState.DONE)
@@ -309,7 +317,9 @@ async def test_whoever_ends_the_migration_by_arriving_is_all_set(browser: httpx2
     assert "already confirmed" in _title(await browser.post(VERIFY))
 
 
-async def test_whoever_was_left_behind_is_told_that_it_is_over(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_whoever_was_left_behind_is_told_that_it_is_over(
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+) -> None:
     """An answer of a closed cohort comforts nobody who did not make it."""
     desk.over = True
     desk.show(state=LinkState.CLOSED)
@@ -318,7 +328,7 @@ async def test_whoever_was_left_behind_is_told_that_it_is_over(browser: httpx2.A
 
 @pytest.mark.parametrize("path", [VERIFY, AUTHENTICATE, f"{VERIFY}/new"])
 async def test_a_click_that_cannot_be_stored_is_not_confirmed(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, path: str
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str
 ) -> None:
     """Temporal is down: the person is asked to try again, and is never told that it worked."""
     desk.up = False

@@ -10,7 +10,7 @@ from landbridge import i18n
 from landbridge.domain.links import LinkState, Purpose
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL
-from tests.portal.desk import ANN, MemoryDesk, claims
+from tests.portal.desk import ANN, InMemoryLinkClient, claims
 
 LINKS = SignedLinks(PORTAL_URL, [KEY])
 VERIFY, AUTHENTICATE = (urlsplit(LINKS.url(claims(purpose))).path for purpose in Purpose)
@@ -22,7 +22,7 @@ def _words(response: httpx2.Response) -> str:
     return " ".join(BeautifulSoup(response.text, "html.parser").get_text(" ").split())
 
 
-async def _every_page(browser: httpx2.AsyncClient, desk: MemoryDesk, locale: str) -> list[httpx2.Response]:
+async def _every_page(browser: httpx2.AsyncClient, desk: InMemoryLinkClient, locale: str) -> list[httpx2.Response]:
     pages = []
     for path in (VERIFY, AUTHENTICATE, f"{VERIFY}/decline", RETURN, f"{RETURN}?look=12"):
         desk.show(locale=locale)
@@ -40,7 +40,9 @@ async def _every_page(browser: httpx2.AsyncClient, desk: MemoryDesk, locale: str
 
 
 @pytest.mark.parametrize("tag", TAGS)
-async def test_every_page_is_whole_in_every_language(browser: httpx2.AsyncClient, desk: MemoryDesk, tag: str) -> None:
+async def test_every_page_is_whole_in_every_language(
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, tag: str
+) -> None:
     """In the person's language, whatever their browser asks for; facts, buttons and links are those of English."""
     english = await _every_page(browser, desk, "en_US")
     browser.headers["Accept-Language"] = "fr" if tag != "fr" else "de"
@@ -68,7 +70,7 @@ async def test_every_page_is_whole_in_every_language(browser: httpx2.AsyncClient
     [("de-CH,de;q=0.9,en;q=0.8", "de"), ("ru,ja;q=0.5", "ja"), ("ru", "en"), ("", "en"), ("en-GB,fr;q=0.9", "en")],
 )
 async def test_without_a_persons_locale_the_browser_says_it(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, header: str, tag: str
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, header: str, tag: str
 ) -> None:
     """While no worker answers, where Opsgenie knows no locale, and on pages for what went wrong."""
     headers = {"Accept-Language": header}
@@ -81,7 +83,7 @@ async def test_without_a_persons_locale_the_browser_says_it(
 
 
 async def test_a_language_that_is_missing_is_the_browsers_or_english(
-    browser: httpx2.AsyncClient, desk: MemoryDesk
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
 ) -> None:
     """Somebody whose own language nobody has translated may read another one better than English."""
     desk.show(locale="ru_RU")
@@ -90,7 +92,7 @@ async def test_a_language_that_is_missing_is_the_browsers_or_english(
     assert answer.headers["content-language"] == "de"
 
 
-async def test_requests_do_not_learn_from_each_other(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_requests_do_not_learn_from_each_other(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """The language of one answer says nothing about the next, on the same connection."""
     desk.show(locale="ja_JP")
     assert (await browser.get(VERIFY)).headers["content-language"] == "ja"

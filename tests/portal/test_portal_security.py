@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from landbridge.domain.links import LinkClaims, LinkView, Purpose
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
-from tests.portal.desk import MemoryDesk, claims
+from tests.portal.desk import InMemoryLinkClient, claims
 
 ROOT = Path(__file__).parents[2]
 LINKS = SignedLinks(PORTAL_URL, [KEY])
@@ -32,7 +32,7 @@ HOSTILE = '<script>alert(1)</script>"onmouseover=x \u202egnp.exe\u2066 \x07'
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 async def test_every_unknown_link_gets_the_same_answer(
-    browser: httpx2.AsyncClient, desk: MemoryDesk, method: str, page: str
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, method: str, page: str
 ) -> None:
     """Forged, cut, of the other purpose, far too long or pure nonsense: one page, and nobody is asked or told."""
     if method != "POST" and page.endswith("/new"):
@@ -75,7 +75,7 @@ async def test_every_answer_carries_the_protecting_headers(browser: httpx2.Async
     assert "server" not in response.headers
 
 
-async def test_plain_http_is_not_pinned_to_https(desk: MemoryDesk) -> None:
+async def test_plain_http_is_not_pinned_to_https(desk: InMemoryLinkClient) -> None:
     """A portal for trying out, without TLS, does not lock browsers out."""
     async with serving(desk, settings(portal_url="http://127.0.0.1:1")) as browser:
         assert "strict-transport-security" not in (await browser.get("/livez")).headers
@@ -93,7 +93,9 @@ async def test_pages_run_no_script_and_load_nothing_from_elsewhere(browser: http
         assert (await browser.get(path)).status_code == 200
 
 
-async def test_names_from_outside_cannot_speak_for_the_page(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_names_from_outside_cannot_speak_for_the_page(
+    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+) -> None:
     """Markup in a name is shown as text, and controls that reorder the line are gone."""
     desk.show(initiator=HOSTILE, site_url="", site_name=HOSTILE, opsgenie_account=HOSTILE, email=HOSTILE)
     text = (await browser.get(VERIFY)).text
@@ -125,7 +127,7 @@ async def test_nobody_can_choose_where_the_redirect_goes(browser: httpx2.AsyncCl
     assert "evil" not in response.text
 
 
-async def test_a_large_body_is_refused(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_a_large_body_is_refused(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """The forms have no fields, so nobody has megabytes to send."""
     response = await browser.post(VERIFY, content=b"x" * 1_000_000)
     assert response.status_code == 413
@@ -163,7 +165,7 @@ async def test_tokens_are_not_in_the_logs(
         assert token not in everything
 
 
-class _BrokenDesk(MemoryDesk):
+class _BrokenDesk(InMemoryLinkClient):
     """A desk with a bug."""
 
     async def view(self, _claims: LinkClaims) -> LinkView | None:
@@ -181,7 +183,7 @@ async def test_a_bug_shows_a_page_without_its_inside() -> None:
     assert "content-security-policy" in response.headers
 
 
-async def test_health_tells_life_from_readiness(browser: httpx2.AsyncClient, desk: MemoryDesk) -> None:
+async def test_health_tells_life_from_readiness(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
     """Alive as long as it answers; ready only while Temporal can be reached."""
     assert (await browser.get("/readyz")).status_code == 200
     desk.up = False

@@ -8,14 +8,14 @@ from landbridge.portal import limits
 from landbridge.portal.limits import Allowance
 from landbridge.portal.security_log import SecurityLog
 from tests.portal.conftest import KEY, serving, settings
-from tests.portal.desk import MemoryDesk
+from tests.portal.desk import InMemoryLinkClient
 from tests.portal.test_codec import BEARER, CLEAR, operator, written
 from tests.portal.test_portal_security import FORGED, VERIFY
 
 __all__ = ["operator"]
 
 
-async def test_a_forged_link_is_logged_without_its_token(desk: MemoryDesk) -> None:
+async def test_a_forged_link_is_logged_without_its_token(desk: InMemoryLinkClient) -> None:
     """With the address that a trusted proxy names."""
     async with serving(desk, settings(trusted_proxies="127.0.0.0/8")) as browser:
         with capture_logs() as events:
@@ -25,7 +25,9 @@ async def test_a_forged_link_is_logged_without_its_token(desk: MemoryDesk) -> No
     ]
 
 
-async def test_a_flood_of_requests_is_no_flood_of_log_lines(desk: MemoryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_flood_of_requests_is_no_flood_of_log_lines(
+    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One line a minute for each client."""
     monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=2, per_second=0.001))
     async with serving(desk, settings()) as browser:

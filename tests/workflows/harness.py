@@ -28,7 +28,7 @@ from dev.stack.temporal_server import TemporalServer, running
 from landbridge.client import migrations
 from landbridge.client.answers import Started
 from landbridge.client.calls import NoWorkerAnswers
-from landbridge.client.cohorts import TemporalCohortDesk
+from landbridge.client.cohorts import TemporalCohortClient
 from landbridge.client.migration import Migration
 from landbridge.domain import ids
 from landbridge.domain.errors import NotFound
@@ -58,7 +58,7 @@ _numbers = itertools.count(1)
 
 
 @dataclass
-class Bench:
+class MigrationHarness:
     """One Opsgenie account, its migration, and the world around it."""
 
     client: Client
@@ -106,13 +106,13 @@ class Bench:
         """Whether the migration waits for an admin, with these words."""
         return task in (await self.migration.progress()).task
 
-    async def in_trouble(self, sentence: str) -> bool:
+    async def has_problem(self, sentence: str) -> bool:
         """Whether its cohorts tell just this trouble."""
-        return (await self.migration.progress()).troubles == ([sentence] if sentence else [])
+        return (await self.migration.progress()).problems == ([sentence] if sentence else [])
 
-    async def status_tells(self, sentence: str) -> bool:
+    async def status_shows(self, sentence: str) -> bool:
         """Whether `status` tells this trouble."""
-        return sentence in (await self.migration.status()).troubles
+        return sentence in (await self.migration.status()).problems
 
     async def step_is(self, step: Step) -> bool:
         """Whether it has come to a step."""
@@ -202,8 +202,8 @@ def build_workers(
         client,
         AccountActivities(world.atlassian, world.atlassian),
         MailActivities(mailer or world.post),
-        RosterActivities(world.opsgenie, TemporalCohortDesk(client)),
-        UndoActivities(TemporalCohortDesk(client), world.atlassian),
+        RosterActivities(world.opsgenie, TemporalCohortClient(client)),
+        UndoActivities(TemporalCohortClient(client), world.atlassian),
         sign_in=SignInActivities(world.opsgenie, world.post, SignedLinks("", [TOKEN_KEY]), PROOFS),
         workflows_cached=workflows_cached,
         deployment=deployment,
@@ -246,9 +246,11 @@ def prepared(world: World) -> None:
 
 
 @asynccontextmanager
-async def benched(client: Client, *, workflows_cached: int = CACHED, post: Post | None = None) -> AsyncIterator[Bench]:
+async def benched(
+    client: Client, *, workflows_cached: int = CACHED, post: Post | None = None
+) -> AsyncIterator[MigrationHarness]:
     """Yield an Opsgenie account of one owner, whose migration a worker serves; `post`: with another mail server."""
-    bench = Bench(client, f"acme-{next(_numbers)}", World(post=post) if post else World())
+    bench = MigrationHarness(client, f"acme-{next(_numbers)}", World(post=post) if post else World())
     prepared(bench.world)
     async with served(client, bench.world, workflows_cached=workflows_cached):
         yield bench

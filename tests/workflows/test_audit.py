@@ -18,7 +18,7 @@ from landbridge.domain.roster import ADMIN, RosterPerson
 from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import NewSite
 from tests.histories import health
-from tests.workflows.harness import OWNER_EMAIL, Bench, benched, eventually, server_for
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, benched, eventually, server_for
 from workflows.cohort import CohortWorkflow
 
 OPERATOR = Actor(name="ops")
@@ -37,7 +37,7 @@ async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cli
         yield client
 
 
-async def everyone_is_mailed(bench: Bench, **request: object) -> None:
+async def everyone_is_mailed(bench: MigrationHarness, **request: object) -> None:
     """Start, and wait until everyone has the first mail."""
     bench.world.opsgenie.add(*PEOPLE)
     await bench.start(**{"rules": UNASKED, "by": OWNER, **request})
@@ -45,16 +45,18 @@ async def everyone_is_mailed(bench: Bench, **request: object) -> None:
     await eventually(lambda: _in_step_6(bench))
 
 
-async def _in_step_6(bench: Bench) -> bool:
+async def _in_step_6(bench: MigrationHarness) -> bool:
     return (await bench.migration.progress()).step == "6 verify"
 
 
-async def acts(bench: Bench) -> list[AuditEntry]:
+async def acts(bench: MigrationHarness) -> list[AuditEntry]:
     """Return the acts, oldest first."""
     return list(reversed((await bench.migration.audit()).entries))
 
 
-async def test_the_workers_log_records_acts_without_names(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_workers_log_records_acts_without_names(
+    bench: MigrationHarness, caplog: pytest.LogCaptureFixture
+) -> None:
     """Each once, from every channel, also those about people and the undo: a record outside Temporal."""
     caplog.set_level(logging.INFO)
     await everyone_is_mailed(bench)
@@ -75,12 +77,12 @@ async def test_the_workers_log_records_acts_without_names(bench: Bench, caplog: 
     assert "olga" not in str([(record.getMessage(), vars(record)) for record in caplog.records]).casefold()
 
 
-async def _undone(bench: Bench) -> bool:
+async def _undone(bench: MigrationHarness) -> bool:
     progress = await bench.migration.undo()
     return progress is not None and progress.over
 
 
-async def test_every_act_stands_there_once_with_who_and_when(bench: Bench) -> None:
+async def test_every_act_stands_there_once_with_who_and_when(bench: MigrationHarness) -> None:
     """Of the migration and about its people; newest first."""
     began = datetime.now(UTC) - timedelta(seconds=1)
     bench.world.opsgenie.add(*PEOPLE)
@@ -157,7 +159,7 @@ async def test_the_audit_outlives_its_histories(cutting: Client) -> None:
         assert not await health.failures(cutting, bench.account)
 
 
-async def _runs(bench: Bench) -> int:
+async def _runs(bench: MigrationHarness) -> int:
     query = f"WorkflowId = '{bench.cohort().id}'"
     return len([execution async for execution in bench.client.list_workflows(query)])
 
@@ -178,7 +180,7 @@ REQUESTS: dict[str, Callable[[Migration, Actor], Awaitable[object]]] = {
 }
 
 
-async def test_whoever_begins_anew_hides_nothing(bench: Bench) -> None:
+async def test_whoever_begins_anew_hides_nothing(bench: MigrationHarness) -> None:
     """What was done in an earlier migration of the account, and about its people, stands there still."""
     await everyone_is_mailed(bench)
     await bench.migration.pause("a look", OWNER)
@@ -203,7 +205,7 @@ async def test_whoever_begins_anew_hides_nothing(bench: Bench) -> None:
     await eventually(told)
 
 
-async def test_who_may_not_is_refused_and_leaves_no_trace(bench: Bench) -> None:
+async def test_who_may_not_is_refused_and_leaves_no_trace(bench: MigrationHarness) -> None:
     """Strangers, users, and whoever claims to be a service or a link: no event, no act, no mail."""
     await everyone_is_mailed(bench)
     mails, events = len(bench.world.post.mails), await _events(bench)
@@ -222,7 +224,7 @@ async def test_who_may_not_is_refused_and_leaves_no_trace(bench: Bench) -> None:
     assert await _events(bench) == events
 
 
-async def _events(bench: Bench) -> list[str]:
+async def _events(bench: MigrationHarness) -> list[str]:
     """Return what was let in, by migration and cohort."""
     histories = [await handle.fetch_history() for handle in (bench.handle, bench.cohort())]
     return [
@@ -230,22 +232,22 @@ async def _events(bench: Bench) -> list[str]:
         for history in histories
         for event in history.events
         if event.HasField("workflow_execution_update_accepted_event_attributes")
-        and event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name != "hand_out"
+        and event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name != "assign_people"
     ]
 
 
-async def test_an_admin_may_not_start_what_is_not_theirs(bench: Bench) -> None:
+async def test_an_admin_may_not_start_what_is_not_theirs(bench: MigrationHarness) -> None:
     """Whatever initiator they name."""
     await bench.start(by=Actor(source=Source.ADMIN, name="stranger@example.com"))
     await eventually(lambda: _failed(bench))
     assert "Only an owner or admin" in (await bench.migration.status()).failure
 
 
-async def _failed(bench: Bench) -> bool:
+async def _failed(bench: MigrationHarness) -> bool:
     return (await bench.migration.status()).run_state == "failed"
 
 
-async def test_the_rights_are_those_of_the_newest_roster(bench: Bench) -> None:
+async def test_the_rights_are_those_of_the_newest_roster(bench: MigrationHarness) -> None:
     """Who became an admin may ask, and who is none any more may not, once Opsgenie was read again."""
     await everyone_is_mailed(bench)
     with pytest.raises(Refused):
@@ -264,7 +266,7 @@ async def test_the_rights_are_those_of_the_newest_roster(bench: Bench) -> None:
         await bench.migration.pause("x", OWNER)
 
 
-async def _may(bench: Bench, by: Actor) -> bool:
+async def _may(bench: MigrationHarness, by: Actor) -> bool:
     """Whether migration and cohort let somebody in; asks for nothing that changes anything."""
     try:
         await bench.migration.exclude("nobody@example.com", "x", by)
@@ -275,11 +277,11 @@ async def _may(bench: Bench, by: Actor) -> bool:
     return False
 
 
-async def _may_not(bench: Bench, by: Actor) -> bool:
+async def _may_not(bench: MigrationHarness, by: Actor) -> bool:
     return not await _may(bench, by)
 
 
-async def test_a_signal_by_hand_is_an_operators_word(bench: Bench) -> None:
+async def test_a_signal_by_hand_is_an_operators_word(bench: MigrationHarness) -> None:
     """Unnamed if it says no name; as what it claimed; not at all where it claims to be an admin who leads nobody."""
     await everyone_is_mailed(bench)
     await bench.handle.signal("email_verified", {"email": PEOPLE[0].email})

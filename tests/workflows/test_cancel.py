@@ -7,15 +7,15 @@ from temporalio.client import Client
 
 from landbridge.client import deletion, migrations
 from landbridge.client.answers import RunState
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain.activity_io import NoticeKind
 from landbridge.domain.audit import Act
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
+from landbridge.domain.errors import NotFound, Refused, ServiceRejected, ServiceUnavailable
 from landbridge.domain.links import LinkState, LinkView, Purpose
 from landbridge.domain.messages import CANCELLED, Cancel, Step, StepStatus
 from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.roster import RosterPerson
-from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, end_all, eventually, prepared, served
 
 BY = Actor(name="ops")
 OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
@@ -25,12 +25,12 @@ CY = RosterPerson(email="cy@example.com", name="Cy", email_verified=True)
 WHY = "The merger is off."
 
 
-async def over(bench: Bench) -> bool:
+async def over(bench: MigrationHarness) -> bool:
     """Whether it has ended."""
     return (await bench.migration.status()).run_state is not RunState.RUNNING
 
 
-async def moving(bench: Bench) -> None:
+async def moving(bench: MigrationHarness) -> None:
     """Take a migration to where everyone has the first mail."""
     bench.world.opsgenie.add(ANN, BO, CY)
     await bench.start()
@@ -38,7 +38,7 @@ async def moving(bench: Bench) -> None:
     await eventually(lambda: bench.step_is(Step.VERIFY))
 
 
-async def test_it_ends_at_once_and_says_so_everywhere(bench: Bench) -> None:
+async def test_it_ends_at_once_and_says_so_everywhere(bench: MigrationHarness) -> None:
     """Connected people stay so, the others are left behind with the reason; links, status, report and mail tell it."""
     await moving(bench)
     link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
@@ -51,7 +51,7 @@ async def test_it_ends_at_once_and_says_so_everywhere(bench: Bench) -> None:
     ann = await bench.person(ANN.email)
     assert WHY in ann.reason
     assert ann.timeline[-1].by == OWNER
-    desk = TemporalLinkDesk(bench.client)
+    desk = TemporalLinkClient(bench.client)
     view = await desk.view(link)
     assert view is not None
     assert view.state is LinkState.CLOSED
@@ -71,7 +71,7 @@ async def test_it_ends_at_once_and_says_so_everywhere(bench: Bench) -> None:
     assert bench.world.atlassian.calls["revoke"] == 0
 
 
-async def test_mail_under_way_breaks_off_and_is_counted(bench: Bench) -> None:
+async def test_mail_under_way_breaks_off_and_is_counted(bench: MigrationHarness) -> None:
     """What was handed over by then stands in the report; nothing follows it."""
     post = bench.world.post
     post.held = asyncio.Event()
@@ -88,14 +88,14 @@ async def test_mail_under_way_breaks_off_and_is_counted(bench: Bench) -> None:
 
 async def test_a_link_is_dead_before_its_cohort_has_ended(client: Client) -> None:
     """A click that comes behind the cancel counts for nothing, even where one task brings both."""
-    bench = Bench(client, "cancelled-and-clicked")
+    bench = MigrationHarness(client, "cancelled-and-clicked")
     prepared(bench.world)
     bench.world.opsgenie.add(BO)
     async with served(client, bench.world):
         await bench.start()
         await eventually(lambda: bench.world.post.sent(BO.email))
         await bench.until(BO.email, State.EMAIL_UNVERIFIED)
-    desk, link = TemporalLinkDesk(client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
+    desk, link = TemporalLinkClient(client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
     await bench.cohort().signal("cancel", Cancel(reason=WHY, by=BY))
     assert await desk.follow(link)
     assert await desk.decline(link)
@@ -107,7 +107,7 @@ async def test_a_link_is_dead_before_its_cohort_has_ended(client: Client) -> Non
     assert WHY in bo.reason
 
 
-async def test_before_a_site_is_chosen(bench: Bench) -> None:
+async def test_before_a_site_is_chosen(bench: MigrationHarness) -> None:
     """Nobody has heard of the migration but owners and admins, and only they are told."""
     bench.world.opsgenie.add(ANN)
     await bench.start(site="")
@@ -120,17 +120,17 @@ async def test_before_a_site_is_chosen(bench: Bench) -> None:
     assert (await bench.migration.progress()).task == ""
 
 
-async def test_while_the_roster_cannot_be_read(bench: Bench) -> None:
+async def test_while_the_roster_cannot_be_read(bench: MigrationHarness) -> None:
     """There are no cohorts yet."""
-    bench.world.opsgenie.trouble = NeighbourUnavailable("Opsgenie is away.")
+    bench.world.opsgenie.problem = ServiceUnavailable("Opsgenie is away.")
     await bench.start()
-    await eventually(lambda: bench.status_tells("Opsgenie is away."))
+    await eventually(lambda: bench.status_shows("Opsgenie is away."))
     await bench.migration.cancel(WHY, BY)
     assert (await bench.handle.result()).counts.total == 0
     assert (await bench.migration.report()).people == []
 
 
-async def test_while_it_pauses(bench: Bench) -> None:
+async def test_while_it_pauses(bench: MigrationHarness) -> None:
     """A pause does not hold up the end."""
     await moving(bench)
     await bench.migration.pause("Freeze.", BY)
@@ -139,29 +139,29 @@ async def test_while_it_pauses(bench: Bench) -> None:
     assert (await bench.migration.progress()).paused == ""
 
 
-async def test_while_no_neighbour_answers(bench: Bench) -> None:
+async def test_while_no_neighbour_answers(bench: MigrationHarness) -> None:
     """Cohorts end and links die at once; only the notice waits for the mail server."""
     await moving(bench)
     link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
-    trouble = NeighbourUnavailable("Nobody is there.")
-    bench.world.post.trouble = bench.world.atlassian.trouble = bench.world.opsgenie.trouble = trouble
+    problem = ServiceUnavailable("Nobody is there.")
+    bench.world.post.problem = bench.world.atlassian.problem = bench.world.opsgenie.problem = problem
     await bench.migration.refresh(BY)
-    await eventually(lambda: bench.status_tells("Nobody is there."))
+    await eventually(lambda: bench.status_shows("Nobody is there."))
     await bench.migration.cancel(WHY, BY)
     await bench.cohort().result()
-    view = await TemporalLinkDesk(bench.client).view(link)
+    view = await TemporalLinkClient(bench.client).view(link)
     assert view is not None
     assert view.state is LinkState.CLOSED
     assert not await over(bench)
-    bench.world.post.trouble = None
+    bench.world.post.problem = None
     assert (await bench.handle.result()).cancelled
     assert len(bench.world.post.told(NoticeKind.MIGRATION_CANCELLED)) == 1
 
 
-async def test_twice_is_refused_and_nothing_else_is_let_in(bench: Bench) -> None:
+async def test_twice_is_refused_and_nothing_else_is_let_in(bench: MigrationHarness) -> None:
     """While it ends; afterwards it is over."""
     await moving(bench)
-    bench.world.post.trouble = NeighbourUnavailable("Nobody is there.")
+    bench.world.post.problem = ServiceUnavailable("Nobody is there.")
     await bench.migration.cancel(WHY, BY)
     with pytest.raises(Refused, match="cancelled already"):
         await bench.migration.cancel("again", BY)
@@ -170,26 +170,26 @@ async def test_twice_is_refused_and_nothing_else_is_let_in(bench: Bench) -> None
             await ask
     with pytest.raises(NotFound):
         await _until_closed_refuses(bench)
-    bench.world.post.trouble = None
+    bench.world.post.problem = None
     await bench.handle.result()
     with pytest.raises(NotFound):
         await bench.migration.cancel("again", BY)
     assert [e.act for e in (await bench.migration.audit()).entries].count(Act.CANCEL) == 1
 
 
-async def _until_closed_refuses(bench: Bench) -> None:
+async def _until_closed_refuses(bench: MigrationHarness) -> None:
     await bench.cohort().result()
     await bench.migration.exclude(ANN.email, "x", BY)
 
 
-async def test_a_reason_is_needed(bench: Bench) -> None:
+async def test_a_reason_is_needed(bench: MigrationHarness) -> None:
     """Refused before history is written."""
     await moving(bench)
     with pytest.raises(Refused, match="reason"):
         await bench.migration.cancel(" ", BY)
 
 
-async def test_temporals_own_cancellation_ends_it_in_the_same_way(bench: Bench) -> None:
+async def test_temporals_own_cancellation_ends_it_in_the_same_way(bench: MigrationHarness) -> None:
     """From the Web UI or the temporal command: cohorts close, owners and admins are told."""
     await moving(bench)
     await bench.handle.cancel()
@@ -201,36 +201,36 @@ async def test_temporals_own_cancellation_ends_it_in_the_same_way(bench: Bench) 
     assert (cancel.act, cancel.by, cancel.detail) == (Act.CANCEL, Actor(), "It was cancelled in Temporal.")
 
 
-async def test_temporals_cancellation_does_not_disturb_an_end(bench: Bench) -> None:
+async def test_temporals_cancellation_does_not_disturb_an_end(bench: MigrationHarness) -> None:
     """It comes while owners and admins are being told."""
     await moving(bench)
-    bench.world.post.trouble = NeighbourUnavailable("Nobody is there.")
+    bench.world.post.problem = ServiceUnavailable("Nobody is there.")
     await bench.migration.cancel(WHY, BY)
     await bench.cohort().result()
     await bench.handle.cancel()
-    bench.world.post.trouble = None
+    bench.world.post.problem = None
     assert (await bench.handle.result()).cancelled
     assert (await bench.migration.progress()).cancelled == WHY
 
 
-async def test_a_migration_that_was_terminated_leaves_no_living_link(bench: Bench) -> None:
+async def test_a_migration_that_was_terminated_leaves_no_living_link(bench: MigrationHarness) -> None:
     """Its cohorts end by themselves, and leave people behind with a reason."""
     await moving(bench)
     link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
     await bench.handle.terminate()
     await eventually(lambda: _cohort_ended(bench))
-    view = await TemporalLinkDesk(bench.client).view(link)
+    view = await TemporalLinkClient(bench.client).view(link)
     assert view is not None
     assert view.state is LinkState.CLOSED
     assert "from outside" in (await bench.person(ANN.email)).reason
 
 
-async def _cohort_ended(bench: Bench) -> bool:
+async def _cohort_ended(bench: MigrationHarness) -> bool:
     status = (await bench.cohort().describe()).status
     return status is not None and status.name == "COMPLETED"
 
 
-async def test_another_one_is_started_only_on_insistence(bench: Bench) -> None:
+async def test_another_one_is_started_only_on_insistence(bench: MigrationHarness) -> None:
     """The same command must not mail everyone again; with a word for it, all begins anew."""
     await moving(bench)
     await bench.migration.cancel(WHY, BY)
@@ -245,7 +245,7 @@ async def test_another_one_is_started_only_on_insistence(bench: Bench) -> None:
 class TestUndo:
     """Invitations that nobody has accepted are taken back; the judge is Atlassian's own list of accounts."""
 
-    async def test_only_ours_and_only_those_that_are_not_verified(self, bench: Bench) -> None:
+    async def test_only_ours_and_only_those_that_are_not_verified(self, bench: MigrationHarness) -> None:
         """Whoever was there before, is connected, or has set up the account a moment ago, is not touched."""
         atlassian = bench.world.atlassian
         people = {
@@ -288,7 +288,7 @@ class TestUndo:
         assert (Act.UNDO, OWNER) in acts
         assert (Act.CANCEL, OWNER) in acts
 
-    async def test_it_can_be_asked_for_later_and_again(self, bench: Bench) -> None:
+    async def test_it_can_be_asked_for_later_and_again(self, bench: MigrationHarness) -> None:
         """By who may; a repeat tells the same."""
         await moving(bench)
         await bench.migration.cancel(WHY, BY)
@@ -305,60 +305,60 @@ class TestUndo:
             assert progress is not None
             assert (progress.revoked, progress.kept, progress.failed) == (3, 0, 0)
 
-    async def test_it_may_come_to_a_cancel_that_is_under_way(self, bench: Bench) -> None:
+    async def test_it_may_come_to_a_cancel_that_is_under_way(self, bench: MigrationHarness) -> None:
         """Once."""
         await moving(bench)
-        bench.world.post.trouble = NeighbourUnavailable("Nobody is there.")
+        bench.world.post.problem = ServiceUnavailable("Nobody is there.")
         await bench.migration.cancel(WHY, BY)
         with pytest.raises(Refused, match="cancelled already"):
             await bench.migration.cancel(WHY, BY, undo=True)
         await bench.migration.revoke_invitations(BY)
         with pytest.raises(Refused, match="being revoked already"):
             await bench.migration.revoke_invitations(BY)
-        bench.world.post.trouble = None
+        bench.world.post.problem = None
         await bench.handle.result()
         await eventually(lambda: _undone(bench))
         assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
 
-    async def test_while_atlassian_refuses_it_gives_up_and_says_so(self, bench: Bench) -> None:
+    async def test_while_atlassian_refuses_it_gives_up_and_says_so(self, bench: MigrationHarness) -> None:
         """Once that is mended, it is asked for again."""
         await moving(bench)
-        bench.world.atlassian.trouble = NeighbourRefuses("Atlassian forbids this to the API key (403).")
+        bench.world.atlassian.problem = ServiceRejected("Atlassian forbids this to the API key (403).")
         await bench.migration.cancel(WHY, BY, undo=True)
         await bench.handle.result()
         await eventually(lambda: _undone(bench))
         progress = await bench.migration.undo()
         assert progress is not None
-        assert "403" in progress.trouble
+        assert "403" in progress.problem
         assert len(bench.world.atlassian.accounts) == 4
-        bench.world.atlassian.trouble = None
+        bench.world.atlassian.problem = None
         await bench.migration.revoke_invitations(BY)
         await eventually(lambda: _undone(bench))
         assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
 
-    async def test_a_completed_migration_is_not_undone(self, bench: Bench) -> None:
+    async def test_a_completed_migration_is_not_undone(self, bench: MigrationHarness) -> None:
         """There is nothing to undo."""
         await bench.start()
         await bench.handle.result()
         with pytest.raises(Refused, match="was completed"):
             await bench.migration.revoke_invitations(BY)
 
-    async def test_it_never_cancels_a_migration_that_runs(self, bench: Bench) -> None:
+    async def test_it_never_cancels_a_migration_that_runs(self, bench: MigrationHarness) -> None:
         """Whether or not it is said which one was seen."""
         await moving(bench)
         with pytest.raises(Refused, match="was not cancelled"):
             await bench.migration.revoke_invitations(BY)
         assert (await bench.migration.progress()).cancelled == ""
 
-    async def test_the_next_migration_is_not_undone_with_the_last(self, bench: Bench) -> None:
+    async def test_the_next_migration_is_not_undone_with_the_last(self, bench: MigrationHarness) -> None:
         """The undo knows which one was meant, and the next one does not begin while it goes on."""
         await moving(bench)
-        bench.world.atlassian.trouble = NeighbourUnavailable("Atlassian is away.")
+        bench.world.atlassian.problem = ServiceUnavailable("Atlassian is away.")
         await bench.migration.cancel(WHY, BY, undo=True)
         await bench.handle.result()
         with pytest.raises(Refused, match="being undone"):
             await migrations.start(bench.client, bench.request(), again=True)
-        bench.world.atlassian.trouble = None
+        bench.world.atlassian.problem = None
         await eventually(lambda: _undone(bench))
         await migrations.start(bench.client, bench.request(), again=True)
         await eventually(lambda: len(bench.world.post.mails) == 6)
@@ -367,7 +367,7 @@ class TestUndo:
         assert len(bench.world.atlassian.accounts) == 4
 
 
-async def _undone(bench: Bench) -> bool:
+async def _undone(bench: MigrationHarness) -> bool:
     progress = await bench.migration.undo()
     return progress is not None and progress.over
 
@@ -375,7 +375,7 @@ async def _undone(bench: Bench) -> bool:
 class TestForgetting:
     """What Temporal keeps can be deleted once all is over."""
 
-    async def test_nothing_is_left_of_a_migration_and_its_undo(self, bench: Bench) -> None:
+    async def test_nothing_is_left_of_a_migration_and_its_undo(self, bench: MigrationHarness) -> None:
         """Of no run of any of its workflows, and its links are dead; and it can be asked for again."""
         await moving(bench)
         link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
@@ -391,14 +391,14 @@ class TestForgetting:
             await bench.migration.status()
         with pytest.raises(NotFound):
             await bench.migration.person(ANN.email)
-        desk = TemporalLinkDesk(bench.client)
+        desk = TemporalLinkClient(bench.client)
         assert await desk.view(link) == LinkView(state=LinkState.CLOSED)
         assert not await desk.follow(link)
         assert await deletion.forget(bench.client, bench.account, done.append) == 0
 
-    async def test_others_are_not_forgotten(self, bench: Bench) -> None:
+    async def test_others_are_not_forgotten(self, bench: MigrationHarness) -> None:
         """Not even where one name begins with another."""
-        longer = Bench(bench.client, f"{bench.account}0", bench.world)
+        longer = MigrationHarness(bench.client, f"{bench.account}0", bench.world)
         for one in (bench, longer):
             await one.start()
             await one.handle.result()

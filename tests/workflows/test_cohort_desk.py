@@ -9,8 +9,8 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from landbridge.client.cohorts import TemporalCohortDesk
-from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.client.cohorts import TemporalCohortClient
+from landbridge.domain.errors import ServiceUnavailable
 from landbridge.domain.roster import RosterPerson
 from landbridge.platform.temporal import query_retries
 
@@ -27,7 +27,7 @@ class Confused:
         await workflow.wait_condition(lambda: False)
 
     @workflow.update
-    def hand_out(self, _: dict[str, object]) -> int:
+    def assign_people(self, _: dict[str, object]) -> int:
         """Fail."""
         raise ApplicationError("let fall")
 
@@ -50,11 +50,11 @@ async def confused(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
 
 async def test_whom_a_cohort_did_not_take_is_handed_out_again(client: Client, confused: str) -> None:
     """It refuses nobody by itself."""
-    with pytest.raises(NeighbourUnavailable, match="no worker answers"):
-        await TemporalCohortDesk(client).hand_out(confused, [BO])
+    with pytest.raises(ServiceUnavailable, match="no worker answers"):
+        await TemporalCohortClient(client).assign_people(confused, [BO])
 
 
 async def test_a_cohort_that_may_not_answer_yet_is_asked_again(client: Client, confused: str) -> None:
     """News of the roster wait for it."""
-    with pytest.raises(NeighbourUnavailable, match="does not answer"):
-        await TemporalCohortDesk(client).refresh(confused, [BO])
+    with pytest.raises(ServiceUnavailable, match="does not answer"):
+        await TemporalCohortClient(client).refresh(confused, [BO])

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from temporalio.client import Client
 
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain.errors import QuotaExceeded
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact
@@ -16,7 +16,7 @@ from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import AtDeadline, Rules
 from tests.histories import health
-from tests.workflows.harness import AT_ONCE, Bench, benched, eventually, server_for
+from tests.workflows.harness import AT_ONCE, MigrationHarness, benched, eventually, server_for
 
 BY = Actor(name="olga@example.com")
 SELDOM = timedelta(days=60)
@@ -33,7 +33,7 @@ async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cli
 
 
 @pytest.fixture
-async def bench(cutting: Client) -> AsyncIterator[Bench]:
+async def bench(cutting: Client) -> AsyncIterator[MigrationHarness]:
     """A migration on that server; whatever a test did, its histories are sound and can be replayed."""
     async with benched(cutting) as bench:
         bench.world.opsgenie.add(*PEOPLE)
@@ -41,19 +41,19 @@ async def bench(cutting: Client) -> AsyncIterator[Bench]:
         assert not await health.failures(cutting, bench.account)
 
 
-async def runs(bench: Bench) -> int:
+async def runs(bench: MigrationHarness) -> int:
     """Return how many runs the cohort has had."""
     query = f"WorkflowId = '{bench.cohort().id}'"
     return len([execution async for execution in bench.client.list_workflows(query)])
 
 
-async def everyone_is_mailed(bench: Bench) -> None:
+async def everyone_is_mailed(bench: MigrationHarness) -> None:
     """Wait until everyone has the first mail."""
     await eventually(lambda: len(bench.world.post.mails) >= len(PEOPLE))
 
 
 @AT_ONCE
-async def test_a_flood_of_facts_and_requests_loses_nothing(bench: Bench) -> None:
+async def test_a_flood_of_facts_and_requests_loses_nothing(bench: MigrationHarness) -> None:
     """Hundreds of signals and updates at once, most of them repeated, some about nobody."""
     await bench.start(rules=UNASKED)
     await everyone_is_mailed(bench)
@@ -87,7 +87,7 @@ async def test_a_flood_of_facts_and_requests_loses_nothing(bench: Bench) -> None
     assert len({(m.email, m.purpose, m.generation) for _, m in bench.world.post.mails}) == len(bench.world.post.mails)
 
 
-async def test_reminders_and_links_live_on(bench: Bench) -> None:
+async def test_reminders_and_links_live_on(bench: MigrationHarness) -> None:
     """The next run knows when what is due, and which links still work."""
     bench.world.opsgenie.people_listed = bench.world.opsgenie.people_listed[:2]
     (person,) = PEOPLE[:1]
@@ -101,13 +101,13 @@ async def test_reminders_and_links_live_on(bench: Bench) -> None:
     await bench.skip(timedelta(days=3, minutes=1))
     await eventually(lambda: len(bench.world.post.sent(person.email)) == 2)
     newest = bench.world.post.link(person.email, Purpose.VERIFICATION)
-    desk = TemporalLinkDesk(bench.client)
+    desk = TemporalLinkClient(bench.client)
     for claims in (link, newest):
         assert await desk.follow(claims)
     await bench.until(person.email, State.AUTHENTICATING)
 
 
-async def test_the_deadline_lives_on(bench: Bench) -> None:
+async def test_the_deadline_lives_on(bench: MigrationHarness) -> None:
     """However often the history was cut before it."""
     deadline = datetime.now(UTC) + timedelta(days=10)
     changes = {"deadline": deadline, "at_deadline": AtDeadline.COMPLETE_PARTIAL}
@@ -122,7 +122,7 @@ async def test_the_deadline_lives_on(bench: Bench) -> None:
     assert result.counts[State.LEFT_BEHIND] == len(PEOPLE)
 
 
-async def test_a_pause_lives_on(bench: Bench) -> None:
+async def test_a_pause_lives_on(bench: MigrationHarness) -> None:
     """And so does the news of it."""
     await bench.start(rules=UNASKED)
     await everyone_is_mailed(bench)
@@ -136,20 +136,20 @@ async def test_a_pause_lives_on(bench: Bench) -> None:
     await eventually(lambda: len([m for _, m in bench.world.post.mails if m.purpose is Purpose.AUTHENTICATION]) == 60)
 
 
-async def _more(bench: Bench, before: int) -> bool:
+async def _more(bench: MigrationHarness, before: int) -> bool:
     return await runs(bench) > before
 
 
-async def test_a_quota_is_still_waited_for(bench: Bench) -> None:
+async def test_a_quota_is_still_waited_for(bench: MigrationHarness) -> None:
     """The next run says the same of it, sends nothing before it is time, and then goes on by itself."""
-    bench.world.post.trouble = QuotaExceeded("The quota is used up.", retry_after=3_600, lasts=86_400)
+    bench.world.post.problem = QuotaExceeded("The quota is used up.", retry_after=3_600, lasts=86_400)
     await bench.start(rules=UNASKED)
 
     async def shown() -> list[str]:
-        return (await bench.migration.status()).troubles
+        return (await bench.migration.status()).problems
 
     async def waits() -> bool:
-        return any("goes on by itself" in trouble for trouble in await shown())
+        return any("goes on by itself" in problem for problem in await shown())
 
     async def is_another_run(before: int) -> bool:
         return await runs(bench) > before
@@ -161,7 +161,7 @@ async def test_a_quota_is_still_waited_for(bench: Bench) -> None:
         await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com", by=BY))
         await bench.person(PEOPLE[0].email)
     await eventually(partial(is_another_run, before))
-    bench.world.post.trouble = None
+    bench.world.post.problem = None
     assert await shown() == said
     assert not bench.world.post.mails
     await bench.skip(timedelta(minutes=61))

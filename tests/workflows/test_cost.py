@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain import ids
-from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.errors import ServiceUnavailable
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.people import State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
 from tests.workflows.costs import Cost, cost
-from tests.workflows.harness import Bench, eventually
+from tests.workflows.harness import MigrationHarness, eventually
 from workflows.cohort import CohortWorkflow
 
 PEOPLE = 1_000
@@ -31,18 +31,20 @@ ALONE = 60
 APART = timedelta(seconds=10)
 """Between two people who come alone: nobody shares anything with the next."""
 
-Act = Callable[[TemporalLinkDesk, LinkClaims], Awaitable[bool]]
+Act = Callable[[TemporalLinkClient, LinkClaims], Awaitable[bool]]
 """What a person does."""
 
 
-def prepare(bench: Bench, *, email_verified: bool) -> list[RosterPerson]:
+def prepare(bench: MigrationHarness, *, email_verified: bool) -> list[RosterPerson]:
     """List a thousand people with the owner, who needs nothing; return the others."""
     roster = [RosterPerson(email=f"p{n}@example.com", email_verified=email_verified) for n in range(1, PEOPLE)]
     bench.world.opsgenie.add(*roster)
     return roster
 
 
-async def mailed(bench: Bench, roster: list[RosterPerson], purpose: Purpose) -> dict[str, dict[str, LinkClaims]]:
+async def mailed(
+    bench: MigrationHarness, roster: list[RosterPerson], purpose: Purpose
+) -> dict[str, dict[str, LinkClaims]]:
     """Wait until everyone has the mail; return the links of each cohort, by address."""
     wanted = {person.email for person in roster}
     await eventually(lambda: wanted <= {m.email for _, m in bench.world.post.mails if m.purpose is purpose})
@@ -59,17 +61,17 @@ async def mailed(bench: Bench, roster: list[RosterPerson], purpose: Purpose) -> 
     return links
 
 
-async def acted(desk: TemporalLinkDesk, act: Act, claims: LinkClaims) -> None:
+async def acted(desk: TemporalLinkClient, act: Act, claims: LinkClaims) -> None:
     """Have someone do it, and do it again if Temporal is too busy to take it."""
     while True:
-        with suppress(NeighbourUnavailable):
+        with suppress(ServiceUnavailable):
             assert await act(desk, claims)
             return
 
 
-async def burst(bench: Bench, act: Act, links: Mapping[str, Mapping[str, LinkClaims]]) -> None:
+async def burst(bench: MigrationHarness, act: Act, links: Mapping[str, Mapping[str, LinkClaims]]) -> None:
     """Have everyone do it, as fast as it goes."""
-    hands, desk = asyncio.Semaphore(AT_ONCE), TemporalLinkDesk(bench.client)
+    hands, desk = asyncio.Semaphore(AT_ONCE), TemporalLinkClient(bench.client)
 
     async def one(claims: LinkClaims) -> None:
         async with hands:
@@ -78,19 +80,19 @@ async def burst(bench: Bench, act: Act, links: Mapping[str, Mapping[str, LinkCla
     await asyncio.gather(*(one(claims) for cohort in links.values() for claims in cohort.values()))
 
 
-async def at_rest(bench: Bench, done: Callable[[], Awaitable[bool]]) -> bool:
+async def at_rest(bench: MigrationHarness, done: Callable[[], Awaitable[bool]]) -> bool:
     """Whether the first cohort has done what is waited for, and has nothing more to do just now."""
     if not await done():
         return False
     return not (await bench.cohort().describe()).raw_description.HasField("pending_workflow_task")
 
 
-async def connected(bench: Bench, number: int = 1) -> int:
+async def connected(bench: MigrationHarness, number: int = 1) -> int:
     """How many people of a cohort have made it."""
     return (await bench.cohort(number).query(CohortWorkflow.cohort)).counts[State.CONNECTED]
 
 
-async def nobody_waits(bench: Bench, number: int) -> bool:
+async def nobody_waits(bench: MigrationHarness, number: int) -> bool:
     """Whether a cohort has nothing to do any more."""
     return (await bench.cohort(number).query(CohortWorkflow.cohort)).counts.waiting == 0
 
@@ -103,7 +105,7 @@ class Each:
     actions: float
 
 
-async def each(bench: Bench, act: Act, links: dict[str, dict[str, LinkClaims]]) -> tuple[Each, Each]:
+async def each(bench: MigrationHarness, act: Act, links: dict[str, dict[str, LinkClaims]]) -> tuple[Each, Each]:
     """Return what the way costs someone who comes in a burst, and someone who comes alone.
 
     Some of the first cohort come one by one; then all others, as fast as they can.
@@ -111,7 +113,7 @@ async def each(bench: Bench, act: Act, links: dict[str, dict[str, LinkClaims]]) 
     first = bench.cohort().id
     size = len(links[first])
     alone = {email: links[first].pop(email) for email in list(links[first])[:ALONE]}
-    before, desk = await cost(bench.client, first), TemporalLinkDesk(bench.client)
+    before, desk = await cost(bench.client, first), TemporalLinkClient(bench.client)
     for email, claims in alone.items():
         await bench.skip(APART)
         bench.world.atlassian.account(email, verified=True)
@@ -140,42 +142,44 @@ async def each(bench: Bench, act: Act, links: dict[str, dict[str, LinkClaims]]) 
     return in_burst, on_their_own
 
 
-async def _more_than(bench: Bench, number: int) -> bool:
+async def _more_than(bench: MigrationHarness, number: int) -> bool:
     return await connected(bench) > number
 
 
-async def test_a_mail_and_a_click_that_counts(bench: Bench) -> None:
+async def test_a_mail_and_a_click_that_counts(bench: MigrationHarness) -> None:
     """Alone, at most 1.3 actions and 5.5 events for each; in bursts signals are shared."""
     roster = prepare(bench, email_verified=True)
     await bench.start(rules=Rules(click_counts=True))
-    in_burst, alone = await each(bench, TemporalLinkDesk.follow, await mailed(bench, roster, Purpose.AUTHENTICATION))
+    in_burst, alone = await each(bench, TemporalLinkClient.follow, await mailed(bench, roster, Purpose.AUTHENTICATION))
     assert in_burst.actions <= 0.4
     assert in_burst.events <= 1
     assert alone.actions <= 1.3
     assert alone.events <= 5.5
 
 
-async def test_a_mail_and_a_return_each(bench: Bench) -> None:
+async def test_a_mail_and_a_return_each(bench: MigrationHarness) -> None:
     """In bursts as cheap as a click that counts; alone, Atlassian's answer costs 2 actions and 6 events more."""
     roster = prepare(bench, email_verified=True)
     await bench.start()
-    in_burst, alone = await each(bench, TemporalLinkDesk.returned, await mailed(bench, roster, Purpose.AUTHENTICATION))
+    in_burst, alone = await each(
+        bench, TemporalLinkClient.returned, await mailed(bench, roster, Purpose.AUTHENTICATION)
+    )
     assert in_burst.actions <= 0.4
     assert in_burst.events <= 1
     assert alone.actions <= 3.5
     assert alone.events <= 11
 
 
-async def test_two_mails_a_click_and_a_return_each(bench: Bench) -> None:
+async def test_two_mails_a_click_and_a_return_each(bench: MigrationHarness) -> None:
     """Who has to verify first costs half as much again in bursts."""
     roster = prepare(bench, email_verified=False)
     await bench.start()
     clicks = await mailed(bench, roster, Purpose.VERIFICATION)
-    await burst(bench, TemporalLinkDesk.follow, clicks)
+    await burst(bench, TemporalLinkClient.follow, clicks)
     returns = await mailed(bench, roster, Purpose.AUTHENTICATION)
     for person in roster:
         bench.world.atlassian.account(person.email, verified=True)
-    await burst(bench, TemporalLinkDesk.returned, returns)
+    await burst(bench, TemporalLinkClient.returned, returns)
     result = await bench.handle.result()
     assert result.counts[State.CONNECTED] == PEOPLE
     cohorts = [await cost(bench.client, ids.cohort(bench.account, number)) for number in range(1, 5)]

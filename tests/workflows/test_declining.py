@@ -2,31 +2,31 @@
 
 from urllib.parse import urlsplit
 
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain import lifecycle
 from landbridge.domain.links import LinkState, Purpose
 from landbridge.domain.people import AFTER_DECLINE, Actor, Source, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
-from tests.workflows.harness import OWNER_EMAIL, PROOFS, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, MigrationHarness, eventually
 
 ADMIN = Actor(name=OWNER_EMAIL)
 BO = RosterPerson(email="bo@example.com", name="Bo", locale="ja_JP")
 
 
-def page(bench: Bench, number: int = -1) -> str:
+def page(bench: MigrationHarness, number: int = -1) -> str:
     """Return the path of the page behind the verification link of one of Bo's mails."""
     claims = bench.world.post.link(BO.email, Purpose.VERIFICATION, number)
     return urlsplit(SignedLinks(PORTAL_URL, [KEY]).url(claims)).path
 
 
-async def test_who_declines_gets_no_more_mail_until_an_admin_asks_again(bench: Bench) -> None:
+async def test_who_declines_gets_no_more_mail_until_an_admin_asks_again(bench: MigrationHarness) -> None:
     """The admin reads why and what to do; a resend asks again by a new link, and the old one stays dead."""
     bench.world.opsgenie.add(BO)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(BO.email))
-    async with serving(TemporalLinkDesk(bench.client, PROOFS), settings()) as browser:
+    async with serving(TemporalLinkClient(bench.client, PROOFS), settings()) as browser:
         assert 'lang="ja"' in (await browser.get(page(bench))).text
         for _ in range(2):
             assert (await browser.post(f"{page(bench)}/decline")).status_code == 200
@@ -43,7 +43,7 @@ async def test_who_declines_gets_no_more_mail_until_an_admin_asks_again(bench: B
 
         await bench.migration.resend(BO.email, by=ADMIN)
         await eventually(lambda: len(bench.world.post.sent(BO.email)) == 2)
-        desk = TemporalLinkDesk(bench.client)
+        desk = TemporalLinkClient(bench.client)
         old = await desk.view(bench.world.post.link(BO.email, Purpose.VERIFICATION, 0))
         assert old is not None
         assert old.state is LinkState.EXPIRED

@@ -18,7 +18,7 @@ from landbridge.domain.messages import PersonFact
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from tests.histories import health
-from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served, server_for
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, end_all, eventually, prepared, served, server_for
 
 NAME = "landbridge-under-test"
 
@@ -36,14 +36,14 @@ async def make_current(client: Client, build: str) -> bool:
 
 
 @asynccontextmanager
-async def build(client: Client, bench: Bench, number: str) -> AsyncIterator[None]:
+async def build(client: Client, bench: MigrationHarness, number: str) -> AsyncIterator[None]:
     """Serve with a build that is the current one."""
     async with served(client, bench.world, deployment=worker.deployment(NAME, number)):
         await eventually(lambda: make_current(client, number))
         yield
 
 
-async def builds(bench: Bench) -> list[str]:
+async def builds(bench: MigrationHarness) -> list[str]:
     """Return which builds did the tasks of the cohort, in their order."""
     done = [
         event.workflow_task_completed_event_attributes.deployment_version.build_id
@@ -62,7 +62,7 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clie
 
 async def test_running_migrations_go_on_with_the_next_build(client: Client) -> None:
     """Begun by build 1, ended by build 2; the history can be replayed."""
-    bench = Bench(client, "deployed")
+    bench = MigrationHarness(client, "deployed")
     prepared(bench.world)
     bench.world.opsgenie.add(RosterPerson(email="bo@example.com"))
     async with build(client, bench, "1"):
@@ -82,7 +82,7 @@ async def test_a_build_that_nobody_made_current_is_told(tmp_path: Path, monkeypa
     """`check` names the command; that a worker polls is not enough."""
     async with server_for(tmp_path) as client:
         monkeypatch.setenv("TEMPORAL_ADDRESS", client.service_client.config.target_host)
-        bench = Bench(client, "not-current")
+        bench = MigrationHarness(client, "not-current")
         async with served(client, bench.world, deployment=worker.deployment(NAME, "7")):
             await eventually(lambda: finds(f"they are build 7 of {NAME}, and the current version is workers without"))
             assert f"set-current-version --deployment-name {NAME} --build-id 7" in (await workers_found()).remedy

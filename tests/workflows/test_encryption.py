@@ -7,7 +7,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 
-from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.errors import ServiceUnavailable
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import PersonFact
 from landbridge.domain.people import Actor, State
@@ -17,22 +17,31 @@ from landbridge.platform.temporal.encryption import PayloadEncryption, key_id, p
 from tests.e2e import privacy
 from tests.histories import health
 from tests.verifier import Someone
-from tests.workflows.harness import OWNER_EMAIL, Bench, benched, end_all, eventually, prepared, served, with_keys
+from tests.workflows.harness import (
+    OWNER_EMAIL,
+    MigrationHarness,
+    benched,
+    end_all,
+    eventually,
+    prepared,
+    served,
+    with_keys,
+)
 
 OLD, NEW = "an-old-key-of-at-least-thirty-two-characters", "a-new-key-of-at-least-thirty-two-characters"
 BY = Actor(name=OWNER_EMAIL)
 BO, CY = RosterPerson(email="bo@example.com", name="Bo Bohr"), RosterPerson(email="cy@example.com", email_verified=True)
 
 
-def account(client: Client, name: str) -> Bench:
+def account(client: Client, name: str) -> MigrationHarness:
     """Return an account of three whose people nobody has moved yet."""
-    bench = Bench(client, name)
+    bench = MigrationHarness(client, name)
     prepared(bench.world)
     bench.world.opsgenie.add(BO, CY)
     return bench
 
 
-async def begin(bench: Bench) -> None:
+async def begin(bench: MigrationHarness) -> None:
     """Start the migration, and wait until Bo has a mail."""
     await bench.start()
     await eventually(lambda: bench.world.post.sent(BO.email))
@@ -43,7 +52,7 @@ def payloads(histories: list[WorkflowHistory]) -> Iterator[Payload]:
     return (payload for history in histories for event in history.events for payload in payloads_in(event))
 
 
-async def finish(bench: Bench) -> None:
+async def finish(bench: MigrationHarness) -> None:
     """Have the last two set up their accounts, by an admin's word."""
     for person in (BO, CY):
         await bench.cohort().signal("account_authenticated", PersonFact(email=person.email, by=BY))
@@ -84,7 +93,7 @@ async def test_failures_tell_nothing_but_their_kind(client: Client) -> None:
         assert (failure.message, failure.application_failure_info.type) == ("Encoded failure", "Refused")
 
 
-async def _failed(bench: Bench) -> bool:
+async def _failed(bench: MigrationHarness) -> bool:
     return (await bench.migration.status()).failure != ""
 
 
@@ -93,10 +102,10 @@ async def test_status_says_which_service_is_away(client: Client, keys: list[str]
     """What Temporal shows of a pending activity is decrypted like everything else."""
     async with benched(with_keys(client, keys)) as bench:
         bench.world.opsgenie.add(BO)
-        bench.world.post.trouble = NeighbourUnavailable("The mail server does not answer.")
+        bench.world.post.problem = ServiceUnavailable("The mail server does not answer.")
         await bench.start()
-        await eventually(lambda: bench.status_tells("The mail server does not answer."))
-        assert (await bench.migration.status()).troubles == ["The mail server does not answer."]
+        await eventually(lambda: bench.status_shows("The mail server does not answer."))
+        assert (await bench.migration.status()).problems == ["The mail server does not answer."]
 
 
 async def test_encryption_is_turned_on_in_mid_flight(client: Client) -> None:
@@ -126,11 +135,11 @@ async def test_encryption_is_turned_on_in_mid_flight(client: Client) -> None:
 async def test_a_missing_key_holds_a_migration_up_and_does_not_fail_it(client: Client) -> None:
     """Its tasks are tried again until a worker has the key; who asks without it is told what to set."""
     bench = account(with_keys(client, [OLD]), "keyless")
-    world, rotated = bench.world, Bench(with_keys(client, [NEW, OLD]), bench.account, bench.world)
+    world, rotated = bench.world, MigrationHarness(with_keys(client, [NEW, OLD]), bench.account, bench.world)
     async with served(bench.client, world):
         await begin(bench)
         with pytest.raises(KeyMissing, match="LANDBRIDGE_ENCRYPTION_KEYS"):
-            await Bench(client, bench.account).migration.progress()
+            await MigrationHarness(client, bench.account).migration.progress()
     await bench.cohort().signal("email_verified", PersonFact(email=BO.email, by=BY))
     async with served(with_keys(client, [NEW]), world):
         await eventually(lambda: _tasks_failed(bench))
@@ -142,6 +151,6 @@ async def test_a_missing_key_holds_a_migration_up_and_does_not_fail_it(client: C
         await end_all(client)
 
 
-async def _tasks_failed(bench: Bench) -> bool:
+async def _tasks_failed(bench: MigrationHarness) -> bool:
     events = [event.event_type async for event in bench.cohort().fetch_history_events()]
     return EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED in events

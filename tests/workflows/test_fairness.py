@@ -12,7 +12,7 @@ from landbridge.domain import roster
 from landbridge.domain.links import Purpose
 from landbridge.domain.people import State
 from landbridge.domain.roster import RosterPerson
-from tests.workflows.harness import Bench, benched, eventually, server_for
+from tests.workflows.harness import MigrationHarness, benched, eventually, server_for
 from workflows.support import options
 
 COHORTS, SLICE = 24, 25
@@ -21,7 +21,7 @@ FEW = 9
 
 
 @pytest.fixture(params=["fair server", "other server"])
-async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Bench]:
+async def bench(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[MigrationHarness]:
     """A bench on a server that is fair to migrations, and on one where first come is first served."""
     fair = str(request.param == "fair server").lower()
     async with server_for(tmp_path, matching__enableFairness=fair) as client, benched(client) as bench:
@@ -33,13 +33,13 @@ def people(number: int, prefix: str) -> list[RosterPerson]:
     return [RosterPerson(email=f"{prefix}{n}@example.com", email_verified=True) for n in range(1, number + 1)]
 
 
-async def waits(bench: Bench) -> bool:
+async def waits(bench: MigrationHarness) -> bool:
     """Whether the mails of its one cohort are handed to Temporal."""
     pending = (await bench.cohort().describe()).raw_description.pending_activities
     return any(activity.activity_type.name == "send_mails" for activity in pending)
 
 
-async def test_a_few_do_not_wait_for_many(bench: Bench) -> None:
+async def test_a_few_do_not_wait_for_many(bench: MigrationHarness) -> None:
     """What workers had begun goes out before the mails of a migration of ten, and hardly anything else."""
     bench.world.opsgenie.add(*people(COHORTS * SLICE, "many"))
     post, begun = bench.world.post, worker.AT_ONCE[options.MAIL_QUEUE]
@@ -50,7 +50,7 @@ async def test_a_few_do_not_wait_for_many(bench: Bench) -> None:
         await eventually(lambda: bench.world.atlassian.calls["ensure"] >= COHORTS)
     few = people(FEW, "few")
     bench.world.opsgenie.people_listed[1:] = few
-    other = Bench(bench.client, f"{bench.account}-beside", bench.world)
+    other = MigrationHarness(bench.client, f"{bench.account}-beside", bench.world)
     await other.start()
     for person in few:
         await other.until(person.email, State.AUTHENTICATING)

@@ -16,17 +16,17 @@ from temporalio.bridge.proto.workflow_completion import WorkflowActivationComple
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.service import RPCError
 
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain.errors import NotFound, Refused
 from landbridge.domain.links import LinkClaims, LinkState, Purpose
 from landbridge.domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact, Resent
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import AtDeadline, Rules
-from landbridge.platform.temporal.sandbox import InTime
+from landbridge.platform.temporal.sandbox import StaleQueryGuard
 from tests.histories import health
-from tests.workflows.harness import AT_ONCE, Bench, end_all, eventually, prepared, served, with_keys
-from workflows.cohort import TROUBLES_TOLD, CohortWorkflow
+from tests.workflows.harness import AT_ONCE, MigrationHarness, end_all, eventually, prepared, served, with_keys
+from workflows.cohort import MAX_PROBLEMS_REPORTED, CohortWorkflow
 
 BY = Actor(name="olga@example.com")
 BO = RosterPerson(email="bo@example.com", name="Bo User")
@@ -37,7 +37,7 @@ SIGNALS = int(os.environ.get("CHAOS_SIGNALS", "2000"))
 """`make chaos` sends 10,000."""
 FULL = "limit for signal events"
 """The server's words for the 10,001st signal of one run."""
-LONGEST = 11_000
+MAX_LENGTH = 11_000
 """Events in one history: the 10,000 signals, and what the cohort adds. While they come faster than it takes them, it
 cannot begin anew: Temporal lets no run end that has not heard all of them."""
 NEARLY_2_MB = "x" * 1_900_000
@@ -46,11 +46,11 @@ MISFITS: tuple[list[Any], ...] = ([], [None], [None, None], [{}, {}, {}])
 """Input that no handler of ours takes."""
 
 
-async def _mailed(bench: Bench, email: str, purpose: Purpose, times: int = 1) -> None:
+async def _mailed(bench: MigrationHarness, email: str, purpose: Purpose, times: int = 1) -> None:
     await eventually(lambda: len(bench.world.post.sent(email, purpose)) == times)
 
 
-async def _taken(bench: Bench, link: LinkClaims, number: int) -> bool:
+async def _taken(bench: MigrationHarness, link: LinkClaims, number: int) -> bool:
     """Return whether Temporal took one of many signals that say the same of links old and new."""
     used = {**link.model_dump(), "use": LinkUse.FOLLOWED, "generation": 1 + number % 3}
     try:
@@ -64,7 +64,7 @@ async def _taken(bench: Bench, link: LinkClaims, number: int) -> bool:
 
 async def test_a_flood_while_nobody_works_is_worked_off(client: Client) -> None:
     """All of it comes in one task: as many signals as Temporal takes for one run."""
-    bench = Bench(client, "flooded")
+    bench = MigrationHarness(client, "flooded")
     prepared(bench.world)
     bench.world.opsgenie.add(BO)
     async with served(client, bench.world):
@@ -81,17 +81,17 @@ async def test_a_flood_while_nobody_works_is_worked_off(client: Client) -> None:
         await end_all(client)
 
 
-async def test_a_task_may_take_seconds(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_task_may_take_seconds(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that is busy, one with thousands of signals does."""
-    busy, activate = threading.Event(), InTime.activate
+    busy, activate = threading.Event(), StaleQueryGuard.activate
 
-    def slowly(workflow: InTime, act: WorkflowActivation) -> WorkflowActivationCompletion:
+    def slowly(workflow: StaleQueryGuard, act: WorkflowActivation) -> WorkflowActivationCompletion:
         if not busy.is_set():
             busy.set()
             time.sleep(3)
         return activate(workflow, act)
 
-    monkeypatch.setattr(InTime, "activate", slowly)
+    monkeypatch.setattr(StaleQueryGuard, "activate", slowly)
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
     await _mailed(bench, BO.email, Purpose.VERIFICATION)
@@ -99,7 +99,7 @@ async def test_a_task_may_take_seconds(bench: Bench, monkeypatch: pytest.MonkeyP
     assert not await health.failures(bench.client, bench.account)
 
 
-async def test_a_flood_at_one_cohort_stops_nobody(bench: Bench) -> None:
+async def test_a_flood_at_one_cohort_stops_nobody(bench: MigrationHarness) -> None:
     """Its history stays short, what counts in the flood is done, and another migration gets on meanwhile."""
     bench.world.opsgenie.add(BO, ANN)
     await bench.start(rules=UNASKED)
@@ -113,7 +113,7 @@ async def test_a_flood_at_one_cohort_stops_nobody(bench: Bench) -> None:
             await eventually(partial(_taken, bench, link, number))
 
     flood = asyncio.gather(*(click(number) for number in range(SIGNALS)))
-    other = Bench(bench.client, f"{bench.account}-beside", bench.world)
+    other = MigrationHarness(bench.client, f"{bench.account}-beside", bench.world)
     await other.start(rules=UNASKED)
     await other.until(ANN.email, State.AUTHENTICATING)
     await flood
@@ -123,16 +123,16 @@ async def test_a_flood_at_one_cohort_stops_nobody(bench: Bench) -> None:
     await bench.migration.refresh(BY)
     await bench.handle.result()
     histories = await health.of_account(bench.client, bench.account)
-    assert max(len(history.events) for history in histories) < LONGEST
+    assert max(len(history.events) for history in histories) < MAX_LENGTH
     assert not await health.failures(bench.client, bench.account)
 
 
-async def test_the_same_fact_a_hundred_times_is_one_step(bench: Bench) -> None:
+async def test_the_same_fact_a_hundred_times_is_one_step(bench: MigrationHarness) -> None:
     """By the link and by hand: one transition, one mail."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
     await _mailed(bench, BO.email, Purpose.VERIFICATION)
-    desk, link = TemporalLinkDesk(bench.client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
+    desk, link = TemporalLinkClient(bench.client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
     facts = [bench.cohort().signal("email_verified", PersonFact(email=BO.email, by=BY)) for _ in range(50)]
     await asyncio.gather(*facts, *(desk.follow(link) for _ in range(50)))
     await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
@@ -143,7 +143,7 @@ async def test_the_same_fact_a_hundred_times_is_one_step(bench: Bench) -> None:
     assert view.state is LinkState.DONE
 
 
-async def test_what_comes_after_the_end_is_told_so(bench: Bench) -> None:
+async def test_what_comes_after_the_end_is_told_so(bench: MigrationHarness) -> None:
     """Links are told that nobody listens, admins that the migration is over."""
     bench.world.opsgenie.add(ANN)
     await bench.start(rules=UNASKED)
@@ -152,43 +152,43 @@ async def test_what_comes_after_the_end_is_told_so(bench: Bench) -> None:
     bench.world.atlassian.account(ANN.email, verified=True)
     await bench.migration.refresh(BY)
     await bench.handle.result()
-    assert not await TemporalLinkDesk(bench.client).follow(link)
+    assert not await TemporalLinkClient(bench.client).follow(link)
     with pytest.raises(NotFound, match="is over"):
         await bench.migration.verify(ANN.email, BY)
     with pytest.raises(NotFound, match="is over"):
         await bench.migration.resend(ANN.email, by=BY)
 
 
-async def test_troubles_without_end_leave_room_for_what_counts(bench: Bench) -> None:
+async def test_troubles_without_end_leave_room_for_what_counts(bench: MigrationHarness) -> None:
     """Temporal takes so many signals for one run: a migration of 400 cohorts must hear the last word of each."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
     await _mailed(bench, BO.email, Purpose.VERIFICATION)
-    for number in range(TROUBLES_TOLD + 3):
-        trouble = f"time and again: {number}"
-        await bench.migration.pause(trouble, BY)
-        await eventually(partial(_in_trouble, bench, trouble))
-        assert trouble in (await bench.migration.status()).troubles
-        await bench.migration.resume(BY, trouble)
+    for number in range(MAX_PROBLEMS_REPORTED + 3):
+        problem = f"time and again: {number}"
+        await bench.migration.pause(problem, BY)
+        await eventually(partial(_in_trouble, bench, problem))
+        assert problem in (await bench.migration.status()).problems
+        await bench.migration.resume(BY, problem)
         await eventually(partial(_in_trouble, bench, ""))
     news = [
         event.workflow_execution_signaled_event_attributes.signal_name
         async for event in bench.handle.fetch_history_events()
-    ].count("cohort_news")
-    assert 2 * TROUBLES_TOLD <= news <= 2 * TROUBLES_TOLD + 2
+    ].count("cohort_status")
+    assert 2 * MAX_PROBLEMS_REPORTED <= news <= 2 * MAX_PROBLEMS_REPORTED + 2
     await bench.migration.exclude(BO.email, "enough", BY)
     assert (await bench.handle.result()).counts[State.EXCLUDED] == 1
 
 
-async def _in_trouble(bench: Bench, trouble: str) -> bool:
-    return (await bench.cohort().query(CohortWorkflow.cohort)).trouble == trouble
+async def _in_trouble(bench: MigrationHarness, problem: str) -> bool:
+    return (await bench.cohort().query(CohortWorkflow.cohort)).problem == problem
 
 
 async def _is_quiet(workflow: WorkflowHandle[Any, Any]) -> bool:
     return not (await workflow.describe()).raw_description.HasField("pending_workflow_task")
 
 
-async def test_large_messages_wedge_nothing(bench: Bench) -> None:
+async def test_large_messages_wedge_nothing(bench: MigrationHarness) -> None:
     """Nearly 2 MB are read or ignored; more is turned away at the door. In clear: encrypted ones are compressed."""
     clear = with_keys(bench.client, [])
     bench.world.opsgenie.add(BO)
@@ -208,7 +208,7 @@ async def test_large_messages_wedge_nothing(bench: Bench) -> None:
     assert not await health.failures(bench.client, bench.account)
 
 
-async def test_messages_that_do_not_fit_wedge_nothing(bench: Bench) -> None:
+async def test_messages_that_do_not_fit_wedge_nothing(bench: MigrationHarness) -> None:
     """Null, nothing at all, or too much, by every name that a workflow listens to: ignored, or refused."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
@@ -231,7 +231,7 @@ async def test_messages_that_do_not_fit_wedge_nothing(bench: Bench) -> None:
     assert not await health.failures(bench.client, bench.account)
 
 
-async def test_deadlines_without_sense_wedge_nothing(bench: Bench) -> None:
+async def test_deadlines_without_sense_wedge_nothing(bench: MigrationHarness) -> None:
     """Thousands of years away; without a time zone, in a signal by hand."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
@@ -249,7 +249,7 @@ def _messages(told: WorkflowMetadata) -> tuple[Sequence[WorkflowInteractionDefin
 
 
 @AT_ONCE
-async def test_fifty_resends_at_once_are_one_mail(bench: Bench) -> None:
+async def test_fifty_resends_at_once_are_one_mail(bench: MigrationHarness) -> None:
     """The others are told to wait; the older link is dead."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
@@ -263,6 +263,6 @@ async def test_fifty_resends_at_once_are_one_mail(bench: Bench) -> None:
     await _mailed(bench, BO.email, Purpose.VERIFICATION, times=2)
     assert {type(answer) for answer in answers} == {Resent, Refused}
     assert [mail.generation for mail in bench.world.post.sent(BO.email)] == [1, 2]
-    view = await TemporalLinkDesk(bench.client).view(older)
+    view = await TemporalLinkClient(bench.client).view(older)
     assert view is not None
     assert view.state is LinkState.EXPIRED

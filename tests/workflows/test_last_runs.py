@@ -7,15 +7,15 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
 from landbridge.client import migrations, runs
 from landbridge.client.answers import MigrationSummary, RunState
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain import ids
 from landbridge.domain.audit import Act
 from landbridge.domain.cohort import CohortPeople, packed
 from landbridge.domain.errors import NotFound
 from landbridge.domain.links import LinkState, Purpose
 from landbridge.domain.messages import (
+    AssignPeople,
     CohortInput,
-    HandOut,
     Pause,
     PeopleQuery,
     PersonFact,
@@ -29,7 +29,7 @@ from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import COHORT_SIZE, RosterPerson
 from landbridge.domain.rules import Rules
 from tests.histories import health
-from tests.workflows.harness import OWNER_EMAIL, Bench, eventually, served
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually, served
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import options
@@ -43,13 +43,13 @@ SHORT = 120
 """Events that no last run exceeds; a few more than `options.MAX_LAST_RUN_EVENTS`, for its end."""
 
 
-async def runs_of(bench: Bench, workflow_id: str) -> list[WorkflowExecution]:
+async def runs_of(bench: MigrationHarness, workflow_id: str) -> list[WorkflowExecution]:
     """Return the runs of a workflow, oldest first."""
     found = [one async for one in bench.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
     return sorted(found, key=lambda one: one.start_time)
 
 
-async def closed(bench: Bench, workflow_id: str) -> bool:
+async def closed(bench: MigrationHarness, workflow_id: str) -> bool:
     """Whether a workflow is over, as lists tell it."""
     runs = await runs_of(bench, workflow_id)
     return bool(runs) and runs[-1].status not in {
@@ -58,19 +58,19 @@ async def closed(bench: Bench, workflow_id: str) -> bool:
     }
 
 
-async def lengths(bench: Bench, workflow_id: str) -> list[int]:
+async def lengths(bench: MigrationHarness, workflow_id: str) -> list[int]:
     """Return how many events each run of a closed workflow has, oldest first."""
     await eventually(lambda: closed(bench, workflow_id))
     return [one.history_length for one in await runs_of(bench, workflow_id)]
 
 
-async def live_long(bench: Bench, events: int) -> None:
+async def live_long(bench: MigrationHarness, events: int) -> None:
     """Have a cohort write so many events, as people who come one by one do: five for each request."""
     for _ in range(events // 5):
-        await bench.cohort().execute_update(CohortWorkflow.hand_out, HandOut(people=[]))
+        await bench.cohort().execute_update(CohortWorkflow.assign_people, AssignPeople(people=[]))
 
 
-async def test_a_cohort_with_a_long_life_answers_from_a_short_run(bench: Bench) -> None:
+async def test_a_cohort_with_a_long_life_answers_from_a_short_run(bench: MigrationHarness) -> None:
     """3,500 events, as in a migration whose people come one by one: no run is long, and the last one is short."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
@@ -87,20 +87,20 @@ async def test_a_cohort_with_a_long_life_answers_from_a_short_run(bench: Bench) 
     assert {line.email: line.state for line in report.people} == dict.fromkeys(
         (ANN.email, OWNER_EMAIL), State.CONNECTED
     )
-    view = await TemporalLinkDesk(bench.client).view(link)
+    view = await TemporalLinkClient(bench.client).view(link)
     assert view is not None
     assert view.state is LinkState.DONE
     assert not await health.failures(bench.client, bench.account)
 
 
-async def work_long(bench: Bench, events: int) -> None:
+async def work_long(bench: MigrationHarness, events: int) -> None:
     """Have a migration write so many events: five and more for each request."""
     for _ in range(events // 5):
         await bench.handle.execute_update(SiteMigrationWorkflow.pause, Pause(reason="Freeze.", by=BY))
         await bench.handle.execute_update(SiteMigrationWorkflow.resume, Resume(reason="Freeze.", by=BY))
 
 
-async def test_a_migration_with_a_long_life_answers_from_a_short_run(bench: Bench) -> None:
+async def test_a_migration_with_a_long_life_answers_from_a_short_run(bench: MigrationHarness) -> None:
     """What it knows and when it began are as they were in its long run, and there is one migration in the list."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
@@ -130,12 +130,12 @@ async def test_a_migration_with_a_long_life_answers_from_a_short_run(bench: Benc
     assert not await health.failures(bench.client, bench.account)
 
 
-async def listed(bench: Bench) -> list[MigrationSummary]:
+async def listed(bench: MigrationHarness) -> list[MigrationSummary]:
     """Return what `list` says of the migration."""
     return [one for one in await migrations.listed(bench.client) if one.opsgenie_account == bench.account]
 
 
-async def test_a_long_migration_that_is_cancelled_can_be_undone(bench: Bench) -> None:
+async def test_a_long_migration_that_is_cancelled_can_be_undone(bench: MigrationHarness) -> None:
     """At once or later: its links, its cohorts and its undo still know that they belong to it."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
@@ -148,7 +148,7 @@ async def test_a_long_migration_that_is_cancelled_can_be_undone(bench: Bench) ->
     for workflow_id in (ids.migration(bench.account), bench.cohort().id):
         assert (await lengths(bench, workflow_id))[-1] <= SHORT
     assert (await bench.migration.status()).run_state is RunState.CANCELED
-    view = await TemporalLinkDesk(bench.client).view(link)
+    view = await TemporalLinkClient(bench.client).view(link)
     assert view is not None
     assert view.state is LinkState.CLOSED
     await bench.migration.revoke_invitations(BY)
@@ -158,12 +158,12 @@ async def test_a_long_migration_that_is_cancelled_can_be_undone(bench: Bench) ->
     assert not await health.failures(bench.client, bench.account)
 
 
-async def _undone(bench: Bench) -> bool:
+async def _undone(bench: MigrationHarness) -> bool:
     progress = await bench.migration.undo()
     return progress is not None and progress.over
 
 
-async def test_a_migration_that_fails_after_a_long_life_tells_why(bench: Bench) -> None:
+async def test_a_migration_that_fails_after_a_long_life_tells_why(bench: MigrationHarness) -> None:
     """Somebody ended one of its cohorts: the sentence and the failed state are those of the long run."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
@@ -177,7 +177,7 @@ async def test_a_migration_that_fails_after_a_long_life_tells_why(bench: Bench) 
     assert (await bench.start()).already is None
 
 
-async def test_a_migration_that_fails_after_a_long_life_ends_its_other_cohorts(bench: Bench) -> None:
+async def test_a_migration_that_fails_after_a_long_life_ends_its_other_cohorts(bench: MigrationHarness) -> None:
     """Nobody would end them later: they would mail people on behalf of a migration that is gone."""
     for number in range(COHORT_SIZE + 1):
         bench.world.opsgenie.add(RosterPerson(email=f"p{number}@example.com", email_verified=True))
@@ -190,7 +190,7 @@ async def test_a_migration_that_fails_after_a_long_life_ends_its_other_cohorts(b
     await eventually(lambda: closed(bench, bench.cohort(2).id))
 
 
-async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: Bench) -> None:
+async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: MigrationHarness) -> None:
     """It goes on with the next cohort, and still knows what became of each invitation."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
@@ -211,7 +211,7 @@ async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: Bench) -
     assert events[-1] <= SHORT
     progress = await bench.migration.undo()
     assert progress is not None
-    assert (progress.cohorts, progress.revoked, progress.kept, progress.failed, progress.trouble) == (200, 1, 0, 0, "")
+    assert (progress.cohorts, progress.revoked, progress.kept, progress.failed, progress.problem) == (200, 1, 0, 0, "")
     assert {line.email: line.undone for line in (await bench.migration.report()).people}[ANN.email] == "revoked"
     assert [entry.act for entry in (await bench.migration.audit()).entries].count(Act.UNDO) == 1
     assert not await health.failures(bench.client, bench.account)
@@ -219,7 +219,7 @@ async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: Bench) -
 
 async def test_what_comes_between_the_last_two_runs_is_kept(client: Client) -> None:
     """A signal that arrives when a closed cohort has continued as new, and before its last run begins."""
-    bench = Bench(client, "between")
+    bench = MigrationHarness(client, "between")
     people = CohortPeople()
     people.receive(RosterPerson(email="bo@example.com"), datetime.now(UTC))
     start = CohortInput(

@@ -24,7 +24,7 @@ from landbridge.domain.rules import Rules
 from landbridge.integrations.smtp.mailer import SmtpMailer
 from tests.integrations.smtp.conftest import PlainLinks, parse, part
 from tests.integrations.smtp.scripted import DOT, Heard, ScriptedServer, nothing_special
-from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, end_all, eventually, prepared, served
 from tests.workflows.test_steps import SELDOM
 
 _numbers = itertools.count(1)
@@ -45,7 +45,7 @@ def people(number: int, *, start: int = 1, verified: bool = True) -> list[Roster
 class Scenario:
     """A migration and its mail server."""
 
-    bench: Bench
+    bench: MigrationHarness
     server: ScriptedServer
 
     @asynccontextmanager
@@ -79,7 +79,7 @@ class Scenario:
 
     async def paused(self, advice: str) -> bool:
         """Whether `status` tells a trouble with this advice."""
-        return any(advice in trouble for trouble in (await self.bench.migration.status()).troubles)
+        return any(advice in problem for problem in (await self.bench.migration.status()).problems)
 
     def has_received(self, mails: int) -> bool:
         """Whether the server has seen the content of so many mails, whatever it answered."""
@@ -98,7 +98,7 @@ class Scenario:
 async def scenario(client: Client, *, worker: bool = True) -> AsyncIterator[Scenario]:
     """Yield a migration that is not started yet, and its mail server; with a worker, or without one."""
     async with ScriptedServer() as server:
-        run = Scenario(Bench(client, f"refusals-{next(_numbers)}"), server)
+        run = Scenario(MigrationHarness(client, f"refusals-{next(_numbers)}"), server)
         prepared(run.bench.world)
         async with run.worker() if worker else nullcontext():
             yield run
@@ -136,7 +136,7 @@ async def test_a_server_that_refuses_everyone_pauses_the_migration(
         run.server.script = nothing_special
         await run.bench.migration.resume(BY)
         await eventually(lambda: run.all_mailed(everyone))
-        await eventually(lambda: run.bench.in_trouble(""))
+        await eventually(lambda: run.bench.has_problem(""))
         assert await run.counts(State.UNREACHABLE, 0)
 
 
@@ -195,7 +195,7 @@ async def test_a_few_in_a_row_pause_nothing(client: Client) -> None:
         await run.bench.start(rules=QUIET)
         await eventually(lambda: run.counts(State.UNREACHABLE, 23))
         await eventually(lambda: run.all_mailed([*everyone[20:30], *everyone[33:]]))
-        assert await run.bench.in_trouble("")
+        assert await run.bench.has_problem("")
 
 
 async def test_people_whom_the_server_will_never_serve_stop_the_migration_once(client: Client) -> None:
@@ -214,7 +214,7 @@ async def test_people_whom_the_server_will_never_serve_stop_the_migration_once(c
         await run.bench.migration.resume(BY)
         await eventually(lambda: run.counts(State.UNREACHABLE, 20))
         await eventually(lambda: run.all_mailed([*everyone[:16], *everyone[36:]]))
-        assert await run.bench.in_trouble("")
+        assert await run.bench.has_problem("")
 
 
 async def test_one_kind_of_mail_can_be_taken_for_spam(client: Client) -> None:
@@ -302,17 +302,17 @@ async def test_a_quota_is_waited_for_without_anybody(
         await run.bench.start(rules=QUIET)
         await eventually(lambda: run.paused(advice))
         assert len(run.server.accepted) < 20
-        shown = (await run.bench.migration.status()).troubles
+        shown = (await run.bench.migration.status()).problems
         for _ in range(2):
             asked = len(run.server.commands)
             await run.bench.skip(timedelta(minutes=wait))
             await eventually(partial(run.was_asked_since, asked))
-        assert (await run.bench.migration.status()).troubles == shown
+        assert (await run.bench.migration.status()).problems == shown
         assert await run.counts(State.UNREACHABLE, 0)
         run.server.script = nothing_special
         await run.bench.skip(timedelta(minutes=wait))
         await eventually(lambda: run.all_mailed(everyone))
-        await eventually(lambda: run.bench.in_trouble(""))
+        await eventually(lambda: run.bench.has_problem(""))
 
 
 async def test_a_quota_that_is_raised_needs_no_waiting(client: Client) -> None:

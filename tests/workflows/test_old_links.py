@@ -5,19 +5,19 @@ from datetime import timedelta
 import pytest
 
 from landbridge.client import migrations
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain.links import LinkState, Purpose
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
-from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 BY = Actor(name=OWNER_EMAIL)
 BO, CY = RosterPerson(email="bo@example.com"), RosterPerson(email="cy@example.com")
 
 
 @pytest.mark.parametrize("purpose", Purpose)
-async def test_they_do_not_speak_for_whoever_has_the_number_now(bench: Bench, purpose: Purpose) -> None:
+async def test_they_do_not_speak_for_whoever_has_the_number_now(bench: MigrationHarness, purpose: Purpose) -> None:
     """The same number in the same cohort may be another person by then: the link opens nothing, and tells nothing."""
     verified = purpose is Purpose.AUTHENTICATION
     bo, cy = (one.model_copy(update={"email_verified": verified}) for one in (BO, CY))
@@ -34,7 +34,7 @@ async def test_they_do_not_speak_for_whoever_has_the_number_now(bench: Bench, pu
     assert (new.cohort_id, new.person, new.generation) == (old.cohort_id, old.person, old.generation)
     state = State.AUTHENTICATING if verified else State.EMAIL_UNVERIFIED
     await bench.until(cy.email, state)
-    desk = TemporalLinkDesk(bench.client)
+    desk = TemporalLinkClient(bench.client)
     view = await desk.view(old)
     assert view is not None
     assert (view.state, view.email) == (LinkState.CLOSED, "")
@@ -46,7 +46,7 @@ async def test_they_do_not_speak_for_whoever_has_the_number_now(bench: Bench, pu
     await eventually(lambda: _changed(bench, cy.email, before.timeline))
 
 
-async def test_whoever_has_a_former_address_cannot_spoil_the_links_to_the_new_one(bench: Bench) -> None:
+async def test_whoever_has_a_former_address_cannot_spoil_the_links_to_the_new_one(bench: MigrationHarness) -> None:
     """Each new mail makes the link before it dead: asked for often enough, none would ever work."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=Rules(resend_cooldown=timedelta(0)))
@@ -55,7 +55,7 @@ async def test_whoever_has_a_former_address_cannot_spoil_the_links_to_the_new_on
     old = bench.world.post.link(BO.email, Purpose.VERIFICATION)
     await bench.migration.correct_email(BO.email, CY.email, BY)
     await eventually(lambda: bench.world.post.sent(CY.email))
-    new, desk = bench.world.post.link(CY.email, Purpose.VERIFICATION), TemporalLinkDesk(bench.client)
+    new, desk = bench.world.post.link(CY.email, Purpose.VERIFICATION), TemporalLinkClient(bench.client)
     await eventually(lambda: _mails_counted(bench, CY.email, 2))
     await desk.want_new(old)
     view = await desk.view(new)
@@ -65,9 +65,9 @@ async def test_whoever_has_a_former_address_cannot_spoil_the_links_to_the_new_on
     await eventually(lambda: len(bench.world.post.sent(CY.email)) == 2)
 
 
-async def _mails_counted(bench: Bench, email: str, number: int) -> bool:
+async def _mails_counted(bench: MigrationHarness, email: str, number: int) -> bool:
     return (await bench.person(email)).mails == number
 
 
-async def _changed(bench: Bench, email: str, before: object) -> bool:
+async def _changed(bench: MigrationHarness, email: str, before: object) -> bool:
     return (await bench.person(email)).timeline != before

@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import Client
 
 from landbridge.client.calls import NoWorkerAnswers
-from landbridge.client.cohorts import TemporalCohortDesk
+from landbridge.client.cohorts import TemporalCohortClient
 from landbridge.domain import ids, roster
 from landbridge.domain.errors import NotFound, Refused
 from landbridge.domain.messages import Step
@@ -19,7 +19,7 @@ from tests.histories import health
 from tests.workflows.harness import (
     AT_ONCE,
     OWNER_EMAIL,
-    Bench,
+    MigrationHarness,
     benched,
     end_all,
     eventually,
@@ -46,7 +46,7 @@ def new_address(cohort: int, word: str = "new") -> str:
     return next(email for email in found if roster.cohort_of(email, COHORTS) == cohort)
 
 
-async def started(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+async def started(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
     """Start the migration of the crowd and the owner, in three cohorts, and wait until everyone has a mail."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     bench.world.opsgenie.add(*CROWD)
@@ -65,12 +65,12 @@ async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cli
 
 
 @pytest.fixture
-async def crowd(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+async def crowd(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
     """A migration of three cohorts that waits for people."""
     return await started(bench, monkeypatch)
 
 
-async def corrected(bench: Bench, emails: Iterable[str], new: str) -> list[str]:
+async def corrected(bench: MigrationHarness, emails: Iterable[str], new: str) -> list[str]:
     """Give all of these people one address at the same moment; return whose it is now."""
     answers = await asyncio.gather(
         *(bench.migration.correct_email(email, new, BY) for email in emails), return_exceptions=True
@@ -83,7 +83,7 @@ async def corrected(bench: Bench, emails: Iterable[str], new: str) -> list[str]:
     return await holders(bench, new)
 
 
-async def holders(bench: Bench, email: str) -> list[str]:
+async def holders(bench: MigrationHarness, email: str) -> list[str]:
     """Return the first address of everyone who has an address now."""
     people = [line for line in (await bench.migration.report()).people if line.email == email]
     found = [(await bench.migration.person_numbered(line.cohort, line.number)).person for line in people]
@@ -91,7 +91,7 @@ async def holders(bench: Bench, email: str) -> list[str]:
 
 
 @pytest.mark.parametrize("home", range(1, COHORTS + 1))
-async def test_of_two_who_are_given_one_address_at_once_one_gets_it(crowd: Bench, home: int) -> None:
+async def test_of_two_who_are_given_one_address_at_once_one_gets_it(crowd: MigrationHarness, home: int) -> None:
     """In two cohorts; the address belongs to one of these by its hash, or to a third one."""
     both = [of_cohort(1)[0], of_cohort(2)[0]]
     (holder,) = await corrected(crowd, both, new_address(home))
@@ -104,7 +104,7 @@ async def test_of_two_who_are_given_one_address_at_once_one_gets_it(crowd: Bench
 async def test_it_is_so_whenever_workers_come_and_go(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """None runs when both ask; then one is replaced by another while the cohorts agree on it."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
-    bench = Bench(client, "acme-served-in-turns")
+    bench = MigrationHarness(client, "acme-served-in-turns")
     prepared(bench.world)
     async with served(client, bench.world):
         await started(bench, monkeypatch)
@@ -135,12 +135,12 @@ async def test_it_is_so_whenever_workers_come_and_go(client: Client, monkeypatch
         await end_all(client)
 
 
-async def test_who_joins_with_an_address_that_was_given_is_not_a_second_person(crowd: Bench) -> None:
+async def test_who_joins_with_an_address_that_was_given_is_not_a_second_person(crowd: MigrationHarness) -> None:
     """The roster says today what an admin said before; whichever cohort hears of it, it means that person."""
     email, new = of_cohort(1)[0], new_address(2)
     await crowd.migration.correct_email(email, new, BY)
     # As by a refresh that began before the correction, and does not know of it.
-    await TemporalCohortDesk(crowd.client).refresh(ids.cohort(crowd.account, 2), [RosterPerson(email=new)])
+    await TemporalCohortClient(crowd.client).refresh(ids.cohort(crowd.account, 2), [RosterPerson(email=new)])
     assert await holders(crowd, new) == [email]
     crowd.world.opsgenie.add(RosterPerson(email=new, email_verified=True))
     await crowd.migration.refresh(BY)
@@ -148,7 +148,7 @@ async def test_who_joins_with_an_address_that_was_given_is_not_a_second_person(c
     assert await holders(crowd, new) == [email]
 
 
-async def test_an_address_of_who_has_joined_is_not_given_away(crowd: Bench) -> None:
+async def test_an_address_of_who_has_joined_is_not_given_away(crowd: MigrationHarness) -> None:
     """Neither are former addresses, and those of people of whom nothing is awaited."""
     joined, email = new_address(2), of_cohort(1)[0]
     crowd.world.opsgenie.add(RosterPerson(email=joined))
@@ -170,7 +170,7 @@ async def test_an_address_of_who_has_joined_is_not_given_away(crowd: Bench) -> N
     assert (await crowd.person(corrected_)).email == moved
 
 
-async def test_an_address_is_free_again_if_its_person_does_not_get_it(crowd: Bench) -> None:
+async def test_an_address_is_free_again_if_its_person_does_not_get_it(crowd: MigrationHarness) -> None:
     """Somebody excluded them while the cohorts were about to agree on it."""
     (email, other), new = [of_cohort(1)[0], of_cohort(2)[0]], new_address(3)
     answers = await asyncio.gather(
@@ -208,14 +208,14 @@ async def test_what_was_given_away_is_known_to_the_next_run_of_a_cohort(
         assert not await health.failures(cutting, bench.account)
 
 
-async def _one_of_both(bench: Bench, pair: tuple[str, str], new: str) -> None:
+async def _one_of_both(bench: MigrationHarness, pair: tuple[str, str], new: str) -> None:
     now = [(await bench.person(email)).email for email in pair]
     # What a cohort has just agreed on is news to the migration, which says where an address is.
     await eventually(lambda: _are_found(bench, now))
     assert len(await corrected(bench, now, new)) == 1
 
 
-async def _are_found(bench: Bench, emails: list[str]) -> bool:
+async def _are_found(bench: MigrationHarness, emails: list[str]) -> bool:
     try:
         return all([await bench.person(email) for email in emails])
     except NotFound:

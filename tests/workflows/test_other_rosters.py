@@ -6,7 +6,7 @@ from landbridge.domain.links import Purpose
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
-from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 BY = Actor(name=OWNER_EMAIL)
 SELDOM = timedelta(days=60)
@@ -19,14 +19,14 @@ def people(*, verified: bool) -> list[RosterPerson]:
     return [RosterPerson(email=f"{name}@example.com", email_verified=verified) for name in NAMES]
 
 
-async def _complete(bench: Bench) -> None:
+async def _complete(bench: MigrationHarness) -> None:
     for person in bench.world.opsgenie.people_listed:
         bench.world.atlassian.account(person.email, verified=True)
     await bench.migration.refresh(BY)
     await bench.handle.result()
 
 
-async def test_where_everyone_is_verified_nobody_is_asked_to(bench: Bench) -> None:
+async def test_where_everyone_is_verified_nobody_is_asked_to(bench: MigrationHarness) -> None:
     """Only authentication emails go out, and it ends."""
     bench.world.opsgenie.add(*people(verified=True))
     await bench.start(rules=UNASKED)
@@ -35,7 +35,7 @@ async def test_where_everyone_is_verified_nobody_is_asked_to(bench: Bench) -> No
     await _complete(bench)
 
 
-async def test_where_nobody_is_verified_everyone_is_asked_first(bench: Bench) -> None:
+async def test_where_nobody_is_verified_everyone_is_asked_first(bench: MigrationHarness) -> None:
     """No authentication email goes out before, and it ends."""
     bench.world.opsgenie.add(*people(verified=False))
     await bench.start(rules=UNASKED)
@@ -47,14 +47,14 @@ async def test_where_nobody_is_verified_everyone_is_asked_first(bench: Bench) ->
     await _complete(bench)
 
 
-async def test_an_owner_alone_is_a_migration(bench: Bench) -> None:
+async def test_an_owner_alone_is_a_migration(bench: MigrationHarness) -> None:
     """There is nobody to wait for."""
     await bench.start(rules=UNASKED)
     assert (await bench.handle.result()).counts[State.CONNECTED] == 1
     assert not bench.world.post.mails
 
 
-async def test_people_who_are_renamed_or_deleted_meanwhile_keep_a_named_state(bench: Bench) -> None:
+async def test_people_who_are_renamed_or_deleted_meanwhile_keep_a_named_state(bench: MigrationHarness) -> None:
     """Another address is another person; whoever is gone from the roster waits until an admin excludes them."""
     bench.world.opsgenie.add(*people(verified=True))
     await bench.start(rules=UNASKED)

@@ -10,7 +10,7 @@ from landbridge.domain.errors import BadInput, NotFound, Refused
 from landbridge.domain.messages import Step
 from landbridge.domain.people import GROUPS, Actor, Source, State
 from landbridge.domain.roster import RosterPerson
-from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 BY = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
 NAMES = ("Anna Müller", "Ben Okoye", "Çelik Aydin", "Søren Ørsted", "李小龙", "Samuel Mueller", "Zoë")
@@ -20,7 +20,7 @@ CROWD = [
 
 
 @pytest.fixture
-async def crowd(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
+async def crowd(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
     """Twenty people and the owner in six cohorts, all with their first mail; two of the addresses are dead."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     bench.world.opsgenie.add(*CROWD)
@@ -31,7 +31,7 @@ async def crowd(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return bench
 
 
-async def listed(bench: Bench, *states: State, search: str = "", limit: int = 3) -> list[ReportLine]:
+async def listed(bench: MigrationHarness, *states: State, search: str = "", limit: int = 3) -> list[ReportLine]:
     """Everyone on all pages."""
     found, page = list[ReportLine](), ""
     while True:
@@ -43,7 +43,7 @@ async def listed(bench: Bench, *states: State, search: str = "", limit: int = 3)
         page = people.next
 
 
-async def test_pages_show_everyone_once_in_any_filter(crowd: Bench) -> None:
+async def test_pages_show_everyone_once_in_any_filter(crowd: MigrationHarness) -> None:
     """However many are on a page; the report has them in the same order."""
     everyone = await listed(crowd)
     assert sorted(line.email for line in everyone) == sorted([OWNER_EMAIL, *(person.email for person in CROWD)])
@@ -53,7 +53,7 @@ async def test_pages_show_everyone_once_in_any_filter(crowd: Bench) -> None:
         assert await listed(crowd, *states, limit=2) == [line for line in everyone if line.state in states]
 
 
-async def test_a_line_tells_the_mails_and_what_is_next(crowd: Bench) -> None:
+async def test_a_line_tells_the_mails_and_what_is_next(crowd: MigrationHarness) -> None:
     """How many, when, and when the next one goes out by itself, if one does."""
     everyone = {line.email: line for line in await listed(crowd)}
     waiting, dead, owner = everyone["p3@example.com"], everyone["p1@example.com"], everyone[OWNER_EMAIL]
@@ -68,7 +68,7 @@ async def test_a_line_tells_the_mails_and_what_is_next(crowd: Bench) -> None:
     assert found.person.timeline
 
 
-async def test_numbers_of_nobody_find_nobody(crowd: Bench) -> None:
+async def test_numbers_of_nobody_find_nobody(crowd: MigrationHarness) -> None:
     """Whatever stands in an address that somebody typed."""
     for numbers in ((0, 1), (7, 1), (1, 0), (1, 99), (10**30, 10**30)):
         with pytest.raises(NotFound):
@@ -77,7 +77,7 @@ async def test_numbers_of_nobody_find_nobody(crowd: Bench) -> None:
         await crowd.migration.people(page="second")
 
 
-async def test_a_search_finds_people_in_all_cohorts(crowd: Bench) -> None:
+async def test_a_search_finds_people_in_all_cohorts(crowd: MigrationHarness) -> None:
     """By part of a name or address, in other spellings, within a filter; a whole address finds its person alone."""
     assert {line.name for line in await listed(crowd, search="MULLER")} == {"Anna Müller"}
     assert {line.name for line in await listed(crowd, search="mueller")} == {"Anna Müller", "Samuel Mueller"}
@@ -91,7 +91,7 @@ async def test_a_search_finds_people_in_all_cohorts(crowd: Bench) -> None:
     assert await listed(crowd, search="nobody@example.com") == []
 
 
-async def test_a_corrected_address_is_found_where_the_person_is(crowd: Bench) -> None:
+async def test_a_corrected_address_is_found_where_the_person_is(crowd: MigrationHarness) -> None:
     """By the new one and by the old one, although the hash of the new one may name another cohort."""
     for n in range(2, 6):
         await crowd.migration.correct_email(f"p{n}@example.com", f"new{n}@example.com", BY)
@@ -99,7 +99,7 @@ async def test_a_corrected_address_is_found_where_the_person_is(crowd: Bench) ->
             assert [line.email for line in await listed(crowd, search=email)] == [f"new{n}@example.com"]
 
 
-async def test_a_selection_is_mailed_again_as_far_as_it_may(crowd: Bench) -> None:
+async def test_a_selection_is_mailed_again_as_far_as_it_may(crowd: MigrationHarness) -> None:
     """One request to each cohort; each who gets none is named with the reason, and the audit names who got one."""
     emails = [f"p{n}@example.com" for n in range(20)]
     both = await crowd.migration.resend(*emails, "P0@EXAMPLE.COM", OWNER_EMAIL, "nobody@example.com", by=BY)
@@ -121,7 +121,7 @@ async def test_a_selection_is_mailed_again_as_far_as_it_may(crowd: Bench) -> Non
         await crowd.migration.resend("nobody@example.com", by=BY)
 
 
-async def test_only_an_owner_or_admin_may_ask(crowd: Bench) -> None:
+async def test_only_an_owner_or_admin_may_ask(crowd: MigrationHarness) -> None:
     """An address that leads nobody is refused whole, for one and for many."""
     stranger = Actor(source=Source.ADMIN, name="p7@example.com")
     for emails in (["p0@example.com"], ["p0@example.com", "p1@example.com"]):

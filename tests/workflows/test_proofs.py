@@ -5,21 +5,21 @@ from typing import Any, cast
 from temporalio.converter import WorkflowSerializationContext
 
 from landbridge.client import migrations
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.client.migration import Migration
 from landbridge.domain.audit import Act
 from landbridge.domain.links import Purpose
 from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
-from tests.workflows.harness import OWNER_EMAIL, PROOFS, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, MigrationHarness, eventually
 
 OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
 CLAIMED = Actor(name=OWNER_EMAIL, claimed=Source.ADMIN)
 ANN, BO, CY = (RosterPerson(email=f"{name}@example.com") for name in ("ann", "bo", "cy"))
 
 
-async def everyone_is_mailed(bench: Bench) -> None:
+async def everyone_is_mailed(bench: MigrationHarness) -> None:
     """Start as an owner does in the portal, and wait until everyone has a link."""
     bench.world.opsgenie.add(ANN, BO, CY)
     await bench.start(rules=Rules(), by=OWNER)
@@ -27,25 +27,25 @@ async def everyone_is_mailed(bench: Bench) -> None:
     await eventually(lambda: _all_wait(bench))
 
 
-async def _all_wait(bench: Bench) -> bool:
+async def _all_wait(bench: MigrationHarness) -> bool:
     people = (await bench.migration.people()).people
     return sum(person.state is State.EMAIL_UNVERIFIED and person.mails > 0 for person in people) == 3
 
 
-async def acts(bench: Bench, migration: Migration | None = None) -> list[tuple[Act, str, Actor]]:
+async def acts(bench: MigrationHarness, migration: Migration | None = None) -> list[tuple[Act, str, Actor]]:
     """Return what the audit shows, oldest first."""
     audit = await (migration or bench.migration).audit()
     return [(entry.act, entry.about, entry.by) for entry in reversed(audit.entries)]
 
 
-async def did(bench: Bench, email: str) -> list[tuple[str, Actor]]:
+async def did(bench: MigrationHarness, email: str) -> list[tuple[str, Actor]]:
     """Return what people or admins did to somebody, as the timeline shows it."""
     sources = {Source.ADMIN, Source.LINK, Source.OPERATOR}
     timeline = (await bench.person(email)).timeline
     return [(entry.what.partition(":")[0], entry.by) for entry in timeline if entry.by.source in sources]
 
 
-async def sent(bench: Bench, name: str) -> dict[str, Any]:
+async def sent(bench: MigrationHarness, name: str) -> dict[str, Any]:
     """Return an update to the cohort as it stands in its history."""
     history = await bench.cohort().fetch_history()
     requests = [event.workflow_execution_update_accepted_event_attributes.accepted_request for event in history.events]
@@ -55,12 +55,12 @@ async def sent(bench: Bench, name: str) -> dict[str, Any]:
     return cast("dict[str, Any]", message)
 
 
-async def test_what_the_portal_does_is_proven(bench: Bench) -> None:
+async def test_what_the_portal_does_is_proven(bench: MigrationHarness) -> None:
     """An admin's acts and a person's clicks; where nobody has the key, they are claims too."""
     await everyone_is_mailed(bench)
     await bench.migration.exclude(ANN.email, "left", OWNER)
     await bench.migration.verify(CY.email, OWNER)
-    await TemporalLinkDesk(bench.client, PROOFS).follow(bench.world.post.link(BO.email, Purpose.VERIFICATION))
+    await TemporalLinkClient(bench.client, PROOFS).follow(bench.world.post.link(BO.email, Purpose.VERIFICATION))
     await bench.until(CY.email, State.AUTHENTICATING)
     await bench.until(BO.email, State.AUTHENTICATING)
     expected = [(Act.START, OWNER_EMAIL), (Act.EXCLUDE, ANN.email), (Act.VERIFY, CY.email)]
@@ -72,7 +72,7 @@ async def test_what_the_portal_does_is_proven(bench: Bench) -> None:
     assert await acts(bench, Migration(bench.client, bench.account)) == [(*one, CLAIMED) for one in expected]
 
 
-async def test_what_is_sent_by_hand_is_a_claim(bench: Bench) -> None:
+async def test_what_is_sent_by_hand_is_a_claim(bench: MigrationHarness) -> None:
     """It is done, since an operator may, but is nobody else's act."""
     await everyone_is_mailed(bench)
     by = {"source": "admin", "name": OWNER_EMAIL}
@@ -91,7 +91,7 @@ async def test_what_is_sent_by_hand_is_a_claim(bench: Bench) -> None:
     assert await did(bench, BO.email) == [("email verified", person), ("authenticating", person)]
 
 
-async def test_a_proof_that_is_copied_is_a_claim(bench: Bench) -> None:
+async def test_a_proof_that_is_copied_is_a_claim(bench: MigrationHarness) -> None:
     """To another person, and into the next migration of the account."""
     await everyone_is_mailed(bench)
     await bench.migration.exclude(ANN.email, "left", OWNER)
@@ -114,7 +114,7 @@ async def test_a_proof_that_is_copied_is_a_claim(bench: Bench) -> None:
     await eventually(all_listed)
 
 
-async def test_an_undo_is_whose_request_it_was(bench: Bench) -> None:
+async def test_an_undo_is_whose_request_it_was(bench: MigrationHarness) -> None:
     """Asked for with the cancellation, or afterwards; a copy of a cancellation without an undo is none."""
     await everyone_is_mailed(bench)
     await bench.migration.cancel("Enough.", OWNER, undo=True)

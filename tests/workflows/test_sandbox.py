@@ -7,7 +7,7 @@ from temporalio.bridge.proto.workflow_activation import WorkflowActivation
 from temporalio.bridge.proto.workflow_completion import WorkflowActivationCompletion
 from temporalio.worker import WorkflowInstance
 
-from landbridge.platform.temporal.sandbox import InTime
+from landbridge.platform.temporal.sandbox import StaleQueryGuard
 
 RUN = "site-migration:acme:cohort:1", "run"
 
@@ -63,7 +63,7 @@ class _Worker:
 
     def __init__(self, history: _History | None) -> None:
         self._workflow = _Workflow()
-        self._instance = InTime(self._workflow, *RUN, history)
+        self._instance = StaleQueryGuard(self._workflow, *RUN, history)
 
     def events(self, upto: int, second: int, *, replaying: bool = False) -> bool:
         """Hand over events; return whether they were taken."""

@@ -15,7 +15,7 @@ from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sites import NewSite
-from tests.workflows.harness import Bench, eventually
+from tests.workflows.harness import MigrationHarness, eventually
 
 ANN, BY = "ann@example.com", Actor(name="ops")
 LATER = datetime(2099, 3, 1, tzinfo=UTC)
@@ -38,7 +38,7 @@ REQUESTS: dict[str, Callable[[Migration], Awaitable[object]]] = {
 }
 
 
-async def restarted(bench: Bench) -> Migration:
+async def restarted(bench: MigrationHarness) -> Migration:
     """Start a migration, cancel it and start it again; return the first one, as somebody saw it."""
     bench.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
     await bench.start()
@@ -51,7 +51,7 @@ async def restarted(bench: Bench) -> Migration:
     return seen
 
 
-async def test_the_next_migration_refuses_requests_about_the_last_one(bench: Bench) -> None:
+async def test_the_next_migration_refuses_requests_about_the_last_one(bench: MigrationHarness) -> None:
     """With a sentence that says what has changed; and nothing happens."""
     seen = await restarted(bench)
     for ask in REQUESTS.values():
@@ -64,7 +64,7 @@ async def test_the_next_migration_refuses_requests_about_the_last_one(bench: Ben
     assert (ann.state, ann.email) == (State.AUTHENTICATING, ANN)
 
 
-async def test_an_undo_of_the_last_migration_is_not_begun_once_the_next_is_over_too(bench: Bench) -> None:
+async def test_an_undo_of_the_last_migration_is_not_begun_once_the_next_is_over_too(bench: MigrationHarness) -> None:
     """It may have been asked for while neither ran."""
     seen = await restarted(bench)
     await bench.migration.cancel("Enough.", BY)
@@ -74,7 +74,7 @@ async def test_an_undo_of_the_last_migration_is_not_begun_once_the_next_is_over_
     assert bench.world.atlassian.calls["revoke"] == 0
 
 
-async def test_a_request_by_hand_may_leave_out_which_migration_it_means(bench: Bench) -> None:
+async def test_a_request_by_hand_may_leave_out_which_migration_it_means(bench: MigrationHarness) -> None:
     """Such as one that is typed in the Web UI: it means the one that runs. A task is never left out."""
     bench.world.atlassian.by_hand = True
     await bench.start(site="acme")
@@ -86,7 +86,7 @@ async def test_a_request_by_hand_may_leave_out_which_migration_it_means(bench: B
     await eventually(lambda: bench.world.atlassian.connections)
 
 
-async def test_a_deadline_is_set_in_place_of_the_one_that_was_seen(bench: Bench) -> None:
+async def test_a_deadline_is_set_in_place_of_the_one_that_was_seen(bench: MigrationHarness) -> None:
     """Whoever says nothing about the one before means to replace any."""
     bench.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
     await bench.start()

@@ -12,12 +12,12 @@ from landbridge.cli.check_temporal import TemporalChecks
 from landbridge.cli.checkup import Health
 from landbridge.client import migrations
 from landbridge.client.answers import MigrationStatus
-from landbridge.domain.errors import NeighbourRefuses
+from landbridge.domain.errors import ServiceRejected
 from landbridge.domain.messages import PersonFact
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.platform.exits import TemporalUnreachable
-from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served, server_for
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, end_all, eventually, prepared, served, server_for
 from tests.workflows.incompatible import IncompatibleCohort, IncompatibleMigration
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
@@ -26,7 +26,7 @@ BY = Actor(name=OWNER_EMAIL)
 BO = RosterPerson(email="bo@example.com")
 
 
-async def is_listed_as(bench: Bench, condition: str) -> bool:
+async def is_listed_as(bench: MigrationHarness, condition: str) -> bool:
     """Whether `list` shows the migration as this. Temporal's lists lag behind, so wait for it with `eventually`."""
     summaries = await migrations.listed(bench.client)
     return [one.condition for one in summaries if one.opsgenie_account == bench.account] == [condition]
@@ -35,7 +35,7 @@ async def is_listed_as(bench: Bench, condition: str) -> bool:
 class TestPauses:
     """By an admin, or by a cohort that only people can help."""
 
-    async def test_an_admins(self, bench: Bench) -> None:
+    async def test_an_admins(self, bench: MigrationHarness) -> None:
         """From the pause to the resume."""
         bench.world.opsgenie.add(BO)
         await bench.start()
@@ -47,24 +47,24 @@ class TestPauses:
         await eventually(lambda: is_listed_as(bench, "running"))
         assert (await bench.migration.status()).condition == "running"
 
-    async def test_a_cohorts_own(self, bench: Bench) -> None:
+    async def test_a_cohorts_own(self, bench: MigrationHarness) -> None:
         """The mail server refuses all of Landbridge; the migration itself does not pause."""
         bench.world.opsgenie.add(BO)
-        bench.world.post.trouble = NeighbourRefuses("The mail server refuses the login.")
+        bench.world.post.problem = ServiceRejected("The mail server refuses the login.")
         await bench.start()
         await eventually(lambda: is_listed_as(bench, "paused"))
         status = await bench.migration.status()
-        assert (status.condition, status.troubles) == ("paused", ["The mail server refuses the login."])
-        bench.world.post.trouble = None
+        assert (status.condition, status.problems) == ("paused", ["The mail server refuses the login."])
+        bench.world.post.problem = None
         await bench.migration.resume(BY, "Freeze.")
         await eventually(lambda: is_listed_as(bench, "running"))
         assert (await bench.migration.status()).condition == "running"
 
     async def test_one_that_nobody_can_be_asked_about(self, client: Client) -> None:
         """No worker runs."""
-        bench = Bench(client, "paused-alone")
+        bench = MigrationHarness(client, "paused-alone")
         prepared(bench.world)
-        bench.world.post.trouble = NeighbourRefuses("The mail server refuses the login.")
+        bench.world.post.problem = ServiceRejected("The mail server refuses the login.")
         bench.world.opsgenie.add(BO)
         async with served(client, bench.world):
             await bench.start()
@@ -89,9 +89,9 @@ class TestIncompatibleCode:
     """After a deploy of code that decides otherwise: the task, since when, and what to go back to."""
 
     @pytest.fixture
-    async def begun(self, reporting: Client, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    async def begun(self, reporting: Client, request: pytest.FixtureRequest) -> AsyncIterator[MigrationHarness]:
         """Have our code begin a migration."""
-        bench = Bench(reporting, f"begun-{abs(hash(request.node.name))}")
+        bench = MigrationHarness(reporting, f"begun-{abs(hash(request.node.name))}")
         prepared(bench.world)
         bench.world.opsgenie.add(BO)
         async with served(reporting, bench.world):
@@ -101,7 +101,9 @@ class TestIncompatibleCode:
         await end_all(reporting)
 
     @pytest.mark.timeout(180)
-    async def test_a_cohort_that_cannot_be_replayed(self, begun: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_cohort_that_cannot_be_replayed(
+        self, begun: MigrationHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The migration itself looks healthy. No words of the SDK reach the user, and the old code goes on."""
         with monkeypatch.context() as patch:
             patch.setattr(worker, "WORKFLOWS", [IncompatibleCohort, SiteMigrationWorkflow])
@@ -129,7 +131,9 @@ class TestIncompatibleCode:
         assert (await begun.migration.status()).condition == "completed"
 
     @pytest.mark.timeout(180)
-    async def test_a_migration_that_cannot_be_replayed(self, begun: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_a_migration_that_cannot_be_replayed(
+        self, begun: MigrationHarness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """A worker runs, so nobody is told that none does."""
         monkeypatch.setattr(worker, "WORKFLOWS", [CohortWorkflow, IncompatibleMigration])
         async with served(begun.client, begun.world):
@@ -140,7 +144,7 @@ class TestIncompatibleCode:
         assert (status.progress, status.condition) == (None, "stuck")
 
 
-async def fails(bench: Bench) -> MigrationStatus | None:
+async def fails(bench: MigrationHarness) -> MigrationStatus | None:
     """Return the status once it tells a failing task; Temporal waits some seconds between two attempts."""
     await asyncio.sleep(0.2)
     status = await bench.migration.status()

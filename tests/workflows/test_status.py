@@ -3,15 +3,17 @@
 import pytest
 
 from landbridge.client import reader
-from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.errors import ServiceUnavailable
 from landbridge.domain.people import Counts, State
 from landbridge.domain.roster import RosterPerson
-from tests.workflows.harness import Bench, eventually
+from tests.workflows.harness import MigrationHarness, eventually
 
 
-async def test_many_cohorts_show_their_numbers_by_state(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_cohorts_show_their_numbers_by_state(
+    bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All states, as the cohorts showed them last: once the first mails are out, just so."""
-    monkeypatch.setattr(reader, "ASKED_AT_MOST", -1)
+    monkeypatch.setattr(reader, "MAX_COHORTS_QUERIED", -1)
     bench.world.opsgenie.add(
         *(RosterPerson(email=f"p{n}@example.com", email_verified=n % 2 == 0) for n in range(8)),
         RosterPerson(email="blocked@example.com", blocked=True),
@@ -29,18 +31,20 @@ async def test_many_cohorts_show_their_numbers_by_state(bench: Bench, monkeypatc
     await eventually(shown)
 
 
-async def test_of_many_cohorts_some_tell_at_once_what_keeps_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_many_cohorts_some_tell_at_once_what_keeps_all(
+    bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A mail server that is away is told before anything is given up."""
-    monkeypatch.setattr(reader, "ASKED_AT_MOST", 1)
+    monkeypatch.setattr(reader, "MAX_COHORTS_QUERIED", 1)
     bench.world.opsgenie.add(*(RosterPerson(email=f"p{n}@example.com") for n in range(600)))
-    bench.world.post.trouble = NeighbourUnavailable("The mail server is away.")
+    bench.world.post.problem = ServiceUnavailable("The mail server is away.")
     await bench.start()
-    await eventually(lambda: bench.status_tells("The mail server is away."))
+    await eventually(lambda: bench.status_shows("The mail server is away."))
     assert not (await bench.migration.status()).exact
 
 
 async def test_cohorts_that_cannot_say_at_once_are_not_waited_for(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What they have shown is told instead, and that it may be older."""
     await bench.start()
@@ -50,5 +54,5 @@ async def test_cohorts_that_cannot_say_at_once_are_not_waited_for(
     assert (status.exact, status.progress is not None) == (False, True)
 
 
-async def _is_counted(bench: Bench) -> bool:
+async def _is_counted(bench: MigrationHarness) -> bool:
     return (await bench.migration.status()).people_total == 1

@@ -10,16 +10,16 @@ from temporalio.exceptions import ApplicationError
 
 from landbridge.client import migrations
 from landbridge.client.answers import RunState
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain.activity_io import NoticeKind
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable, NotFound, Refused
+from landbridge.domain.errors import NotFound, Refused, ServiceRejected, ServiceUnavailable
 from landbridge.domain.links import LinkClaims, LinkState, LinkView, Purpose
 from landbridge.domain.messages import Step, StepStatus
 from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.roster import ADMIN, RosterPerson, survey
 from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import NewSite, Site
-from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 
@@ -32,7 +32,7 @@ UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
 BO = RosterPerson(email="bo@example.com", name="Bo")
 
 
-async def refusal(bench: Bench) -> str:
+async def refusal(bench: MigrationHarness) -> str:
     """Return the sentence with which a migration was refused."""
     with pytest.raises(WorkflowFailureError) as failed:
         await bench.handle.result()
@@ -44,7 +44,7 @@ async def refusal(bench: Bench) -> str:
 class TestInitiating:
     """Step 1."""
 
-    async def test_a_user_may_not_initiate(self, bench: Bench) -> None:
+    async def test_a_user_may_not_initiate(self, bench: MigrationHarness) -> None:
         """Refused with a sentence, and nothing happens."""
         bench.world.opsgenie.add(ANN)
         await bench.start(initiator=ANN.email)
@@ -56,12 +56,12 @@ class TestInitiating:
         assert "Only an owner or admin" in status.failure
         assert ANN.email not in status.failure
 
-    async def test_a_stranger_may_not_initiate(self, bench: Bench) -> None:
+    async def test_a_stranger_may_not_initiate(self, bench: MigrationHarness) -> None:
         """Nor anyone who is not on the roster."""
         await bench.start(initiator="stranger@example.com")
         assert "Only an owner or admin" in await refusal(bench)
 
-    async def test_another_roster_than_the_planned_one_is_refused(self, bench: Bench) -> None:
+    async def test_another_roster_than_the_planned_one_is_refused(self, bench: MigrationHarness) -> None:
         """Somebody joined after the plan was looked at."""
         planned = survey(bench.world.opsgenie.people_listed)
         bench.world.opsgenie.add(ANN)
@@ -71,14 +71,14 @@ class TestInitiating:
         await bench.start(plan=planned.digest)
         assert (await bench.handle.result()).counts.total == 1
 
-    async def test_an_admin_may_in_any_spelling(self, bench: Bench) -> None:
+    async def test_an_admin_may_in_any_spelling(self, bench: MigrationHarness) -> None:
         """The address is compared as a mailbox, not as text."""
         bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN, email_verified=True))
         bench.world.atlassian.account("ada@example.com", verified=True)
         await bench.start(initiator=" Ada@EXAMPLE.com ")
         assert (await bench.handle.result()).counts[State.CONNECTED] == 2
 
-    async def test_starting_again_shows_the_one_that_runs(self, bench: Bench) -> None:
+    async def test_starting_again_shows_the_one_that_runs(self, bench: MigrationHarness) -> None:
         """It is not an error; another site under a running one is."""
         bench.world.opsgenie.add(ANN)
         assert (await bench.start()).already is None
@@ -86,7 +86,7 @@ class TestInitiating:
         with pytest.raises(Refused, match="another site"):
             await bench.start(site="other")
 
-    async def test_a_completed_migration_is_not_started_again_by_accident(self, bench: Bench) -> None:
+    async def test_a_completed_migration_is_not_started_again_by_accident(self, bench: MigrationHarness) -> None:
         """Only with a word for it; then nobody gets a mail who needs none."""
         await bench.start()
         await bench.handle.result()
@@ -95,12 +95,12 @@ class TestInitiating:
         assert (await bench.handle.result()).counts[State.CONNECTED] == 1
         assert not bench.world.post.mails
 
-    async def test_credentials_that_are_refused_wait_for_an_admin(self, bench: Bench) -> None:
+    async def test_credentials_that_are_refused_wait_for_an_admin(self, bench: MigrationHarness) -> None:
         """The reason stands in the status, and the migration goes on once it is mended."""
-        bench.world.opsgenie.trouble = NeighbourRefuses("Opsgenie refuses the API key; check it.")
+        bench.world.opsgenie.problem = ServiceRejected("Opsgenie refuses the API key; check it.")
         await bench.start()
         await eventually(lambda: bench.waits_for("Opsgenie refuses the API key; check it."))
-        bench.world.opsgenie.trouble = None
+        bench.world.opsgenie.problem = None
         await bench.migration.resume(BY)
         assert (await bench.handle.result()).counts.total == 1
 
@@ -108,7 +108,7 @@ class TestInitiating:
 class TestChoosingASite:
     """Step 2."""
 
-    async def test_the_admin_is_asked_when_the_request_names_none(self, bench: Bench) -> None:
+    async def test_the_admin_is_asked_when_the_request_names_none(self, bench: MigrationHarness) -> None:
         """The sites are listed, and the choice is an update."""
         await bench.start(site="")
         await eventually(lambda: bench.waits_for("Choose a site, or name a new one."))
@@ -118,7 +118,7 @@ class TestChoosingASite:
         assert (await bench.migration.choose_site("https://acme.atlassian.net/", BY)).site == ACME
         assert (await bench.handle.result()).site == ACME
 
-    async def test_only_a_site_admin_can_select_a_site(self, bench: Bench) -> None:
+    async def test_only_a_site_admin_can_select_a_site(self, bench: MigrationHarness) -> None:
         """Refused with the sites to choose from; the migration goes on asking."""
         other = Site(id="2", name="other", url="https://other.atlassian.net")
         bench.world.atlassian.listed_sites.append(other)
@@ -134,7 +134,7 @@ class TestChoosingASite:
         with pytest.raises((Refused, NotFound)):
             await bench.migration.choose_site("acme", BY)
 
-    async def test_a_task_that_waits_long_is_mailed(self, bench: Bench) -> None:
+    async def test_a_task_that_waits_long_is_mailed(self, bench: MigrationHarness) -> None:
         """To all owners and admins, with the command."""
         await bench.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
         await eventually(lambda: bench.world.post.told(NoticeKind.ADMIN_TASK))
@@ -143,15 +143,15 @@ class TestChoosingASite:
         assert notice.notice.task == "Choose a site, or name a new one."
         assert f"./starter.py choose-site {bench.account}" in notice.notice.command
 
-    async def test_an_answer_does_not_wait_for_the_mail_that_asks_for_it(self, bench: Bench) -> None:
+    async def test_an_answer_does_not_wait_for_the_mail_that_asks_for_it(self, bench: MigrationHarness) -> None:
         """Though the mail server is away."""
-        bench.world.post.trouble = NeighbourUnavailable("The mail server is away.")
+        bench.world.post.problem = ServiceUnavailable("The mail server is away.")
         await bench.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
-        await eventually(lambda: bench.status_tells("The mail server is away."))
+        await eventually(lambda: bench.status_shows("The mail server is away."))
         await bench.migration.choose_site("acme", BY)
         await eventually(lambda: bench.step_is(Step.AUTHENTICATE))
 
-    async def test_a_deadline_that_passes_before_is_told(self, bench: Bench) -> None:
+    async def test_a_deadline_that_passes_before_is_told(self, bench: MigrationHarness) -> None:
         """Nobody was asked for anything yet: it ends nothing, whatever it would do later."""
         rules = {"deadline": datetime.now(UTC) + timedelta(days=14), "at_deadline": AtDeadline.COMPLETE_PARTIAL}
         await bench.start(site="", rules=UNASKED.model_copy(update=rules))
@@ -166,7 +166,7 @@ class TestChoosingASite:
 class TestSigningUp:
     """Step 3."""
 
-    async def test_an_initiator_without_an_account_signs_up(self, bench: Bench) -> None:
+    async def test_an_initiator_without_an_account_signs_up(self, bench: MigrationHarness) -> None:
         """Before the site is created."""
         bench.world.atlassian.accounts.clear()
         await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
@@ -174,7 +174,7 @@ class TestSigningUp:
         assert bench.world.atlassian.account(OWNER_EMAIL).verified
         assert (await bench.migration.progress()).checklist[2].status is StepStatus.DONE
 
-    async def test_where_no_api_can_it_is_an_admins_task(self, bench: Bench) -> None:
+    async def test_where_no_api_can_it_is_an_admins_task(self, bench: MigrationHarness) -> None:
         """Confirmed by the admin and checked with Atlassian, as often as it takes."""
         bench.world.atlassian.accounts.clear()
         bench.world.atlassian.by_hand = True
@@ -191,7 +191,7 @@ class TestSigningUp:
 class TestCreatingASite:
     """Step 4."""
 
-    async def test_a_taken_name_asks_again_with_suggestions(self, bench: Bench) -> None:
+    async def test_a_taken_name_asks_again_with_suggestions(self, bench: MigrationHarness) -> None:
         """It never fails the migration."""
         bench.world.atlassian.taken = {"fresh"}
         await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
@@ -205,7 +205,7 @@ class TestCreatingASite:
         assert decided.site.name == "fresh-team"
         assert (await bench.handle.result()).site == decided.site
 
-    async def test_an_invalid_name_asks_again(self, bench: Bench) -> None:
+    async def test_an_invalid_name_asks_again(self, bench: MigrationHarness) -> None:
         """Whether it came with the request or later."""
         await bench.start(site="", new_site=NewSite(name="-Fresh-", first_name="Olga", last_name="Owner"))
         await eventually(lambda: bench.waits_for("only lowercase letters"))
@@ -218,7 +218,7 @@ class TestCreatingASite:
         assert checklist[1].note == ACME.url
         assert checklist[3].status is StepStatus.SKIPPED
 
-    async def test_where_no_api_can_it_is_an_admins_task(self, bench: Bench) -> None:
+    async def test_where_no_api_can_it_is_an_admins_task(self, bench: MigrationHarness) -> None:
         """The site counts once Atlassian lists it; connecting is the next task."""
         bench.world.atlassian.by_hand = True
         await bench.start(site="")
@@ -239,7 +239,7 @@ class TestCreatingASite:
 class TestAuthentication:
     """Step 5."""
 
-    async def test_everyone_gets_an_account_and_only_verified_people_the_email(self, bench: Bench) -> None:
+    async def test_everyone_gets_an_account_and_only_verified_people_the_email(self, bench: MigrationHarness) -> None:
         """A verified Atlassian account needs nothing; blocked people are left out."""
         bench.world.opsgenie.add(ANN, BO, RosterPerson(email="cy@example.com", blocked=True, email_verified=True))
         await bench.start()
@@ -252,7 +252,7 @@ class TestAuthentication:
         assert bench.world.atlassian.connections == {bench.account: ACME.id}
         assert (await bench.person("cy@example.com")).state is State.SKIPPED
 
-    async def test_atlassians_own_invitation_stands_for_the_first_email(self, bench: Bench) -> None:
+    async def test_atlassians_own_invitation_stands_for_the_first_email(self, bench: MigrationHarness) -> None:
         """Ours come as reminders; nobody is invited before their Opsgenie email is verified."""
         bench.world.atlassian.invites = True
         bench.world.opsgenie.add(ANN, BO)
@@ -265,7 +265,7 @@ class TestAuthentication:
         await bench.skip(timedelta(days=3, minutes=1))
         await eventually(lambda: len(bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION)) == 1)
 
-    async def test_an_account_that_cannot_be_used_waits_for_an_admin(self, bench: Bench) -> None:
+    async def test_an_account_that_cannot_be_used_waits_for_an_admin(self, bench: MigrationHarness) -> None:
         """With the reason; once mended, a resend tries again."""
         bench.world.opsgenie.add(ANN)
         bench.world.atlassian.account(ANN.email, problem="The account is deactivated; have it reactivated.")
@@ -276,12 +276,12 @@ class TestAuthentication:
         await bench.migration.resend(ANN.email, by=BY)
         await eventually(lambda: bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION))
 
-    async def test_a_click_makes_the_cohort_ask_atlassian(self, bench: Bench) -> None:
+    async def test_a_click_makes_the_cohort_ask_atlassian(self, bench: MigrationHarness) -> None:
         """The click proves nothing; Atlassian's answer does."""
         bench.world.opsgenie.add(ANN)
         await bench.start()
         await eventually(lambda: bench.world.post.sent(ANN.email))
-        desk, claims = TemporalLinkDesk(bench.client), bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+        desk, claims = TemporalLinkClient(bench.client), bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
         before = bench.world.atlassian.calls["find"]
         assert await desk.follow(claims)
         await eventually(lambda: bench.world.atlassian.calls["find"] > before)
@@ -290,15 +290,15 @@ class TestAuthentication:
         assert await desk.returned(claims)
         assert (await bench.handle.result()).counts[State.CONNECTED] == 2
 
-    async def test_where_atlassian_cannot_be_asked_the_click_counts(self, bench: Bench) -> None:
+    async def test_where_atlassian_cannot_be_asked_the_click_counts(self, bench: MigrationHarness) -> None:
         """By a rule."""
         bench.world.opsgenie.add(ANN)
         await bench.start(rules=Rules(click_counts=True))
         await eventually(lambda: bench.world.post.sent(ANN.email))
-        await TemporalLinkDesk(bench.client).follow(bench.world.post.link(ANN.email, Purpose.AUTHENTICATION))
+        await TemporalLinkClient(bench.client).follow(bench.world.post.link(ANN.email, Purpose.AUTHENTICATION))
         assert (await bench.handle.result()).counts[State.CONNECTED] == 2
 
-    async def test_people_who_went_to_atlassian_by_themselves_are_found(self, bench: Bench) -> None:
+    async def test_people_who_went_to_atlassian_by_themselves_are_found(self, bench: MigrationHarness) -> None:
         """By asking every quarter of an hour, then more rarely."""
         bench.world.opsgenie.add(ANN)
         await bench.start()
@@ -313,12 +313,14 @@ class TestAuthentication:
 class TestVerifying:
     """Step 6."""
 
-    async def test_the_link_verifies_and_the_authentication_email_follows_at_once(self, bench: Bench) -> None:
+    async def test_the_link_verifies_and_the_authentication_email_follows_at_once(
+        self, bench: MigrationHarness
+    ) -> None:
         """And a second click is friendly."""
         bench.world.opsgenie.add(BO)
         await bench.start()
         await eventually(lambda: bench.world.post.sent(BO.email))
-        desk, claims = TemporalLinkDesk(bench.client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
+        desk, claims = TemporalLinkClient(bench.client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
         view = await desk.view(claims)
         assert view is not None
         assert view.state is LinkState.OPEN
@@ -330,7 +332,7 @@ class TestVerifying:
         assert await desk.follow(claims)
         assert len(bench.world.post.sent(BO.email)) == 2
 
-    async def test_reminders_come_every_three_days_and_end(self, bench: Bench) -> None:
+    async def test_reminders_come_every_three_days_and_end(self, bench: MigrationHarness) -> None:
         """Five of them, and the links of a day ago do not work any more."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=UNASKED)
@@ -340,7 +342,7 @@ class TestVerifying:
         await eventually(lambda: len(bench.world.post.sent(BO.email)) == 6)
         assert [m.reminder for m in bench.world.post.sent(BO.email)] == [False] + [True] * 5
         assert [m.generation for m in bench.world.post.sent(BO.email)] == [1, 2, 3, 4, 5, 6]
-        desk = TemporalLinkDesk(bench.client)
+        desk = TemporalLinkClient(bench.client)
         view = await desk.view(first)
         assert view is not None
         assert view.state is LinkState.EXPIRED
@@ -350,7 +352,7 @@ class TestVerifying:
         await desk.want_new(first)
         await eventually(lambda: len(bench.world.post.sent(BO.email)) == 7)
 
-    async def test_a_signal_by_hand_moves_the_right_person(self, bench: Bench) -> None:
+    async def test_a_signal_by_hand_moves_the_right_person(self, bench: MigrationHarness) -> None:
         """With nothing but an address, in any spelling; nonsense is ignored."""
         bench.world.opsgenie.add(BO)
         await bench.start()
@@ -375,7 +377,7 @@ class TestVerifying:
         who = [entry.by for entry in (await bench.person(BO.email)).timeline if entry.what == "connected"]
         assert who == [Actor(source=Source.OPERATOR, name="ops")]
 
-    async def test_a_refused_address_is_unreachable_until_an_admin_acts(self, bench: Bench) -> None:
+    async def test_a_refused_address_is_unreachable_until_an_admin_acts(self, bench: MigrationHarness) -> None:
         """Corrected, it is mailed anew; the old address still finds the person."""
         bench.world.opsgenie.add(BO)
         bench.world.post.refused = {BO.email}
@@ -389,7 +391,7 @@ class TestVerifying:
         with pytest.raises(Refused, match="cannot be used"):
             await bench.migration.correct_email("bo.new@example.com", "no address", BY)
 
-    async def test_a_deferred_mail_is_tried_again(self, bench: Bench) -> None:
+    async def test_a_deferred_mail_is_tried_again(self, bench: MigrationHarness) -> None:
         """Greylisting costs a minute, and one mail arrives."""
         bench.world.opsgenie.add(BO)
         bench.world.post.deferred_once = {BO.email}
@@ -398,7 +400,7 @@ class TestVerifying:
         await bench.skip(timedelta(minutes=2))
         await eventually(lambda: len(bench.world.post.sent(BO.email)) == 1)
 
-    async def test_resends_are_throttled_and_unknown_people_are_named_so(self, bench: Bench) -> None:
+    async def test_resends_are_throttled_and_unknown_people_are_named_so(self, bench: MigrationHarness) -> None:
         """Refused before history is written."""
         bench.world.opsgenie.add(BO)
         await bench.start()
@@ -413,7 +415,7 @@ class TestVerifying:
         with pytest.raises(NotFound):
             await bench.migration.resend("nobody@example.com", by=BY)
 
-    async def test_excluded_people_are_not_waited_for(self, bench: Bench) -> None:
+    async def test_excluded_people_are_not_waited_for(self, bench: MigrationHarness) -> None:
         """And their links are dead."""
         bench.world.opsgenie.add(BO)
         await bench.start()
@@ -423,11 +425,11 @@ class TestVerifying:
         await bench.migration.exclude(BO.email, "left the company", BY)
         result = await bench.handle.result()
         assert result.counts[State.EXCLUDED] == 1
-        view = await TemporalLinkDesk(bench.client).view(bench.world.post.link(BO.email, Purpose.VERIFICATION))
+        view = await TemporalLinkClient(bench.client).view(bench.world.post.link(BO.email, Purpose.VERIFICATION))
         assert view is not None
         assert view.state is LinkState.CLOSED
 
-    async def test_people_who_join_meanwhile_are_picked_up(self, bench: Bench) -> None:
+    async def test_people_who_join_meanwhile_are_picked_up(self, bench: MigrationHarness) -> None:
         """And so are addresses that were verified at Opsgenie itself."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=Rules(roster_refresh_interval=timedelta(seconds=1)))
@@ -438,7 +440,7 @@ class TestVerifying:
         await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
         assert (await bench.migration.status()).people_total == 3
 
-    async def test_neighbours_are_asked_at_once_on_request(self, bench: Bench) -> None:
+    async def test_neighbours_are_asked_at_once_on_request(self, bench: MigrationHarness) -> None:
         """Who joined, who verified at Opsgenie, who has set up the account."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=UNASKED)
@@ -454,51 +456,51 @@ class TestVerifying:
         await bench.migration.refresh(BY)
         assert (await bench.handle.result()).counts[State.CONNECTED] == 3
 
-    async def test_trouble_of_the_mail_server_pauses_and_resumes(self, bench: Bench) -> None:
+    async def test_trouble_of_the_mail_server_pauses_and_resumes(self, bench: MigrationHarness) -> None:
         """It is nobody's own trouble: all people keep their state."""
         bench.world.opsgenie.add(BO)
-        bench.world.post.trouble = NeighbourRefuses("The mail server refuses the login; check it.")
+        bench.world.post.problem = ServiceRejected("The mail server refuses the login; check it.")
         await bench.start()
-        await eventually(lambda: bench.in_trouble("The mail server refuses the login; check it."))
-        bench.world.post.trouble = None
+        await eventually(lambda: bench.has_problem("The mail server refuses the login; check it."))
+        bench.world.post.problem = None
         assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
         await bench.migration.resume(BY)
         await eventually(lambda: bench.world.post.sent(BO.email))
-        await eventually(lambda: bench.in_trouble(""))
+        await eventually(lambda: bench.has_problem(""))
 
-    async def test_a_neighbour_that_is_away_is_told_at_once(self, bench: Bench) -> None:
+    async def test_a_neighbour_that_is_away_is_told_at_once(self, bench: MigrationHarness) -> None:
         """Work goes on by itself once it is back."""
         bench.world.opsgenie.add(BO)
-        bench.world.post.trouble = NeighbourUnavailable("The mail server does not answer.")
+        bench.world.post.problem = ServiceUnavailable("The mail server does not answer.")
         await bench.start()
-        await eventually(lambda: bench.status_tells("The mail server does not answer."))
-        bench.world.post.trouble = None
+        await eventually(lambda: bench.status_shows("The mail server does not answer."))
+        bench.world.post.problem = None
         await eventually(lambda: bench.world.post.sent(BO.email))
-        assert not (await bench.migration.status()).troubles
+        assert not (await bench.migration.status()).problems
 
-    async def test_a_refusal_while_people_are_awaited_waits_for_an_admin(self, bench: Bench) -> None:
+    async def test_a_refusal_while_people_are_awaited_waits_for_an_admin(self, bench: MigrationHarness) -> None:
         """Another account's key, set by mistake after weeks, ends nothing."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=UNASKED)
         await bench.until(BO.email, State.EMAIL_UNVERIFIED)
         await eventually(lambda: bench.step_is(Step.VERIFY))
-        bench.world.opsgenie.trouble = Refused("The Opsgenie API key belongs to another Opsgenie account.")
+        bench.world.opsgenie.problem = Refused("The Opsgenie API key belongs to another Opsgenie account.")
         await bench.migration.refresh(BY)
         await eventually(lambda: bench.waits_for("belongs to another Opsgenie account"))
-        bench.world.opsgenie.trouble = None
+        bench.world.opsgenie.problem = None
         bench.world.opsgenie.add(ANN)
         await bench.migration.resume(BY)
         await bench.until(ANN.email, State.AUTHENTICATING)
 
-    async def test_a_neighbour_that_asks_for_an_hour_is_left_alone(self, bench: Bench) -> None:
+    async def test_a_neighbour_that_asks_for_an_hour_is_left_alone(self, bench: MigrationHarness) -> None:
         """Longer than one activity is tried: a workflow that asked again at once would fill its history in minutes."""
-        bench.world.atlassian.trouble = NeighbourUnavailable("Atlassian asks for patience (429).", retry_after=3600)
+        bench.world.atlassian.problem = ServiceUnavailable("Atlassian asks for patience (429).", retry_after=3600)
         await bench.start()
-        await eventually(lambda: bench.status_tells("Atlassian asks for patience (429)."))
+        await eventually(lambda: bench.status_shows("Atlassian asks for patience (429)."))
         await asyncio.sleep(2)
         assert bench.world.atlassian.calls["sites"] == 1
 
-    async def test_a_pause_holds_mail_back(self, bench: Bench) -> None:
+    async def test_a_pause_holds_mail_back(self, bench: MigrationHarness) -> None:
         """Facts are still recorded."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=UNASKED)
@@ -515,7 +517,7 @@ class TestVerifying:
 class TestCompletion:
     """Step 7."""
 
-    async def test_owners_and_admins_are_told(self, bench: Bench) -> None:
+    async def test_owners_and_admins_are_told(self, bench: MigrationHarness) -> None:
         """Everyone once, with the numbers; nothing is left to do."""
         bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN), ANN)
         for email in ("ada@example.com", ANN.email):
@@ -531,7 +533,7 @@ class TestCompletion:
         assert [line.state for line in report.people] == [State.CONNECTED] * 3
         assert all(item.status in {StepStatus.DONE, StepStatus.SKIPPED} for item in await bench.checklist())
 
-    async def test_a_notice_that_is_put_off_comes_later(self, bench: Bench) -> None:
+    async def test_a_notice_that_is_put_off_comes_later(self, bench: MigrationHarness) -> None:
         """Mail servers greylist owners and admins too; the others are told once all the same."""
         bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN))
         bench.world.atlassian.account("ada@example.com", verified=True)
@@ -541,21 +543,21 @@ class TestCompletion:
         told = bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
         assert sorted(order.recipient.email for order in told) == ["ada@example.com", OWNER_EMAIL]
 
-    async def test_a_mail_server_that_refuses_the_last_notice_is_told_of(self, bench: Bench) -> None:
+    async def test_a_mail_server_that_refuses_the_last_notice_is_told_of(self, bench: MigrationHarness) -> None:
         """Nobody else would know; the migration is complete all the same."""
-        bench.world.post.trouble = NeighbourRefuses("The mail server refuses us.")
+        bench.world.post.problem = ServiceRejected("The mail server refuses us.")
         await bench.start()
         await bench.handle.result()
         last = (await bench.migration.progress()).checklist[-1]
         assert last.note == "1 of 1 people are connected. Owners and admins could not be told by mail."
 
-    async def test_who_is_told_can_be_chosen(self, bench: Bench) -> None:
+    async def test_who_is_told_can_be_chosen(self, bench: MigrationHarness) -> None:
         """Not every owner wants such mail."""
         await bench.start(notify=["team@example.com"])
         await bench.handle.result()
         assert [o.recipient.email for o in bench.world.post.notices] == ["team@example.com"]
 
-    async def test_a_deadline_can_complete_partially(self, bench: Bench) -> None:
+    async def test_a_deadline_can_complete_partially(self, bench: MigrationHarness) -> None:
         """The report says of each who did not make it what to do next."""
         bench.world.opsgenie.add(ANN, BO)
         deadline = datetime.now(UTC) + timedelta(days=14)
@@ -572,7 +574,7 @@ class TestCompletion:
         assert "not set up" in lines[ANN.email].reason
         assert lines[ANN.email].next_step
 
-    async def test_by_default_the_migration_waits_on_after_the_deadline(self, bench: Bench) -> None:
+    async def test_by_default_the_migration_waits_on_after_the_deadline(self, bench: MigrationHarness) -> None:
         """Owners and admins are told once; another deadline can be set."""
         bench.world.opsgenie.add(ANN)
         await bench.start(rules=UNASKED.model_copy(update={"deadline": datetime.now(UTC) + timedelta(days=14)}))
@@ -593,7 +595,7 @@ class TestCompletion:
 class TestFileRosters:
     """A roster from the starter's disk, with workers elsewhere."""
 
-    async def test_the_starter_hands_each_cohort_its_people(self, bench: Bench) -> None:
+    async def test_the_starter_hands_each_cohort_its_people(self, bench: MigrationHarness) -> None:
         """Six hundred people are three cohorts; a repeat changes nothing."""
         people = [RosterPerson(email=f"p{n}@example.com", email_verified=True) for n in range(599)]
         people.append(bench.world.opsgenie.people_listed[0])
@@ -602,8 +604,8 @@ class TestFileRosters:
         request = bench.file_request(people)
         await migrations.start(bench.client, request)
         handed_out: list[int] = []
-        await migrations.hand_out(bench.client, request, people, handed_out.append)
-        await migrations.hand_out(bench.client, request, people, handed_out.append)
+        await migrations.assign_people(bench.client, request, people, handed_out.append)
+        await migrations.assign_people(bench.client, request, people, handed_out.append)
         assert handed_out[-1] == 600
         await eventually(lambda: len(bench.world.post.mails) == 49)
         status = await bench.migration.status()
@@ -613,7 +615,7 @@ class TestFileRosters:
         assert len(waiting.people) == 49
         assert bench.world.atlassian.calls["ensure"] <= 8
 
-    async def test_another_roster_under_a_running_one_is_refused(self, bench: Bench) -> None:
+    async def test_another_roster_under_a_running_one_is_refused(self, bench: MigrationHarness) -> None:
         """The same one is shown."""
         people = [bench.world.opsgenie.people_listed[0], ANN]
         await migrations.start(bench.client, bench.file_request(people))
@@ -622,7 +624,7 @@ class TestFileRosters:
             await migrations.start(bench.client, bench.file_request([*people, BO]))
 
 
-async def test_a_cohort_that_somebody_ends_is_not_waited_for(bench: Bench) -> None:
+async def test_a_cohort_that_somebody_ends_is_not_waited_for(bench: MigrationHarness) -> None:
     """The migration says so instead of waiting for good."""
     bench.world.opsgenie.add(BO)
     await bench.start()
@@ -634,12 +636,12 @@ async def test_a_cohort_that_somebody_ends_is_not_waited_for(bench: Bench) -> No
     assert "cohort:1 from outside" in str(failed.value.cause)
 
 
-async def test_links_of_others_say_nothing(bench: Bench) -> None:
+async def test_links_of_others_say_nothing(bench: MigrationHarness) -> None:
     """A link to a person or cohort that is not there looks like one to a migration that is over."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(ANN.email))
-    desk, claims = TemporalLinkDesk(bench.client), bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+    desk, claims = TemporalLinkClient(bench.client), bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
     stranger: LinkClaims = claims.model_copy(update={"person": 99})
     view = await desk.view(stranger)
     assert view is not None
@@ -651,7 +653,7 @@ async def test_links_of_others_say_nothing(bench: Bench) -> None:
     assert not await desk.follow(nowhere)
 
 
-async def test_the_web_ui_tells_the_story(bench: Bench) -> None:
+async def test_the_web_ui_tells_the_story(bench: MigrationHarness) -> None:
     """Signals, updates and queries describe themselves; the details show the checklist."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
@@ -663,7 +665,7 @@ async def test_the_web_ui_tells_the_story(bench: Bench) -> None:
         assert metadata.current_details
 
 
-async def test_a_pause_needs_a_reason(bench: Bench) -> None:
+async def test_a_pause_needs_a_reason(bench: MigrationHarness) -> None:
     """A request by hand may hold an empty one: accepted, it would stand in the audit and pause nothing."""
     await bench.start()
     for reason in ("", " "):

@@ -24,13 +24,13 @@ from temporalio.worker import Worker
 
 import worker
 from landbridge.client import admins
-from landbridge.client.admins import TemporalAdminDesk
+from landbridge.client.admins import TemporalAdminClient
 from landbridge.domain import ids, sign_in
-from landbridge.domain.activity_io import SitesAnswer
+from landbridge.domain.activity_io import SitesResult
 from landbridge.domain.links import Purpose
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
-from landbridge.domain.sign_in import SignedIn, SignInLinkOrder
+from landbridge.domain.sign_in import SendSignInLinkInput, SignedIn
 from landbridge.domain.sites import Site
 from landbridge.integrations.link_tokens import SignedLinks
 from landbridge.platform.temporal import connection
@@ -40,7 +40,7 @@ from tests.workflows.harness import (
     OWNER_EMAIL,
     PROOFS,
     TOKEN_KEY,
-    Bench,
+    MigrationHarness,
     build_workers,
     end_all,
     eventually,
@@ -72,7 +72,7 @@ async def theirs(client: Client) -> Client:
 
 
 @asynccontextmanager
-async def served_except(bench: Bench, queue: str, *rogue: Callable[..., object]) -> AsyncIterator[None]:
+async def served_except(bench: MigrationHarness, queue: str, *rogue: Callable[..., object]) -> AsyncIterator[None]:
     """Serve all task queues but one, which the attacker serves."""
     workers = [one for one in build_workers(bench.client, bench.world) if one.task_queue != queue]
     attacker = Worker(await theirs(bench.client), task_queue=queue, activities=rogue)
@@ -86,7 +86,7 @@ async def waits_for_press(sign_in_id: str, client: Client) -> bool:
     return any(event.HasField("timer_started_event_attributes") for event in history.events)
 
 
-@activity.defn(name="find_leader")
+@activity.defn(name="find_admin")
 async def call_eve_an_owner(_: RawValue) -> dict[str, object]:
     """Answer in every form that ours have or had."""
     eve = SignedIn(email=EVE, role="owner", opsgenie_account="acme")
@@ -96,9 +96,9 @@ async def call_eve_an_owner(_: RawValue) -> dict[str, object]:
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
 async def test_a_rogue_worker_makes_nobody_an_admin(client: Client, keys: list[str]) -> None:
     """It answers that the attacker is an owner: no link is mailed, with encryption and without."""
-    bench = Bench(await ours(client, *keys), f"rogue-{len(keys)}")
+    bench = MigrationHarness(await ours(client, *keys), f"rogue-{len(keys)}")
     async with served_except(bench, options.OPSGENIE_QUEUE, call_eve_an_owner):
-        await TemporalAdminDesk(bench.client).want_link(EVE, EVES.partition(":")[2])
+        await TemporalAdminClient(bench.client).want_link(EVE, EVES.partition(":")[2])
         await eventually(lambda: waits_for_press(EVES, client))
         assert not bench.world.post.sign_in_links
         await end_all(client)
@@ -106,11 +106,11 @@ async def test_a_rogue_worker_makes_nobody_an_admin(client: Client, keys: list[s
 
 async def test_an_old_answer_makes_nobody_an_admin(client: Client) -> None:
     """The attacker has an owner's sign-in, encrypted, and hands its parts to a sign-in of their own."""
-    bench = Bench(await ours(client, OLD), "replayed")
+    bench = MigrationHarness(await ours(client, OLD), "replayed")
     prepared(bench.world)
     owners = ids.sign_in("0" * 32)
     async with worker.serving(build_workers(bench.client, bench.world)):
-        await TemporalAdminDesk(bench.client).want_link(OWNER_EMAIL, owners.partition(":")[2])
+        await TemporalAdminClient(bench.client).want_link(OWNER_EMAIL, owners.partition(":")[2])
         await eventually(lambda: bench.world.post.sign_in_links)
         history = await client.get_workflow_handle(owners).fetch_history()
         await end_all(client)
@@ -120,21 +120,21 @@ async def test_an_old_answer_makes_nobody_an_admin(client: Client) -> None:
         for event in history.events
         if event.HasField("activity_task_completed_event_attributes")
     )
-    bench = Bench(await ours(client, OLD), "replayed")
+    bench = MigrationHarness(await ours(client, OLD), "replayed")
 
-    @activity.defn(name="find_leader")
+    @activity.defn(name="find_admin")
     async def replay(_: RawValue) -> RawValue:
         return RawValue(answered)
 
     async with served_except(bench, options.OPSGENIE_QUEUE, replay):
         # Into the attacker's sign-in.
-        await TemporalAdminDesk(bench.client).want_link(EVE, EVES.partition(":")[2])
+        await TemporalAdminClient(bench.client).want_link(EVE, EVES.partition(":")[2])
         await eventually(lambda: waits_for_press(EVES, client))
         # As a sign-in that the portal never began.
         begun = await _start_raw(client, "sign-in:made-up", asked)
         assert await _untrusted(begun)
         # Into the owner's own, by the same id.
-        await TemporalAdminDesk(bench.client).want_link(OWNER_EMAIL, owners.partition(":")[2])
+        await TemporalAdminClient(bench.client).want_link(OWNER_EMAIL, owners.partition(":")[2])
         await eventually(lambda: waits_for_press(owners, client))
         assert not bench.world.post.sign_in_links
         await end_all(client)
@@ -145,7 +145,7 @@ async def test_a_link_is_mailed_to_nobody_but_whose_it_is(client: Client) -> Non
 
     It was signed for another run, whatever id theirs has.
     """
-    bench = Bench(await ours(client), "mailed")
+    bench = MigrationHarness(await ours(client), "mailed")
     attacker = await theirs(client)
     identity = SignedLinks("", [TOKEN_KEY]).sign_identity(
         SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"), EVES, "an-earlier-run"
@@ -166,11 +166,11 @@ async def test_no_answer_of_theirs_keeps_a_session_open(
     client: Client, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody who is an admin no more answers in place of our worker, with an old answer: it ends all the same."""
-    bench = Bench(await ours(client, *keys), f"renewed-{len(keys)}")
+    bench = MigrationHarness(await ours(client, *keys), f"renewed-{len(keys)}")
     bench.world.opsgenie.account = bench.account
     eve = SignedIn(email=EVE, role="owner", opsgenie_account=bench.account)
     bench.world.opsgenie.add(RosterPerson(email=EVE, role="owner", email_verified=True))
-    desk = TemporalAdminDesk(bench.client, PROOFS)
+    desk = TemporalAdminClient(bench.client, PROOFS)
     session_id = await desk.open_session(eve)
     session = client.get_workflow_handle(ids.session(session_id))
     first = (await session.describe()).run_id
@@ -188,11 +188,11 @@ async def test_no_answer_of_theirs_keeps_a_session_open(
         if event.HasField("activity_task_completed_event_attributes")
     )
 
-    @activity.defn(name="is_leader_still")
+    @activity.defn(name="is_still_admin")
     async def replay(_: RawValue) -> RawValue:
         return RawValue(old)
 
-    bench = Bench(bench.client, bench.account, bench.world)
+    bench = MigrationHarness(bench.client, bench.account, bench.world)
     second = (await session.describe()).run_id
     async with served_except(bench, options.OPSGENIE_QUEUE, replay):
         await let_pass(client, session, sign_in.SESSION_RENEWAL)
@@ -206,7 +206,7 @@ async def test_no_answer_of_theirs_keeps_a_session_open(
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
 async def test_a_workflow_in_place_of_a_session_opens_none(client: Client, keys: list[str]) -> None:
     """Neither empty-handed, nor with what stands in another session, or was confirmed of somebody else."""
-    desk = TemporalAdminDesk(await ours(client, *keys), PROOFS)
+    desk = TemporalAdminClient(await ours(client, *keys), PROOFS)
     attacker = await theirs(client)
     eve = SignedIn(email=EVE, role="owner", opsgenie_account="acme")
     owner = SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme")
@@ -235,7 +235,7 @@ class MailsALink:
         """Hand over an identity."""
         await workflow.execute_activity(
             "send_sign_in_link",
-            SignInLinkOrder(identity=identity, generation=1),
+            SendSignInLinkInput(identity=identity, generation=1),
             task_queue=options.MAIL_QUEUE,
             start_to_close_timeout=timedelta(minutes=1),
             retry_policy=RetryPolicy(maximum_attempts=1),
@@ -256,7 +256,7 @@ async def _untrusted(handle: WorkflowHandle[object, object]) -> bool:
 
 async def test_messages_in_clear_change_nothing_and_wedge_nothing(client: Client) -> None:
     """Signals are ignored, requests and questions are refused, and the migration goes on."""
-    bench = Bench(await ours(client, OLD), "signalled")
+    bench = MigrationHarness(await ours(client, OLD), "signalled")
     prepared(bench.world)
     bench.world.opsgenie.add(BO)
     async with worker.serving(build_workers(bench.client, bench.world)):
@@ -284,13 +284,13 @@ async def test_messages_in_clear_change_nothing_and_wedge_nothing(client: Client
 
 
 @activity.defn(name="list_sites")
-async def list_a_site_of_eve(_: RawValue) -> SitesAnswer:
+async def list_a_site_of_eve(_: RawValue) -> SitesResult:
     """Answer, in clear, that there is a site of the attacker's."""
-    return SitesAnswer(sites=[Site(id="e", name="acme", url="https://acme.evil.example", admin=True)])
+    return SitesResult(sites=[Site(id="e", name="acme", url="https://acme.evil.example", admin=True)])
 
 
 @asynccontextmanager
-async def answered_without_a_result(bench: Bench, queue: str) -> AsyncIterator[None]:
+async def answered_without_a_result(bench: MigrationHarness, queue: str) -> AsyncIterator[None]:
     """Serve all task queues but one, on which the attacker completes each activity with no payload at all."""
     service, namespace = (await theirs(bench.client)).workflow_service, bench.client.namespace
 
@@ -313,22 +313,22 @@ async def answered_without_a_result(bench: Bench, queue: str) -> AsyncIterator[N
             attacker.cancel()
 
 
-def answered_in_clear(bench: Bench, queue: str) -> AbstractAsyncContextManager[None]:
+def answered_in_clear(bench: MigrationHarness, queue: str) -> AbstractAsyncContextManager[None]:
     """Serve all task queues but one, on which the attacker answers with a site of theirs."""
     return served_except(bench, queue, list_a_site_of_eve)
 
 
 @pytest.mark.parametrize("answered", [answered_in_clear, answered_without_a_result])
 async def test_an_answer_of_theirs_pauses_until_somebody_has_looked(
-    client: Client, answered: Callable[[Bench, str], AbstractAsyncContextManager[None]]
+    client: Client, answered: Callable[[MigrationHarness, str], AbstractAsyncContextManager[None]]
 ) -> None:
     """The migration says so and waits; after a resume, our own worker is asked again."""
-    bench = Bench(await ours(client, OLD), answered.__name__)
+    bench = MigrationHarness(await ours(client, OLD), answered.__name__)
     prepared(bench.world)
     async with answered(bench, options.ATLASSIAN_QUEUE):
         await bench.start()
         await eventually(lambda: bench.waits_for(ANSWER))
-    bench = Bench(await ours(client, OLD), bench.account, bench.world)
+    bench = MigrationHarness(await ours(client, OLD), bench.account, bench.world)
     async with worker.serving(build_workers(bench.client, bench.world)):
         await bench.migration.resume(Actor())
         site = (await bench.handle.result()).site

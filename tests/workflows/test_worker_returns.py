@@ -15,7 +15,7 @@ from landbridge.domain.roster import OWNER, RosterPerson
 from landbridge.domain.rules import Rules
 from tests.fakes import World
 from tests.histories import health
-from tests.workflows.harness import OWNER_EMAIL, Bench, end_all, eventually, prepared, served
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, end_all, eventually, prepared, served
 
 
 async def test_a_question_asked_meanwhile_does_not_spoil_a_migration(client: Client) -> None:
@@ -26,7 +26,7 @@ async def test_a_question_asked_meanwhile_does_not_spoil_a_migration(client: Cli
     world = World()
     prepared(world)
     world.opsgenie.add(RosterPerson(email="bo@example.com"), RosterPerson(email="ada@example.com", role=OWNER))
-    benches = [Bench(client, f"asked-{number}", world) for number in range(8)]
+    benches = [MigrationHarness(client, f"asked-{number}", world) for number in range(8)]
     often = Rules(roster_refresh_interval=timedelta(seconds=2))
     async with served(client, world):
         for bench in benches:
@@ -52,7 +52,7 @@ async def test_whoever_was_ended_meanwhile_is_answered_for(client: Client) -> No
     world = World()
     prepared(world)
     world.opsgenie.add(RosterPerson(email="bo@example.com"))
-    bench = Bench(client, "ended-meanwhile", world)
+    bench = MigrationHarness(client, "ended-meanwhile", world)
     async with served(client, world):
         await bench.start()
         await eventually(partial(bench.step_is, Step.VERIFY))
@@ -69,7 +69,7 @@ async def test_whoever_was_ended_meanwhile_is_answered_for(client: Client) -> No
     assert not await health.failures(client, bench.account)
 
 
-async def _waits_for_a_worker(bench: Bench) -> bool:
+async def _waits_for_a_worker(bench: MigrationHarness) -> bool:
     """Whether a timer has fired that no workflow task knows of, or an activity is due and no timer is set."""
     events = [event.event_type async for event in bench.handle.fetch_history_events()]
     done = len(events) - events[::-1].index(EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)

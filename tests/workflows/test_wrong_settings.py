@@ -6,14 +6,14 @@ from landbridge.domain.people import Actor
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from landbridge.integrations.opsgenie import OpsgenieRoster
 from tests.emulator.running import OPSGENIE_KEY, ORGANIZATION_KEY, Control, control, service
-from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 __all__ = ["control", "service"]
 BY = Actor(name="tester")
 
 
 async def test_a_key_that_opsgenie_finds_malformed_pauses_by_name(
-    bench: Bench, control: Control, service: str, monkeypatch: pytest.MonkeyPatch
+    bench: MigrationHarness, control: Control, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opsgenie answers 422 to a key with a part missing; with another key the migration goes on."""
     control.load([{"username": OWNER_EMAIL, "role": "owner"}])
@@ -32,7 +32,7 @@ async def test_a_key_that_opsgenie_finds_malformed_pauses_by_name(
 
 
 async def test_a_request_that_cannot_be_sent_pauses_by_name(
-    bench: Bench, service: str, monkeypatch: pytest.MonkeyPatch
+    bench: MigrationHarness, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the client library refuses to send is no outage of the service."""
     async with AtlassianDirectory(service, ORGANIZATION_KEY, "o" * 70_000) as directory:
@@ -42,6 +42,6 @@ async def test_a_request_that_cannot_be_sent_pauses_by_name(
         assert "cannot be sent" in (await bench.migration.progress()).paused
 
 
-async def _reads_on(bench: Bench) -> bool:
+async def _reads_on(bench: MigrationHarness) -> bool:
     progress = await bench.migration.progress()
     return not progress.paused and progress.cohorts > 0

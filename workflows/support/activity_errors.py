@@ -32,7 +32,7 @@ class Failure:
         return self.kind == "Refused"
 
 
-async def attempt(
+async def execute(
     method: Callable[[Any, _Argument], Awaitable[_Answer]], argument: _Argument, how: dict[str, Any], summary: str
 ) -> _Answer | Failure:
     """Have an activity done, as `workflows.support.options` says; return its answer, or why there is none."""

@@ -15,9 +15,9 @@ MAIL_QUEUE = "landbridge-mail"
 OPSGENIE_QUEUE = "landbridge-opsgenie"
 ATLASSIAN_QUEUE = "landbridge-atlassian"
 
-ACCOUNT_SLICE = 500
+ACCOUNT_BATCH = 500
 """People per look-up activity: a whole cohort as a rule, some 50 kB. The connector asks for 100 of them in a call."""
-MAIL_SLICE = 50
+MAIL_BATCH = 50
 """Mails per activity: what can be sent twice when a worker dies, against one billable action each time."""
 FEW = 10
 """Slices of up to so many people go before larger ones: one who asked for a mail, and a migration of ten, do not wait
@@ -37,10 +37,10 @@ MAX_LAST_RUN_EVENTS = 100
 """Events of the run that completes. Workers keep no closed workflow in memory, so every query about one replays its
 last run. A longer run continues as new with its state, and the next run completes at once."""
 
-PENDING_AT_MOST = 400
+MAX_PENDING = 400
 """Signals about single people under way at once; a workflow with 2,000 pending would not get on at all."""
 
-FINAL = ("NeighbourRefuses", "Refused", "BadInput", "Untrusted")
+FINAL = ("ServiceRejected", "Refused", "BadInput", "Untrusted")
 """Errors of `domain.errors` that trying again does not mend."""
 
 _PATIENT = RetryPolicy(

@@ -6,7 +6,7 @@ from datetime import datetime
 from temporalio import workflow
 
 
-class Alarm:
+class SharedTimer:
     """Rings at the latest when it was set for; whoever waits looks then whether it is their turn.
 
     A timer that runs is never stopped for an earlier or a later one. It may ring for nothing, which costs less than

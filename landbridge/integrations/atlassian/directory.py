@@ -8,9 +8,9 @@ from typing import Self, TypeVar
 
 from landbridge.domain import addresses
 from landbridge.domain.activity_io import AccountOutcome, AccountQuestion, Revocation, Undone
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 from landbridge.domain.sites import Site
-from landbridge.domain.survey import Seats, Standing
+from landbridge.domain.survey import AccountLookup, Seats
 from landbridge.integrations.atlassian import organization_survey as survey
 from landbridge.integrations.atlassian import organizations
 from landbridge.integrations.atlassian.organizations import (
@@ -52,7 +52,7 @@ class AtlassianDirectory:
 
     async def find(self, questions: Sequence[AccountQuestion], done: _Done) -> None:
         """Look up accounts, 100 in one call; see the port."""
-        for some in _batches(questions, organizations.MOST_SEARCHED):
+        for some in _batches(questions, organizations.MAX_SEARCHED):
             users = await self._search(some)
             done([organizations.outcome(question, users.get(_key(question))) for question in some])
 
@@ -62,7 +62,7 @@ class AtlassianDirectory:
         Whatever an invitation answers, what was found before and is found after it decides: a lost answer creates
         nothing twice. An account outside the organization is adopted by the same invitation.
         """
-        for some in _batches(questions, organizations.MOST_SEARCHED):
+        for some in _batches(questions, organizations.MAX_SEARCHED):
             users = await self._search(some)
             if there := [organizations.outcome(one, users[_key(one)]) for one in some if _key(one) in users]:
                 done(there)
@@ -87,7 +87,7 @@ class AtlassianDirectory:
     async def revoke(self, account_ids: Sequence[str], done: Callable[[list[Revocation]], None]) -> None:
         """Remove accounts, ten at a time: each ten are looked up right before, so that no verified one is touched."""
         directories = await self._all(Directory, lambda cursor: organizations.directories_request(self._org_id, cursor))
-        for some in _batches(account_ids, organizations.MOST_SEARCHED_BY_ID):
+        for some in _batches(account_ids, organizations.MAX_SEARCHED_BY_ID):
             # Ten at most are on one page.
             answer = await self._transport.send(organizations.search_by_id_request(self._org_id, some))
             members = {user.account_id: bool(user.email_verified) for user in answer.read(Page[User]).data}
@@ -104,12 +104,12 @@ class AtlassianDirectory:
         answers = [(await self._transport.send(request)).status for request in requests]
         return Undone.REVOKED if organizations.REMOVED in answers else Undone.FAILED
 
-    async def standings(self, emails: Iterable[str]) -> AsyncIterator[Standing]:
+    async def lookups(self, emails: Iterable[str]) -> AsyncIterator[AccountLookup]:
         """Say how addresses stand, 100 in one call; see the port."""
         domains = await self._all(survey.Domain, lambda cursor: survey.domains_request(self._org_id, cursor))
         own = survey.verified_domains(domains)
         questions = [AccountQuestion(person=number, email=email) for number, email in enumerate(emails)]
-        for some in _batches(questions, organizations.MOST_SEARCHED):
+        for some in _batches(questions, organizations.MAX_SEARCHED):
             users = await self._search(some)
             for one in some:
                 user = users.get(_key(one))
@@ -138,18 +138,16 @@ class AtlassianDirectory:
         mailed = [one for one in missing if self._sends_invitations and one.may_be_mailed]
         unmailed = [one for one in missing if one not in mailed]
         calls = [
-            (few, group is mailed)
-            for group in (mailed, unmailed)
-            for few in _batches(group, organizations.MOST_INVITED)
+            (few, group is mailed) for group in (mailed, unmailed) for few in _batches(group, organizations.MAX_INVITED)
         ]
         asked: list[AccountQuestion] = []
         invited: dict[str, Invited] = {}
-        trouble: NeighbourUnavailable | NeighbourRefuses | None = None
+        problem: ServiceUnavailable | ServiceRejected | None = None
         for few, mail in calls:
             try:
                 invited.update(await self._invite(few, mail=mail))
-            except (NeighbourUnavailable, NeighbourRefuses) as error:
-                trouble = error
+            except (ServiceUnavailable, ServiceRejected) as error:
+                problem = error
                 break
             asked += few
         if asked:
@@ -160,8 +158,8 @@ class AtlassianDirectory:
                     for one in asked
                 ]
             )
-        if trouble is not None:
-            raise trouble
+        if problem is not None:
+            raise problem
 
     async def _invite(self, questions: Sequence[AccountQuestion], *, mail: bool) -> dict[str, Invited]:
         """Invite people; return what became of each by the key of the address."""
@@ -190,7 +188,7 @@ class AtlassianDirectory:
             cursor = page.links.cursor
             if not cursor:
                 return items
-        raise NeighbourUnavailable("Atlassian's pages lead round in a circle: they have to be read again.")
+        raise ServiceUnavailable("Atlassian's pages lead round in a circle: they have to be read again.")
 
 
 def _key(question: AccountQuestion) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from landbridge.domain import addresses
 from landbridge.domain.activity_io import AccountOutcome
-from landbridge.domain.survey import AccountState, Manager, Seats, Standing
+from landbridge.domain.survey import AccountLookup, AccountState, Manager, Seats
 from landbridge.integrations.atlassian.organizations import EVERY_DIRECTORY, User, Workspace, site_of
 from landbridge.integrations.http import Body, Request
 
@@ -64,16 +64,16 @@ def verified_domains(domains: Iterable[Domain]) -> frozenset[str]:
     return frozenset(_domain(f"someone@{claim.name}") for claim in claimed if claim.name)
 
 
-def standing(email: str, user: User | None, found: AccountOutcome, own_domains: Collection[str]) -> Standing:
+def standing(email: str, user: User | None, found: AccountOutcome, own_domains: Collection[str]) -> AccountLookup:
     """Return how an address stands; `found` is what the migration itself would make of `user`."""
     ours = _domain(email) in own_domains
     if user is None:
-        return Standing(email=email, manager=Manager.THIS_ORGANIZATION if ours else Manager.UNKNOWN)
+        return AccountLookup(email=email, manager=Manager.THIS_ORGANIZATION if ours else Manager.UNKNOWN)
     said = {user.account_status, user.status, user.membership_status}
     manager = Manager.NOBODY
     if user.claim_status == _MANAGED:
         manager = Manager.THIS_ORGANIZATION if ours else Manager.ANOTHER_ORGANIZATION
-    return Standing(
+    return AccountLookup(
         email=email,
         state=next((state for word, state in _STATES.items() if word in said), AccountState.ACTIVE),
         verified=found.verified,

@@ -14,17 +14,17 @@ from pydantic import Field
 
 from landbridge.domain import addresses
 from landbridge.domain.activity_io import AccountOutcome, AccountQuestion
-from landbridge.domain.errors import NeighbourRefuses
+from landbridge.domain.errors import ServiceRejected
 from landbridge.domain.sites import Site
 from landbridge.integrations.http import Body, Request
 
-MOST_SEARCHED, MOST_INVITED = 100, 25
+MAX_SEARCHED, MAX_INVITED = 100, 25
 """Addresses in one call of `users/search` and of `users/invite`."""
-MOST_SEARCHED_BY_ID = 10
+MAX_SEARCHED_BY_ID = 10
 """Account ids in one call of `users/search`."""
 REMOVED, NOT_THERE, MALFORMED = 204, 404, 400
 """What an answer to a removal says of one person."""
-MOST_WORKSPACES = 1000
+MAX_WORKSPACES = 1000
 EVERY_DIRECTORY = "-"
 """Stands for all directories of the organization that the key may manage."""
 INVITED = frozenset({200, 206})
@@ -35,7 +35,7 @@ _SPOILT_BY_ONE = frozenset({"ADMIN-UAM-400-1", "ADMIN-UAM-400-2", "ADMIN-UAM-409
 _INACTIVE_USER, _LICENCE_LIMIT = "ADMIN-UAM-400-2", "ADMIN-UAM-409-3"
 _ORG_ADMIN, _SITE_ADMIN = "atlassian/org-admin", "atlassian/site-admin"
 _SITE_ARI = re.compile(r"ari:cloud:[^:]*:[^:]*:site/([^/]+)")
-_LONGEST_REASON = 200
+_MAX_REASON_LENGTH = 200
 _DEACTIVATED = "The Atlassian account is deactivated: the organization that manages it has to reactivate it."
 _PROBLEMS = {
     "inactive": _DEACTIVATED,
@@ -174,7 +174,7 @@ class Invited:
 
 def search_request(org_id: str, emails: Iterable[str], cursor: str = "", *, platform_roles: bool = False) -> Request:
     """Ask for the members of the organization that have these addresses, at most 100."""
-    body: dict[str, object] = {"emails": list(dict.fromkeys(emails)), "limit": MOST_SEARCHED}
+    body: dict[str, object] = {"emails": list(dict.fromkeys(emails)), "limit": MAX_SEARCHED}
     if cursor:
         body["cursor"] = cursor
     if platform_roles:
@@ -190,7 +190,7 @@ def invite_request(org_id: str, emails: Iterable[str], *, mail: bool = False) ->
 
 def search_by_id_request(org_id: str, account_ids: Iterable[str]) -> Request:
     """Ask for members of the organization by their accounts, at most 10."""
-    body = {"accountIds": list(account_ids), "limit": MOST_SEARCHED}
+    body = {"accountIds": list(account_ids), "limit": MAX_SEARCHED}
     return Request("POST", f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/search", body=body)
 
 
@@ -209,7 +209,7 @@ def remove_request(org_id: str, directory_id: str, account_id: str) -> Request:
 
 def workspaces_request(org_id: str, cursor: str = "") -> Request:
     """Ask for the organization's workspaces. A cursor stands alone."""
-    body: dict[str, object] = {"cursor": cursor} if cursor else {"limit": MOST_WORKSPACES}
+    body: dict[str, object] = {"cursor": cursor} if cursor else {"limit": MAX_WORKSPACES}
     return Request("POST", f"{_organization(org_id)}/workspaces", body=body)
 
 
@@ -278,9 +278,9 @@ def read_refusal(status: int, errors: Errors) -> str:
     """
     code = next((error.code for error in errors.errors if error.code), "")
     if code == _LICENCE_LIMIT:
-        raise NeighbourRefuses("Atlassian has no seat left for more people (409): buy seats, then resume.")
+        raise ServiceRejected("Atlassian has no seat left for more people (409): buy seats, then resume.")
     if code not in _SPOILT_BY_ONE:
-        raise NeighbourRefuses(
+        raise ServiceRejected(
             f"Atlassian refuses to invite people ({status}): look at the organization's licences, then resume."
         )
     return _DEACTIVATED if code == _INACTIVE_USER else "Atlassian does not accept the address: correct it."
@@ -326,5 +326,5 @@ def _read_invitation(invitation: Invitation) -> Invited:
         for one in [*result.role_assignment_result, *result.group_assignment_result]:
             if one.status == "ERROR":
                 reason = "".join(c for c in one.status_reason or "no reason given" if c.isprintable())
-                return Invited(invitation.id or "", f"Atlassian refused the invitation: {reason[:_LONGEST_REASON]}")
+                return Invited(invitation.id or "", f"Atlassian refused the invitation: {reason[:_MAX_REASON_LENGTH]}")
     return Invited(invitation.id or "")

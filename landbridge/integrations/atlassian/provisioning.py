@@ -20,7 +20,7 @@ from landbridge.domain.activity_io import (
 from landbridge.domain.errors import BadInput
 from landbridge.domain.ports import AccountDirectory
 from landbridge.domain.sites import NewSite, Site
-from landbridge.integrations.atlassian.site_probe import SiteDoor
+from landbridge.integrations.atlassian.site_probe import SiteProbe
 from landbridge.integrations.http import Body, Request, Transport
 
 NAME = "The emulator"
@@ -31,13 +31,13 @@ OPSGENIE_URL = "https://app.opsgenie.com"
 _CONFLICT = 409
 
 
-class SignUpAnswer(Body):
+class SignUpResult(Body):
     """The emulator's answer to a sign-up."""
 
     account_id: str
 
 
-class SiteAnswer(Body):
+class SiteResult(Body):
     """The emulator's answer to a new site."""
 
     id: str
@@ -67,7 +67,7 @@ class EmulatedProvisioning:
         """Sign the address up, unless it has an account."""
         body = {"email": email, "firstName": first_name, "lastName": last_name}
         answer = await self._transport.send(Request("POST", "/provisioning/v1/sign-ups", body=body))
-        return SignedUp(account_id=answer.read(SignUpAnswer).account_id)
+        return SignedUp(account_id=answer.read(SignUpResult).account_id)
 
     async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree:
         """Create the site, unless the same person did so before."""
@@ -81,7 +81,7 @@ class EmulatedProvisioning:
                 reason=f"The site name {site.name!r} is taken, now or in the past.",
                 suggestions=[name for name in taken.suggestions if _is_valid(name)],
             )
-        created = answer.read(SiteAnswer)
+        created = answer.read(SiteResult)
         return Site(id=created.id, name=created.name, url=created.url, admin=True)
 
     async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected:  # noqa: ARG002 - the port's; the emulator is asked
@@ -97,7 +97,7 @@ class AdminProvisioning:
     `door` asks sites themselves as well; without it, whether a name is free is Atlassian's to tell the admin.
     """
 
-    def __init__(self, directory: AccountDirectory, door: SiteDoor | None = None) -> None:
+    def __init__(self, directory: AccountDirectory, door: SiteProbe | None = None) -> None:
         self._directory = directory
         self._door = door
 

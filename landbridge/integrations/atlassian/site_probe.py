@@ -23,7 +23,7 @@ class TenantInfo(Body):
     cloud_id: str
 
 
-class SiteDoor:
+class SiteProbe:
     """Asks sites who they are, without credentials and following nobody elsewhere."""
 
     def __init__(self, url: str = SITE_URL) -> None:

@@ -76,7 +76,7 @@ class RosterCheck:
         """
         if not self._people:
             raise BadInput("The roster names nobody.")
-        if not any(person.leads and not person.problem for person in self._people):
+        if not any(person.is_admin and not person.problem for person in self._people):
             sentence = (
                 "Nobody on the roster is an owner or admin, and only they may start a migration: give their 'role'."
             )

@@ -13,9 +13,9 @@ ROLES = (OWNER, ADMIN, "user", "stakeholder", "observer")
 """Opsgenie's own roles. Accounts can have others: see `CUSTOM`."""
 CUSTOM = "custom:"
 """Marks a custom role in a file made by hand, where an unknown word is more likely a slip than a custom role."""
-LONGEST_NAME = 512
+MAX_NAME_LENGTH = 512
 """Characters; Opsgenie's limit for a full name."""
-LONGEST_ROLE = 100
+MAX_ROLE_LENGTH = 100
 """Characters of a custom role's name."""
 _YES, _NO = {"true", "yes", "y", "1"}, {"false", "no", "n", "0", ""}
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}|")
@@ -60,8 +60,8 @@ def _email(value: object) -> str:
 
 def _name(value: object) -> str:
     name = " ".join(unicodedata.normalize("NFC", _text("name", value)).split())
-    if len(name) > LONGEST_NAME:
-        sentence = f"The name has {len(name)} characters; shorten it to {LONGEST_NAME}."
+    if len(name) > MAX_NAME_LENGTH:
+        sentence = f"The name has {len(name)} characters; shorten it to {MAX_NAME_LENGTH}."
         raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the name is too long")
     if any(unicodedata.category(character) == "Cc" for character in name):
         sentence = f"The name {shown(name)} holds a control character; remove it."
@@ -72,7 +72,7 @@ def _name(value: object) -> str:
 def _role(value: object) -> str:
     role = _role_name(value)
     custom = role.removeprefix(CUSTOM).strip() if role.startswith(CUSTOM) else ""
-    if role in ROLES or 0 < len(custom) <= LONGEST_ROLE:
+    if role in ROLES or 0 < len(custom) <= MAX_ROLE_LENGTH:
         return custom or role
     meant = get_close_matches(role, ROLES, n=1)
     hint = f"did you mean {meant[0]!r}?" if meant else f"use one of {', '.join(ROLES)}."
@@ -83,7 +83,7 @@ def _role(value: object) -> str:
 def _exported_role(value: object) -> str:
     # Opsgenie's API has an object here.
     role = _role_name(value.get("name") if isinstance(value, Mapping) else value)
-    if len(role) > LONGEST_ROLE:
+    if len(role) > MAX_ROLE_LENGTH:
         sentence = f"The role {shown(role)} has {len(role)} characters, which no role of Opsgenie's has."
         raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the role is too long")
     return role

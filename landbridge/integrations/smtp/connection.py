@@ -8,14 +8,14 @@ from contextlib import suppress
 
 import aiosmtplib
 
-from landbridge.integrations.smtp.message import Letter
+from landbridge.integrations.smtp.message import EncodedMessage
 from landbridge.integrations.smtp.replies import CLOSING, TAKEN, Answer, Kind, Stage, kind
 
 GOODBYE_SECONDS = 5.0
 """For the answer to QUIT."""
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The connection ended while a mail was handed over."""
 
     def __init__(self, *, in_doubt: bool, stale: bool) -> None:
@@ -39,7 +39,7 @@ class Connection:
         """Whether the connection stands, as far as one can know without asking."""
         return self._smtp.is_connected
 
-    async def hand_over(self, letter: Letter) -> Answer | None:
+    async def hand_over(self, letter: EncodedMessage) -> Answer | None:
         """Hand a mail to the server and return its last word; None for a mail that this server cannot take.
 
         Raises:
@@ -68,7 +68,7 @@ class Connection:
         self._served = True
         return Answer(stage, TAKEN)
 
-    async def rehearse(self) -> Answer:
+    async def verify_sender(self) -> Answer:
         """Name the sender of a mail and take it back; return what the server says of that sender.
 
         Raises:
@@ -99,7 +99,7 @@ class Connection:
         if error.code == CLOSING:
             self._smtp.close()
             if self._served:
-                raise Lost(in_doubt=False, stale=True) from None
+                raise ConnectionLost(in_doubt=False, stale=True) from None
         else:
             try:
                 await self._smtp.rset()
@@ -111,8 +111,8 @@ class Connection:
         self._served = True
         return Answer(stage, error.code, error.message, smtputf8=smtputf8)
 
-    def _lost(self, stage: Stage) -> Lost:
-        return Lost(in_doubt=stage is Stage.CONTENT, stale=self._served and stage is Stage.SENDER)
+    def _lost(self, stage: Stage) -> ConnectionLost:
+        return ConnectionLost(in_doubt=stage is Stage.CONTENT, stale=self._served and stage is Stage.SENDER)
 
     def _drop(self) -> None:
         """Close at once: `close` alone would still send what waits in the buffer, perhaps up to the final dot."""

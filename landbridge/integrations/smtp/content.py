@@ -8,15 +8,15 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from landbridge import emails, i18n
-from landbridge.domain.activity_io import MailContext, MailOrder, NoticeKind, NoticeOrder
+from landbridge.domain.activity_io import MailContext, NoticeKind, OutgoingMail, OutgoingNotice
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.people import NEXT_STEP, STATE_TITLES, Counts, State
-from landbridge.domain.ports import LinkMint
-from landbridge.domain.sign_in import LINK_LIFETIME, SignInMailOrder
+from landbridge.domain.ports import LinkSigner
+from landbridge.domain.sign_in import LINK_LIFETIME, SignInMail
 from landbridge.emails import Rendered
 from landbridge.i18n import Language
 
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 """Characters of a name that a greeting shows; Opsgenie allows 512."""
 _NAME, _URL = "the-name-e5b1c0", "the-link-e5b1c0"
 """Marks that no template holds; letters that neither HTML nor a catalogue changes."""
@@ -34,7 +34,7 @@ _MADE_IT = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED})
 """States that nobody has to follow up."""
 
 
-def person_mail(context: MailContext, order: MailOrder, links: LinkMint) -> Rendered:
+def person_mail(context: MailContext, order: OutgoingMail, links: LinkSigner) -> Rendered:
     """Write a person's mail, with their link in it."""
     claims = LinkClaims(
         cohort_id=context.cohort_id,
@@ -44,11 +44,11 @@ def person_mail(context: MailContext, order: MailOrder, links: LinkMint) -> Rend
         generation=order.generation,
     )
     url = links.url(claims)
-    name = emails.plain(order.name[:LONGEST_NAME])
+    name = emails.plain(order.name[:MAX_NAME_LENGTH])
     amount, unit = _in_words(context.rules.link_lifetime(order.purpose))
     form = _form(
         str(order.purpose),
-        i18n.spoken(order.locale).tag,
+        i18n.negotiate(order.locale).tag,
         has_name=bool(name),
         opsgenie_account=context.opsgenie_account,
         site_url=_web(context.site.url),
@@ -73,7 +73,7 @@ def _form(folder: str, tag: str, *, has_name: bool, **values: str | int) -> Rend
     Templates cost most of a millisecond for each mail; a slice's mails differ in these two alone.
     """
     marks = {"name": _NAME if has_name else "", "url": _URL}
-    return emails.render(folder, {**marks, **values}, i18n.spoken(tag))
+    return emails.render(folder, {**marks, **values}, i18n.negotiate(tag))
 
 
 def _filled_in(words: str, name: str, url: str) -> str:
@@ -81,16 +81,16 @@ def _filled_in(words: str, name: str, url: str) -> str:
     return _MARK.sub(lambda mark: name if mark[0] == _NAME else url, words)
 
 
-def notice_mail(order: NoticeOrder, links: LinkMint) -> Rendered:
+def notice_mail(order: OutgoingNotice, links: LinkSigner) -> Rendered:
     """Write an owner's or admin's notice. It holds no link that acts for its reader."""
     notice, counts = order.notice, order.notice.counts
-    language = i18n.spoken(order.recipient.locale)
+    language = i18n.negotiate(order.recipient.locale)
     task, task_url = language.say(notice.task), _web(notice.url)
     page_url = links.settings_url(_PAGES[notice.kind])
     return emails.render(
         str(notice.kind),
         {
-            "name": order.recipient.name[:LONGEST_NAME],
+            "name": order.recipient.name[:MAX_NAME_LENGTH],
             "opsgenie_account": notice.opsgenie_account,
             "site_url": _web(notice.site.url) if notice.site else "",
             "task": task,
@@ -112,21 +112,21 @@ def notice_mail(order: NoticeOrder, links: LinkMint) -> Rendered:
     )
 
 
-def sign_in_mail(order: SignInMailOrder, links: LinkMint) -> Rendered:
+def sign_in_mail(order: SignInMail, links: LinkSigner) -> Rendered:
     """Write the mail with a sign-in link in it."""
     url = links.sign_in_url(order.claims)
     amount, unit = _in_words(LINK_LIFETIME)
     return emails.render(
         "sign_in",
         {
-            "name": order.recipient.name[:LONGEST_NAME],
+            "name": order.recipient.name[:MAX_NAME_LENGTH],
             "opsgenie_account": order.recipient.opsgenie_account,
             "url": url,
             "link_host": _host(url),
             "link_amount": amount,
             "link_unit": unit,
         },
-        i18n.spoken(order.recipient.locale),
+        i18n.negotiate(order.recipient.locale),
     )
 
 

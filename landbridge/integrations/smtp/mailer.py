@@ -6,17 +6,17 @@ from dataclasses import dataclass
 import structlog
 
 from landbridge.domain import ids
-from landbridge.domain.activity_io import Delivery, MailContext, MailOrder, MailOutcome, NoticeOrder
-from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.activity_io import Delivery, MailContext, MailOutcome, OutgoingMail, OutgoingNotice
+from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
 from landbridge.domain.links import Purpose
-from landbridge.domain.ports import LinkMint
-from landbridge.domain.sign_in import SignInMailOrder
+from landbridge.domain.ports import LinkSigner
+from landbridge.domain.sign_in import SignInMail
 from landbridge.emails import Rendered
-from landbridge.integrations.bounded import work_off
-from landbridge.integrations.rate_limiter import Pace
+from landbridge.integrations.bounded import run_bounded
+from landbridge.integrations.rate_limiter import RateLimiter
 from landbridge.integrations.smtp import content, message, relay
-from landbridge.integrations.smtp.connection import Lost
-from landbridge.integrations.smtp.message import Letter
+from landbridge.integrations.smtp.connection import ConnectionLost
+from landbridge.integrations.smtp.message import EncodedMessage
 from landbridge.integrations.smtp.pool import Pool
 from landbridge.integrations.smtp.replies import Verdict, judge, wants_fewer_connections
 from landbridge.integrations.smtp.sent_mails import SentMails
@@ -65,7 +65,7 @@ class SmtpMailer:
         sender: str,
         ca_file: str,
         connections: int,
-        links: LinkMint,
+        links: LinkSigner,
         per_second: float = 0,
         answer_seconds: float = ANSWER_SECONDS,
     ) -> None:
@@ -101,7 +101,7 @@ class SmtpMailer:
         self._sender = server.sender
         self._pool = Pool(server.open, connections)
         self._connections = connections
-        self._pace = Pace("The mail server", per_second)
+        self._pace = RateLimiter("The mail server", per_second)
         self._links = links
         self._sent = SentMails()
         self._losses_in_a_row = 0
@@ -111,7 +111,7 @@ class SmtpMailer:
         """Mails whose connection was lost when the server may have taken them already."""
 
     async def send(
-        self, context: MailContext, orders: Sequence[MailOrder], done: Callable[[MailOutcome], None]
+        self, context: MailContext, orders: Sequence[OutgoingMail], done: Callable[[MailOutcome], None]
     ) -> None:
         """Send people's mails; see `domain.ports.Mailer`."""
         if context.cohort_id in self._refusal_reported:
@@ -120,15 +120,15 @@ class SmtpMailer:
             self._pool.try_login_again()
         try:
             await self._work_off((self._person_job(context, order) for order in orders), len(orders), done)
-        except NeighbourRefuses:
+        except ServiceRejected:
             self._refusal_reported.add(context.cohort_id)
             raise
 
-    async def notify(self, orders: Sequence[NoticeOrder], done: Callable[[MailOutcome], None]) -> None:
+    async def notify(self, orders: Sequence[OutgoingNotice], done: Callable[[MailOutcome], None]) -> None:
         """Send notices to owners and admins; see `domain.ports.Mailer`."""
         await self._work_off((self._notice_job(order) for order in orders), len(orders), done)
 
-    async def send_sign_in_link(self, order: SignInMailOrder) -> MailOutcome:
+    async def send_sign_in_link(self, order: SignInMail) -> MailOutcome:
         """Send a sign-in link; see `domain.ports.Mailer`."""
         return await self._settle(
             _Job(
@@ -145,7 +145,7 @@ class SmtpMailer:
         """Close the connections, once nothing is sent any more."""
         await self._pool.close()
 
-    def _person_job(self, context: MailContext, order: MailOrder) -> _Job:
+    def _person_job(self, context: MailContext, order: OutgoingMail) -> _Job:
         return _Job(
             person=order.person,
             purpose=order.purpose,
@@ -155,7 +155,7 @@ class SmtpMailer:
             write=lambda: content.person_mail(context, order, self._links),
         )
 
-    def _notice_job(self, order: NoticeOrder) -> _Job:
+    def _notice_job(self, order: OutgoingNotice) -> _Job:
         return _Job(
             person=order.number,
             purpose=None,
@@ -169,7 +169,7 @@ class SmtpMailer:
         async def settle(job: _Job) -> None:
             done(await self._settle(job))
 
-        await work_off(jobs, min(self._connections, count), settle)
+        await run_bounded(jobs, min(self._connections, count), settle)
 
     async def _settle(self, job: _Job) -> MailOutcome:
         return await self._sent.once((job.message_id, job.email), lambda: self._send(job))
@@ -183,19 +183,19 @@ class SmtpMailer:
             await self._pace.turn()
             try:
                 verdict = await self._hand_over(letter)
-            except Lost as lost:
+            except ConnectionLost as lost:
                 self._note_loss(job, in_doubt=lost.in_doubt)
             else:
                 self._losses_in_a_row = 0
                 return job.outcome(verdict.delivery, verdict.reason, verdict.if_many)
         return job.outcome(Delivery.DEFERRED, "the mail server ended the connection without an answer")
 
-    async def _hand_over(self, letter: Letter) -> Verdict:
+    async def _hand_over(self, letter: EncodedMessage) -> Verdict:
         while True:
             async with self._pool.connection() as connection:
                 try:
                     answer = await connection.hand_over(letter)
-                except Lost as lost:
+                except ConnectionLost as lost:
                     if lost.stale:
                         continue
                     raise
@@ -220,4 +220,4 @@ class SmtpMailer:
         self._losses_in_a_row += 1
         if self._losses_in_a_row > TRIES * self._connections:
             self._losses_in_a_row = 0
-            raise NeighbourUnavailable("The mail server ends every connection without an answer.")
+            raise ServiceUnavailable("The mail server ends every connection without an answer.")

@@ -19,7 +19,7 @@ from landbridge.domain import addresses
 from landbridge.domain.errors import BadInput
 from landbridge.emails import Rendered
 
-LONGEST_LOCAL_PART = 64
+MAX_LOCAL_PART_LENGTH = 64
 """Bytes before the @ (RFC 5321, 4.5.3.1.1)."""
 _BOUNDARY = "=_landbridge_part"
 """Cannot occur inside a part: quoted-printable writes every equals sign as `=3D`, base64 has no `_` (RFC 2045, 6)."""
@@ -35,7 +35,7 @@ _MESSAGE_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_{|}~.-]+@[A-Za-z0-9.-]+")
 
 
 @dataclass(frozen=True)
-class Letter:
+class EncodedMessage:
     """A mail ready to be sent, as often as it takes."""
 
     recipient: str
@@ -60,14 +60,14 @@ def envelope_address(address: str) -> str:
     if not _MAILBOX.fullmatch(normal):
         raise BadInput("it holds characters that cannot stand in an envelope")
     local, _, domain = normal.rpartition("@")
-    if len(local.encode()) > LONGEST_LOCAL_PART:
-        raise BadInput(f"the part before the @ is longer than {LONGEST_LOCAL_PART} bytes")
+    if len(local.encode()) > MAX_LOCAL_PART_LENGTH:
+        raise BadInput(f"the part before the @ is longer than {MAX_LOCAL_PART_LENGTH} bytes")
     if domain.isascii():
         return normal
     return f"{local}@{validate_email(normal, check_deliverability=False).ascii_domain}"
 
 
-def compose(rendered: Rendered, *, sender: str, recipient: str, message_id: str) -> Letter:
+def compose(rendered: Rendered, *, sender: str, recipient: str, message_id: str) -> EncodedMessage:
     """Put a mail together.
 
     Arguments:
@@ -92,7 +92,7 @@ def compose(rendered: Rendered, *, sender: str, recipient: str, message_id: str)
     closing = f"--{_BOUNDARY}--\r\n".encode()
     common_header = _common_header(sender, rendered.sender, rendered.subject, rendered.language)
     content = b"".join([own_header.encode(), common_header, b"\r\n", *parts, closing])
-    return Letter(recipient=to, content=content)
+    return EncodedMessage(recipient=to, content=content)
 
 
 @lru_cache(maxsize=64)

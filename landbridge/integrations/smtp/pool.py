@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 from landbridge.integrations.smtp.connection import Connection
 from landbridge.integrations.smtp.relay import LoginRefused
 
@@ -36,7 +36,7 @@ class Pool:
         self._login_refused: tuple[float, str] | None = None
         """When a login was refused, and the sentence for it."""
         self._failures = 0
-        self._last_failure: NeighbourUnavailable | NeighbourRefuses | None = None
+        self._last_failure: ServiceUnavailable | ServiceRejected | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -89,7 +89,7 @@ class Pool:
             await self._slots.acquire()
             try:
                 return self._idle_one() or await self._another()
-            except NeighbourUnavailable:
+            except ServiceUnavailable:
                 if self._none_open:
                     self._slots.release()
                     raise
@@ -109,13 +109,13 @@ class Pool:
                 return idle
             now = asyncio.get_running_loop().time()
             if self._login_refused is not None and now < self._login_refused[0] + LOGIN_REFUSED_SECONDS:
-                raise NeighbourRefuses(self._login_refused[1])
+                raise ServiceRejected(self._login_refused[1])
             try:
                 return await self._open_connection()
             except LoginRefused as refused:
                 self._login_refused = now, str(refused)
-                raise NeighbourRefuses(str(refused)) from None
-            except (NeighbourUnavailable, NeighbourRefuses) as failure:
+                raise ServiceRejected(str(refused)) from None
+            except (ServiceUnavailable, ServiceRejected) as failure:
                 self._failures += 1
                 self._last_failure = failure
                 raise

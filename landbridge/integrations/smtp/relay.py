@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import aiosmtplib
 
-from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
 from landbridge.integrations.smtp import message
-from landbridge.integrations.smtp.connection import Connection, Lost
+from landbridge.integrations.smtp.connection import Connection, ConnectionLost
 from landbridge.integrations.smtp.replies import Answer, Kind, Stage, judge, kind, raise_if_everyones
 
 OPENING_SECONDS = 60.0
@@ -23,7 +23,7 @@ _NO_SUCH_MECHANISM = 504
 """The server offers a mechanism that it does not have; it has not looked at a password (RFC 4954, 4)."""
 
 
-class LoginRefused(NeighbourRefuses):
+class LoginRefused(ServiceRejected):
     """The login is refused. Never leaves the pool of connections under this name."""
 
 
@@ -70,13 +70,13 @@ class Server:
                 await self._log_in(smtp)
         except TimeoutError:
             smtp.close()
-            raise NeighbourUnavailable(f"The mail server {self._where} does not answer.") from None
+            raise ServiceUnavailable(f"The mail server {self._where} does not answer.") from None
         except BaseException:
             smtp.close()
             raise
         return Connection(smtp, self.sender)
 
-    async def rehearse(self) -> None:
+    async def verify_sender(self) -> None:
         """See whether mail could be sent now: connect, log in, name the sender, say goodbye. Nothing is sent.
 
         Raises:
@@ -85,9 +85,9 @@ class Server:
         """
         connection = await self.open()
         try:
-            answer = await connection.rehearse()
-        except Lost:
-            raise NeighbourUnavailable(f"The mail server {self._where} hung up when it heard of a mail.") from None
+            answer = await connection.verify_sender()
+        except ConnectionLost:
+            raise ServiceUnavailable(f"The mail server {self._where} hung up when it heard of a mail.") from None
         finally:
             await connection.close()
         judge(answer)
@@ -102,21 +102,21 @@ class Server:
             await smtp.ehlo()
         except aiosmtplib.SMTPResponseException as error:
             if kind(error.code) is Kind.NEVER:
-                raise NeighbourRefuses(
+                raise ServiceRejected(
                     f"The mail server {self._where} refuses the connection ({error.code}): check that it takes mail "
                     "from this network, and LANDBRIDGE_SMTP_PORT."
                 ) from None
-            raise NeighbourUnavailable(f"The mail server {self._where} does not greet us ({error.code}).") from None
+            raise ServiceUnavailable(f"The mail server {self._where} does not greet us ({error.code}).") from None
         except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected, OSError) as error:
             if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
-                raise NeighbourRefuses(
+                raise ServiceRejected(
                     f"TLS with the mail server {self._where} does not work: check that its certificate is valid for "
                     "that name and signed by an authority of the system or of LANDBRIDGE_SMTP_CA_FILE, and that "
                     "LANDBRIDGE_SMTP_SECURITY fits the port."
                 ) from None
-            raise NeighbourUnavailable(f"The mail server {self._where} cannot be reached.") from None
+            raise ServiceUnavailable(f"The mail server {self._where} cannot be reached.") from None
         except aiosmtplib.SMTPException:
-            raise NeighbourRefuses(
+            raise ServiceRejected(
                 f"The mail server {self._where} does not offer STARTTLS, so nothing was sent: check "
                 "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY."
             ) from None
@@ -127,9 +127,9 @@ class Server:
         try:
             answer = await self._logged_in(smtp)
         except (aiosmtplib.SMTPException, OSError):
-            raise NeighbourUnavailable(f"The mail server {self._where} hung up during the login.") from None
+            raise ServiceUnavailable(f"The mail server {self._where} hung up during the login.") from None
         if answer is None:
-            raise NeighbourRefuses(
+            raise ServiceRejected(
                 f"The mail server {self._where} offers no login that we know (CRAM-MD5, PLAIN, LOGIN): check "
                 "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY, or leave LANDBRIDGE_SMTP_USERNAME empty."
             )
@@ -137,7 +137,7 @@ class Server:
             return
         if kind(answer.code) is not Kind.NEVER:
             raise_if_everyones(answer)
-            raise NeighbourUnavailable(f"The mail server {self._where} cannot check the login now ({answer.code}).")
+            raise ServiceUnavailable(f"The mail server {self._where} cannot check the login now ({answer.code}).")
         raise LoginRefused(
             f"The mail server {self._where} refuses the login ({answer.code}): check LANDBRIDGE_SMTP_USERNAME and "
             "LANDBRIDGE_SMTP_PASSWORD."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from landbridge.domain.activity_io import Delivery
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable, QuotaExceeded
+from landbridge.domain.errors import QuotaExceeded, ServiceRejected, ServiceUnavailable
 from landbridge.integrations.smtp.reply_table import Concern, Row, row_for
 
 
@@ -97,13 +97,13 @@ def judge(answer: Answer) -> Verdict:
     row = _row(answer)
     concern = row.concern if row else None
     if code == CLOSING or (stage is Stage.SENDER and said is Kind.NOT_NOW):
-        raise NeighbourUnavailable(f"The mail server asks for patience ({code} after {stage}).")
+        raise ServiceUnavailable(f"The mail server asks for patience ({code} after {stage}).")
     if said is Kind.NOT_NOW or concern is Concern.RECIPIENT_LATER:
         return Verdict(Delivery.DEFERRED, f"{code}: {_reason(answer, 'the mail server asks to try again later')}")
     if stage is Stage.SENDER:
         if answer.smtputf8 and (code in _NOT_INTERNATIONAL or _enhanced(answer) == "5.6.7"):
             return Verdict(Delivery.REFUSED, f"{code}: the mail server takes no letters outside ASCII before the @")
-        raise NeighbourRefuses(
+        raise ServiceRejected(
             f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
             "LANDBRIDGE_SMTP_USERNAME may use it."
         )
@@ -133,14 +133,14 @@ def raise_if_everyones(answer: Answer) -> None:
                 lasts=row.lasts,
             )
         case Concern.RATE:
-            raise NeighbourUnavailable(f"{_TOO_FAST}: {row.advice} ({where}).", retry_after=row.wait)
+            raise ServiceUnavailable(f"{_TOO_FAST}: {row.advice} ({where}).", retry_after=row.wait)
         case Concern.CONNECTIONS:
-            raise NeighbourUnavailable(
+            raise ServiceUnavailable(
                 f"The mail server does not allow a single connection now ({where}): set LANDBRIDGE_SMTP_CONNECTIONS "
                 "to what it allows for all workers together."
             )
         case Concern.SENDER:
-            raise NeighbourRefuses(f"{_REFUSES_US}: {row.advice} ({where}).")
+            raise ServiceRejected(f"{_REFUSES_US}: {row.advice} ({where}).")
 
 
 def wants_fewer_connections(answer: Answer) -> bool:

@@ -38,7 +38,7 @@ from landbridge.platform.exits import TemporalUnreachable
 from landbridge.platform.process_settings import ProcessSettings
 from landbridge.platform.settings import EncryptionSettings
 from landbridge.platform.temporal.encryption import PayloadEncryption
-from landbridge.platform.temporal.query_retries import AskAgain
+from landbridge.platform.temporal.query_retries import QueryRetryInterceptor
 
 DEFAULT_ADDRESS = "localhost:7233"
 PATIENCE = timedelta(seconds=10)
@@ -92,7 +92,7 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
             client = await Client.connect(
                 **config,
                 data_converter=data_converter(encryption.keys, accept_clear=encryption.encryption_accept_clear),
-                interceptors=[AskAgain()],
+                interceptors=[QueryRetryInterceptor()],
                 connect_timeout=PATIENCE,
                 keep_alive_config=KEEP_ALIVE,
                 runtime=runtime,

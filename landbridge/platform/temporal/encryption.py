@@ -99,7 +99,7 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
         self._ciphers = {key.id: key.cipher for key in map(_derived, keys)}
         self._accept_clear = accept_clear or not keys
         self._workflow_id: str | None = None
-        self._told = set[str]()
+        self._reported = set[str]()
 
     @property
     def key_ids(self) -> list[str]:
@@ -146,8 +146,8 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
             return payload if self._accept_clear else self._refused("in clear")
         cipher = self._ciphers.get(name.encode())
         if cipher is None:
-            if name not in self._told:
-                self._told.add(name)
+            if name not in self._reported:
+                self._reported.add(name)
                 logger.error("encryption_key_missing", key_id=name, known=self.key_ids)
             raise KeyMissing(
                 f"Temporal holds data encrypted with the key {name!r}, which is not among LANDBRIDGE_ENCRYPTION_KEYS. "

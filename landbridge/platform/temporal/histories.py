@@ -26,13 +26,13 @@ class Histories:
 
     def was_done(self, workflow_id: str, run_id: str, started: int) -> bool:
         """Whether the workflow task that began with event number `started` was completed, by whichever worker."""
-        return self._told(self._was_done(workflow_id, run_id, started))
+        return self._reported(self._was_done(workflow_id, run_id, started))
 
     def has_ended(self, workflow_id: str, run_id: str) -> bool:
         """Whether no task of this run is to come any more."""
-        return self._told(self._has_ended(workflow_id, run_id))
+        return self._reported(self._has_ended(workflow_id, run_id))
 
-    def _told(self, question: Coroutine[Any, Any, bool]) -> bool:
+    def _reported(self, question: Coroutine[Any, Any, bool]) -> bool:
         future = asyncio.run_coroutine_threadsafe(question, self._loop)
         try:
             return future.result(PATIENCE.total_seconds())

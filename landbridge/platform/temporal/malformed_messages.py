@@ -19,7 +19,7 @@ from temporalio.worker import (
 )
 
 
-class Tolerance(Interceptor):
+class MalformedMessageInterceptor(Interceptor):
     """Stands before every handler of our workflows, in workers and replays alike."""
 
     def workflow_interceptor_class(self, _: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:

@@ -10,7 +10,7 @@ TIMES = 20
 _PAUSE_SECONDS = 0.2
 
 
-class AskAgain(Interceptor):
+class QueryRetryInterceptor(Interceptor):
     """Asks a question again, for seconds, that could not be answered just then.
 
     A worker may have to refuse a query (see `platform.temporal.sandbox`); our queries fail in no other way. And while a

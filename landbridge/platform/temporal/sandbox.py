@@ -45,11 +45,11 @@ class _Runner(SandboxedWorkflowRunner):
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         info = det.info
-        in_time = InTime(super().create_instance(det), info.workflow_id, info.run_id, self._histories)
+        in_time = StaleQueryGuard(super().create_instance(det), info.workflow_id, info.run_id, self._histories)
         return UntrustedPayloads(in_time, WorkflowSerializationContext(info.namespace, info.workflow_id))
 
 
-class InTime(InstanceWrapper):
+class StaleQueryGuard(InstanceWrapper):
     """A workflow that is never told of an event before its time has come.
 
     A query that nobody answered until a new worker comes may reach that worker before the workflow task does which is

@@ -5,7 +5,7 @@ from starlette.routing import Route
 
 from landbridge.domain.audit import Audit
 from landbridge.domain.errors import NotFound
-from landbridge.portal.admin.auth import Gate, Visit, page_number
+from landbridge.portal.admin.auth import AdminAuth, AdminRequest, page_number
 from landbridge.portal.admin.general import invitation, standing
 
 PATH = "/settings/audit"
@@ -16,14 +16,14 @@ PAGE = 100
 class AuditPages:
     """The trail."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AdminAuth) -> None:
         self._gate = gate
 
     def routes(self) -> list[Route]:
         """Return where the page is."""
         return [Route(PATH, self._gate.page(self.show))]
 
-    async def show(self, visit: Visit) -> Response:
+    async def show(self, visit: AdminRequest) -> Response:
         """Show a page of acts, newest first."""
         try:
             audit = await visit.migration.audit()

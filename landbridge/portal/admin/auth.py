@@ -1,7 +1,7 @@
-"""Nobody but owners and admins, and nothing but their own forms: what stands before every page of theirs.
+"""Authorizes owners and admins: every settings page and form passes through `AdminAuth`.
 
-A page group takes the `Gate` and wraps its handlers: `gate.page` for what is shown, `gate.act` for what a form does.
-Each handler gets a `Visit`.
+A page group wraps its handlers: `AdminAuth.page` for pages, `AdminAuth.act` for forms. Each handler gets an
+`AdminRequest`.
 """
 
 import secrets
@@ -19,8 +19,8 @@ from landbridge.client.migration import Migration
 from landbridge.domain.errors import BadInput, LandbridgeError, NotFound
 from landbridge.domain.people import Actor
 from landbridge.portal import language
-from landbridge.portal.admin.sessions import News, Session, Sessions
-from landbridge.portal.clients import AdminDesk
+from landbridge.portal.admin.sessions import FlashMessage, Session, Sessions
+from landbridge.portal.clients import AdminClient
 from landbridge.portal.pages import Pages
 from landbridge.portal.security import comes_from_our_pages
 from landbridge.portal.security_log import SecurityLog
@@ -28,24 +28,24 @@ from landbridge.portal.security_log import SecurityLog
 HOME = "/settings/general"
 """Where owners and admins begin."""
 CSRF_FIELD, RUN_FIELD = "csrf", "run"
-MOST_FIELDS = 600
+MAX_FIELDS = 600
 """Of one form: a page of people, each with a box to tick, has fewer."""
 
 _UNANSWERED = "No worker answers right now: what you asked for may still be done. Look again in a few minutes."
 """What whoever starts no workers needs to know of it."""
-_LONGEST_PAGE_NUMBER = 6
+_MAX_PAGE_NUMBER_DIGITS = 6
 """Digits."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
-class Visit:
+class AdminRequest:
     """A request of someone who is signed in."""
 
     request: Request
     session: Session
-    desk: AdminDesk
+    desk: AdminClient
     form: FormData = field(default_factory=FormData)
     """What was filled in; empty for a page that is only shown."""
 
@@ -86,22 +86,22 @@ class Visit:
 class _Told(RedirectResponse):
     """Leads to a page that says what came of an act."""
 
-    def __init__(self, url: str, *, trouble: bool) -> None:
-        """`trouble`: it was not done."""
+    def __init__(self, url: str, *, problem: bool) -> None:
+        """`problem`: it was not done."""
         super().__init__(url, HTTPStatus.SEE_OTHER)
-        self.trouble = trouble
+        self.problem = problem
 
 
-Handler = Callable[[Visit], Awaitable[Response]]
+Handler = Callable[[AdminRequest], Awaitable[Response]]
 
 
 def page_number(request: Request) -> int:
     """Return which page of a list is asked for, counted from 1; whatever is no such number means the first."""
     typed = request.query_params.get("page", "")
-    return max(1, int(typed)) if typed.isascii() and typed.isdigit() and len(typed) <= _LONGEST_PAGE_NUMBER else 1
+    return max(1, int(typed)) if typed.isascii() and typed.isdigit() and len(typed) <= _MAX_PAGE_NUMBER_DIGITS else 1
 
 
-class Gate:
+class AdminAuth:
     """Lets visitors in, and shows them pages."""
 
     def __init__(self, pages: Pages, sessions: Sessions, log: SecurityLog, portal_url: str) -> None:
@@ -122,7 +122,7 @@ class Gate:
                 return self._sign_in_first(request, "/sign-in")
             language.prefer(session.locale)
             try:
-                return await handler(Visit(request, session, request.state.admins))
+                return await handler(AdminRequest(request, session, request.state.admins))
             except (BadInput, NotFound):
                 raise HTTPException(HTTPStatus.NOT_FOUND) from None
 
@@ -144,7 +144,7 @@ class Gate:
 
         async def endpoint(request: Request) -> Response:
             self.check_origin(request)
-            form = await request.form(max_files=0, max_fields=MOST_FIELDS)
+            form = await request.form(max_files=0, max_fields=MAX_FIELDS)
             session = await self.session(request)
             if session is None:
                 return self._sign_in_first(request, signed_out)
@@ -154,18 +154,18 @@ class Gate:
                 raise HTTPException(HTTPStatus.FORBIDDEN)
             language.prefer(session.locale)
             try:
-                response = await handler(Visit(request, session, request.state.admins, form))
+                response = await handler(AdminRequest(request, session, request.state.admins, form))
             except NoWorkerAnswers:
-                response = self.go(back, _UNANSWERED, trouble=True)
+                response = self.go(back, _UNANSWERED, problem=True)
             except LandbridgeError as error:
-                response = self.go(back, str(error), trouble=True)
+                response = self.go(back, str(error), problem=True)
             self._log_act(event, request, session, response)
             return response
 
         return endpoint
 
     def _log_act(self, event: str, request: Request, session: Session, response: Response) -> None:
-        refused = response.status_code >= HTTPStatus.BAD_REQUEST or (isinstance(response, _Told) and response.trouble)
+        refused = response.status_code >= HTTPStatus.BAD_REQUEST or (isinstance(response, _Told) and response.problem)
         # The paths of our forms hold numbers, and nothing that anybody typed.
         about = {"act": request.url.path, "opsgenie_account": session.opsgenie_account}
         if refused:
@@ -185,7 +185,7 @@ class Gate:
             if self.sessions.is_sent(request):
                 self.log.refuse("session_refused", request.scope, reason="unknown")
             return None
-        desk: AdminDesk = request.state.admins
+        desk: AdminClient = request.state.admins
         if await desk.is_open(session.session_id, session):
             return session
         self.log.refuse("session_refused", request.scope, email=session.email, reason="over")
@@ -209,7 +209,9 @@ class Gate:
             self.log.refuse("form_refused", request.scope, reason="origin")
             raise HTTPException(HTTPStatus.FORBIDDEN)
 
-    def show(self, visit: Visit, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object) -> Response:
+    def show(
+        self, visit: AdminRequest, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object
+    ) -> Response:
         """Render a page with the navigation around it; its template extends `admin/base.html`.
 
         `run` among the values says which migration the page shows: all of its forms name it.
@@ -225,11 +227,11 @@ class Gate:
         """Lead on to one of our own pages."""
         return RedirectResponse(self.pages.root + path, HTTPStatus.SEE_OTHER)
 
-    def go(self, path: str, sentence: str, *, trouble: bool = False) -> Response:
-        """Lead on to one of our own pages, which says what came of an act; `trouble`: that it was not done.
+    def go(self, path: str, sentence: str, *, problem: bool = False) -> Response:
+        """Lead on to one of our own pages, which says what came of an act; `problem`: that it was not done.
 
         Sentences of ours are told in the visitor's language.
         """
-        response = _Told(self.pages.root + path, trouble=trouble)
-        self.sessions.tell(response, News(sentence=language.current().say(sentence), trouble=trouble))
+        response = _Told(self.pages.root + path, problem=problem)
+        self.sessions.tell(response, FlashMessage(sentence=language.current().say(sentence), problem=problem))
         return response

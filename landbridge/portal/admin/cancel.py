@@ -4,8 +4,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from landbridge.client.answers import RunState
-from landbridge.domain.messages import LONGEST_REASON
-from landbridge.portal.admin.auth import HOME, Gate, Visit
+from landbridge.domain.messages import MAX_REASON_LENGTH
+from landbridge.portal.admin.auth import HOME, AdminAuth, AdminRequest
 from landbridge.portal.admin.general import can_be_undone, is_cancelled, standing, undo_of
 
 PATH = f"{HOME}/cancel"
@@ -15,7 +15,7 @@ UNDO_PATH = f"{HOME}/undo"
 class CancelPages:
     """Both ask first, on a page of their own: neither can be called back."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AdminAuth) -> None:
         self._gate = gate
 
     def routes(self) -> list[Route]:
@@ -27,27 +27,27 @@ class CancelPages:
             Route(UNDO_PATH, self._gate.act(self.undo), methods=["POST"]),
         ]
 
-    async def ask(self, visit: Visit) -> Response:
+    async def ask(self, visit: AdminRequest) -> Response:
         """Ask whether the migration is to end, why, and whether invitations are to be revoked."""
         status = await standing(visit)
         if status is None or status.run_state is not RunState.RUNNING or is_cancelled(status):
             return self._gate.redirect(HOME)
-        return self._gate.show(visit, "settings/cancel.html", run=status.run, longest=LONGEST_REASON)
+        return self._gate.show(visit, "settings/cancel.html", run=status.run, longest=MAX_REASON_LENGTH)
 
-    async def cancel(self, visit: Visit) -> Response:
+    async def cancel(self, visit: AdminRequest) -> Response:
         """End the migration; it goes on by itself."""
-        reason = visit.field("reason")[:LONGEST_REASON]
+        reason = visit.field("reason")[:MAX_REASON_LENGTH]
         await visit.shown_migration.cancel(reason, visit.actor, undo=bool(visit.field("undo")))
         return self._gate.go(HOME, "Cancelled: no more mail goes out, and the links in mails stop working.")
 
-    async def ask_for_undo(self, visit: Visit) -> Response:
+    async def ask_for_undo(self, visit: AdminRequest) -> Response:
         """Ask whether the invitations of a migration that is over are to be revoked."""
         status = await standing(visit)
         if status is None or not can_be_undone(status, await undo_of(visit, status)):
             return self._gate.redirect(HOME)
         return self._gate.show(visit, "settings/undo.html", run=status.run)
 
-    async def undo(self, visit: Visit) -> Response:
+    async def undo(self, visit: AdminRequest) -> Response:
         """Revoke the invitations; that goes on by itself."""
         await visit.shown_migration.revoke_invitations(visit.actor)
         return self._gate.go(HOME, "The invitations that nobody has accepted are being revoked.")

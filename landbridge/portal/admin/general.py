@@ -7,9 +7,9 @@ from starlette.routing import Route
 
 from landbridge.client.answers import MigrationStatus, RunState
 from landbridge.domain.errors import BadInput, NotFound
-from landbridge.domain.messages import LONGEST_REASON, Deadline, MigrationRequest, Progress, Step, UndoProgress
+from landbridge.domain.messages import MAX_REASON_LENGTH, Deadline, MigrationRequest, Progress, Step, UndoProgress
 from landbridge.domain.rules import AtDeadline
-from landbridge.portal.admin.auth import HOME, RUN_FIELD, Gate, Visit
+from landbridge.portal.admin.auth import HOME, RUN_FIELD, AdminAuth, AdminRequest
 
 _OPEN_TO_A_CHOICE = {Step.CHOOSE_SITE, Step.CREATE_SITE}
 
@@ -17,7 +17,7 @@ _OPEN_TO_A_CHOICE = {Step.CHOOSE_SITE, Step.CREATE_SITE}
 class GeneralPages:
     """What owners and admins see first: the guide's steps 1, 5 and 7."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AdminAuth) -> None:
         self._gate = gate
 
     def routes(self) -> list[Route]:
@@ -35,7 +35,7 @@ class GeneralPages:
             *(Route(f"{HOME}/{name}", self._gate.act(act), methods=["POST"]) for name, act in acts.items()),
         ]
 
-    async def show(self, visit: Visit) -> Response:
+    async def show(self, visit: AdminRequest) -> Response:
         """Show how the migration stands, or invite to begin one."""
         status = await standing(visit)
         undo = await undo_of(visit, status) if status is not None else None
@@ -53,7 +53,7 @@ class GeneralPages:
             can_be_undone=status is not None and can_be_undone(status, undo),
         )
 
-    async def migrate(self, visit: Visit) -> Response:
+    async def migrate(self, visit: AdminRequest) -> Response:
         """Begin the migration; which site it leads to is asked once the roster is read."""
         request = MigrationRequest(
             opsgenie_account=visit.session.opsgenie_account, initiator=visit.session.email, by=visit.actor
@@ -63,32 +63,32 @@ class GeneralPages:
             return self._gate.go(HOME, "The migration runs already; this is how it stands.")
         if started.already is not None:
             if started.already is RunState.CANCELED:
-                return self._gate.go(HOME, "The migration was cancelled before; nothing was started.", trouble=True)
-            return self._gate.go(HOME, "The migration was completed before; nothing was started.", trouble=True)
+                return self._gate.go(HOME, "The migration was cancelled before; nothing was started.", problem=True)
+            return self._gate.go(HOME, "The migration was completed before; nothing was started.", problem=True)
         return self._gate.go(HOME, "The migration has begun. Nothing is changed before you have chosen a site.")
 
-    async def confirm(self, visit: Visit) -> Response:
+    async def confirm(self, visit: AdminRequest) -> Response:
         """Report the task done that the page showed."""
         await visit.shown_migration.confirm(visit.field("task"), visit.actor)
         return self._gate.go(HOME, "Thank you. Landbridge looks whether it can go on.")
 
-    async def pause(self, visit: Visit) -> Response:
+    async def pause(self, visit: AdminRequest) -> Response:
         """Start nothing new until resumed."""
-        reason = visit.field("reason")[:LONGEST_REASON] or f"Paused by {visit.session.email}."
+        reason = visit.field("reason")[:MAX_REASON_LENGTH] or f"Paused by {visit.session.email}."
         await visit.shown_migration.pause(reason, visit.actor)
         return self._gate.go(HOME, "Paused: no mail goes out, and no account is created, until you resume.")
 
-    async def resume(self, visit: Visit) -> Response:
+    async def resume(self, visit: AdminRequest) -> Response:
         """End the pause that the page showed."""
         await visit.shown_migration.resume(visit.actor, visit.field("reason"))
         return self._gate.go(HOME, "Resumed.")
 
-    async def refresh(self, visit: Visit) -> Response:
+    async def refresh(self, visit: AdminRequest) -> Response:
         """Ask Opsgenie and Atlassian at once."""
         await visit.shown_migration.refresh(visit.actor)
         return self._gate.go(HOME, "Opsgenie and Atlassian are asked who joined, verified, or set up the account.")
 
-    async def set_deadline(self, visit: Visit) -> Response:
+    async def set_deadline(self, visit: AdminRequest) -> Response:
         """Set another deadline, or none."""
         deadline = _moment(visit.field("deadline"))
         shown = Deadline(
@@ -101,7 +101,7 @@ class GeneralPages:
         return self._gate.go(HOME, "The deadline is set.")
 
 
-async def standing(visit: Visit) -> MigrationStatus | None:
+async def standing(visit: AdminRequest) -> MigrationStatus | None:
     """Return how the visitor's migration stands; None: there never was one."""
     try:
         return await visit.migration.status()
@@ -114,7 +114,7 @@ def run_of(status: MigrationStatus | None) -> str:
     return "" if status is None else status.run
 
 
-async def undo_of(visit: Visit, status: MigrationStatus) -> UndoProgress | None:
+async def undo_of(visit: AdminRequest, status: MigrationStatus) -> UndoProgress | None:
     """Return how far the undo of a migration is that was not completed; None: nobody asked, or nobody can tell."""
     may_have_one = is_cancelled(status) or status.run_state not in {RunState.RUNNING, RunState.COMPLETED}
     return await visit.migration.undo() if may_have_one and status.progress is not None else None
@@ -132,7 +132,7 @@ def is_open_to_another(status: MigrationStatus | None, undo: UndoProgress | None
     return status.run_state not in {RunState.RUNNING, RunState.COMPLETED} and (undo is None or undo.over)
 
 
-async def invitation(visit: Visit, status: MigrationStatus | None) -> dict[str, object]:
+async def invitation(visit: AdminRequest, status: MigrationStatus | None) -> dict[str, object]:
     """Return what the banner on a page has to know."""
     undo = await undo_of(visit, status) if status is not None else None
     return {
@@ -146,7 +146,7 @@ def can_be_undone(status: MigrationStatus, undo: UndoProgress | None) -> bool:
     """Return whether the invitations of a migration that is over can be revoked, for the first time or again."""
     invited = status.progress is not None and status.progress.site is not None and status.progress.cohorts > 0
     over = status.run_state not in {RunState.RUNNING, RunState.COMPLETED}
-    return invited and over and (undo is None or (undo.over and bool(undo.trouble or undo.failed)))
+    return invited and over and (undo is None or (undo.over and bool(undo.problem or undo.failed)))
 
 
 def choice_open(progress: Progress | None) -> bool:

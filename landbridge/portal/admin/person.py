@@ -9,12 +9,12 @@ from starlette.routing import Route
 from landbridge.client.answers import FoundPerson, RunState
 from landbridge.domain import pasted, stale
 from landbridge.domain.errors import BadInput, LandbridgeError, Refused
-from landbridge.domain.messages import LONGEST_REASON
+from landbridge.domain.messages import MAX_REASON_LENGTH
 from landbridge.domain.people import MAILED
-from landbridge.portal.admin.auth import Gate, Handler, Visit
+from landbridge.portal.admin.auth import AdminAuth, AdminRequest, Handler
 from landbridge.portal.admin.users import MAILABLE, PATH, Selection, told
 
-Act = Callable[[Visit, FoundPerson], Awaitable[str]]
+Act = Callable[[AdminRequest, FoundPerson], Awaitable[str]]
 """Does something for a person; returns the sentence that tells it."""
 
 
@@ -30,7 +30,7 @@ register_url_convertor("number", _Number())
 class PersonPages:
     """One person, by the numbers that the list gives."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AdminAuth) -> None:
         self._gate = gate
 
     def routes(self) -> list[Route]:
@@ -51,7 +51,7 @@ class PersonPages:
             ),
         ]
 
-    async def show(self, visit: Visit) -> Response:
+    async def show(self, visit: AdminRequest) -> Response:
         """Show the person, the timeline, and what can be done."""
         found = await _person(visit)
         summary = await visit.migration.summary()
@@ -68,25 +68,25 @@ class PersonPages:
         )
 
     def _about_person(self, act: Act) -> Handler:
-        async def handler(visit: Visit) -> Response:
+        async def handler(visit: AdminRequest) -> Response:
             numbers = visit.request.path_params
             selection = Selection.of(visit.request.query_params)
             back = f"{PATH}/{numbers['cohort']}/{numbers['number']}{selection.query}"
             try:
                 sentence = await act(visit, await _shown_person(visit))
             except LandbridgeError as error:
-                return self._gate.go(back, str(error), trouble=True)
+                return self._gate.go(back, str(error), problem=True)
             return self._gate.go(back, sentence)
 
         return handler
 
 
-async def _person(visit: Visit) -> FoundPerson:
+async def _person(visit: AdminRequest) -> FoundPerson:
     numbers = visit.request.path_params
     return await visit.migration.person_numbered(numbers["cohort"], numbers["number"])
 
 
-async def _shown_person(visit: Visit) -> FoundPerson:
+async def _shown_person(visit: AdminRequest) -> FoundPerson:
     """Return the person whom the page showed.
 
     Raises:
@@ -100,32 +100,32 @@ async def _shown_person(visit: Visit) -> FoundPerson:
     return found
 
 
-async def resend(visit: Visit, found: FoundPerson) -> str:
+async def resend(visit: AdminRequest, found: FoundPerson) -> str:
     """Send the mail again."""
     return told(await visit.shown_migration.resend(found.person.email, by=visit.actor))
 
 
-async def verify(visit: Visit, found: FoundPerson) -> str:
+async def verify(visit: AdminRequest, found: FoundPerson) -> str:
     """Record, by an admin's word, that the Opsgenie email is verified."""
     _refuse_settled(found)
     await visit.shown_migration.verify(found.person.email, visit.actor)
     return "Recorded under your name: the Opsgenie email is verified. The authentication email is next."
 
 
-async def authenticate(visit: Visit, found: FoundPerson) -> str:
+async def authenticate(visit: AdminRequest, found: FoundPerson) -> str:
     """Record, by an admin's word, that the Atlassian account is set up."""
     _refuse_settled(found)
     await visit.shown_migration.authenticate(found.person.email, visit.actor)
     return "Recorded under your name: the Atlassian account is set up."
 
 
-async def exclude(visit: Visit, found: FoundPerson) -> str:
+async def exclude(visit: AdminRequest, found: FoundPerson) -> str:
     """Take the person out of the migration."""
-    await visit.shown_migration.exclude(found.person.email, visit.field("reason")[:LONGEST_REASON], visit.actor)
+    await visit.shown_migration.exclude(found.person.email, visit.field("reason")[:MAX_REASON_LENGTH], visit.actor)
     return "Excluded: nothing is awaited of this person any more."
 
 
-async def correct_email(visit: Visit, found: FoundPerson) -> str:
+async def correct_email(visit: AdminRequest, found: FoundPerson) -> str:
     """Give the person another address."""
     new_email = pasted.address(visit.field("email"))
     await visit.shown_migration.correct_email(found.person.email, new_email, visit.actor)

@@ -7,7 +7,7 @@ from landbridge.client import csv_export
 from landbridge.client.answers import ReportLine, RunState
 from landbridge.domain.people import NEXT_STEP, State
 from landbridge.platform.exits import TemporalUnreachable
-from landbridge.portal.admin.auth import HOME, Gate, Visit
+from landbridge.portal.admin.auth import HOME, AdminAuth, AdminRequest
 from landbridge.portal.admin.general import standing
 
 PATH = "/settings/report"
@@ -19,14 +19,14 @@ DID_NOT_MAKE_IT = tuple(state for state in State if state is not State.CONNECTED
 class ReportPages:
     """The report on pages, and whole as a file."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AdminAuth) -> None:
         self._gate = gate
 
     def routes(self) -> list[Route]:
         """Return where the pages are."""
         return [Route(PATH, self._gate.page(self.show)), Route(f"{PATH}.csv", self._gate.page(self.download))]
 
-    async def show(self, visit: Visit) -> Response:
+    async def show(self, visit: AdminRequest) -> Response:
         """Show the counts, and a page of those who did not make it, or not yet."""
         status = await standing(visit)
         if status is None or status.progress is None or not status.progress.cohorts:
@@ -44,7 +44,7 @@ class ReportPages:
             page=page,
         )
 
-    async def download(self, visit: Visit) -> Response:
+    async def download(self, visit: AdminRequest) -> Response:
         """Send everyone as CSV, or nobody: what ends in the middle looks like a whole file."""
         status = await standing(visit)
         if status is not None and status.progress is None:

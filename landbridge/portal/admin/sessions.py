@@ -1,6 +1,6 @@
 """The portal's cookies, all signed: who is signed in, what came of an act, what was searched for.
 
-Whether a session is open still is not for its cookie to say, but for its workflow (`AdminDesk.is_open`).
+Whether a session is open still is not for its cookie to say, but for its workflow (`AdminClient.is_open`).
 """
 
 import secrets
@@ -19,12 +19,12 @@ from landbridge.integrations.link_tokens import OneSpelling
 SESSION_SECONDS = int(SESSION_LIFETIME.total_seconds())
 NEWS_SECONDS = 60
 """How long the sentence about an act waits for the page that shows it."""
-LONGEST_NAME = 80
+MAX_NAME_LENGTH = 80
 """Characters of a name and of a sentence that have to find room in a cookie."""
-LONGEST_NEWS = 500
-LONGEST_SEARCH = 254
+MAX_MESSAGE_LENGTH = 500
+MAX_SEARCH_LENGTH = 254
 """Characters of a search; as long as an address."""
-LONGEST_COOKIE = 4096
+MAX_COOKIE_LENGTH = 4096
 """Characters; browsers keep no longer ones."""
 
 
@@ -32,7 +32,7 @@ class Session(SignedIn):
     """Someone who is signed in."""
 
     session_id: str
-    """See `AdminDesk.open_session`."""
+    """See `AdminClient.open_session`."""
     csrf: str
     """Stands in every form of this session; a page of someone else's cannot know it."""
 
@@ -42,11 +42,11 @@ class Session(SignedIn):
         return Actor(source=Source.ADMIN, name=self.email)
 
 
-class News(Model):
+class FlashMessage(Model):
     """What came of an act, for the next page to show."""
 
     sentence: str
-    trouble: bool = False
+    problem: bool = False
     """It was not done."""
 
 
@@ -57,7 +57,7 @@ class Sessions:
         """Take the signing keys, the first signs; `secure`: people reach the portal by HTTPS."""
         oldest_first = list(reversed(keys))
         self._session = URLSafeTimedSerializer(oldest_first, salt="landbridge.session", signer=OneSpelling)
-        self._news = URLSafeTimedSerializer(oldest_first, salt="landbridge.news", signer=OneSpelling)
+        self._cohort_statuses = URLSafeTimedSerializer(oldest_first, salt="landbridge.news", signer=OneSpelling)
         self._search = URLSafeTimedSerializer(oldest_first, salt="landbridge.search", signer=OneSpelling)
         self._secure = secure
         # Browsers take a name with this prefix from this very host only, and only by HTTPS.
@@ -67,7 +67,7 @@ class Sessions:
 
     def begin(self, response: Response, leader: SignedIn, session_id: str) -> None:
         """Let the response sign someone in."""
-        fields = leader.model_dump() | {"name": leader.name[:LONGEST_NAME]}
+        fields = leader.model_dump() | {"name": leader.name[:MAX_NAME_LENGTH]}
         session = Session(**fields, session_id=session_id, csrf=secrets.token_urlsafe(16))
         self._set(response, self._session_name, self._session.dumps(session.model_dump()), SESSION_SECONDS)
 
@@ -89,16 +89,16 @@ class Sessions:
         self._delete(response, self._news_name)
         self._delete(response, self._search_name)
 
-    def tell(self, response: Response, news: News) -> None:
+    def tell(self, response: Response, news: FlashMessage) -> None:
         """Let the next page say something."""
-        cut = news.model_copy(update={"sentence": news.sentence[:LONGEST_NEWS]})
-        self._set(response, self._news_name, self._news.dumps(cut.model_dump()), NEWS_SECONDS)
+        cut = news.model_copy(update={"sentence": news.sentence[:MAX_MESSAGE_LENGTH]})
+        self._set(response, self._news_name, self._cohort_statuses.dumps(cut.model_dump()), NEWS_SECONDS)
 
-    def news(self, request: Request) -> News | None:
+    def news(self, request: Request) -> FlashMessage | None:
         """Return what there is to say."""
-        value = self._read(request, self._news_name, self._news, NEWS_SECONDS)
+        value = self._read(request, self._news_name, self._cohort_statuses, NEWS_SECONDS)
         try:
-            return News.model_validate(value)
+            return FlashMessage.model_validate(value)
         except ValidationError:
             return None
 
@@ -108,7 +108,7 @@ class Sessions:
 
     def keep_search(self, response: Response, text: str) -> None:
         """Let the pages that follow know what was searched for; in an address, logs would hold it."""
-        self._set(response, self._search_name, self._search.dumps(text[:LONGEST_SEARCH]), SESSION_SECONDS)
+        self._set(response, self._search_name, self._search.dumps(text[:MAX_SEARCH_LENGTH]), SESSION_SECONDS)
 
     def search(self, request: Request) -> str:
         """Return what was searched for last; empty: nothing."""
@@ -117,7 +117,7 @@ class Sessions:
 
     def _read(self, request: Request, name: str, serializer: URLSafeTimedSerializer, seconds: int) -> object:
         value = request.cookies.get(name, "")
-        if not value or len(value) > LONGEST_COOKIE:
+        if not value or len(value) > MAX_COOKIE_LENGTH:
             return None
         try:
             return serializer.loads(value, max_age=seconds)

@@ -10,8 +10,8 @@ from landbridge.domain import addresses, pasted, sign_in
 from landbridge.domain.errors import BadInput
 from landbridge.domain.sign_in import SignedIn, SignInClaims
 from landbridge.integrations.link_tokens import SignedLinks
-from landbridge.portal.admin.auth import HOME, Gate, Visit
-from landbridge.portal.clients import AdminDesk
+from landbridge.portal.admin.auth import HOME, AdminAuth, AdminRequest
+from landbridge.portal.clients import AdminClient
 
 _ARRIVAL = "/signed-in"
 
@@ -19,7 +19,7 @@ _ARRIVAL = "/signed-in"
 class SignInPages:
     """The way in and out."""
 
-    def __init__(self, gate: Gate, links: SignedLinks, *, digest_key: str) -> None:
+    def __init__(self, gate: AdminAuth, links: SignedLinks, *, digest_key: str) -> None:
         """`digest_key` hides addresses in the ids of sign-ins."""
         self._gate = gate
         self._links = links
@@ -111,7 +111,7 @@ class SignInPages:
             self._gate.log.refuse("sign_in_identity_refused", request.scope)
         return leader
 
-    async def sign_out(self, visit: Visit) -> Response:
+    async def sign_out(self, visit: AdminRequest) -> Response:
         """End the session on every portal, and have the browser forget its pages."""
         await visit.desk.close_session(visit.session.session_id, "signed out")
         response = self._gate.redirect("/sign-in")
@@ -125,6 +125,6 @@ class SignInPages:
         return self._gate.pages.show("sign_in/dead.html", HTTPStatus.GONE)
 
 
-def _desk(request: Request) -> AdminDesk:
-    desk: AdminDesk = request.state.admins
+def _desk(request: Request) -> AdminClient:
+    desk: AdminClient = request.state.admins
     return desk

@@ -12,11 +12,11 @@ from landbridge.domain.errors import BadInput, Refused
 from landbridge.domain.messages import Progress
 from landbridge.domain.sites import NewSite, Site
 from landbridge.portal import language
-from landbridge.portal.admin.auth import HOME, RUN_FIELD, Gate, Visit
+from landbridge.portal.admin.auth import HOME, RUN_FIELD, AdminAuth, AdminRequest
 from landbridge.portal.admin.general import choice_open, run_of, standing
 
 PATH = "/settings/site"
-LONGEST_NAME = 100
+MAX_NAME_LENGTH = 100
 """Characters of a first or last name."""
 _FAMILY_FIRST = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Kana, Han characters and Hangul."""
@@ -33,7 +33,7 @@ class Shown:
 class SitePages:
     """The choice, its summary, and the button *Migrate*."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AdminAuth) -> None:
         self._gate = gate
 
     def routes(self) -> list[Route]:
@@ -45,7 +45,7 @@ class SitePages:
             Route(PATH, self._gate.act(self.migrate, back=PATH), methods=["POST"]),
         ]
 
-    async def show(self, visit: Visit) -> Response:
+    async def show(self, visit: AdminRequest) -> Response:
         """Show the sites, and the form for a new one."""
         status = await standing(visit)
         progress = status.progress if status else None
@@ -53,12 +53,12 @@ class SitePages:
             return self._gate.redirect(HOME)
         return self._form(visit, progress, Shown(run_of(status), progress.task_id))
 
-    async def check(self, visit: Visit) -> Response:
+    async def check(self, visit: AdminRequest) -> Response:
         """Tell a script what is wrong with a site name by the rules alone; whether it is free, Atlassian says."""
-        name = visit.request.query_params.get("name", "")[: sites.LONGEST + 1]
+        name = visit.request.query_params.get("name", "")[: sites.MAX_LENGTH + 1]
         return JSONResponse({"problem": language.current().say(_problem_with(name))})
 
-    async def review(self, visit: Visit) -> Response:
+    async def review(self, visit: AdminRequest) -> Response:
         """Show what would happen; nothing has yet. Whoever wants to change it gets the form as it was filled in."""
         progress, shown = await visit.migration.progress(), Shown(visit.field(RUN_FIELD), visit.field("task"))
         if visit.field("change"):
@@ -66,7 +66,7 @@ class SitePages:
         if (wanted := visit.field("site")) and not visit.field("suggestion"):
             site = sites.pick(progress.sites, wanted)
             if site is None or not site.admin:
-                return self._form(visit, progress, shown, refusal=sites.why_not(wanted, site, progress.sites))
+                return self._form(visit, progress, shown, refusal=sites.denial_reason(wanted, site, progress.sites))
             return self._review(visit, progress, shown, site=site, new_site=None)
         new_site = _new_site(visit)
         try:
@@ -75,7 +75,7 @@ class SitePages:
             return self._form(visit, progress, shown, refusal=str(error))
         return self._review(visit, progress, shown, site=None, new_site=new_site)
 
-    async def migrate(self, visit: Visit) -> Response:
+    async def migrate(self, visit: AdminRequest) -> Response:
         """Hand the choice to the migration, which checks it once more and goes on."""
         migration, task = visit.shown_migration, visit.field("task")
         try:
@@ -94,13 +94,13 @@ class SitePages:
         return self._gate.go(HOME, "Your team moves now: accounts are looked up or created, and mails go out.")
 
     def _review(
-        self, visit: Visit, progress: Progress, shown: Shown, *, site: Site | None, new_site: NewSite | None
+        self, visit: AdminRequest, progress: Progress, shown: Shown, *, site: Site | None, new_site: NewSite | None
     ) -> Response:
         yours = _initiated(visit, progress)
         values = {"site": site, "new_site": new_site, "progress": progress, "yours": yours, **asdict(shown)}
         return self._gate.show(visit, "settings/review.html", **values)
 
-    def _form(self, visit: Visit, progress: Progress, shown: Shown, *, refusal: str = "") -> Response:
+    def _form(self, visit: AdminRequest, progress: Progress, shown: Shown, *, refusal: str = "") -> Response:
         yours = _initiated(visit, progress)
         # Of another initiator the session knows no name.
         first, last = _first_and_last(visit.session.name) if yours else ("", "")
@@ -116,8 +116,8 @@ class SitePages:
             name=visit.field("suggestion") or visit.field("name"),
             first_name=visit.field("first_name") or first,
             last_name=visit.field("last_name") or last,
-            shortest=sites.SHORTEST,
-            longest=sites.LONGEST,
+            shortest=sites.MIN_LENGTH,
+            longest=sites.MAX_LENGTH,
         )
 
 
@@ -131,16 +131,16 @@ def _first_and_last(name: str) -> tuple[str, str]:
     return " ".join(first), last
 
 
-def _initiated(visit: Visit, progress: Progress) -> bool:
+def _initiated(visit: AdminRequest, progress: Progress) -> bool:
     """Return whether the visitor started the migration: sites are listed for, and created for, whoever did."""
     return addresses.key(visit.session.email) == addresses.key(progress.initiator)
 
 
-def _new_site(visit: Visit) -> NewSite:
+def _new_site(visit: AdminRequest) -> NewSite:
     return NewSite(
         name=visit.field("suggestion") or visit.field("name"),
-        first_name=visit.field("first_name")[:LONGEST_NAME],
-        last_name=visit.field("last_name")[:LONGEST_NAME],
+        first_name=visit.field("first_name")[:MAX_NAME_LENGTH],
+        last_name=visit.field("last_name")[:MAX_NAME_LENGTH],
     )
 
 

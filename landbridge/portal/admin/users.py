@@ -19,7 +19,7 @@ from landbridge.domain.errors import BadInput, Refused
 from landbridge.domain.messages import Resent
 from landbridge.domain.people import FOR_ADMINS, GROUPS, MAILED, Group, State
 from landbridge.portal import language
-from landbridge.portal.admin.auth import Gate, Visit
+from landbridge.portal.admin.auth import AdminAuth, AdminRequest
 from landbridge.portal.admin.general import invitation, run_of, standing
 
 PATH = "/settings/users"
@@ -67,7 +67,7 @@ class Selection:
 class UsersPages:
     """The list, the search, and what is done for many at once."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: AdminAuth) -> None:
         self._gate = gate
 
     def routes(self) -> list[Route]:
@@ -80,7 +80,7 @@ class UsersPages:
             Route(f"{PATH}/resend-all", self._gate.act(self.resend_all, back=PATH), methods=["POST"]),
         ]
 
-    async def show(self, visit: Visit) -> Response:
+    async def show(self, visit: AdminRequest) -> Response:
         """Show a page of people: of a group or of all, or those who were searched for."""
         selection = Selection.of(visit.request.query_params)
         search = self._gate.sessions.search(visit.request) if selection.searching else ""
@@ -105,27 +105,27 @@ class UsersPages:
             mailed=frozenset(MAILED),
         )
 
-    async def search(self, visit: Visit) -> Response:
+    async def search(self, visit: AdminRequest) -> Response:
         """Remember what is searched for, and show who that is."""
         text, group = pasted.address(visit.field("search")), _group(visit.field("group"))
         response = self._gate.redirect(Selection(group, searching=bool(text)).path)
         self._gate.sessions.keep_search(response, text)
         return response
 
-    async def resend(self, visit: Visit) -> Response:
+    async def resend(self, visit: AdminRequest) -> Response:
         """Send mail again to the one whose button was pressed, or to everyone who was ticked."""
         back = Selection(_group(visit.field("group")), bool(visit.field("searching")), visit.field("page")).path
         named = visit.form.getlist("only") or visit.form.getlist("person")
         emails = [email for email in named if isinstance(email, str)]
         if not emails:
-            return self._gate.go(back, "Nobody is ticked. Tick those who are to get their mail again.", trouble=True)
+            return self._gate.go(back, "Nobody is ticked. Tick those who are to get their mail again.", problem=True)
         try:
             resent = await visit.shown_migration.resend(*emails, by=visit.actor)
         except Refused as error:
-            return self._gate.go(back, " ".join(["No mail was sent.", str(error)]), trouble=True)
-        return self._gate.go(back, told(resent), trouble=not resent.queued)
+            return self._gate.go(back, " ".join(["No mail was sent.", str(error)]), problem=True)
+        return self._gate.go(back, told(resent), problem=not resent.queued)
 
-    async def ask_for_all(self, visit: Visit) -> Response:
+    async def ask_for_all(self, visit: AdminRequest) -> Response:
         """Ask whether a whole group is to get mail again."""
         group = _mailable_group(visit.request.query_params.get("group", ""))
         status = await standing(visit)
@@ -140,14 +140,14 @@ class UsersPages:
             back=Selection(group).path,
         )
 
-    async def resend_all(self, visit: Visit) -> Response:
+    async def resend_all(self, visit: AdminRequest) -> Response:
         """Send mail again to a whole group."""
         group, migration = _mailable_group(visit.field("group")), visit.shown_migration
         resent = Resent()
         for state in GROUPS[group]:
             if state in MAILABLE:
                 resent += await migration.resend_all(state, visit.actor)
-        return self._gate.go(Selection(group).path, told(resent), trouble=not resent.queued)
+        return self._gate.go(Selection(group).path, told(resent), problem=not resent.queued)
 
 
 def told(resent: Resent) -> str:

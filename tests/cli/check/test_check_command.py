@@ -23,7 +23,7 @@ from landbridge.cli import checkup
 from landbridge.cli.checkup import Check, Finding, Health, Unwell, Well
 from landbridge.client import migrations
 from landbridge.domain import searchable
-from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
 from landbridge.domain.messages import MigrationRequest
 from landbridge.platform.temporal import connection
 from landbridge.platform.temporal.encryption import PayloadEncryption
@@ -350,8 +350,8 @@ async def test_whoever_never_answers_keeps_nobody_waiting(monkeypatch: pytest.Mo
             Check("silent", never, "Wake it."),
             Check("after", well, "", after="silent"),
             Check("missing", raising(BadInput("X is not set")), "Look."),  # type: ignore[arg-type]  # it never returns
-            Check("refusing", raising(NeighbourRefuses("It says no (1): ask, then resume.")), "Y."),  # type: ignore[arg-type]
-            Check("away", raising(NeighbourUnavailable("It is away.")), "Look there."),  # type: ignore[arg-type]
+            Check("refusing", raising(ServiceRejected("It says no (1): ask, then resume.")), "Y."),  # type: ignore[arg-type]
+            Check("away", raising(ServiceUnavailable("It is away.")), "Look there."),  # type: ignore[arg-type]
             Check("odd", raising(Unwell("It is odd.", "Mend it.")), "Look."),  # type: ignore[arg-type]
             Check("ours", raising(KeyError("secret")), "Look."),  # type: ignore[arg-type]
             Check("well", well, "Look."),

@@ -10,7 +10,7 @@ from typing import Any
 from landbridge.domain import events, lifecycle, roster
 from landbridge.domain.activity_io import AccountOutcome, AccountQuestion
 from landbridge.domain.people import State, arrive
-from landbridge.domain.plan import Fate, Plan, PlanLine, StopKind
+from landbridge.domain.plan import BlockerKind, Plan, PlanLine, PlannedAction
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.domain.survey import AccountState, Manager
@@ -54,7 +54,7 @@ def made(ran: Ran) -> Plan:
     return Plan.model_validate_json(ran.out)
 
 
-def kinds(ran: Ran) -> list[StopKind]:
+def kinds(ran: Ran) -> list[BlockerKind]:
     """Return what stops the migration, having exit code 2 for it."""
     stops = [stop.kind for stop in made(ran).stops]
     assert ran.code == (2 if stops else 0), ran
@@ -76,18 +76,18 @@ async def test_everyone_has_one_line_that_comes_true(control: Control, cli: Cli,
     lines = made(ran).people
     told = {line.email: (line.fate, line.account, line.manager) for line in lines}
     assert told == {
-        OWNER: (Fate.NEEDS_NOTHING, AccountState.ACTIVE, Manager.NOBODY),
-        "new@example.com": (Fate.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
-        "later@example.com": (Fate.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
-        "known@example.com": (Fate.ADOPTED, AccountState.ACTIVE, Manager.NOBODY),
-        "theirs@other.example": (Fate.NEEDS_NOTHING, AccountState.ACTIVE, Manager.ANOTHER_ORGANIZATION),
-        "ours@claimed.example": (Fate.ADOPTED, AccountState.ACTIVE, Manager.THIS_ORGANIZATION),
-        "sleeping@example.com": (Fate.UNUSABLE, AccountState.DEACTIVATED, Manager.NOBODY),
-        "closed@example.com": (Fate.UNUSABLE, AccountState.CLOSED, Manager.NOBODY),
-        "single@sso.example.com": (Fate.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
-        "blocked@example.com": (Fate.BLOCKED, None, None),
-        "New@example.com": (Fate.DUPLICATE, None, None),
-        "nobody": (Fate.INVALID, None, None),
+        OWNER: (PlannedAction.NEEDS_NOTHING, AccountState.ACTIVE, Manager.NOBODY),
+        "new@example.com": (PlannedAction.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
+        "later@example.com": (PlannedAction.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
+        "known@example.com": (PlannedAction.ADOPTED, AccountState.ACTIVE, Manager.NOBODY),
+        "theirs@other.example": (PlannedAction.NEEDS_NOTHING, AccountState.ACTIVE, Manager.ANOTHER_ORGANIZATION),
+        "ours@claimed.example": (PlannedAction.ADOPTED, AccountState.ACTIVE, Manager.THIS_ORGANIZATION),
+        "sleeping@example.com": (PlannedAction.UNUSABLE, AccountState.DEACTIVATED, Manager.NOBODY),
+        "closed@example.com": (PlannedAction.UNUSABLE, AccountState.CLOSED, Manager.NOBODY),
+        "single@sso.example.com": (PlannedAction.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
+        "blocked@example.com": (PlannedAction.BLOCKED, None, None),
+        "New@example.com": (PlannedAction.DUPLICATE, None, None),
+        "nobody": (PlannedAction.INVALID, None, None),
     }
     reasons = {line.email: line.reason for line in lines}
     assert "the verification email comes first" in reasons["later@example.com"]
@@ -130,8 +130,8 @@ async def test_too_few_seats_are_told_and_who_goes_without(control: Control, cli
     users = [USERS[0], *({"username": f"person{number}@example.com"} for number in range(4))]
     control.load(users, **ORGANIZED, seats=8)
     ran = await cli(*PLAN, "--site", "ours", "-o", "json")
-    assert kinds(ran) == [StopKind.LICENCE]
-    assert [line.fate for line in made(ran).people[1:]] == [Fate.NEW] * 2 + [Fate.OVER_LICENCE] * 2
+    assert kinds(ran) == [BlockerKind.LICENCE]
+    assert [line.fate for line in made(ran).people[1:]] == [PlannedAction.NEW] * 2 + [PlannedAction.OVER_LICENCE] * 2
     assert made(ran).people[-1].mail is None
 
 
@@ -148,12 +148,12 @@ async def test_what_stops_it_is_told_all_at_once(control: Control, cli: Cli) -> 
         cli("plan", "another", "--initiator", OWNER, "-o", "json"),
     )
     assert [kinds(one) for one in ran] == [
-        [StopKind.INITIATOR, StopKind.SITE],
-        [StopKind.SITE],
-        [StopKind.SITE],
-        [StopKind.SITE],
+        [BlockerKind.INITIATOR, BlockerKind.SITE],
+        [BlockerKind.SITE],
+        [BlockerKind.SITE],
+        [BlockerKind.SITE],
         [],
-        [StopKind.ROSTER],
+        [BlockerKind.ROSTER],
     ]
     assert "not a site admin of wiki" in made(ran[1]).stops[0].sentence
     assert "nowhere.example' is linked" in made(ran[2]).stops[0].sentence
@@ -169,7 +169,7 @@ async def test_a_name_that_a_site_has_is_no_name_for_a_new_one(control: Control,
     taken, unknown = await asyncio.gather(
         cli(*wanted), cli(*wanted, LANDBRIDGE_ATLASSIAN_SITE_URL="http://127.0.0.1:9/{name}")
     )
-    assert kinds(taken) == [StopKind.SITE]
+    assert kinds(taken) == [BlockerKind.SITE]
     assert "such as elsewhere-team" in made(taken).stops[0].sentence
     assert kinds(unknown) == []
     assert "shows only when the site is created" in made(unknown).remarks[0]
@@ -185,7 +185,7 @@ async def test_credentials_that_do_not_work_stop_it(control: Control, cli: Cli) 
         LANDBRIDGE_OPSGENIE_API_KEY="secret-one",
         LANDBRIDGE_ATLASSIAN_API_KEY="secret-two",
     )
-    assert kinds(ran) == [StopKind.NEIGHBOUR, StopKind.NEIGHBOUR]
+    assert kinds(ran) == [BlockerKind.NEIGHBOUR, BlockerKind.NEIGHBOUR]
     assert "Opsgenie does not accept the API key" in made(ran).stops[0].sentence
     assert "Atlassian does not accept the API key" in made(ran).stops[1].sentence
     assert not any(word in ran.out + ran.err for word in ("resume", "secret"))
@@ -210,10 +210,14 @@ async def test_a_file_is_planned_with_too(control: Control, cli: Cli, tmp_path: 
     )
     assert kinds(planned) == []
     assert made(planned).digest == roster.digest([RosterPerson(email=OWNER, role="owner", email_verified=True)])
-    assert kinds(stopped) == [StopKind.ROSTER] * 3
+    assert kinds(stopped) == [BlockerKind.ROSTER] * 3
     assert [stop.sentence.partition(":")[0] for stop in made(stopped).stops] == ["Row 3", "Row 4", "Row 5"]
     assert made(stopped).digest == ""
-    assert [line.fate for line in made(stopped).people[1:]] == [Fate.DUPLICATE, Fate.INVALID, Fate.INVALID]
+    assert [line.fate for line in made(stopped).people[1:]] == [
+        PlannedAction.DUPLICATE,
+        PlannedAction.INVALID,
+        PlannedAction.INVALID,
+    ]
     assert control.state()["calls"].get("GET /v2/users", 0) == before
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from landbridge.cli import plan_view
 from landbridge.domain.people import State
-from landbridge.domain.plan import Fate, Plan, PlanLine, Stop, StopKind
+from landbridge.domain.plan import Blocker, BlockerKind, Plan, PlanLine, PlannedAction
 from landbridge.domain.planner import Planner
 from landbridge.domain.roster import RosterPerson
 from tests.cli.conftest import EVIL
@@ -40,13 +40,13 @@ def test_names_from_outside_are_harmless_and_nothing_is_cut_off() -> None:
         email="eve@example.com",
         name=EVIL,
         role="user",
-        fate=Fate.INVALID,
+        fate=PlannedAction.INVALID,
         state=State.ATTENTION,
         email_verified=False,
         sso=False,
         reason=f"{EVIL} {'word ' * 40}end",
     )
-    stop = Stop(kind=StopKind.ROSTER, sentence=f"{EVIL} {'long ' * 40}finish")
+    stop = Blocker(kind=BlockerKind.ROSTER, sentence=f"{EVIL} {'long ' * 40}finish")
     plan = Plan(opsgenie_account="acme", initiator="a@example.com", people=[line], stops=[stop])
     screen = shown(plan)
     assert not set("\x1b\u202e") & set(screen)

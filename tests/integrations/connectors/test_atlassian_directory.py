@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from landbridge.domain.activity_io import AccountOutcome, AccountQuestion
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from tests.emulator.running import ORGANIZATION, ORGANIZATION_KEY, Control
 
@@ -97,7 +97,7 @@ async def test_a_thousand_people_cost_a_call_for_each_hundred_and_each_twenty_fi
     assert (calls(control, SEARCH) - before[0], calls(control, INVITE) - before[1]) == (3 * 10, 40)
 
 
-@pytest.mark.parametrize("status,error", [(429, NeighbourUnavailable), (402, NeighbourRefuses)])
+@pytest.mark.parametrize("status,error", [(429, ServiceUnavailable), (402, ServiceRejected)])
 async def test_whoever_was_invited_before_trouble_came_is_told(
     control: Control, directory: AtlassianDirectory, status: int, error: type[Exception]
 ) -> None:
@@ -113,7 +113,7 @@ async def test_whoever_was_invited_before_trouble_came_is_told(
 async def test_a_lost_answer_creates_nothing_twice(control: Control, directory: AtlassianDirectory) -> None:
     """The invitation was done but its answer lost: the repeat finds the accounts."""
     control.order("users/invite", afterCommit=True, drop=True)
-    with pytest.raises(NeighbourUnavailable):
+    with pytest.raises(ServiceUnavailable):
         await ask(directory.ensure, *many(3))
     created = {account["id"] for account in control.state()["accounts"]}
     assert len(created) == 3
@@ -163,7 +163,7 @@ async def test_a_refusal_that_comes_with_one_person_pauses_until_it_is_mended(
 ) -> None:
     """The last seat is taken half-way: nobody is failed for it, and the repeat takes up the rest."""
     control.load(uninvitable={"person30@example.com": code})
-    with pytest.raises(NeighbourRefuses, match=word):
+    with pytest.raises(ServiceRejected, match=word):
         await ask(directory.ensure, *many(60))
     assert len(control.state()["accounts"]) == 25
     organization = f"/emulator/atlassian/organizations/{ORGANIZATION}"
@@ -204,7 +204,7 @@ async def test_what_stops_everyone_pauses(
 ) -> None:
     """No plan or no seats is nobody's own problem: a person mends it, then it goes on. Nothing is half done."""
     control.load([], **organization)
-    with pytest.raises(NeighbourRefuses, match=word):
+    with pytest.raises(ServiceRejected, match=word):
         await ask(directory.ensure, *many(3))
     assert control.state()["accounts"] == []
 
@@ -217,7 +217,7 @@ async def test_a_refusal_that_is_about_no_one_person_pauses(
 ) -> None:
     """A wrong role or a missing licence would fail for each: nobody is marked for it."""
     control.order("users/invite", status=status, body=f'{{"errors": [{{"code": "{code}"}}]}}')
-    with pytest.raises(NeighbourRefuses, match=str(status)):
+    with pytest.raises(ServiceRejected, match=str(status)):
         await ask(directory.ensure, *many(2))
 
 
@@ -236,7 +236,7 @@ async def test_search_results_over_several_pages_are_all_read(control: Control, 
 async def test_cursors_that_lead_round_in_a_circle_end(control: Control, directory: AtlassianDirectory) -> None:
     """The same cursor twice is trouble of theirs."""
     control.order("users/search", status=200, body='{"data": [], "links": {"next": "7:7"}}', times=9)
-    with pytest.raises(NeighbourUnavailable, match="circle"):
+    with pytest.raises(ServiceUnavailable, match="circle"):
         await ask(directory.find, "ann@example.com")
 
 

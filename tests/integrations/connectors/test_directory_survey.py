@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from landbridge.domain.survey import AccountState, Manager, Standing
+from landbridge.domain.survey import AccountLookup, AccountState, Manager
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from tests.emulator.running import ORGANIZATION, ORGANIZATION_KEY, Control
 
@@ -17,9 +17,9 @@ async def directory(service: str) -> AsyncIterator[AtlassianDirectory]:
         yield directory
 
 
-async def standing(directory: AtlassianDirectory, email: str) -> Standing:
+async def standing(directory: AtlassianDirectory, email: str) -> AccountLookup:
     """Ask about one address."""
-    (answer,) = [one async for one in directory.standings([email])]
+    (answer,) = [one async for one in directory.lookups([email])]
     assert answer.email == email
     return answer
 
@@ -75,7 +75,7 @@ async def test_a_survey_writes_nothing_and_asks_a_hundred_at_once(
     """Everyone is answered in order; domains are asked for once."""
     before = control.state()["calls"]
     emails = [f"person{number}@example.com" for number in range(201)]
-    assert [one.email async for one in directory.standings(emails)] == emails
+    assert [one.email async for one in directory.lookups(emails)] == emails
     after = control.state()
     made = {
         endpoint: n - before.get(endpoint, 0) for endpoint, n in after["calls"].items() if n != before.get(endpoint)

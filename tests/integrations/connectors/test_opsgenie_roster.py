@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable, Refused
+from landbridge.domain.errors import BadInput, Refused, ServiceRejected, ServiceUnavailable
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.sign_in import SignedIn
 from landbridge.integrations import opsgenie
@@ -98,10 +98,10 @@ async def test_a_key_that_may_not_pauses(control: Control, service: str, status:
     """A wrong key and a restricted one are for a person to mend, and the sentence says so."""
     control.order("/v2/users", status=status)
     async with OpsgenieRoster(service, OPSGENIE_KEY) as roster:
-        with pytest.raises(NeighbourRefuses, match="API key"):
+        with pytest.raises(ServiceRejected, match="API key"):
             await read(roster)
     async with OpsgenieRoster(service, "wrong") as roster:
-        with pytest.raises(NeighbourRefuses, match="API key"):
+        with pytest.raises(ServiceRejected, match="API key"):
             await read(roster)
 
 
@@ -112,7 +112,7 @@ async def test_pages_that_repeat_end_and_are_read_again(
     """A page that comes twice neither leads round for ever nor loses anyone: the list does not add up."""
     control.load(many(250))
     control.order("offset=[12]00", status=200, body=page(control, repeated), times=2)
-    with pytest.raises(NeighbourUnavailable, match="read again"):
+    with pytest.raises(ServiceUnavailable, match="read again"):
         await read(roster)
     control.http.delete("/emulator/faults")
     assert len(await read(roster)) == 250
@@ -123,7 +123,7 @@ async def test_a_list_that_changes_while_it_is_read_is_read_again(control: Contr
     control.load(many(150))
     second = page(control, 100)
     control.order("offset=100", status=200, body=second.replace('"totalCount":150', '"totalCount":149'))
-    with pytest.raises(NeighbourUnavailable, match="read again"):
+    with pytest.raises(ServiceUnavailable, match="read again"):
         await read(roster)
 
 
@@ -170,14 +170,14 @@ async def test_a_wait_that_is_too_long_or_has_no_end_is_left_to_who_asked(
     """The trouble says how long Opsgenie asks us to wait; until then nobody asks it, and nothing holds a place."""
     control.load(many(150))
     control.order("offset=100", status=429, **fault)
-    with pytest.raises(NeighbourUnavailable, match="429") as caught:
+    with pytest.raises(ServiceUnavailable, match="429") as caught:
         await read(roster)
     assert caught.value.retry_after == seconds
     if not seconds:
         assert len(await read(roster)) == 150
         return
     before = control.state()["calls"]
-    with pytest.raises(NeighbourUnavailable, match="patience"):
+    with pytest.raises(ServiceUnavailable, match="patience"):
         await read(roster)
     assert control.state()["calls"] == before
 
@@ -190,7 +190,7 @@ async def test_the_waits_of_one_reading_are_bounded_in_all(
     control.load(many(350))
     for offset in (100, 200, 300):
         control.order(f"offset={offset}", status=429, headers={"Retry-After": "0.01"})
-    with pytest.raises(NeighbourUnavailable) as caught:
+    with pytest.raises(ServiceUnavailable) as caught:
         await read(roster)
     assert caught.value.retry_after == 0.01
 
@@ -198,7 +198,7 @@ async def test_the_waits_of_one_reading_are_bounded_in_all(
 async def test_an_endless_promise_ends_with_the_first_empty_page(control: Control, roster: OpsgenieRoster) -> None:
     """A total that no page fulfils is not waited for."""
     control.order("/v2/users", status=200, body='{"data": [], "totalCount": 100000}')
-    with pytest.raises(NeighbourUnavailable, match="add up"):
+    with pytest.raises(ServiceUnavailable, match="add up"):
         await read(roster)
 
 
@@ -208,7 +208,7 @@ async def test_more_users_than_can_be_moved_are_not_read(control: Control, roste
     body = page(control, 0).replace('"totalCount":1', '"totalCount":1000000000')
     control.order("/v2/users", status=200, body=body, times=3)
     before = control.state()["calls"].get("GET /v2/users", 0)
-    with pytest.raises(NeighbourRefuses, match="1,000,000,000 users, and Landbridge moves at most 500,000"):
+    with pytest.raises(ServiceRejected, match="1,000,000,000 users, and Landbridge moves at most 500,000"):
         await read(roster)
     assert control.state()["calls"].get("GET /v2/users", 0) - before <= 1
 
@@ -232,7 +232,7 @@ async def test_an_owner_is_found_by_the_address(
 ) -> None:
     """One user is looked up, not the list, and the answer names the Opsgenie account as migrations do."""
     control.load(LEADERS)
-    found = await roster.find_leader(spelling)
+    found = await roster.find_admin(spelling)
     assert found == SignedIn(
         email="olga+ops@example.com", name="Olga", role="owner", opsgenie_account=ACCOUNT, locale="en_US"
     )
@@ -243,4 +243,4 @@ async def test_an_owner_is_found_by_the_address(
 async def test_nobody_else_is_a_leader(control: Control, roster: OpsgenieRoster, email: str) -> None:
     """Users without the role, those who are blocked, and strangers."""
     control.load(LEADERS)
-    assert await roster.find_leader(email) is None
+    assert await roster.find_admin(email) is None

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from landbridge.domain.activity_io import AdminTask, Connected, NameNotFree, SignedUp
-from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
 from landbridge.domain.ports import Provisioning
 from landbridge.domain.sites import NewSite, Site
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from landbridge.integrations.atlassian.provisioning import AdminProvisioning, EmulatedProvisioning
-from landbridge.integrations.atlassian.site_probe import SiteDoor
+from landbridge.integrations.atlassian.site_probe import SiteProbe
 from tests.emulator.running import ACCOUNT, ORGANIZATION, ORGANIZATION_KEY, Control
 
 ANN, BOB = "ann@example.com", "bob@example.com"
@@ -32,7 +32,7 @@ async def emulated(service: str, control: Control) -> AsyncIterator[EmulatedProv
 async def by_admin(service: str) -> AsyncIterator[AdminProvisioning]:
     """Let an admin do the work in the same organization."""
     async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
-        yield AdminProvisioning(directory, SiteDoor(f"{service}/sites/{{name}}"))
+        yield AdminProvisioning(directory, SiteProbe(f"{service}/sites/{{name}}"))
 
 
 @pytest.fixture(params=["emulated", "by admin"])
@@ -99,7 +99,7 @@ class TestEmulated:
     async def test_a_lost_answer_creates_no_second_site(self, control: Control, emulated: EmulatedProvisioning) -> None:
         """The site was created but the answer lost: the repeat finds it and does not call the name taken."""
         control.order("provisioning/v1/sites", afterCommit=True, drop=True)
-        with pytest.raises(NeighbourUnavailable):
+        with pytest.raises(ServiceUnavailable):
             await emulated.ensure_site(ANN, new("ours"))
         assert isinstance(await emulated.ensure_site(ANN, new("ours")), Site)
         assert len(control.state()["sites"]) == 1
@@ -110,7 +110,7 @@ class TestEmulated:
         assert isinstance(first, Site)
         assert isinstance(second, Site)
         await emulated.ensure_connected(ACCOUNT, first, confirmed=False)
-        with pytest.raises(NeighbourRefuses, match="conflict"):
+        with pytest.raises(ServiceRejected, match="conflict"):
             await emulated.ensure_connected(ACCOUNT, second, confirmed=False)
 
 
@@ -187,7 +187,7 @@ class TestByAdmin:
         await emulated.ensure_site(ANN, new("ours"))
         for fault in ({"status": 503}, {"status": 200, "body": "<html>"}, {"body": "0" * 1024, "repeat": 17 * 1024}):
             control.order("tenant_info", **fault)
-            with pytest.raises(NeighbourUnavailable):
+            with pytest.raises(ServiceUnavailable):
                 await by_admin.ensure_site(ANN, new("ours"))
 
     async def test_sites_are_asked_without_the_key(self) -> None:
@@ -201,14 +201,14 @@ class TestByAdmin:
 
         async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
-            assert await SiteDoor(f"http://127.0.0.1:{port}/sites/{{name}}").cloud_id("ours") is None
+            assert await SiteProbe(f"http://127.0.0.1:{port}/sites/{{name}}").cloud_id("ours") is None
         assert heads[0].startswith(b"GET /sites/ours/_edge/tenant_info ")
         assert b"authorization" not in heads[0].lower()
 
     async def test_the_url_of_sites_says_where_their_name_stands(self) -> None:
         """A slip in the settings is told at the start."""
         with pytest.raises(BadInput, match="name"):
-            SiteDoor("https://atlassian.example")
+            SiteProbe("https://atlassian.example")
 
     async def test_without_a_door_the_organizations_word_is_enough(
         self, service: str, emulated: EmulatedProvisioning

@@ -28,7 +28,7 @@ async def test_everything_that_the_connectors_ask_is_described(
         for endpoint in ("users/search", "/workspaces", "/role-assignments"):
             control.order(endpoint, status=200, body='{"data": [], "links": {"next": "100:0"}}')
         assert [site.name for site in await directory.sites("ann@example.com")] == ["ours"]
-        assert [standing.email async for standing in directory.standings(emails)] == emails
+        assert [standing.email async for standing in directory.lookups(emails)] == emails
         await directory.seats()
     asked = {one.path.rpartition("/")[2] for one in sent}
     assert asked >= {"account", "users", "search", "invite", "workspaces", "role-assignments", "domains", "count"}

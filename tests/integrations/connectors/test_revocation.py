@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from landbridge.domain.activity_io import AccountQuestion, Revocation, Undone
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from tests.emulator.running import ORGANIZATION, ORGANIZATION_KEY, Control
 
@@ -53,7 +53,7 @@ async def test_a_repeat_changes_nothing(control: Control, directory: AtlassianDi
     ours = await invited(directory, 4)
     outcomes: list[Revocation] = []
     control.order(REMOVE, skip=2, status=503)
-    with pytest.raises(NeighbourUnavailable):
+    with pytest.raises(ServiceUnavailable):
         await directory.revoke(ours, outcomes.extend)
     assert len(outcomes) == 2
     assert len(members(control)) == 2
@@ -66,7 +66,7 @@ async def test_a_key_without_the_right_is_told(control: Control, directory: Atla
     """With what to do about it."""
     ours = await invited(directory, 1)
     control.order(REMOVE, status=403)
-    with pytest.raises(NeighbourRefuses, match="403"):
+    with pytest.raises(ServiceRejected, match="403"):
         await directory.revoke(ours, lambda _: None)
     assert members(control) == set(ours)
 

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from landbridge.domain.errors import BadInput, LandbridgeError, NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import BadInput, LandbridgeError, ServiceRejected, ServiceUnavailable
 from landbridge.integrations import http
 from landbridge.integrations.http import Request, Transport
 from landbridge.integrations.opsgenie import AccountAnswer, account_request
@@ -57,13 +57,13 @@ def test_any_header_at_all_gives_a_bounded_wait_or_none() -> None:
     for _ in range(2000):
         text = "".join(letters.choice("0123456789 -+:,.einfMonGMTΩ\x00") for _ in range(letters.randrange(30)))
         wait = http.retry_after({"Retry-After": text, "X-RateLimit-Period-In-Sec": text[::-1]}, NOW)
-        assert wait is None or 0 <= wait <= http.LONGEST_WAIT
+        assert wait is None or 0 <= wait <= http.MAX_WAIT
 
 
 async def test_the_wait_of_a_429_comes_with_the_error(control: Control, transport: Transport) -> None:
     """What the neighbour asks for reaches whoever decides when to try again."""
     control.order("/v2/account", status=429, headers={"X-RateLimit-Period-In-Sec": "60"})
-    with pytest.raises(NeighbourUnavailable) as caught:
+    with pytest.raises(ServiceUnavailable) as caught:
         await ask(transport)
     assert caught.value.retry_after == 60
 
@@ -71,10 +71,10 @@ async def test_the_wait_of_a_429_comes_with_the_error(control: Control, transpor
 async def test_a_429_stops_everyone(control: Control, transport: Transport) -> None:
     """Who asks meanwhile is told to wait as well, and the neighbour hears nothing of it."""
     control.order("/v2/account", status=429, headers={"Retry-After": "60"})
-    with pytest.raises(NeighbourUnavailable, match="429"):
+    with pytest.raises(ServiceUnavailable, match="429"):
         await ask(transport)
     for _ in range(3):
-        with pytest.raises(NeighbourUnavailable, match="asks for patience") as caught:
+        with pytest.raises(ServiceUnavailable, match="asks for patience") as caught:
             await ask(transport)
         assert caught.value.retry_after is not None
         assert 0 < caught.value.retry_after <= 60
@@ -83,7 +83,7 @@ async def test_a_429_stops_everyone(control: Control, transport: Transport) -> N
 async def test_a_429_is_over_when_its_time_is(control: Control, transport: Transport) -> None:
     """Then calls go through again."""
     control.order("/v2/account", status=429, headers={"Retry-After": "0.2"})
-    with pytest.raises(NeighbourUnavailable, match="429"):
+    with pytest.raises(ServiceUnavailable, match="429"):
         await ask(transport)
     await asyncio.sleep(0.25)
     assert await ask(transport) == "acme"
@@ -92,8 +92,8 @@ async def test_a_429_is_over_when_its_time_is(control: Control, transport: Trans
 @pytest.mark.parametrize(
     "status,error",
     [
-        *((status, NeighbourUnavailable) for status in (408, 425, 429, 500, 502, 503, 504, 599)),
-        *((status, NeighbourRefuses) for status in (301, 302, 307, 400, 401, 402, 403, 404, 405, 409, 410, 422, 451)),
+        *((status, ServiceUnavailable) for status in (408, 425, 429, 500, 502, 503, 504, 599)),
+        *((status, ServiceRejected) for status in (301, 302, 307, 400, 401, 402, 403, 404, 405, 409, 410, 422, 451)),
     ],
 )
 async def test_a_status_decides_whether_trying_again_helps(
@@ -126,7 +126,7 @@ async def test_a_status_decides_whether_trying_again_helps(
 async def test_garbage_is_trouble_of_theirs(control: Control, transport: Transport, fault: dict[str, object]) -> None:
     """Whatever comes instead of the documented answer is tried again, and the transport works on."""
     control.order("/v2/account", **fault)
-    with pytest.raises(NeighbourUnavailable) as caught:
+    with pytest.raises(ServiceUnavailable) as caught:
         await ask(transport)
     assert "example.com" not in str(caught.value)
     assert await ask(transport) == "acme"
@@ -138,7 +138,7 @@ async def test_no_more_is_read_than_an_answer_can_be(
 ) -> None:
     """However small it was on the way: what is too much is put away before it is looked at, and asked for again."""
     control.order("/v2/account", status=200, body="0" * 1024, **fault)
-    with pytest.raises(NeighbourUnavailable, match="more than 16 MB"):
+    with pytest.raises(ServiceUnavailable, match="more than 16 MB"):
         await ask(transport)
     assert await ask(transport) == "acme"
 
@@ -147,7 +147,7 @@ async def test_a_redirect_is_not_followed(control: Control, transport: Transport
     """The key goes nowhere but where it was meant to go."""
     control.order("/v2/account", status=302, headers={"Location": f"{control.url}/v2/users/elsewhere"})
     before = control.state()["calls"].get("GET /v2/users/{identifier}", 0)
-    with pytest.raises(NeighbourRefuses, match="redirects"):
+    with pytest.raises(ServiceRejected, match="redirects"):
         await ask(transport)
     assert control.state()["calls"].get("GET /v2/users/{identifier}", 0) == before
 
@@ -156,9 +156,9 @@ async def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
     control: Control, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time for a whole answer is bounded, however slowly it drips."""
-    monkeypatch.setattr(http, "LONGEST_ANSWER", 0.05)
+    monkeypatch.setattr(http, "MAX_ANSWER_SECONDS", 0.05)
     control.order("/v2/account", delay=5)
-    with pytest.raises(NeighbourUnavailable, match="in time"):
+    with pytest.raises(ServiceUnavailable, match="in time"):
         await ask(transport)
 
 
@@ -167,7 +167,7 @@ async def test_nobody_listening_is_trouble_of_theirs(unused_tcp_port: int) -> No
     async with Transport(
         "Opsgenie", f"http://127.0.0.1:{unused_tcp_port}", "GenieKey x", settings="LANDBRIDGE_X"
     ) as nobody:
-        with pytest.raises(NeighbourUnavailable, match="cannot be reached"):
+        with pytest.raises(ServiceUnavailable, match="cannot be reached"):
             await ask(nobody)
 
 
@@ -176,7 +176,7 @@ async def test_tls_that_fails_pauses(service: str) -> None:
     async with Transport(
         "Opsgenie", service.replace("http:", "https:"), "GenieKey x", settings="LANDBRIDGE_X"
     ) as unsafe:
-        with pytest.raises(NeighbourRefuses, match="TLS"):
+        with pytest.raises(ServiceRejected, match="TLS"):
             await ask(unsafe)
 
 
@@ -210,5 +210,5 @@ async def test_a_proxy_that_wants_a_login_pauses(monkeypatch: pytest.MonkeyPatch
         async with Transport(
             "Opsgenie", f"{scheme}://api.example.com", "GenieKey x", settings="LANDBRIDGE_X"
         ) as transport:
-            with pytest.raises(NeighbourRefuses, match="HTTPS_PROXY"):
+            with pytest.raises(ServiceRejected, match="HTTPS_PROXY"):
                 await transport.send(Request("GET", "/v2/account"))

@@ -40,7 +40,7 @@ def _read_lines(folder: Path, *lines: str, header: str = HEADER) -> Reading:
     return _read(folder, "\n".join([header, OWNER_LINE, *lines]) + "\n")
 
 
-def _told(reading: Reading) -> list[tuple[int, ProblemKind]]:
+def _reported(reading: Reading) -> list[tuple[int, ProblemKind]]:
     return [(problem.row, problem.kind) for problem in reading.problems]
 
 
@@ -126,7 +126,7 @@ class TestCsv:
     def test_a_row_that_does_not_fit_is_told(self, folder: Path, line: str) -> None:
         """Too few fields, too many, or another delimiter: that row, and no other."""
         people, problems = _read_lines(folder, line, "cy@example.com,Cy,user")
-        assert _told(Reading(people, problems)) == [(3, ProblemKind.MISSING)]
+        assert _reported(Reading(people, problems)) == [(3, ProblemKind.MISSING)]
         assert ("semicolons" in problems[0].sentence) == (";" in line)
         assert [bool(person.problem) for person in people] == [False, True, False]
 
@@ -220,7 +220,7 @@ class TestRows:
     def test_one_mailbox_twice_is_told_with_both_rows(self, folder: Path, first: str, second: str) -> None:
         """By case, spaces, punycode and Unicode form; the first row stands."""
         reading = _read_lines(folder, f"{first},A,user", "bo@example.com,Bo,user", f"{second},B,user")
-        assert _told(reading) == [(5, ProblemKind.DUPLICATE)]
+        assert _reported(reading) == [(5, ProblemKind.DUPLICATE)]
         assert "row 3" in reading.problems[0].sentence
         assert [bool(person.problem) for person in reading.people] == [False, False, False, True]
 
@@ -271,14 +271,14 @@ class TestRows:
         """One mailbox, which mail can be sent to, or a problem; the address is kept to be shown."""
         quoted = address.replace('"', '""')
         reading = _read_lines(folder, f'"{quoted}",Ann,user', "bo@example.com,Bo,user")
-        assert _told(reading) == [(3, ProblemKind.INVALID_ADDRESS)]
+        assert _reported(reading) == [(3, ProblemKind.INVALID_ADDRESS)]
         assert [person.email for person in reading.people[1:]] == [address, "bo@example.com"]
         assert reading.people[1].problem
 
     def test_a_missing_address_is_told(self, folder: Path) -> None:
         """There is a name but no address; two such rows are not each other's duplicates."""
         reading = _read_lines(folder, ",Ann,user", " ,Bo,user")
-        assert _told(reading) == [(3, ProblemKind.MISSING), (4, ProblemKind.MISSING)]
+        assert _reported(reading) == [(3, ProblemKind.MISSING), (4, ProblemKind.MISSING)]
 
     @pytest.mark.parametrize(
         "role, hint",
@@ -287,7 +287,7 @@ class TestRows:
     def test_an_unknown_role_is_told(self, folder: Path, role: str, hint: str) -> None:
         """A slip would take an owner's rights, so a custom role has to be marked as one."""
         reading = _read_lines(folder, f"ann@example.com,Ann,{role}")
-        assert _told(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
+        assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
         assert hint in reading.problems[0].sentence
 
     def test_known_and_custom_roles_are_taken(self, folder: Path) -> None:
@@ -310,13 +310,13 @@ class TestRows:
     def test_an_unknown_truth_is_told(self, folder: Path, column: str, word: str) -> None:
         """Neither yes nor no is not taken for no."""
         reading = _read(folder, f"email,role,{column}\nolga@example.com,owner,yes\nbo@example.com,user,{word}\n")
-        assert _told(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
+        assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
         assert f"'{column}'" in reading.problems[0].sentence
 
     @pytest.mark.parametrize("line", [f"b@example.com,{'x' * 513},user", "b@example.com,Bo\x07,user"])
     def test_an_unusable_name_is_told(self, folder: Path, line: str) -> None:
         """Too long for Opsgenie, or with a character that is no part of a name."""
-        assert _told(_read_lines(folder, line)) == [(3, ProblemKind.UNKNOWN_VALUE)]
+        assert _reported(_read_lines(folder, line)) == [(3, ProblemKind.UNKNOWN_VALUE)]
 
     @pytest.mark.parametrize(
         "name", ["\u200b", "\u00ad\u00ad", "\u3164", "\u2800 \u2060", "\u034f", "\ufe0f", "\u3000"]
@@ -331,22 +331,22 @@ class TestRows:
     def test_an_unusable_locale_is_told(self, folder: Path) -> None:
         """A locale is a language, and perhaps a country."""
         reading = _read(folder, "email,role,locale\nolga@example.com,owner,en\nbo@example.com,user,in English\n")
-        assert _told(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
+        assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
 
     def test_all_that_is_wrong_is_told_at_once(self, folder: Path) -> None:
         """Nobody has to try again after each correction."""
         reading = _read_lines(folder, "nobody,Ann,king", "olga@example.com,Olga,user", ",Bo,user", "x,y")
-        assert [row for row, _ in _told(reading)] == [3, 3, 4, 5, 6]
+        assert [row for row, _ in _reported(reading)] == [3, 3, 4, 5, 6]
         assert survey(reading.people).problems == 4
 
     def test_a_roster_without_owner_or_admin_is_told(self, folder: Path) -> None:
         """Nobody on it may initiate the migration; that concerns the file as a whole."""
         reading = _read(folder, "email\nann@example.com\n")
-        assert _told(reading) == [(0, ProblemKind.MISSING)]
+        assert _reported(reading) == [(0, ProblemKind.MISSING)]
 
     def test_an_owner_whose_row_cannot_be_used_does_not_count(self, folder: Path) -> None:
         """Only somebody who can be reached can start."""
-        assert (0, ProblemKind.MISSING) in _told(_read(folder, "email,role\nnobody,owner\nann@example.com,user\n"))
+        assert (0, ProblemKind.MISSING) in _reported(_read(folder, "email,role\nnobody,owner\nann@example.com,user\n"))
 
 
 class TestJson:
@@ -392,7 +392,7 @@ class TestJson:
             {"email": "OLGA@example.com"},
         ]
         reading = _read(folder, json.dumps([owner, *wrong]))
-        assert _told(reading) == [
+        assert _reported(reading) == [
             (2, ProblemKind.MISSING),
             (3, ProblemKind.MISSING),
             (4, ProblemKind.UNKNOWN_VALUE),

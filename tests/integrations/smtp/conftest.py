@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dev.stack.mailbox import Mailbox
-from landbridge.domain.activity_io import MailContext, MailOrder, MailOutcome
+from landbridge.domain.activity_io import MailContext, MailOutcome, OutgoingMail
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.rules import Rules
 from landbridge.domain.sign_in import SignInClaims
@@ -45,10 +45,10 @@ class PlainLinks:
         return f"https://move.example.com/settings/{page}"
 
 
-def order(person: int = 1, email: str = "", **changes: Any) -> MailOrder:  # noqa: ANN401 - any field of the order
+def order(person: int = 1, email: str = "", **changes: Any) -> OutgoingMail:  # noqa: ANN401 - any field of the order
     """Return an order for one mail, plain but for what is changed."""
     fields = {"purpose": Purpose.AUTHENTICATION, "generation": 1} | changes
-    return MailOrder(person=person, email=email or f"person{person}@example.com", **fields)
+    return OutgoingMail(person=person, email=email or f"person{person}@example.com", **fields)
 
 
 def parse(mail: bytes) -> EmailMessage:

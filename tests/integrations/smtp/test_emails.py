@@ -11,12 +11,12 @@ import pytest
 from bs4 import BeautifulSoup
 
 from landbridge import emails, i18n
-from landbridge.domain.activity_io import MailOrder, Notice, NoticeKind, NoticeOrder
+from landbridge.domain.activity_io import Notice, NoticeKind, OutgoingMail, OutgoingNotice
 from landbridge.domain.links import Purpose
 from landbridge.domain.people import NEXT_STEP, Counts, State
-from landbridge.domain.roster import Leader
+from landbridge.domain.roster import AccountAdmin
 from landbridge.domain.rules import Rules
-from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMailOrder
+from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
 from landbridge.emails import Rendered
 from landbridge.integrations.smtp import content
 from tests.integrations.smtp.conftest import CONTEXT, PlainLinks, order
@@ -42,8 +42,8 @@ def personal(**changes: Any) -> Rendered:  # noqa: ANN401 - any field of the ord
 def notice(kind: NoticeKind, locale: str = "", **changes: object) -> Rendered:
     """Return a notice."""
     told = NOTICE.model_copy(update={"kind": kind, **changes})
-    recipient = Leader(email="olga@example.com", name=NAME, locale=locale)
-    order_ = NoticeOrder(message_id="x", number=1, recipient=recipient, notice=told)
+    recipient = AccountAdmin(email="olga@example.com", name=NAME, locale=locale)
+    order_ = OutgoingNotice(message_id="x", number=1, recipient=recipient, notice=told)
     return content.notice_mail(order_, PlainLinks())
 
 
@@ -181,7 +181,7 @@ def test_passed_deadline_counts_those_who_are_missing() -> None:
 def test_lifetimes_are_told_in_words(lifetime: timedelta, said: str) -> None:
     """A link's lifetime is told in a unit that people use, and never as longer than it is by a unit."""
     context = CONTEXT.model_copy(update={"rules": Rules(authentication_link_lifetime=lifetime)})
-    mail = MailOrder(person=1, purpose=Purpose.AUTHENTICATION, generation=1, email="a@example.com")
+    mail = OutgoingMail(person=1, purpose=Purpose.AUTHENTICATION, generation=1, email="a@example.com")
     assert f"works for {said};" in content.person_mail(context, mail, PlainLinks()).text
 
 
@@ -287,7 +287,7 @@ def test_unknown_languages_are_written_to_in_english() -> None:
 def test_missing_value_is_an_error() -> None:
     """An email is never sent with a gap in it."""
     with pytest.raises(jinja2.UndefinedError):
-        emails.render("verification", {"name": "Ann"}, i18n.spoken("en"))
+        emails.render("verification", {"name": "Ann"}, i18n.negotiate("en"))
 
 
 def test_every_kind_of_email_has_its_folder() -> None:
@@ -303,7 +303,7 @@ def test_the_sign_in_mail_says_what_the_link_does() -> None:
     """Once, for a quarter of an hour, for which Opsgenie account, to which host; and its name is only a name."""
     leader = SignedIn(email="olga@example.com", name=NAME, role="owner", opsgenie_account="acme")
     claims = SignInClaims(sign_in_id="sign-in:0", run_id="r", generation=2, identity="0")
-    mail = content.sign_in_mail(SignInMailOrder(recipient=leader, claims=claims), PlainLinks())
+    mail = content.sign_in_mail(SignInMail(recipient=leader, claims=claims), PlainLinks())
     for said in (mail.text, words(mail.html)):
         for fact in ("once, within 15 minutes", "acme", "move.example.com", "Zoë <b>& Sons</b>"):
             assert fact in said

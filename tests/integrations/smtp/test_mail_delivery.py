@@ -6,10 +6,10 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from landbridge.domain.activity_io import Delivery, MailOutcome, Notice, NoticeKind, NoticeOrder
+from landbridge.domain.activity_io import Delivery, MailOutcome, Notice, NoticeKind, OutgoingNotice
 from landbridge.domain.links import Purpose
 from landbridge.domain.people import Counts, State
-from landbridge.domain.roster import Leader
+from landbridge.domain.roster import AccountAdmin
 from landbridge.integrations.smtp import content
 from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, PlainLinks, RunningMailbox, order, parse, part
 
@@ -104,10 +104,10 @@ async def test_notices_tell_and_carry_no_personal_link(
         url="https://admin.example.net/new",
         command="starter.py confirm acme",
     )
-    leaders = [Leader(email=f"admin{n}@example.com", name=f"Admin {n}") for n in (1, 2)]
+    admins = [AccountAdmin(email=f"admin{n}@example.com", name=f"Admin {n}") for n in (1, 2)]
     orders = [
-        NoticeOrder(message_id=f"admin_task.{n}.run", number=n, recipient=leader, notice=notice)
-        for n, leader in enumerate(leaders, start=1)
+        OutgoingNotice(message_id=f"admin_task.{n}.run", number=n, recipient=leader, notice=notice)
+        for n, leader in enumerate(admins, start=1)
     ]
     await make_mailer(mailbox.port).notify(orders, outcomes.append)
     assert sorted((o.person, o.purpose, o.delivery) for o in outcomes) == [
@@ -134,7 +134,9 @@ async def test_completion_notice_counts_everyone(
     """The notice of the end has the counts, and for those who did not make it what to do next."""
     counts = Counts(by_state={State.CONNECTED: 20, State.LEFT_BEHIND: 2, State.SKIPPED: 1})
     notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme", site=CONTEXT.site, counts=counts)
-    order_ = NoticeOrder(message_id="done.1.run", number=1, recipient=Leader(email="a@example.com"), notice=notice)
+    order_ = OutgoingNotice(
+        message_id="done.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
+    )
     await make_mailer(mailbox.port).notify([order_], outcomes.append)
     (mail,) = mailbox.mails()
     text = part(mail, "plain")
@@ -197,7 +199,9 @@ async def test_notices_put_no_hostile_words_in_a_header(
 ) -> None:
     """A subject is one line, whatever stands in it."""
     notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account="acme\r\nX-Evil: 1", task="T", url="javascript:x")
-    order_ = NoticeOrder(message_id="task.1.run", number=1, recipient=Leader(email="a@example.com"), notice=notice)
+    order_ = OutgoingNotice(
+        message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
+    )
     await make_mailer(mailbox.port).notify([order_], outcomes.append)
     (mail,) = mailbox.mails()
     assert mail["X-Evil"] is None
@@ -219,7 +223,9 @@ async def test_an_encoded_word_in_a_name_is_not_decoded(
 ) -> None:
     """Encoded words (RFC 2047) in a value from outside stay text: Python before 3.11.10 wrote what they hide."""
     notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account=name, task="T", url="")
-    order_ = NoticeOrder(message_id="task.1.run", number=1, recipient=Leader(email="a@example.com"), notice=notice)
+    order_ = OutgoingNotice(
+        message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
+    )
     await make_mailer(mailbox.port).notify([order_], outcomes.append)
     (raw,) = mailbox.directory.glob("*.eml")
     header = raw.read_bytes().partition(b"\r\n\r\n")[0]

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.domain.activity_io import Delivery, MailOutcome
-from landbridge.domain.errors import BadInput, NeighbourRefuses, NeighbourUnavailable
-from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMailOrder
+from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
+from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
 from landbridge.emails import Rendered
 from landbridge.integrations.smtp.message import compose
 from tests.integrations.smtp.certificates import Authority
@@ -43,7 +43,7 @@ async def test_mail_travels_by_tls(make_mailer: MakeMailer, outcomes: list[MailO
 async def test_server_without_starttls_gets_nothing(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
     """Where STARTTLS is not offered, or was stripped on the way, neither login nor mail is said in clear."""
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
-        with pytest.raises(NeighbourRefuses, match="does not offer STARTTLS"):
+        with pytest.raises(ServiceRejected, match="does not offer STARTTLS"):
             await make_mailer(server.port, security="starttls", **LOGIN).send(
                 CONTEXT, [order(1), order(2)], outcomes.append
             )
@@ -60,7 +60,7 @@ async def test_bad_certificate_stops_everything(
 ) -> None:
     """A certificate of an unknown authority or for another name pauses the migration; nothing is said after it."""
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=("STARTTLS",)) as server:
-        with pytest.raises(NeighbourRefuses, match="LANDBRIDGE_SMTP_CA_FILE"):
+        with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_CA_FILE"):
             await make_mailer(server.port, host=host, security=security, ca_file=ca_file).send(
                 CONTEXT, [order(1)], outcomes.append
             )
@@ -77,7 +77,7 @@ async def test_expired_certificate_stops_everything(
         tls = server_tls(authority.certificate(valid_for=valid_for))
         async with ScriptedServer(tls=tls, extensions=("STARTTLS",)) as server:
             mailer = make_mailer(server.port, host="localhost", security="starttls", ca_file=str(authority.file))
-            with pytest.raises(NeighbourRefuses, match="certificate is valid") if refused else nullcontext():
+            with pytest.raises(ServiceRejected, match="certificate is valid") if refused else nullcontext():
                 await mailer.send(CONTEXT, [order(1)], outcomes.append)
         assert len(server.received) == len(outcomes) == (0 if refused else 1)
 
@@ -85,7 +85,7 @@ async def test_expired_certificate_stops_everything(
 async def test_tls_on_a_port_that_speaks_clear(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
     """A port that answers in clear when TLS was expected is a setting to mend, and is said so."""
     async with ScriptedServer() as server:
-        with pytest.raises(NeighbourRefuses, match="LANDBRIDGE_SMTP_SECURITY"):
+        with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_SECURITY"):
             await make_mailer(server.port, security="tls").send(CONTEXT, [order(1)], outcomes.append)
 
 
@@ -96,7 +96,7 @@ async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: l
         return "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
 
     async with ScriptedServer(script, extensions=("AUTH PLAIN",)) as server:
-        with pytest.raises(NeighbourRefuses, match="LANDBRIDGE_SMTP_PASSWORD") as caught:
+        with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_PASSWORD") as caught:
             await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(n) for n in range(1, 20)], outcomes.append)
     assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
     assert WORD not in repr(caught.value)
@@ -127,14 +127,14 @@ async def test_wrong_password_is_tried_by_one_mechanism(
             for n in range(4)
         ]
         answers = await asyncio.gather(*slices, return_exceptions=True)
-        with pytest.raises(NeighbourRefuses):
+        with pytest.raises(ServiceRejected):
             await mailer.send_sign_in_link(
-                SignInMailOrder(
+                SignInMail(
                     recipient=SignedIn(email="olga@example.com", name="Olga", role="owner", opsgenie_account="acme"),
                     claims=SignInClaims(sign_in_id="sign-in:1", run_id="r", generation=1, identity="i"),
                 )
             )
-    assert all(isinstance(answer, NeighbourRefuses) for answer in answers)
+    assert all(isinstance(answer, ServiceRejected) for answer in answers)
     assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
 
 
@@ -144,7 +144,7 @@ async def test_a_cohort_that_is_resumed_logs_in_again(make_mailer: MakeMailer, o
         server.script = lambda heard: "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
         mailer = make_mailer(server.port, **LOGIN)
         for cohort in ("one", "two", "three"):
-            with pytest.raises(NeighbourRefuses):
+            with pytest.raises(ServiceRejected):
                 await mailer.send(CONTEXT.model_copy(update={"cohort_id": cohort}), [order(1)], outcomes.append)
         assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
         server.script = nothing_special
@@ -168,9 +168,9 @@ async def test_a_mechanism_that_the_server_does_not_have_is_no_attempt(
 @pytest.mark.parametrize(
     "answer, extensions, error",
     [
-        ("454 4.7.0 try later", ("AUTH PLAIN",), NeighbourUnavailable),
-        ("250", (), NeighbourRefuses),
-        ("250", ("AUTH EXTERNAL",), NeighbourRefuses),
+        ("454 4.7.0 try later", ("AUTH PLAIN",), ServiceUnavailable),
+        ("250", (), ServiceRejected),
+        ("250", ("AUTH EXTERNAL",), ServiceRejected),
     ],
 )
 async def test_login_that_cannot_be_tried(
@@ -189,7 +189,7 @@ async def test_login_that_cannot_be_tried(
 async def test_server_that_refuses_us_at_the_door(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
     """A greeting with 5xx pauses the migration."""
     async with ScriptedServer(greeting="554 5.7.1 go away") as server:
-        with pytest.raises(NeighbourRefuses, match="this network"):
+        with pytest.raises(ServiceRejected, match="this network"):
             await make_mailer(server.port).send(CONTEXT, [order(1)], outcomes.append)
 
 

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from landbridge.domain.activity_io import Delivery, MailOutcome
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable
+from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 from landbridge.integrations.smtp.mailer import ANSWER_SECONDS
 from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order, parse
 from tests.integrations.smtp.scripted import DOT, Act, Heard, ScriptedServer
@@ -146,7 +146,7 @@ async def test_server_that_loses_every_mail_is_unavailable(
 
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=1)
-        with pytest.raises(NeighbourUnavailable, match="ends every connection"):
+        with pytest.raises(ServiceUnavailable, match="ends every connection"):
             await mailer.send(CONTEXT, [order(n) for n in range(1, 50)], outcomes.append)
     assert len(server.received) == 3
     assert by_person(outcomes) == {1: DEFERRED}
@@ -188,7 +188,7 @@ async def test_server_that_is_not_ready_is_unavailable(
         return Act.DROP if heard.line.startswith("EHLO") else None
 
     async with ScriptedServer(script, greeting=greeting) as server:
-        with pytest.raises(NeighbourUnavailable):
+        with pytest.raises(ServiceUnavailable):
             await make_mailer(server.port).send(CONTEXT, [order(1), order(2)], outcomes.append)
     assert outcomes == []
 
@@ -197,7 +197,7 @@ async def test_nobody_listens(make_mailer: MakeMailer, outcomes: list[MailOutcom
     """A refused connection means: try again."""
     async with ScriptedServer() as server:
         port = server.port
-    with pytest.raises(NeighbourUnavailable, match="cannot be reached"):
+    with pytest.raises(ServiceUnavailable, match="cannot be reached"):
         await make_mailer(port).send(CONTEXT, [order(1)], outcomes.append)
 
 
@@ -208,7 +208,7 @@ async def test_those_sent_before_trouble_were_reported(make_mailer: MakeMailer, 
         return "450 4.3.2 busy" if heard.line.startswith("MAIL") and len(server.accepted) >= 5 else None
 
     async with ScriptedServer(script) as server:
-        with pytest.raises(NeighbourUnavailable, match="patience"):
+        with pytest.raises(ServiceUnavailable, match="patience"):
             await make_mailer(server.port, connections=2).send(
                 CONTEXT, [order(n) for n in range(1, 21)], outcomes.append
             )
@@ -236,7 +236,7 @@ async def test_refusal_that_means_us_marks_nobody_unreachable(
         return answer if heard.line.startswith(command) else None
 
     async with ScriptedServer(script) as server:
-        with pytest.raises(NeighbourRefuses) as caught:
+        with pytest.raises(ServiceRejected) as caught:
             await make_mailer(server.port).send(CONTEXT, [order(1), order(2)], outcomes.append)
     assert advice in str(caught.value)
     assert "example.com" not in str(caught.value)
@@ -305,7 +305,7 @@ async def test_a_server_that_allows_no_connection_is_unavailable(
     """The last connection is kept, and the mail comes later."""
     limit = "432 4.3.2 Concurrent connections limit exceeded."
     async with ScriptedServer(lambda heard: limit if heard.line.startswith("MAIL") else None) as server:
-        with pytest.raises(NeighbourUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
+        with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
             await make_mailer(server.port, connections=4).send(
                 CONTEXT, [order(n) for n in range(1, 9)], outcomes.append
             )
@@ -411,7 +411,7 @@ async def test_server_that_says_nothing_is_unavailable(
     """A server that accepts connections and never greets does not hold up the slice for long."""
     monkeypatch.setattr("landbridge.integrations.smtp.relay.OPENING_SECONDS", 0.05)
     async with ScriptedServer(greeting=Act.HANG) as server:
-        with pytest.raises(NeighbourUnavailable, match="does not answer"):
+        with pytest.raises(ServiceUnavailable, match="does not answer"):
             await make_mailer(server.port).send(CONTEXT, [order(1), order(2)], outcomes.append)
     assert outcomes == []
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from landbridge.integrations.smtp.message import Letter
+from landbridge.integrations.smtp.message import EncodedMessage
 from landbridge.integrations.smtp.pool import Pool
 from landbridge.integrations.smtp.relay import Server
 from tests.integrations.smtp.scripted import ScriptedServer
@@ -24,7 +24,7 @@ def at(port: int) -> Server:
 
 async def test_connection_nobody_uses_is_closed_politely() -> None:
     """After a while without mail the connection ends with QUIT; the next mail opens another."""
-    letter = Letter(recipient="ann@example.com", content=b"Subject: hello\r\n\r\nhello\r\n")
+    letter = EncodedMessage(recipient="ann@example.com", content=b"Subject: hello\r\n\r\nhello\r\n")
     async with ScriptedServer() as server:
         pool = Pool(at(server.port).open, 2, idle_seconds=0.01)
         async with pool.connection() as connection:

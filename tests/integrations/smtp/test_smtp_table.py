@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from landbridge.domain.activity_io import Delivery
-from landbridge.domain.errors import NeighbourRefuses, NeighbourUnavailable, QuotaExceeded
+from landbridge.domain.errors import QuotaExceeded, ServiceRejected, ServiceUnavailable
 from landbridge.integrations.smtp.replies import Answer, Stage, judge, wants_fewer_connections
 from landbridge.integrations.smtp.reply_table import DAY, HOUR, MINUTE, TABLE, row_for
 
@@ -112,7 +112,7 @@ def test_a_quota_is_waited_for(stage: Stage, words: str, lasts: float) -> None:
 @pytest.mark.parametrize("stage, words, advice", SENDERS)
 def test_what_concerns_the_sender_says_what_to_mend(stage: Stage, words: str, advice: str) -> None:
     """And quotes nobody."""
-    with pytest.raises(NeighbourRefuses, match=advice) as caught:
+    with pytest.raises(ServiceRejected, match=advice) as caught:
         judge(heard(stage, words))
     assert "example.com" not in str(caught.value)
 
@@ -120,7 +120,7 @@ def test_what_concerns_the_sender_says_what_to_mend(stage: Stage, words: str, ad
 @pytest.mark.parametrize("stage, words, wait", SLOWER)
 def test_a_rate_limit_is_a_short_wait(stage: Stage, words: str, wait: float) -> None:
     """With the setting that avoids it."""
-    with pytest.raises(NeighbourUnavailable, match="LANDBRIDGE_SMTP_") as caught:
+    with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_") as caught:
         judge(heard(stage, words))
     assert caught.value.retry_after == wait
     assert not isinstance(caught.value, QuotaExceeded)
@@ -130,7 +130,7 @@ def test_a_rate_limit_is_a_short_wait(stage: Stage, words: str, wait: float) -> 
 def test_too_many_connections_are_told_apart(stage: Stage, words: str) -> None:
     """The pool goes on with fewer; without any, the server is unavailable."""
     assert wants_fewer_connections(heard(stage, words))
-    with pytest.raises(NeighbourUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
+    with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
         judge(heard(stage, words))
 
 

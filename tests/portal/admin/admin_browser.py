@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup, Tag
 
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY
-from tests.workflows.harness import OWNER_EMAIL, Bench, eventually
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 """What browsers say of a form on one of our pages, besides its origin."""
@@ -44,11 +44,11 @@ def form(response: httpx2.Response, action: str) -> dict[str, str]:
 
 
 @dataclass
-class Office:
+class AdminBrowser:
     """One browser in front of a portal that looks after a bench's Opsgenie account."""
 
     browser: httpx2.AsyncClient
-    bench: Bench
+    bench: MigrationHarness
 
     async def open(self, path: str) -> httpx2.Response:
         """Open a page; whoever is led elsewhere goes there."""

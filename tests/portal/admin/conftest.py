@@ -8,15 +8,15 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from landbridge.client.admins import TemporalAdminDesk
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.admins import TemporalAdminClient
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain import ids, sign_in
 from landbridge.portal import limits
-from landbridge.portal.clients import Desks
+from landbridge.portal.clients import Clients
 from landbridge.portal.limits import Allowance
-from tests.portal.admin.admin_browser import Office
+from tests.portal.admin.admin_browser import AdminBrowser
 from tests.portal.conftest import KEY, running, settings
-from tests.workflows.harness import OWNER_EMAIL, PROOFS, Bench, benched, server_for
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, MigrationHarness, benched, server_for
 
 
 @pytest.fixture(scope="session")
@@ -30,13 +30,13 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cl
 async def portal_url(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A portal on that server, which lets one client ask for as many links as tests do."""
     monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=1_000, per_second=100))
-    desks = Desks(links=TemporalLinkDesk(temporal, PROOFS), admins=TemporalAdminDesk(temporal, PROOFS))
+    desks = Clients(links=TemporalLinkClient(temporal, PROOFS), admins=TemporalAdminClient(temporal, PROOFS))
     async with running(desks, lambda url: settings(portal_url=url)) as url:
         yield url
 
 
 @pytest.fixture
-async def bench(temporal: Client) -> AsyncIterator[Bench]:
+async def bench(temporal: Client) -> AsyncIterator[MigrationHarness]:
     """An Opsgenie account of one owner, whose migration a worker serves."""
     # All benches' owners have one address, and so one sign-in; a list of what runs may not show it yet.
     with suppress(RPCError):
@@ -47,7 +47,7 @@ async def bench(temporal: Client) -> AsyncIterator[Bench]:
 
 
 @pytest.fixture
-async def office(bench: Bench, portal_url: str) -> AsyncIterator[Office]:
+async def office(bench: MigrationHarness, portal_url: str) -> AsyncIterator[AdminBrowser]:
     """Somebody's browser."""
     async with httpx2.AsyncClient(base_url=portal_url, timeout=60) as browser:
-        yield Office(browser, bench)
+        yield AdminBrowser(browser, bench)

@@ -7,14 +7,14 @@ import httpx2
 import pytest
 
 from landbridge.client.answers import RunState
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import Step
 from landbridge.domain.people import State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
-from tests.portal.admin.admin_browser import Office, form, page, words
+from tests.portal.admin.admin_browser import AdminBrowser, form, page, words
 from tests.workflows.harness import eventually
 
 ANN, BEN, CY, DEE, GONE = (f"{name}@example.com" for name in ("ann", "ben", "cy", "dee", "gone"))
@@ -41,7 +41,7 @@ def is_german(response: httpx2.Response) -> None:
 
 
 @pytest.fixture
-async def german(office: Office) -> Office:
+async def german(office: AdminBrowser) -> AdminBrowser:
     """Somebody whose browser asks for German, before an account with trouble of every kind."""
     office.browser.headers["Accept-Language"] = "de-DE,de;q=0.9,en;q=0.5"
     world = office.bench.world
@@ -59,7 +59,7 @@ async def german(office: Office) -> Office:
     return office
 
 
-async def test_choosing_a_site(german: Office) -> None:
+async def test_choosing_a_site(german: AdminBrowser) -> None:
     """The banner, the wait, what is wrong with a name or a site, and the summary."""
     is_german(await german.open("/"))
     is_german(await german.ask_for_link())
@@ -83,7 +83,7 @@ async def test_choosing_a_site(german: Office) -> None:
     is_german(await german.open(GENERAL))
 
 
-async def test_a_running_migration(german: Office) -> None:
+async def test_a_running_migration(german: AdminBrowser) -> None:
     """How it stands, everyone in every state, what is asked and what is refused, the end of it."""
     bench = german.bench
     await german.sign_in()
@@ -91,7 +91,7 @@ async def test_a_running_migration(german: Office) -> None:
     await eventually(lambda: bench.step_is(Step.VERIFY))
     await bench.until(GONE, State.UNREACHABLE)
     link = bench.world.post.link(BEN, Purpose.VERIFICATION)
-    assert await TemporalLinkDesk(bench.client).decline(link)
+    assert await TemporalLinkClient(bench.client).decline(link)
     await bench.until(BEN, State.ATTENTION)
     for path in (GENERAL, USERS, f"{USERS}?group=for_admins", f"{USERS}?group=not_moved", REPORT):
         is_german(await german.open(path))
@@ -135,7 +135,7 @@ async def test_a_running_migration(german: Office) -> None:
         is_german(await german.open(path))
 
 
-async def is_over(german: Office) -> bool:
+async def is_over(german: AdminBrowser) -> bool:
     """Return whether the migration was cancelled and its undo is done."""
     undo = await german.bench.migration.undo()
     return (await german.bench.migration.status()).run_state is RunState.CANCELED and undo is not None and undo.over

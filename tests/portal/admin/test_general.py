@@ -25,7 +25,7 @@ from landbridge.domain.sites import Site
 from landbridge.integrations.link_tokens import SignedLinks
 from landbridge.platform.exits import TemporalUnreachable
 from landbridge.portal.admin.sessions import Sessions
-from tests.portal.admin.admin_browser import Office, form, page, title, words
+from tests.portal.admin.admin_browser import AdminBrowser, form, page, title, words
 from tests.portal.conftest import KEY
 from tests.workflows.harness import OWNER_EMAIL, eventually
 
@@ -35,14 +35,14 @@ ADAM = "adam@example.com"
 MIGRATE, REVIEW, SITE = "/settings/general/migrate", "/settings/site/review", "/settings/site"
 
 
-async def begun(office: Office) -> None:
+async def begun(office: AdminBrowser) -> None:
     """Sign in and begin a migration, which then waits for the choice of a site."""
     await office.sign_in()
     await office.send(MIGRATE)
     await eventually(lambda: office.bench.waits_for("Choose a site"))
 
 
-async def test_the_banner_invites_until_a_migration_runs(office: Office) -> None:
+async def test_the_banner_invites_until_a_migration_runs(office: AdminBrowser) -> None:
     """Before, there is the banner on each page and the button; the button starts a migration in the visitor's name."""
     await office.sign_in()
     settings = ("/settings/general", "/settings/users", "/settings/audit")
@@ -57,7 +57,7 @@ async def test_the_banner_invites_until_a_migration_runs(office: Office) -> None
     assert (await office.bench.migration.audit()).entries[-1].by == OWNER
 
 
-async def test_an_account_name_that_fits_no_migration_starts_none(office: Office, portal_url: str) -> None:
+async def test_an_account_name_that_fits_no_migration_starts_none(office: AdminBrowser, portal_url: str) -> None:
     """The button checks the name that Opsgenie gave as the page does, whatever mail headers would make of it."""
     office.bench.world.opsgenie.account = office.bench.account = "=?utf-8?q?acme=0D=0ABcc:=20eve@example.com?="
     await office.sign_in()
@@ -72,7 +72,7 @@ async def test_an_account_name_that_fits_no_migration_starts_none(office: Office
         await office.bench.handle.describe()
 
 
-async def test_what_stands_still_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_stands_still_is_told(office: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which workflow task fails and what to do, instead of that no worker runs."""
     await begun(office)
     task = FailingTask(
@@ -92,7 +92,7 @@ async def test_what_stands_still_is_told(office: Office, monkeypatch: pytest.Mon
     assert f"{task.problem} {task.remedy}" in shown
 
 
-async def test_pressing_migrate_twice_starts_one_migration(office: Office) -> None:
+async def test_pressing_migrate_twice_starts_one_migration(office: AdminBrowser) -> None:
     """The second press is told that it runs already."""
     await office.sign_in()
     usual = form(await office.open("/settings/general"), MIGRATE)
@@ -100,7 +100,7 @@ async def test_pressing_migrate_twice_starts_one_migration(office: Office) -> No
     assert "runs already" in words(await office.post(MIGRATE, usual))
 
 
-async def test_all_seven_steps_are_shown(office: Office) -> None:
+async def test_all_seven_steps_are_shown(office: AdminBrowser) -> None:
     """Each with its status, and what waits for the admin is on top."""
     await begun(office)
     shown = await office.open("/settings/general")
@@ -109,7 +109,7 @@ async def test_all_seven_steps_are_shown(office: Office) -> None:
     assert page(shown).select_one('section.task a[href="/settings/site"]')
 
 
-async def test_an_existing_site_is_chosen_after_a_summary(office: Office) -> None:
+async def test_an_existing_site_is_chosen_after_a_summary(office: AdminBrowser) -> None:
     """Nothing has happened before the button under the summary."""
     await begun(office)
     review = await office.send(REVIEW, on=SITE, site="acme")
@@ -122,7 +122,7 @@ async def test_an_existing_site_is_chosen_after_a_summary(office: Office) -> Non
     assert [(entry.by, entry.about) for entry in chosen] == [(OWNER, "acme")]
 
 
-async def test_what_was_chosen_can_be_changed_before_it_counts(office: Office) -> None:
+async def test_what_was_chosen_can_be_changed_before_it_counts(office: AdminBrowser) -> None:
     """The summary leads back to the form with everything that was filled in."""
     await begun(office)
     for filled in ({"site": "acme"}, NEW | {"site": ""}):
@@ -138,7 +138,7 @@ async def test_what_was_chosen_can_be_changed_before_it_counts(office: Office) -
     assert (await office.bench.migration.progress()).site is None
 
 
-async def test_a_site_of_others_is_greyed_and_refused(office: Office) -> None:
+async def test_a_site_of_others_is_greyed_and_refused(office: AdminBrowser) -> None:
     """The page says why it cannot be selected; a made-up form does not get through either."""
     wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
     office.bench.world.atlassian.listed_sites.append(wiki)
@@ -163,14 +163,16 @@ def names(response: httpx2.Response) -> list[str]:
     "name, first_and_last",
     [("Ana de la Cruz", ["Ana de la", "Cruz"]), ("森\u3000健二", ["健二", "森"]), ("김 민준", ["민준", "김"])],
 )
-async def test_a_name_is_taken_apart_as_it_is_written(office: Office, name: str, first_and_last: list[str]) -> None:
+async def test_a_name_is_taken_apart_as_it_is_written(
+    office: AdminBrowser, name: str, first_and_last: list[str]
+) -> None:
     """The last name is the last word, but the first one in Chinese, Japanese and Korean."""
     office.bench.world.opsgenie.people_listed[0] = RosterPerson(email=OWNER_EMAIL, name=name, role=roster.OWNER)
     await begun(office)
     assert names(await office.open(SITE)) == first_and_last
 
 
-async def test_an_admin_who_did_not_start_the_migration_is_told_for_whom_the_site_is(office: Office) -> None:
+async def test_an_admin_who_did_not_start_the_migration_is_told_for_whom_the_site_is(office: AdminBrowser) -> None:
     """The initiator becomes its admin: nobody else's name is filled in, and nobody else is told to become one."""
     office.bench.world.opsgenie.add(RosterPerson(email=ADAM, name="Adam Novak", role=ADMIN, email_verified=True))
     wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
@@ -186,7 +188,7 @@ async def test_an_admin_who_did_not_start_the_migration_is_told_for_whom_the_sit
     assert f"If {OWNER_EMAIL} has no Atlassian account yet" in review
 
 
-async def test_a_taken_name_comes_back_with_suggestions(office: Office) -> None:
+async def test_a_taken_name_comes_back_with_suggestions(office: AdminBrowser) -> None:
     """What was typed is kept, free names are buttons, and one of them goes through."""
     office.bench.world.atlassian.taken.add("acme-new")
     await begun(office)
@@ -205,7 +207,7 @@ async def test_a_taken_name_comes_back_with_suggestions(office: Office) -> None:
 
 
 @pytest.mark.parametrize("name", ["ab", "Acme", "-acme", "acme!", "", "x" * 64, "<b>"])
-async def test_a_name_against_the_rules_is_told_at_once_and_by_the_server(office: Office, name: str) -> None:
+async def test_a_name_against_the_rules_is_told_at_once_and_by_the_server(office: AdminBrowser, name: str) -> None:
     """The script asks while one types; who has none hears it when the form is sent."""
     await begun(office)
     told = (await office.browser.get("/settings/site/check", params={"name": name})).json()["problem"]
@@ -215,7 +217,7 @@ async def test_a_name_against_the_rules_is_told_at_once_and_by_the_server(office
     assert (await office.browser.get("/settings/site/check", params={"name": "acme-new"})).json() == {"problem": ""}
 
 
-async def test_tasks_are_confirmed_in_the_portal(office: Office) -> None:
+async def test_tasks_are_confirmed_in_the_portal(office: AdminBrowser) -> None:
     """What Atlassian has no API for is told with the place to do it, and goes on by a button."""
     office.bench.world.atlassian.by_hand = True
     await begun(office)
@@ -228,7 +230,7 @@ async def test_tasks_are_confirmed_in_the_portal(office: Office) -> None:
     assert await office.bench.handle.result()
 
 
-async def test_pausing_resuming_and_the_deadline(office: Office) -> None:
+async def test_pausing_resuming_and_the_deadline(office: AdminBrowser) -> None:
     """Each reaches the migration in the visitor's name, and the page says so."""
     await begun(office)
     assert "Paused: The mail server moves" in words(
@@ -250,7 +252,7 @@ async def test_pausing_resuming_and_the_deadline(office: Office) -> None:
     assert "no deadline You are told, and it waits on" in shown
 
 
-async def test_what_nobody_proved_is_shown_as_a_claim(office: Office) -> None:
+async def test_what_nobody_proved_is_shown_as_a_claim(office: AdminBrowser) -> None:
     """In the audit and on a person's page: what the portal did is its admin's, what was sent by hand an operator's."""
     bench, ann, bo = office.bench, "ann@example.com", "bo@example.com"
     bench.world.opsgenie.add(RosterPerson(email=ann), RosterPerson(email=bo))
@@ -276,14 +278,14 @@ async def test_what_nobody_proved_is_shown_as_a_claim(office: Office) -> None:
         assert ("who claims to be the person" in said, "the person, by the link" in said) == (claims, not claims)
 
 
-async def test_what_came_of_an_act_is_said_once(office: Office) -> None:
+async def test_what_came_of_an_act_is_said_once(office: AdminBrowser) -> None:
     """Loading the page again neither repeats the act nor its news."""
     await begun(office)
     assert "are asked who joined" in words(await office.send("/settings/general/refresh"))
     assert "are asked who joined" not in words(await office.open("/settings/general"))
 
 
-async def test_the_report_tells_who_did_not_make_it_and_what_to_do(office: Office) -> None:
+async def test_the_report_tells_who_did_not_make_it_and_what_to_do(office: AdminBrowser) -> None:
     """People by state with the next step; the file has everyone, and no spreadsheet takes it for a formula."""
     office.bench.world.opsgenie.add(
         RosterPerson(email="eve@example.com", name="=cmd|'/c calc'!A1", email_verified=True),
@@ -302,7 +304,7 @@ async def test_the_report_tells_who_did_not_make_it_and_what_to_do(office: Offic
     assert "'=cmd|'/c calc'!A1" in {row["name"] for row in rows}
 
 
-async def test_the_end_is_told(office: Office) -> None:
+async def test_the_end_is_told(office: AdminBrowser) -> None:
     """A completed migration says so, without the banner, and its report stays."""
     await office.sign_in()
     await office.bench.start()
@@ -314,7 +316,7 @@ async def test_the_end_is_told(office: Office) -> None:
     assert (await office.bench.migration.status()).run_state is RunState.COMPLETED
 
 
-async def test_the_last_to_come_back_from_atlassian_is_all_set(office: Office) -> None:
+async def test_the_last_to_come_back_from_atlassian_is_all_set(office: AdminBrowser) -> None:
     """Their account ended the migration before they were back; the closed cohort still knows them."""
     office.bench.world.opsgenie.add(RosterPerson(email="last@example.com", email_verified=True))
     await office.bench.start()
@@ -328,7 +330,7 @@ async def test_the_last_to_come_back_from_atlassian_is_all_set(office: Office) -
 
 
 async def test_large_numbers_are_shown_by_state_as_people_write_them(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: AdminBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many cohorts there are: of many, as they last showed them."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 40)
@@ -344,13 +346,13 @@ async def test_large_numbers_are_shown_by_state_as_people_write_them(
     assert "1.201 Personen" in words(await office.open("/settings/report"))
 
 
-async def shows(office: Office, text: str) -> bool:
+async def shows(office: AdminBrowser, text: str) -> bool:
     """Return whether General says something."""
     return text in words(await office.open("/settings/general"))
 
 
 async def test_without_temporal_the_page_says_when_to_look_again(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: AdminBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And leads back; what it tells people about their links means nothing here."""
     await office.sign_in()
@@ -366,7 +368,7 @@ async def test_without_temporal_the_page_says_when_to_look_again(
     assert page(answer).select_one('a.button[href="/settings/general"]')
 
 
-async def test_an_admin_may_do_what_another_began(office: Office) -> None:
+async def test_an_admin_may_do_what_another_began(office: AdminBrowser) -> None:
     """Owners and admins share one migration; each act says whose it was."""
     office.bench.world.opsgenie.add(RosterPerson(email="adam@example.com", role=ADMIN, email_verified=True))
     await begun(office)
@@ -376,7 +378,7 @@ async def test_an_admin_may_do_what_another_began(office: Office) -> None:
     assert (await office.bench.migration.audit()).entries[0].by.name == "adam@example.com"
 
 
-async def test_pages_without_a_migration_lead_to_the_beginning(office: Office) -> None:
+async def test_pages_without_a_migration_lead_to_the_beginning(office: AdminBrowser) -> None:
     """A link to a page that has nothing to show yet is no dead end."""
     await office.sign_in()
     for path in (SITE, "/settings/report", "/settings/report.csv"):

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from landbridge.domain import sign_in
 from landbridge.domain.messages import Step
 from landbridge.domain.roster import RosterPerson
-from tests.portal.admin.admin_browser import SAME_ORIGIN, Office, form
+from tests.portal.admin.admin_browser import SAME_ORIGIN, AdminBrowser, form
 from tests.portal.conftest import KEY
 from tests.workflows.harness import OWNER_EMAIL, eventually
 
@@ -24,7 +24,7 @@ def events() -> Iterator[list[Any]]:
         yield logged
 
 
-def taken(events: list[Any], office: Office) -> list[dict[str, Any]]:
+def taken(events: list[Any], office: AdminBrowser) -> list[dict[str, Any]]:
     """Return the portal's events so far, without what is the same in all of them, and begin anew."""
     # The worker of the bench logs in this process too.
     ours = [event for event in events if "client" in event]
@@ -38,7 +38,7 @@ def taken(events: list[Any], office: Office) -> list[dict[str, Any]]:
     return ours
 
 
-async def test_the_way_in_and_out(office: Office, events: list[Any]) -> None:
+async def test_the_way_in_and_out(office: AdminBrowser, events: list[Any]) -> None:
     """Asking, signing in, and out; forged and used links; a session that is over, and one that never was."""
     account = office.bench.account
     await office.ask_for_link()
@@ -71,7 +71,7 @@ async def test_the_way_in_and_out(office: Office, events: list[Any]) -> None:
     ]
 
 
-async def test_acts_and_what_is_refused(office: Office, events: list[Any]) -> None:
+async def test_acts_and_what_is_refused(office: AdminBrowser, events: list[Any]) -> None:
     """Each act once, with its path, which names people by numbers; refused acts and forms, and the export."""
     bench = office.bench
     bench.world.opsgenie.add(RosterPerson(email="bo@example.com", name="Bo", email_verified=True))

@@ -11,36 +11,36 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHand
 from temporalio.client import WorkflowExecutionStatus as Status
 
 from landbridge.client import admins
-from landbridge.client.admins import TemporalAdminDesk
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.admins import TemporalAdminClient
+from landbridge.client.links import TemporalLinkClient
 from landbridge.domain import ids, sign_in
-from landbridge.domain.errors import NeighbourUnavailable
+from landbridge.domain.errors import ServiceUnavailable
 from landbridge.domain.messages import Step
 from landbridge.domain.roster import ADMIN, RosterPerson
 from landbridge.domain.sign_in import SESSION_CONFIRMED_FOR, SESSION_LIFETIME, SESSION_RENEWAL
 from landbridge.portal.admin.sessions import Sessions
-from landbridge.portal.clients import Desks
-from tests.portal.admin.admin_browser import Office, form, title, words
+from landbridge.portal.clients import Clients
+from tests.portal.admin.admin_browser import AdminBrowser, form, title, words
 from tests.portal.conftest import KEY, running, settings
-from tests.workflows.harness import PROOFS, Bench, benched, eventually, let_pass, served
+from tests.workflows.harness import PROOFS, MigrationHarness, benched, eventually, let_pass, served
 
 ADAM = "adam@example.com"
 
 
 @asynccontextmanager
-async def copied(office: Office, temporal: Client) -> AsyncIterator[Office]:
+async def copied(office: AdminBrowser, temporal: Client) -> AsyncIterator[AdminBrowser]:
     """Somebody else's browser with this browser's cookies, in front of another portal process."""
-    desks = Desks(links=TemporalLinkDesk(temporal), admins=TemporalAdminDesk(temporal, PROOFS))
+    desks = Clients(links=TemporalLinkClient(temporal), admins=TemporalAdminClient(temporal, PROOFS))
     async with (
         running(desks, lambda _: settings(portal_url=str(office.browser.base_url))) as url,
         httpx2.AsyncClient(base_url=url, timeout=30) as thief,
     ):
         for cookie in office.browser.cookies.jar:
             thief.cookies.set(cookie.name, cookie.value or "")
-        yield Office(thief, office.bench)
+        yield AdminBrowser(thief, office.bench)
 
 
-def set_role(bench: Bench, email: str, role: str) -> None:
+def set_role(bench: MigrationHarness, email: str, role: str) -> None:
     """Give somebody another role in Opsgenie."""
     opsgenie = bench.world.opsgenie
     opsgenie.people_listed = [
@@ -49,7 +49,7 @@ def set_role(bench: Bench, email: str, role: str) -> None:
     ]
 
 
-def session_of(office: Office) -> WorkflowHandle[None, None]:
+def session_of(office: AdminBrowser) -> WorkflowHandle[None, None]:
     """Return the workflow of the session that a browser's cookie names."""
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in office.browser.cookies.jar)
     request = Request({"type": "http", "headers": [(b"cookie", cookies.encode())]})
@@ -63,12 +63,12 @@ async def has(session: WorkflowHandle[None, None], *statuses: Status | None) -> 
     return (await session.describe()).status in statuses
 
 
-async def is_out(office: Office, path: str = "/settings/general") -> bool:
+async def is_out(office: AdminBrowser, path: str = "/settings/general") -> bool:
     """Whether a page is not shown without signing in."""
     return (await office.open(path)).url.path == "/sign-in"
 
 
-async def test_a_copied_cookie_ends_with_the_sign_out(office: Office, temporal: Client) -> None:
+async def test_a_copied_cookie_ends_with_the_sign_out(office: AdminBrowser, temporal: Client) -> None:
     """On every portal process at once, for reading and for acting."""
     csrf = form(await office.sign_in(), "/settings/general/migrate")
     async with copied(office, temporal) as thief:
@@ -79,7 +79,7 @@ async def test_a_copied_cookie_ends_with_the_sign_out(office: Office, temporal: 
     assert (acted.url.path, acted.url.query) == ("/sign-in", b"ended=1")
 
 
-async def test_signing_out_has_the_browser_forget_its_pages(office: Office) -> None:
+async def test_signing_out_has_the_browser_forget_its_pages(office: AdminBrowser) -> None:
     """But not the cookies of the company's other sites, which the header's own word for cookies would delete."""
     csrf = form(await office.sign_in(), "/sign-out")
     answer = await office.browser.post("/sign-out", data=csrf)
@@ -88,7 +88,7 @@ async def test_signing_out_has_the_browser_forget_its_pages(office: Office) -> N
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["demoted", "deleted"])
-async def test_opsgenie_is_asked_again_whether_it_is_an_admin_still(office: Office, *, gone: bool) -> None:
+async def test_opsgenie_is_asked_again_whether_it_is_an_admin_still(office: AdminBrowser, *, gone: bool) -> None:
     """Who was demoted or deleted there is out after a quarter of an hour; who was not notices nothing."""
     bench = office.bench
     bench.world.opsgenie.add(RosterPerson(email=ADAM, role=ADMIN, email_verified=True))
@@ -112,7 +112,7 @@ async def is_another_run(session: WorkflowHandle[None, None], first: str) -> boo
     return (await session.describe()).run_id != first
 
 
-async def test_a_session_of_another_account_is_not_renewed(office: Office) -> None:
+async def test_a_session_of_another_account_is_not_renewed(office: AdminBrowser) -> None:
     """The same address may be an admin of the account that another API key belongs to."""
     await office.sign_in()
     session = session_of(office)
@@ -122,11 +122,11 @@ async def test_a_session_of_another_account_is_not_renewed(office: Office) -> No
     assert await is_out(office)
 
 
-async def test_a_session_outlives_a_short_outage_of_opsgenie_and_no_long_one(office: Office) -> None:
+async def test_a_session_outlives_a_short_outage_of_opsgenie_and_no_long_one(office: AdminBrowser) -> None:
     """Half an hour after the last answer it is over, whatever Opsgenie would say."""
     await office.sign_in()
     session = session_of(office)
-    office.bench.world.opsgenie.trouble = NeighbourUnavailable("Opsgenie is away.")
+    office.bench.world.opsgenie.problem = ServiceUnavailable("Opsgenie is away.")
     await let_pass(office.bench.client, session, SESSION_CONFIRMED_FOR - timedelta(minutes=2))
     assert not await is_out(office)
     await let_pass(office.bench.client, session, timedelta(minutes=3))
@@ -135,7 +135,7 @@ async def test_a_session_outlives_a_short_outage_of_opsgenie_and_no_long_one(off
 
 
 async def test_nobody_stays_signed_in_for_longer_than_a_working_day(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    office: AdminBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A renewal does not move the end, which the server keeps."""
     # Not by skipped time: a server that has skipped some adds it to this end (1.32).
@@ -168,7 +168,7 @@ async def test_without_a_worker_sessions_are_known_and_closed(
         async with benched(temporal) as bench:
             bench.world.opsgenie.account = bench.account
             bench.world.opsgenie.add(RosterPerson(email="bo@example.com", name="Bo", email_verified=True))
-            office, second = Office(one, bench), Office(other, bench)
+            office, second = AdminBrowser(one, bench), AdminBrowser(other, bench)
             await office.sign_in()
             monkeypatch.setattr(admins, "SESSION_CONFIRMED_FOR", timedelta(seconds=20))
             await second.sign_in()
@@ -191,13 +191,13 @@ async def nothing(_: Client) -> None:
     """Leave everything as it is."""
 
 
-async def test_the_sign_in_page_needs_no_temporal_for_who_has_no_session(office: Office) -> None:
+async def test_the_sign_in_page_needs_no_temporal_for_who_has_no_session(office: AdminBrowser) -> None:
     """A made-up cookie is nobody's, and no session is looked for."""
     office.browser.cookies.set("landbridge-session", "made.up.cookie")
     assert title(await office.open("/sign-in")) == "Sign in"
 
 
-async def test_whom_the_migration_knows_to_be_no_admin_reads_nothing(office: Office, temporal: Client) -> None:
+async def test_whom_the_migration_knows_to_be_no_admin_reads_nothing(office: AdminBrowser, temporal: Client) -> None:
     """The roster that a migration reads while it runs is newer than the session: it need not wait for its renewal."""
     bench = office.bench
     bench.world.opsgenie.add(
@@ -214,7 +214,7 @@ async def test_whom_the_migration_knows_to_be_no_admin_reads_nothing(office: Off
         assert await is_out(thief, "/settings/report.csv")
 
 
-async def test_who_was_made_an_admin_since_the_migration_read_the_roster_may_read(office: Office) -> None:
+async def test_who_was_made_an_admin_since_the_migration_read_the_roster_may_read(office: AdminBrowser) -> None:
     """Opsgenie's newer answer counts for more than an older roster."""
     bench = office.bench
     bench.world.opsgenie.add(RosterPerson(email=ADAM, email_verified=True))

@@ -21,32 +21,32 @@ from landbridge.domain.sign_in import (
     COOL_DOWN,
     IDENTITY_LIFETIME,
     LINK_LIFETIME,
-    MOST_LINKS,
+    MAX_LINKS,
     Redeem,
     SignedIn,
     SignInClaims,
     identity_digest,
 )
 from landbridge.integrations.link_tokens import SignedLinks
-from landbridge.portal.admin.sessions import LONGEST_COOKIE, SESSION_SECONDS, Sessions
-from tests.portal.admin.admin_browser import SAME_ORIGIN, Office, form, title, words
+from landbridge.portal.admin.sessions import MAX_COOKIE_LENGTH, SESSION_SECONDS, Sessions
+from tests.portal.admin.admin_browser import SAME_ORIGIN, AdminBrowser, form, title, words
 from tests.portal.conftest import KEY
-from tests.workflows.harness import OWNER_EMAIL, Bench, benched, eventually, let_pass
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, benched, eventually, let_pass
 
 FORGED = SignedLinks("https://x.example", ["f" * 32])
 
 
-def sign_in_of(bench: Bench, email: str) -> WorkflowHandle[None, None]:
+def sign_in_of(bench: MigrationHarness, email: str) -> WorkflowHandle[None, None]:
     """Return the sign-in of an address."""
     return bench.client.get_workflow_handle(ids.sign_in(sign_in.digest(email, KEY)))
 
 
-async def skip(bench: Bench, time: timedelta, email: str = OWNER_EMAIL) -> None:
+async def skip(bench: MigrationHarness, time: timedelta, email: str = OWNER_EMAIL) -> None:
     """Let time pass for a sign-in."""
     await let_pass(bench.client, sign_in_of(bench, email), time)
 
 
-async def ask_until_mailed(office: Office, number: int) -> str:
+async def ask_until_mailed(office: AdminBrowser, number: int) -> str:
     """Ask for a link once the worker has seen that the cool-down is over; return the mail's link."""
     mails = office.bench.world.post.sign_in_links
 
@@ -58,12 +58,12 @@ async def ask_until_mailed(office: Office, number: int) -> str:
     return await office.link(number)
 
 
-async def is_over(bench: Bench, email: str) -> bool:
+async def is_over(bench: MigrationHarness, email: str) -> bool:
     """Return whether a sign-in has ended."""
     return (await sign_in_of(bench, email).describe()).status is WorkflowExecutionStatus.COMPLETED
 
 
-async def test_an_owner_signs_in_by_a_mailed_link(office: Office) -> None:
+async def test_an_owner_signs_in_by_a_mailed_link(office: AdminBrowser) -> None:
     """The address, the mail, the button: then the settings are open, and say who is there."""
     assert title(await office.ask_for_link()) == "Look into your mailbox"
     link = await office.link()
@@ -76,7 +76,7 @@ async def test_an_owner_signs_in_by_a_mailed_link(office: Office) -> None:
     assert office.bench.account in words(response)
 
 
-async def test_everyone_else_gets_the_same_answer_and_no_mail(office: Office) -> None:
+async def test_everyone_else_gets_the_same_answer_and_no_mail(office: AdminBrowser) -> None:
     """Unknown, a plain user, blocked: the page is the same to the letter, and the sign-in lives as long as any."""
     office.bench.world.opsgenie.add(
         RosterPerson(email="ulla@example.com", email_verified=True),
@@ -93,7 +93,7 @@ async def test_everyone_else_gets_the_same_answer_and_no_mail(office: Office) ->
         assert not await is_over(office.bench, email)
 
 
-async def test_any_spelling_of_the_address_will_do(office: Office) -> None:
+async def test_any_spelling_of_the_address_will_do(office: AdminBrowser) -> None:
     """Case and spaces around it mean the same mailbox, and so the same sign-in."""
     await office.ask_for_link(f"  {OWNER_EMAIL.upper()} ")
     await office.post(await office.link())
@@ -102,7 +102,7 @@ async def test_any_spelling_of_the_address_will_do(office: Office) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "olga", "olga@", "a@example.com, b@example.com", '"><script>'])
-async def test_what_is_no_address_is_told_so(office: Office, typed: str) -> None:
+async def test_what_is_no_address_is_told_so(office: AdminBrowser, typed: str) -> None:
     """A slip is shown at once, with what was typed; nothing is looked up."""
     response = await office.ask_for_link(typed)
     assert response.status_code == 422
@@ -110,7 +110,7 @@ async def test_what_is_no_address_is_told_so(office: Office, typed: str) -> None
     assert office.bench.world.opsgenie.looked_up == []
 
 
-async def test_a_link_works_once(office: Office) -> None:
+async def test_a_link_works_once(office: AdminBrowser) -> None:
     """Whoever finds a used link gets nowhere."""
     await office.sign_in()
     link = await office.link()
@@ -120,13 +120,13 @@ async def test_a_link_works_once(office: Office) -> None:
     assert not office.signed_in
 
 
-async def test_pressing_twice_is_friendly(office: Office) -> None:
+async def test_pressing_twice_is_friendly(office: AdminBrowser) -> None:
     """The second press of whoever is in already leads on."""
     await office.sign_in()
     assert (await office.post(await office.link())).url.path == "/settings/general"
 
 
-async def test_a_link_ends_after_a_quarter_of_an_hour(office: Office) -> None:
+async def test_a_link_ends_after_a_quarter_of_an_hour(office: AdminBrowser) -> None:
     """Then it says what any useless link says."""
     await office.ask_for_link()
     link = await office.link()
@@ -136,7 +136,7 @@ async def test_a_link_ends_after_a_quarter_of_an_hour(office: Office) -> None:
     assert not office.signed_in
 
 
-async def test_asking_again_at_once_mails_nothing_and_later_replaces_the_link(office: Office) -> None:
+async def test_asking_again_at_once_mails_nothing_and_later_replaces_the_link(office: AdminBrowser) -> None:
     """A second press mails no second link; a minute later there is a new one, and only it works."""
     await office.ask_for_link()
     first = await office.link()
@@ -149,20 +149,20 @@ async def test_asking_again_at_once_mails_nothing_and_later_replaces_the_link(of
     assert office.signed_in
 
 
-async def test_nobody_can_fill_a_mailbox(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nobody_can_fill_a_mailbox(office: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often somebody asks, one address gets only so many mails until the newest link is over."""
     # Waited for rather than skipped: the server has let a quarter of an hour pass instead of a minute.
     monkeypatch.setattr(sign_in, "COOL_DOWN", timedelta(milliseconds=10))
-    for number in range(1, MOST_LINKS + 1):
+    for number in range(1, MAX_LINKS + 1):
         await ask_until_mailed(office, number)
     for _ in range(5):
         await office.ask_for_link()
-    await office.post(await office.link(MOST_LINKS))
+    await office.post(await office.link(MAX_LINKS))
     assert office.signed_in
-    assert len(office.bench.world.post.sign_in_links) == MOST_LINKS
+    assert len(office.bench.world.post.sign_in_links) == MAX_LINKS
 
 
-async def test_a_browser_that_refuses_cookies_is_told_so(office: Office) -> None:
+async def test_a_browser_that_refuses_cookies_is_told_so(office: AdminBrowser) -> None:
     """Instead of being led back to where one signs in, again and again."""
     await office.ask_for_link()
     signed_in = await office.browser.post(await office.link(), headers=SAME_ORIGIN)
@@ -172,7 +172,7 @@ async def test_a_browser_that_refuses_cookies_is_told_so(office: Office) -> None
     assert "Allow cookies" in words(told)
 
 
-async def test_useless_links_all_get_one_answer(office: Office) -> None:
+async def test_useless_links_all_get_one_answer(office: AdminBrowser) -> None:
     """Forged, cut, of a sign-in that never was, or nonsense: one page, and nobody is signed in."""
     await office.ask_for_link()
     link = await office.link()
@@ -187,7 +187,7 @@ async def test_useless_links_all_get_one_answer(office: Office) -> None:
     assert not office.signed_in
 
 
-async def test_opening_a_link_signs_nobody_in(office: Office) -> None:
+async def test_opening_a_link_signs_nobody_in(office: AdminBrowser) -> None:
     """Mail scanners open links: the person's own press still works."""
     await office.ask_for_link()
     link = await office.link()
@@ -237,7 +237,7 @@ OLGA = SignedIn(email=OWNER_EMAIL, role=OWNER, opsgenie_account="acme")
     ids=["who got the link", "in clear", "forged", "an owner's of the same sign-in", "an owner's of another sign-in"],
 )
 async def test_temporal_cannot_say_who_signs_in(
-    office: Office, answer: Callable[[str, tuple[str, str]], str], *, signs_in: bool
+    office: AdminBrowser, answer: Callable[[str, tuple[str, str]], str], *, signs_in: bool
 ) -> None:
     """The attacker has a link that was mailed to them, runs the workflow that it leads to, and can even encrypt."""
     connection = office.bench.client
@@ -266,13 +266,13 @@ def test_an_identity_is_good_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("path", ["/settings/general", "/settings", "/"])
-async def test_the_settings_are_closed_to_everyone_else(office: Office, path: str) -> None:
+async def test_the_settings_are_closed_to_everyone_else(office: AdminBrowser, path: str) -> None:
     """Whoever is not signed in is led to where one signs in."""
     response = await office.open(path)
     assert (response.url.path, title(response)) == ("/sign-in", "Sign in")
 
 
-async def test_a_form_that_comes_after_the_session_is_told_to_have_done_nothing(office: Office) -> None:
+async def test_a_form_that_comes_after_the_session_is_told_to_have_done_nothing(office: AdminBrowser) -> None:
     """Whoever typed a reason for long knows that it has to be typed again."""
     await office.sign_in()
     migrate = form(await office.open("/settings/general"), "/settings/general/migrate")
@@ -283,7 +283,7 @@ async def test_a_form_that_comes_after_the_session_is_told_to_have_done_nothing(
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
-async def test_another_sites_page_can_neither_ask_nor_sign_in(office: Office, headers: dict[str, str]) -> None:
+async def test_another_sites_page_can_neither_ask_nor_sign_in(office: AdminBrowser, headers: dict[str, str]) -> None:
     """A form on someone else's page makes no mail and signs nobody in."""
     refused = await office.browser.post("/sign-in", data={"email": OWNER_EMAIL}, headers=headers)
     assert refused.status_code == 403
@@ -296,14 +296,14 @@ async def test_another_sites_page_can_neither_ask_nor_sign_in(office: Office, he
 
 
 @pytest.mark.parametrize("origin, status", [("", 200), ("null", 403), ("https://evil.example", 403)])
-async def test_browsers_that_tell_the_origin_only_get_in(office: Office, origin: str, status: int) -> None:
+async def test_browsers_that_tell_the_origin_only_get_in(office: AdminBrowser, origin: str, status: int) -> None:
     """On plain HTTP no browser sends `Sec-Fetch-Site`, and some never do; theirs is our own origin then."""
     ours = str(office.browser.base_url).rstrip("/")
     answer = await office.browser.post("/sign-in", data={"email": OWNER_EMAIL}, headers={"Origin": origin or ours})
     assert answer.status_code == status
 
 
-async def test_signing_out_ends_the_session(office: Office) -> None:
+async def test_signing_out_ends_the_session(office: AdminBrowser) -> None:
     """The cookie is gone, and the settings are closed."""
     await office.sign_in()
     assert title(await office.send("/sign-out")) == "Sign in"
@@ -322,7 +322,7 @@ async def test_signing_out_ends_the_session(office: Office) -> None:
     ],
 )
 async def test_forms_count_from_our_own_pages_only(
-    office: Office, fields: dict[str, str] | None, headers: dict[str, str]
+    office: AdminBrowser, fields: dict[str, str] | None, headers: dict[str, str]
 ) -> None:
     """Without this session's token, or sent by another site's page: refused, and nothing has happened."""
     usual = form(await office.sign_in(), "/sign-out")
@@ -331,7 +331,7 @@ async def test_forms_count_from_our_own_pages_only(
     assert office.signed_in
 
 
-async def test_the_session_is_kept_from_scripts_and_other_sites(office: Office) -> None:
+async def test_the_session_is_kept_from_scripts_and_other_sites(office: AdminBrowser) -> None:
     """The cookie is HttpOnly, SameSite=Lax, of eight hours; no page holds it."""
     await office.ask_for_link()
     answer = await office.browser.post(await office.link(), headers=SAME_ORIGIN)
@@ -361,15 +361,18 @@ async def test_a_sign_in_waits_for_a_worker(temporal: Client, portal_url: str) -
     """While no worker runs, asking works all the same, and the mail comes once one does."""
     late = "late@example.com"
     async with httpx2.AsyncClient(base_url=portal_url, timeout=60) as browser:
-        assert title(await Office(browser, Bench(temporal, "acme")).ask_for_link(late)) == "Look into your mailbox"
+        assert (
+            title(await AdminBrowser(browser, MigrationHarness(temporal, "acme")).ask_for_link(late))
+            == "Look into your mailbox"
+        )
         async with benched(temporal) as bench:
             bench.world.opsgenie.add(RosterPerson(email=late, role=ADMIN, email_verified=True))
-            office = Office(browser, bench)
+            office = AdminBrowser(browser, bench)
             await office.post(await office.link())
             assert office.signed_in
 
 
-async def test_no_address_reaches_ids_or_logs(office: Office, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_no_address_reaches_ids_or_logs(office: AdminBrowser, capsys: pytest.CaptureFixture[str]) -> None:
     """An address is in the sign-in itself, and nowhere that operators or other systems read."""
     await office.sign_in()
     said = capsys.readouterr()
@@ -401,7 +404,7 @@ def test_where_the_portal_is_on_https_the_cookie_is_too() -> None:
     assert cookie.startswith("__Host-landbridge-session=")
     assert {"Secure", "HttpOnly", "Path=/"} <= set(cookie.split("; "))
     assert "Domain" not in cookie
-    assert len(_cookie(sessions)[1]) < LONGEST_COOKIE
+    assert len(_cookie(sessions)[1]) < MAX_COOKIE_LENGTH
 
 
 def test_a_session_ends_by_the_clock_and_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -435,7 +438,7 @@ def test_each_purpose_has_a_signature_of_its_own() -> None:
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
     # What is to be told apart is not what they read, but what they sign.
     signers: list[URLSafeTimedSerializer] = [*links._serializers.values(), links._sign_in, links._identity]  # noqa: SLF001
-    signers += [sessions._session, sessions._news, sessions._search]  # noqa: SLF001
+    signers += [sessions._session, sessions._cohort_statuses, sessions._search]  # noqa: SLF001
     for one, other in permutations(signers, 2):
         with pytest.raises(BadSignature):
             other.loads(one.dumps("the same"))

@@ -13,8 +13,8 @@ from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import ADMIN, RosterPerson
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sites import NewSite
-from tests.portal.admin.admin_browser import Office, form, page, words
-from tests.workflows.harness import Bench, eventually
+from tests.portal.admin.admin_browser import AdminBrowser, form, page, words
+from tests.workflows.harness import MigrationHarness, eventually
 
 ADAM, ANN = "adam@example.com", "ann@example.com"
 GENERAL, SITE, USERS = "/settings/general", "/settings/site", "/settings/users"
@@ -25,15 +25,15 @@ AGAIN = "started again"
 
 
 @pytest.fixture
-async def second(bench: Bench, portal_url: str) -> AsyncIterator[Office]:
+async def second(bench: MigrationHarness, portal_url: str) -> AsyncIterator[AdminBrowser]:
     """The browser of another admin."""
     bench.world.opsgenie.add(RosterPerson(email=ADAM, name="Adam", role=ADMIN, email_verified=True))
     bench.world.atlassian.account(ADAM, verified=True)
     async with httpx2.AsyncClient(base_url=portal_url, timeout=30) as browser:
-        yield Office(browser, bench)
+        yield AdminBrowser(browser, bench)
 
 
-async def moving(bench: Bench) -> None:
+async def moving(bench: MigrationHarness) -> None:
     """Start a migration that waits for one person, whom it has invited."""
     bench.world.opsgenie.add(RosterPerson(email=ANN, name="Ann Lee", email_verified=True))
     await bench.start()
@@ -41,14 +41,14 @@ async def moving(bench: Bench) -> None:
     await eventually(lambda: bench.world.post.sent(ANN))
 
 
-async def restarted(bench: Bench) -> None:
+async def restarted(bench: MigrationHarness) -> None:
     """Let somebody else cancel the migration and start it again, up to where it waits for people."""
     await bench.migration.cancel(WHY, BY)
     await bench.handle.result()
     await started_again(bench)
 
 
-async def started_again(bench: Bench) -> None:
+async def started_again(bench: MigrationHarness) -> None:
     """Let somebody else start a migration again that is over, and wait until it waits for people."""
     mails = len(bench.world.post.sent(ANN))
     await migrations.start(bench.client, bench.request(), again=True)
@@ -56,13 +56,13 @@ async def started_again(bench: Bench) -> None:
     await eventually(lambda: len(bench.world.post.sent(ANN)) > mails)
 
 
-async def acts(bench: Bench) -> list[Act]:
+async def acts(bench: MigrationHarness) -> list[Act]:
     """What was done in the migration that runs, oldest first."""
     started = (await bench.migration.summary()).started_at
     return [entry.act for entry in reversed((await bench.migration.audit()).entries) if entry.at >= started]
 
 
-async def test_an_undo_never_cancels_a_migration_that_runs(office: Office, second: Office) -> None:
+async def test_an_undo_never_cancels_a_migration_that_runs(office: AdminBrowser, second: AdminBrowser) -> None:
     """Somebody started it again while the page stood open that asks whether to revoke the invitations."""
     await moving(office.bench)
     await office.bench.migration.cancel(WHY, BY)
@@ -80,7 +80,7 @@ async def test_an_undo_never_cancels_a_migration_that_runs(office: Office, secon
     assert "nothing was changed" in refused
 
 
-async def test_two_admins_who_report_one_task_done_confirm_it_once(office: Office, second: Office) -> None:
+async def test_two_admins_who_report_one_task_done_confirm_it_once(office: AdminBrowser, second: AdminBrowser) -> None:
     """The second press is about the task that is done already, and not about the one that came after it."""
     bench = office.bench
     bench.world.atlassian.by_hand = True
@@ -102,7 +102,7 @@ async def test_two_admins_who_report_one_task_done_confirm_it_once(office: Offic
     assert bench.world.atlassian.connections
 
 
-async def test_no_form_of_the_last_migration_changes_the_next_one(office: Office, second: Office) -> None:
+async def test_no_form_of_the_last_migration_changes_the_next_one(office: AdminBrowser, second: AdminBrowser) -> None:
     """Every form on the pages of one migration, sent after somebody else has started it again."""
     bench = office.bench
     await moving(bench)
@@ -136,7 +136,9 @@ async def test_no_form_of_the_last_migration_changes_the_next_one(office: Office
     assert (ann.state, ann.email) == (State.AUTHENTICATING, ANN)
 
 
-async def test_a_choice_counts_for_the_migration_and_the_task_it_was_made_for(office: Office, second: Office) -> None:
+async def test_a_choice_counts_for_the_migration_and_the_task_it_was_made_for(
+    office: AdminBrowser, second: AdminBrowser
+) -> None:
     """One admin names a new site; another, who saw the same page, does not choose another site over it."""
     bench = office.bench
     bench.world.atlassian.by_hand = True
@@ -159,7 +161,7 @@ async def test_a_choice_counts_for_the_migration_and_the_task_it_was_made_for(of
     assert (await bench.migration.progress()).site is None
 
 
-async def test_a_pause_ends_for_who_saw_it(office: Office, second: Office) -> None:
+async def test_a_pause_ends_for_who_saw_it(office: AdminBrowser, second: AdminBrowser) -> None:
     """The page showed the pause of yesterday; somebody else has paused since, for another reason."""
     bench = office.bench
     await moving(bench)
@@ -175,7 +177,7 @@ async def test_a_pause_ends_for_who_saw_it(office: Office, second: Office) -> No
     assert "Resumed" in words(await office.send(resume))
 
 
-async def test_a_deadline_replaces_the_one_that_was_shown(office: Office, second: Office) -> None:
+async def test_a_deadline_replaces_the_one_that_was_shown(office: AdminBrowser, second: AdminBrowser) -> None:
     """Nobody sets another admin's new deadline back without having seen it."""
     bench = office.bench
     await moving(bench)
@@ -192,7 +194,9 @@ async def test_a_deadline_replaces_the_one_that_was_shown(office: Office, second
     assert "The deadline is set" in words(await office.send(action, at_deadline="complete_partial"))
 
 
-async def test_what_is_done_for_a_person_is_about_the_address_that_was_shown(office: Office, second: Office) -> None:
+async def test_what_is_done_for_a_person_is_about_the_address_that_was_shown(
+    office: AdminBrowser, second: AdminBrowser
+) -> None:
     """Somebody has corrected it since: nobody vouches for the new address, or gives up on its person, unseen."""
     bench = office.bench
     bench.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))
@@ -214,7 +218,7 @@ async def test_what_is_done_for_a_person_is_about_the_address_that_was_shown(off
     assert (ben.state in {State.ARRIVED, State.EMAIL_UNVERIFIED}, ben.email_verified) == (True, False)
 
 
-async def test_facts_about_a_former_address_are_ignored(office: Office) -> None:
+async def test_facts_about_a_former_address_are_ignored(office: AdminBrowser) -> None:
     """A signal cannot be refused; by hand it may come at any time."""
     bench = office.bench
     bench.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))

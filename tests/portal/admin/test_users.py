@@ -11,7 +11,7 @@ from bs4 import Tag
 
 from landbridge.client.answers import MigrationStatus
 from landbridge.client.calls import NoWorkerAnswers
-from landbridge.client.links import TemporalLinkDesk
+from landbridge.client.links import TemporalLinkClient
 from landbridge.client.migration import Migration
 from landbridge.domain import roster
 from landbridge.domain.links import Purpose
@@ -20,7 +20,7 @@ from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.portal.admin import users as listing
-from tests.portal.admin.admin_browser import Office, form, page, title, words
+from tests.portal.admin.admin_browser import AdminBrowser, form, page, title, words
 from tests.workflows.harness import OWNER_EMAIL, eventually
 
 USERS = "/settings/users"
@@ -28,7 +28,7 @@ ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"
 
 
 @pytest.fixture
-async def users(office: Office, monkeypatch: pytest.MonkeyPatch) -> Office:
+async def users(office: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> AdminBrowser:
     """An owner in front of 16 people in several cohorts, who all got their first mail."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     monkeypatch.setattr(listing, "PAGE", 10)
@@ -59,12 +59,12 @@ def link(response: httpx2.Response, label: str) -> str:
     return str(found["href"])
 
 
-async def search(users: Office, text: str, on: str = USERS) -> httpx2.Response:
+async def search(users: AdminBrowser, text: str, on: str = USERS) -> httpx2.Response:
     """Search from a page."""
     return await users.send(f"{USERS}/search", on=on, search=text)
 
 
-async def person(users: Office, email: str) -> str:
+async def person(users: AdminBrowser, email: str) -> str:
     """Return the path of someone's page."""
     response = await search(users, email)
     assert people(response) == [email]
@@ -76,7 +76,7 @@ def linked(response: httpx2.Response) -> str:
     return str(page(response).select_one("tbody th a")["href"])  # type: ignore[index]  # there is one
 
 
-async def ticked(users: Office, on: str, *emails: str) -> httpx2.Response:
+async def ticked(users: AdminBrowser, on: str, *emails: str) -> httpx2.Response:
     """Tick people on a page, and press the button."""
     shown = await users.open(on)
     boxes = {str(box["value"]) for box in page(shown).select('input[name="person"]')}
@@ -85,7 +85,7 @@ async def ticked(users: Office, on: str, *emails: str) -> httpx2.Response:
     return await users.post(f"{USERS}/resend", fields)
 
 
-async def test_pages_and_filters_show_everyone_once(users: Office) -> None:
+async def test_pages_and_filters_show_everyone_once(users: AdminBrowser) -> None:
     """As many to a page as fit; each filter says how many it shows."""
     first = await users.open(USERS)
     second = await users.open(link(first, "Next page"))
@@ -102,7 +102,7 @@ async def test_pages_and_filters_show_everyone_once(users: Office) -> None:
     assert "There is nobody on this page any more." in words(await users.open(f"{USERS}?page=99.1"))
 
 
-async def test_a_search_stays_out_of_addresses(users: Office) -> None:
+async def test_a_search_stays_out_of_addresses(users: AdminBrowser) -> None:
     """What is searched for stands on the page and in no address; it can be narrowed, paged and cleared."""
     found = await search(users, "LEE")
     assert people(found) == [ANN]
@@ -120,7 +120,7 @@ async def test_a_search_stays_out_of_addresses(users: Office) -> None:
     assert "Ben <b>Ortiz</b>" in words(whole)
 
 
-async def test_no_address_stands_in_a_link(users: Office) -> None:
+async def test_no_address_stands_in_a_link(users: AdminBrowser) -> None:
     """Links and forms name people by numbers, since paths are logged."""
     for path in (USERS, f"{USERS}?group=for_admins", await person(users, ANN)):
         shown = page(await users.open(path))
@@ -128,7 +128,7 @@ async def test_no_address_stands_in_a_link(users: Office) -> None:
         assert not [path for path in paths if "@" in path or "%40" in path]
 
 
-async def test_mail_is_sent_again_to_those_who_are_ticked(users: Office) -> None:
+async def test_mail_is_sent_again_to_those_who_are_ticked(users: AdminBrowser) -> None:
     """Whoever got one moments ago gets none, and the page says why; one who was unreachable is tried again."""
     post = users.bench.world.post
     nobody = await users.post(f"{USERS}/resend", form(await users.open(USERS), f"{USERS}/resend"))
@@ -154,10 +154,10 @@ def test_reasons_that_differ_in_a_number_are_told_once() -> None:
     assert told == "1,200 mails will go out. 3 people get none now. A mail went out moments ago; wait 30 seconds."
 
 
-async def test_who_declined_is_marked(users: Office) -> None:
+async def test_who_declined_is_marked(users: AdminBrowser) -> None:
     """The list and the report say it in the reader's words, and what to do about it; the file has it too."""
     declined = users.bench.world.post.link(BEN, Purpose.VERIFICATION)
-    assert await TemporalLinkDesk(users.bench.client).decline(declined)
+    assert await TemporalLinkClient(users.bench.client).decline(declined)
     await users.bench.until(BEN, State.ATTENTION)
     for path in (f"{USERS}?group=for_admins", "/settings/report"):
         marks = page(await users.open(path)).select(".mark")
@@ -167,7 +167,7 @@ async def test_who_declined_is_marked(users: Office) -> None:
     assert {row["email"] for row in rows if row["declined"] == "True"} == {BEN}
 
 
-async def test_a_whole_group_is_mailed_again_once_that_was_confirmed(users: Office) -> None:
+async def test_a_whole_group_is_mailed_again_once_that_was_confirmed(users: AdminBrowser) -> None:
     """The page before says how many they are."""
     group = await users.open(f"{USERS}?group=for_admins")
     ask = await users.open(link(group, "Resend to all of them"))
@@ -179,7 +179,7 @@ async def test_a_whole_group_is_mailed_again_once_that_was_confirmed(users: Offi
     assert (await users.open(f"{USERS}/resend-all?group=done")).status_code == 404
 
 
-async def test_an_admin_helps_one_person(users: Office) -> None:
+async def test_an_admin_helps_one_person(users: AdminBrowser) -> None:
     """Correct, verify, authenticate, exclude: each under the admin's name, in the person's timeline and the audit."""
     ben, gone, ann = await person(users, BEN), await person(users, GONE), await person(users, ANN)
     shown = await users.open(ben)
@@ -204,7 +204,7 @@ async def test_an_admin_helps_one_person(users: Office) -> None:
     assert {(act, OWNER_EMAIL) for act in ("verify", "authenticate", "correct_email", "exclude")} <= acts
 
 
-async def test_the_way_back_from_a_person_leads_to_the_list_one_came_from(users: Office) -> None:
+async def test_the_way_back_from_a_person_leads_to_the_list_one_came_from(users: AdminBrowser) -> None:
     """Also after something was done for them; whoever came from elsewhere is led to everyone."""
     group = f"{USERS}?group=for_admins"
     there = linked(await users.open(group))
@@ -217,7 +217,7 @@ async def test_the_way_back_from_a_person_leads_to_the_list_one_came_from(users:
     assert link(await users.open(path), "Back to all users") == USERS
 
 
-async def test_what_is_not_possible_any_more_is_told(users: Office) -> None:
+async def test_what_is_not_possible_any_more_is_told(users: AdminBrowser) -> None:
     """A form that was open too long does nothing, and says so on the person's page."""
     ann = await person(users, ANN)
     before = await users.open(ann)
@@ -231,7 +231,7 @@ async def test_what_is_not_possible_any_more_is_told(users: Office) -> None:
         assert "in this state: Excluded" in words(answer) or "Nothing is awaited" in words(answer)
 
 
-async def test_nobody_else_sees_people_or_acts(office: Office) -> None:
+async def test_nobody_else_sees_people_or_acts(office: AdminBrowser) -> None:
     """Whoever is not signed in is led to where one signs in; a form without the session's token is refused."""
     for path in (USERS, f"{USERS}/1/1", f"{USERS}/resend-all?group=waiting"):
         assert (await office.open(path)).url.path == "/sign-in"
@@ -242,7 +242,7 @@ async def test_nobody_else_sees_people_or_acts(office: Office) -> None:
         assert (await office.post(f"{USERS}/{act}", fields)).status_code == 403
 
 
-async def test_before_the_migration_there_is_nobody(office: Office) -> None:
+async def test_before_the_migration_there_is_nobody(office: AdminBrowser) -> None:
     """The page says so, and whose page it would be does not exist."""
     await office.sign_in()
     assert "There is nobody here yet" in words(await office.open(USERS))
@@ -254,7 +254,7 @@ async def test_before_the_migration_there_is_nobody(office: Office) -> None:
 
 @pytest.mark.parametrize("path", [USERS, f"{USERS}?group=unverified"])
 async def test_while_no_worker_answers_no_group_is_called_empty(
-    users: Office, monkeypatch: pytest.MonkeyPatch, path: str
+    users: AdminBrowser, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """The numbers come from Temporal, but who it is only workers tell."""
     status = await users.bench.migration.status()
@@ -268,7 +268,7 @@ async def test_while_no_worker_answers_no_group_is_called_empty(
     assert "nobody in this group" not in shown
 
 
-async def test_while_no_worker_answers_there_is_no_export(users: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_while_no_worker_answers_there_is_no_export(users: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that fetches it learns that it can come again, and gets no page instead of a file."""
     status = await users.bench.migration.status()
 
@@ -281,7 +281,7 @@ async def test_while_no_worker_answers_there_is_no_export(users: Office, monkeyp
 
 
 async def test_an_act_that_no_worker_answers_sends_nobody_to_a_terminal(
-    users: Office, monkeypatch: pytest.MonkeyPatch
+    users: AdminBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Owners and admins start no workers; they learn that it may still be done, and when to look again."""
 
@@ -294,7 +294,7 @@ async def test_an_act_that_no_worker_answers_sends_nobody_to_a_terminal(
     assert "worker.py" not in said
 
 
-async def test_the_export_has_everyone_and_runs_nothing(users: Office) -> None:
+async def test_the_export_has_everyone_and_runs_nothing(users: AdminBrowser) -> None:
     """One line each, all cohorts; text that a spreadsheet would run begins with an apostrophe."""
     listed = await users.open(USERS)
     answer = await users.open(link(listed, "Download everyone as CSV"))

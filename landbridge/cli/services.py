@@ -2,7 +2,7 @@
 
 from landbridge.domain.errors import LandbridgeError
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
-from landbridge.integrations.atlassian.site_probe import SiteDoor
+from landbridge.integrations.atlassian.site_probe import SiteProbe
 from landbridge.integrations.opsgenie import OpsgenieRoster
 from landbridge.platform import settings
 
@@ -29,7 +29,7 @@ def atlassian() -> AtlassianDirectory:
     return AtlassianDirectory(str(found.url), found.api_key.get_secret_value(), found.org_id)
 
 
-def site_door() -> SiteDoor | None:
+def site_probe() -> SiteProbe | None:
     """Return what asks sites themselves; none where a worker does not ask them either.
 
     Raises:
@@ -37,7 +37,7 @@ def site_door() -> SiteDoor | None:
 
     """
     found = settings.load(settings.AtlassianSettings)
-    return SiteDoor(found.site_url) if found.site_url and found.provisioning_url is None else None
+    return SiteProbe(found.site_url) if found.site_url and found.provisioning_url is None else None
 
 
 def invites() -> bool:
