@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from landbridge.domain.people import MAILED, OPSGENIE, STATE_TITLES, Actor, Person, State
     from workflows.support import audit_log
+    from workflows.support.async_update import async_update
     from workflows.support.shared_timer import SharedTimer
 
 _NOBODY = "Nobody with this address is in the migration."
@@ -320,7 +321,7 @@ class CohortRecord:
         if not message.reason.strip():
             raise ApplicationError("Give a reason: it stands in the report.", type="Refused")
 
-    @workflow.update(name="correct_email")
+    @async_update(name="correct_email")
     async def correct_email(self, message: CorrectEmail) -> None:
         """Take another address, once its cohort grants it; whoever holds it has yet to prove it."""
         email, number = addresses.normalise(message.new_email), self._known(message.email).number

@@ -44,6 +44,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.sites import NewSite, Site
     from workflows.support import audit_log, options, search_attributes
     from workflows.support.activity_errors import Failure, execute
+    from workflows.support.async_update import async_update
     from workflows.support.checklist import Checklist
 
 
@@ -206,12 +207,12 @@ class MigrationRecord:
 
     # Updates: requests, refused before history is written.
 
-    @workflow.update(name="choose_site")
+    @async_update(name="choose_site")
     async def choose_site(self, request: ChooseSite) -> Decided:
         """Select a site; the answer comes once Atlassian was asked."""
         return await self._decide(Decision(request.site.strip()), Act.CHOOSE_SITE, request)
 
-    @workflow.update(name="name_site")
+    @async_update(name="name_site")
     async def name_site(self, request: NameSite) -> Decided:
         """Name a new site; the answer comes once it exists, is refused, or is an admin's task."""
         return await self._decide(Decision(request.new_site), Act.NAME_SITE, request)
@@ -282,7 +283,7 @@ class MigrationRecord:
         if not request.task:
             raise ApplicationError(f"Name the task that is done: {self._task_id}.", type="Refused")
 
-    @workflow.update(name="pause")
+    @async_update(name="pause")
     async def pause(self, request: Pause) -> None:
         """Pause all cohorts."""
         self._paused, self._paused_on_request = request.reason, True
@@ -297,7 +298,7 @@ class MigrationRecord:
             # Without a reason nothing would pause.
             raise ApplicationError("Give a reason: the status shows it.", type="Refused")
 
-    @workflow.update(name="resume")
+    @async_update(name="resume")
     async def resume(self, request: Resume) -> None:
         """Resume all cohorts."""
         self._paused, self._paused_on_request = "", False
@@ -315,7 +316,7 @@ class MigrationRecord:
                 type="Refused",
             )
 
-    @workflow.update(name="refresh")
+    @async_update(name="refresh")
     async def refresh(self, request: Refresh) -> None:
         """Ask Opsgenie and Atlassian at once what they would be asked sooner or later."""
         self._refresh_wanted = True
@@ -326,7 +327,7 @@ class MigrationRecord:
     def _check_refresh(self, request: Refresh) -> None:
         self._refuse_unless_going_on(request)
 
-    @workflow.update(name="set_deadline")
+    @async_update(name="set_deadline")
     async def set_deadline(self, request: SetDeadline) -> None:
         """Give all cohorts another deadline."""
         changed = {"deadline": request.deadline, "at_deadline": request.at_deadline}
