@@ -47,7 +47,7 @@ def test_help_loads_nothing_slow() -> None:
 def test_help_of_one_command_does_without_the_sdk_of_others() -> None:
     """All commands are known by name only, until one is called."""
     code = (
-        "import sys\nfrom cli import app\napp.build()\n"
+        "import sys\nfrom landbridge.cli import app\napp.build()\n"
         "print(sorted({'pydantic', 'structlog', 'temporalio'} & sys.modules.keys()))"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=STARTER.parent, capture_output=True, text=True, check=True)  # noqa: S603 - our own code

@@ -12,7 +12,8 @@ import structlog
 from temporalio import activity, workflow
 from temporalio.worker import Worker
 from datetime import timedelta
-from landbridge.platform import exits, logs, temporal
+from landbridge.platform import exits, logs
+from landbridge.platform.temporal import connection
 
 @activity.defn
 async def speak():
@@ -29,7 +30,7 @@ class Speaking:
 
 async def main():
     logs.configure(in_worker=True)
-    client = await temporal.connect()
+    client = await connection.connect()
     # Without a cache every task replays the whole history: what is said twice would show.
     async with Worker(client, task_queue="logs", workflows=[Speaking], activities=[speak], max_cached_workflows=0):
         await client.execute_workflow(Speaking.run, id="speaking", task_queue="logs")
