@@ -79,7 +79,7 @@ class BatchProgress(Generic[_Outcome]):
         """Keep outcomes, and tell Temporal.
 
         Raises:
-            NeighbourUnavailable: this process gave no sign of life for so long (it was frozen, or its machine slept)
+            ServiceUnavailable: this process gave no sign of life for so long (it was frozen, or its machine slept)
                 that another worker may have the slice by now. Nothing more of it may be begun here.
 
         """
@@ -92,7 +92,7 @@ class BatchProgress(Generic[_Outcome]):
         """Keep outcomes, and tell Temporal, which gives an activity up after a time and then forgets what it did.
 
         Raises:
-            NeighbourUnavailable: half of that time is over. Nothing more may be begun, so that what is under way ends.
+            ServiceUnavailable: half of that time is over. Nothing more may be begun, so that what is under way ends.
 
         """
         self.add(*outcomes)
@@ -114,7 +114,7 @@ class BatchProgress(Generic[_Outcome]):
         If the body fails, Temporal acknowledges the outcomes first: the next attempt must know them.
 
         Raises:
-            NeighbourUnavailable: the slice was handed out long ago, to a process that was frozen then, and Temporal has
+            ServiceUnavailable: the slice was handed out long ago, to a process that was frozen then, and Temporal has
                 given it to another one since, or cannot be asked. Nothing was begun.
 
         """

@@ -54,7 +54,7 @@ class SignInActivities:
         """Send a link to the person whose identity was signed for the sign-in that asks.
 
         Raises:
-            NeighbourUnavailable: the mail server puts the mail off; it is tried again.
+            ServiceUnavailable: the mail server puts the mail off; it is tried again.
             Untrusted: the identity was not signed, or for another sign-in.
 
         """

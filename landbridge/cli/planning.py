@@ -33,7 +33,7 @@ async def from_file(request: MigrationRequest, path: Path) -> Plan:
 
     Raises:
         BadInput: the file as a whole cannot be read, or a setting is missing or wrong.
-        NeighbourUnavailable: Atlassian does not answer, after some tries.
+        ServiceUnavailable: Atlassian does not answer, after some tries.
 
     """
     reading = await roster_input.read(path)
@@ -53,7 +53,7 @@ async def from_opsgenie(request: MigrationRequest) -> Plan:
 
     Raises:
         BadInput: a setting is missing or wrong.
-        NeighbourUnavailable: Opsgenie or Atlassian does not answer, after some tries.
+        ServiceUnavailable: Opsgenie or Atlassian does not answer, after some tries.
 
     """
     people: list[RosterPerson] = []

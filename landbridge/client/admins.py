@@ -51,7 +51,7 @@ class TemporalAdminClient:
         Whoever it is, this is one call that starts a sign-in or tells the one that runs.
 
         Raises:
-            NeighbourUnavailable: Temporal does not take it.
+            ServiceUnavailable: Temporal does not take it.
 
         """
         try:

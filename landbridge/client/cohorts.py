@@ -34,7 +34,7 @@ class TemporalCohortClient:
         """Give a cohort its people.
 
         Raises:
-            NeighbourUnavailable: the cohort is not there yet, or no worker answers.
+            ServiceUnavailable: the cohort is not there yet, or no worker answers.
 
         """
         cohort = self._cohort(cohort_id)
@@ -50,7 +50,7 @@ class TemporalCohortClient:
         """Send a cohort a signal; one that has ended needs none.
 
         Raises:
-            NeighbourUnavailable: Temporal does not take it now.
+            ServiceUnavailable: Temporal does not take it now.
 
         """
         try:

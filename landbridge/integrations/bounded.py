@@ -18,8 +18,8 @@ async def run_bounded(jobs: Iterator[_Job], workers: int, do: Callable[[_Job], A
     After trouble or a cancellation no further job is begun, and those in hand are finished first.
 
     Raises:
-        NeighbourUnavailable: a job met it; the first one that did.
-        NeighbourRefuses: the same.
+        ServiceUnavailable: a job met it; the first one that did.
+        ServiceRejected: the same.
 
     """
     problems: list[ServiceUnavailable | ServiceRejected] = []

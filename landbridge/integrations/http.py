@@ -74,7 +74,7 @@ class Answer:
         """Return the body as a model.
 
         Raises:
-            NeighbourUnavailable: it is not what the documentation says.
+            ServiceUnavailable: it is not what the documentation says.
 
         """
         try:
@@ -135,9 +135,9 @@ class Transport:
         """Send one request and return the answer.
 
         Raises:
-            NeighbourUnavailable: no answer, an unreadable or endless one, 429, or 5xx; or it asked for patience when
+            ServiceUnavailable: no answer, an unreadable or endless one, 429, or 5xx; or it asked for patience when
                 it was last called, and the time it named is not over.
-            NeighbourRefuses: any other status that the request does not name as understood, a TLS failure, or a proxy
+            ServiceRejected: any other status that the request does not name as understood, a TLS failure, or a proxy
                 that wants a login.
             BadInput: the request cannot be sent from here, whatever the service would say.
 

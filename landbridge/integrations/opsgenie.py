@@ -192,7 +192,7 @@ class OpsgenieRoster:
         """Return a page, and the seconds of `patience` that are left after waiting for it.
 
         Raises:
-            NeighbourUnavailable: it did not come in `MAX_ATTEMPTS`, or we are asked to wait longer than that is worth.
+            ServiceUnavailable: it did not come in `MAX_ATTEMPTS`, or we are asked to wait longer than that is worth.
 
         """
         for attempt in range(MAX_ATTEMPTS):

@@ -22,7 +22,7 @@ class RateLimiter:
         """Wait until it is this call's turn.
 
         Raises:
-            NeighbourUnavailable: the neighbour asks for patience; nothing is sent before it is over.
+            ServiceUnavailable: the neighbour asks for patience; nothing is sent before it is over.
 
         """
         self._refuse_while_held()

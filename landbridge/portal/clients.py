@@ -17,7 +17,7 @@ class LinkClient(Protocol):
     there is nobody to tell, because the migration is over or never was.
 
     Raises:
-        NeighbourUnavailable: from the facts, when Temporal cannot be reached: the person has to try again.
+        ServiceUnavailable: from the facts, when Temporal cannot be reached: the person has to try again.
 
     """
 
@@ -53,7 +53,7 @@ class AdminClient(Protocol):
         """Have a sign-in link mailed to this address, if it is an owner's or admin's; takes the same time for anyone.
 
         Raises:
-            NeighbourUnavailable: Temporal cannot be reached.
+            ServiceUnavailable: Temporal cannot be reached.
 
         """
         ...

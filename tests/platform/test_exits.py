@@ -32,7 +32,7 @@ def run(main: str, *, piped: str = "", arguments: str = "") -> subprocess.Comple
         ("raise Refused('Not an admin.')", 3, "Not an admin.\n"),
         ("raise exits.TemporalUnreachable('Temporal is away.')", 4, "Temporal is away.\n"),
         ("raise NotFound('No such person.')", 5, "No such person.\n"),
-        ("raise NeighbourRefuses('No licence.')", 1, "No licence.\n"),
+        ("raise ServiceRejected('No licence.')", 1, "No licence.\n"),
         ("sys.exit(2)", 2, ""),
         ("sys.exit('Enough.')", 1, "Enough.\n"),
         ("os.kill(os.getpid(), signal.SIGTERM)\nawait asyncio.sleep(9)", 143, ""),

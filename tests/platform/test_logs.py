@@ -56,7 +56,7 @@ def said_by(code: str, environment: dict[str, str] | None = None) -> list[dict[s
 
 def configured(code: str, *, level: str = "INFO") -> list[dict[str, Any]]:
     """Return what a process logs once logs are configured."""
-    start = "import logging, warnings\nimport structlog\nfrom runtime import logs\nlogs.configure()\n"
+    start = "import logging, warnings\nimport structlog\nfrom landbridge.platform import logs\nlogs.configure()\n"
     return said_by(start + code, {"LANDBRIDGE_LOG_LEVEL": level})
 
 

@@ -273,7 +273,7 @@ def read_refusal(status: int, errors: Errors) -> str:
     """Return the problem of one person that makes Atlassian refuse a whole call.
 
     Raises:
-        NeighbourRefuses: it is not about one person.
+        ServiceRejected: it is not about one person.
 
     """
     code = next((error.code for error in errors.errors if error.code), "")

@@ -43,8 +43,8 @@ class SiteProbe:
         A free name may have been used before, which only Atlassian knows.
 
         Raises:
-            NeighbourUnavailable: nobody answers there, or nothing that can be read.
-            NeighbourRefuses: whoever answers there does not speak of sites.
+            ServiceUnavailable: nobody answers there, or nothing that can be read.
+            ServiceRejected: whoever answers there does not speak of sites.
 
         """
         sites.check_name(name)

@@ -43,7 +43,7 @@ class Connection:
         """Hand a mail to the server and return its last word; None for a mail that this server cannot take.
 
         Raises:
-            Lost: there was no answer, or one that makes no sense. The connection is closed.
+            ConnectionLost: there was no answer, or one that makes no sense. The connection is closed.
 
         """
         if letter.needs_smtputf8 and not self._smtp.supports_extension("smtputf8"):
@@ -72,7 +72,7 @@ class Connection:
         """Name the sender of a mail and take it back; return what the server says of that sender.
 
         Raises:
-            Lost: there was no answer, or one that makes no sense. The connection is closed.
+            ConnectionLost: there was no answer, or one that makes no sense. The connection is closed.
 
         """
         try:

@@ -44,8 +44,8 @@ class Pool:
         """Lend a connection; afterwards it is kept for the next one, if it still stands.
 
         Raises:
-            NeighbourUnavailable: none can be opened now.
-            NeighbourRefuses: none can be opened before someone has mended something.
+            ServiceUnavailable: none can be opened now.
+            ServiceRejected: none can be opened before someone has mended something.
 
         """
         connection = await self._take()

@@ -49,9 +49,9 @@ class Server:
         """Connect, and log in.
 
         Raises:
-            NeighbourUnavailable: it cannot be reached, or asks for patience.
+            ServiceUnavailable: it cannot be reached, or asks for patience.
             LoginRefused: the login does not work; it was tried once.
-            NeighbourRefuses: TLS does not work, or there is no login; nothing else was said to it.
+            ServiceRejected: TLS does not work, or there is no login; nothing else was said to it.
 
         """
         smtp = aiosmtplib.SMTP(
@@ -80,7 +80,7 @@ class Server:
         """See whether mail could be sent now: connect, log in, name the sender, say goodbye. Nothing is sent.
 
         Raises:
-            NeighbourUnavailable, NeighbourRefuses: as for `open`, or the sender is not accepted.
+            ServiceUnavailable, ServiceRejected: as for `open`, or the sender is not accepted.
 
         """
         connection = await self.open()

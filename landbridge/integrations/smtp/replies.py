@@ -86,8 +86,8 @@ def judge(answer: Answer) -> Verdict:
 
     Raises:
         QuotaExceeded: nobody gets mail from us for hours.
-        NeighbourUnavailable: the server wants to be asked again later, whoever the mail is for.
-        NeighbourRefuses: the server refuses us, whoever the mail is for.
+        ServiceUnavailable: the server wants to be asked again later, whoever the mail is for.
+        ServiceRejected: the server refuses us, whoever the mail is for.
 
     """
     code, stage, said = answer.code, answer.stage, kind(answer.code)
@@ -119,7 +119,7 @@ def raise_if_everyones(answer: Answer) -> None:
     """Raise what an answer means for everyone's mail, if the table knows it to mean more than one person.
 
     Raises:
-        QuotaExceeded, NeighbourUnavailable, NeighbourRefuses: see `judge`.
+        QuotaExceeded, ServiceUnavailable, ServiceRejected: see `judge`.
 
     """
     row, where = _row(answer), f"{answer.code} after {answer.stage}"
