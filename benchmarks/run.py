@@ -117,7 +117,7 @@ def cpu_ms_each(measured: Measured, people: int) -> dict[str, float]:
 
 
 def _soon_stopped(program: Program) -> Program:
-    return replace(program, stop_within=_STOP_SECONDS)
+    return replace(program, stop_timeout=_STOP_SECONDS)
 
 
 @asynccontextmanager

@@ -41,7 +41,7 @@ class World:
     def port(self, name: str) -> int:
         """Return the port of a program; the first call chooses it."""
         if name not in self._ports:
-            self._ports[name] = ports.preferred_or_free(0, but=_given)
+            self._ports[name] = ports.preferred_or_free(0, exclude=_given)
             _given.add(self._ports[name])
         return self._ports[name]
 

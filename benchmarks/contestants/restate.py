@@ -83,7 +83,7 @@ class Restate(Contestant):
             environment=world.environment,
             ports=[world.port(_INGRESS), world.port(_ADMIN), world.port(_NODE)],
             ready=partial(ports.accepts, world.port(_ADMIN)),
-            start_within=60,
+            start_timeout=60,
         )
         service = world.port(_SERVICE)
         command = world.python(WORKER, "-m", "benchmarks.work", self.name)
