@@ -38,8 +38,15 @@ history: environment-dev ## record the histories that later versions must replay
 	@test -n "$(NAME)" || { echo "Name the version: make history NAME=0.2.0" >&2; exit 2; }
 	$(BIN)/python -m tests.histories.record $(NAME)
 
-audit: environment-dev ## look for known flaws in all libraries, and write a bill of materials to .audit/
-	$(BIN)/python tools/audit.py
+audit: environment-dev ## write an SBOM to .audit/ and check all libraries for known vulnerabilities
+	@mkdir -p .audit && rm -f .audit/vulnerabilities.txt
+	$(BIN)/cyclonedx-py requirements requirements/main.txt --pyproject=pyproject.toml --output-reproducible \
+		--output-file=.audit/landbridge.cdx.json
+	@# pip-audit writes the file only if it finds vulnerabilities.
+	@$(BIN)/pip-audit --vulnerability-service=osv --strict --require-hashes --disable-pip --progress-spinner=off \
+		--output=.audit/vulnerabilities.txt $(addprefix --requirement=,$(wildcard requirements/*.txt)) || { \
+		cat .audit/vulnerabilities.txt 2>/dev/null || echo "NOTHING was checked: pip-audit failed. Run this where \
+	https://osv.dev can be reached, or set PIP_AUDIT_OSV_URL to another OSV database." >&2; exit 1; }
 
 chaos: environment-dev ## strike running migrations by seeds it prints (SEED=7 repeats one)
 	@CHAOS_SEED=$(or $(SEED),$(shell shuf -i 1-1000000 -n 1)) CHAOS_ROUNDS=$(or $(ROUNDS),$(if $(SEED),1,10)) CHAOS_BLOWS=16 \
