@@ -8,15 +8,15 @@ JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo dev test soak history chaos audit bench bench-growth bench-workers bench-beside screens format languages requirements clean
-.PHONY: environment-embedded environment-dev environment-benchmarks
+.PHONY: environment-local environment-dev environment-benchmarks
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: environment-embedded ## migrate a sample account of 25 people before your eyes (KEEP=1: leave all running)
+demo: environment-local ## migrate a sample account of 25 people before your eyes (KEEP=1: leave all running)
 	@$(BIN)/python starter.py demo $(if $(KEEP),--keep)
 
-dev: environment-embedded ## run the whole embedded stack in the foreground
+dev: environment-local ## run the whole local stack in the foreground
 	@$(BIN)/python starter.py dev
 
 test: environment-dev ## check formatting, lint, types and import contracts, run all tests (JOBS=3 at once)
@@ -77,11 +77,11 @@ languages: environment-dev ## bring the catalogues of all languages up to date (
 requirements: ## pin the newest allowed versions of all libraries, with hashes
 	$(PYTHON) tools/pin_requirements.py
 
-clean: ## remove the environment, its tools, caches and the embedded stack's data
+clean: ## remove the environment, its tools, caches and the local stack's data
 	rm -rf .venv .venv-bench benchmarks/node_modules .tools .landbridge .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-environment-embedded environment-dev environment-benchmarks: environment-%:
+environment-local environment-dev environment-benchmarks: environment-%:
 	@$(PYTHON) tools/bootstrap.py $*
 
 # Without npm, or where it reaches no registry, the contestant that needs it is left out.

@@ -1,4 +1,4 @@
-"""(d) DBOS Transact on SQLite, as durable as the embedded Temporal server: a write-ahead log and `synchronous=1`."""
+"""(d) DBOS Transact on SQLite, as durable as the local Temporal server: a write-ahead log and `synchronous=1`."""
 
 import sqlite3
 from collections.abc import Sequence

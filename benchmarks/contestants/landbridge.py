@@ -1,4 +1,4 @@
-"""(a) Landbridge: its real worker on the embedded Temporal server, started and handed its roster as the CLI does it.
+"""(a) Landbridge: its real worker on the local Temporal server, started and handed its roster as the CLI does it.
 
 A click is the signal that the portal sends; its page is left out, as it is for the others.
 """
@@ -50,7 +50,7 @@ class Landbridge(Contestant):
         self._mails_per_second = mails_per_second
 
     def missing(self) -> str:
-        """Return nothing: the embedded stack is installed wherever this is."""
+        """Return nothing: the local stack is installed wherever this is."""
         return ""
 
     def versions(self) -> str:

@@ -133,7 +133,7 @@ class Temporal(Contestant):
 
 
 def server(world: World) -> TemporalServer:
-    """Return the embedded server, on a SQLite file with a write-ahead log and `synchronous=1`."""
+    """Return the local server, on a SQLite file with a write-ahead log and `synchronous=1`."""
     return TemporalServer(port=world.port(SERVER), database=world.folder / "temporal.db")
 
 

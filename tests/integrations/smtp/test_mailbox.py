@@ -1,4 +1,4 @@
-"""The embedded mail server as a process of its own."""
+"""The local mail server as a process of its own."""
 
 import signal
 import smtplib
