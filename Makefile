@@ -7,11 +7,11 @@ BENCH := .venv-bench/bin/python -m benchmarks
 JOBS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev test soak history chaos audit bench bench-growth bench-workers bench-beside screens format languages requirements clean
+.PHONY: help demo dev test soak history chaos audit bench bench-growth bench-workers bench-fairness screens format languages requirements clean
 .PHONY: environment-local environment-dev environment-benchmarks
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: environment-local ## migrate a sample account of 25 people (KEEP=1: leave everything running)
 	@$(BIN)/python starter.py demo $(if $(KEEP),--keep)
@@ -61,8 +61,8 @@ bench-growth: environment-benchmarks ## measure growing migrations (SIZES="100 1
 bench-workers: environment-benchmarks ## compare one, two and three workers with a slow mail server (WRITE=1 updates docs/benchmarks.md)
 	@$(BENCH) workers $(if $(WRITE),--write)
 
-bench-beside: environment-benchmarks ## start a migration of 10 people during one of 10,000 (WRITE=1 updates docs/benchmarks.md)
-	@$(BENCH) beside $(if $(WRITE),--write)
+bench-fairness: environment-benchmarks ## start a migration of 10 people during one of 10,000 (WRITE=1 updates docs/benchmarks.md)
+	@$(BENCH) fairness $(if $(WRITE),--write)
 
 screens: environment-dev ## take screenshots of the pages with sample data for docs/screens/
 	$(BIN)/python -m tests.run tests/browser/screens.py
