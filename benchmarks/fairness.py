@@ -18,8 +18,8 @@ from dev.stack.ports import HOST
 from dev.stack.supervisor import Supervisor
 
 _ACCOUNT = "few"
-_STARTED_FRACTION = 10
-"""The small migration starts when one in so many mails of the large one has been sent."""
+_START_AT = 0.1
+"""The small migration starts when this fraction of the large migration's mails has been sent."""
 _POLL_SECONDS = 0.02
 
 
@@ -27,12 +27,11 @@ async def measure_wait(many: int, few: int, mails_per_second: float, folder: Pat
     """Start a migration of `many` people, and while it sends mails, one of `few` people."""
     world, landbridge = World(folder), Landbridge(mails_per_second=mails_per_second)
     async with Supervisor(world.logs, say) as programs:
-        for program in (*world.services(), *landbridge.programs(world)):
-            await programs.start(program)
+        await programs.start(*world.services(), *landbridge.programs(world))
         await _load_accounts(world)
         journal = Journal(world.journal)
         large = asyncio.create_task(landbridge.move(world, many))
-        while (before := journal.people()) < many // _STARTED_FRACTION:
+        while (before := journal.people()) < many * _START_AT:
             await asyncio.sleep(_POLL_SECONDS)
         rows = [person_row(_email(number), f"Few {number}") for number in range(1, few + 1)]
         began = time.perf_counter()

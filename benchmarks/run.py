@@ -72,8 +72,7 @@ async def measure(
     world = World(folder, mail_ms=mail_ms)
     async with Supervisor(world.logs, say) as shared, Supervisor(world.logs, say) as own:
         await shared.start(*map(_with_short_stop, world.services()))
-        for program in contestant.programs(world):
-            await own.start(_with_short_stop(program))
+        await own.start(*map(_with_short_stop, contestant.programs(world)))
         await contestant.prepare(world)
         await shared.start(_with_short_stop(world.people(contestant.name)))
         killed = asyncio.Event()

@@ -1,4 +1,4 @@
-"""`python -m dev.emulator --database FILE [--seed FILE.json] [--host 127.0.0.1] [--port 8081]`: serve until stopped."""
+"""Serves the emulated Opsgenie and Atlassian APIs until stopped."""
 
 import argparse
 import socket
@@ -14,7 +14,7 @@ from dev.emulator.seed import Seed
 
 def main() -> int:
     """Serve; return the exit code: 2 for bad arguments."""
-    parser = argparse.ArgumentParser(prog="emulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m dev.emulator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8081, help="0: any free port")
     parser.add_argument("--database", type=Path, required=True, help="SQLite file; created if it does not exist")

@@ -42,7 +42,6 @@ class TemporalServer:
     dynamic_config: Mapping[str, str] = field(default_factory=dict)
     """Further dynamic configuration, each value as JSON. Tests that skip time need
     `frontend.WorkflowTimeSkippingEnabled=true` and `history.timerProcessorMaxTimeShift="10ms"`."""
-    log_level: str = "warn"
 
     @property
     def address(self) -> str:
@@ -71,7 +70,7 @@ class TemporalServer:
             ProgramFailed: the binary is not installed.
 
         """
-        options = [f"--ip={HOST}", f"--port={self.port}", f"--log-level={self.log_level}", "--log-format=json"]
+        options = [f"--ip={HOST}", f"--port={self.port}", "--log-level=warn", "--log-format=json"]
         options += [f"--ui-port={self.ui_port}", "--ui-disable-news-fetch"] if self.ui_port else ["--headless"]
         if self.database is not None:
             options += [f"--db-filename={self.database}", *(f"--sqlite-pragma={pragma}" for pragma in _PRAGMAS)]
