@@ -54,8 +54,8 @@ HEALTH_TIMEOUT = timedelta(seconds=2)
 ACTIVITY_CONCURRENCY = {options.MAIL_QUEUE: 4, options.ATLASSIAN_QUEUE: 8, options.OPSGENIE_QUEUE: 4}
 """Activities of each task queue that one worker process runs concurrently."""
 WORKFLOW_TASK_CONCURRENCY = 40
-"""Workflow tasks share one interpreter, and each has a deadline. When a migration starts 400 cohorts, the SDK's default
-of 100 concurrent tasks misses it on a busy machine, and the worker is stuck."""
+"""Workflow tasks share one interpreter, and each has a deadline. With the SDK's default of 100 concurrent tasks, a
+migration that starts 400 cohorts on a busy machine exceeds the deadline, and the worker is stuck."""
 DEADLOCK_SECONDS = 8
 """How long a workflow task may run: less than the 10 seconds after which Temporal retries it. The SDK's default of 2 is
 too short for 10,000 pending signals, Temporal's limit for one run: that workflow could never continue."""
@@ -148,7 +148,7 @@ def deployment(name: str, build_id: str) -> WorkerDeploymentConfig | None:
 
 @asynccontextmanager
 async def serving(workers: list[Worker]) -> AsyncIterator[None]:
-    """Run workers. On exit, drain them concurrently; cancel the workers that need more than `STOP_SECONDS`."""
+    """Run workers. On exit, drain them concurrently; after `STOP_SECONDS`, cancel them."""
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(worker.run()) for worker in workers]
         try:

@@ -15,7 +15,7 @@ from dev.stack.processes import Program
 
 PROJECT = Path(__file__).resolve().parent.parent
 _PREFIXES = ("LANDBRIDGE_", "TEMPORAL_", "DBOS_", "RESTATE_", "BENCH_")
-"""Environment variables that the programs must not inherit."""
+"""Prefixes of environment variables that the programs must not inherit."""
 _API_KEY, _TOKEN_KEY = "bench-key", "k" * 32
 _used_ports = set[int]()
 """Ports of all runs in this process; concurrent runs must not choose a port before its program listens."""

@@ -26,7 +26,7 @@ from dev.stack.temporal_server import TemporalServer
 
 PROJECT = Path(__file__).resolve().parents[2]
 _PREFIXES = ("LANDBRIDGE_", "TEMPORAL_", "EMULATOR_")
-"""Environment variables that the stack must not inherit: they may contain credentials of a real account."""
+"""Prefixes of variables that the stack must not inherit: they may contain credentials of a real account."""
 PREFERRED = {
     "temporal": 7233,
     "web_ui": 8233,
