@@ -1,4 +1,4 @@
-# One image for the worker, the portal and the command line; on the Python that the tests run on.
+# One image for the worker, the portal and the command line, with the Python version of the tests.
 
 FROM python:3.11-slim AS libraries
 COPY requirements/main.txt /requirements.txt
@@ -13,7 +13,7 @@ COPY . .
 RUN /venv/bin/python -m compileall -q /app
 ENV PATH="/venv/bin:$PATH" PYTHONUNBUFFERED=1
 USER landbridge
-# Of the worker and the portal, of which a container runs one.
+# A container runs either the worker or the portal, so both can use the same port.
 ENV LANDBRIDGE_HEALTH_ADDRESS=127.0.0.1:8081 LANDBRIDGE_PORTAL_HEALTH_ADDRESS=127.0.0.1:8081
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8081/readyz', timeout=3)"]

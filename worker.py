@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The worker: puts settings, adapters, activities and workflows together and serves Temporal until told to stop."""
+"""The worker: wires settings, adapters, activities and workflows, and polls Temporal until SIGTERM or SIGINT."""
 
 import asyncio
 import signal
@@ -43,25 +43,25 @@ from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import options
 from workflows.undo import UndoWorkflow
 
-DRAIN = timedelta(seconds=20)
-"""How long activities may take to end once we are told to stop; then they are cancelled."""
+DRAIN_TIMEOUT = timedelta(seconds=20)
+"""How long running activities may take to finish after a stop signal; then they are cancelled."""
 STOP_SECONDS = 25
-"""When the process ends in any case, even if Temporal does not answer: platforms usually kill after 30."""
-HEARTBEAT = timedelta(milliseconds=200)
-"""How often at most Temporal is told how far a slice is: what a killed worker did since then may be done again."""
-HEALTH = timedelta(seconds=2)
-"""How long Temporal may take to say that it is there."""
-AT_ONCE = {options.MAIL_QUEUE: 4, options.ATLASSIAN_QUEUE: 8, options.OPSGENIE_QUEUE: 4}
-"""Activities of each queue that one worker process has under way."""
+"""After this the process exits even if Temporal does not answer: platforms usually send SIGKILL after 30."""
+HEARTBEAT_INTERVAL = timedelta(milliseconds=200)
+"""The shortest interval between heartbeats. A retry may repeat what a killed worker did since its last heartbeat."""
+HEALTH_TIMEOUT = timedelta(seconds=2)
+"""How long Temporal may take to answer a health check."""
+ACTIVITY_CONCURRENCY = {options.MAIL_QUEUE: 4, options.ATLASSIAN_QUEUE: 8, options.OPSGENIE_QUEUE: 4}
+"""Activities of each task queue that one worker process runs concurrently."""
 WORKFLOW_TASK_CONCURRENCY = 40
-"""They share one interpreter, and each has to be done in time: when a migration starts 400 cohorts at once, the SDK's
-own 100 may take longer on a busy machine, and the worker is stuck. Those that wait for Atlassian's answer count."""
-TASK_SECONDS = 8
-"""How long a workflow task may take, within the ten after which Temporal hands it out anew. The SDK's own 2 are too few
-for 10,000 signals at once, which is what Temporal takes for one run: that workflow would never get on again."""
+"""Workflow tasks share one interpreter, and each has a deadline. With the SDK's default of 100 concurrent tasks, a
+migration that starts 400 cohorts on a busy machine exceeds the deadline, and the worker is stuck."""
+DEADLOCK_SECONDS = 8
+"""How long a workflow task may run: less than the 10 seconds after which Temporal retries it. The SDK's default of 2 is
+too short for 10,000 pending signals, Temporal's limit for one run: that workflow could never continue."""
 
 WORKFLOWS: list[type] = [SiteMigrationWorkflow, CohortWorkflow, UndoWorkflow, AdminSignInWorkflow, AdminSessionWorkflow]
-"""What a worker runs, and what a replay of its histories needs."""
+"""All workflows; a replay of histories needs the same list."""
 
 logger = structlog.get_logger()
 
@@ -74,16 +74,16 @@ def build(
     undo: UndoActivities,
     *,
     sign_in: SignInActivities,
-    workflows_cached: int = 1_000,
-    begun_per_second: Mapping[str, float] | None = None,
+    max_cached_workflows: int = 1_000,
+    activities_per_second: Mapping[str, float] | None = None,
     deployment: WorkerDeploymentConfig | None = None,
 ) -> list[Worker]:
-    """Return a worker for each task queue; up to `workflows_cached` workflows are kept ready in memory.
+    """Return a worker for each task queue.
 
-    `begun_per_second` limits the activities that all workers together begin, by queue; 0: no limit. With a
-    `deployment` they get work for their version only.
+    `activities_per_second` limits the activities that start on a task queue, for all worker processes together; 0: no
+    limit. With a `deployment`, the workers receive only tasks for their version.
     """
-    limits = begun_per_second or {}
+    limits = activities_per_second or {}
     activities: dict[str, list[Callable[..., Any]]] = {
         options.MAIL_QUEUE: [mail.send_mails, mail.send_notices, sign_in.send_sign_in_link],
         options.OPSGENIE_QUEUE: [roster.survey, roster.assign_people, sign_in.find_admin, sign_in.is_still_admin],
@@ -104,13 +104,13 @@ def build(
         activities=[roster.broadcast_signal],
         interceptors=[ErrorSanitizer(), AcknowledgedResults(), MalformedMessageInterceptor()],
         workflow_runner=sandbox.runner(Histories(client)),
-        graceful_shutdown_timeout=DRAIN,
-        max_cached_workflows=workflows_cached,
+        graceful_shutdown_timeout=DRAIN_TIMEOUT,
+        max_cached_workflows=max_cached_workflows,
         max_concurrent_workflow_tasks=WORKFLOW_TASK_CONCURRENCY,
         deployment_config=deployment,
     )
-    # The SDK has no setting for it (1.35).
-    workflows._workflow_worker._deadlock_timeout_seconds = TASK_SECONDS  # type: ignore[union-attr]  # noqa: SLF001
+    # SDK 1.35 has no public option for this.
+    workflows._workflow_worker._deadlock_timeout_seconds = DEADLOCK_SECONDS  # type: ignore[union-attr]  # noqa: SLF001
     return [
         workflows,
         *(
@@ -119,11 +119,11 @@ def build(
                 task_queue=queue,
                 activities=methods,
                 interceptors=[ErrorSanitizer(), AcknowledgedResults()],
-                max_concurrent_activities=AT_ONCE[queue],
+                max_concurrent_activities=ACTIVITY_CONCURRENCY[queue],
                 max_task_queue_activities_per_second=limits.get(queue) or None,
-                max_heartbeat_throttle_interval=HEARTBEAT,
-                default_heartbeat_throttle_interval=HEARTBEAT,
-                graceful_shutdown_timeout=DRAIN,
+                max_heartbeat_throttle_interval=HEARTBEAT_INTERVAL,
+                default_heartbeat_throttle_interval=HEARTBEAT_INTERVAL,
+                graceful_shutdown_timeout=DRAIN_TIMEOUT,
                 deployment_config=deployment,
             )
             for queue, methods in activities.items()
@@ -132,10 +132,10 @@ def build(
 
 
 def deployment(name: str, build_id: str) -> WorkerDeploymentConfig | None:
-    """Return what makes workers belong to a version of a deployment; None, if no name is given.
+    """Return the configuration of Worker Versioning; None if `name` is empty.
 
-    Running migrations go on with the version that is made the current one: they last for weeks, and no build should
-    have to be kept alive for so long. Code that decides otherwise than before asks `workflow.patched`.
+    Running migrations move to each new current version (auto-upgrade): they last for weeks, and no old build should
+    have to run that long. Changes to workflow decisions are guarded by `workflow.patched`.
     """
     if not name:
         return None
@@ -148,35 +148,35 @@ def deployment(name: str, build_id: str) -> WorkerDeploymentConfig | None:
 
 @asynccontextmanager
 async def serving(workers: list[Worker]) -> AsyncIterator[None]:
-    """Run workers; at the end all are drained together, and left behind after `STOP_SECONDS`."""
+    """Run workers. On exit, drain them concurrently; after `STOP_SECONDS`, cancel them."""
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(worker.run()) for worker in workers]
         try:
             yield
         finally:
-            _, late = await asyncio.wait([asyncio.ensure_future(w.shutdown()) for w in workers], timeout=STOP_SECONDS)
-            for run in runs if late else []:
+            _, pending = await asyncio.wait([asyncio.create_task(w.shutdown()) for w in workers], timeout=STOP_SECONDS)
+            for run in runs if pending else []:
                 run.cancel()
 
 
 async def not_ready_reason(client: Client, workers: list[Worker], stop: asyncio.Event) -> str:
-    """Return why no work should be expected of this process just now; empty: it takes work."""
+    """Return why this process does not accept tasks; empty: it does."""
     if stop.is_set():
         return "draining"
     if not all(worker.is_running for worker in workers):
         return "starting"
     try:
-        serves = await client.service_client.check_health(timeout=HEALTH)
+        healthy = await client.service_client.check_health(timeout=HEALTH_TIMEOUT)
     except RPCError:
-        serves = False
-    return "" if serves else "Temporal does not answer"
+        healthy = False
+    return "" if healthy else "Temporal does not answer"
 
 
 def mailer_for(smtp: settings.SmtpSettings, links: LinkSigner) -> SmtpMailer:
-    """Return what sends mail as the settings say.
+    """Return the mailer for these settings.
 
     Raises:
-        BadInput: they cannot be used.
+        BadInput: a setting is invalid.
 
     """
     return SmtpMailer(
@@ -194,18 +194,18 @@ def mailer_for(smtp: settings.SmtpSettings, links: LinkSigner) -> SmtpMailer:
 
 
 async def main() -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code."""
+    """Run until SIGTERM or SIGINT; return the exit code."""
     logs.configure(in_worker=True)
     smtp, opsgenie = settings.load(settings.SmtpSettings), settings.load(settings.OpsgenieSettings)
-    atlassian, pages = settings.load(settings.AtlassianSettings), settings.load(settings.PortalSettings)
+    atlassian, portal = settings.load(settings.AtlassianSettings), settings.load(settings.PortalSettings)
     process = settings.load(WorkerSettings)
     org_key = atlassian.api_key.get_secret_value()
     stop = asyncio.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     client = await connection.connect(serve_metrics=True)
     async with AsyncExitStack() as stack:
-        source = await stack.enter_async_context(
+        opsgenie_roster = await stack.enter_async_context(
             OpsgenieRoster(
                 str(opsgenie.url),
                 opsgenie.api_key.get_secret_value(),
@@ -222,22 +222,22 @@ async def main() -> int:
                 per_second=atlassian.per_second,
             )
         )
-        door = SiteProbe(atlassian.site_url) if atlassian.site_url else None
-        provisioning: Provisioning = AdminProvisioning(directory, door)
+        site_probe = SiteProbe(atlassian.site_url) if atlassian.site_url else None
+        provisioning: Provisioning = AdminProvisioning(directory, site_probe)
         if atlassian.provisioning_url:
             emulated = EmulatedProvisioning(str(atlassian.provisioning_url), org_key)
             provisioning = await stack.enter_async_context(emulated)
-        links = SignedLinks(str(pages.portal_url), pages.keys)
+        links = SignedLinks(str(portal.portal_url), portal.keys)
         mailer = mailer_for(smtp, links)
         stack.push_async_callback(mailer.close)
         workers = build(
             client,
             AccountActivities(directory, provisioning),
             MailActivities(mailer),
-            RosterActivities(source, TemporalCohortClient(client)),
+            RosterActivities(opsgenie_roster, TemporalCohortClient(client)),
             UndoActivities(TemporalCohortClient(client), directory),
-            sign_in=SignInActivities(source, mailer, links, Proofs(pages.keys)),
-            begun_per_second={
+            sign_in=SignInActivities(opsgenie_roster, mailer, links, Proofs(portal.keys)),
+            activities_per_second={
                 options.MAIL_QUEUE: smtp.slices_per_second,
                 options.ATLASSIAN_QUEUE: atlassian.slices_per_second,
             },

@@ -1,5 +1,5 @@
-"""The same job done by Landbridge and by what others would use, side by side on one machine: `make bench`.
+"""Compares Landbridge with other workflow engines: all do the same job on the same machine (`make bench`).
 
-The job: an Atlassian account over HTTP for each of N people, a mail over SMTP to each, one click from outside for each,
-until everyone is completed, with nothing lost when a process is killed.
+The job for N people: create an Atlassian account over HTTP for each, send each a mail over SMTP, and wait for a click
+by each. Nothing may be lost when a process is killed.
 """

@@ -9,13 +9,13 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from benchmarks import beside, contestants, growth, plots, race, report, results, workers
-from benchmarks.results import PROJECT, Besides, Growth, Machine, Race, Workers
+from benchmarks import contestants, fairness, growth, plots, race, report, results, workers
+from benchmarks.results import PROJECT, Fairness, Growth, Machine, Race, Workers
 from landbridge.platform import exits
 
 PAGE = PROJECT / "docs" / "benchmarks.md"
 FILES = PROJECT / "docs" / "benchmarks"
-"""The results as they were measured, and the pictures."""
+"""The measured results and the plots."""
 
 app = App(name="python -m benchmarks", help=__doc__)
 Names = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative="")]
@@ -31,28 +31,28 @@ async def race_(
     kill: bool = True,
     write: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Have Landbridge and all others do the same job.
+    """Compare Landbridge with the other contestants.
 
     Parameters
     ----------
     people
-        To be moved in each run.
+        People in each run.
     rounds
-        Times that each of them does it.
+        Runs of each contestant.
     only
-        Names of those who take part.
+        Names of the contestants that take part; default: all.
     kill
-        Have each do it once more, with its worker killed in the middle.
+        Add a run of each contestant in which its worker is killed.
     write
-        Put the results into docs/benchmarks.md.
+        Update docs/benchmarks.md.
 
     """
     with _folder() as folder:
         result = await race.race(people, rounds, only or tuple(contestants.LABELS), folder, kill=kill)
     sys.stdout.write(report.race(result))
     if write:
-        _keep(result, "race.json")
-        _show_race(result)
+        _save(result, "race.json")
+        _publish_race(result)
 
 
 @app.command(name="growth")
@@ -62,24 +62,24 @@ async def growth_(
     number: Annotated[Numbers, Parameter(name="--workers")] = (1, 2),
     write: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """Have Landbridge move ever more people.
+    """Measure Landbridge with growing migrations.
 
     Parameters
     ----------
     people
-        Numbers of people.
+        Sizes of the migrations.
     number
         Numbers of worker processes.
     write
-        Put the results into docs/benchmarks.md.
+        Update docs/benchmarks.md.
 
     """
     with _folder() as folder:
         result = await growth.grow(people, number, folder)
     sys.stdout.write(report.growth(result))
     if write:
-        _keep(result, "growth.json")
-        _show_growth(result)
+        _save(result, "growth.json")
+        _publish_growth(result)
 
 
 @app.command(name="workers")
@@ -91,39 +91,39 @@ async def workers_(
     rounds: int = 3,
     write: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """See what more workers give where a mail takes its time.
+    """Compare numbers of workers with a slow mail server.
 
     Parameters
     ----------
     people
-        To be moved in each run.
+        People in each run.
     number
-        Numbers of worker processes; all are compared with the first.
+        Numbers of worker processes; each is compared with the first.
     mail_ms
-        Milliseconds that the mail server takes to accept a mail.
+        Milliseconds until the mail server accepts a mail.
     rounds
-        Times that it is done with each number.
+        Runs with each number of workers.
     write
-        Put the results into docs/benchmarks.md.
+        Update docs/benchmarks.md.
 
     """
     with _folder() as folder:
         result = await workers.compare(people, number, mail_ms, rounds, folder)
     sys.stdout.write(report.workers(result))
     if write:
-        _keep(result, "workers.json")
+        _save(result, "workers.json")
         report.write(PAGE, "workers", report.workers(result))
 
 
-@app.command(name="beside")
-async def beside_(
+@app.command(name="fairness")
+async def fairness_(
     *,
     many: int = 10_000,
     few: int = 10,
     mails_per_second: Numbers = (0, 50),
     write: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
-    """See how long a few people wait for their mails while many are moved.
+    """Measure how long a small migration waits for its mails during a large one.
 
     Parameters
     ----------
@@ -132,40 +132,40 @@ async def beside_(
     few
         People of the small one.
     mails_per_second
-        Limits of the mail server that are tried; 0: none.
+        Rate limits of the worker to try; 0: no limit.
     write
-        Put the results into docs/benchmarks.md.
+        Update docs/benchmarks.md.
 
     """
     with _folder() as folder:
-        waits = [await beside.wait_beside(many, few, limit, folder) for limit in mails_per_second]
-    result = Besides(machine=Machine.this(), command=results.command(), waits=waits)
-    sys.stdout.write(report.beside(result))
+        waits = [await fairness.measure_wait(many, few, limit, folder) for limit in mails_per_second]
+    result = Fairness(machine=Machine.this(), command=results.command(), waits=waits)
+    sys.stdout.write(report.fairness(result))
     if write:
-        _keep(result, "beside.json")
-        report.write(PAGE, "beside", report.beside(result))
+        _save(result, "fairness.json")
+        report.write(PAGE, "fairness", report.fairness(result))
 
 
 @app.command
 def draw() -> None:
-    """Write the page and its pictures anew from the results that are there."""
-    _show_race(Race.model_validate_json(_file("race.json").read_bytes()))
-    _show_growth(Growth.model_validate_json(_file("growth.json").read_bytes()))
+    """Update docs/benchmarks.md and the plots from the saved results."""
+    _publish_race(Race.model_validate_json(_file("race.json").read_bytes()))
+    _publish_growth(Growth.model_validate_json(_file("growth.json").read_bytes()))
     report.write(PAGE, "workers", report.workers(Workers.model_validate_json(_file("workers.json").read_bytes())))
-    report.write(PAGE, "beside", report.beside(Besides.model_validate_json(_file("beside.json").read_bytes())))
+    report.write(PAGE, "fairness", report.fairness(Fairness.model_validate_json(_file("fairness.json").read_bytes())))
 
 
-def _keep(result: Race | Growth | Workers | Besides, name: str) -> None:
+def _save(result: Race | Growth | Workers | Fairness, name: str) -> None:
     FILES.mkdir(exist_ok=True)
     _file(name).write_text(result.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def _show_race(result: Race) -> None:
+def _publish_race(result: Race) -> None:
     report.write(PAGE, "race", report.race(result))
     plots.race(result, _file("race.svg"))
 
 
-def _show_growth(result: Growth) -> None:
+def _publish_growth(result: Growth) -> None:
     report.write(PAGE, "growth", report.growth(result))
     plots.growth(result, _file("growth.svg"))
 
@@ -176,7 +176,7 @@ def _file(name: str) -> Path:
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    # Not /tmp: that may be kept in memory, and durable is to mean on disk.
+    # Not /tmp, which may be in memory: the databases must be on disk.
     with tempfile.TemporaryDirectory(prefix="landbridge-bench-", dir="/var/tmp") as folder:
         Path(folder).chmod(0o711)
         yield Path(folder) / "run"

@@ -1,4 +1,4 @@
-"""The people: each presses the button as soon as a mail is there.
+"""The people: each clicks the link as soon as a mail arrives.
 
 Run it: `python -m benchmarks.clicker CONTESTANT JOURNAL`, with the environment of the contestant's programs.
 """
@@ -11,30 +11,30 @@ from benchmarks import contestants, job
 from benchmarks.journal import NONE, Journal
 from landbridge.domain.links import Purpose
 
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 
 
 async def click_all(contestant: str, journal: Journal) -> None:
-    """Click the link of every mail that comes, at most `AT_ONCE` at the same time, until cancelled.
+    """Click the link of every mail, at most `job.CONCURRENCY` concurrently, until cancelled.
 
-    A mail that comes again is clicked again: whoever forgot the mail may have forgotten the click.
+    The link of a resent mail is clicked again: a contestant that lost the mail may have lost the click too.
     """
-    links, at_once = job.links(), asyncio.Semaphore(job.AT_ONCE)
-    async with contestants.load(contestant).door() as click, asyncio.TaskGroup() as clicks:
+    links, limit = job.links(), asyncio.Semaphore(job.CONCURRENCY)
+    async with contestants.load(contestant).click_sender() as click, asyncio.TaskGroup() as clicks:
 
         async def press(link: str) -> None:
             claims = links.read(Purpose.AUTHENTICATION, link.rpartition("/")[2])
             if claims is None:
-                raise ValueError("a link that nobody signed")
-            async with at_once:
+                raise ValueError("a link with an invalid signature")
+            async with limit:
                 await click(claims)
 
-        job.say_ready()
+        job.signal_ready()
         while True:
-            for _, link in journal.news():
+            for _, link in journal.read_new():
                 if link != NONE:
                     clicks.create_task(press(link))
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
 
 if __name__ == "__main__":

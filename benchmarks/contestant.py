@@ -1,4 +1,4 @@
-"""What a contestant is to the harness."""
+"""The interface of contestants."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -9,38 +9,38 @@ from benchmarks.world import World
 from dev.stack.processes import Program
 
 WORKER = "worker"
-"""The name of every contestant's program that does the work: the one that is killed."""
+"""The name of each contestant's worker program, which some runs kill."""
 
 
 class Contestant(ABC):
-    """One way to do the job. Its programs are started anew, on an empty folder, for each run."""
+    """One implementation of the job. Each run starts its programs in an empty folder."""
 
     name: str
-    """As on the command line; tables show its label (`benchmarks.contestants.LABELS`)."""
+    """Its name on the command line; tables show its label (`benchmarks.contestants.LABELS`)."""
 
     @abstractmethod
     def missing(self) -> str:
-        """Return what has to be installed first; empty if it can take part."""
+        """Return what must be installed first; empty: it can run."""
 
     @abstractmethod
     def versions(self) -> str:
-        """Return what it is made of, with versions."""
+        """Return its components with their versions."""
 
     @abstractmethod
     def programs(self, world: World) -> Sequence[Program]:
-        """Return its programs in the order in which they start; the last is the one called `WORKER`."""
+        """Return its programs in the order of their start; the last one is called `WORKER`."""
 
-    async def prepare(self, world: World) -> None:  # noqa: B027 - most have nothing to prepare
-        """Do once what its documentation asks for before work can be given to it."""
+    async def prepare(self, world: World) -> None:  # noqa: B027 - most contestants need no preparation
+        """Do the setup that its documentation requires before the first job."""
 
     @abstractmethod
     async def move(self, world: World, people: int) -> None:
-        """Give it the whole job, as a client outside its programs, and return when everyone is completed."""
+        """Submit the job as an external client; return when it is completed for everyone."""
 
     @abstractmethod
-    def door(self) -> AbstractAsyncContextManager[Click]:
-        """Connect as whoever takes people's clicks, with the contestant's environment; yield what tells of one."""
+    def click_sender(self) -> AbstractAsyncContextManager[Click]:
+        """Connect with the environment of the contestant's programs; yield a function that reports a click."""
 
     async def work(self) -> None:
-        """Be the worker, in a process of its own (`python -m benchmarks.work NAME`)."""
+        """Run the worker in this process (`python -m benchmarks.work NAME`)."""
         raise NotImplementedError

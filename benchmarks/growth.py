@@ -1,4 +1,4 @@
-"""Landbridge alone, with ever more people, and with two workers."""
+"""Landbridge alone: growing migrations, with one and more workers."""
 
 import sys
 from collections.abc import Sequence
@@ -6,33 +6,33 @@ from pathlib import Path
 
 from benchmarks import results
 from benchmarks.contestants.landbridge import Landbridge
-from benchmarks.results import Grown, Growth, Machine
+from benchmarks.results import Growth, GrowthRun, Machine
 from benchmarks.run import MB, cpu_ms_each, measure
 from benchmarks.world import World
 from dev.stack.temporal_server import NAME
 
 
 async def grow(sizes: Sequence[int], workers: Sequence[int], folder: Path) -> Growth:
-    """Move each number of people with each number of workers."""
-    grown = [await _grown(people, number, folder) for people in sizes for number in workers]
+    """Run a migration for each size and each number of workers."""
+    grown = [await _measure_run(people, number, folder) for people in sizes for number in workers]
     return Growth(machine=Machine.this(), command=results.command(), grown=grown)
 
 
-async def _grown(people: int, workers: int, folder: Path) -> Grown:
-    landbridge, counted = Landbridge(workers), dict[str, int]()
+async def _measure_run(people: int, workers: int, folder: Path) -> GrowthRun:
+    landbridge, counts = Landbridge(workers), dict[str, int]()
 
     async def count(world: World) -> None:
-        # First: counting the events asks the server, which counts that, too.
-        counted["actions"] = await landbridge.actions(world)
-        counted["events"] = await landbridge.events(world)
+        # Before the events, because counting events adds actions.
+        counts["actions"] = await landbridge.actions(world)
+        counts["events"] = await landbridge.events(world)
 
     measured = await measure(landbridge, people, folder, afterwards=count)
-    grown = Grown(
+    grown = GrowthRun(
         people=people,
         workers=workers,
         seconds=measured.seconds,
-        events=counted["events"],
-        actions=counted["actions"],
+        events=counts["events"],
+        actions=counts["actions"],
         peak_worker_mb=max(peak for name, peak in measured.peak_bytes_of.items() if name != NAME) / MB,
         peak_server_mb=measured.peak_bytes_of[NAME] / MB,
         cpu_ms=cpu_ms_each(measured, people),

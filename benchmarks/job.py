@@ -1,4 +1,4 @@
-"""What is asked of every contestant: the people, and what each of them needs of the outside world."""
+"""The job of every contestant: the people, and the services that it calls for them."""
 
 import asyncio
 import os
@@ -17,21 +17,21 @@ from landbridge.integrations.link_tokens import SignedLinks
 from landbridge.integrations.smtp.mailer import SmtpMailer
 from landbridge.platform import settings
 
-AT_ONCE = 16
-"""Calls to one neighbour (HTTP or SMTP) that a contestant may have under way at once."""
+CONCURRENCY = 16
+"""Concurrent calls that a contestant may make to one service (HTTP or SMTP)."""
 MAX_INVITED = 25
-"""Addresses that Atlassian takes in one call."""
+"""Addresses that Atlassian accepts in one call."""
 ACCOUNT, RUN = "bench", "run"
 INITIATOR = "person1@example.com"
 SITE = "bench"
 _RULES = Rules()
 
 Click = Callable[[LinkClaims], Awaitable[None]]
-"""Tells a contestant that a person pressed the button behind a mailed link; returns once it can not be lost."""
+"""Reports a click on a mailed link to a contestant; returns when the click is durable."""
 
 
 def email(person: int) -> str:
-    """Return the address of a person; they are counted from 1."""
+    """Return the email address of a person; numbers start at 1."""
     return f"person{person}@example.com"
 
 
@@ -41,17 +41,17 @@ def name(person: int) -> str:
 
 
 class Services:
-    """The outside world, for contestants that have one piece of code for each person.
+    """Atlassian and the mail server, for contestants with a workflow per person.
 
-    They send the mails that Landbridge sends, through the same pool of connections, so that what differs is how the
-    work is made durable.
+    They send the same mails as Landbridge through the same connection pool, so that only the durability mechanism
+    differs.
     """
 
     def __init__(self, api: Transport, org_id: str, mailer: SmtpMailer, site_url: str) -> None:
         self._api = api
         self._org_id = org_id
         self._mailer = mailer
-        self._calls = asyncio.Semaphore(AT_ONCE)
+        self._calls = asyncio.Semaphore(CONCURRENCY)
         self._context = MailContext(
             run=RUN,
             cohort_number=1,
@@ -63,33 +63,33 @@ class Services:
         )
 
     async def create_account(self, person: int) -> str:
-        """Have Atlassian make an account for one person; return its id. Repeating it makes no second one."""
+        """Create an Atlassian account for one person; return its id. Idempotent."""
         return (await self.create_accounts([person]))[0]
 
     async def create_accounts(self, people: Sequence[int]) -> list[str]:
-        """Do so for up to `MAX_INVITED` people in one call."""
+        """Create accounts for up to `MAX_INVITED` people in one call."""
         async with self._calls:
             answer = await self._api.send(invite_request(self._org_id, map(email, people)))
         return [invited.id or "" for invited in answer.read(Invitations).data]
 
     async def send_mail(self, person: int) -> None:
-        """Send one person the mail with the link, under the same Message-ID whenever it is repeated."""
+        """Send one person the mail with the link. A repetition has the same Message-ID."""
         outcomes: list[MailOutcome] = []
-        order = OutgoingMail(
+        mail = OutgoingMail(
             person=person,
             purpose=Purpose.AUTHENTICATION,
             generation=1,
             email=email(person),
             name=name(person),
         )
-        await self._mailer.send(self._context, [order], outcomes.append)
+        await self._mailer.send(self._context, [mail], outcomes.append)
         if outcomes[0].delivery is not Delivery.ACCEPTED:
             raise OSError(outcomes[0].reason)
 
 
 @asynccontextmanager
 async def services() -> AsyncIterator[Services]:
-    """Connect to the outside world that the environment names, as the worker of Landbridge does."""
+    """Connect to the services that the environment names, as the worker of Landbridge does."""
     smtp, atlassian = settings.load(settings.SmtpSettings), settings.load(settings.AtlassianSettings)
     mailer = worker.mailer_for(smtp, links())
     bearer = f"Bearer {atlassian.api_key.get_secret_value()}"
@@ -99,16 +99,16 @@ async def services() -> AsyncIterator[Services]:
 
 
 def links() -> SignedLinks:
-    """Return what signs and reads the links of mails, as the environment says."""
+    """Return the signer of mailed links, with the keys of the environment."""
     pages = settings.load(settings.PortalSettings)
     return SignedLinks(str(pages.portal_url), [key.get_secret_value() for key in pages.token_keys])
 
 
 def variable(name: str) -> str:
-    """Return where a program of a contestant finds another, as `Contestant.programs` told it."""
+    """Return a `BENCH_…` variable, with which programs of a contestant find each other."""
     return os.environ[f"BENCH_{name}"]
 
 
-def say_ready() -> None:
-    """Tell whoever started this process that it does its work now."""
+def signal_ready() -> None:
+    """Signal to the parent process that this process is ready."""
     Path(variable("READY")).touch()

@@ -1,15 +1,15 @@
-"""The mail server's journal: what was sent, and how often."""
+"""The mail server's journal: a line for each accepted mail."""
 
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 NONE = "-"
-"""Stands where a mail has no link: it is a notice."""
+"""Marks a mail without a link, which is a notice."""
 
 
 class Journal:
-    """Read as it grows."""
+    """Reads the journal while it grows."""
 
     def __init__(self, path: Path) -> None:
         path.touch()
@@ -18,8 +18,8 @@ class Journal:
         self._times: Counter[str] = Counter()
         self._people: set[str] = set()
 
-    def news(self) -> Iterator[tuple[str, str]]:
-        """Yield Message-ID and link of each mail that came since the last call."""
+    def read_new(self) -> Iterator[tuple[str, str]]:
+        """Yield the Message-ID and the link of each mail since the last call."""
         with self._path.open("rb") as lines:
             lines.seek(self._read)
             for line in lines:
@@ -33,16 +33,16 @@ class Journal:
                 yield message_id, link
 
     def mails(self) -> int:
-        """Return how many mails came so far."""
-        for _ in self.news():
+        """Return the number of mails so far."""
+        for _ in self.read_new():
             pass
         return self._times.total()
 
     def people(self, run: str = "") -> int:
-        """Return how many people got a mail with a link; `run`: of this migration (see `domain.ids.run_of`)."""
+        """Return the number of people with a link mail; `run` selects one migration (see `domain.ids.run_of`)."""
         self.mails()
         return sum(f"{run}@" in message_id for message_id in self._people) if run else len(self._people)
 
-    def sent_again(self) -> int:
-        """Return how many of the mails had come before, by their Message-ID."""
+    def resent(self) -> int:
+        """Return the number of mails whose Message-ID had arrived before."""
         return self.mails() - len(self._times)

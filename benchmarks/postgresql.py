@@ -1,6 +1,6 @@
-"""A PostgreSQL server of our own in an empty folder: `python -m benchmarks.postgresql FOLDER PORT`.
+"""Runs a PostgreSQL server in an empty folder: `python -m benchmarks.postgresql FOLDER PORT`.
 
-It refuses to run as root: then it runs as the user `postgres`, which comes with the package.
+PostgreSQL does not run as root; root switches to the user `postgres`, which the package creates.
 """
 
 import os
@@ -17,7 +17,7 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
-    # As durable as SQLite with `synchronous=1`: a commit is with the kernel and survives any killed process.
+    # As durable as SQLite with `synchronous=1`: commits are written to the kernel, so they survive killed processes.
     "fsync": "off",
     "max_connections": "200",
     "shared_buffers": "128MB",
@@ -25,13 +25,13 @@ _SETTINGS = {
 
 
 def binary(name: str) -> str:
-    """Return where one of PostgreSQL's programs is, of the newest version; empty if there is none."""
+    """Return the path of a PostgreSQL program of the newest version; empty: not installed."""
     newest = max(_DEBIAN.glob(f"[0-9]*/bin/{name}"), key=lambda path: int(path.parts[-3]), default=None)
     return str(newest) if newest else shutil.which(name) or ""
 
 
 def main() -> None:
-    """Make the store if it is not there, and become the server."""
+    """Create the database cluster if it does not exist, and become the server."""
     folder, port = Path(sys.argv[1]), sys.argv[2]
     folder.mkdir(exist_ok=True, mode=0o700)
     os.chdir(folder)
@@ -42,10 +42,10 @@ def main() -> None:
         os.setgid(user.pw_gid)
         os.setuid(user.pw_uid)
     if not (folder / "PG_VERSION").exists():
-        choices = ["--auth=trust", f"--username={USER}", "--encoding=UTF8", "--no-locale", "--no-sync"]
-        subprocess.run([binary("initdb"), *choices, str(folder)], check=True)
+        options = ["--auth=trust", f"--username={USER}", "--encoding=UTF8", "--no-locale", "--no-sync"]
+        subprocess.run([binary("initdb"), *options, str(folder)], check=True)
     settings = [word for name, value in _SETTINGS.items() for word in ("-c", f"{name}={value}")]
-    os.execv(binary("postgres"), ["postgres", "-D", str(folder), "-p", port, *settings])  # noqa: S606 - no shell: that is meant
+    os.execv(binary("postgres"), ["postgres", "-D", str(folder), "-p", port, *settings])  # noqa: S606 - no shell is needed
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""The tables of docs/benchmarks.md, made of the results."""
+"""Formats the results as the tables of docs/benchmarks.md."""
 
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.results import Besides, Growth, Machine, Race, Raced, Workers
+from benchmarks.results import ContestantResult, Fairness, Growth, Machine, Race, Workers
 from benchmarks.statistics import Spread, ratios, spread
 
 OURS = "landbridge"
@@ -12,90 +12,92 @@ _DIGITS = 2
 
 
 def race(result: Race) -> str:
-    """Return what the race came to, ratios first."""
-    ours = next((one for one in result.raced if one.name == OURS), None)
+    """Return the results of the comparison as Markdown."""
+    ours = next((contestant for contestant in result.raced if contestant.name == OURS), None)
     rows = [
         [
-            one.label,
-            _times(ours, one).format() if ours and one is not ours else "",
-            _rate(result.people, one).format(),
-            spread(one.peak_mb).format(0),
-            "" if one.sent_again is None else str(one.sent_again),
+            contestant.label,
+            _times(ours, contestant).format() if ours and contestant is not ours else "",
+            _rate(result.people, contestant).format(),
+            spread(contestant.peak_mb).format(0),
+            "" if contestant.sent_again is None else str(contestant.sent_again),
         ]
-        for one in result.raced
+        for contestant in result.raced
     ]
-    heads = ["", "Landbridge is … times as fast", "people per second", "peak memory, MB", "mails sent again"]
-    absent = "".join(f"\nLeft out: {one.label} ({one.missing}).\n" for one in result.absent)
-    made_of = "".join(f"- {one.label}: {one.versions}\n" for one in result.raced)
+    heads = ["", "Landbridge is … times as fast", "people per second", "peak memory, MB", "resent mails"]
+    left_out = "".join(f"\nLeft out: {contestant.label} ({contestant.missing}).\n" for contestant in result.absent)
+    versions = "".join(f"- {contestant.label}: {contestant.versions}\n" for contestant in result.raced)
     return (
-        f"{result.people:,} people; median, least and most of {len(result.raced[0].seconds)} interleaved rounds; "
-        f"ratios are taken round by round. {_where(result.machine)}\n\n```sh\n{result.command}\n```\n\n"
-        f"{_table(heads, rows)}\n![People per second](benchmarks/race.svg)\n{absent}\n{made_of}\n"
-        f"Processor time for one person in the last round, in milliseconds:\n\n{_processor_time(result.raced)}"
+        f"{result.people:,} people; median, minimum and maximum of {len(result.raced[0].seconds)} interleaved rounds; "
+        f"ratios are computed for each round. {_machine(result.machine)}\n\n```sh\n{result.command}\n```\n\n"
+        f"{_table(heads, rows)}\n![People per second](benchmarks/race.svg)\n{left_out}\n{versions}\n"
+        f"CPU time per person in the last round, in milliseconds:\n\n{_cpu_time(result.raced)}"
     )
 
 
 def growth(result: Growth) -> str:
-    """Return what growing comes to for each person."""
+    """Return the results for growing migrations as Markdown."""
     rows = [
         [
-            f"{one.people:,}",
-            str(one.workers),
-            _figure(one.people / one.seconds),
-            _figure(1000 * one.seconds / one.people),
-            _figure(one.events / one.people),
-            _figure(one.actions / one.people),
-            _figure(one.peak_worker_mb),
-            _figure(one.peak_server_mb),
-            _figure(one.cpu_ms.get("worker", 0)),
-            _figure(one.cpu_ms.get("temporal", 0)),
+            f"{run.people:,}",
+            str(run.workers),
+            _figure(run.people / run.seconds),
+            _figure(1000 * run.seconds / run.people),
+            _figure(run.events / run.people),
+            _figure(run.actions / run.people),
+            _figure(run.peak_worker_mb),
+            _figure(run.peak_server_mb),
+            _figure(run.cpu_ms.get("worker", 0)),
+            _figure(run.cpu_ms.get("temporal", 0)),
         ]
-        for one in result.grown
+        for run in result.grown
     ]
-    heads = ["people", "workers", "people per second", "ms each", "events each", "actions each", "worker, MB"]
-    heads += ["server, MB", "worker's processor ms each", "server's processor ms each"]
+    heads = ["people", "workers", "people per second", "ms per person", "events per person", "actions per person"]
+    heads += ["worker, MB", "server, MB", "worker CPU ms per person", "server CPU ms per person"]
     return (
-        f"{_where(result.machine)}\n\n```sh\n{result.command}\n```\n\n{_table(heads, rows)}\n"
-        "![For each person, by the number of people](benchmarks/growth.svg)\n"
+        f"{_machine(result.machine)}\n\n```sh\n{result.command}\n```\n\n{_table(heads, rows)}\n"
+        "![Cost per person by number of people](benchmarks/growth.svg)\n"
     )
 
 
 def workers(result: Workers) -> str:
-    """Return what each number of workers gave, and how many times as fast it was as the first."""
+    """Return the results for each number of workers as Markdown, compared with the first number."""
     first = result.staffed[0]
     rows = [
         [
-            str(one.workers),
-            spread([result.people / seconds for seconds in one.seconds]).format(),
-            "" if one is first else ratios(first.seconds, one.seconds).format(2),
+            str(run.workers),
+            spread([result.people / seconds for seconds in run.seconds]).format(),
+            "" if run is first else ratios(first.seconds, run.seconds).format(2),
         ]
-        for one in result.staffed
+        for run in result.staffed
     ]
     heads = ["workers", "people per second", f"times as fast as {first.workers}"]
     return (
-        f"{result.people:,} people, {result.mail_ms} ms for each mail; median, least and most of {len(first.seconds)} "
-        f"interleaved rounds. {_where(result.machine)}\n\n```sh\n{result.command}\n```\n\n{_table(heads, rows)}"
+        f"{result.people:,} people, {result.mail_ms} ms for each mail; median, minimum and maximum of "
+        f"{len(first.seconds)} interleaved rounds. {_machine(result.machine)}\n\n"
+        f"```sh\n{result.command}\n```\n\n{_table(heads, rows)}"
     )
 
 
-def beside(result: Besides) -> str:
-    """Return how long a few people waited beside many."""
+def fairness(result: Fairness) -> str:
+    """Return how long small migrations waited during large ones as Markdown."""
     rows = [
         [
-            f"{one.mails_per_second:g}" if one.mails_per_second else "as many as it takes",
-            f"{one.few:,} beside {one.many:,}",
-            _figure(one.seconds),
-            f"{one.mails_meanwhile:,}",
-            f"{one.mails_left:,}",
+            f"{run.mails_per_second:g}" if run.mails_per_second else "no limit",
+            f"{run.few:,} during {run.many:,}",
+            _figure(run.seconds),
+            f"{run.mails_meanwhile:,}",
+            f"{run.mails_left:,}",
         ]
-        for one in result.waits
+        for run in result.waits
     ]
-    heads = ["mails a second", "people", "seconds to their last mail", "mails to others meanwhile", "still to go out"]
-    return f"{_where(result.machine)}\n\n```sh\n{result.command}\n```\n\n{_table(heads, rows)}"
+    heads = ["mails per second", "people", "seconds until the last mail", "mails of the large migration meanwhile"]
+    heads.append("its mails still unsent")
+    return f"{_machine(result.machine)}\n\n```sh\n{result.command}\n```\n\n{_table(heads, rows)}"
 
 
 def write(page: Path, part: str, text: str) -> None:
-    """Put a text between a part's two markers.
+    """Replace the text between the two markers of a part.
 
     Raises:
         ValueError: the page has no such part.
@@ -109,22 +111,25 @@ def write(page: Path, part: str, text: str) -> None:
     page.write_text(pattern.sub(lambda _: f"{begin}\n{text.strip()}\n{end}", before), encoding="utf-8")
 
 
-def _times(ours: Raced, other: Raced) -> Spread:
-    # Fewer seconds are better.
+def _times(ours: ContestantResult, other: ContestantResult) -> Spread:
+    # Inverted, because fewer seconds are better.
     return ratios(other.seconds, ours.seconds)
 
 
-def _rate(people: int, one: Raced) -> Spread:
-    return spread([people / seconds for seconds in one.seconds])
+def _rate(people: int, contestant: ContestantResult) -> Spread:
+    return spread([people / seconds for seconds in contestant.seconds])
 
 
-def _processor_time(raced: Sequence[Raced]) -> str:
-    programs = sorted({program for one in raced for program in one.cpu_ms[-1]})
-    rows = [[one.label, *(_figure(one.cpu_ms[-1].get(program, 0)) for program in programs)] for one in raced]
+def _cpu_time(raced: Sequence[ContestantResult]) -> str:
+    programs = sorted({program for contestant in raced for program in contestant.cpu_ms[-1]})
+    rows = [
+        [contestant.label, *(_figure(contestant.cpu_ms[-1].get(program, 0)) for program in programs)]
+        for contestant in raced
+    ]
     return _table(["", *programs], rows)
 
 
-def _where(machine: Machine) -> str:
+def _machine(machine: Machine) -> str:
     return (
         f"Measured on {machine.on:%d %B %Y}, commit {machine.commit}: {machine.cores} cores, {machine.memory_gb:g} GB, "
         f"{machine.system}, Python {machine.python}."

@@ -1,4 +1,4 @@
-"""What was measured, as it is kept: every number of the page comes from these files, and none is typed."""
+"""The saved results. All numbers in docs/benchmarks.md come from these files."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 class Machine(Model):
-    """Where and when it was measured."""
+    """The machine, and the date of the measurement."""
 
     on: date
     cores: int
@@ -30,116 +30,116 @@ class Machine(Model):
         """Describe this machine."""
         pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
         git = ["git", "rev-parse", "--short", "HEAD"]
-        said = subprocess.run(git, capture_output=True, text=True, check=False, cwd=PROJECT)
+        git_output = subprocess.run(git, capture_output=True, text=True, check=False, cwd=PROJECT)
         return cls(
             on=datetime.now(UTC).date(),
             cores=len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
             memory_gb=round(pages * size / 2**30, 1),
             python=platform.python_version(),
             system=f"{platform.system()} {platform.machine()}",
-            commit=said.stdout.strip(),
+            commit=git_output.stdout.strip(),
         )
 
 
-class Raced(Model):
-    """One contestant's runs."""
+class ContestantResult(Model):
+    """All rounds of one contestant."""
 
     name: str
     label: str
     versions: str
     seconds: list[float] = Field(default_factory=list)
-    """Of each round."""
+    """One value for each round; the same for the next two."""
     peak_mb: list[float] = Field(default_factory=list)
     cpu_ms: list[dict[str, float]] = Field(default_factory=list)
-    """Processor time for one person in each round by program, those of the neighbours too."""
+    """CPU time per person by program, including the emulator and the mail server."""
     sent_again: int | None = None
-    """After one `kill -9`; none: not tried."""
+    """Resent mails after one `kill -9`; none: not measured."""
 
 
-class Absent(Model):
-    """A contestant that could not take part."""
+class LeftOut(Model):
+    """A contestant that did not run, or failed."""
 
     label: str
     missing: str
 
 
 class Race(Model):
-    """All contestants, in interleaved rounds."""
+    """The comparison of all contestants."""
 
     machine: Machine
     command: str
     people: int
-    raced: list[Raced]
-    absent: list[Absent]
+    raced: list[ContestantResult]
+    absent: list[LeftOut]
 
 
-class Grown(Model):
-    """Landbridge with a number of people and of workers."""
+class GrowthRun(Model):
+    """One run of Landbridge."""
 
     people: int
     workers: int
     seconds: float
     events: int
-    """In all histories of the migration."""
+    """Events in all histories of the migration."""
     actions: int
-    """As Temporal counts them (billable in Temporal Cloud), heartbeats included."""
+    """Temporal's actions (billable in Temporal Cloud), including heartbeats."""
     peak_worker_mb: float
-    """Of the largest worker."""
+    """Peak memory of the largest worker."""
     peak_server_mb: float
     cpu_ms: dict[str, float]
-    """Processor time for one person by program, those of the neighbours too."""
+    """CPU time per person by program, including the emulator and the mail server."""
 
 
-class Beside(Model):
-    """A few people who come while many are moved."""
+class FairnessRun(Model):
+    """A small migration during a large one."""
 
     many: int
     few: int
     mails_per_second: float
-    """That one worker may send; 0: as many as the mail server takes."""
+    """The rate limit of the worker; 0: no limit."""
     seconds: float
     """From the start of the small migration to its last mail."""
     mails_meanwhile: int
-    """That the large one sent in this time."""
+    """Mails of the large migration in that time."""
     mails_left: int
-    """That it still had to send then."""
+    """Mails of the large migration that were unsent at the end."""
 
 
-class Besides(Model):
-    """The same with different mail servers."""
+class Fairness(Model):
+    """The same with different rate limits."""
 
     machine: Machine
     command: str
-    waits: list[Beside]
+    waits: list[FairnessRun]
 
 
-class Staffed(Model):
-    """Landbridge with a number of workers."""
+class WorkersRun(Model):
+    """All rounds with one number of workers."""
 
     workers: int
     seconds: list[float] = Field(default_factory=list)
-    """Of each round."""
+    """One value for each round."""
 
 
 class Workers(Model):
-    """More and more workers, in interleaved rounds."""
+    """Numbers of workers, in interleaved rounds."""
 
     machine: Machine
     command: str
     people: int
     mail_ms: int
-    """How long the mail server took to accept a mail."""
-    staffed: list[Staffed]
+    """Milliseconds until the mail server accepted a mail."""
+    staffed: list[WorkersRun]
 
 
 class Growth(Model):
-    """Landbridge, ever larger."""
+    """Growing migrations."""
 
     machine: Machine
     command: str
-    grown: list[Grown]
+    grown: list[GrowthRun]
 
 
 def command() -> str:
-    """Return what was typed to get these results."""
+    """Return the command that produced the results."""
     return f"python -m benchmarks {' '.join(sys.argv[1:])}"

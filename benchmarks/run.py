@@ -1,4 +1,4 @@
-"""One run: a contestant does the job once, on an empty disk, and is measured."""
+"""Runs a contestant once, in an empty folder, and measures it."""
 
 import asyncio
 import os
@@ -19,31 +19,31 @@ from dev.stack.processes import Program
 from dev.stack.supervisor import Supervisor
 
 MB = 2**20
-_MAX_LENGTH = 3600.0
-"""Seconds after which a run counts as stuck."""
-_LOOK_SECONDS = 0.02
+_RUN_TIMEOUT = 3600.0
+"""Seconds."""
+_POLL_SECONDS = 0.02
 _STOP_SECONDS = 1.0
-"""Nothing is kept, and some programs take half a minute to end well."""
+"""Some programs need half a minute for a graceful shutdown, which is not needed here."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of a run."""
+    """The measurements of a run."""
 
     seconds: float
-    """From the first start to the last completed."""
+    """From the start of the job to its completion for the last person."""
     peak_bytes: int
-    """Of the contestant's own processes, together."""
+    """Peak memory of all processes of the contestant together."""
     peak_bytes_of: dict[str, int]
-    """Of each of its programs."""
+    """Peak memory of each of its programs."""
     cpu_seconds: dict[str, float]
-    """Of each program, those of the neighbours too."""
+    """CPU time of each program, including the emulator and the mail server."""
     sent_again: int
-    """Mails that people got a second time."""
+    """Mails that were sent more than once."""
 
 
 class Failed(Exception):
-    """A contestant did not do the job."""
+    """A contestant did not complete the job."""
 
 
 async def measure(
@@ -55,47 +55,48 @@ async def measure(
     mail_ms: int = 0,
     afterwards: Callable[[World], Awaitable[None]] | None = None,
 ) -> Measured:
-    """Have the job done once.
+    """Run the job once.
 
     Arguments:
-        contestant: who does it.
-        people: how many are moved.
-        folder: for stores and logs; emptied first.
-        kill: end the worker by `kill -9` when half of the mails are out.
-        mail_ms: how long the mail server takes to accept a mail.
-        afterwards: looks at what was left behind, while all programs still run.
+        contestant: the contestant to measure.
+        people: number of people.
+        folder: for databases and logs; emptied first.
+        kill: kill the worker with `kill -9` when half of the mails have been sent.
+        mail_ms: milliseconds until the mail server accepts a mail.
+        afterwards: called after the job, while all programs still run.
 
     Raises:
-        Failed: it took too long, not everyone got mail, or it was over before it could be killed.
+        Failed: the run timed out, someone got no mail, or the job was done before the worker was killed.
 
     """
     world = World(folder, mail_ms=mail_ms)
-    async with Supervisor(world.logs, say) as around, Supervisor(world.logs, say) as own:
-        await around.start(*map(_soon_stopped, world.services()))
-        for program in contestant.programs(world):
-            await own.start(_soon_stopped(program))
+    async with Supervisor(world.logs, say) as shared, Supervisor(world.logs, say) as own:
+        await shared.start(*map(_with_short_stop, world.services()))
+        await own.start(*map(_with_short_stop, contestant.programs(world)))
         await contestant.prepare(world)
-        await around.start(_soon_stopped(world.people(contestant.name)))
+        await shared.start(_with_short_stop(world.people(contestant.name)))
         killed = asyncio.Event()
-        journal, used, used_around = Journal(world.journal), Usage(lambda: own.pids), Usage(lambda: around.pids)
-        async with AsyncExitStack() as beside:
-            for task in (used.watch(), used_around.watch()):
-                await beside.enter_async_context(_meanwhile(task))
+        journal, used, used_shared = Journal(world.journal), Usage(lambda: own.pids), Usage(lambda: shared.pids)
+        async with AsyncExitStack() as background:
+            for task in (used.watch(), used_shared.watch()):
+                await background.enter_async_context(_in_background(task))
             if kill:
-                await beside.enter_async_context(_meanwhile(_kill_at(people // 2, journal, own, killed)))
+                await background.enter_async_context(_in_background(_kill_after(people // 2, journal, own, killed)))
             began = time.perf_counter()
             try:
-                async with asyncio.timeout(_MAX_LENGTH):
+                async with asyncio.timeout(_RUN_TIMEOUT):
                     await contestant.move(world, people)
             except TimeoutError:
                 label = LABELS[contestant.name]
-                raise Failed(f"{label} had not moved {people} people after {_MAX_LENGTH:.0f} s.") from None
+                raise Failed(f"{label} did not complete {people} people within {_RUN_TIMEOUT:.0f} s.") from None
             seconds = time.perf_counter() - began
         if kill and not killed.is_set():
-            raise Failed(f"{LABELS[contestant.name]} had moved {people} people before it could be killed.")
+            raise Failed(f"{LABELS[contestant.name]} completed {people} people before its worker was killed.")
         if (reached := journal.people()) < people:
-            raise Failed(f"{LABELS[contestant.name]} says that all is done, but only {reached} people got mail.")
-        cpu_seconds = used_around.cpu_seconds() | used.cpu_seconds()
+            raise Failed(
+                f"{LABELS[contestant.name]} reported completion, but only {reached} of {people} people got mail."
+            )
+        cpu_seconds = used_shared.cpu_seconds() | used.cpu_seconds()
         if afterwards is not None:
             await afterwards(world)
         return Measured(
@@ -103,12 +104,12 @@ async def measure(
             peak_bytes=used.peak_bytes,
             peak_bytes_of=used.peak_bytes_of,
             cpu_seconds=cpu_seconds,
-            sent_again=journal.sent_again(),
+            sent_again=journal.resent(),
         )
 
 
 def cpu_ms_each(measured: Measured, people: int) -> dict[str, float]:
-    """Return each program's processor time for one person; several workers count together."""
+    """Return the CPU milliseconds per person of each program; workers are summed up."""
     each: dict[str, float] = {}
     for name, seconds in measured.cpu_seconds.items():
         program = WORKER if name.startswith(WORKER) else name
@@ -116,12 +117,12 @@ def cpu_ms_each(measured: Measured, people: int) -> dict[str, float]:
     return each
 
 
-def _soon_stopped(program: Program) -> Program:
-    return replace(program, stop_within=_STOP_SECONDS)
+def _with_short_stop(program: Program) -> Program:
+    return replace(program, stop_timeout=_STOP_SECONDS)
 
 
 @asynccontextmanager
-async def _meanwhile(work: Awaitable[None]) -> AsyncIterator[None]:
+async def _in_background(work: Awaitable[None]) -> AsyncIterator[None]:
     task = asyncio.ensure_future(work)
     try:
         yield
@@ -131,13 +132,13 @@ async def _meanwhile(work: Awaitable[None]) -> AsyncIterator[None]:
             await task
 
 
-async def _kill_at(mails: int, journal: Journal, programs: Supervisor, killed: asyncio.Event) -> None:
+async def _kill_after(mails: int, journal: Journal, programs: Supervisor, killed: asyncio.Event) -> None:
     while journal.mails() < mails:
-        await asyncio.sleep(_LOOK_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     os.kill(programs.pids[WORKER], signal.SIGKILL)
     killed.set()
 
 
 def say(sentence: str) -> None:
-    """Tell what happens to the programs."""
+    """Print an event of the supervised programs."""
     sys.stderr.write(f"  {sentence}\n")

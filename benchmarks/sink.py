@@ -1,6 +1,6 @@
-"""A mail server that keeps a journal of what it took: a line for each mail, its Message-ID and the link in it.
+"""A mail server that writes the Message-ID and the link of each accepted mail to a journal.
 
-Run it: `python -m benchmarks.sink PORT JOURNAL MILLISECONDS`; so long it takes to accept a mail.
+Run it: `python -m benchmarks.sink PORT JOURNAL MILLISECONDS`; it waits that long before it accepts a mail.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ _SOFT_LINE_BREAK = b"=\r\n"
 
 
 class Sink:
-    """Writes the journal. A line is with the kernel before the sender is told that the mail was taken."""
+    """Writes the journal. A line is flushed to the kernel before the mail is acknowledged."""
 
     def __init__(self, journal: TextIO, mail_ms: int) -> None:
         self._journal = journal
         self._seconds = mail_ms / 1000
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        """Note a mail and take it."""
+        """Write a mail to the journal and accept it."""
         content = envelope.original_content
         if not isinstance(content, bytes):
             raise TypeError("aiosmtpd keeps the original content as bytes")
@@ -51,7 +51,7 @@ async def _serve(port: int, journal: Path, mail_ms: int) -> None:
 
 
 def main() -> None:
-    """Take mail until the process is ended."""
+    """Accept mail until the process is killed."""
     asyncio.run(_serve(int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])))
 
 

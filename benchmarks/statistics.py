@@ -1,4 +1,4 @@
-"""Medians and spread of what was measured in interleaved rounds."""
+"""Median and range of measurements from interleaved rounds."""
 
 import math
 import statistics
@@ -8,36 +8,36 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Spread:
-    """A median with the least and the most."""
+    """Median, minimum and maximum."""
 
     median: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
     def format(self, digits: int = 1) -> str:
-        """Return `median (least to most)`, rounded; the median alone where nothing was repeated."""
-        if self.least == self.most:
+        """Return `median (minimum to maximum)`, rounded; only the median if all values are equal."""
+        if self.minimum == self.maximum:
             return _number(self.median, digits)
-        return f"{_number(self.median, digits)} ({_number(self.least, digits)} to {_number(self.most, digits)})"
+        return f"{_number(self.median, digits)} ({_number(self.minimum, digits)} to {_number(self.maximum, digits)})"
 
 
 def spread(values: Sequence[float]) -> Spread:
-    """Sum up what was measured several times."""
-    return Spread(median=statistics.median(values), least=min(values), most=max(values))
+    """Summarize repeated measurements."""
+    return Spread(median=statistics.median(values), minimum=min(values), maximum=max(values))
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Sum up how many times ours is theirs, round by round: what slows a whole round down cancels out.
+    """Summarize the ratio of ours to theirs in each round; a slow round slows both and cancels out.
 
     Raises:
-        ValueError: they were not measured in the same rounds.
+        ValueError: the numbers of rounds differ.
 
     """
     return spread([mine / other for mine, other in zip(ours, theirs, strict=True)])
 
 
 def _number(value: float, digits: int) -> str:
-    """Return a number with so many digits after the point, but never more than three that count."""
+    """Format a number with up to `digits` decimals, and at most three significant digits."""
     if value:
         digits = max(0, min(digits, 2 - math.floor(math.log10(abs(value)))))
     return f"{value:,.{digits}f}"

@@ -1,4 +1,4 @@
-"""The worker of a contestant as a process: `python -m benchmarks.work CONTESTANT`."""
+"""Runs the worker of a contestant: `python -m benchmarks.work CONTESTANT`."""
 
 import asyncio
 import sys

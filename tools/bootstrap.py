@@ -1,8 +1,8 @@
-"""Sets up `.venv` from hash-pinned requirements: `python3 tools/bootstrap.py main|embedded|dev|benchmarks`.
+"""Sets up `.venv` from hash-pinned requirements: `python3 tools/bootstrap.py main|local|dev|benchmarks`.
 
-Needs Python 3.11 and a package index, nothing else, and writes to the project's folder only. Doing it again is a quick
-no-op; what an interruption left behind is built anew. A `.venv` that is a link is somebody else's and stays as it is.
-What benchmarks need has an environment of its own, `.venv-bench`.
+Needs only Python 3.11 and a package index, and writes to the project's folder only. A second run does nothing; an
+interrupted installation is repaired. A `.venv` that is a symbolic link is left unchanged. `benchmarks` has a separate
+environment, `.venv-bench`.
 """
 
 import contextlib
@@ -15,51 +15,51 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-if sys.version_info < (3, 11):  # noqa: UP036 - for whoever starts it with an older Python
+if sys.version_info < (3, 11):  # noqa: UP036 - reports an older Python instead of a syntax error
     sys.exit(
-        "Landbridge needs Python 3.11 or newer, and this is {}.{}. Name a newer one: make PYTHON=python3.11 ...".format(
+        "Landbridge needs Python 3.11 or newer; this is {}.{}. Choose another one: make PYTHON=python3.11 ...".format(
             *sys.version_info
         )
     )
 
 import fetch_uv
 
-SETS = ("main", "embedded", "dev")
-"""What can be asked for of `.venv`; each holds the ones before it."""
-APART = "benchmarks"
-"""What goes elsewhere: libraries of others, which what Landbridge is made of must not depend on."""
+SETS = ("main", "local", "dev")
+"""Sets of requirements for `.venv`; each includes the sets before it."""
+BENCHMARKS = "benchmarks"
+"""Installed into `.venv-bench`, so that the libraries of others cannot change Landbridge's own."""
 PROJECT = Path(__file__).resolve().parent.parent
 TOOLS = PROJECT / ".tools"
 STAMP = ".landbridge"
-"""In an environment: holds the set and the hash of its requirements; empty while an installation goes on."""
+"""File in an environment: the installed set and the hash of its requirements; empty during an installation."""
 
 
 def main() -> int:
-    """Bring `.venv` to the set that the command line names and return the exit code."""
+    """Install the set that the command line names; return the exit code."""
     wanted = sys.argv[1] if len(sys.argv) == 2 else ""  # noqa: PLR2004 - the command and its one argument
-    if wanted not in (*SETS, APART):
-        sys.stderr.write(f"Usage: python3 tools/bootstrap.py {{{'|'.join((*SETS, APART))}}}\n")
+    if wanted not in (*SETS, BENCHMARKS):
+        sys.stderr.write(f"Usage: python3 tools/bootstrap.py {{{'|'.join((*SETS, BENCHMARKS))}}}\n")
         return 2
-    environment = PROJECT / (".venv-bench" if wanted == APART else ".venv")
+    environment = PROJECT / (".venv-bench" if wanted == BENCHMARKS else ".venv")
     if environment.is_symlink():
         return 0
     try:
-        with _alone():
+        with _locked():
             _ensure(wanted, environment)
     except fetch_uv.NotFetched as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except subprocess.CalledProcessError as error:
         sys.stderr.write(
-            f"Setting up {environment.name} failed; what {Path(error.cmd[0]).name} said stands above. Try again.\n"
+            f"Setup of {environment.name} failed: see the output of {Path(error.cmd[0]).name} above, then try again.\n"
         )
         return 1
     return 0
 
 
 @contextlib.contextmanager
-def _alone() -> Iterator[None]:
-    """Keep a second run, started meanwhile, waiting."""
+def _locked() -> Iterator[None]:
+    """Make concurrent runs wait for each other."""
     TOOLS.mkdir(exist_ok=True)
     with (TOOLS / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -68,8 +68,8 @@ def _alone() -> Iterator[None]:
 
 def _ensure(wanted: str, venv: Path) -> None:
     python, stamp = venv / "bin" / "python", venv / STAMP
-    works = _works(python)
-    installed, _, known_hash = stamp.read_text().partition(" ") if works and stamp.exists() else ("", "", "")
+    usable = _is_usable(python)
+    installed, _, known_hash = stamp.read_text().partition(" ") if usable and stamp.exists() else ("", "", "")
     if installed in SETS:
         wanted = max(wanted, installed, key=SETS.index)
     requirements = PROJECT / "requirements" / f"{wanted}.txt"
@@ -79,18 +79,18 @@ def _ensure(wanted: str, venv: Path) -> None:
     began = time.monotonic()
     sys.stderr.write(f"Setting up {venv.name} from requirements/{wanted}.txt ...\n")
     uv, environment = fetch_uv.find_or_fetch(PROJECT)
-    if not works or (stamp.exists() and not installed):
+    if not usable or (stamp.exists() and not installed):
         _run(uv, "venv", "--clear", "--no-python-downloads", f"--python={sys.executable}", str(venv), env=environment)
     stamp.write_text("")
-    # Compiled once, and not by each program that starts, where the surroundings keep Python from writing it down.
+    # Compile now: some environments keep Python from writing bytecode later, and then every start compiles again.
     sync = ["pip", "sync", "--require-hashes", "--compile-bytecode", f"--python={python}", str(requirements)]
     _run(uv, *sync, env=environment)
     stamp.write_text(f"{wanted} {current_hash}")
     sys.stderr.write(f"Done in {time.monotonic() - began:.0f} s.\n")
 
 
-def _works(python: Path) -> bool:
-    """Whether it is of a whole environment, and starts: what the environment was made from may be gone."""
+def _is_usable(python: Path) -> bool:
+    """Return whether this interpreter of an environment starts; the Python it was created from may be gone."""
     in_environment = "import sys; sys.exit(sys.prefix == sys.base_prefix)"
     return (
         shutil.which(python) is not None

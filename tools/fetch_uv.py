@@ -1,4 +1,4 @@
-"""Finds uv, which installs everything else in seconds, or fetches the pinned one into `.tools/`."""
+"""Finds uv, the package installer, or installs the pinned version into `.tools/`."""
 
 import hashlib
 import html.parser
@@ -18,67 +18,67 @@ from pathlib import Path
 
 import index_settings
 
-OLDEST = (0, 8)
-"""The first uv that does all that is asked of it here; an older one on the PATH is passed over."""
+MIN_VERSION = (0, 8)
+"""An older uv on the PATH lacks options that are used here, and is ignored."""
 SIMPLE_INDEX = "application/vnd.pypi.simple.v1+json, text/html;q=0.5"
-"""What is asked of a package index: the JSON of PEP 691, or the HTML of PEP 503."""
+"""The Accept header for a package index: JSON (PEP 691) or HTML (PEP 503)."""
 _TIMEOUT = 60
 
 
 class NotFetched(Exception):
-    """uv is not there and cannot be fetched; the sentence says what to do."""
+    """uv is not installed and cannot be fetched; the message says what to do."""
 
 
 def find_or_fetch(project: Path) -> tuple[str, dict[str, str]]:
-    """Return the path of uv and the environment to run it in.
+    """Return the path of uv and the environment variables to run it with.
 
     Raises:
-        NotFetched: there is none, and none can be had.
+        NotFetched: uv is neither installed nor available.
         subprocess.CalledProcessError: pip could not install it.
 
     """
     environment = index_settings.for_uv(os.environ)
     found = shutil.which("uv")
-    if found and _version(found) >= OLDEST:
+    if found and _version(found) >= MIN_VERSION:
         return found, environment
     tools = project / ".tools"
-    # Outside the project nothing changes: what the fetched uv downloads stays beside it.
+    # The fetched uv must not write outside the project.
     environment.setdefault("UV_CACHE_DIR", str(tools / "cache"))
     pinned = project / "requirements" / "uv.txt"
-    place = tools / f"uv-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:12]}"
-    if not place.exists():
-        _fetch(pinned, place)
-    return str(place / "bin" / "uv"), environment
+    target = tools / f"uv-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:12]}"
+    if not target.exists():
+        _fetch(pinned, target)
+    return str(target / "bin" / "uv"), environment
 
 
 def _version(uv: str) -> tuple[int, ...]:
-    said = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
-    return tuple(int(number) for number in re.findall(r"\d+", said)[:2])
+    output = subprocess.run([uv, "--version"], capture_output=True, text=True, check=False).stdout
+    return tuple(int(number) for number in re.findall(r"\d+", output)[:2])
 
 
-def _fetch(pinned: Path, place: Path) -> None:
-    """Install uv into `place`, which is there whole or not at all."""
-    part = place.with_suffix(".part")
+def _fetch(pinned: Path, target: Path) -> None:
+    """Install uv into `target`, atomically."""
+    part = target.with_suffix(".part")
     shutil.rmtree(part, ignore_errors=True)
     if importlib.util.find_spec("pip"):
-        _by_pip(sys.executable, pinned, part)
+        _install_with_pip(sys.executable, pinned, part)
     elif importlib.util.find_spec("ensurepip"):
-        ours = place.with_name("pip")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(ours)], check=True)
-        _by_pip(str(ours / "bin" / "python"), pinned, part)
+        venv = target.with_name("pip")
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(venv)], check=True)
+        _install_with_pip(str(venv / "bin" / "python"), pinned, part)
     else:
-        _from_index(pinned, part)
-    part.replace(place)
+        _download(pinned, part)
+    part.replace(target)
 
 
-def _by_pip(python: str, pinned: Path, target: Path) -> None:
-    # A user's own `user = true` cannot go with --target, and nothing is installed for root at large.
+def _install_with_pip(python: str, pinned: Path, target: Path) -> None:
+    # `user = true` in a user's pip configuration conflicts with --target.
     environment = {**os.environ, "PIP_USER": "0", "PIP_ROOT_USER_ACTION": "ignore"}
     options = ["--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes", f"--target={target}"]
     subprocess.run([python, "-m", "pip", "install", *options, "-r", str(pinned)], check=True, env=environment)
 
 
-def _from_index(pinned: Path, target: Path) -> None:
+def _download(pinned: Path, target: Path) -> None:
     index = index_settings.index_url(os.environ)
     if not index:
         raise NotFetched(
@@ -86,10 +86,10 @@ def _from_index(pinned: Path, target: Path) -> None:
             "package manager (on Debian: apt-get install python3-pip), or set UV_DEFAULT_INDEX to your package index."
         )
     hashes = set(re.findall(r"sha256:([0-9a-f]{64})", pinned.read_text()))
-    address, page = _get(f"{index.rstrip('/')}/uv/", index)
-    _, wheel = _get(_our_wheel(address, page, hashes), index)
+    page_url, page = _get(f"{index.rstrip('/')}/uv/", index)
+    _, wheel = _get(_wheel_url(page_url, page, hashes), index)
     if hashlib.sha256(wheel).hexdigest() not in hashes:
-        raise NotFetched("The package index offers a uv that is not the pinned one; nothing was installed.")
+        raise NotFetched("The uv of the package index does not match the pinned hash; nothing was installed.")
     with zipfile.ZipFile(io.BytesIO(wheel)) as archive:
         script = next(name for name in archive.namelist() if name.endswith(".data/scripts/uv"))
         binary = target / "bin" / "uv"
@@ -98,19 +98,19 @@ def _from_index(pinned: Path, target: Path) -> None:
         binary.chmod(0o755)
 
 
-def _our_wheel(address: str, body: bytes, hashes: set[str]) -> str:
-    """Return the URL of the pinned wheel for this machine from the index's page at `address`."""
+def _wheel_url(page_url: str, body: bytes, hashes: set[str]) -> str:
+    """Find the pinned wheel for this platform on the page of the package index; return its URL."""
     if body.lstrip().startswith(b"{"):
         links = [f"{file['url']}#sha256={file['hashes'].get('sha256', '')}" for file in json.loads(body)["files"]]
     else:
         links = _Links(body.decode()).links
     system = {"darwin": "macosx"}.get(sys.platform, "manylinux" if platform.libc_ver()[0] == "glibc" else "musllinux")
     for link in links:
-        url, _, digest = urllib.parse.urljoin(address, link).partition("#sha256=")
+        url, _, digest = urllib.parse.urljoin(page_url, link).partition("#sha256=")
         name = urllib.parse.urlsplit(url).path.rpartition("/")[2]
         if digest in hashes and system in name and name.endswith(f"{platform.machine()}.whl"):
             return url
-    raise NotFetched(f"The package index has no uv for {system} on {platform.machine()}; install uv by other means.")
+    raise NotFetched(f"The package index has no pinned uv for {system} on {platform.machine()}: install uv yourself.")
 
 
 class _Links(html.parser.HTMLParser):
@@ -127,11 +127,11 @@ class _Links(html.parser.HTMLParser):
 
 
 def _get(url: str, index: str) -> tuple[str, bytes]:
-    """Return the final address and the content of a page; the index's own login goes to the index alone."""
+    """Return the final URL and the content of a page. Credentials of the index are sent to the index only."""
     parts, login = urllib.parse.urlsplit(url), urllib.parse.urlsplit(index)
     if parts.scheme not in {"http", "https"}:
         raise NotFetched(
-            f"A package index over {parts.scheme or 'no scheme'} is not supported here; use http or https."
+            f"Package index URLs with the scheme {parts.scheme or '(none)'} are not supported: use http or https."
         )
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     request = urllib.request.Request(bare.geturl(), headers={"Accept": SIMPLE_INDEX})  # noqa: S310 - scheme checked
@@ -143,4 +143,4 @@ def _get(url: str, index: str) -> tuple[str, bytes]:
             return response.geturl(), response.read()
     except OSError as error:
         reason = getattr(error, "reason", error)
-        raise NotFetched(f"The package index does not answer ({bare.netloc}): {reason}.") from None
+        raise NotFetched(f"The package index at {bare.netloc} does not answer: {reason}.") from None

@@ -1,4 +1,4 @@
-"""Which package index this machine uses: what pip was told holds for uv too, which does not read pip's settings."""
+"""Finds the package index, and passes pip's settings to uv, which does not read them."""
 
 import base64
 import configparser
@@ -10,30 +10,32 @@ from pathlib import Path
 
 
 def for_uv(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment with pip's index and certificates handed to uv, where uv has none of its own."""
-    told = dict(environment)
-    if not {"UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE"} & told.keys() and (index := index_url(environment)):
-        told["UV_DEFAULT_INDEX"] = index
+    """Return the environment, with pip's index and certificates for uv unless uv has its own settings."""
+    settings = dict(environment)
+    if not {"UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_CONFIG_FILE"} & settings.keys() and (
+        index := index_url(environment)
+    ):
+        settings["UV_DEFAULT_INDEX"] = index
     links = environment.get("PIP_FIND_LINKS", "")
     if links:
-        told.setdefault("UV_FIND_LINKS", ",".join(links.split()))
+        settings.setdefault("UV_FIND_LINKS", ",".join(links.split()))
     certificates = environment.get("PIP_CERT") or _from_pip(environment, "cert")
     if certificates:
-        told.setdefault("SSL_CERT_FILE", certificates)
-    return told
+        settings.setdefault("SSL_CERT_FILE", certificates)
+    return settings
 
 
 def index_url(environment: Mapping[str, str]) -> str:
-    """Return the URL of the package index that uv or pip was told to use; empty: none was named."""
+    """Return the URL of the package index in the settings of uv or pip; empty: none is set."""
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         if environment.get(name):
-            # uv's newer variable may carry a name for the index before the URL.
+            # UV_DEFAULT_INDEX may have a name in front of the URL: `name=https://…`.
             return re.sub(r"^[\w.-]+=(?=\w+:)", "", environment[name])
     return _from_pip(environment, "index-url")
 
 
 def basic(user: str, password: str) -> str:
-    """Return the header that signs in with what stood in an index's URL."""
+    """Return the Authorization header for the user and password in an index URL."""
     pair = f"{urllib.parse.unquote(user)}:{urllib.parse.unquote(password)}"
     return f"Basic {base64.b64encode(pair.encode()).decode()}"
 
@@ -48,7 +50,7 @@ def _from_pip(environment: Mapping[str, str], option: str) -> str:
 
 
 def _pip_files(environment: Mapping[str, str]) -> list[Path]:
-    """Return the places where pip looks for its settings, the strongest last."""
+    """Return the paths of pip's configuration files; later files override earlier ones."""
     home = Path("~").expanduser()
     shared = environment.get("XDG_CONFIG_DIRS", "/etc/xdg").split(":")
     own = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")

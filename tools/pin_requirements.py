@@ -1,4 +1,4 @@
-"""Pins all requirements with hashes: `make requirements`. Each set builds on the one before, so that they agree."""
+"""Pins all requirements with hashes: `make requirements`. Smaller sets constrain larger sets, so versions agree."""
 
 import subprocess
 import sys
@@ -11,15 +11,15 @@ OPTIONS = ["--upgrade", "--universal", "--generate-hashes", "--no-header", "--no
 PINS = {
     "uv": ["--group=uv"],
     "main": ["pyproject.toml"],
-    "embedded": ["pyproject.toml", "--group=embedded", "--constraints=requirements/main.txt"],
-    "dev": ["pyproject.toml", "--group=dev", "--constraints=requirements/embedded.txt"],
-    "benchmarks": ["pyproject.toml", "--group=benchmarks", "--constraints=requirements/embedded.txt"],
+    "local": ["pyproject.toml", "--group=local", "--constraints=requirements/main.txt"],
+    "dev": ["pyproject.toml", "--group=dev", "--constraints=requirements/local.txt"],
+    "benchmarks": ["pyproject.toml", "--group=benchmarks", "--constraints=requirements/local.txt"],
 }
-"""Each file of requirements/ and what goes into it."""
+"""Arguments of `uv pip compile` for each file in requirements/."""
 
 
 def main() -> int:
-    """Write every file of requirements/ anew and return the exit code."""
+    """Rewrite every file in requirements/; return the exit code."""
     try:
         uv, environment = fetch_uv.find_or_fetch(PROJECT)
         for name, sources in PINS.items():

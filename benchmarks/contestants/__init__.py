@@ -1,4 +1,4 @@
-"""Who takes part. Only who is really used is imported: most machines do not have all that they need."""
+"""The contestants. Each is imported only when it runs, because most machines lack some of their libraries."""
 
 import importlib
 
@@ -7,25 +7,25 @@ from landbridge.domain.errors import BadInput
 
 LABELS = {
     "landbridge": "Landbridge",
-    "plain": "asyncio script, nothing durable",
+    "plain": "asyncio script, not durable",
     "temporal": "Temporal, a workflow per person",
     "dbos_sqlite": "DBOS on SQLite, a workflow per person",
     "dbos_postgresql": "DBOS on PostgreSQL, a workflow per person",
     "restate": "Restate, a workflow per person",
 }
-"""By name, in the order in which they are told of."""
+"""Labels by name, in the order of the report."""
 
 
 def load(name: str) -> Contestant:
     """Return a contestant.
 
     Raises:
-        BadInput: nobody has that name.
-        ModuleNotFoundError: a library that it needs is not installed.
+        BadInput: no contestant has that name.
+        ModuleNotFoundError: one of its libraries is not installed.
 
     """
     if name not in LABELS:
-        raise BadInput(f"Nobody who takes part is named “{name}”. There are {', '.join(LABELS)}.")
+        raise BadInput(f"There is no contestant “{name}”. Choose from {', '.join(LABELS)}.")
     contestant = importlib.import_module(f"benchmarks.contestants.{name}").CONTESTANT
     if not isinstance(contestant, Contestant):
         raise TypeError(name)

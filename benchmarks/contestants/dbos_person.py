@@ -1,4 +1,4 @@
-"""DBOS Transact with one durable workflow for each person: two steps and a message. Both of its stores use it."""
+"""DBOS Transact with one workflow per person: two steps and a message. Shared by both database variants."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,59 +8,59 @@ from importlib import metadata
 from dbos import DBOS, DBOSClient, DBOSConfig, EnqueueOptions
 
 from benchmarks import job
-from benchmarks.at_once import at_once
+from benchmarks.concurrency import for_each
 from benchmarks.contestant import Contestant
 from benchmarks.job import Click
 from benchmarks.world import World
 from landbridge.domain.links import LinkClaims
 
 URL = "DBOS_URL"
-"""What the worker and the people read the store's address from."""
+"""The variable with the database URL, for the worker and the clicker."""
 _APP, _VERSION = "bench", "1"
 _QUEUE, _TOPIC = "people", "clicked"
-_STARTS_AT_ONCE = 16
+_START_CONCURRENCY = 16
 _WEEK = 7 * 24 * 3600.0
-_LOOK_SECONDS = 0.25
-_neighbours: list[job.Services] = []
-"""Of this process: steps are plain functions."""
+_POLL_SECONDS = 0.25
+_services: list[job.Services] = []
+"""The services of this process; a global, because steps are plain functions."""
 
 
 @DBOS.step()
 async def create_account(person: int) -> str:
     """Create the account."""
-    return await _neighbours[0].create_account(person)
+    return await _services[0].create_account(person)
 
 
 @DBOS.step()
 async def send_mail(person: int) -> None:
     """Send the mail."""
-    await _neighbours[0].send_mail(person)
+    await _services[0].send_mail(person)
 
 
 @DBOS.workflow()
 async def move(person: int) -> None:
-    """Take one person the whole way."""
+    """Migrate one person."""
     await create_account(person)
     await send_mail(person)
     await DBOS.recv_async(_TOPIC, timeout_seconds=_WEEK)
 
 
 class DbosPerson(Contestant):
-    """What does not depend on the store."""
+    """The part that does not depend on the database."""
 
     poll_seconds: float
-    """Between two looks for messages where the store cannot tell of them."""
+    """Poll interval for messages."""
 
     def store(self, world: World) -> str:
-        """Return the store's URL."""
+        """Return the database URL."""
         raise NotImplementedError
 
     def versions(self) -> str:
-        """Return the library's."""
+        """Return the version of DBOS."""
         return f"dbos {metadata.version('dbos')}"
 
     async def move(self, world: World, people: int) -> None:
-        """Enqueue everyone's workflow, and wait until none is left."""
+        """Enqueue a workflow for each person, and wait until all are completed."""
         client = DBOSClient(system_database_url=self.store(world))
 
         async def start(person: int) -> None:
@@ -72,14 +72,14 @@ class DbosPerson(Contestant):
             }
             await client.enqueue_async(options, person)
 
-        await at_once(start, range(1, people + 1), _STARTS_AT_ONCE)
+        await for_each(start, range(1, people + 1), _START_CONCURRENCY)
         while await client.list_workflows_async(status=["ENQUEUED", "PENDING"], limit=1, load_input=False):
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
         client.destroy()
 
     @asynccontextmanager
-    async def door(self) -> AsyncIterator[Click]:
-        """Send the person's workflow a message."""
+    async def click_sender(self) -> AsyncIterator[Click]:
+        """Send a message to the person's workflow."""
         client = DBOSClient(system_database_url=job.variable(URL))
 
         async def click(claims: LinkClaims) -> None:
@@ -89,7 +89,7 @@ class DbosPerson(Contestant):
         client.destroy()
 
     async def work(self) -> None:
-        """Run workflows, those of a worker that was killed first."""
+        """Run workflows; those of a killed worker are recovered first."""
         config: DBOSConfig = {
             "name": _APP,
             "system_database_url": job.variable(URL),
@@ -98,16 +98,16 @@ class DbosPerson(Contestant):
             "log_level": "WARNING",
         }
         async with job.services() as services:
-            _neighbours.append(services)
+            _services.append(services)
             DBOS(config=config)
             DBOS.launch()
             await DBOS.register_queue_async(_QUEUE, polling_interval_sec=_QUEUE_SECONDS)
-            job.say_ready()
+            job.signal_ready()
             await asyncio.Event().wait()
 
 
 _QUEUE_SECONDS = 0.1
-"""Between two looks into the queue; DBOS' default is a second, which a short run would wait for."""
+"""Poll interval of the queue. The default of one second would dominate short runs."""
 
 
 def _workflow_id(person: int) -> str:

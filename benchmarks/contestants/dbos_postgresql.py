@@ -1,4 +1,4 @@
-"""(d) DBOS Transact on PostgreSQL, which it recommends; a server of its own for each run."""
+"""(d) DBOS Transact on PostgreSQL, the database that it recommends."""
 
 import subprocess
 from collections.abc import Sequence
@@ -17,22 +17,24 @@ _SERVER = "POSTGRESQL"
 
 
 class DbosPostgresql(DbosPerson):
-    """A server that tells of messages itself."""
+    """Uses PostgreSQL's notifications; polling is the fallback."""
 
     name = "dbos_postgresql"
     poll_seconds = 1.0
 
     def missing(self) -> str:
-        """Return what is missing where there is no PostgreSQL."""
+        """Return how to install PostgreSQL if it is missing."""
         return "" if postgresql.binary("postgres") else "PostgreSQL (Debian: apt-get install postgresql)"
 
     def versions(self) -> str:
-        """Return the library's and the server's."""
-        said = subprocess.run([postgresql.binary("postgres"), "--version"], capture_output=True, text=True, check=True)
-        return f"{super().versions()}, {said.stdout.strip()}"
+        """Return the versions of DBOS and PostgreSQL."""
+        output = subprocess.run(
+            [postgresql.binary("postgres"), "--version"], capture_output=True, text=True, check=True
+        )
+        return f"{super().versions()}, {output.stdout.strip()}"
 
     def store(self, world: World) -> str:
-        """Return the database's URL."""
+        """Return the database URL."""
         return f"postgresql://{postgresql.USER}@{HOST}:{world.port(_SERVER)}/dbos"
 
     def programs(self, world: World) -> Sequence[Program]:

@@ -1,4 +1,4 @@
-"""(d) DBOS Transact on SQLite, as durable as the embedded Temporal server: a write-ahead log and `synchronous=1`."""
+"""(d) DBOS Transact on SQLite, as durable as the local Temporal server: write-ahead log and `synchronous=1`."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -12,32 +12,32 @@ from dev.stack.processes import Program
 
 
 class DbosSqlite(DbosPerson):
-    """A file that worker, starter and people share."""
+    """Uses an SQLite file that all its programs share."""
 
     name = "dbos_sqlite"
     poll_seconds = 0.1
 
     def missing(self) -> str:
-        """Return nothing: SQLite is a part of Python."""
+        """Return nothing: SQLite is part of Python."""
         return ""
 
     def versions(self) -> str:
-        """Return the library's and SQLite's."""
+        """Return the versions of DBOS and SQLite."""
         return f"{super().versions()}, SQLite {sqlite3.sqlite_version}"
 
     def store(self, world: World) -> str:
-        """Return the file's URL."""
+        """Return the database URL."""
         return f"sqlite:///{world.folder / 'dbos.db'}"
 
     def programs(self, world: World) -> Sequence[Program]:
-        """Return the worker: there is nothing else."""
+        """Return the worker, the only program."""
         world.variables[URL] = self.store(world)
         return [world.python(WORKER, "-m", "benchmarks.work", self.name)]
 
 
 @event.listens_for(Engine, "connect")
 def _tune(connection: object, _: object) -> None:
-    """Set what DBOS leaves at SQLite's defaults, for every connection that it opens; PostgreSQL's pass by here too."""
+    """Set the pragmas for every SQLite connection. PostgreSQL connections also fire this event."""
     if isinstance(connection, sqlite3.Connection):
         connection.execute("PRAGMA journal_mode = wal")
         connection.execute("PRAGMA synchronous = normal")

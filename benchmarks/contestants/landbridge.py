@@ -1,6 +1,6 @@
-"""(a) Landbridge: its real worker on the embedded Temporal server, started and handed its roster as the CLI does it.
+"""(a) Landbridge: its real worker on the local Temporal server. The migration is started as the CLI does it.
 
-A click is the signal that the portal sends; its page is left out, as it is for the others.
+A click is the portal's signal, without the portal's page; the other contestants serve no page either.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from benchmarks.contestant import WORKER, Contestant
 from benchmarks.contestants.temporal import SERVER, server, temporal_versions
 from benchmarks.job import Click
 from benchmarks.world import PROJECT, World
+from dev.stack import ports
 from dev.stack.ports import HOST
 from dev.stack.processes import Program
 from landbridge.client import migrations
@@ -32,11 +33,11 @@ from landbridge.domain.rules import Rules
 from landbridge.platform.temporal import connection
 from workflows.site_migration import SiteMigrationWorkflow
 
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 _SERVER_METRICS = "SERVER_METRICS"
 _ACTION = re.compile(r"(?m)^action\{[^}]*namespace=.default.[^}]*\} (\S+)$")
 _RULES = Rules(click_counts=True)
-"""A click is the end of a person's way, as it is for the others."""
+"""A click completes a person, as it does for the other contestants."""
 
 
 class Landbridge(Contestant):
@@ -45,16 +46,16 @@ class Landbridge(Contestant):
     name = "landbridge"
 
     def __init__(self, workers: int = 1, *, mails_per_second: float = 0) -> None:
-        """Have it done by so many worker processes, each with so many mails a second; 0: as many as are taken."""
+        """Use `workers` worker processes, each with this rate limit; 0: no limit."""
         self._workers = workers
         self._mails_per_second = mails_per_second
 
     def missing(self) -> str:
-        """Return nothing: the embedded stack is installed wherever this is."""
+        """Return nothing: benchmarks include the local stack."""
         return ""
 
     def versions(self) -> str:
-        """Return those of Temporal."""
+        """Return Temporal's versions."""
         return temporal_versions()
 
     def programs(self, world: World) -> Sequence[Program]:
@@ -74,27 +75,27 @@ class Landbridge(Contestant):
             "LANDBRIDGE_SMTP_PER_SECOND": str(self._mails_per_second),
         }
         program = world.python(name, str(PROJECT / "worker.py"), **variables)
-        return replace(program, ports=[port], ready=partial(_ready, port))
+        return replace(program, ports=[port], ready=partial(ports.is_ready, port))
 
     async def actions(self, world: World) -> int:
-        """Return how many actions the server counted so far, as Temporal Cloud would bill them."""
+        """Return the number of actions so far, as Temporal Cloud would bill them."""
         async with httpx2.AsyncClient() as http:
             answer = await http.get(f"http://{HOST}:{world.port(_SERVER_METRICS)}/metrics")
         return round(sum(float(value) for value in _ACTION.findall(answer.text)))
 
     async def events(self, world: World) -> int:
-        """Return how many events all histories hold."""
+        """Return the number of events in all histories."""
         client = await connection.connect(environment=server(world).environment)
         return sum([workflow.history_length async for workflow in client.list_workflows()])
 
     async def move(self, world: World, people: int) -> None:
-        """Start the migration, hand its roster out, and wait for its end."""
+        """Start the migration, assign its people to cohorts, and wait for its end."""
         await self.move_account(
             world, job.ACCOUNT, [person_row(job.email(n), job.name(n)) for n in range(1, people + 1)]
         )
 
     async def move_account(self, world: World, account: str, rows: Sequence[RosterPerson]) -> None:
-        """Do so for the people of any Opsgenie account that the emulator has; the first is who initiates."""
+        """Migrate the people of an Opsgenie account; the first person is the initiator."""
         client = await connection.connect(environment=server(world).environment)
         owner = rows[0].model_copy(update={"role": roster.OWNER})
         everyone = [owner, *rows[1:]]
@@ -112,33 +113,26 @@ class Landbridge(Contestant):
             raise RuntimeError(f"only {result.counts[State.CONNECTED]} of {len(rows)} are connected")
 
     async def run_of(self, world: World, account: str) -> str:
-        """Return what the Message-IDs of an account's migration end with, as soon as it is started."""
+        """Wait until an account's migration starts; return the suffix of its Message-IDs."""
         client = await connection.connect(environment=server(world).environment)
         while True:
             with suppress(RPCError):
                 return ids.run_of((await client.get_workflow_handle(ids.migration(account)).describe()).run_id)
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     @asynccontextmanager
-    async def door(self) -> AsyncIterator[Click]:
+    async def click_sender(self) -> AsyncIterator[Click]:
         """Signal cohorts, as the portal does."""
-        desk = TemporalLinkClient(await _client())
+        links = TemporalLinkClient(await _client())
 
         async def click(claims: LinkClaims) -> None:
-            await desk.follow(claims)
+            await links.follow(claims)
 
         yield click
 
 
-async def _ready(port: int) -> bool:
-    async with httpx2.AsyncClient() as http:
-        with suppress(httpx2.TransportError):
-            return (await http.get(f"http://{HOST}:{port}/readyz")).is_success
-    return False
-
-
 def person_row(email: str, name: str) -> RosterPerson:
-    """Return the row of someone who gets the authentication email at once."""
+    """Return a roster row of a person who gets the authentication email immediately."""
     return RosterPerson(email=email, name=name, email_verified=True)
 
 

@@ -1,6 +1,6 @@
-"""(b) A plain asyncio script that keeps everything in memory: the limit of this machine, with nothing durable.
+"""(b) A plain asyncio script that keeps everything in memory: the upper limit of this machine, without durability.
 
-It takes lines on its port: `move N` has N people moved, `clicked N` tells of a person's click.
+It accepts two commands on its port: `move N` migrates N people, `clicked N` reports the click of person N.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from dev.stack.processes import Program
 from landbridge.domain.links import LinkClaims
 
 _PORT = "PLAIN"
-_AGAIN_SECONDS = 0.1
+_RETRY_SECONDS = 0.1
 
 
 class Plain(Contestant):
@@ -26,26 +26,26 @@ class Plain(Contestant):
     name = "plain"
 
     def missing(self) -> str:
-        """Return nothing: it is a part of Python."""
+        """Return nothing: it needs only Python."""
         return ""
 
     def versions(self) -> str:
-        """Return Python's."""
+        """Return the version of Python."""
         return f"Python {platform.python_version()}"
 
     def programs(self, world: World) -> Sequence[Program]:
-        """Return the script alone."""
+        """Return the script."""
         world.port(_PORT)
         return [world.python(WORKER, "-m", "benchmarks.work", self.name)]
 
     async def move(self, world: World, people: int) -> None:
-        """Say how many, and wait for the answer; a script that was killed is told again, and begins anew."""
+        """Send the command and wait for the answer; after a kill, the job starts over."""
         while not await _moved(world.port(_PORT), people):
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_RETRY_SECONDS)
 
     @asynccontextmanager
-    async def door(self) -> AsyncIterator[Click]:
-        """Write a line for each click, and again to a script that was killed meanwhile."""
+    async def click_sender(self) -> AsyncIterator[Click]:
+        """Send a command for each click, and retry while the script restarts."""
         port, lock = int(job.variable(_PORT)), asyncio.Lock()
         connection: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -61,7 +61,7 @@ class Plain(Contestant):
                     except OSError:
                         pass
                     connection = None
-                    await asyncio.sleep(_AGAIN_SECONDS)
+                    await asyncio.sleep(_RETRY_SECONDS)
 
         yield click
 
@@ -69,12 +69,12 @@ class Plain(Contestant):
         """Run the script."""
         async with job.services() as services:
             server = await asyncio.start_server(_Script(services).serve, HOST, int(job.variable(_PORT)))
-            job.say_ready()
+            job.signal_ready()
             await server.serve_forever()
 
 
 async def _moved(port: int, people: int) -> bool:
-    """Give the script the job; return whether it lived to the end of it."""
+    """Submit the job; return whether the script completed it."""
     with suppress(OSError):
         reader, writer = await asyncio.open_connection(HOST, port)
         try:
@@ -87,35 +87,35 @@ async def _moved(port: int, people: int) -> bool:
 
 
 class _Script:
-    """The people's ways, in memory."""
+    """The state of the job, in memory."""
 
     def __init__(self, services: job.Services) -> None:
-        self._neighbours = services
+        self._services = services
         self._clicked: dict[int, asyncio.Event] = {}
-        self._at_once = asyncio.Semaphore(job.AT_ONCE)
+        self._mails = asyncio.Semaphore(job.CONCURRENCY)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Do what the lines of one connection say."""
+        """Execute the commands of one connection."""
         while line := await reader.readline():
             verb, number = line.decode().split()
             if verb == "clicked":
                 self._clicked.setdefault(int(number), asyncio.Event()).set()
             else:
                 everyone = range(1, int(number) + 1)
-                slices = (
+                batches = (
                     everyone[start : start + job.MAX_INVITED] for start in range(0, len(everyone), job.MAX_INVITED)
                 )
-                await asyncio.gather(*map(self._move_slice, slices))
+                await asyncio.gather(*map(self._move_batch, batches))
             writer.write(b"done\n")
 
-    async def _move_slice(self, people: Sequence[int]) -> None:
-        await self._neighbours.create_accounts(people)
+    async def _move_batch(self, people: Sequence[int]) -> None:
+        await self._services.create_accounts(people)
         await asyncio.gather(*map(self._move, people))
 
     async def _move(self, person: int) -> None:
         clicked = self._clicked.setdefault(person, asyncio.Event())
-        async with self._at_once:
-            await self._neighbours.send_mail(person)
+        async with self._mails:
+            await self._services.send_mail(person)
         await clicked.wait()
 
 

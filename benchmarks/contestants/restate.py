@@ -1,4 +1,4 @@
-"""(e) Restate with one workflow for each person: two durable steps and a promise that the click keeps."""
+"""(e) Restate with one workflow per person: two durable steps and a promise that the click resolves."""
 
 import asyncio
 import shutil
@@ -16,7 +16,7 @@ import restate
 from restate import WorkflowContext, WorkflowSharedContext
 
 from benchmarks import job
-from benchmarks.at_once import at_once
+from benchmarks.concurrency import for_each
 from benchmarks.contestant import WORKER, Contestant
 from benchmarks.job import Click
 from benchmarks.world import PROJECT, World
@@ -27,19 +27,19 @@ from landbridge.domain.links import LinkClaims
 
 _INGRESS, _ADMIN, _NODE, _SERVICE = "RESTATE_INGRESS", "RESTATE_ADMIN", "RESTATE_NODE", "RESTATE_SERVICE"
 _CLICKED = "clicked"
-_STARTS_AT_ONCE = 64
-_LOOK_SECONDS = 0.25
-_neighbours: list[job.Services] = []
-"""Of this process: handlers are plain functions."""
+_START_CONCURRENCY = 64
+_POLL_SECONDS = 0.25
+_services: list[job.Services] = []
+"""The services of this process; a global, because handlers are plain functions."""
 
 person_workflow = restate.Workflow("Person")
 
 
 @person_workflow.main()
 async def move(ctx: WorkflowContext, person: int) -> None:
-    """Take one person the whole way."""
-    await ctx.run_typed("create account", _neighbours[0].create_account, person=person)
-    await ctx.run_typed("send mail", _neighbours[0].send_mail, person=person)
+    """Migrate one person."""
+    await ctx.run_typed("create account", _services[0].create_account, person=person)
+    await ctx.run_typed("send mail", _services[0].send_mail, person=person)
     await ctx.promise(_CLICKED, type_hint=bool).value()
 
 
@@ -50,18 +50,18 @@ async def click(ctx: WorkflowSharedContext) -> None:
 
 
 class Restate(Contestant):
-    """A server of its own, and the worker as a service behind it."""
+    """The Restate server, and the worker as a service that it calls."""
 
     name = "restate"
 
     def missing(self) -> str:
-        """Return what is missing where there is no server."""
+        """Return how to install the server if it is missing."""
         return "" if _binary() else "the npm package @restatedev/restate-server (npm ci --prefix benchmarks)"
 
     def versions(self) -> str:
-        """Return the SDK's and the server's."""
-        said = subprocess.run([_binary(), "--version"], capture_output=True, text=True, check=True).stdout
-        return f"restate-sdk {metadata.version('restate-sdk')}, {said.strip()}"
+        """Return the versions of the SDK and the server."""
+        output = subprocess.run([_binary(), "--version"], capture_output=True, text=True, check=True).stdout
+        return f"restate-sdk {metadata.version('restate-sdk')}, {output.strip()}"
 
     def programs(self, world: World) -> Sequence[Program]:
         """Return the server and the worker."""
@@ -83,7 +83,7 @@ class Restate(Contestant):
             environment=world.environment,
             ports=[world.port(_INGRESS), world.port(_ADMIN), world.port(_NODE)],
             ready=partial(ports.accepts, world.port(_ADMIN)),
-            start_within=60,
+            start_timeout=60,
         )
         service = world.port(_SERVICE)
         command = world.python(WORKER, "-m", "benchmarks.work", self.name)
@@ -91,24 +91,24 @@ class Restate(Contestant):
         return [server, worker]
 
     async def prepare(self, world: World) -> None:
-        """Tell the server where the worker is."""
+        """Register the worker with the server."""
         async with _http(f"http://{HOST}:{world.port(_ADMIN)}") as admin:
             uri = f"http://{HOST}:{world.port(_SERVICE)}"
             while True:
                 answer = await admin.post("/deployments", json={"uri": uri})
                 if answer.is_success:
                     return
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
 
     async def move(self, world: World, people: int) -> None:
-        """Start everyone's workflow, and wait until none is left."""
+        """Start a workflow for each person, and wait until all are completed."""
         async with _http(f"http://{HOST}:{world.port(_INGRESS)}") as ingress:
 
             async def start(person: int) -> None:
                 answer = await ingress.post(f"/Person/{person}/move/send", json=person)
                 answer.raise_for_status()
 
-            await at_once(start, range(1, people + 1), _STARTS_AT_ONCE)
+            await for_each(start, range(1, people + 1), _START_CONCURRENCY)
         completed = (
             "SELECT count(*) AS people FROM sys_invocation WHERE target_handler_name = 'move' AND status = 'completed'"
         )
@@ -117,25 +117,25 @@ class Restate(Contestant):
                 answer = await admin.post("/query", json={"query": completed}, headers={"Accept": "application/json"})
                 if answer.raise_for_status().json()["rows"][0]["people"] >= people:
                     return
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
 
     @asynccontextmanager
-    async def door(self) -> AsyncIterator[Click]:
-        """Hand the click to the server, which passes it on."""
+    async def click_sender(self) -> AsyncIterator[Click]:
+        """Send the click to the server, which calls the worker."""
         async with _http(f"http://{HOST}:{job.variable(_INGRESS)}") as ingress:
 
-            async def tell(claims: LinkClaims) -> None:
+            async def send_click(claims: LinkClaims) -> None:
                 answer = await ingress.post(f"/Person/{claims.person}/click/send")
                 answer.raise_for_status()
 
-            yield tell
+            yield send_click
 
     async def work(self) -> None:
-        """Serve handlers over HTTP/2, by the server that Restate's documentation names."""
+        """Serve the handlers over HTTP/2 with Hypercorn, as Restate's documentation does."""
         config = hypercorn.Config()
         config.bind = [f"{HOST}:{job.variable(_SERVICE)}"]
         async with job.services() as services:
-            _neighbours.append(services)
+            _services.append(services)
             await hypercorn.asyncio.serve(restate.app([person_workflow]), config)
 
 
@@ -148,7 +148,7 @@ bind-address = "{node}"
 bind-address = "{ingress}"
 [admin]
 bind-address = "{admin}"
-# As durable as SQLite with `synchronous=1`: what was accepted is with the kernel and survives any killed process.
+# As durable as SQLite with `synchronous=1`: writes reach the kernel, so they survive killed processes.
 [log-server]
 rocksdb-disable-wal-fsync = true
 [bifrost.local]
@@ -158,7 +158,7 @@ rocksdb-disable-wal-fsync = true
 
 def _binary() -> str:
     packages = PROJECT / "benchmarks" / "node_modules" / "@restatedev"
-    # npm installs the one that fits this machine.
+    # npm installs the package for this platform.
     found: list[Path] = sorted(packages.glob("restate-server-*/bin/restate-server"))
     return str(found[0]) if found else shutil.which("restate-server") or ""
 

@@ -1,4 +1,4 @@
-"""(c) Temporal with one workflow for each person, as its samples do it: two activities, a signal."""
+"""(c) Temporal with one workflow per person, as in its samples: two activities and a signal."""
 
 import asyncio
 import subprocess
@@ -14,7 +14,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from benchmarks import job
-from benchmarks.at_once import at_once
+from benchmarks.concurrency import for_each
 from benchmarks.contestant import WORKER, Contestant
 from benchmarks.job import Click
 from benchmarks.world import World
@@ -25,33 +25,33 @@ from landbridge.domain.links import LinkClaims
 
 SERVER = "TEMPORAL"
 _QUEUE = "people"
-_SOON = timedelta(seconds=30)
-_STARTS_AT_ONCE = 64
-_LOOK_SECONDS = 0.25
+_ACTIVITY_TIMEOUT = timedelta(seconds=30)
+_START_CONCURRENCY = 64
+_POLL_SECONDS = 0.25
 _SANDBOX = SandboxRestrictions.default.with_passthrough_modules("benchmarks")
-"""A workflow of the samples needs no module of its own to be loaded anew for each run; nor does this one."""
+"""The workflow has no module-level state, so its module need not be reloaded for each run."""
 
 
 class Activities:
-    """What is done to the outside world."""
+    """The activities."""
 
     def __init__(self, services: job.Services) -> None:
-        self._neighbours = services
+        self._services = services
 
     @activity.defn
     async def create_account(self, person: int) -> str:
         """Create the account."""
-        return await self._neighbours.create_account(person)
+        return await self._services.create_account(person)
 
     @activity.defn
     async def send_mail(self, person: int) -> None:
         """Send the mail."""
-        await self._neighbours.send_mail(person)
+        await self._services.send_mail(person)
 
 
 @workflow.defn
 class PersonWorkflow:
-    """One person's way."""
+    """The migration of one person."""
 
     def __init__(self) -> None:
         self._clicked = False
@@ -59,8 +59,10 @@ class PersonWorkflow:
     @workflow.run
     async def run(self, person: int) -> None:
         """Create the account, send the mail, wait for the click."""
-        await workflow.execute_activity_method(Activities.create_account, person, start_to_close_timeout=_SOON)
-        await workflow.execute_activity_method(Activities.send_mail, person, start_to_close_timeout=_SOON)
+        await workflow.execute_activity_method(
+            Activities.create_account, person, start_to_close_timeout=_ACTIVITY_TIMEOUT
+        )
+        await workflow.execute_activity_method(Activities.send_mail, person, start_to_close_timeout=_ACTIVITY_TIMEOUT)
         await workflow.wait_condition(lambda: self._clicked)
 
     @workflow.signal
@@ -70,36 +72,36 @@ class PersonWorkflow:
 
 
 class Temporal(Contestant):
-    """The samples' way."""
+    """The approach of Temporal's samples."""
 
     name = "temporal"
 
     def missing(self) -> str:
-        """Return nothing: Landbridge stands on it."""
+        """Return nothing: Landbridge depends on Temporal too."""
         return ""
 
     def versions(self) -> str:
-        """Return the SDK's and the server's."""
+        """Return the versions of the SDK and the server."""
         return temporal_versions()
 
     def programs(self, world: World) -> Sequence[Program]:
-        """Return the server, the same as Landbridge's, and the worker."""
+        """Return the server, configured as for Landbridge, and the worker."""
         server_program = server(world).program()
         return [server_program, world.python(WORKER, "-m", "benchmarks.work", self.name)]
 
     async def move(self, world: World, people: int) -> None:
-        """Start everyone's workflow, and wait until none runs."""
+        """Start a workflow for each person, and wait until all are completed."""
         client = await Client.connect(server(world).address)
 
         async def start(person: int) -> None:
             await client.start_workflow(PersonWorkflow.run, person, id=_workflow_id(person), task_queue=_QUEUE)
 
-        await at_once(start, range(1, people + 1), _STARTS_AT_ONCE)
+        await for_each(start, range(1, people + 1), _START_CONCURRENCY)
         while (await client.count_workflows("ExecutionStatus = 'Completed'")).count < people:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     @asynccontextmanager
-    async def door(self) -> AsyncIterator[Click]:
+    async def click_sender(self) -> AsyncIterator[Click]:
         """Signal the person's workflow."""
         client = await Client.connect(f"{HOST}:{job.variable(SERVER)}")
 
@@ -107,7 +109,7 @@ class Temporal(Contestant):
             try:
                 await client.get_workflow_handle(_workflow_id(claims.person)).signal(PersonWorkflow.clicked)
             except RPCError as error:
-                # Of a mail that came again: the workflow is over.
+                # The click on a resent mail: the workflow is already completed.
                 if error.status is not RPCStatusCode.NOT_FOUND:
                     raise
 
@@ -124,24 +126,24 @@ class Temporal(Contestant):
                 workflows=[PersonWorkflow],
                 activities=[activities.create_account, activities.send_mail],
                 workflow_runner=SandboxedWorkflowRunner(restrictions=_SANDBOX),
-                # All of them wait for their click at once, and are then needed again.
+                # All workflows wait for their clicks concurrently and continue afterwards.
                 max_cached_workflows=10_000,
             )
             async with asyncio.TaskGroup() as group:
                 group.create_task(worker.run())
-                job.say_ready()
+                job.signal_ready()
 
 
 def server(world: World) -> TemporalServer:
-    """Return the embedded server, on a SQLite file with a write-ahead log and `synchronous=1`."""
+    """Return the server, on an SQLite file with a write-ahead log and `synchronous=1`."""
     return TemporalServer(port=world.port(SERVER), database=world.folder / "temporal.db")
 
 
 def temporal_versions() -> str:
-    """Return the SDK's version and the server's."""
+    """Return the versions of the SDK and the server."""
     binary = TemporalServer(port=0).program().command[0]
-    said = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
-    return f"temporalio {metadata.version('temporalio')}, {said.strip()}"
+    output = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True).stdout
+    return f"temporalio {metadata.version('temporalio')}, {output.strip()}"
 
 
 def _workflow_id(person: int) -> str:

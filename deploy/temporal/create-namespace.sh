@@ -1,21 +1,21 @@
 #!/bin/sh
-# Creates the namespace and the search attributes of landbridge/domain/searchable.py. TEMPORAL_NAMESPACE comes from the
-# environment, the address too or from a profile in temporal.toml.
+# Creates the namespace and the search attributes in landbridge/domain/searchable.py. Set TEMPORAL_NAMESPACE; the
+# address comes from TEMPORAL_ADDRESS or from a profile in temporal.toml.
 set -eu
 
-: "${TEMPORAL_NAMESPACE:?Name the namespace to prepare, also where a profile has it: TEMPORAL_NAMESPACE=default}"
+: "${TEMPORAL_NAMESPACE:?Set the namespace, even if a profile has it: TEMPORAL_NAMESPACE=default}"
 
 retention=${TEMPORAL_RETENTION:-30d}
 
 temporal operator namespace describe --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1 ||
   temporal operator namespace create --namespace "$TEMPORAL_NAMESPACE" --retention "$retention"
 
-# The server takes some seconds to hear of a new namespace.
-patience=30
+# A new namespace takes some seconds to become available.
+tries=30
 until temporal operator search-attribute list --namespace "$TEMPORAL_NAMESPACE" >/dev/null 2>&1; do
-  patience=$((patience - 1))
-  if [ "$patience" -eq 0 ]; then
-    echo "The namespace $TEMPORAL_NAMESPACE does not come up." >&2
+  tries=$((tries - 1))
+  if [ "$tries" -eq 0 ]; then
+    echo "The namespace $TEMPORAL_NAMESPACE is still not available after 30 seconds." >&2
     exit 1
   fi
   sleep 1

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Creates or upgrades the schema of Temporal's two databases. SQL_PASSWORD comes from the environment.
+# Creates or upgrades the schemas of Temporal's two databases. Set SQL_PASSWORD.
 set -eu
 
 for database in temporal temporal_visibility; do
@@ -7,8 +7,8 @@ for database in temporal temporal_visibility; do
   tool() {
     temporal-sql-tool --plugin postgres12 --ep postgresql -p 5432 -u temporal --db "$database" "$@"
   }
-  # Fails where the database exists, which the next steps would notice if it did not.
-  tool create || echo "Database $database is there already."
+  # Fails if the database exists; without a database the next steps fail.
+  tool create || echo "Database $database exists already."
   tool setup-schema -v 0.0
   tool update-schema -d "/etc/temporal/schema/postgresql/v12/$folder/versioned"
 done

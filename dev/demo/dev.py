@@ -1,4 +1,4 @@
-"""`starter.py dev`: the embedded stack in the foreground."""
+"""`starter.py dev`: the local stack in the foreground."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`starter.py demo`: sets the embedded stack up and has the sample account migrated on it."""
+"""`starter.py demo`: sets the local stack up and has the sample account migrated on it."""
 
 import sys
 from pathlib import Path

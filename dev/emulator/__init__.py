@@ -1,5 +1,5 @@
-"""A local stand-in for the parts of the Opsgenie and Atlassian HTTP APIs that Landbridge uses.
+"""An emulator of the parts of the Opsgenie and Atlassian HTTP APIs that Landbridge uses.
 
-It keeps everything in one SQLite file and imports nothing of Landbridge: demo, tests and production run the same
-connectors with another base URL.
+It keeps its state in one SQLite file and imports no code of Landbridge. Demo, tests and production use the same API
+clients with different base URLs.
 """

@@ -1,4 +1,4 @@
-"""`python -m dev.emulator --database FILE [--seed FILE.json] [--host 127.0.0.1] [--port 8081]`: serve until stopped."""
+"""Serves the emulated Opsgenie and Atlassian APIs until stopped."""
 
 import argparse
 import socket
@@ -13,33 +13,33 @@ from dev.emulator.seed import Seed
 
 
 def main() -> int:
-    """Serve; return the exit code: 2 if the arguments cannot be used."""
-    parser = argparse.ArgumentParser(prog="emulator", description=__doc__)
+    """Serve; return the exit code: 2 for bad arguments."""
+    parser = argparse.ArgumentParser(prog="python -m dev.emulator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8081, help="0: one that is free")
-    parser.add_argument("--database", type=Path, required=True, help="SQLite file; created if it is not there")
-    parser.add_argument("--seed", type=Path, help="loaded only if its Opsgenie account is not there yet")
+    parser.add_argument("--port", type=int, default=8081, help="0: any free port")
+    parser.add_argument("--database", type=Path, required=True, help="SQLite file; created if it does not exist")
+    parser.add_argument("--seed", type=Path, help="loaded only if its Opsgenie account does not exist yet")
     arguments = parser.parse_args()
     application = app.build(arguments.database)
     if arguments.seed is not None:
         try:
             document = Seed.model_validate_json(arguments.seed.read_bytes())
         except (OSError, ValidationError) as error:
-            sys.stderr.write(f"{arguments.seed} cannot be used: {error}\n")
+            sys.stderr.write(f"Cannot use the seed {arguments.seed}: {error}\n")
             return 2
         if not seed.is_loaded(application.state.store, document):
             seed.load(application.state.store, document)
     try:
         listener = socket.create_server((arguments.host, arguments.port))
     except OSError as error:
-        sys.stderr.write(f"Port {arguments.port} of {arguments.host} cannot be used: {error.strerror}\n")
+        sys.stderr.write(f"Cannot listen on {arguments.host}:{arguments.port}: {error.strerror}\n")
         return 2
-    # Accepted connections inherit it; asyncio sets it only on sockets that it made itself, and without it every answer
-    # waits 40 ms for the acknowledgement of its head.
+    # Accepted connections inherit this option; asyncio sets it only on sockets that it creates. Without it, each
+    # response body waits 40 ms for the acknowledgement of the headers.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sys.stdout.write(f"Emulator on http://{arguments.host}:{listener.getsockname()[1]}\n")
     sys.stdout.flush()
-    # Idle connections stay open longer than clients keep them: nobody writes into one that is being closed.
+    # Longer than clients keep idle connections, so that no client sends a request on a connection that closes.
     config = uvicorn.Config(application, log_level="warning", access_log=False, timeout_keep_alive=75)
     uvicorn.Server(config).run(sockets=[listener])
     return 0

@@ -1,4 +1,4 @@
-"""Atlassian accounts: one for each mailbox, whichever organizations they are members of."""
+"""Atlassian accounts: one for each email address, independent of organizations."""
 
 import unicodedata
 import uuid
@@ -14,12 +14,12 @@ ACTIVE, INACTIVE, CLOSED = "active", "inactive", "closed"
 
 
 def now() -> str:
-    """Return the time as both services write it."""
+    """Return the current time in the format of both services."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def key(email: str) -> str:
-    """Return what two spellings of one address share, its domain in Unicode or as DNS has it."""
+    """Return a normalized address, so that spellings of one address are equal (case, IDNA or Unicode domain)."""
     local_part, at, domain = unicodedata.normalize("NFC", email.strip()).casefold().rpartition("@")
     with suppress(UnicodeError):
         domain = idna.decode(domain, uts46=True)
@@ -27,14 +27,14 @@ def key(email: str) -> str:
 
 
 def find(store: Store, email: str) -> Row | None:
-    """Return the account that has this address."""
+    """Return the account with this address."""
     return store.row("SELECT * FROM atlassian_accounts WHERE email_key = ?", key(email))
 
 
 def ensure(store: Store, email: str, name: str = "", *, origin: str) -> str:
-    """Return the id of the account that has this address, created if there is none.
+    """Return the id of the account with this address; create the account if it does not exist.
 
-    `origin` says what created it: `seed`, `invitation`, `sign-up` or `single sign-on`.
+    `origin` is recorded for a new account: `seed`, `invitation`, `sign-up` or `single sign-on`.
     """
     store.change(
         "INSERT INTO atlassian_accounts VALUES (?, ?, ?, ?, 0, ?, ?, ?) ON CONFLICT (email_key) DO NOTHING",
@@ -51,18 +51,18 @@ def ensure(store: Store, email: str, name: str = "", *, origin: str) -> str:
 
 
 def verify(store: Store, account_id: str) -> None:
-    """Record that the person has proved the address and set the account up."""
+    """Record that the person has set up the account, which verifies the address."""
     store.change("UPDATE atlassian_accounts SET email_verified = 1 WHERE id = ?", account_id)
 
 
 def add_to_organization(store: Store, organization: str, account_id: str, *, org_admin: bool = False) -> None:
-    """Make the account a member of an organization; a member stays as they are."""
+    """Make the account a member of an organization. An existing membership stays unchanged."""
     store.change(
         "INSERT INTO members VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING", organization, account_id, org_admin, now()
     )
 
 
 def signs_in_by_sso(store: Store, email: str) -> bool:
-    """Return whether the address is of a domain whose people sign in by single sign-on."""
+    """Return whether single sign-on is set up for the domain of the address."""
     domain = key(email).rpartition("@")[2]
     return store.row("SELECT 1 FROM sso_domains WHERE domain = ?", domain) is not None

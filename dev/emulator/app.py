@@ -20,7 +20,7 @@ from dev.emulator import (
     provisioning,
     sites,
 )
-from dev.emulator.faults import Fault, Traffic
+from dev.emulator.faults import Fault, FaultMiddleware
 from dev.emulator.limits import Limits
 from dev.emulator.opsgenie import OpsgenieError
 from dev.emulator.organization_access import OrganizationError, Shape
@@ -34,41 +34,43 @@ OPERATIONS = [
     *provisioning.OPERATIONS,
     *sites.OPERATIONS,
 ]
-"""What is emulated of the services' APIs; `GET /openapi.json` describes it."""
+"""The emulated operations of both services; `GET /openapi.json` describes them."""
 
 
 def build(database: Path) -> Starlette:
-    """Return the application on this SQLite file, which is created if it is not there."""
+    """Return the application; the SQLite file is created if it does not exist."""
     store = Store(database)
     faults, limits = list[Fault](), Limits()
-    described = [operation.route for operation in OPERATIONS]
+    routes = [operation.route for operation in OPERATIONS]
     app = Starlette(
-        routes=[*described, openapi.route(OPERATIONS), *pages.ROUTES, *control.ROUTES],
-        middleware=[Middleware(Traffic, store=store, faults=faults, limits=limits, refuse=_refuse)],
+        routes=[*routes, openapi.route(OPERATIONS), *pages.ROUTES, *control.ROUTES],
+        middleware=[
+            Middleware(FaultMiddleware, store=store, faults=faults, limits=limits, error_response=_error_response)
+        ],
         exception_handlers={
-            OpsgenieError: opsgenie.refuse,
-            OrganizationError: organization_access.refuse,
-            HTTPException: _refuse,
+            OpsgenieError: opsgenie.error_response,
+            OrganizationError: organization_access.error_response,
+            HTTPException: _error_response,
         },
     )
-    # A service does not send those who ask it elsewhere.
+    # The real services do not redirect.
     app.router.redirect_slashes = False
     app.state.store, app.state.faults, app.state.limits = store, faults, limits
     return app
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
-    """Answer what no endpoint does in the words of the service that was asked."""
+async def _error_response(request: Request, error: Exception) -> Response:
+    """Return an HTTP error in the format of the service that the path belongs to."""
     if not isinstance(error, HTTPException):
         raise error
     path = request.url.path
     if path.startswith("/v2/"):
-        answer = await opsgenie.refuse(request, OpsgenieError(error.status_code, error.detail))
+        response = await opsgenie.error_response(request, OpsgenieError(error.status_code, error.detail))
     elif path.startswith(("/admin/", "/provisioning/")):
         shape: Shape = "proxy" if path.startswith("/admin/v1/") else "list"
-        unknown = OrganizationError(error.status_code, f"ADMIN-{error.status_code}-1", error.detail, shape=shape)
-        answer = await organization_access.refuse(request, unknown)
+        api_error = OrganizationError(error.status_code, f"ADMIN-{error.status_code}-1", error.detail, shape=shape)
+        response = await organization_access.error_response(request, api_error)
     else:
-        answer = PlainTextResponse(error.detail, error.status_code)
-    answer.headers.update(error.headers or {})
-    return answer
+        response = PlainTextResponse(error.detail, error.status_code)
+    response.headers.update(error.headers or {})
+    return response

@@ -1,15 +1,15 @@
-"""For tests and the demo, under `/emulator/`: look behind the scenes and change what is there. Open to anyone.
+"""The control API for tests and the demo, under `/emulator/`: read and change the state. No authentication.
 
-- `PUT /emulator/seed`: put a document (see `dev.emulator.seed`) in place of what is there.
+- `PUT /emulator/seed`: load a seed (see `dev.emulator.seed`); it replaces its account and its organization.
 - `GET /emulator/state`: everything as JSON: Opsgenie users, organizations, Atlassian accounts, members, sites, roles,
-  connections, and `calls`, the number of calls by endpoint. `DELETE`: forget everything, orders of trouble as well.
-- `POST /emulator/opsgenie/{account}/users`: someone joins (an `OpsgenieUser`).
-- `PATCH /emulator/opsgenie/{account}/users/{id or username}`: some fields of an `OpsgenieUser`. `DELETE`: they leave.
+  connections, and `calls`, the number of calls by endpoint. `DELETE`: delete everything, faults and limits as well.
+- `POST /emulator/opsgenie/{account}/users`: add an `OpsgenieUser`.
+- `PATCH /emulator/opsgenie/{account}/users/{id or username}`: change fields of an `OpsgenieUser`. `DELETE`: delete it.
 - `PATCH /emulator/atlassian/accounts/{email}`: `{emailVerified, accountStatus}`.
 - `PATCH /emulator/atlassian/organizations/{id}`: `{paid, seats, uninvitable}`, as in `dev.emulator.seed.Organization`.
-- `POST /emulator/faults`: order trouble (see `dev.emulator.faults.Fault`). `GET`: what is still to come.
-- `POST /emulator/limits`: limit the rate of calls (see `dev.emulator.limits.Limit`).
-- `DELETE /emulator/faults`: call off all trouble and limits.
+- `POST /emulator/faults`: add a fault (see `dev.emulator.faults.Fault`). `GET`: list the pending faults.
+- `POST /emulator/limits`: add a rate limit (see `dev.emulator.limits.Limit`).
+- `DELETE /emulator/faults`: delete all faults and rate limits.
 """
 
 import sqlite3
@@ -32,34 +32,34 @@ _json_object = TypeAdapter(dict[str, object])
 
 
 class AccountChange(Body):
-    """What may be changed of an Atlassian account."""
+    """Changes to an Atlassian account."""
 
     email_verified: bool | None = None
     account_status: Literal["active", "inactive", "closed"] | None = None
 
 
 class OrganizationChange(Body):
-    """What may be changed of an organization."""
+    """Changes to an organization."""
 
     paid: bool | None = None
     seats: int | None = None
-    """Members it may have; null: as many as come."""
+    """Maximum number of members; null: unlimited."""
     uninvitable: dict[str, str] = Field(default_factory=dict)
-    """In place of those before."""
+    """Replaces the previous ones."""
 
 
 async def put_seed(request: Request) -> Response:
-    """Load a document."""
-    document = await _read(request, Seed)
+    """Load a seed."""
+    new = await _read(request, Seed)
     try:
-        seed.load(stores.of(request), document)
+        seed.load(stores.of(request), new)
     except sqlite3.IntegrityError as error:
-        raise HTTPException(409, f"The document clashes with another one: {error}") from None
+        raise HTTPException(409, f"The seed conflicts with the existing state: {error}") from None
     return Response(status_code=204)
 
 
 async def get_state(request: Request) -> Response:
-    """Show the tables, without keys."""
+    """Return the tables, without API keys."""
     store = stores.of(request)
     return JSONResponse(
         {
@@ -77,14 +77,14 @@ async def get_state(request: Request) -> Response:
     )
 
 
-async def forget(request: Request) -> Response:
-    """Empty all tables and call off all faults."""
+async def clear_state(request: Request) -> Response:
+    """Empty all tables and delete all faults and rate limits."""
     stores.of(request).clear()
-    return await call_off(request)
+    return await clear_faults(request)
 
 
 async def add_user(request: Request) -> Response:
-    """Let someone join an Opsgenie account."""
+    """Add a user to an Opsgenie account."""
     store, account = stores.of(request), request.path_params["account"]
     user = await _read(request, OpsgenieUser)
     if store.row("SELECT 1 FROM opsgenie_accounts WHERE name = ?", account) is None:
@@ -93,7 +93,7 @@ async def add_user(request: Request) -> Response:
 
 
 async def change_user(request: Request) -> Response:
-    """Change an Opsgenie user: verify, block, rename, give another role."""
+    """Change or delete an Opsgenie user."""
     store = stores.of(request)
     found = opsgenie.find_user(store, request.path_params["account"], request.path_params["identifier"])
     if found is None:
@@ -101,8 +101,8 @@ async def change_user(request: Request) -> Response:
     if request.method == "DELETE":
         store.change("DELETE FROM opsgenie_users WHERE id = ?", found["id"])
         return Response(status_code=204)
-    as_it_is = OpsgenieUser(**{name: found[name] for name in OpsgenieUser.model_fields})
-    user = await _read(request, OpsgenieUser, changing=as_it_is)
+    current = OpsgenieUser(**{name: found[name] for name in OpsgenieUser.model_fields})
+    user = await _read(request, OpsgenieUser, base=current)
     store.change(
         "UPDATE opsgenie_users SET username = ?, full_name = ?, role = ?, verified = ?, blocked = ?, locale = ?,"
         " time_zone = ? WHERE id = ?",
@@ -126,7 +126,7 @@ async def change_account(request: Request) -> Response:
 
 
 async def change_organization(request: Request) -> Response:
-    """Change what an organization may invite; what the body leaves out stays as it is."""
+    """Change an organization; omitted fields stay unchanged."""
     store, identifier = stores.of(request), request.path_params["identifier"]
     change = await _read(request, OrganizationChange)
     with store.transaction():
@@ -141,36 +141,36 @@ async def change_organization(request: Request) -> Response:
     return Response(status_code=204)
 
 
-async def order_fault(request: Request) -> Response:
-    """Order a fault; it comes after those ordered before it."""
+async def add_fault(request: Request) -> Response:
+    """Add a fault; earlier faults take precedence."""
     request.app.state.faults.append(await _read(request, Fault))
     return Response(status_code=204)
 
 
 async def get_faults(request: Request) -> Response:
-    """Show the faults that are still to come."""
+    """Return the pending faults."""
     return JSONResponse([fault.model_dump(mode="json", by_alias=True) for fault in request.app.state.faults])
 
 
-async def order_limit(request: Request) -> Response:
-    """Order a limit, beside those ordered before it."""
-    request.app.state.limits.order(await _read(request, Limit))
+async def add_limit(request: Request) -> Response:
+    """Add a rate limit; earlier limits stay."""
+    request.app.state.limits.add(await _read(request, Limit))
     return Response(status_code=204)
 
 
-async def call_off(request: Request) -> Response:
-    """Forget all faults and limits."""
+async def clear_faults(request: Request) -> Response:
+    """Delete all faults and rate limits."""
     request.app.state.faults.clear()
     request.app.state.limits.clear()
     return Response(status_code=204)
 
 
-async def _read(request: Request, model: type[_Body], *, changing: _Body | None = None) -> _Body:
-    """Read the body as a model; fields that it leaves out are those of `changing`, if that is given."""
+async def _read(request: Request, model: type[_Body], *, base: _Body | None = None) -> _Body:
+    """Parse the body as a model; omitted fields are taken from `base`."""
     try:
-        given = _json_object.validate_json(await request.body())
-        before = changing.model_dump(by_alias=True) if changing else {}
-        return model.model_validate({**before, **given})
+        body = _json_object.validate_json(await request.body())
+        defaults = base.model_dump(by_alias=True) if base else {}
+        return model.model_validate({**defaults, **body})
     except ValidationError as error:
         raise HTTPException(422, str(error)) from None
 
@@ -178,13 +178,13 @@ async def _read(request: Request, model: type[_Body], *, changing: _Body | None 
 ROUTES = [
     Route("/emulator/seed", put_seed, methods=["PUT"]),
     Route("/emulator/state", get_state),
-    Route("/emulator/state", forget, methods=["DELETE"]),
+    Route("/emulator/state", clear_state, methods=["DELETE"]),
     Route("/emulator/opsgenie/{account}/users", add_user, methods=["POST"]),
     Route("/emulator/opsgenie/{account}/users/{identifier}", change_user, methods=["PATCH", "DELETE"]),
     Route("/emulator/atlassian/accounts/{email}", change_account, methods=["PATCH"]),
     Route("/emulator/atlassian/organizations/{identifier}", change_organization, methods=["PATCH"]),
-    Route("/emulator/faults", order_fault, methods=["POST"]),
+    Route("/emulator/faults", add_fault, methods=["POST"]),
     Route("/emulator/faults", get_faults),
-    Route("/emulator/faults", call_off, methods=["DELETE"]),
-    Route("/emulator/limits", order_limit, methods=["POST"]),
+    Route("/emulator/faults", clear_faults, methods=["DELETE"]),
+    Route("/emulator/limits", add_limit, methods=["POST"]),
 ]

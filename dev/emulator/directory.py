@@ -1,4 +1,4 @@
-"""The Atlassian Organizations API's directories: who is a member, what they may do.
+"""Directories of the Atlassian Organizations API: members and their roles.
 
 Source: the published OpenAPI document of https://developer.atlassian.com/cloud/admin/organization/rest/.
 """
@@ -13,11 +13,11 @@ from dev.emulator import accounts, sites
 from dev.emulator import store as stores
 from dev.emulator.openapi import FLAG, TEXT, WHOLE, Operation, array, one_of, record
 from dev.emulator.organization_access import (
+    ACCESS_ERRORS,
     DIRECTORY,
     EMPTY,
     ERRORS,
     NEXT,
-    REFUSED,
     Cursor,
     OrganizationError,
     Whole,
@@ -32,7 +32,7 @@ MAX_PAGE_SIZE = 100
 
 
 class UserSearch(Body):
-    """The body of `POST …/users/search`, as far as it is emulated."""
+    """The emulated part of the body of `POST …/users/search`."""
 
     model_config = ConfigDict(json_schema_extra={"not": {"required": ["emails", "searchTerm"]}})
 
@@ -84,18 +84,18 @@ async def search_users(request: Request) -> Response:
 
 
 async def count_users(request: Request) -> Response:
-    """Answer `GET …/users/count`, of all members or of those who can use `resourceIds`: every member can use a site."""
+    """Answer `GET …/users/count`: all members, or members with access to `resourceIds`: all, for a known site."""
     store = stores.of(request)
     organization = authorise(request, store)
     members = store.number("SELECT count(*) FROM members WHERE organization = ?", organization["id"])
     resources = request.query_params.getlist("resourceIds")
-    sites_there = store.rows("SELECT id FROM sites WHERE organization = ?", organization["id"])
-    known = {f"ari:cloud:jira::site/{site['id']}" for site in sites_there}
+    site_rows = store.rows("SELECT id FROM sites WHERE organization = ?", organization["id"])
+    known = {f"ari:cloud:jira::site/{site['id']}" for site in site_rows}
     return JSONResponse({"count": members if not resources or known & set(resources) else 0})
 
 
 async def get_role_assignments(request: Request) -> Response:
-    """Answer `GET …/users/{accountId}/role-assignments`: what the person may do on the organization's sites."""
+    """Answer `GET …/users/{accountId}/role-assignments`: the roles on the organization's sites."""
     store = stores.of(request)
     organization = authorise(request, store)
     try:
@@ -127,19 +127,19 @@ async def get_role_assignments(request: Request) -> Response:
 
 
 async def remove_user(request: Request) -> Response:
-    """Answer `DELETE …/users/{accountId}`: no member any more, without roles; the account itself stays."""
+    """Answer `DELETE …/users/{accountId}`: remove the membership and the roles; the account itself stays."""
     store = stores.of(request)
     organization = authorise(request, store)
     if request.path_params["directory_id"] != organization["directory_id"]:
         raise OrganizationError(404, "ADMIN-404-1", "Unknown resource")
-    whose = request.path_params["account_id"], organization["id"]
+    keys = request.path_params["account_id"], organization["id"]
     with store.transaction():
-        if store.row("SELECT 1 FROM members WHERE account_id = ? AND organization = ?", *whose) is None:
+        if store.row("SELECT 1 FROM members WHERE account_id = ? AND organization = ?", *keys) is None:
             raise OrganizationError(404, "ADMIN-404-1", "Unknown resource")
-        store.change("DELETE FROM members WHERE account_id = ? AND organization = ?", *whose)
+        store.change("DELETE FROM members WHERE account_id = ? AND organization = ?", *keys)
         store.change(
             "DELETE FROM site_roles WHERE account_id = ? AND site_id IN (SELECT id FROM sites WHERE organization = ?)",
-            *whose,
+            *keys,
         )
     return Response(status_code=204)
 
@@ -188,7 +188,7 @@ def _user(store: Store, row: Row, search: UserSearch) -> Row:
 
 
 def _is_managed(store: Store, row: Row) -> bool:
-    """Whether an organization has claimed the domain of the address: one that is emulated, or any other."""
+    """Return whether any organization, emulated or not, has claimed the domain of the address."""
     domain = str(row["email_key"]).rpartition("@")[2]
     return bool(
         store.row("SELECT 1 FROM managed_elsewhere WHERE account_id = ?", row["id"])
@@ -236,7 +236,7 @@ OPERATIONS = [
         "POST",
         f"{DIRECTORY}/users/search",
         search_users,
-        {200: record({"data": array(_USER), "links": NEXT}), 400: ERRORS, **REFUSED},
+        {200: record({"data": array(_USER), "links": NEXT}), 400: ERRORS, **ACCESS_ERRORS},
         "Bearer",
         body=UserSearch,
         body_required=False,
@@ -245,7 +245,7 @@ OPERATIONS = [
         "GET",
         f"{DIRECTORY}/users/count",
         count_users,
-        {200: record({"count": WHOLE}), **REFUSED},
+        {200: record({"count": WHOLE}), **ACCESS_ERRORS},
         "Bearer",
         query={"resourceIds": array(TEXT)},
     ),
@@ -253,9 +253,9 @@ OPERATIONS = [
         "GET",
         f"{DIRECTORY}/users/{{account_id}}/role-assignments",
         get_role_assignments,
-        {200: record({"data": array(_ASSIGNMENT), "links": NEXT}), 400: ERRORS, **REFUSED},
+        {200: record({"data": array(_ASSIGNMENT), "links": NEXT}), 400: ERRORS, **ACCESS_ERRORS},
         "Bearer",
         query=RoleAssignmentsPage.model_json_schema()["properties"],
     ),
-    Operation("DELETE", f"{DIRECTORY}/users/{{account_id}}", remove_user, {204: None, **REFUSED}, "Bearer"),
+    Operation("DELETE", f"{DIRECTORY}/users/{{account_id}}", remove_user, {204: None, **ACCESS_ERRORS}, "Bearer"),
 ]

@@ -1,6 +1,6 @@
-"""Trouble on order, and a count of calls: the one middleware in front of everything but `/emulator/`.
+"""The middleware that injects faults, enforces rate limits and counts calls; `/emulator/` is exempt.
 
-What was ordered is kept in memory: a restart of the emulator calls it off.
+Faults and limits are kept in memory: a restart of the emulator deletes them.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from dev.emulator.store import Store
 
 
 class Fault(Body):
-    """What goes wrong for the next `times` requests that match.
+    """A fault for the next `times` matching requests.
 
-    Order of things: with `afterCommit`, or if neither `status` nor `body` is given, the real service acts first; then
-    comes the delay; then the answer, or none.
+    With `afterCommit`, or without both `status` and `body`, the operation is executed first. Then the delay passes.
+    Then the response is sent, changed as the other fields say.
     """
 
     match: str
@@ -33,24 +33,24 @@ class Fault(Body):
     skip: int = Field(default=0, ge=0)
     """Matching requests to let through first."""
     after_commit: bool = False
-    """Let the real service act before its answer is replaced."""
+    """Execute the operation before its response is replaced."""
     delay: float = Field(default=0, ge=0)
     """Seconds."""
     status: int | None = Field(default=None, ge=200, le=599)
     headers: dict[str, str] = Field(default_factory=dict)
     body: str | None = None
     repeat: int = Field(default=1, ge=1)
-    """How often the body follows itself: for very large ones."""
+    """How often the body is repeated, for very large bodies."""
     gzip: bool = False
-    """Compress the body, whatever it expands to."""
+    """Compress the body."""
     truncate: int | None = Field(default=None, ge=0)
-    """Bytes of the answer's body to keep."""
+    """Bytes of the response body to keep."""
     drop: bool = False
-    """Close the connection in the middle of the answer."""
+    """Close the connection before the response is complete."""
 
 
-class Traffic:
-    """Counts calls by endpoint in the store, and makes the faults and limits happen that were ordered."""
+class FaultMiddleware:
+    """Injects faults, enforces rate limits, and counts calls by endpoint in the store."""
 
     def __init__(
         self,
@@ -59,10 +59,11 @@ class Traffic:
         store: Store,
         faults: list[Fault],
         limits: Limits,
-        refuse: Callable[[Request, Exception], Awaitable[Response]],
+        error_response: Callable[[Request, Exception], Awaitable[Response]],
     ) -> None:
-        """`refuse` words an answer as the service that was asked does."""
-        self._app, self._store, self._faults, self._limits, self._refuse = app, store, faults, limits, refuse
+        """`error_response` formats an error as the requested service does."""
+        self._app, self._store, self._faults, self._limits = app, store, faults, limits
+        self._error_response = error_response
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -73,10 +74,11 @@ class Traffic:
         fault = self._take(target)
         request = Request(scope)
         if fault is not None:
-            await self._fail(fault, scope, receive, send)
+            await self._inject(fault, scope, receive, send)
         elif wait := self._limits.wait(target, request.headers.get("Authorization", "")):
-            answer = await self._refuse(request, HTTPException(429, "Too many requests", _throttled(wait)))
-            await answer(scope, receive, send)
+            too_many = HTTPException(429, "Too many requests", _retry_headers(wait))
+            response = await self._error_response(request, too_many)
+            await response(scope, receive, send)
         else:
             await self._app(scope, receive, send)
         route = scope.get("route")
@@ -99,10 +101,10 @@ class Traffic:
             return fault
         return None
 
-    async def _fail(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _inject(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         status, headers, body = 200, list[tuple[bytes, bytes]](), b""
         if fault.after_commit or (fault.status is None and fault.body is None):
-            status, headers, body = await _answer_of(self._app, scope, receive)
+            status, headers, body = await _response_of(self._app, scope, receive)
         await asyncio.sleep(fault.delay)
         if fault.status is not None or fault.body is not None:
             status, headers = fault.status or 200, [(b"content-type", b"text/html; charset=utf-8")]
@@ -112,21 +114,21 @@ class Traffic:
         if fault.gzip:
             body = gzip.compress(body)
             headers = [*headers, (b"content-encoding", b"gzip")]
-        ours = {name.lower().encode(): value.encode() for name, value in fault.headers.items()}
-        ours[b"content-length"] = str(len(body) + fault.drop).encode()
+        overrides = {name.lower().encode(): value.encode() for name, value in fault.headers.items()}
+        overrides[b"content-length"] = str(len(body) + fault.drop).encode()
         await send(
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [h for h in headers if h[0].lower() not in ours] + list(ours.items()),
+                "headers": [h for h in headers if h[0].lower() not in overrides] + list(overrides.items()),
             }
         )
-        # The server closes a connection whose answer stays incomplete.
+        # The server closes the connection when the response stays incomplete.
         await send({"type": "http.response.body", "body": body, "more_body": fault.drop})
 
 
-def _throttled(wait: float) -> dict[str, str]:
-    """Return both services' ways to ask for a wait; neither has fractions of a second."""
+def _retry_headers(wait: float) -> dict[str, str]:
+    """Return the rate-limit headers of both services; both use whole seconds."""
     seconds = str(math.ceil(wait))
     return {
         "Retry-After": seconds,
@@ -136,12 +138,12 @@ def _throttled(wait: float) -> dict[str, str]:
     }
 
 
-async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+async def _response_of(app: ASGIApp, scope: Scope, receive: Receive) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     messages: list[Message] = []
 
-    async def keep(message: Message) -> None:
+    async def collect(message: Message) -> None:
         messages.append(message)
 
-    await app(scope, receive, keep)
+    await app(scope, receive, collect)
     start = messages[0]
     return start["status"], list(start["headers"]), b"".join(message.get("body", b"") for message in messages[1:])

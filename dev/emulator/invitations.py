@@ -1,4 +1,4 @@
-"""The Atlassian Organizations API's invitations, and all the ways in which they fail.
+"""Invitations of the Atlassian Organizations API, with all documented failures.
 
 Source: the published OpenAPI document of https://developer.atlassian.com/cloud/admin/organization/rest/.
 """
@@ -11,10 +11,10 @@ from dev.emulator import accounts
 from dev.emulator import store as stores
 from dev.emulator.openapi import TEXT, Operation, array, one_of, record
 from dev.emulator.organization_access import (
+    ACCESS_ERRORS,
     EMPTY,
     ERRORS,
     ORGANIZATION,
-    REFUSED,
     Email,
     OrganizationError,
     authorise,
@@ -23,7 +23,7 @@ from dev.emulator.seed import Body
 from dev.emulator.store import Row, Store
 
 _INACTIVE_USER, _PAYMENT_REQUIRED, _LICENCE_LIMIT = "ADMIN-UAM-400-2", "ADMIN-UAM-402-1", "ADMIN-UAM-409-3"
-_REFUSALS = {
+_ERRORS = {
     "ADMIN-UAM-400-1": "Bad Request",
     _INACTIVE_USER: "Inactive user",
     "ADMIN-UAM-400-3": "Invalid role",
@@ -33,18 +33,18 @@ _REFUSALS = {
     "ADMIN-UAM-409-2": "Resource conflicts",
     _LICENCE_LIMIT: "Product License Limit Exceeded",
 }
-"""Codes with which one address makes a whole invitation fail, and their titles; the status stands in the code."""
+"""Error codes for which one address fails the whole request, and their titles. The code contains the status."""
 
 
 class PermissionRule(Body):
-    """Access that an invitation gives."""
+    """A role that an invitation grants."""
 
     resource: str
     role: str
 
 
 class Invitation(Body):
-    """The body of `POST /v2/orgs/{orgId}/users/invite`. The emulator sends no mail: it notes whom it would mail."""
+    """The body of `POST /v2/orgs/{orgId}/users/invite`. Invitation mails are recorded, not sent."""
 
     emails: list[Email] = Field(min_length=1, max_length=25)
     permission_rules: list[PermissionRule] = Field(default_factory=list)
@@ -54,7 +54,7 @@ class Invitation(Body):
 
 
 async def invite(request: Request) -> Response:
-    """Answer `POST /v2/orgs/{orgId}/users/invite`: an account for each address, all of them in one transaction."""
+    """Answer `POST /v2/orgs/{orgId}/users/invite`: create an account for each address, in one transaction."""
     store = stores.of(request)
     organization = authorise(request, store)
     try:
@@ -62,13 +62,13 @@ async def invite(request: Request) -> Response:
     except ValidationError:
         raise OrganizationError(400, "ADMIN-UAM-400-1", "Bad Request") from None
     if not organization["paid"]:
-        raise _refusal(_PAYMENT_REQUIRED)
+        raise _error(_PAYMENT_REQUIRED)
     with store.transaction():
         data, failed = _invite_all(store, organization, invitation.emails)
         if invitation.send_notification:
             store.change_many(
                 "INSERT INTO invitation_mails VALUES (?, ?, ?)",
-                ((organization["id"], one["email"], accounts.now()) for one in data if "id" in one),
+                ((organization["id"], user["email"], accounts.now()) for user in data if "id" in user),
             )
     return JSONResponse({"data": data}, status_code=206 if failed else 200)
 
@@ -80,30 +80,30 @@ def _invite_all(store: Store, organization: Row, emails: list[str]) -> tuple[lis
     }
     known = {email: accounts.find(store, email) for email in emails}
     if any(account and account["status"] != accounts.ACTIVE for account in known.values()):
-        raise _refusal(_INACTIVE_USER)
+        raise _error(_INACTIVE_USER)
     for email in emails:
-        if uninvitable.get(accounts.key(email)) in _REFUSALS:
-            raise _refusal(uninvitable[accounts.key(email)])
+        if uninvitable.get(accounts.key(email)) in _ERRORS:
+            raise _error(uninvitable[accounts.key(email)])
     data, failed = [], False
     for email in emails:
         if (reason := uninvitable.get(accounts.key(email))) is not None:
             failed = True
-            data.append({"email": email, "results": [_failure(organization, reason)]})
+            data.append({"email": email, "results": [_failed_result(organization, reason)]})
             continue
         account_id = accounts.ensure(store, email, origin="invitation")
         accounts.add_to_organization(store, organization["id"], account_id)
         data.append({"email": email, "id": account_id, "results": []})
     members = store.number("SELECT count(*) FROM members WHERE organization = ?", organization["id"])
     if organization["seats"] is not None and members > organization["seats"]:
-        raise _refusal(_LICENCE_LIMIT)
+        raise _error(_LICENCE_LIMIT)
     return data, failed
 
 
-def _refusal(code: str) -> OrganizationError:
-    return OrganizationError(int(code.split("-")[2]), code, _REFUSALS[code])
+def _error(code: str) -> OrganizationError:
+    return OrganizationError(int(code.split("-")[2]), code, _ERRORS[code])
 
 
-def _failure(organization: Row, reason: str) -> Row:
+def _failed_result(organization: Row, reason: str) -> Row:
     result = {
         "resource": f"ari:cloud:platform::org/{organization['id']}",
         "role": "atlassian/user",
@@ -113,8 +113,8 @@ def _failure(organization: Row, reason: str) -> Row:
     return {"roleAssignmentResult": [result], "groupAssignmentResult": []}
 
 
-_GIVEN = record({"resource": TEXT, "role": TEXT, "status": one_of("INVITED", "ERROR"), "statusReason": TEXT})
-_RESULT = record({"roleAssignmentResult": array(_GIVEN), "groupAssignmentResult": array(EMPTY)})
+_ASSIGNMENT = record({"resource": TEXT, "role": TEXT, "status": one_of("INVITED", "ERROR"), "statusReason": TEXT})
+_RESULT = record({"roleAssignmentResult": array(_ASSIGNMENT), "groupAssignmentResult": array(EMPTY)})
 _INVITED = record(
     {"data": array(record({"email": TEXT, "id": TEXT, "results": array(_RESULT)}, optional=["id"]))},
 )
@@ -124,7 +124,7 @@ OPERATIONS = [
         "POST",
         f"{ORGANIZATION}/users/invite",
         invite,
-        {200: _INVITED, 206: _INVITED, **dict.fromkeys((400, 402, 403, 409), ERRORS), **REFUSED},
+        {200: _INVITED, 206: _INVITED, **dict.fromkeys((400, 402, 403, 409), ERRORS), **ACCESS_ERRORS},
         "Bearer",
         body=Invitation,
     ),

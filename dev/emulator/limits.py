@@ -1,4 +1,4 @@
-"""Rate limits on order: so many calls with one key in so much time, and the rest is answered with 429."""
+"""Rate limits for each API key; excess calls are answered with 429."""
 
 import re
 import time
@@ -10,46 +10,46 @@ from dev.emulator.seed import Body
 
 
 class Limit(Body):
-    """What one API key may ask for; each key has its own count."""
+    """A sliding-window rate limit. Each API key is counted separately."""
 
     match: str
     """A regular expression, searched in `METHOD /path?query`."""
     calls: int = Field(ge=1)
-    """Calls let through in any time of `seconds`."""
+    """Calls that are allowed within `seconds`."""
     seconds: float = Field(gt=0)
 
 
 class Limits:
-    """The limits that were ordered, and what came so far; kept in memory."""
+    """The active limits and their counts, in memory."""
 
     def __init__(self) -> None:
-        self._ordered: list[Limit] = []
-        self._let_through: dict[tuple[int, str], deque[float]] = {}
+        self._limits: list[Limit] = []
+        self._calls: dict[tuple[int, str], deque[float]] = {}
 
-    def order(self, limit: Limit) -> None:
-        """Limit from now on."""
-        self._ordered.append(limit)
+    def add(self, limit: Limit) -> None:
+        """Add a limit."""
+        self._limits.append(limit)
 
     def clear(self) -> None:
-        """Limit nothing any more."""
-        self._ordered.clear()
-        self._let_through.clear()
+        """Delete all limits and counts."""
+        self._limits.clear()
+        self._calls.clear()
 
     def wait(self, target: str, key: str) -> float:
-        """Return 0 and count the call, or how many seconds too early it comes."""
+        """Return 0 and count the call, or return the seconds until the call is allowed."""
         now, waits = time.monotonic(), [0.0]
-        counted = list[deque[float]]()
-        for number, limit in enumerate(self._ordered):
+        windows = list[deque[float]]()
+        for number, limit in enumerate(self._limits):
             if not re.search(limit.match, target):
                 continue
-            times = self._let_through.setdefault((number, key), deque())
+            times = self._calls.setdefault((number, key), deque())
             while times and times[0] <= now - limit.seconds:
                 times.popleft()
             if len(times) >= limit.calls:
                 waits.append(times[0] + limit.seconds - now)
-            counted.append(times)
+            windows.append(times)
         wait = max(waits)
         if not wait:
-            for times in counted:
+            for times in windows:
                 times.append(now)
         return wait

@@ -1,6 +1,6 @@
-"""The emulator's own OpenAPI document, made of the very operations that serve it: `GET /openapi.json`.
+"""The emulator's OpenAPI document, generated from the operations that it serves: `GET /openapi.json`.
 
-It describes what is emulated, which is less than the services can; where both speak, they agree.
+It describes the emulated subset of the services' APIs.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,47 +26,47 @@ _SCHEMES = {
 
 
 def record(properties: Mapping[str, Schema], *, optional: Sequence[str] = ()) -> Schema:
-    """Describe an object that has these properties and no others."""
+    """Return the schema of an object with exactly these properties."""
     required = [name for name in properties if name not in optional]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
 
 
 def array(items: Schema) -> Schema:
-    """Describe a list."""
+    """Return the schema of a list."""
     return {"type": "array", "items": items}
 
 
 def one_of(*values: str | int) -> Schema:
-    """Describe a value that is one of these."""
+    """Return the schema of an enumeration."""
     return {"enum": list(values)}
 
 
 def nullable(schema: Schema) -> Schema:
-    """Describe a value that may be null."""
+    """Return the schema of a value that may be null."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing that can be asked of the emulator: its route and its description."""
+    """An operation of the emulator: its route and its description."""
 
     method: str
     path: str
     endpoint: Callable[[Request], Awaitable[Response]]
     """The first line of its docstring is the summary."""
     answers: Mapping[int, Schema | None]
-    """The JSON body by status code; none: the answer has no body."""
+    """The schema of the response body by status code; none: no body."""
     security: str = ""
-    """One of the two schemes; empty: anyone may ask."""
+    """The security scheme; empty: no authentication."""
     query: Mapping[str, Schema] = field(default_factory=dict)
-    """Parameters, none of them required."""
+    """Query parameters; all are optional."""
     body: Any = None
-    """The type of the JSON body; none: there is none."""
+    """The type of the request's JSON body; none: no body."""
     body_required: bool = True
 
     @property
     def route(self) -> Route:
-        """What serves it."""
+        """The route that serves the operation."""
         return Route(self.path, self.endpoint, methods=[self.method])
 
     def describe(self) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _json(schema: Schema) -> dict[str, Any]:
 
 
 def _inlined(schema: dict[str, Any]) -> Schema:
-    """Put definitions where they are referred to: `#` would mean the whole document here."""
+    """Replace references by the definitions: in the complete document `#/$defs` would not resolve."""
     definitions = schema.pop("$defs", {})
 
     def inline(node: Any) -> Any:  # noqa: ANN401 - any JSON

@@ -1,4 +1,4 @@
-"""Opsgenie's REST API v2: the account and its users.
+"""The Opsgenie REST API v2: the account and its users.
 
 Source: the published document https://docs.opsgenie.com/docs/opsgenie-openapi (operations getInfo, listUsers, getUser).
 """
@@ -15,7 +15,7 @@ from dev.emulator.openapi import FLAG, NUMBER, TEXT, WHOLE, Operation, array, on
 from dev.emulator.store import Row, Store
 
 MAX_PAGE_SIZE = 100
-LARGEST_OFFSET = 10_000_000
+MAX_OFFSET = 10_000_000
 _SCHEME = "GenieKey "
 _SORT = {"username": "username", "fullName": "full_name", "insertedAt": "number"}
 _SEARCHABLE = {
@@ -30,23 +30,23 @@ _SEARCHABLE = {
 }
 _BUILT_IN_ROLES = {"owner", "admin", "user", "stakeholder", "observer"}
 _TOOK = 0.0
-"""Seconds that the answer took; the emulator does not measure it."""
+"""Seconds that the request took; the emulator does not measure them."""
 _WORD = '(?:"[^"]*"|[!#-~]+)'
 _QUERY = rf"(?:{'|'.join(_SEARCHABLE)}):{_WORD}(?: AND (?:{'|'.join(_SEARCHABLE)}):{_WORD})*"
-"""What is emulated of the query language: fields with exact values, all of which must match."""
+"""The emulated part of the query language: `field:value` terms joined by AND."""
 _TERM = re.compile(r'(\w+):(?:"([^"]*)"|([!#-~]+))')
 
 
 class OpsgenieError(Exception):
-    """An answer in the shape of Opsgenie's errors."""
+    """An error response of Opsgenie."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
 
 
-async def refuse(_request: Request, error: Exception) -> Response:
-    """Turn an `OpsgenieError` into the answer."""
+async def error_response(_request: Request, error: Exception) -> Response:
+    """Return the response for an `OpsgenieError`."""
     status = error.status if isinstance(error, OpsgenieError) else 500
     return _answer({"message": str(error)}, status=status)
 
@@ -64,17 +64,17 @@ async def list_users(request: Request) -> Response:
     """Answer `GET /v2/users`: a page of at most 100."""
     store = stores.of(request)
     account = _authorise(request, store)
-    limit = _number(request, "limit", default=MAX_PAGE_SIZE, least=1, most=MAX_PAGE_SIZE)
-    offset = _number(request, "offset", default=0, least=0, most=LARGEST_OFFSET)
+    limit = _number(request, "limit", default=MAX_PAGE_SIZE, minimum=1, maximum=MAX_PAGE_SIZE)
+    offset = _number(request, "offset", default=0, minimum=0, maximum=MAX_OFFSET)
     sort = request.query_params.get("sortField", "username")
     order = request.query_params.get("order", "asc")
     if sort not in _SORT or order not in {"asc", "desc"}:
         raise OpsgenieError(422, "sortField or order is not valid")
     where, values = _filter(request.query_params.get("query"))
-    chosen = f"FROM opsgenie_users WHERE account = ?{where}"
-    total = store.number(f"SELECT count(*) {chosen}", account["name"], *values)
+    source = f"FROM opsgenie_users WHERE account = ?{where}"
+    total = store.number(f"SELECT count(*) {source}", account["name"], *values)
     users = store.rows(
-        f"SELECT * {chosen} ORDER BY {_SORT[sort]} {order}, number LIMIT ? OFFSET ?",
+        f"SELECT * {source} ORDER BY {_SORT[sort]} {order}, number LIMIT ? OFFSET ?",
         account["name"],
         *values,
         limit,
@@ -98,7 +98,7 @@ async def get_user(request: Request) -> Response:
 
 
 def find_user(store: Store, account: str, identifier: str) -> Row | None:
-    """Return the user of an account that has this id or username."""
+    """Return the user of an account by id or username."""
     return store.row(
         "SELECT * FROM opsgenie_users WHERE account = ? AND (id = ? OR username = ? COLLATE NOCASE)",
         account,
@@ -117,10 +117,10 @@ def _authorise(request: Request, store: Store) -> Row:
     return account
 
 
-def _number(request: Request, name: str, *, default: int, least: int, most: int) -> int:
+def _number(request: Request, name: str, *, default: int, minimum: int, maximum: int) -> int:
     value = request.query_params.get(name, str(default))
-    if not re.fullmatch(r"-?[0-9]{1,9}", value) or not least <= int(value) <= most:
-        raise OpsgenieError(422, f"{name} should be a number from {least} to {most}")
+    if not re.fullmatch(r"-?[0-9]{1,9}", value) or not minimum <= int(value) <= maximum:
+        raise OpsgenieError(422, f"{name} should be a number from {minimum} to {maximum}")
     return int(value)
 
 
@@ -128,7 +128,7 @@ def _filter(query: str | None) -> tuple[str, list[object]]:
     if query is None:
         return "", []
     if not re.fullmatch(_QUERY, query):
-        raise OpsgenieError(422, "query cannot be understood")
+        raise OpsgenieError(422, "query is not valid")
     conditions, values = "", list[object]()
     for field, quoted, plain in _TERM.findall(query):
         value = quoted or plain
@@ -194,16 +194,18 @@ _USER = record(
 _PLAN = record({"name": TEXT, "maxUserCount": WHOLE, "isYearly": FLAG})
 _ACCOUNT = record({"name": TEXT, "userCount": WHOLE, "plan": _PLAN})
 _LINKS = record(dict.fromkeys(("first", "last", "next", "prev"), TEXT), optional=["next", "prev"])
-_REFUSED = {401: _ERROR, 403: _ERROR, 429: _ERROR}
+_ACCESS_ERRORS = {401: _ERROR, 403: _ERROR, 429: _ERROR}
 _LIST = {
     "limit": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE},
-    "offset": {"type": "integer", "minimum": 0, "maximum": LARGEST_OFFSET},
+    "offset": {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET},
     "sortField": one_of(*_SORT),
     "order": one_of("asc", "desc"),
     "query": {"type": "string", "pattern": f"^{_QUERY}$"},
 }
 OPERATIONS = [
-    Operation("GET", "/v2/account", get_account, {200: record({"data": _ACCOUNT, **_META}), **_REFUSED}, "GenieKey"),
+    Operation(
+        "GET", "/v2/account", get_account, {200: record({"data": _ACCOUNT, **_META}), **_ACCESS_ERRORS}, "GenieKey"
+    ),
     Operation(
         "GET",
         "/v2/users",
@@ -211,7 +213,7 @@ OPERATIONS = [
         {
             200: record({"data": array(_USER), "totalCount": WHOLE, "paging": _LINKS, **_META}),
             422: _ERROR,
-            **_REFUSED,
+            **_ACCESS_ERRORS,
         },
         "GenieKey",
         query=_LIST,
@@ -220,7 +222,7 @@ OPERATIONS = [
         "GET",
         "/v2/users/{identifier}",
         get_user,
-        {200: record({"data": _USER, "expandable": array(TEXT), **_META}), 404: _ERROR, **_REFUSED},
+        {200: record({"data": _USER, "expandable": array(TEXT), **_META}), 404: _ERROR, **_ACCESS_ERRORS},
         "GenieKey",
     ),
 ]

@@ -1,4 +1,4 @@
-"""The Atlassian Organizations API under `/admin`: organizations, domains, directories, sites.
+"""Organizations, domains, directories and workspaces of the Atlassian Organizations API.
 
 Source: the published OpenAPI document of https://developer.atlassian.com/cloud/admin/organization/rest/.
 """
@@ -27,17 +27,17 @@ from dev.emulator.organization_access import (
 from dev.emulator.seed import Body
 from dev.emulator.store import Row
 
-LARGEST_WORKSPACE_PAGE = 1000
+MAX_WORKSPACE_PAGE_SIZE = 1000
 
 
 class WorkspaceSearch(Body):
     """The body of `POST /v2/orgs/{orgId}/workspaces`; queries and sorting are not emulated."""
 
-    limit: Whole = Field(default=20, ge=1, le=LARGEST_WORKSPACE_PAGE)
+    limit: Whole = Field(default=20, ge=1, le=MAX_WORKSPACE_PAGE_SIZE)
 
 
 class WorkspaceContinuation(Body):
-    """The same for a further page: a cursor stands alone."""
+    """The body for a further page: only a cursor."""
 
     cursor: Cursor
 
@@ -46,7 +46,7 @@ _workspace_search = TypeAdapter[WorkspaceSearch | WorkspaceContinuation](Workspa
 
 
 async def get_organizations(request: Request) -> Response:
-    """Answer `GET /v1/orgs`: the one organization of the key."""
+    """Answer `GET /v1/orgs`: the organization of the API key."""
     store = stores.of(request)
     organization = authorise(request, store, shape="proxy")
     self_url = f"{request.base_url}admin/v1/orgs/{organization['id']}"
@@ -70,7 +70,7 @@ async def get_organizations(request: Request) -> Response:
 
 
 async def get_directories(request: Request) -> Response:
-    """Answer `GET /v2/orgs/{orgId}/directories`: each organization has one."""
+    """Answer `GET /v2/orgs/{orgId}/directories`: each organization has one directory."""
     store = stores.of(request)
     organization = authorise(request, store, unknown=(401, "list"))
     directory = {"directoryId": organization["directory_id"], "name": organization["name"]}
@@ -78,7 +78,7 @@ async def get_directories(request: Request) -> Response:
 
 
 async def get_domains(request: Request) -> Response:
-    """Answer `GET /v1/orgs/{orgId}/domains`: all on one page."""
+    """Answer `GET /v1/orgs/{orgId}/domains`: all domains on one page."""
     store = stores.of(request)
     organization = authorise(request, store, shape="proxy", unknown=(403, "forbidden"))
     self_url = str(request.url.replace(query=""))

@@ -1,8 +1,7 @@
-"""The pages for people: an Atlassian account is set up with a password or by single sign-on, a site is created.
+"""Pages for people: set up an Atlassian account with a password or single sign-on, and create a site.
 
-The real service proves the address by a mail of its own; here, whoever opens the page is believed. A password is
-checked and forgotten: nothing else of the emulator asks for it. The same belief creates sites, in the organization that
-the account is a member of.
+Atlassian verifies the address with a mail; the emulator trusts everyone who opens the page. The password's length is
+checked, and the password is not stored. A new site belongs to the organization that the account is a member of.
 """
 
 from collections.abc import Mapping
@@ -29,14 +28,14 @@ _templates = Environment(loader=PackageLoader("dev.emulator"), autoescape=True, 
 
 
 async def sign_up(request: Request) -> Response:
-    """Show `/signup?email=&continue=` and take the password of a new or an invited account."""
+    """Serve `/signup?email=&continue=`: the password form for a new or an invited account."""
     store = stores.of(request)
     fields = await _fields(request)
     email = fields["email"]
     if email and accounts.signs_in_by_sso(store, email):
         return RedirectResponse(f"/login?{urlencode(fields)}", status_code=303)
-    if (settled := _settled(store, fields)) is not None:
-        return settled
+    if (response := _finished(store, fields)) is not None:
+        return response
     if request.method != "POST":
         return _page("signup.html", fields)
     if not _is_address(email):
@@ -48,20 +47,20 @@ async def sign_up(request: Request) -> Response:
 
 
 async def log_in(request: Request) -> Response:
-    """Show `/login?email=&continue=`: one button for people of an SSO domain; the others are sent to sign up."""
+    """Serve `/login?email=&continue=`: one button for addresses of SSO domains; redirect others to `/signup`."""
     store = stores.of(request)
     fields = await _fields(request)
     if not accounts.signs_in_by_sso(store, fields["email"]):
         return RedirectResponse(f"/signup?{urlencode(fields)}", status_code=303)
-    if (settled := _settled(store, fields)) is not None:
-        return settled
+    if (response := _finished(store, fields)) is not None:
+        return response
     if request.method != "POST":
         return _page("login.html", fields)
     return _set_up(store, fields, origin="single sign-on")
 
 
 async def create_site(request: Request) -> Response:
-    """Show `/create-site?email=&site=` and create the site, with the owner of the address as its site admin."""
+    """Serve `/create-site?email=&site=`: create a site, with the owner of the address as its site admin."""
     store = stores.of(request)
     form = await request.form() if request.method == "POST" else request.query_params
     fields = {name: str(form.get(name, "")).strip() for name in ("email", "site")}
@@ -71,11 +70,11 @@ async def create_site(request: Request) -> Response:
         status, problem = _create_site(store, fields["email"], fields["site"])
     if problem:
         return _render("create_site.html", {**fields, "problem": problem}, status)
-    return _render("done.html", {"title": f"The site {fields['site']} is there", "email": fields["email"]})
+    return _render("done.html", {"title": f"The site {fields['site']} has been created", "email": fields["email"]})
 
 
 def _create_site(store: Store, email: str, name: str) -> tuple[int, str]:
-    """Create a site; return the status, and what stands in the way if anything does."""
+    """Create a site; return the status and, if it cannot be created, the reason."""
     member = store.row(
         "SELECT m.organization, m.account_id FROM members m JOIN atlassian_accounts a ON a.id = m.account_id"
         " WHERE a.email_key = ? AND a.status = ? ORDER BY m.added_at",
@@ -83,11 +82,14 @@ def _create_site(store: Store, email: str, name: str) -> tuple[int, str]:
         accounts.ACTIVE,
     )
     if member is None:
-        return 404, "No organization has a member with this address: sign up first."
+        return 404, "No organization has a member with this email address. Sign up first."
     if not sites.is_valid(name):
-        return 422, "A site name has 3 to 63 lowercase letters, digits and hyphens, these in the middle only."
+        return (
+            422,
+            "A site name has 3 to 63 lowercase letters, digits and hyphens. It cannot start or end with a hyphen.",
+        )
     if not sites.is_free(store, name):
-        return 409, f"This name is or was in use. Free ones: {', '.join(sites.suggestions(store, name))}."
+        return 409, f"This name is or was in use. Available names: {', '.join(sites.suggestions(store, name))}."
     sites.create(store, member["organization"], name, created_by=member["account_id"])
     return 200, ""
 
@@ -105,12 +107,12 @@ def _is_address(email: str) -> bool:
     return bool(local and "." in domain and email.isprintable() and " " not in email)
 
 
-def _settled(store: Store, fields: dict[str, str]) -> Response | None:
+def _finished(store: Store, fields: dict[str, str]) -> Response | None:
     account = accounts.find(store, fields["email"])
     if account and account["status"] != accounts.ACTIVE:
         return _page("done.html", fields, status=403, title="This account is deactivated")
     if account and account["email_verified"]:
-        return _page("done.html", fields, title="Your account is all set already")
+        return _page("done.html", fields, title="Your account is already set up")
     return None
 
 
@@ -118,20 +120,20 @@ def _set_up(store: Store, fields: dict[str, str], *, origin: str) -> Response:
     with store.transaction():
         account_id = accounts.ensure(store, fields["email"], fields["name"], origin=origin)
         accounts.verify(store, account_id)
-    return _page("done.html", fields, title="Your account is all set")
+    return _page("done.html", fields, title="Your account is set up")
 
 
 def _page(template: str, fields: dict[str, str], *, status: int = 200, problem: str = "", title: str = "") -> Response:
     target = urlsplit(fields["continue"])
-    onward = fields["continue"] if target.scheme in {"http", "https"} and target.netloc else ""
+    continue_url = fields["continue"] if target.scheme in {"http", "https"} and target.netloc else ""
     values = {
         "email": fields["email"],
         "name": fields["name"],
-        "onward": onward,
-        "onward_host": target.netloc,
+        "continue_url": continue_url,
+        "continue_host": target.netloc,
         "problem": problem,
         "title": title,
-        "shortest_password": MIN_PASSWORD_LENGTH,
+        "min_password_length": MIN_PASSWORD_LENGTH,
     }
     return _render(template, values, status)
 

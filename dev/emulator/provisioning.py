@@ -1,11 +1,11 @@
-"""What Atlassian has no public API for, in an API of the emulator's own: sign-up, sites, the connection to Opsgenie.
+"""The emulator's own API for steps without a public Atlassian API: sign-up, site creation, Opsgenie connections.
 
-All with the organization's Bearer key, in JSON, and safe to repeat:
+All operations require the organization's API key as a Bearer token, use JSON, and are idempotent:
 
 - `POST /provisioning/v1/sign-ups` `{email, firstName, lastName}` → `{accountId}`; the account's email is unverified.
 - `POST /provisioning/v1/sites` `{email, name, firstName, lastName}` → `{id, name, url}`; the owner of the address
   becomes site admin. 404: the address has no account. 409 `{message, suggestions}`: the name is or was in use, unless
-  the same person created the site in this organization. 422: the name breaks the rules.
+  the same person created the site in this organization. 422: the name is not valid.
 - `PUT /provisioning/v1/connections/{opsgenieAccount}` `{siteId}` → `{opsgenieAccount, siteId}`. 404: no such site.
   409: the Opsgenie account is connected to another site.
 """
@@ -24,7 +24,7 @@ from dev.emulator.seed import Body
 
 
 class SignUp(Body):
-    """Someone signs up."""
+    """The body of a sign-up."""
 
     email: Email
     first_name: str
@@ -32,14 +32,14 @@ class SignUp(Body):
 
 
 class NewSite(SignUp):
-    """Someone creates a site."""
+    """The body of a site creation."""
 
     name: Annotated[str, Field(json_schema_extra={"pattern": f"^{sites.NAME}$"})]
-    """Checked apart, so that a name that breaks the rules has a status of its own."""
+    """Validated separately, because an invalid name has a status of its own."""
 
 
 class Connection(Body):
-    """Connect an Opsgenie account to this site."""
+    """The body of a connection."""
 
     site_id: str
 
@@ -60,7 +60,7 @@ async def sign_up(request: Request) -> Response:
 
 
 async def create_site(request: Request) -> Response:
-    """Create a site of the organization, unless its creator did so before."""
+    """Create a site of the organization, unless the same person has already created it."""
     store = stores.of(request)
     organization = authorise(request, store)
     try:
@@ -68,17 +68,17 @@ async def create_site(request: Request) -> Response:
     except ValidationError:
         raise OrganizationError(400, "ADMIN-400-24", "Invalid request body") from None
     if not sites.is_valid(wanted.name):
-        raise OrganizationError(422, "ADMIN-422-1", "The site name breaks the rules")
+        raise OrganizationError(422, "ADMIN-422-1", "The site name is not valid")
     with store.transaction():
         creator = accounts.find(store, wanted.email)
         if creator is None:
             raise OrganizationError(404, "ADMIN-404-8", "User not found")
         site = sites.find(store, wanted.name)
-        theirs = site and (site["organization"], site["created_by"]) == (organization["id"], creator["id"])
-        if not theirs and not sites.is_free(store, wanted.name):
+        exists = site and (site["organization"], site["created_by"]) == (organization["id"], creator["id"])
+        if not exists and not sites.is_free(store, wanted.name):
             body = {"message": "The name is or was in use", "suggestions": sites.suggestions(store, wanted.name)}
             return JSONResponse(body, status_code=409)
-        if not theirs:
+        if not exists:
             sites.create(store, organization["id"], wanted.name, created_by=creator["id"])
         created = store.row("SELECT id, name, url FROM sites WHERE name = ?", wanted.name)
     return JSONResponse(created)
@@ -105,14 +105,14 @@ async def connect(request: Request) -> Response:
     return JSONResponse({"opsgenieAccount": account, "siteId": site_id})
 
 
-_REFUSED = {401: ERRORS, 400: ERRORS, 429: ERRORS}
+_REQUEST_ERRORS = {401: ERRORS, 400: ERRORS, 429: ERRORS}
 _TAKEN = record({"message": TEXT, "suggestions": array(TEXT)})
 OPERATIONS = [
     Operation(
         "POST",
         "/provisioning/v1/sign-ups",
         sign_up,
-        {200: record({"accountId": TEXT}), **_REFUSED},
+        {200: record({"accountId": TEXT}), **_REQUEST_ERRORS},
         "Bearer",
         body=SignUp,
     ),
@@ -125,7 +125,7 @@ OPERATIONS = [
             404: ERRORS,
             409: _TAKEN,
             422: ERRORS,
-            **_REFUSED,
+            **_REQUEST_ERRORS,
         },
         "Bearer",
         body=NewSite,
@@ -134,7 +134,7 @@ OPERATIONS = [
         "PUT",
         "/provisioning/v1/connections/{opsgenie_account}",
         connect,
-        {200: record({"opsgenieAccount": TEXT, "siteId": TEXT}), 404: ERRORS, 409: ERRORS, **_REFUSED},
+        {200: record({"opsgenieAccount": TEXT, "siteId": TEXT}), 404: ERRORS, 409: ERRORS, **_REQUEST_ERRORS},
         "Bearer",
         body=Connection,
     ),

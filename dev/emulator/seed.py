@@ -1,4 +1,4 @@
-"""What the emulator starts with: a JSON document in camelCase with the fields of `Seed`.
+"""The emulator's seed: a JSON document in camelCase with the fields of `Seed`.
 
     {
       "opsgenie": {
@@ -14,7 +14,7 @@
       }
     }
 
-Every field and its default stands in the classes below.
+The classes below document all fields and defaults.
 """
 
 import uuid
@@ -29,16 +29,16 @@ from dev.emulator.store import Store
 
 
 class Body(BaseModel):
-    """A JSON body in camelCase, as both services write it; an unknown field is a mistake."""
+    """A JSON body in camelCase, as in both services; unknown fields are rejected."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
 
 class OpsgenieUser(Body):
-    """One person of the Opsgenie account."""
+    """A user of the Opsgenie account."""
 
     username: str
-    """The address, spelt as one likes: the emulator does not check it, so that odd rosters can be tried."""
+    """The email address. The emulator does not validate it, so that tests can use unusual rosters."""
     full_name: str = ""
     role: str = "user"
     """`owner`, `admin`, `user`, `stakeholder`, or the name of a custom role."""
@@ -49,87 +49,87 @@ class OpsgenieUser(Body):
 
 
 class OpsgenieAccount(Body):
-    """One Opsgenie account."""
+    """An Opsgenie account."""
 
     name: str
     api_key: str
     key_restricted: bool = False
-    """The key is valid but may not read the configuration: every call is answered with 403."""
+    """The API key is valid but lacks configuration access: every call is answered with 403."""
     plan: str = "Enterprise"
     max_users: int = 1_000_000
     users: list[OpsgenieUser] = Field(default_factory=list)
 
 
 class AtlassianAccount(Body):
-    """An Atlassian account that is there from the start."""
+    """An existing Atlassian account."""
 
     email: str
     name: str = ""
     email_verified: bool = False
     account_status: Literal["active", "inactive", "closed"] = "active"
     member: bool = True
-    """A member of the organization; otherwise its API does not show the account before it is invited."""
+    """Whether the account is a member of the organization. The organization's API shows members only."""
     org_admin: bool = False
     managed_elsewhere: bool = False
     """Another organization has claimed the address's domain."""
 
 
 class Site(Body):
-    """A site that is there from the start."""
+    """An existing site."""
 
     name: str
     site_admins: list[str] = Field(default_factory=list)
-    """Addresses of accounts of this document that are site admins."""
+    """Addresses of the site admins."""
     users: list[str] = Field(default_factory=list)
-    """Addresses of accounts that may use the site and no more."""
+    """Addresses of users without admin rights."""
 
 
 class Organization(Body):
-    """One Atlassian organization."""
+    """An Atlassian organization."""
 
     id: str
     name: str
     api_key: str
     paid: bool = True
-    """False: invitations are answered with 402."""
+    """If false, invitations are answered with 402."""
     seats: int | None = None
-    """Members it may have; further invitations are answered with 409. Each can use each of its sites."""
+    """Maximum number of members; further invitations are answered with 409. Each member has access to each site."""
     domains: dict[str, Literal["verified", "unverified", "superseded", "missing_token", "deleted"]] = Field(
         default_factory=dict
     )
-    """Domains that it has claimed, and how far: it manages the accounts of those that are `verified`."""
+    """Claim status of each domain. The organization manages the accounts of `verified` domains."""
     sso_domains: list[str] = Field(default_factory=list)
     uninvitable: dict[str, str] = Field(default_factory=dict)
-    """Addresses whose invitation fails (206), with the reason that the answer gives. If that is an error code of
-    Atlassian's, such as `ADMIN-UAM-409-3`, the whole call fails with it instead."""
+    """Addresses whose invitation fails (206), each with a reason. If the reason is an error code of Atlassian, such as
+    `ADMIN-UAM-409-3`, the whole request fails with that code."""
     accounts: list[AtlassianAccount] = Field(default_factory=list)
     sites: list[Site] = Field(default_factory=list)
     past_site_names: list[str] = Field(default_factory=list)
-    """Names that were used once: never free again."""
+    """Site names that were used before; they stay unavailable."""
 
 
 class Seed(Body):
-    """An Opsgenie account and the organization its people go to."""
+    """An Opsgenie account and the organization its users move to."""
 
     opsgenie: OpsgenieAccount
     organization: Organization
 
 
 def is_loaded(store: Store, seed: Seed) -> bool:
-    """Return whether the Opsgenie account of this document is there already."""
+    """Return whether the Opsgenie account of this seed exists."""
     return store.row("SELECT 1 FROM opsgenie_accounts WHERE name = ?", seed.opsgenie.name) is not None
 
 
 def load(store: Store, seed: Seed) -> None:
-    """Put the document in place of what is known of this Opsgenie account, this organization and their people."""
+    """Load a seed; it replaces its Opsgenie account, its organization and their people."""
     with store.transaction():
-        _forget(store, seed)
+        _delete(store, seed)
         _load_opsgenie(store, seed.opsgenie)
         _load_organization(store, seed.organization)
 
 
 def add_user(store: Store, account: str, user: OpsgenieUser) -> str:
-    """Add a person to an Opsgenie account; return the user's id."""
+    """Add a user to an Opsgenie account; return the user's id."""
     user_id = str(uuid.uuid4())
     store.change(
         "INSERT INTO opsgenie_users (account, id, username, full_name, role, verified, blocked, locale, time_zone,"
@@ -149,7 +149,7 @@ def add_user(store: Store, account: str, user: OpsgenieUser) -> str:
 
 
 def set_uninvitable(store: Store, organization: str, uninvitable: Mapping[str, str]) -> None:
-    """Say anew whom an organization cannot invite, and why."""
+    """Replace the addresses that an organization cannot invite."""
     store.change("DELETE FROM uninvitable WHERE organization = ?", organization)
     store.change_many(
         "INSERT INTO uninvitable VALUES (?, ?, ?)",
@@ -157,8 +157,8 @@ def set_uninvitable(store: Store, organization: str, uninvitable: Mapping[str, s
     )
 
 
-def _forget(store: Store, seed: Seed) -> None:
-    emails = [user.username for user in seed.opsgenie.users] + [one.email for one in seed.organization.accounts]
+def _delete(store: Store, seed: Seed) -> None:
+    emails = [user.username for user in seed.opsgenie.users] + [account.email for account in seed.organization.accounts]
     store.change_many("DELETE FROM atlassian_accounts WHERE email_key = ?", ((accounts.key(e),) for e in emails))
     store.change(
         "DELETE FROM atlassian_accounts WHERE id IN (SELECT account_id FROM members WHERE organization = ?)",

@@ -1,7 +1,7 @@
-"""Sites of organizations. A name that was ever used is never free again.
+"""Sites of organizations. A used name never becomes available again.
 
-`GET /sites/{name}/_edge/tenant_info` answers anyone as a site does at its own address: `{"cloudId": "…"}`, or 404 where
-there is none of this name.
+`GET /sites/{name}/_edge/tenant_info` answers like a real site and needs no authentication: `{"cloudId": "…"}`, or 404
+if no site has the name.
 """
 
 import re
@@ -16,16 +16,16 @@ from dev.emulator.openapi import TEXT, Operation, record
 from dev.emulator.store import Row, Store
 
 ADMIN, USER = "atlassian/site-admin", "atlassian/user"
-"""Atlassian's names of the roles that someone can have on a site."""
+"""Atlassian's names for the roles on a site."""
 DOMAIN = "atlassian.example"
-"""Stands for atlassian.net, where the names of the sample could belong to someone."""
+"""Replaces atlassian.net, where the sample's site names could exist."""
 MAX_LENGTH = 63
 NAME = "[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
-"""A site name, as a regular expression."""
+"""Regular expression for site names."""
 
 
 def is_valid(name: str) -> bool:
-    """Return whether a name is 3 to 63 lowercase letters, digits and hyphens, these in the middle only."""
+    """Return whether a name has 3 to 63 lowercase letters, digits or inner hyphens."""
     return re.fullmatch(NAME, name) is not None
 
 
@@ -35,7 +35,7 @@ def is_free(store: Store, name: str) -> bool:
 
 
 def suggestions(store: Store, wanted: str) -> list[str]:
-    """Return three free names near the wanted one."""
+    """Return three available names that are similar to the wanted name."""
     stem = wanted[: MAX_LENGTH - 7].rstrip("-")
     free: list[str] = []
     for ending in ["team", "ops", "hq", *range(2, 10_000)]:
@@ -48,7 +48,7 @@ def suggestions(store: Store, wanted: str) -> list[str]:
 
 
 def create(store: Store, organization: str, name: str, *, created_by: str | None) -> str:
-    """Create a site; whoever creates it becomes a site admin. Return its id, which Atlassian calls the cloud id."""
+    """Create a site, with `created_by` as its site admin; return its id, Atlassian's cloud id."""
     site_id = str(uuid.uuid4())
     store.change(
         "INSERT INTO sites VALUES (?, ?, ?, ?, ?, ?)",
@@ -66,17 +66,17 @@ def create(store: Store, organization: str, name: str, *, created_by: str | None
 
 
 def grant(store: Store, site_id: str, account_id: str, role: str) -> None:
-    """Give an account a role on a site."""
+    """Grant an account a role on a site."""
     store.change("INSERT OR IGNORE INTO site_roles VALUES (?, ?, ?)", site_id, account_id, role)
 
 
 def find(store: Store, name: str) -> Row | None:
-    """Return the site that has this name."""
+    """Return the site with this name."""
     return store.row("SELECT * FROM sites WHERE name = ?", name)
 
 
 async def get_tenant_info(request: Request) -> Response:
-    """Answer who a site is."""
+    """Return the cloud id of a site."""
     site = find(stores.of(request), request.path_params["name"])
     if site is None:
         return JSONResponse({"message": "There is no such site"}, status_code=404)

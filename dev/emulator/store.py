@@ -1,4 +1,4 @@
-"""The emulated services' state: one SQLite file, changed in short transactions only."""
+"""The state of the emulated services in one SQLite file."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -105,15 +105,15 @@ CREATE TABLE IF NOT EXISTS calls (endpoint TEXT PRIMARY KEY, count INTEGER NOT N
 
 
 class Store:
-    """One connection, used by one event loop: requests take turns, so nothing needs a lock.
+    """One SQLite connection for one event loop; no code awaits inside a transaction, so no locks are needed.
 
-    A transaction that was committed survives `kill -9` of the process at any moment; one that was not leaves nothing.
+    Committed transactions survive `kill -9` of the process; uncommitted ones leave no trace.
     """
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
-        # Written through to the kernel at each commit, to the disk at checkpoints: a killed process loses nothing.
+        # Each commit is written to the kernel, and synced to disk at checkpoints: a killed process loses nothing.
         self._connection.executescript(
             "PRAGMA journal_mode = wal; PRAGMA synchronous = normal; PRAGMA foreign_keys = on;"
         )
@@ -121,7 +121,7 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Make everything inside happen together or not at all. Nothing inside may await."""
+        """Run the block as one transaction. The block must not await."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
@@ -140,11 +140,11 @@ class Store:
         return dict(row) if row else None
 
     def number(self, sql: str, *parameters: object) -> int:
-        """Return the one number that a query asks for."""
+        """Return the single number that a query selects."""
         return int(self._connection.execute(sql, parameters).fetchone()[0])
 
     def change(self, sql: str, *parameters: object) -> int:
-        """Run a statement; return how many rows it changed."""
+        """Run a statement; return the number of changed rows."""
         return self._connection.execute(sql, parameters).rowcount
 
     def change_many(self, sql: str, rows: Iterable[tuple[object, ...]]) -> None:
@@ -154,7 +154,7 @@ class Store:
     def clear(self) -> None:
         """Empty all tables."""
         with self.transaction():
-            # What belongs to one of these goes with it.
+            # Foreign keys delete the rows of the other tables.
             self.change("DELETE FROM opsgenie_accounts")
             self.change("DELETE FROM organizations")
             self.change("DELETE FROM atlassian_accounts")

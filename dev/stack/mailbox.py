@@ -1,6 +1,6 @@
-"""A mail server for the demo and for tests: every mail it accepts is a file, and nothing leaves the machine.
+"""A mail server for the demo and tests: it writes each accepted mail to a file and relays nothing.
 
-Run it: `python -m dev.stack.mailbox --host 127.0.0.1 --port 8025 --directory DIR [--refuse ADDRESS …]`.
+Run it: `python -m dev.stack.mailbox --host 127.0.0.1 --port 8025 --directory DIR [--reject ADDRESS …]`.
 """
 
 import asyncio
@@ -16,26 +16,25 @@ from cyclopts import App, Parameter
 
 from landbridge.domain import addresses
 
-REFUSAL = "550 5.1.1 No such mailbox"
+REJECTED = "550 5.1.1 No such mailbox"
 FULL = "452 4.3.1 Cannot store the mail now"
 _UNFINISHED = ".tmp"
 
 
 class Mailbox:
-    """Writes each accepted mail to a folder, one file each, named in the order they came.
+    """Writes each accepted mail to a file of its own, numbered in the order of arrival.
 
-    A file appears whole or not at all, and before the sender is told that the mail was accepted: whatever was
-    acknowledged survives `kill -9`. Each file begins with the envelope as the server saw it: `X-Envelope-From`, and
-    an `X-Envelope-To` for each recipient.
+    The file is written atomically and synced to disk before the server answers 250: an acknowledged mail survives
+    `kill -9`. Each file begins with the envelope: `X-Envelope-From`, and `X-Envelope-To` for each recipient.
     """
 
-    def __init__(self, directory: Path, refuse: Collection[str] = ()) -> None:
-        """Take over a folder, which need not exist; `refuse` are addresses that are answered with 550."""
+    def __init__(self, directory: Path, reject: Collection[str] = ()) -> None:
+        """`directory` is created if it does not exist; recipients in `reject` are answered with 550."""
         directory.mkdir(parents=True, exist_ok=True)
         for unfinished in directory.glob(f"*{_UNFINISHED}"):
             unfinished.unlink()
         self._directory = directory
-        self._refuse = {addresses.key(address) for address in refuse}
+        self._reject = {addresses.key(address) for address in reject}
         self._last = max((int(path.stem) for path in directory.glob("*.eml")), default=0)
 
     def session(self) -> SMTP:
@@ -45,14 +44,14 @@ class Mailbox:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
-        """Answer to a recipient."""
-        if addresses.key(address) in self._refuse:
-            return REFUSAL
+        """Accept or reject a recipient."""
+        if addresses.key(address) in self._reject:
+            return REJECTED
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - the same
-        """Write the mail and answer."""
+        """Write the mail to disk, then answer."""
         self._last += 1
         name = f"{self._last:08}"
         try:
@@ -89,32 +88,32 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 8025,
     directory: Path,
-    refuse: Annotated[tuple[str, ...], Parameter(negative="")] = (),
+    reject: Annotated[tuple[str, ...], Parameter(negative="")] = (),
 ) -> None:
-    """Take mail until SIGTERM or SIGINT.
+    """Accept mail until SIGTERM or SIGINT.
 
     Parameters
     ----------
     host
         Address to listen on.
     port
-        Port to listen on; 0 lets the system choose, and the first line of output says which.
+        Port to listen on; 0: any free port, which the first line of output names.
     directory
-        Where the mails go.
-    refuse
-        Address whose mail is refused for good; may be given several times.
+        Folder for the mails.
+    reject
+        Recipient to reject permanently; may be given several times.
 
     """
-    mailbox = Mailbox(directory, refuse)
+    mailbox = Mailbox(directory, reject)
     loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    stopped = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stopped.set)
     server = await loop.create_server(mailbox.session, host, port)
     address, chosen, *_ = server.sockets[0].getsockname()
-    sys.stdout.write(f"Mailbox on {address}:{chosen}, mails go to {directory}\n")
+    sys.stdout.write(f"Mailbox on {address}:{chosen}, writing to {directory}\n")
     sys.stdout.flush()
-    await ended.wait()
+    await stopped.wait()
     server.close()
 
 

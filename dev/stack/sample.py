@@ -1,4 +1,4 @@
-"""The sample account that the embedded stack starts with."""
+"""The sample account that the local stack starts with."""
 
 from pathlib import Path
 
@@ -7,9 +7,9 @@ from pydantic import Field
 from landbridge.domain.base import Model
 
 SEED = Path(__file__).with_name("sample_account.json")
-"""What the emulator loads; its format is described there."""
+"""The emulator's seed; `dev.emulator.seed` describes the format."""
 REFUSED = ("refused@example.com",)
-"""Addresses on the sample roster that the stack's mail server refuses for good, as real ones do."""
+"""Addresses of the sample roster that the stack's mail server rejects permanently."""
 
 
 class _Opsgenie(Model):
@@ -24,7 +24,7 @@ class _Organization(Model):
 
 
 class Sample(Model):
-    """What a client of the emulator needs to know of its seed."""
+    """The parts of the seed that clients of the emulator need."""
 
     opsgenie: _Opsgenie
     organization: _Organization

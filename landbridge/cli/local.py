@@ -39,5 +39,5 @@ def _local(part: str) -> Any:  # noqa: ANN401 - a module
     except ModuleNotFoundError as error:
         raise BadInput(
             f"This runs on a machine for development only: {error.name} is not installed here. "
-            "Install what it needs: python3 tools/bootstrap.py embedded"
+            "Install what it needs: python3 tools/bootstrap.py local"
         ) from None

@@ -5,14 +5,13 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from temporalio.client import Client
 
 from dev.stack import ports
-from dev.stack.guard import Guard
 from dev.stack.processes import Process
 from dev.stack.temporal_server import TemporalServer
 from landbridge.client.links import TemporalLinkClient
@@ -79,13 +78,12 @@ class Storm:
 async def mortal(folder: Path) -> AsyncIterator[tuple[Process, Client]]:
     """Run a Temporal server that nothing starts again; yield it, and a client."""
     server = TemporalServer(port=ports.preferred_or_free(0), database=folder / "temporal.db")
-    with closing(Guard()) as guard:
-        process = Process(server.program(), folder / "temporal.log", guard)
-        await process.start()
-        try:
-            yield process, await connection.connect(environment=server.environment)
-        finally:
-            await process.stop()
+    process = Process(server.program(), folder / "temporal.log")
+    await process.start()
+    try:
+        yield process, await connection.connect(environment=server.environment)
+    finally:
+        await process.stop()
 
 
 @LONG

@@ -1,4 +1,4 @@
-"""The demo and the embedded stack as people start them: starter.py as a process, and every process of the stack."""
+"""The demo and the local stack as people start them: starter.py as a process, and every process of the stack."""
 
 import asyncio
 import os

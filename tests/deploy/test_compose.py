@@ -1,4 +1,4 @@
-"""What docker-compose.yml and the Dockerfile promise, read as an engine would read them; none runs here."""
+"""Checks of docker-compose.yml and the Dockerfile as files; no container engine is needed."""
 
 import re
 from pathlib import Path
@@ -25,21 +25,21 @@ READS: dict[str, tuple[type[BaseSettings], ...]] = {
     ),
     "portal": (settings.PortalSettings, settings.EncryptionSettings),
 }
-NOT_HERE = {"LANDBRIDGE_ATLASSIAN_PROVISIONING_URL"}
+EMULATOR_ONLY = {"LANDBRIDGE_ATLASSIAN_PROVISIONING_URL"}
 REQUIRED = re.compile(r"\$\{(\w+):\?[^}]+\}")
-"""A variable without which nothing starts, and what compose says then."""
+"""A required variable, with compose's error message for it."""
 
 
-def test_only_what_runs_once_may_end() -> None:
-    """Everything else comes back after a crash or a restart of the machine."""
+def test_all_services_but_one_time_jobs_restart() -> None:
+    """They come back after a crash or a reboot."""
     once = {name for name, service in SERVICES.items() if service["restart"].startswith("on-failure")}
     assert once == {"temporal-schema", "temporal-namespace"}
     assert {SERVICES[name]["restart"] for name in SERVICES.keys() - once} == {"unless-stopped"}
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_encryption_is_on_by_default(name: str) -> None:
-    """Without a key nothing starts, and compose says what is missing; links have a key as well."""
+def test_encryption_and_token_keys_are_required(name: str) -> None:
+    """Without a key nothing starts, and compose names the missing variable."""
     environment = SERVICES[name]["environment"]
     for variable in ("LANDBRIDGE_ENCRYPTION_KEYS", "LANDBRIDGE_TOKEN_KEYS"):
         required = REQUIRED.fullmatch(environment[variable])
@@ -48,18 +48,18 @@ def test_encryption_is_on_by_default(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_every_setting_can_be_set(name: str) -> None:
-    """But for those that only the emulator needs."""
+def test_every_setting_is_passed_through(name: str) -> None:
+    """Settings for the emulator are the exception."""
     known = {
         str(field.validation_alias or f"{group.model_config['env_prefix']}{name_}".upper())
         for group in READS[name]
         for name_, field in group.model_fields.items()
     }
-    assert known - NOT_HERE <= SERVICES[name]["environment"].keys()
+    assert known - EMULATOR_ONLY <= SERVICES[name]["environment"].keys()
 
 
 def test_no_secret_has_a_default() -> None:
-    """Whatever is a key or a password is handed on or asked for, and never made up."""
+    """Keys and passwords are either optional and passed through, or required."""
     secrets = [
         (name, variable, value)
         for name, service in SERVICES.items()
@@ -72,61 +72,61 @@ def test_no_secret_has_a_default() -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_nobody_is_killed_amid_work(name: str) -> None:
-    """There is more time to end in than a worker takes at most."""
+def test_the_grace_period_is_longer_than_a_shutdown(name: str) -> None:
+    """The engine must not kill a worker that is still draining."""
     grace = re.fullmatch(r"(\d+)s", SERVICES[name]["stop_grace_period"])
     assert grace is not None
     assert int(grace[1]) >= worker.STOP_SECONDS + 10
 
 
 @pytest.mark.parametrize("name", ["postgresql", "temporal", *OURS])
-def test_health_is_looked_at(name: str) -> None:
-    """Ours by what a worker and the portal answer, at the address where they do."""
+def test_every_server_has_a_health_check(name: str) -> None:
+    """The worker and the portal are probed at their configured health address."""
     test = SERVICES[name]["healthcheck"]["test"]
     assert test[0] == "CMD"
     if name in OURS:
-        asked = re.search(r"http://127\.0\.0\.1:(\d+)/readyz", test[-1])
-        assert asked is not None
+        probed = re.search(r"http://127\.0\.0\.1:(\d+)/readyz", test[-1])
+        assert probed is not None
         prefix = "LANDBRIDGE_PORTAL" if name == "portal" else "LANDBRIDGE"
         listening = SERVICES[name]["environment"][f"{prefix}_HEALTH_ADDRESS"]
-        assert listening.endswith(f":{asked[1]}")
+        assert listening.endswith(f":{probed[1]}")
 
 
-def test_each_waits_for_what_it_leans_on() -> None:
-    """First the database, its schema, Temporal, the namespace with its search attributes, then ours."""
-    leans = {
-        name: {other: how["condition"] for other, how in service.get("depends_on", {}).items()}
+def test_services_wait_for_their_dependencies() -> None:
+    """The order is: database, schema, Temporal, namespace with search attributes, worker and portal."""
+    dependencies = {
+        name: {other: options["condition"] for other, options in service.get("depends_on", {}).items()}
         for name, service in SERVICES.items()
     }
-    assert leans["temporal-schema"] == {"postgresql": "service_healthy"}
-    assert leans["temporal"] == {"temporal-schema": "service_completed_successfully"}
-    assert leans["temporal-namespace"] == {"temporal": "service_healthy"}
+    assert dependencies["temporal-schema"] == {"postgresql": "service_healthy"}
+    assert dependencies["temporal"] == {"temporal-schema": "service_completed_successfully"}
+    assert dependencies["temporal-namespace"] == {"temporal": "service_healthy"}
     for name in OURS:
-        assert leans[name] == {"temporal-namespace": "service_completed_successfully"}
+        assert dependencies[name] == {"temporal-namespace": "service_completed_successfully"}
 
 
-def test_nothing_can_be_reached_from_other_machines() -> None:
-    """Temporal lets everyone do everything, and TLS ends in a proxy in front of the portal."""
+def test_ports_are_published_on_the_loopback_interface_only() -> None:
+    """Temporal has no authorization here, and a proxy in front of the portal terminates TLS."""
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_ours_can_do_no_more_than_they_must(name: str) -> None:
-    """No capability, no new privilege, nothing to write to but memory, and no root."""
+def test_our_containers_run_with_least_privilege(name: str) -> None:
+    """They have no capabilities, no root user and a read-only file system, and cannot gain privileges."""
     service = SERVICES[name]
     assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
     assert service["security_opt"] == ["no-new-privileges:true"]
     dockerfile = (PROJECT / "Dockerfile").read_text(encoding="utf-8")
     assert re.search(r"^USER landbridge$", dockerfile, re.MULTILINE)
-    # In its exec form: a shell in between would not hand SIGTERM on.
+    # The exec form is required: a shell would not forward SIGTERM.
     assert re.search(r'^CMD \["python", "worker.py"\]$', dockerfile, re.MULTILINE)
     assert "--require-hashes" in dockerfile
 
 
-def test_scripts_that_are_mounted_are_there() -> None:
-    """The schema's and the namespace's, and the server's own settings."""
+def test_mounted_files_exist() -> None:
+    """Compose refers to every file in deploy/temporal, and to no other."""
     mounted = {
         Path(word).name
         for service in SERVICES.values()

@@ -13,14 +13,14 @@ from landbridge.platform.temporal import connection
 SCRIPT = Path(__file__).parent.parent.parent / "deploy" / "temporal" / "create-namespace.sh"
 
 
-async def test_the_script_prepares_a_namespace_and_may_run_again(tmp_path: Path) -> None:
-    """What it creates is what the workflows need, neither more nor less."""
+async def test_the_script_creates_the_namespace_and_is_idempotent(tmp_path: Path) -> None:
+    """It registers exactly the search attributes of the workflows."""
     server = temporal_server.TemporalServer(port=ports.preferred_or_free(0))
     environment = {**server.environment, "TEMPORAL_NAMESPACE": "moving"}
     path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"
     async with temporal_server.running(server, tmp_path):
         for _ in range(2):
-            subprocess.run(  # noqa: ASYNC221, S603 - our own script, and nothing else goes on
+            subprocess.run(  # noqa: ASYNC221, S603 - our own script, and nothing runs concurrently
                 ["/bin/sh", str(SCRIPT)], env={"PATH": path, **environment}, check=True, stdout=subprocess.DEVNULL
             )
         client = await connection.connect(environment=environment)
@@ -32,8 +32,8 @@ async def test_the_script_prepares_a_namespace_and_may_run_again(tmp_path: Path)
     assert {name: ours.get(name) for name in searchable.KINDS} == searchable.KINDS
 
 
-def test_the_script_asks_for_the_namespace() -> None:
-    """Whoever has it in a profile only is told what to set."""
+def test_the_script_requires_the_namespace_variable() -> None:
+    """The error says that a profile is not enough."""
     ran = subprocess.run(["/bin/sh", str(SCRIPT)], env={}, capture_output=True, text=True, check=False)  # noqa: S603 - our own script
     assert ran.returncode != 0
-    assert "also where a profile has it: TEMPORAL_NAMESPACE=default" in ran.stderr
+    assert "even if a profile has it: TEMPORAL_NAMESPACE=default" in ran.stderr

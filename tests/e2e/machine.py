@@ -6,7 +6,7 @@ import os
 import secrets
 import signal
 import sys
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,6 @@ from typing import Any, Self
 import httpx2
 from temporalio.client import Client
 
-from dev.stack.guard import Guard
 from dev.stack.processes import Process, Program
 from dev.stack.stack import PREFERRED, PROJECT, Stack
 from landbridge.platform.temporal import connection
@@ -36,7 +35,7 @@ class Ran:
 
 
 class Machine:
-    """The embedded stack's own programs, with encryption; nothing starts again what dies: the test does."""
+    """The local stack's own programs, with encryption; nothing starts again what dies: the test does."""
 
     def __init__(self, folder: Path) -> None:
         self._seed = folder / "seed.json"
@@ -58,9 +57,8 @@ class Machine:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as running:
             running.enter_context(self.stack.state.opened(fresh=True))
-            guard = running.enter_context(closing(Guard()))
             for program in self.programs():
-                process = Process(program, self.logs / f"{program.name}.log", guard)
+                process = Process(program, self.logs / f"{program.name}.log")
                 running.push_async_callback(process.stop)
                 self._processes[program.name] = process
                 await process.start()

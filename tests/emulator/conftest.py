@@ -9,7 +9,7 @@ __all__ = ["control", "service"]
 
 
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Give the tests of each operation an id of their own: whoever runs tests in several processes goes by it."""
+    """Give each operation's test a unique id, which pytest-xdist requires."""
     for item in items:
         if label := getattr(item, "operation_label", ""):
             item._id = replace(item.id, params=label)  # noqa: SLF001 - schemathesis writes it into the name alone

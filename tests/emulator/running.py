@@ -1,4 +1,4 @@
-"""The emulator as a process of its own, and the fixtures that need one."""
+"""The emulator as a separate process, and fixtures for it."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ SAMPLE = Path(__file__).parents[2] / "dev" / "stack" / "sample_account.json"
 
 
 def seed(users: Sequence[Mapping[str, object]] = (), **organization: object) -> dict[str, object]:
-    """Return a seed document: these Opsgenie users, and an organization with these fields beside its defaults."""
+    """Return a seed with these Opsgenie users, and with these fields of the organization."""
     return {
         "opsgenie": {"name": ACCOUNT, "apiKey": OPSGENIE_KEY, "users": list(users)},
         "organization": {"id": ORGANIZATION, "name": "Acme", "apiKey": ORGANIZATION_KEY, **organization},
@@ -24,7 +24,7 @@ def seed(users: Sequence[Mapping[str, object]] = (), **organization: object) -> 
 
 
 class Control:
-    """The emulator's control endpoints, from outside."""
+    """A client of the emulator's control API."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -37,11 +37,11 @@ class Control:
         self.http.close()
 
     def load(self, users: Sequence[Mapping[str, object]] = (), **organization: object) -> None:
-        """Start over with these users and this organization."""
+        """Load a seed with these users and this organization."""
         self.http.put("/emulator/seed", json=seed(users, **organization)).raise_for_status()
 
     def order(self, match: str, **fault: object) -> None:
-        """Order a fault."""
+        """Add a fault."""
         self.http.post("/emulator/faults", json={"match": match, **fault}).raise_for_status()
 
     def state(self) -> dict[str, Any]:
@@ -50,14 +50,14 @@ class Control:
         return state
 
     def account(self, email: str) -> dict[str, Any]:
-        """Return the one Atlassian account of this address."""
-        (account,) = [one for one in self.state()["accounts"] if one["email"] == email]
+        """Return the Atlassian account with this address."""
+        (account,) = [found for found in self.state()["accounts"] if found["email"] == email]
         return dict(account)
 
 
 @contextmanager
 def running(database: Path, *arguments: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
-    """Run the emulator on a port that is free; yield its URL and its process, which is killed afterwards."""
+    """Run the emulator on a free port; yield its URL and its process, and kill it at the end."""
     command = [sys.executable, "-m", "dev.emulator", "--port", "0", "--database", str(database), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603 - our own program
         try:
@@ -69,14 +69,14 @@ def running(database: Path, *arguments: str) -> Iterator[tuple[str, "subprocess.
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run one emulator for the whole session; its URL."""
+    """Run one emulator for the whole session; yield its URL."""
     with running(tmp_path_factory.mktemp("emulator") / "emulator.db") as (url, _):
         yield url
 
 
 @pytest.fixture
 def control(service: str) -> Iterator[Control]:
-    """Start over, without faults and with nobody in the Opsgenie account."""
+    """Reset the emulator: no faults, no users."""
     with Control(service) as control:
         control.http.delete("/emulator/state").raise_for_status()
         control.load()

@@ -1,4 +1,4 @@
-"""What the emulator answers is what the published OpenAPI documents describe. They are no part of the project."""
+"""The emulator's responses match the published OpenAPI documents, which are not part of this project."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(not published(), reason=MISSING)
 
 @pytest.fixture(autouse=True)
 def world(control: Control) -> None:
-    """Someone who is site admin, someone who cannot be invited, and someone deactivated outside."""
+    """Load a site admin, addresses that cannot be invited, and a deactivated account that is not a member."""
     control.load(
         [{"username": "ann@example.com", "role": "owner"}, {"username": "bob@example.com"}],
         accounts=[
@@ -31,8 +31,8 @@ def world(control: Control) -> None:
     "path",
     ["/v2/account", "/v2/users?limit=1", "/v2/users/ann@example.com", "/v2/users/nobody", "/v2/users?limit=101"],
 )
-def test_opsgenie_answers_as_documented(control: Control, path: str, key: str, status: int) -> None:
-    """Accounts, users, pages and errors."""
+def test_opsgenie_responses_match_the_document(control: Control, path: str, key: str, status: int) -> None:
+    """Accounts, users, pages and errors match."""
     document, _ = published()
     answer = control.http.get(path, headers={"Authorization": f"GenieKey {key}"})
     assert answer.status_code in {status, 404, 422}
@@ -67,10 +67,10 @@ SEARCH = {"emails": ["ann@example.com"], "expand": ["platformRoles"]}
         ("post", f"{ORG}/users/invite", {"emails": ["new@example.com"] * 26}, 400),
     ],
 )
-def test_the_organizations_api_answers_as_documented(
+def test_organizations_api_responses_match_the_document(
     control: Control, method: str, template: str, body: dict[str, object] | None, status: int
 ) -> None:
-    """Each operation, fulfilled, refused, with a wrong key and for another organization."""
+    """Successes, documented errors, wrong keys and other organizations match."""
     _, document = published()
     account_id = control.account("ann@example.com")["id"]
 
@@ -78,8 +78,8 @@ def test_the_organizations_api_answers_as_documented(
         path = f"/admin{template.format(orgId=organization, directoryId='-', accountId=account_id)}"
         answer = control.http.request(method, path, json=body, headers={"Authorization": f"Bearer {key}"})
         assert answer.status_code in expected
-        body_of_it = answer.json() if answer.content else None
-        document.check_answer(method, path.partition("?")[0], answer.status_code, body_of_it)
+        content = answer.json() if answer.content else None
+        document.check_answer(method, path.partition("?")[0], answer.status_code, content)
 
     check(ORGANIZATION_KEY, ORGANIZATION, {status})
     check("wrong", ORGANIZATION, {401})
@@ -87,8 +87,8 @@ def test_the_organizations_api_answers_as_documented(
         check(ORGANIZATION_KEY, "another-org", {401, 403, 404})
 
 
-def test_a_removal_is_answered_as_documented(control: Control) -> None:
-    """From a directory by its own id; once removed, nobody is there to be removed. The account itself stays."""
+def test_removing_a_user_matches_the_document(control: Control) -> None:
+    """A second removal is answered with 404. The account itself stays."""
     _, document = published()
     (organization,) = control.state()["organizations"]
     account_id = control.account("ann@example.com")["id"]
@@ -102,11 +102,11 @@ def test_a_removal_is_answered_as_documented(control: Control) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v2/users", "/admin/v1/orgs", f"/admin/v2/orgs/{ORGANIZATION}/directories"])
-def test_who_asks_too_often_is_told_as_documented(control: Control, path: str) -> None:
-    """In the words of each service."""
+def test_rate_limit_responses_match_the_document(control: Control, path: str) -> None:
+    """Each service has its own format for 429."""
     control.http.post("/emulator/limits", json={"match": "GET", "calls": 1, "seconds": 3600}).raise_for_status()
     control.http.get(path)
     answer = control.http.get(path)
     assert answer.status_code == 429
-    (document,) = [one for one in published() if one.knows(path)]
+    (document,) = [found for found in published() if found.knows(path)]
     document.check_answer("GET", path, 429, answer.json())

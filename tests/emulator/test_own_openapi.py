@@ -1,4 +1,4 @@
-"""Whatever is asked of the emulator, its answers are what its own OpenAPI document says, and the published ones."""
+"""All responses of the emulator match its own OpenAPI document and the published documents (property-based)."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ schema = schemathesis.openapi.from_dict(
 
 @pytest.fixture(scope="module")
 def world(service: str) -> str:
-    """A small account and its organization; the emulator's URL."""
+    """Load a small account and its organization; return the emulator's URL."""
     with Control(service) as control:
         control.http.delete("/emulator/state").raise_for_status()
         control.load(
@@ -37,16 +37,16 @@ def world(service: str) -> str:
 
 @schema.parametrize()
 @hypothesis.settings(max_examples=25, deadline=None, database=None, derandomize=True)
-def test_every_operation_is_as_described(case: Case[Any], world: str) -> None:
-    """Nothing a client can send, right or wrong, makes it fail, or answer in a way that it does not describe."""
+def test_every_response_matches_the_document(case: Case[Any], world: str) -> None:
+    """No request, valid or not, causes a server error or an undocumented response."""
     answer = case.call_and_validate(base_url=world)
     for document in published():
-        # Which methods there are beside the documented ones is nobody's promise.
+        # The published documents do not define responses to other methods.
         if document.knows(case.operation.path) and answer.status_code != 405:
             body = answer.json() if answer.content else None
             document.check_answer(case.method, case.operation.path, answer.status_code, body)
 
 
-def test_the_document_is_published(control: Control) -> None:
-    """The very document that the operations are tried against."""
+def test_the_emulator_serves_its_document(control: Control) -> None:
+    """`/openapi.json` is the document that the other test uses."""
     assert control.http.get("/openapi.json").json() == openapi.document(app.OPERATIONS)

@@ -12,14 +12,14 @@ from tests.emulator.running import SAMPLE, Control, running
 
 
 def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the emulator with arguments that end it at once."""
+    """Run the emulator with arguments with which it exits immediately."""
     return subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-m", "dev.emulator", *arguments], capture_output=True, text=True, check=False, timeout=120
     )
 
 
-def test_the_seed_is_loaded_once_and_everything_survives_a_restart(tmp_path: Path) -> None:
-    """Whatever happened since the first start is there after the next one."""
+def test_state_survives_a_restart(tmp_path: Path) -> None:
+    """The seed is loaded at the first start only."""
     database, arguments = tmp_path / "emulator.db", ("--seed", str(SAMPLE))
     with running(database, *arguments) as (url, _), Control(url) as control:
         control.http.patch("/emulator/opsgenie/acme/users/yosef.adar@example.com", json={"verified": True})
@@ -29,12 +29,12 @@ def test_the_seed_is_loaded_once_and_everything_survives_a_restart(tmp_path: Pat
     assert len(first["opsgenieUsers"]) == 25
 
 
-def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
-    """An emulator that is killed in the middle of work has everything that it confirmed, and no half of anything."""
+def test_confirmed_requests_survive_kill_9(tmp_path: Path) -> None:
+    """A killed emulator has all confirmed changes and no partial ones."""
     database, arguments = tmp_path / "emulator.db", ("--seed", str(SAMPLE))
     confirmed: list[str] = []
 
-    def sign_up_for_ever(url: str, some: threading.Event) -> None:
+    def keep_signing_up(url: str, started: threading.Event) -> None:
         with httpx2.Client(base_url=url) as http:
             try:
                 while True:
@@ -42,42 +42,42 @@ def test_what_was_answered_survives_kill_9(tmp_path: Path) -> None:
                     http.post("/signup", data={"email": email, "password": "long enough"}).raise_for_status()
                     confirmed.append(email)
                     if len(confirmed) == 20:
-                        some.set()
+                        started.set()
             except httpx2.HTTPError:
                 return
 
     with running(database, *arguments) as (url, process):
-        some = threading.Event()
-        thread = threading.Thread(target=sign_up_for_ever, args=(url, some))
+        started = threading.Event()
+        thread = threading.Thread(target=keep_signing_up, args=(url, started))
         thread.start()
-        assert some.wait(30)
+        assert started.wait(30)
         process.send_signal(signal.SIGKILL)
         thread.join(30)
     with running(database, *arguments) as (url, _), Control(url) as control:
         accounts = {account["email"]: account for account in control.state()["accounts"]}
     assert all(accounts[email]["email_verified"] for email in confirmed)
-    ours = [account for account in accounts.values() if account["origin"] == "sign-up"]
-    assert all(account["email_verified"] for account in ours)
-    assert len(ours) - len(confirmed) in {0, 1}
+    signed_up = [account for account in accounts.values() if account["origin"] == "sign-up"]
+    assert all(account["email_verified"] for account in signed_up)
+    assert len(signed_up) - len(confirmed) in {0, 1}
 
 
-def test_a_seed_that_cannot_be_used_is_a_sentence(tmp_path: Path) -> None:
-    """No traceback, and the exit code of bad input."""
+def test_an_invalid_seed_is_reported(tmp_path: Path) -> None:
+    """The exit code is 2; there is no traceback."""
     seed = tmp_path / "seed.json"
     seed.write_text("{}")
     ended = run("--database", str(tmp_path / "emulator.db"), "--seed", str(seed))
-    assert (ended.returncode, "cannot be used" in ended.stderr, "Traceback" in ended.stderr) == (2, True, False)
+    assert (ended.returncode, "Cannot use the seed" in ended.stderr, "Traceback" in ended.stderr) == (2, True, False)
 
 
-def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
-    """No traceback, and the exit code of bad input."""
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
+    """The exit code is 2; there is no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ended = run("--database", str(tmp_path / "emulator.db"), "--port", str(taken.getsockname()[1]))
-    assert (ended.returncode, "cannot be used" in ended.stderr, "Traceback" in ended.stderr) == (2, True, False)
+    assert (ended.returncode, "Cannot listen on" in ended.stderr, "Traceback" in ended.stderr) == (2, True, False)
 
 
-def test_the_sample_account_has_people_of_all_kinds() -> None:
-    """The demo meets every kind of person: the list is the demo's promise."""
+def test_the_sample_account_has_every_kind_of_user() -> None:
+    """The demo depends on these users."""
     sample = Seed.model_validate_json(SAMPLE.read_bytes())
     users, organization = sample.opsgenie.users, sample.organization
     assert len(users) == 25

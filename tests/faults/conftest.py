@@ -5,17 +5,18 @@ import httpx2
 import pytest
 from temporalio.client import Client
 
-from dev.stack.stack import Stack
+from dev.stack.stack import PREFERRED, Stack
 from landbridge.platform.temporal import connection
 from tests.faults.world import World, write_seed
 
 
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
-    """Run the embedded stack, with the real worker and with encryption, as in production."""
+    """Run the local stack, with the real worker and with encryption, as in production."""
     folder = tmp_path_factory.mktemp("faults")
     seed, settings = write_seed(folder / "seed.json"), {"LANDBRIDGE_ENCRYPTION_KEYS": secrets.token_urlsafe(32)}
-    async with Stack(folder / "stack", fresh=True, seed=seed, refused=[], settings=settings) as stack:
+    anywhere = dict.fromkeys(PREFERRED, 0)
+    async with Stack(folder / "stack", seed=seed, refused=[], preferred=anywhere, settings=settings) as stack:
         yield stack
 
 

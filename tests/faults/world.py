@@ -1,4 +1,4 @@
-"""The embedded stack around one migration after the other: its people, its services, and what goes wrong with them."""
+"""The local stack around one migration after the other: its people, its services, and what goes wrong with them."""
 
 import asyncio
 import email

@@ -9,25 +9,25 @@ from dev.stack.state import StateFolder
 from landbridge.domain.errors import BadInput
 
 
-def test_a_preferred_port_is_taken_only_if_it_is_free() -> None:
-    """People find the stack where they expect it, unless something else is there."""
+def test_the_preferred_port_is_chosen_only_if_it_is_free() -> None:
+    """A taken port and a port in `exclude` are replaced by another one."""
     with socket.create_server((ports.HOST, 0)) as other:
-        taken = other.getsockname()[1]
-        assert not ports.is_free(taken)
-        assert ports.preferred_or_free(taken) != taken
-    assert ports.preferred_or_free(taken) == taken
-    assert ports.preferred_or_free(taken, but=[taken]) != taken
+        port = other.getsockname()[1]
+        assert not ports.is_free(port)
+        assert ports.preferred_or_free(port) != port
+    assert ports.preferred_or_free(port) == port
+    assert ports.preferred_or_free(port, exclude=[port]) != port
 
 
-def test_no_port_is_chosen_that_the_system_gives_to_connections() -> None:
-    """One of these could have it before the program that is to listen there."""
-    with socket.create_server((ports.HOST, 0)) as listening, socket.create_connection(listening.getsockname()) as other:
-        given = other.getsockname()[1]
-    assert all(ports.preferred_or_free(0) < min(given, 32_768) for _ in range(20))
+def test_chosen_ports_are_not_ephemeral() -> None:
+    """An outgoing connection could take an ephemeral port before the server listens on it."""
+    with socket.create_server((ports.HOST, 0)) as server, socket.create_connection(server.getsockname()) as connection:
+        ephemeral = connection.getsockname()[1]
+    assert all(ports.preferred_or_free(0) < min(ephemeral, 32_768) for _ in range(20))
 
 
-def test_a_state_folder_is_private_and_keeps_its_key(tmp_path: Path) -> None:
-    """Nobody else reads the stack's stores, mails and keys, and mailed links live on."""
+def test_the_state_folder_is_private_and_keeps_its_key(tmp_path: Path) -> None:
+    """Only the owner can read the folder, and mailed links stay valid after a fresh start."""
     state = StateFolder(tmp_path / "state")
     with state.opened(fresh=False):
         key = state.token_key()
@@ -37,8 +37,8 @@ def test_a_state_folder_is_private_and_keeps_its_key(tmp_path: Path) -> None:
         assert state.token_key() == key
 
 
-def test_a_fresh_start_forgets_what_happened(tmp_path: Path) -> None:
-    """Stores and mails go; what else lies in the folder stays."""
+def test_a_fresh_start_deletes_databases_and_mails(tmp_path: Path) -> None:
+    """Other files in the folder stay."""
     state = StateFolder(tmp_path)
     with state.opened(fresh=False):
         for file in (state.temporal_database, state.emulator_database, state.mailbox / "1.eml", tmp_path / "notes"):
@@ -51,8 +51,8 @@ def test_a_fresh_start_forgets_what_happened(tmp_path: Path) -> None:
         assert not list(state.mailbox.iterdir())
 
 
-def test_two_stacks_do_not_share_a_folder(tmp_path: Path) -> None:
-    """Two servers on one store would spoil it."""
+def test_two_stacks_cannot_share_a_folder(tmp_path: Path) -> None:
+    """Two servers on one database would damage it."""
     with (
         StateFolder(tmp_path).opened(fresh=False),
         pytest.raises(BadInput, match="already runs"),

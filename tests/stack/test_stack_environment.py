@@ -25,7 +25,7 @@ def _seed(folder: Path) -> Path:
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Return the environment of a stack that somebody with other accounts in mind starts."""
+    """Return the environment of a stack that is started from a shell with settings of real accounts."""
     monkeypatch.setenv("LANDBRIDGE_SMTP_USERNAME", "real")
     monkeypatch.setenv("LANDBRIDGE_ATLASSIAN_API_KEY", "real")
     monkeypatch.setenv("TEMPORAL_API_KEY", "real")
@@ -35,16 +35,18 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
         return stack.environment
 
 
-def test_nothing_of_the_persons_own_accounts_reaches_the_stack(environment: dict[str, str]) -> None:
-    """A demo never touches a real account."""
+def test_the_stack_does_not_inherit_settings_of_real_accounts(environment: dict[str, str]) -> None:
+    """The demo must never reach a real account."""
     assert "real" not in environment.values()
     config = ClientConfig.load_client_connect_config(override_env_vars=environment)
     assert config == {"target_host": environment["TEMPORAL_ADDRESS"], "namespace": "default"}
     assert environment["PATH"] == os.environ["PATH"]
 
 
-def test_it_is_all_that_the_processes_need(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every group of settings is complete, and speaks of the emulator."""
+def test_the_environment_has_all_required_settings(
+    environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each settings class loads, and points to the emulator."""
     monkeypatch.undo()
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -54,23 +56,23 @@ def test_it_is_all_that_the_processes_need(environment: dict[str, str], monkeypa
     assert (atlassian.org_id, atlassian.api_key.get_secret_value()) == ("acme-org", "organization-key")
     assert atlassian.provisioning_url == atlassian.url
     assert str(settings.load(settings.PortalSettings).portal_url).startswith("http://127.0.0.1:")
-    # Two workers cannot share a port: the stack's own has one, whoever starts another chooses.
+    # Two workers cannot share a port, so the environment for further workers names none.
     assert not settings.load(ProcessSettings).metrics_address
 
 
-def test_a_shell_that_sources_the_file_means_this_stack(tmp_path: Path) -> None:
-    """Whatever the shell meant before: commands in it speak to this stack and to nothing else."""
+def test_a_shell_that_sources_the_environment_file_uses_this_stack(tmp_path: Path) -> None:
+    """Settings that the shell had before are dropped."""
     stack = Stack(tmp_path / "a 'state'", seed=_seed(tmp_path))
-    with stack.state.opened(fresh=True), stack.state.environment_told(stack.shell_commands()):
-        printed = subprocess.run(  # noqa: S603 - a file of ours
+    with stack.state.opened(fresh=True), stack.state.environment_file(stack.shell_commands()):
+        printed = subprocess.run(  # noqa: S603 - a file that the stack wrote
             ["/bin/sh", "-c", f". {shlex.quote(str(stack.state.environment))}; env"],
             env={"PATH": os.environ["PATH"], "TEMPORAL_PROFILE": "real", "LANDBRIDGE_ACTOR": "real"},
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        told = dict(line.split("=", 1) for line in printed.splitlines())
-        assert {name: told.get(name) for name in stack.variables} == stack.variables
-        assert "real" not in told.values()
+        sourced = dict(line.split("=", 1) for line in printed.splitlines())
+        assert {name: sourced.get(name) for name in stack.variables} == stack.variables
+        assert "real" not in sourced.values()
         assert stack.state.environment.stat().st_mode & 0o077 == 0
     assert not stack.state.environment.exists()

@@ -3,7 +3,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,30 +15,30 @@ from dev.stack.supervisor import Supervisor
 SERVER = """
 import os, signal, socket, sys
 name, port, journal = sys.argv[1:]
-def note(what):
+def log(event):
     with open(journal, "a") as file:
-        file.write(f"{name} {what}\\n")
-def end(*_):
-    note("stopped")
+        file.write(f"{name} {event}\\n")
+def stop(*_):
+    log("stopped")
     sys.exit(0)
-signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGTERM, stop)
 server = socket.create_server(("127.0.0.1", int(port)))
-note("started")
+log("started")
 while True:
     server.accept()[0].close()
 """
-"""A stand-in for a part of the stack: it listens, and writes down what happens to it."""
+"""A stub server: it listens, and writes to a journal that it started or stopped."""
 
 
 def server(name: str, journal: Path, *, port: int = 0) -> Program:
-    """Return a stand-in that notes in `journal` that it started and stopped."""
+    """Return a stub server that writes to `journal` when it starts and stops."""
     port = port or ports.preferred_or_free(0)
     command = [sys.executable, "-S", "-c", SERVER, name, str(port), str(journal)]
     return Program(name, command, os.environ, ports=[port], ready=partial(ports.accepts, port))
 
 
 def never_ready(code: str) -> Program:
-    """Return a Python program that never says that it is ready."""
+    """Return a Python program that is never ready."""
 
     async def is_ready() -> bool:
         return False
@@ -47,22 +46,22 @@ def never_ready(code: str) -> Program:
     return Program("part", [sys.executable, "-S", "-c", code], os.environ, ready=is_ready)
 
 
-async def until(happened: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Wait for what another process does."""
-    while not (  # noqa: ASYNC110 - it happens in another process, which sets no event here
-        await answer if isinstance(answer := happened(), Awaitable) else answer
+async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Poll until a condition in another process is true."""
+    while not (  # noqa: ASYNC110 - another process cannot set an event here
+        await result if isinstance(result := condition(), Awaitable) else result
     ):
         await asyncio.sleep(0.02)
 
 
 def gone(pid: int) -> bool:
-    """Return whether a process is no more, or only waits for somebody to read its end."""
+    """Return whether a process does not exist or is a zombie."""
     status = Path(f"/proc/{pid}/stat")
     return not status.exists() or ") Z " in status.read_text()
 
 
 async def test_programs_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
-    """Each leans only on those before it, at the start and at the end."""
+    """Each program depends on the programs before it."""
     journal = tmp_path / "journal"
     async with Supervisor(tmp_path, lambda _: None) as supervisor:
         await supervisor.start(server("first", journal))
@@ -75,58 +74,38 @@ async def test_programs_start_in_order_and_stop_in_reverse(tmp_path: Path) -> No
     ]
 
 
-async def test_programs_that_lean_on_nobody_start_together(tmp_path: Path) -> None:
-    """None waits for another to be ready."""
-    journal = tmp_path / "journal"
-
-    async def other_stands() -> bool:
-        return journal.exists() and "second started" in journal.read_text()
-
-    async with Supervisor(tmp_path, lambda _: None) as supervisor:
-        first = replace(server("first", journal), ready=other_stands)
-        await supervisor.start(first, server("second", journal))
-        assert supervisor.pids.keys() == {"first", "second"}
-
-
-async def test_if_one_of_them_fails_the_others_end(tmp_path: Path) -> None:
-    """Nothing is left behind half started."""
-    async with Supervisor(tmp_path, lambda _: None) as supervisor:
-        with pytest.raises(ProgramFailed, match="code 7"):
-            await supervisor.start(never_ready("import time; time.sleep(60)"), never_ready("import sys; sys.exit(7)"))
-        assert not supervisor.pids
-
-
-async def test_a_program_that_dies_is_started_again_and_told_of(tmp_path: Path) -> None:
-    """A killed program is back on its port, and somebody heard of it."""
+async def test_a_program_that_dies_is_restarted_and_reported(tmp_path: Path) -> None:
+    """A killed program listens on its port again."""
     said: asyncio.Queue[str] = asyncio.Queue()
     port = ports.preferred_or_free(0)
     async with Supervisor(tmp_path, said.put_nowait) as supervisor:
         await supervisor.start(server("part", tmp_path / "journal", port=port))
         first = supervisor.pids["part"]
         os.kill(first, signal.SIGKILL)
-        assert await said.get() == f"part ended with code -9 and is started again; its log is {tmp_path}/part.log."
+        assert await said.get() == f"part exited with code -9 and will be restarted; its log is {tmp_path}/part.log."
         await until(lambda: ports.accepts(port))
         assert supervisor.pids["part"] != first
 
 
-async def test_a_program_that_does_not_start_is_explained(tmp_path: Path) -> None:
-    """The last thing that it said stands in the sentence, with the place of its log."""
+async def test_a_program_that_exits_at_start_is_reported_with_its_last_log_line(tmp_path: Path) -> None:
+    """The message also names the log."""
     async with Supervisor(tmp_path, lambda _: None) as supervisor:
         with pytest.raises(
-            ProgramFailed, match=r"part ended with code 7; its log is .*part\.log\. It said last: no such setting"
+            ProgramFailed,
+            match=r"part exited with code 7; its log is .*part\.log\. Last line of the log: no such setting",
         ):
             await supervisor.start(never_ready("import sys; print('no such setting'); sys.exit(7)"))
 
 
-async def test_a_program_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    """A missing binary is no traceback."""
+async def test_a_missing_program_is_reported(tmp_path: Path) -> None:
+    """The message names the path."""
     async with Supervisor(tmp_path, lambda _: None) as supervisor:
         with pytest.raises(ProgramFailed, match=r"part cannot be started: .*nowhere"):
             await supervisor.start(Program("part", [str(tmp_path / "nowhere")]))
 
 
-async def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
-    """Another program's answers do not pass for the stack's own."""
+async def test_a_taken_port_is_reported(tmp_path: Path) -> None:
+    """A program of another owner on the port must not pass the readiness probe."""
     port = ports.preferred_or_free(0)
     async with Supervisor(tmp_path, lambda _: None) as supervisor:
         await supervisor.start(server("first", tmp_path / "journal", port=port))
@@ -134,8 +113,8 @@ async def test_a_taken_port_is_a_sentence(tmp_path: Path) -> None:
             await supervisor.start(server("second", tmp_path / "journal", port=port))
 
 
-async def test_a_program_that_will_not_stop_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
-    """Nothing is left behind: neither the program nor its children."""
+async def test_a_program_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
+    """Neither the program nor its children outlive the supervisor."""
     child = tmp_path / "child"
     stubborn = (
         "import pathlib, signal, subprocess, sys, time\n"
@@ -150,14 +129,14 @@ async def test_a_program_that_will_not_stop_is_killed_with_all_that_it_started(t
 
     async with Supervisor(tmp_path, lambda _: None) as supervisor:
         command = [sys.executable, "-S", "-c", stubborn]
-        await supervisor.start(Program("part", command, os.environ, ready=ready, stop_within=0.1))
+        await supervisor.start(Program("part", command, os.environ, ready=ready, stop_timeout=0.1))
         pid = supervisor.pids["part"]
     await until(lambda: gone(pid))
     await until(lambda: gone(int(child.read_text())))
 
 
-async def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
-    """`kill -9` of the whole stack's owner leaves no process behind."""
+async def test_no_program_outlives_a_killed_supervisor(tmp_path: Path) -> None:
+    """`kill -9` of the stack's owner leaves no process behind."""
     port = ports.preferred_or_free(0)
     owner_code = f"""
 import asyncio, sys

@@ -16,12 +16,12 @@ import pytest
 
 PROJECT = Path(__file__).parent.parent.parent
 UV = f"""#!{sys.executable} -S
-# A stand-in for uv: makes environments that start, and writes down what it was asked.
+# A stub of uv: creates environments with a working interpreter, and logs its commands.
 import os, pathlib, sys
 words = [word for word in sys.argv[1:] if not word.startswith("-")]
 folder = pathlib.Path(__file__).parent.parent.parent.parent
-with open(folder / "asked", "a") as asked:
-    asked.write(" ".join(words[:2]) + "\\n")
+with open(folder / "calls", "a") as calls:
+    calls.write(" ".join(words[:2]) + "\\n")
 if words[0] == "venv":
     python = pathlib.Path(words[1]) / "bin" / "python"
     python.parent.mkdir(parents=True, exist_ok=True)
@@ -39,11 +39,11 @@ sys.path.insert(0, "tools")
 sys.argv = ["bootstrap.py", *sys.argv[1:]]
 runpy.run_path("tools/bootstrap.py", run_name="__main__")
 """
-"""Starts the script in an interpreter that has neither pip nor ensurepip."""
+"""Runs the script in an interpreter without pip and ensurepip."""
 
 
 def wheel() -> bytes:
-    """Return a wheel of the stand-in."""
+    """Return a wheel of the stub."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("uv-1.0.data/scripts/uv", UV)
@@ -52,7 +52,7 @@ def wheel() -> bytes:
 
 @pytest.fixture(params=["json", "html"])
 def index(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Serve a package index on this machine, in one of its two languages, behind a login."""
+    """Serve a package index in one of its two formats; it requires credentials."""
     name, digest = f"uv-1.0-py3-none-{_platform()}.whl", hashlib.sha256(wheel()).hexdigest()
     page = f'<a href="../../files/uv-1.0.tar.gz#sha256=0">x</a><a href="../../files/{name}#sha256={digest}">x</a>'
     if request.param == "json":
@@ -67,7 +67,7 @@ def index(request: pytest.FixtureRequest) -> Iterator[str]:
             self.wfile.write(body or b"")
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -83,10 +83,10 @@ def _platform() -> str:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return a project with the real script and requirements of its own."""
+    """Return a project folder with the real scripts and requirements of its own."""
     shutil.copytree(PROJECT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "requirements").mkdir()
-    for name in ("main", "embedded", "dev", "benchmarks"):
+    for name in ("main", "local", "dev", "benchmarks"):
         (tmp_path / "requirements" / f"{name}.txt").write_text(f"{name}==1.0\n")
     pin(tmp_path, hashlib.sha256(wheel()).hexdigest())
     return tmp_path
@@ -98,7 +98,7 @@ def pin(project: Path, digest: str) -> None:
 
 
 def bootstrap(project: Path, wanted: str = "dev", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the script where there is neither uv, pip nor ensurepip, nor settings of a person's pip."""
+    """Run the script without uv, pip, ensurepip and pip configuration."""
     command = [sys.executable, "-S", "-c", BARE, wanted]
     bare = {"PATH": "/nowhere", "HOME": str(project), "PIP_CONFIG_FILE": os.devnull, "XDG_CONFIG_DIRS": "/nowhere"}
     return subprocess.run(  # noqa: S603 - our own script
@@ -106,87 +106,87 @@ def bootstrap(project: Path, wanted: str = "dev", **environment: str) -> subproc
     )
 
 
-def asked(project: Path) -> list[str]:
-    """Return what uv was asked so far, and forget it."""
-    file = project / "asked"
+def calls(project: Path) -> list[str]:
+    """Return the commands that uv was called with since the last time."""
+    file = project / "calls"
     lines = file.read_text().splitlines() if file.exists() else []
     file.unlink(missing_ok=True)
     return lines
 
 
-def test_it_needs_nothing_but_an_index(project: Path, index: str) -> None:
-    """It takes uv straight from the index, checked by its hash, and fills an environment."""
+def test_bootstrap_needs_only_a_package_index(project: Path, index: str) -> None:
+    """It downloads uv from the index, checks its hash, and installs the environment."""
     done = bootstrap(project, UV_DEFAULT_INDEX=index)
-    assert (done.returncode, asked(project)) == (0, ["venv " + str(project / ".venv"), "pip sync"]), done.stderr
+    assert (done.returncode, calls(project)) == (0, ["venv " + str(project / ".venv"), "pip sync"]), done.stderr
     assert done.stderr.startswith("Setting up .venv from requirements/dev.txt ...\n")
 
 
-def test_the_index_that_pip_was_told_of_serves_too(project: Path, index: str) -> None:
-    """Whoever has set up pip has set up this."""
+def test_the_index_of_the_pip_configuration_is_used(project: Path, index: str) -> None:
+    """Users who have configured pip need no further settings."""
     (project / "pip.conf").write_text(f"[global]\nindex-url = {index}\n")
     assert bootstrap(project, PIP_CONFIG_FILE=str(project / "pip.conf")).returncode == 0
 
 
-def test_again_it_does_nothing_and_says_nothing(project: Path, index: str) -> None:
-    """Every make target may ask for it, for less than is there as well."""
+def test_a_second_run_does_nothing(project: Path, index: str) -> None:
+    """The same or a smaller set is already installed, so there is no output either."""
     bootstrap(project, UV_DEFAULT_INDEX=index)
-    asked(project)
+    calls(project)
     for wanted in ("dev", "main"):
         again = bootstrap(project, wanted)
-        assert (again.returncode, again.stderr, asked(project)) == (0, "", [])
+        assert (again.returncode, again.stderr, calls(project)) == (0, "", [])
 
 
-def test_new_requirements_are_installed_into_what_is_there(project: Path, index: str) -> None:
-    """And what was installed for more stays."""
+def test_changed_requirements_are_installed_into_the_existing_environment(project: Path, index: str) -> None:
+    """Asking for a smaller set never removes the larger installed set."""
     bootstrap(project, UV_DEFAULT_INDEX=index)
-    asked(project)
+    calls(project)
     (project / "requirements" / "dev.txt").write_text("dev==2.0\n")
     assert bootstrap(project, "main").stderr.startswith("Setting up .venv from requirements/dev.txt")
-    assert asked(project) == ["pip sync"]
+    assert calls(project) == ["pip sync"]
 
 
-def test_what_was_interrupted_or_broken_is_built_anew(project: Path, index: str) -> None:
-    """An interpreter that is gone, or an installation that stopped half-way, mends itself."""
+def test_an_interrupted_or_broken_environment_is_recreated(project: Path, index: str) -> None:
+    """The installation was interrupted, or the interpreter is missing."""
     (project / "fail").touch()
     assert bootstrap(project, UV_DEFAULT_INDEX=index).returncode == 1
     (project / "fail").unlink()
-    asked(project)
+    calls(project)
     assert bootstrap(project).returncode == 0
     (project / ".venv" / "bin" / "python").unlink()
     assert bootstrap(project).returncode == 0
-    assert asked(project) == ["venv " + str(project / ".venv"), "pip sync"] * 2
+    assert calls(project) == ["venv " + str(project / ".venv"), "pip sync"] * 2
 
 
-def test_another_uv_than_the_pinned_one_is_not_run(project: Path, index: str) -> None:
-    """What the index serves is not trusted: its hash is."""
+def test_a_uv_with_another_hash_is_not_run(project: Path, index: str) -> None:
+    """The pinned hash decides, not the index."""
     pin(project, "0" * 64)
     done = bootstrap(project, UV_DEFAULT_INDEX=index)
     assert done.returncode == 1
-    assert "The package index has no uv for" in done.stderr
-    assert asked(project) == []
+    assert "The package index has no pinned uv for" in done.stderr
+    assert calls(project) == []
 
 
-def test_without_an_index_it_says_what_to_do(project: Path) -> None:
-    """One sentence, no traceback."""
+def test_without_an_index_the_error_names_the_remedy(project: Path) -> None:
+    """There is no traceback."""
     done = bootstrap(project)
     assert done.returncode == 1
     assert "neither pip nor ensurepip" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_linked_environment_is_left_alone(project: Path) -> None:
-    """It is somebody else's."""
+def test_an_environment_that_is_a_symbolic_link_is_left_unchanged(project: Path) -> None:
+    """The link's target belongs to another project."""
     (project / ".venv").symlink_to(project / "elsewhere")
     done = bootstrap(project)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_what_benchmarks_need_is_kept_apart(project: Path, index: str) -> None:
-    """Libraries of others change nothing in the environment that everything else runs in."""
+def test_benchmarks_have_a_separate_environment(project: Path, index: str) -> None:
+    """The libraries of the other contestants do not change Landbridge's environment."""
     bootstrap(project, UV_DEFAULT_INDEX=index)
-    asked(project)
+    calls(project)
     done = bootstrap(project, "benchmarks", UV_DEFAULT_INDEX=index)
-    assert (done.returncode, asked(project)) == (0, ["venv " + str(project / ".venv-bench"), "pip sync"]), done.stderr
+    assert (done.returncode, calls(project)) == (0, ["venv " + str(project / ".venv-bench"), "pip sync"]), done.stderr
     for wanted in ("dev", "benchmarks"):
         again = bootstrap(project, wanted)
-        assert (again.returncode, again.stderr, asked(project)) == (0, "", [])
+        assert (again.returncode, again.stderr, calls(project)) == (0, "", [])

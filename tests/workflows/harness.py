@@ -205,7 +205,7 @@ def build_workers(
         RosterActivities(world.opsgenie, TemporalCohortClient(client)),
         UndoActivities(TemporalCohortClient(client), world.atlassian),
         sign_in=SignInActivities(world.opsgenie, world.post, SignedLinks("", [TOKEN_KEY]), PROOFS),
-        workflows_cached=workflows_cached,
+        max_cached_workflows=workflows_cached,
         deployment=deployment,
     )
 

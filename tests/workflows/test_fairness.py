@@ -42,7 +42,7 @@ async def waits(bench: MigrationHarness) -> bool:
 async def test_a_few_do_not_wait_for_many(bench: MigrationHarness) -> None:
     """What workers had begun goes out before the mails of a migration of ten, and hardly anything else."""
     bench.world.opsgenie.add(*people(COHORTS * SLICE, "many"))
-    post, begun = bench.world.post, worker.AT_ONCE[options.MAIL_QUEUE]
+    post, begun = bench.world.post, worker.ACTIVITY_CONCURRENCY[options.MAIL_QUEUE]
     post.held = asyncio.Event()
     with patch.object(roster, "COHORT_SIZE", SLICE):
         await bench.start()

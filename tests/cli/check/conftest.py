@@ -11,7 +11,6 @@ import pytest
 from temporalio.client import Client
 
 from dev.stack import ports
-from dev.stack.guard import Guard
 from dev.stack.mailbox import Mailbox
 from dev.stack.processes import Process, Program
 from dev.stack.temporal_server import TemporalServer
@@ -60,12 +59,10 @@ async def portal(
     }
     command = [sys.executable, "-m", "uvicorn", "landbridge.portal.app:app", "--host", "127.0.0.1", "--port", str(port)]
     program = Program("portal", command, environment=environment, ready=partial(ports.accepts, port))
-    guard = Guard()
-    process = Process(program, tmp_path_factory.mktemp("portal") / "portal.log", guard)
+    process = Process(program, tmp_path_factory.mktemp("portal") / "portal.log")
     await process.start()
     yield url
     await process.stop()
-    guard.close()
 
 
 @pytest.fixture

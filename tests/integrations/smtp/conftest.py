@@ -97,7 +97,7 @@ async def make_mailer() -> AsyncIterator[MakeMailer]:
 
 
 class RunningMailbox:
-    """The embedded mail server, and the mails in its folder."""
+    """The local mail server, and the mails in its folder."""
 
     def __init__(self, port: int, directory: Path) -> None:
         self.port = port
@@ -110,8 +110,8 @@ class RunningMailbox:
 
 @pytest.fixture
 async def mailbox(tmp_path: Path) -> AsyncIterator[RunningMailbox]:
-    """Run the embedded mail server; it refuses gone@example.com."""
-    box = Mailbox(tmp_path / "mailbox", refuse=["gone@example.com"])
+    """Run the local mail server; it refuses gone@example.com."""
+    box = Mailbox(tmp_path / "mailbox", reject=["gone@example.com"])
     server = await asyncio.get_running_loop().create_server(box.session, "127.0.0.1", 0)
     yield RunningMailbox(server.sockets[0].getsockname()[1], tmp_path / "mailbox")
     server.close()

@@ -1,4 +1,4 @@
-"""Mails that arrive, at the embedded mail server."""
+"""Mails that arrive, at the local mail server."""
 
 import re
 from email.header import decode_header, make_header

@@ -1,4 +1,4 @@
-"""The embedded mail server as a process of its own."""
+"""The local mail server as a process of its own."""
 
 import signal
 import smtplib
@@ -48,7 +48,7 @@ def test_nothing_acknowledged_is_lost_when_killed(tmp_path: Path) -> None:
 
 def test_refuses_whom_it_is_told_to_refuse(tmp_path: Path) -> None:
     """A configured recipient gets 550 in any spelling and leaves no file; others of the same mail do."""
-    with running(tmp_path, "--refuse", "gone@bücher.example.com", "--refuse", "left@example.com") as (_, port):
+    with running(tmp_path, "--reject", "gone@bücher.example.com", "--reject", "left@example.com") as (_, port):
         with smtplib.SMTP("127.0.0.1", port) as client:
             recipients = ["Gone@xn--bcher-kva.example.com", "ann@example.com", "bob@example.com"]
             refused = client.sendmail("no-reply@example.com", recipients, MAIL % 1)

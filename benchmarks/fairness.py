@@ -1,4 +1,4 @@
-"""Landbridge alone: how long a few people wait for their mails while many are moved."""
+"""Landbridge alone: how long a small migration waits for its mails during a large one."""
 
 import asyncio
 import copy
@@ -11,43 +11,42 @@ import httpx2
 
 from benchmarks.contestants.landbridge import Landbridge, person_row
 from benchmarks.journal import Journal
-from benchmarks.results import Beside
+from benchmarks.results import FairnessRun
 from benchmarks.run import say
 from benchmarks.world import SEED, World
 from dev.stack.ports import HOST
 from dev.stack.supervisor import Supervisor
 
 _ACCOUNT = "few"
-_BEGUN = 10
-"""One of so many mails of the large migration is out when the small one starts."""
-_LOOK_SECONDS = 0.02
+_START_AT = 0.1
+"""The small migration starts when this fraction of the large migration's mails has been sent."""
+_POLL_SECONDS = 0.02
 
 
-async def wait_beside(many: int, few: int, mails_per_second: float, folder: Path) -> Beside:
-    """Start a migration of many, and amid its mails one of a few."""
+async def measure_wait(many: int, few: int, mails_per_second: float, folder: Path) -> FairnessRun:
+    """Start a migration of `many` people, and while it sends mails, one of `few` people."""
     world, landbridge = World(folder), Landbridge(mails_per_second=mails_per_second)
     async with Supervisor(world.logs, say) as programs:
-        for program in (*world.services(), *landbridge.programs(world)):
-            await programs.start(program)
-        await _move_in(world)
+        await programs.start(*world.services(), *landbridge.programs(world))
+        await _load_accounts(world)
         journal = Journal(world.journal)
         large = asyncio.create_task(landbridge.move(world, many))
-        while (before := journal.people()) < many // _BEGUN:
-            await asyncio.sleep(_LOOK_SECONDS)
+        while (before := journal.people()) < many * _START_AT:
+            await asyncio.sleep(_POLL_SECONDS)
         rows = [person_row(_email(number), f"Few {number}") for number in range(1, few + 1)]
         began = time.perf_counter()
         small = asyncio.create_task(landbridge.move_account(world, _ACCOUNT, rows))
         run = await landbridge.run_of(world, _ACCOUNT)
-        while (got := journal.people(run)) < few:
-            await asyncio.sleep(_LOOK_SECONDS)
+        while (received := journal.people(run)) < few:
+            await asyncio.sleep(_POLL_SECONDS)
         seconds = time.perf_counter() - began
-        others = journal.people() - got
+        others = journal.people() - received
         for migration in (large, small):
             migration.cancel()
             with suppress(asyncio.CancelledError):
                 await migration
-    sys.stderr.write(f"{few} people beside {many}: {seconds:.1f} s, meanwhile {others - before} mails to others\n")
-    return Beside(
+    sys.stderr.write(f"{few} people during {many}: {seconds:.1f} s, with {others - before} mails to others\n")
+    return FairnessRun(
         many=many,
         few=few,
         mails_per_second=mails_per_second,
@@ -57,8 +56,8 @@ async def wait_beside(many: int, few: int, mails_per_second: float, folder: Path
     )
 
 
-async def _move_in(world: World) -> None:
-    """Let the emulator know a second Opsgenie account, and who initiates its migration as a site admin."""
+async def _load_accounts(world: World) -> None:
+    """Load a second Opsgenie account into the emulator, with the initiator of its migration as a site admin."""
     both = copy.deepcopy(SEED)
     both["organization"]["accounts"].append({"email": _email(1)})
     both["organization"]["sites"][0]["siteAdmins"].append(_email(1))
