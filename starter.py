@@ -11,8 +11,8 @@ _NEEDED = ("cyclopts", "pydantic_settings", "rich", "structlog", "temporalio")
 
 
 def _use_the_projects_environment() -> None:
-    # Someone who types ./starter.py gets the system's Python, which has none of our libraries. The one that has them
-    # lies beside this file: go on with it, rather than teach everyone to type its path. Readable for old Pythons too.
+    # ./starter.py runs on the system's Python, which lacks the libraries: re-execute with the project's interpreter.
+    # This code must also parse on old Python versions.
     if all(find_spec(name) for name in _NEEDED):
         return
     python = _VENV / "bin" / "python"
@@ -24,12 +24,6 @@ def _use_the_projects_environment() -> None:
 if __name__ == "__main__":
     _use_the_projects_environment()
 
-    from landbridge.cli import overview
-    from landbridge.platform import exits
+    from landbridge.cli.__main__ import main
 
-    if overview.asked_for(sys.argv[1:]):
-        exits.run(overview.show)
-
-    from landbridge.cli import app
-
-    exits.run(app.main)
+    main()
