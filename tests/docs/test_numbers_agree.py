@@ -1,4 +1,4 @@
-"""Numbers that texts name are those of the code."""
+"""Limits in pages and templates match the code."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ _UNITS = {timedelta(hours=1): "hour", timedelta(minutes=1): "minute", timedelta(
 
 
 def length(time: timedelta | float) -> str:
-    """Return a length of time in words: `an hour`, `two minutes`."""
+    """Return a duration in words: `an hour`, `two minutes`."""
     if time == timedelta(minutes=15):
         return "a quarter of an hour"
     time = time if isinstance(time, timedelta) else timedelta(seconds=time)
@@ -43,8 +43,8 @@ DEFAULTS = Rules()
             f"The numbers may be up to {OLDEST} old, and older while no worker runs.",
         ),
         ("landbridge/cli/status_view.py", f"The numbers may be up to {OLDEST} old, and older while no worker runs."),
-        ("docs/reference/cli.md", f"the cohorts showed last, up to {OLDEST} ago"),
-        ("docs/reference/cli.md", f"as the cohorts showed them last, up to {OLDEST} ago"),
+        ("docs/reference/cli.md", f"the cohorts last reported, up to {OLDEST} ago"),
+        ("docs/reference/cli.md", f"as the cohorts last reported them, up to {OLDEST} ago"),
         ("landbridge/portal/templates/sign_in/sent.html", f"after {length(sign_in.COOL_DOWN)} you may ask again"),
         ("docs/explanation/security.md", f"for {sign_in.LINK_LIFETIME // timedelta(minutes=1)} minutes"),
         ("docs/decisions/portal.md", f"the execution timeout ends it after {length(sign_in.SESSION_LIFETIME)}"),
@@ -53,13 +53,13 @@ DEFAULTS = Rules()
             f"({limits.EVERYTHING.at_once:g} at once, {limits.EVERYTHING.per_second:g} a second)",
         ),
         ("docs/reference/settings.md", f"keys of at least {settings.MIN_KEY_LENGTH} characters"),
-        ("docs/reference/settings.md", f"slices of up to {options.MAIL_BATCH} mails"),
-        ("docs/reference/settings.md", f"slices of up to {options.ACCOUNT_BATCH} people"),
+        ("docs/reference/settings.md", f"batches of up to {options.MAIL_BATCH} mails"),
+        ("docs/reference/settings.md", f"batches of up to {options.ACCOUNT_BATCH} people"),
         ("docs/explanation/reliability.md", f"a slice of {options.MAIL_BATCH}"),
         ("docs/reference/cli.md", f"at most {checkup.SECONDS:g} seconds at each"),
         ("docs/reference/cli.md", f"within the last {length(check_temporal.RECENTLY)}"),
         ("docs/reference/cli.md", f"up to {length(planning.MAX_PAUSE)} at a time"),
-        ("docs/reference/cli.md", f"It waits up to {length(ending.PATIENCE_SECONDS)}"),
+        ("docs/reference/cli.md", f"It waits up to {length(ending.PATIENCE_SECONDS)} for the"),
         ("docs/reference/cli.md", f"at most {messages.MAX_REASON_LENGTH} characters"),
         (
             "docs/reference/cli.md",
@@ -81,6 +81,6 @@ DEFAULTS = Rules()
         ),
     ],
 )
-def test_a_text_names_the_number_of_the_code(path: str, text: str) -> None:
-    """Whoever changes a limit finds every text that promises it."""
+def test_a_text_states_the_limit_of_the_code(path: str, text: str) -> None:
+    """When a limit changes, this test names the texts that state it."""
     assert text in (PROJECT / path).read_text()
