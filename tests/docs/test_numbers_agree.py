@@ -55,7 +55,7 @@ DEFAULTS = Rules()
         ("docs/reference/settings.md", f"keys of at least {settings.MIN_KEY_LENGTH} characters"),
         ("docs/reference/settings.md", f"batches of up to {options.MAIL_BATCH} mails"),
         ("docs/reference/settings.md", f"batches of up to {options.ACCOUNT_BATCH} people"),
-        ("docs/explanation/reliability.md", f"a slice of {options.MAIL_BATCH}"),
+        ("docs/explanation/reliability.md", f"a batch of {options.MAIL_BATCH}"),
         ("docs/reference/cli.md", f"at most {checkup.SECONDS:g} seconds at each"),
         ("docs/reference/cli.md", f"within the last {length(check_temporal.RECENTLY)}"),
         ("docs/reference/cli.md", f"up to {length(planning.MAX_PAUSE)} at a time"),
