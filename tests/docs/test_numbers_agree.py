@@ -21,8 +21,6 @@ _UNITS = {timedelta(hours=1): "hour", timedelta(minutes=1): "minute", timedelta(
 
 def length(time: timedelta | float) -> str:
     """Return a duration in words: `an hour`, `two minutes`."""
-    if time == timedelta(minutes=15):
-        return "a quarter of an hour"
     time = time if isinstance(time, timedelta) else timedelta(seconds=time)
     unit = next(unit for unit in _UNITS if time >= unit and not time % unit)
     number, name = time // unit, _UNITS[unit]
@@ -83,4 +81,4 @@ DEFAULTS = Rules()
 )
 def test_a_text_states_the_limit_of_the_code(path: str, text: str) -> None:
     """When a limit changes, this test names the texts that state it."""
-    assert text in (PROJECT / path).read_text()
+    assert text in " ".join((PROJECT / path).read_text(encoding="utf-8").split())
