@@ -48,7 +48,7 @@ DEFAULTS = Rules()
         ("docs/decisions/portal.md", f"the execution timeout ends it after {length(sign_in.SESSION_LIFETIME)}"),
         (
             "docs/reference/settings.md",
-            f"({limits.EVERYTHING.at_once:g} at once, {limits.EVERYTHING.per_second:g} a second)",
+            f"(bursts of {limits.EVERYTHING.at_once:g}, then {limits.EVERYTHING.per_second:g} a second)",
         ),
         ("docs/reference/settings.md", f"keys of at least {settings.MIN_KEY_LENGTH} characters"),
         ("docs/reference/settings.md", f"batches of up to {options.MAIL_BATCH} mails"),
