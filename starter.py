@@ -24,12 +24,6 @@ def _switch_to_project_environment() -> None:
 if __name__ == "__main__":
     _switch_to_project_environment()
 
-    from landbridge.cli import overview
-    from landbridge.platform import exits
+    from landbridge.cli.__main__ import main
 
-    if overview.asked_for(sys.argv[1:]):
-        exits.run(overview.show)
-
-    from landbridge.cli import app
-
-    exits.run(app.main)
+    main()

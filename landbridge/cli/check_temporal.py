@@ -62,7 +62,7 @@ class TemporalChecks:
             Check(TEMPORAL, self._connect, "Start it, or set TEMPORAL_ADDRESS or TEMPORAL_PROFILE."),
             Check("Search attributes", self._attributes, "See deploy/temporal/create-namespace.sh.", after=TEMPORAL),
             Check("Workers", self._workers, "Start one: .venv/bin/python worker.py", after=TEMPORAL),
-            Check("Workflow tasks", self._workflow_tasks, "See docs/deploys.md.", after=TEMPORAL),
+            Check("Workflow tasks", self._workflow_tasks, "See docs/how-to/deploy.md.", after=TEMPORAL),
             Check("Encryption", self._encryption, "See LANDBRIDGE_ENCRYPTION_KEYS.", after=TEMPORAL),
         ]
 
@@ -114,18 +114,18 @@ class TemporalChecks:
         if missing := sorted(needed - set(ours)):
             raise Unwell(
                 f"Running migrations are encrypted with a key that is not among ours: {', '.join(missing)}.",
-                "Add it to LANDBRIDGE_ENCRYPTION_KEYS here and at every worker; see docs/encryption.md.",
+                "Add it to LANDBRIDGE_ENCRYPTION_KEYS here and at every worker; see docs/how-to/encrypt.md.",
             )
         if not ours:
             return Well(
                 "Off: Temporal keeps people's addresses and names in clear.",
-                "LANDBRIDGE_ENCRYPTION_KEYS turns it on; see docs/encryption.md.",
+                "LANDBRIDGE_ENCRYPTION_KEYS turns it on; see docs/how-to/encrypt.md.",
             )
         if began_in_clear and not wanted.encryption_accept_clear:
             raise Unwell(
                 "Running migrations that began before encryption was turned on are held up.",
                 "Set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR=true here and at every worker and portal until they are over; "
-                "see docs/encryption.md.",
+                "see docs/how-to/encrypt.md.",
             )
         if wanted.encryption_accept_clear:
             return Well(

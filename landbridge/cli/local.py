@@ -1,4 +1,4 @@
-"""Everything on this machine: in `dev.demo`, which a machine in production need not have."""
+"""The commands `demo` and `dev`, which need a checkout: their code is in `dev/`, which is in no wheel and no image."""
 
 import importlib
 from pathlib import Path
@@ -37,6 +37,8 @@ def _local(part: str) -> Any:  # noqa: ANN401 - a module
     try:
         return importlib.import_module(f"dev.demo.{part}")
     except ModuleNotFoundError as error:
+        if error.name == "dev":
+            raise BadInput("demo and dev run in a checkout of Landbridge only: this is an installed package.") from None
         raise BadInput(
             f"This runs on a machine for development only: {error.name} is not installed here. "
             "Install what it needs: python3 tools/bootstrap.py local"

@@ -42,7 +42,7 @@ def say_if_unchecked(migration: Migration, actors: Iterable[Actor]) -> None:
     if any(by.claimed in CLAIMABLE for by in actors) and not migration.checks_proofs:
         text.say(
             "Whoever claims to be an admin or a person was not checked: that takes the LANDBRIDGE_TOKEN_KEYS of the "
-            "portal. See docs/settings.md."
+            "portal. See docs/reference/settings.md."
         )
 
 

@@ -111,7 +111,7 @@ def _only_ours(what: str) -> Iterator[None]:
             raise
         raise Untrusted(
             f"The answer about the {what} is in clear, or was written for another workflow: no worker of Landbridge "
-            "with our keys gave it. See docs/encryption.md."
+            "with our keys gave it. See docs/how-to/encrypt.md."
         ) from None
 
 

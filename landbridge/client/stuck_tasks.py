@@ -89,16 +89,17 @@ def _problem(workflow_id: str, failures: Sequence[HistoryEvent], since: str) -> 
 
 def _remedy(completed: HistoryEvent | None) -> str:
     if completed is None:
-        return "Nothing is lost: deploy a corrected build (docs/deploys.md)."
+        return "Nothing is lost: deploy a corrected build (docs/how-to/deploy.md)."
     build = completed.workflow_task_completed_event_attributes.deployment_version.build_id
     until = _moment(completed.event_time.ToDatetime(tzinfo=UTC))
     if build:
         return (
             f"Nothing is lost: go back to build {build}, which worked until {until}, or deploy a corrected one "
-            "(docs/deploys.md)."
+            "(docs/how-to/deploy.md)."
         )
     return (
-        f"Nothing is lost: go back to the build that worked until {until}, or deploy a corrected one (docs/deploys.md)."
+        f"Nothing is lost: go back to the build that worked until {until}, or deploy a corrected one "
+        "(docs/how-to/deploy.md)."
     )
 
 

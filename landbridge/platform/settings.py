@@ -315,7 +315,7 @@ def load(settings: type[_Settings]) -> _Settings:
             name = field if field.startswith(PREFIX) else f"{prefix}{field.upper()}"
             missing = detail["type"] == "missing"
             problems[f"{name} is not set" if missing else f"{name} is wrong: {_clause(detail['msg'])}"] = None
-        raise BadInput("; ".join(problems) + ". See docs/settings.md.") from None
+        raise BadInput("; ".join(problems) + ". See docs/reference/settings.md.") from None
 
 
 def _check_env_file() -> None:

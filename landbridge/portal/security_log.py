@@ -1,4 +1,4 @@
-"""Security events in the portal's log: who did what, or was refused, and from where. See docs/security.md."""
+"""The portal's security events; docs/reference/security-events.md lists them."""
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send

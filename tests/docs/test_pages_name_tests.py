@@ -1,4 +1,4 @@
-"""What docs/reliability.md and docs/security.md promise is shown by tests that exist, or they say why not."""
+"""Each promise in docs/explanation/ names tests that exist, or says why there is no test."""
 
 import ast
 import re
@@ -7,21 +7,22 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent.parent
-RELIABILITY, SECURITY = (TESTS.parent / "docs" / page for page in ("reliability.md", "security.md"))
+EXPLANATION = TESTS.parent / "docs" / "explanation"
+RELIABILITY, SECURITY = EXPLANATION / "reliability.md", EXPLANATION / "security.md"
 CATALOGUE = {"A": 14, "B": 6, "C": 14, "D": 9, "E": 14, "F": 7}
-"""How many faults of each kind there are."""
+"""The number of faults of each kind."""
 NO_TEST = "No test: "
 
 
 def _faults() -> dict[str, str]:
-    """Return the last cell of each fault's row."""
+    """Return each fault and the last cell of its row."""
     cells = re.findall(r"^\| ([A-F]\d+) .*\| ([^|]+) \|$", RELIABILITY.read_text(encoding="utf-8"), re.MULTILINE)
-    assert len(dict(cells)) == len(cells), "a fault stands twice on the page"
+    assert len(dict(cells)) == len(cells), "a fault is listed twice"
     return dict(cells)
 
 
 def _threats() -> dict[str, str]:
-    """Return the last cell of each threat's row."""
+    """Return each threat and the last cell of its row."""
     text = SECURITY.read_text(encoding="utf-8")
     tables = re.findall(r"^\| threat \|.*\n\| ---.*\n((?:\|.*\n)+)", text, re.MULTILINE)
     rows = [row.strip("| ").split(" | ") for table in tables for row in table.splitlines()]
@@ -30,7 +31,7 @@ def _threats() -> dict[str, str]:
 
 
 def _tests_in(file: Path) -> set[str]:
-    """Return the names of a file's tests, as pytest calls them."""
+    """Return the names of a file's tests, in pytest's notation."""
     found = set[str]()
     for node in ast.parse(file.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef):
@@ -41,17 +42,17 @@ def _tests_in(file: Path) -> set[str]:
     return found
 
 
-def test_the_catalogue_of_faults_is_whole() -> None:
-    """Each fault once, and no other."""
-    assert set(_faults()) == {f"{kind}{number}" for kind, most in CATALOGUE.items() for number in range(1, most + 1)}
+def test_the_catalogue_of_faults_is_complete() -> None:
+    """Each fault is listed once, and no other."""
+    assert set(_faults()) == {f"{kind}{number}" for kind, count in CATALOGUE.items() for number in range(1, count + 1)}
 
 
 @pytest.mark.parametrize("promise", [*sorted(_faults().items()), *_threats().items()], ids=lambda row: row[0])
-def test_what_is_promised_is_tested(promise: tuple[str, str]) -> None:
-    """By tests that are there, or the page says why not."""
+def test_each_promise_names_tests_that_exist(promise: tuple[str, str]) -> None:
+    """A row without a test says why."""
     cell = promise[1]
     named = re.findall(r"`([\w/]+\.py)::([\w:]+)`", cell)
     assert named or cell.startswith(NO_TEST), cell
     for file, test in named:
         assert test.rpartition("::")[2].startswith("test_")
-        assert test in _tests_in(TESTS / file), f"{file}::{test} is not there"
+        assert test in _tests_in(TESTS / file), f"{file}::{test} does not exist"

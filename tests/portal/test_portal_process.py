@@ -35,7 +35,7 @@ async def ran(folder: Path, *arguments: str, **environment: str) -> tuple[int | 
 async def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
     """Whoever starts it reads what to set, and the exit code says that nothing was done."""
     code, said = await ran(tmp_path, LANDBRIDGE_PORTAL_URL=PORTAL_URL)
-    assert (code, said) == (2, "LANDBRIDGE_TOKEN_KEYS is not set. See docs/settings.md.\n")
+    assert (code, said) == (2, "LANDBRIDGE_TOKEN_KEYS is not set. See docs/reference/settings.md.\n")
 
 
 async def test_without_temporal_it_does_not_pretend_to_serve(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ NAME = "landbridge-under-test"
 
 
 async def make_current(client: Client, build: str) -> bool:
-    """Run the command of docs/deploys.md; return whether it worked: not before a worker of that build polls."""
+    """Run the command of docs/how-to/deploy.md; return whether it worked: not before a worker of that build polls."""
     command = ("worker", "deployment", "set-current-version", "--deployment-name", NAME, "--build-id", build, "--yes")
     process = await asyncio.create_subprocess_exec(
         Path(sysconfig.get_path("scripts"), "temporal"),

@@ -76,13 +76,13 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
         config = ClientConfig.load_client_connect_config(override_env_vars=_readable(environment or os.environ))
     except OSError as error:
         named = _naming(error.filename, environment or os.environ)
-        raise BadInput(f"{named} cannot be read: {error.strerror}. See docs/settings.md.") from None
+        raise BadInput(f"{named} cannot be read: {error.strerror}. See docs/reference/settings.md.") from None
     except RuntimeError as error:
         # The first line alone: what follows is an excerpt of the file, which may hold a key.
         reason = str(error).partition("\n")[0]
         raise BadInput(
             f"Temporal's settings cannot be read: {reason}. Check TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE; see "
-            "docs/settings.md."
+            "docs/reference/settings.md."
         ) from None
     address = config.setdefault("target_host", DEFAULT_ADDRESS)
     encryption = encryption_settings(environment)
@@ -131,7 +131,7 @@ def _readable(environment: Mapping[str, str]) -> dict[str, str]:
     readable = {name: value for name, value in environment.items() if pasted.is_text(name) and pasted.is_text(value)}
     for name in environment.keys() - readable.keys():
         if name.startswith("TEMPORAL_"):
-            raise BadInput(f"{name!r} holds bytes that are not UTF-8: set it anew. See docs/settings.md.")
+            raise BadInput(f"{name!r} holds bytes that are not UTF-8: set it anew. See docs/reference/settings.md.")
     return readable
 
 

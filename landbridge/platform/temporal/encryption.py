@@ -94,7 +94,7 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
     """
 
     def __init__(self, keys: Sequence[str], *, accept_clear: bool = False) -> None:
-        """Take the keys; `accept_clear` is for the time in which encryption is turned on: see docs/encryption.md."""
+        """Take the keys; `accept_clear` is for turning encryption on (docs/how-to/encrypt.md)."""
         self._first = _derived(keys[0]) if keys else None
         self._ciphers = {key.id: key.cipher for key in map(_derived, keys)}
         self._accept_clear = accept_clear or not keys
@@ -151,7 +151,7 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
                 logger.error("encryption_key_missing", key_id=name, known=self.key_ids)
             raise KeyMissing(
                 f"Temporal holds data encrypted with the key {name!r}, which is not among LANDBRIDGE_ENCRYPTION_KEYS. "
-                "Add it; see docs/encryption.md."
+                "Add it; see docs/how-to/encrypt.md."
             )
         workflow_id = payload.metadata.get(WORKFLOW_ID, b"")
         if self._workflow_id is not None and workflow_id != self._workflow_id.encode():

@@ -26,7 +26,7 @@ ANSWER = (
 )
 _BEGUN_IN_CLEAR = (
     "This workflow's input was written in clear, or by somebody without our keys. If it began before encryption was "
-    "turned on, set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR until it is over; see docs/encryption.md."
+    "turned on, set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR until it is over; see docs/how-to/encrypt.md."
 )
 _OF_ANOTHER_WORKFLOW = {
     CommandType.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION,

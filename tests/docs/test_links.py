@@ -1,0 +1,37 @@
+"""Links and page names lead somewhere."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+PAGES = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]
+
+
+def headings(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    """Files exist, and so do the headings that links name."""
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if re.match(r"https?:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in headings(target), link
+
+
+def test_pages_named_in_code_and_messages_exist() -> None:
+    """Help texts, errors and comments send readers to pages."""
+    command = ["git", "grep", "-hoE", r"docs/[a-z/-]+\.md", "--", ".", ":!docs", ":!tests"]
+    found = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)  # noqa: S603
+    names = set(found.stdout.split())
+    assert names
+    assert [name for name in sorted(names) if not (PROJECT / name).exists()] == []
