@@ -39,7 +39,7 @@ async def sign_in(page: Page, bench: MigrationHarness) -> None:
     await page.goto("/")
     await page.get_by_label("Your email address in Opsgenie").fill(OWNER_EMAIL)
     await page.get_by_role("button", name="Send me a link").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
     await open_link(page, bench)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("General")
@@ -98,7 +98,7 @@ async def test_the_whole_guide(desktop: Page, bench: MigrationHarness) -> None:
     await page.get_by_role("link", name="Back to General").click()
     for email in (ANN, BEN):
         bench.world.atlassian.account(email, verified=True)
-    await page.get_by_role("button", name="Look for news now").click()
+    await page.get_by_role("button", name="Refresh now").click()
     # 7 - Migration complete
     await expect(page.get_by_text("The migration is complete")).to_be_visible()
     await look_at(page, "general-complete")
@@ -128,7 +128,7 @@ async def test_the_guide_on_a_phone_without_scripts(plain: Page, bench: Migratio
     await until_shown(page, "1 of 3 people are connected")
     for email in (ANN, BEN):
         bench.world.atlassian.account(email, verified=True)
-    await page.get_by_role("button", name="Look for news now").click()
+    await page.get_by_role("button", name="Refresh now").click()
     await until_shown(page, "The migration is complete")
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
@@ -162,8 +162,8 @@ async def test_cancelling_and_beginning_again(desktop: Page, phone: Page, bench:
     await page.get_by_role("link", name="Cancel this migration").click()
     await look_at(page, "cancel")
     await page.get_by_role("button", name="Cancel the migration").click()
-    await expect(page.get_by_label("Cancel it, because")).to_be_focused()
-    await page.get_by_label("Cancel it, because").fill("The merger is off.")
+    await expect(page.get_by_label("Reason for cancelling")).to_be_focused()
+    await page.get_by_label("Reason for cancelling").fill("The merger is off.")
     await page.get_by_label("Also revoke the invitations").check()
     await page.get_by_role("button", name="Cancel the migration").click()
     # The invitations may be taken back before the migration has ended, which the page tells when it next looks.
@@ -213,7 +213,7 @@ async def test_the_guide_by_keyboard_alone(desktop: Page, bench: MigrationHarnes
     await reach(page, "Your email address in Opsgenie")
     await page.keyboard.type(OWNER_EMAIL)
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
     await open_link(page, bench)
     await press(page, "Sign in")
     await press(page, "Migrate to an Atlassian site")

@@ -176,9 +176,9 @@ async def test_without_a_worker_nobody_reads_of_a_password(
     "state, title",
     [
         (LinkState.DONE, "You are all set"),
-        (LinkState.EXPIRED, "This link does not work any more"),
+        (LinkState.EXPIRED, "This link no longer works"),
         (LinkState.CLOSED, "There is nothing for you to do"),
-        (LinkState.DECLINED, "Thank you for telling us"),
+        (LinkState.DECLINED, "Thank you for letting us know"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -236,7 +236,7 @@ async def test_who_it_is_not_for_can_say_so(
     assert desk.told == []
     (action,) = _actions(asked)
     told = await browser.post(action)
-    assert (told.status_code, _title(told)) == (200, "Thank you for telling us")
+    assert (told.status_code, _title(told)) == (200, "Thank you for letting us know")
     assert "no more emails" in told.text
     assert desk.told == [("decline", link)]
     assert "no more emails" in (await browser.get(path)).text
@@ -296,7 +296,7 @@ async def test_a_click_after_the_end_is_told_so(
     desk.over, desk.shown = True, None
     response = await browser.post(path)
     assert response.status_code == 410
-    assert _title(response) == "This move is over"
+    assert _title(response) == "This migration has ended"
 
 
 async def test_coming_back_after_the_end_is_told_so(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:

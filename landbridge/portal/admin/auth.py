@@ -31,7 +31,7 @@ CSRF_FIELD, RUN_FIELD = "csrf", "run"
 MAX_FIELDS = 600
 """Of one form: a page of people, each with a box to tick, has fewer."""
 
-_UNANSWERED = "No worker answers right now: what you asked for may still be done. Look again in a few minutes."
+_UNANSWERED = "No worker is responding. Your request may still be carried out; check again in a few minutes."
 """What whoever starts no workers needs to know of it."""
 _MAX_PAGE_NUMBER_DIGITS = 6
 """Digits."""
@@ -74,7 +74,7 @@ class AdminRequest:
         """
         run = self.field(RUN_FIELD)
         if not run:
-            raise BadInput("This page is out of date; nothing was changed: load it again.")
+            raise BadInput("This page is out of date, so nothing was changed. Reload it and try again.")
         return self.desk.migration(self.session.opsgenie_account, run)
 
     def field(self, name: str) -> str:

@@ -38,7 +38,7 @@ class CancelPages:
         """End the migration; it goes on by itself."""
         reason = visit.field("reason")[:MAX_REASON_LENGTH]
         await visit.shown_migration.cancel(reason, visit.actor, undo=bool(visit.field("undo")))
-        return self._gate.go(HOME, "Cancelled: no more mail goes out, and the links in mails stop working.")
+        return self._gate.go(HOME, "Cancelled: no more emails are sent, and the links in earlier emails stop working.")
 
     async def ask_for_undo(self, visit: AdminRequest) -> Response:
         """Ask whether the invitations of a migration that is over are to be revoked."""

@@ -60,23 +60,23 @@ class GeneralPages:
         )
         started = await visit.desk.start(request, after=visit.field(RUN_FIELD) if visit.field("again") else "")
         if started.already is RunState.RUNNING:
-            return self._gate.go(HOME, "The migration runs already; this is how it stands.")
+            return self._gate.go(HOME, "The migration is already running. Its status is shown below.")
         if started.already is not None:
             if started.already is RunState.CANCELED:
-                return self._gate.go(HOME, "The migration was cancelled before; nothing was started.", problem=True)
-            return self._gate.go(HOME, "The migration was completed before; nothing was started.", problem=True)
-        return self._gate.go(HOME, "The migration has begun. Nothing is changed before you have chosen a site.")
+                return self._gate.go(HOME, "The migration was cancelled earlier; nothing was started.", problem=True)
+            return self._gate.go(HOME, "The migration is already complete; nothing was started.", problem=True)
+        return self._gate.go(HOME, "The migration has started. Nothing changes until you choose a site.")
 
     async def confirm(self, visit: AdminRequest) -> Response:
         """Report the task done that the page showed."""
         await visit.shown_migration.confirm(visit.field("task"), visit.actor)
-        return self._gate.go(HOME, "Thank you. Landbridge looks whether it can go on.")
+        return self._gate.go(HOME, "Thank you. Landbridge is checking whether the migration can continue.")
 
     async def pause(self, visit: AdminRequest) -> Response:
         """Start nothing new until resumed."""
         reason = visit.field("reason")[:MAX_REASON_LENGTH] or f"Paused by {visit.session.email}."
         await visit.shown_migration.pause(reason, visit.actor)
-        return self._gate.go(HOME, "Paused: no mail goes out, and no account is created, until you resume.")
+        return self._gate.go(HOME, "Paused: no emails are sent and no Atlassian accounts are created until you resume.")
 
     async def resume(self, visit: AdminRequest) -> Response:
         """End the pause that the page showed."""
@@ -86,7 +86,7 @@ class GeneralPages:
     async def refresh(self, visit: AdminRequest) -> Response:
         """Ask Opsgenie and Atlassian at once."""
         await visit.shown_migration.refresh(visit.actor)
-        return self._gate.go(HOME, "Opsgenie and Atlassian are asked who joined, verified, or set up the account.")
+        return self._gate.go(HOME, "Landbridge is checking Opsgenie and Atlassian for changes.")
 
     async def set_deadline(self, visit: AdminRequest) -> Response:
         """Set another deadline, or none."""
@@ -97,7 +97,7 @@ class GeneralPages:
         at_deadline = _at_deadline(visit.field("at_deadline"))
         await visit.shown_migration.set_deadline(deadline, at_deadline, visit.actor, instead_of=shown)
         if deadline is None:
-            return self._gate.go(HOME, "There is no deadline any more.")
+            return self._gate.go(HOME, "The deadline was removed.")
         return self._gate.go(HOME, "The deadline is set.")
 
 
@@ -167,7 +167,7 @@ def _moment(typed: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(typed)
     except ValueError:
-        raise BadInput("Write the deadline as a date and a time, such as 2027-03-01T18:00.") from None
+        raise BadInput("Enter the deadline as a date and a time, such as 2027-03-01T18:00.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -122,16 +122,16 @@ async def authenticate(visit: AdminRequest, found: FoundPerson) -> str:
 async def exclude(visit: AdminRequest, found: FoundPerson) -> str:
     """Take the person out of the migration."""
     await visit.shown_migration.exclude(found.person.email, visit.field("reason")[:MAX_REASON_LENGTH], visit.actor)
-    return "Excluded: nothing is awaited of this person any more."
+    return "Excluded: the migration no longer waits for this person."
 
 
 async def correct_email(visit: AdminRequest, found: FoundPerson) -> str:
     """Give the person another address."""
     new_email = pasted.address(visit.field("email"))
     await visit.shown_migration.correct_email(found.person.email, new_email, visit.actor)
-    return "Corrected: the mails go to the new address from now on."
+    return "Corrected: emails now go to the new address."
 
 
 def _refuse_settled(found: FoundPerson) -> None:
     if found.person.settled:
-        raise BadInput("Nothing is awaited of this person any more.")
+        raise BadInput("The migration no longer waits for this person.")

@@ -49,7 +49,7 @@ class ReportPages:
         status = await standing(visit)
         if status is not None and status.progress is None:
             raise TemporalUnreachable(
-                "No worker answers right now, so nobody can be shown. Look again in a few minutes."
+                "No worker is responding, so people cannot be shown. Check again in a few minutes."
             )
         if status is None or status.progress is None or not status.progress.cohorts:
             return self._gate.redirect(HOME)

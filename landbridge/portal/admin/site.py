@@ -90,8 +90,10 @@ class SitePages:
                 raise
             return self._form(visit, progress, Shown(run, progress.task_id), refusal=str(error))
         if decided.task:
-            return self._gate.go(HOME, "Your choice is taken. Something is left for you to do first.")
-        return self._gate.go(HOME, "Your team moves now: accounts are looked up or created, and mails go out.")
+            return self._gate.go(HOME, "Your choice is saved. There is something for you to do first.")
+        return self._gate.go(
+            HOME, "Your team is moving: Landbridge finds or creates Atlassian accounts and sends emails."
+        )
 
     def _review(
         self, visit: AdminRequest, progress: Progress, shown: Shown, *, site: Site | None, new_site: NewSite | None

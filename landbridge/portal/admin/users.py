@@ -118,11 +118,13 @@ class UsersPages:
         named = visit.form.getlist("only") or visit.form.getlist("person")
         emails = [email for email in named if isinstance(email, str)]
         if not emails:
-            return self._gate.go(back, "Nobody is ticked. Tick those who are to get their mail again.", problem=True)
+            return self._gate.go(
+                back, "Nobody is selected. Select the people who should receive their email again.", problem=True
+            )
         try:
             resent = await visit.shown_migration.resend(*emails, by=visit.actor)
         except Refused as error:
-            return self._gate.go(back, " ".join(["No mail was sent.", str(error)]), problem=True)
+            return self._gate.go(back, " ".join(["No email was sent.", str(error)]), problem=True)
         return self._gate.go(back, told(resent), problem=not resent.queued)
 
     async def ask_for_all(self, visit: AdminRequest) -> Response:
@@ -153,15 +155,17 @@ class UsersPages:
 def told(resent: Resent) -> str:
     """Return in a sentence or two what came of sending mail again; without addresses."""
     speech = language.current()
-    mails = speech.count("One mail will go out.", "%(number)s mails will go out.", resent.queued)
+    mails = speech.count("One email will be sent.", "%(number)s emails will be sent.", resent.queued)
     if not resent.not_now:
         return mails
-    without = speech.count("One person gets none now.", "%(number)s people get none now.", resent.not_now)
+    without = speech.count(
+        "One person does not receive an email now.", "%(number)s people do not receive an email now.", resent.not_now
+    )
     # Of those that differ in a number alone, such as the seconds to wait, the one with the largest stands for all.
     by_number = sorted((one.reason for one in resent.refused), key=lambda reason: (len(reason), reason))
     reasons = {re.sub(r"\d+", "", reason): reason for reason in by_number}
     why = [*reasons.values()][:_REASONS_TOLD]
-    why = why or ["They got one moments ago, or an admin has to mend something first."]
+    why = why or ["They received one moments ago, or an admin has to fix something first."]
     return " ".join([mails, without, *why])
 
 
@@ -181,7 +185,7 @@ def _group(name: str) -> Group | None:
 def _mailable_group(name: str) -> Group:
     group = _group(name)
     if group is None or not MAILABLE.intersection(GROUPS[group]):
-        raise BadInput("There is no mail to send again to this group.")
+        raise BadInput("There is no email to resend to this group.")
     return group
 
 

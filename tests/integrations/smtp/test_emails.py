@@ -156,7 +156,7 @@ def test_end_is_told_with_counts_and_next_steps() -> None:
         assert "3 of 6 people" in shown
         assert NEXT_STEP[State.AUTHENTICATING] in shown
         assert "March 14, 2026, 10:00 AM UTC" in shown
-    assert rendered.subject == "Opsgenie migration of acme complete; 2 people did not make it"
+    assert rendered.subject == "Opsgenie migration of acme complete; 2 people were not moved"
     everyone = notice(NoticeKind.MIGRATION_COMPLETE, counts=Counts(by_state={State.CONNECTED: 3, State.SKIPPED: 1}))
     assert everyone.subject == "Opsgenie migration of acme complete"
 
@@ -165,7 +165,7 @@ def test_passed_deadline_counts_those_who_are_missing() -> None:
     """The notice of a passed deadline says how many are awaited."""
     assert notice(NoticeKind.DEADLINE_PASSED).subject.startswith("Deadline passed: 2 people")
     one = notice(NoticeKind.DEADLINE_PASSED, counts=Counts(by_state={State.ARRIVED: 1}))
-    assert one.subject.startswith("Deadline passed: one person has")
+    assert one.subject.startswith("Deadline passed: one person has not moved")
 
 
 @pytest.mark.parametrize(

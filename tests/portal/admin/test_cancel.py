@@ -58,7 +58,7 @@ async def test_the_end_is_told_and_nobody_is_uninvited(moving: AdminBrowser) -> 
     await moving.bench.handle.result()
     shown = await moving.open(GENERAL)
     assert "The migration was cancelled" in words(shown)
-    assert f"Cancelled because {WHY}" in words(shown)
+    assert f"Reason for cancelling {WHY}" in words(shown)
     badges = [badge.get_text() for badge in page(shown).select(".steps .cancelled .badge")]
     assert badges == ["cancelled", "cancelled"]
     assert not page(shown).select(f'a[href="{CANCEL}"], form[action="{GENERAL}/pause"]')
@@ -67,7 +67,7 @@ async def test_the_end_is_told_and_nobody_is_uninvited(moving: AdminBrowser) -> 
     entry = (await moving.bench.migration.audit()).entries[0]
     assert (entry.act, entry.by, entry.detail) == (Act.CANCEL, OWNER, WHY)
     assert "Cancelled the migration" in words(await moving.open("/settings/audit"))
-    assert "Who did not make it" in words(await moving.open("/settings/report"))
+    assert "People who were not moved" in words(await moving.open("/settings/report"))
 
 
 async def test_while_it_ends_there_is_nothing_to_steer(moving: AdminBrowser) -> None:
@@ -99,7 +99,7 @@ async def test_invitations_are_revoked_later_and_again_after_trouble(moving: Adm
     ask = form(await moving.open(UNDO), UNDO)
     atlassian.problem = ServiceRejected("The key is not good any more.")
     assert "are being revoked" in words(await moving.post(UNDO, ask))
-    await eventually(lambda: says(moving, "The key is not good any more. Mend it, and try again."))
+    await eventually(lambda: says(moving, "The key is not good any more. Fix the problem, then try again."))
     atlassian.problem = None
     await moving.send(UNDO, on=UNDO)
     await eventually(lambda: says(moving, "were taken back", "1 revoked"))

@@ -105,7 +105,7 @@ async def test_all_seven_steps_are_shown(office: AdminBrowser) -> None:
     await begun(office)
     shown = await office.open("/settings/general")
     assert len(page(shown).select("ol.steps > li")) == len(Step)
-    assert "waiting for you" in words(shown)
+    assert "action needed" in words(shown)
     assert page(shown).select_one('section.task a[href="/settings/site"]')
 
 
@@ -248,8 +248,8 @@ async def test_pausing_resuming_and_the_deadline(office: AdminBrowser) -> None:
     shown = words(await office.open("/settings/audit"))
     for sign in ("Started the migration", "Paused", "Resumed", "Set the deadline", OWNER_EMAIL, "in the portal"):
         assert sign in shown
-    assert "March 1, 2099, 6:00 PM UTC It ends with whoever is there" in shown.replace("\u202f", " ")
-    assert "no deadline You are told, and it waits on" in shown
+    assert "March 1, 2099, 6:00 PM UTC Complete with the people connected so far" in shown.replace("\u202f", " ")
+    assert "no deadline Notify admins and keep waiting" in shown
 
 
 async def test_what_nobody_proved_is_shown_as_a_claim(office: AdminBrowser) -> None:
@@ -275,7 +275,10 @@ async def test_what_nobody_proved_is_shown_as_a_claim(office: AdminBrowser) -> N
     for email, claims in ((ann, True), (bo, False)):
         person = await bench.until(email, State.AUTHENTICATING)
         said = words(await office.open(f"/settings/users/1/{person.number}"))
-        assert ("who claims to be the person" in said, "the person, by the link" in said) == (claims, not claims)
+        assert ("an operator claiming to be the person" in said, "the person, with the link" in said) == (
+            claims,
+            not claims,
+        )
 
 
 async def test_what_came_of_an_act_is_said_once(office: AdminBrowser) -> None:
@@ -312,7 +315,7 @@ async def test_the_end_is_told(office: AdminBrowser) -> None:
     shown = await office.open("/settings/general")
     assert "The migration is complete" in words(shown)
     assert page(shown).select_one("aside.banner") is None
-    assert "Nobody: everyone is connected." in words(await office.open("/settings/report"))
+    assert "Everyone is connected." in words(await office.open("/settings/report"))
     assert (await office.bench.migration.status()).run_state is RunState.COMPLETED
 
 

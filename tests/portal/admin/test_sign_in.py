@@ -65,7 +65,7 @@ async def is_over(bench: MigrationHarness, email: str) -> bool:
 
 async def test_an_owner_signs_in_by_a_mailed_link(office: AdminBrowser) -> None:
     """The address, the mail, the button: then the settings are open, and say who is there."""
-    assert title(await office.ask_for_link()) == "Look into your mailbox"
+    assert title(await office.ask_for_link()) == "Check your inbox"
     link = await office.link()
     confirm = await office.open(link)
     assert title(confirm) == "Sign in to Landbridge"
@@ -363,7 +363,7 @@ async def test_a_sign_in_waits_for_a_worker(temporal: Client, portal_url: str) -
     async with httpx2.AsyncClient(base_url=portal_url, timeout=60) as browser:
         assert (
             title(await AdminBrowser(browser, MigrationHarness(temporal, "acme")).ask_for_link(late))
-            == "Look into your mailbox"
+            == "Check your inbox"
         )
         async with benched(temporal) as bench:
             bench.world.opsgenie.add(RosterPerson(email=late, role=ADMIN, email_verified=True))

@@ -93,13 +93,13 @@ async def test_pages_and_filters_show_everyone_once(users: AdminBrowser) -> None
     assert len(set(people(first) + people(second))) == 16
     assert "Next page" not in words(second)
     assert len(people(await users.open(link(second, "First page")))) == 10
-    for label, emails in (("Done 1", [OWNER_EMAIL]), ("Not verified 1", [BEN]), ("Waiting for you 1", [GONE])):
+    for label, emails in (("Done 1", [OWNER_EMAIL]), ("Not verified 1", [BEN]), ("Action needed 1", [GONE])):
         assert people(await users.open(link(first, label))) == emails
     nobody = await users.open(link(first, "Not moved 0"))
     assert "There is nobody in this group." in words(nobody)
     for path in ("?group=everybody", "?page=second", "?page=9.9.9"):
         assert (await users.open(USERS + path)).status_code == 404
-    assert "There is nobody on this page any more." in words(await users.open(f"{USERS}?page=99.1"))
+    assert "There is nobody left on this page." in words(await users.open(f"{USERS}?page=99.1"))
 
 
 async def test_a_search_stays_out_of_addresses(users: AdminBrowser) -> None:
@@ -111,7 +111,7 @@ async def test_a_search_stays_out_of_addresses(users: AdminBrowser) -> None:
     assert people(many) == people(await users.open(str(many.url)))
     assert len(people(many)) == 10
     assert len(people(await users.open(link(many, "Next page")))) == 6
-    assert people(await users.open(link(many, "Waiting for you"))) == [GONE]
+    assert people(await users.open(link(many, "Action needed"))) == [GONE]
     assert len(people(await users.open(link(many, "Clear the search")))) == 10
     assert "Nobody has this in the name" in words(await search(users, "<script>alert(1)</script>"))
     assert (await search(users, " ")).url.query == b""
@@ -135,23 +135,26 @@ async def test_mail_is_sent_again_to_those_who_are_ticked(users: AdminBrowser) -
     assert "Nobody is ticked." in words(nobody)
     post.refused.clear()
     some = await ticked(users, f"{USERS}?group=for_admins", GONE)
-    assert "One mail will go out." in words(some)
+    assert "One email will be sent." in words(some)
     assert some.url.query == b"group=for_admins"
     await eventually(lambda: post.sent(GONE))
     again = await ticked(users, USERS, *people(await users.open(USERS))[1:4])
-    assert "0 mails will go out." in words(again)
-    assert "3 people get none now." in words(again)
+    assert "0 emails will be sent." in words(again)
+    assert "3 people do not receive an email now." in words(again)
     assert "wait" in words(again)
     one = {**form(await users.open(USERS), f"{USERS}/resend"), "only": ANN, "person": BEN}
     alone = await users.post(f"{USERS}/resend", one)
-    assert "No mail was sent. A mail went out moments ago" in words(alone)
+    assert "No email was sent. A mail went out moments ago" in words(alone)
 
 
 def test_reasons_that_differ_in_a_number_are_told_once() -> None:
     """The longest wait stands for all; and no more different ones than one can read."""
     waits = [NotSent(email="x", reason=f"A mail went out moments ago; wait {n} seconds.") for n in (9, 30, 28)]
     told = listing.told(Resent(queued=1_200, not_now=3, refused=waits))
-    assert told == "1,200 mails will go out. 3 people get none now. A mail went out moments ago; wait 30 seconds."
+    assert (
+        told
+        == "1,200 emails will be sent. 3 people do not receive an email now. A mail went out moments ago; wait 30 seconds."
+    )
 
 
 async def test_who_declined_is_marked(users: AdminBrowser) -> None:
@@ -161,7 +164,7 @@ async def test_who_declined_is_marked(users: AdminBrowser) -> None:
     await users.bench.until(BEN, State.ATTENTION)
     for path in (f"{USERS}?group=for_admins", "/settings/report"):
         marks = page(await users.open(path)).select(".mark")
-        assert [mark.get_text() for mark in marks] == ["says it is not theirs"]
+        assert [mark.get_text() for mark in marks] == ["says this is not their account"]
     assert "or resend, which asks them again" in words(await users.open("/settings/report"))
     rows = csv.DictReader(io.StringIO((await users.open("/settings/report.csv")).text))
     assert {row["email"] for row in rows if row["declined"] == "True"} == {BEN}
@@ -170,11 +173,11 @@ async def test_who_declined_is_marked(users: AdminBrowser) -> None:
 async def test_a_whole_group_is_mailed_again_once_that_was_confirmed(users: AdminBrowser) -> None:
     """The page before says how many they are."""
     group = await users.open(f"{USERS}?group=for_admins")
-    ask = await users.open(link(group, "Resend to all of them"))
-    assert "Waiting for you: one person" in words(ask)
+    ask = await users.open(link(group, "Resend to everyone in this group"))
+    assert "Action needed: one person" in words(ask)
     users.bench.world.post.refused.clear()
     done = await users.post(f"{USERS}/resend-all", form(ask, f"{USERS}/resend-all"))
-    assert "One mail will go out." in words(done)
+    assert "One email will be sent." in words(done)
     await eventually(lambda: users.bench.world.post.sent(GONE))
     assert (await users.open(f"{USERS}/resend-all?group=done")).status_code == 404
 
@@ -186,7 +189,7 @@ async def test_an_admin_helps_one_person(users: AdminBrowser) -> None:
     assert title(shown) == "Ben <b>Ortiz</b>"
     assert "Recorded under your name" in words(await users.send(f"{ben}/verify", on=ben))
     await users.bench.until(BEN, State.AUTHENTICATING)
-    assert OWNER_EMAIL in words(await users.open(ben)).partition("What happened")[2]
+    assert OWNER_EMAIL in words(await users.open(ben)).partition("History")[2]
     await users.send(f"{ben}/authenticate", on=ben)
     await users.bench.until(BEN, State.CONNECTED)
     over = await users.open(ben)
@@ -245,7 +248,7 @@ async def test_nobody_else_sees_people_or_acts(office: AdminBrowser) -> None:
 async def test_before_the_migration_there_is_nobody(office: AdminBrowser) -> None:
     """The page says so, and whose page it would be does not exist."""
     await office.sign_in()
-    assert "There is nobody here yet" in words(await office.open(USERS))
+    assert "There are no people here yet" in words(await office.open(USERS))
     nobody = await office.open(f"{USERS}/1/1")
     assert nobody.status_code == 404
     assert page(nobody).select_one('a[href="/settings/general"]')
@@ -290,7 +293,7 @@ async def test_an_act_that_no_worker_answers_sends_nobody_to_a_terminal(
 
     monkeypatch.setattr(Migration, "refresh", unanswered)
     said = words(await users.send("/settings/general/refresh"))
-    assert "No worker answers right now: what you asked for may still be done. Look again in a few minutes." in said
+    assert "No worker is responding. Your request may still be carried out; check again in a few minutes." in said
     assert "worker.py" not in said
 
 
