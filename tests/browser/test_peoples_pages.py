@@ -27,6 +27,6 @@ async def test_unusual_pages_pass_the_rules_in_another_language(browser: Browser
             assert await page.locator("html").get_attribute("lang") == "de"
             await look_at(page, f"{state}-de")
         desk.show(locale="de_DE")
-        await page.goto(f"{RETURN}?look=99")
+        await page.goto(f"{RETURN}?check=99")
         await look_at(page, "checking-de")
         await context.close()

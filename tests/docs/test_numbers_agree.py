@@ -50,7 +50,7 @@ DEFAULTS = Rules()
         ("docs/decisions/portal.md", f"the execution timeout ends it after {length(sign_in.SESSION_LIFETIME)}"),
         (
             "docs/settings.md",
-            f"({limits.EVERYTHING.at_once:g} at once, {limits.EVERYTHING.per_second:g} a second)",
+            f"({limits.PER_CLIENT.burst:g} at once, {limits.PER_CLIENT.per_second:g} a second)",
         ),
         ("docs/settings.md", f"keys of at least {settings.MIN_KEY_LENGTH} characters"),
         ("docs/settings.md", f"slices of up to {options.MAIL_BATCH} mails"),

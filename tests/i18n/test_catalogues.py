@@ -9,7 +9,7 @@ from babel.messages.catalog import Catalog, Message
 from landbridge import i18n
 
 ENGLISH = update_languages.said()
-TAGS = i18n.translated()
+TAGS = i18n.available()
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%|\{\w+\}")
 _VALUE = re.compile(r"\{(\w+)\}")
 _TAG = re.compile(r"</?\w+>|[<>&]")
@@ -85,7 +85,7 @@ def test_every_sentence_is_found_again_whatever_its_values_are(tag: str) -> None
     assert len(with_values) > 40
     for english, said in with_values:
         values = {name: f"'{name}-1.example'" for name in _VALUE.findall(english)}
-        assert language.say(english.format(**values)) == said.format(**values)
+        assert language.translate(english.format(**values)) == said.format(**values)
 
 
 @pytest.mark.parametrize("tag", TAGS)

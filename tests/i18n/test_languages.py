@@ -52,13 +52,13 @@ def test_everyone_is_spoken_to_in_the_closest_language_there_is(locales: list[st
 )
 def test_browsers_say_what_they_want(header: str, wanted: list[str]) -> None:
     """The most wanted first; what is refused or makes no sense is passed over."""
-    assert i18n.accepted(header) == wanted
+    assert i18n.parse_accept_language(header) == wanted
 
 
 @given(st.text())
 def test_anything_can_come_from_outside(text: str) -> None:
     """A locale or a header of any kind ends in a language."""
-    assert i18n.negotiate(text, *i18n.accepted(text)).tag in {"en", *i18n.translated()}
+    assert i18n.negotiate(text, *i18n.parse_accept_language(text)).tag in {"en", *i18n.available()}
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_a_language_knows_which_way_it_runs() -> None:
     """Also one that is yet to be translated."""
     german = i18n.negotiate("de")
     assert Language("he", Locale("he"), german.translations, german.sentences).direction == "rtl"
-    assert {i18n.negotiate(tag).direction for tag in i18n.translated()} == {"ltr"}
+    assert {i18n.negotiate(tag).direction for tag in i18n.available()} == {"ltr"}

@@ -76,8 +76,8 @@ async def portal() -> AsyncIterator[tuple[httpx2.AsyncClient, InMemoryLinkClient
     async with AsyncExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:
             # All tests are one client, with few links: what is too much of them is for `test_limits`.
-            for name in ("EVERYTHING", "LINK", "SIGN_INS", "ALL_SIGN_INS"):
-                patch.setattr(limits, name, limits.Allowance(at_once=1e6, per_second=1e6))
+            for name in ("PER_CLIENT", "PER_TOKEN", "SIGN_INS_PER_CLIENT", "SIGN_INS_TOTAL"):
+                patch.setattr(limits, name, limits.Allowance(burst=1e6, per_second=1e6))
             client = await running.enter_async_context(serving(desk, settings()))
         yield client, desk
 

@@ -62,9 +62,9 @@ class InMemoryLinkClient:
         """Record a return."""
         return self._tell("returned", claims)
 
-    async def want_new(self, claims: LinkClaims) -> bool:
+    async def request_new_link(self, claims: LinkClaims) -> bool:
         """Record a wish."""
-        return self._tell("want_new", claims)
+        return self._tell("request_new_link", claims)
 
     async def reachable(self) -> bool:
         """Say whether Temporal answers."""
@@ -85,7 +85,7 @@ class InMemoryLinkClient:
 class NoAdmins:
     """A `portal.clients.AdminClient` for tests of people's pages: nobody comes to it."""
 
-    async def want_link(self, email: str, digest: str) -> None:
+    async def request_sign_in_link(self, email: str, digest: str) -> None:
         """Take no wish."""
         raise NotImplementedError
 

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from dev.stack import ports
 from landbridge.portal import health, limits
 from landbridge.portal.clients import Clients
-from landbridge.portal.limits import Allowance, Buckets, Limits, client_key
+from landbridge.portal.limits import Allowance, RateLimits, TokenBuckets, client_key
 from landbridge.portal.metrics import Metrics
 from tests.portal.conftest import running, serving, settings
 from tests.portal.desk import InMemoryLinkClient, NoAdmins
@@ -27,11 +27,11 @@ PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 def test_never_more_than_was_allowed(pauses: list[float]) -> None:
     """Over any stretch of time: what may come at once, and what has come back since."""
     now = 0.0
-    buckets = Buckets(Allowance(at_once=5, per_second=0.5), clock=lambda: now)
+    buckets = TokenBuckets(Allowance(burst=5, per_second=0.5), clock=lambda: now)
     passed = 0
     for pause in pauses:
         now += pause
-        wait = buckets.wait("a")
+        wait = buckets.acquire("a")
         passed += not wait
         if wait:
             assert wait <= 2.0
@@ -41,18 +41,18 @@ def test_never_more_than_was_allowed(pauses: list[float]) -> None:
 def test_waiting_as_long_as_told_is_enough() -> None:
     """What `Retry-After` says is true."""
     now = 0.0
-    buckets = Buckets(Allowance(at_once=1, per_second=0.1), clock=lambda: now)
-    assert buckets.wait("a") == 0
-    now += buckets.wait("a") + 0.001
-    assert buckets.wait("a") == 0
+    buckets = TokenBuckets(Allowance(burst=1, per_second=0.1), clock=lambda: now)
+    assert buckets.acquire("a") == 0
+    now += buckets.acquire("a") + 0.001
+    assert buckets.acquire("a") == 0
 
 
 def test_memory_is_bounded_and_keys_are_apart() -> None:
     """However many clients come, only so many are remembered; one's requests cost another nothing."""
-    buckets = Buckets(Allowance(at_once=1, per_second=0.001), most_keys=10, clock=lambda: 0.0)
+    buckets = TokenBuckets(Allowance(burst=1, per_second=0.001), max_keys=10, clock=lambda: 0.0)
     for number in range(1000):
-        assert buckets.wait(str(number)) == 0
-    assert buckets.wait("999") > 0
+        assert buckets.acquire(str(number)) == 0
+    assert buckets.acquire("999") > 0
     assert len(buckets._buckets) == 10  # noqa: SLF001 - what is to be bounded
 
 
@@ -68,7 +68,7 @@ async def whose(client: str, *forwarded: str) -> str:
 
     headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
     scope = {"type": "http", "client": (client, 1), "headers": headers, "method": "GET", "path": "/"}
-    limited = Limits(app, unused, trusted_proxies=PROXIES, limited_paths=[], unlimited=lambda _: False)
+    limited = RateLimits(app, unused, trusted_proxies=PROXIES, limited_paths=[], unlimited=lambda _: False)
     await limited(scope, unused, unused)  # type: ignore[arg-type]  # nothing is received
     return keys[0]
 
@@ -109,7 +109,7 @@ async def test_whoever_asks_too_often_is_told_when_to_come_back(
     desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """429 in the same look, with the wait, and with the protecting headers; health and the codec are no exception."""
-    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=5, per_second=0.01))
+    monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=5, per_second=0.01))
     async with serving(desk, settings()) as browser:
         answers = [await browser.get("/sign-in") for _ in range(6)]
         assert [answer.status_code for answer in answers] == [200] * 5 + [429]
@@ -125,7 +125,7 @@ async def test_links_to_sign_in_are_asked_for_more_seldom(
     desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each one costs a workflow and a question to Opsgenie; the page itself is open all the same."""
-    monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=2, per_second=0.01))
+    monkeypatch.setattr(limits, "SIGN_INS_PER_CLIENT", Allowance(burst=2, per_second=0.01))
     async with serving(desk, settings()) as browser:
         codes = [(await browser.post("/sign-in", data={"email": "nobody"})).status_code for _ in range(3)]
         assert codes == [422, 422, 429]
@@ -136,7 +136,7 @@ async def test_behind_a_proxy_each_client_counts_for_itself(
     desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the proxy is named in the settings, one client's flood is not another's; its ports make no other client."""
-    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=1, per_second=0.01))
+    monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=1, per_second=0.01))
     async with serving(desk, settings(trusted_proxies="127.0.0.0/8, ::1/128")) as browser:
         codes = [
             (await browser.get("/sign-in", headers={"X-Forwarded-For": client})).status_code
@@ -147,7 +147,7 @@ async def test_behind_a_proxy_each_client_counts_for_itself(
 
 async def test_one_link_cannot_be_hammered(desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever presses one link's button on and on is stopped, and the cohort's history stays small."""
-    monkeypatch.setattr(limits, "LINK", Allowance(at_once=3, per_second=0.01))
+    monkeypatch.setattr(limits, "PER_TOKEN", Allowance(burst=3, per_second=0.01))
     async with serving(desk, settings()) as browser:
         codes = [(await browser.post(f"{VERIFY}/new")).status_code for _ in range(4)]
     assert codes == [202, 202, 202, 429]
@@ -158,7 +158,7 @@ async def test_only_those_with_the_token_ask_the_codec_without_limit(
     desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Temporal's command line asks once for each event of a history; strangers are clients like others."""
-    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=2, per_second=0.01))
+    monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=2, per_second=0.01))
     monkeypatch.setenv("LANDBRIDGE_ENCRYPTION_KEYS", "e" * 32)
     monkeypatch.setenv("LANDBRIDGE_CODEC_TOKEN", OPERATORS)
     async with serving(desk, settings()) as browser:
@@ -172,8 +172,8 @@ async def test_all_clients_together_ask_for_so_many_sign_ins(
     desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood from many addresses starts a bounded number of workflows, and one client cannot use that up alone."""
-    monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=1, per_second=0.01))
-    monkeypatch.setattr(limits, "ALL_SIGN_INS", Allowance(at_once=3, per_second=0.01))
+    monkeypatch.setattr(limits, "SIGN_INS_PER_CLIENT", Allowance(burst=1, per_second=0.01))
+    monkeypatch.setattr(limits, "SIGN_INS_TOTAL", Allowance(burst=3, per_second=0.01))
     async with serving(desk, settings(trusted_proxies="127.0.0.0/8")) as browser:
         codes = [
             (
@@ -194,7 +194,7 @@ async def test_metrics_know_patterns_and_not_paths() -> None:
     desk, metrics, port = InMemoryLinkClient(), Metrics(), ports.preferred_or_free(0)
     desks = Clients(links=desk, admins=NoAdmins())
     async with (
-        health.served(f"127.0.0.1:{port}", desk, metrics),
+        health.serve(f"127.0.0.1:{port}", desk, metrics),
         running(desks, lambda _: settings(), metrics) as url,
         httpx2.AsyncClient(base_url=url) as browser,
     ):

@@ -210,7 +210,7 @@ async def test_an_expired_link_can_be_replaced(
     (action,) = _actions(await browser.get(path))
     response = await browser.post(action)
     assert response.status_code == 202
-    assert desk.told == [("want_new", link)]
+    assert desk.told == [("request_new_link", link)]
 
 
 async def test_asking_for_a_new_link_has_one_answer(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:

@@ -15,7 +15,7 @@ from tests.portal.desk import ANN, InMemoryLinkClient, claims
 LINKS = SignedLinks(PORTAL_URL, [KEY])
 VERIFY, AUTHENTICATE = (urlsplit(LINKS.url(claims(purpose))).path for purpose in Purpose)
 RETURN = urlsplit(LINKS.return_url(claims(Purpose.AUTHENTICATION))).path
-TAGS = ["en", *i18n.translated()]
+TAGS = ["en", *i18n.available()]
 
 
 def _words(response: httpx2.Response) -> str:
@@ -24,7 +24,7 @@ def _words(response: httpx2.Response) -> str:
 
 async def _every_page(browser: httpx2.AsyncClient, desk: InMemoryLinkClient, locale: str) -> list[httpx2.Response]:
     pages = []
-    for path in (VERIFY, AUTHENTICATE, f"{VERIFY}/decline", RETURN, f"{RETURN}?look=12"):
+    for path in (VERIFY, AUTHENTICATE, f"{VERIFY}/decline", RETURN, f"{RETURN}?check=12"):
         desk.show(locale=locale)
         pages.append(await browser.get(path))
     desk.show(sso=True, locale=locale)

@@ -154,7 +154,7 @@ async def test_tokens_are_not_in_the_logs(
     # A server that another test ran in this process may have turned it off.
     caplog.set_level(logging.INFO, logger="uvicorn.access")
     monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
-    for path in (VERIFY, f"/return/{RETURN_TOKEN}?look=1", f"/verify/{FORGED}"):
+    for path in (VERIFY, f"/return/{RETURN_TOKEN}?check=1", f"/verify/{FORGED}"):
         await browser.get(path)
         await browser.post(path)
     served = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]

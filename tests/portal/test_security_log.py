@@ -29,7 +29,7 @@ async def test_a_flood_of_requests_is_no_flood_of_log_lines(
     desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line a minute for each client."""
-    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=2, per_second=0.001))
+    monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=2, per_second=0.001))
     async with serving(desk, settings()) as browser:
         with capture_logs() as events:
             answers = [(await browser.get(VERIFY)).status_code for _ in range(9)]

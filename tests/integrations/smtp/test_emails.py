@@ -216,7 +216,7 @@ def in_language(tag: str) -> Iterator[Rendered]:
         yield notice(kind, LOCALES[tag], site=None, url="", command="", at=None)
 
 
-@pytest.mark.parametrize("tag", ["en", *i18n.translated()])
+@pytest.mark.parametrize("tag", ["en", *i18n.available()])
 def test_every_email_is_whole_in_every_language(tag: str) -> None:
     """It says which language it is in, and as much as the English one: the same facts, the same links, no gap."""
     for english, rendered in zip(in_language("en"), in_language(tag), strict=True):
@@ -237,7 +237,7 @@ def test_every_email_is_whole_in_every_language(tag: str) -> None:
             assert rendered.subject != english.subject
 
 
-@pytest.mark.parametrize("tag", ["en", *i18n.translated()])
+@pytest.mark.parametrize("tag", ["en", *i18n.available()])
 def test_lines_are_left_to_the_readers_program(tag: str) -> None:
     """A paragraph is one line: programs break lines at any width, also in scripts that write no spaces."""
     text = personal(locale=LOCALES[tag]).text

@@ -29,7 +29,7 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cl
 @pytest.fixture
 async def portal_url(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A portal on that server, which lets one client ask for as many links as tests do."""
-    monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=1_000, per_second=100))
+    monkeypatch.setattr(limits, "SIGN_INS_PER_CLIENT", Allowance(burst=1_000, per_second=100))
     desks = Clients(links=TemporalLinkClient(temporal, PROOFS), admins=TemporalAdminClient(temporal, PROOFS))
     async with running(desks, lambda url: settings(portal_url=url)) as url:
         yield url

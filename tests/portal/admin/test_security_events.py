@@ -42,7 +42,7 @@ async def test_the_way_in_and_out(office: AdminBrowser, events: list[Any]) -> No
     """Asking, signing in, and out; forged and used links; a session that is over, and one that never was."""
     account = office.bench.account
     await office.ask_for_link()
-    assert taken(events, office) == [{"event": "sign_in_link_wanted", "log_level": INFO, "who": WHO}]
+    assert taken(events, office) == [{"event": "sign_in_link_requested", "log_level": INFO, "who": WHO}]
     link = await office.link()
     await office.post(link)
     assert taken(events, office) == [

@@ -438,7 +438,7 @@ def test_each_purpose_has_a_signature_of_its_own() -> None:
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
     # What is to be told apart is not what they read, but what they sign.
     signers: list[URLSafeTimedSerializer] = [*links._serializers.values(), links._sign_in, links._identity]  # noqa: SLF001
-    signers += [sessions._session, sessions._cohort_statuses, sessions._search]  # noqa: SLF001
+    signers += [sessions._session, sessions._flash, sessions._search]  # noqa: SLF001
     for one, other in permutations(signers, 2):
         with pytest.raises(BadSignature):
             other.loads(one.dumps("the same"))

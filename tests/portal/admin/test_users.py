@@ -150,10 +150,9 @@ async def test_mail_is_sent_again_to_those_who_are_ticked(users: AdminBrowser) -
 def test_reasons_that_differ_in_a_number_are_told_once() -> None:
     """The longest wait stands for all; and no more different ones than one can read."""
     waits = [NotSent(email="x", reason=f"A mail went out moments ago; wait {n} seconds.") for n in (9, 30, 28)]
-    told = listing.told(Resent(queued=1_200, not_now=3, refused=waits))
-    assert (
-        told
-        == "1,200 emails will be sent. 3 people do not receive an email now. A mail went out moments ago; wait 30 seconds."
+    report = listing.describe_resend(Resent(queued=1_200, not_now=3, refused=waits))
+    assert report == (
+        "1,200 emails will be sent. 3 people do not receive an email now. A mail went out moments ago; wait 30 seconds."
     )
 
 
