@@ -1,4 +1,4 @@
-"""A real browser: how it is started, and how a page is looked at."""
+"""Start Chromium and check pages for accessibility."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ expect.set_options(timeout=PATIENCE)
 
 @asynccontextmanager
 async def started() -> AsyncIterator[Browser]:
-    """Run a browser without a window."""
+    """Run a headless browser."""
     async with async_playwright() as playwright:
         # In containers Chromium's own sandbox cannot be set up; the pages are ours.
         arguments = ["--no-sandbox", "--host-resolver-rules=MAP *.test 127.0.0.1"]
@@ -43,8 +43,8 @@ async def started() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-async def look_at(page: Page, name: str, rules: list[str] = RULES) -> None:
-    """Hold a page against the accessibility rules, in light and dark, and see that it fits its window."""
+async def check_page(page: Page, name: str, rules: list[str] = RULES) -> None:
+    """Check a page against the accessibility rules in light and dark mode, and that it fits the window."""
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
         # Between light and dark only colours differ.

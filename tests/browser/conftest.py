@@ -1,4 +1,4 @@
-"""A browser in front of a real portal, which a real worker and a real Temporal server stand behind."""
+"""A browser in front of a real portal, worker and Temporal server."""
 
 from collections.abc import AsyncIterator
 
@@ -22,7 +22,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def desktop(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
-    """A page on a desk, with scripts; whatever it complains of fails the test."""
+    """A desktop page with scripts; console errors fail the test."""
     context = await browser.new_context(base_url=portal_url, viewport=chromium.DESKTOP)  # type: ignore[arg-type]  # a literal
     page = await context.new_page()
     complaints: list[str] = []
@@ -35,7 +35,7 @@ async def desktop(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def plain(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
-    """A page on a phone, without scripts."""
+    """A phone page without scripts."""
     context = await browser.new_context(base_url=portal_url, viewport=chromium.PHONE, java_script_enabled=False)  # type: ignore[arg-type]  # a literal
     yield await context.new_page()
     await context.close()
@@ -43,7 +43,7 @@ async def plain(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def phone(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
-    """A page on a phone, with scripts."""
+    """A phone page with scripts."""
     context = await browser.new_context(base_url=portal_url, viewport=chromium.PHONE)  # type: ignore[arg-type]  # a literal
     yield await context.new_page()
     await context.close()

@@ -40,12 +40,15 @@ DEFAULTS = Rules()
     [
         (
             "landbridge/portal/templates/settings/status.html",
-            f"The numbers may be up to {OLDEST} old, and older while no worker runs.",
+            f"The numbers may be up to {OLDEST} old, or older while no worker runs.",
         ),
         ("landbridge/cli/status_view.py", f"The numbers may be up to {OLDEST} old, and older while no worker runs."),
         ("docs/cli.md", f"the cohorts showed last, up to {OLDEST} ago"),
         ("docs/cli.md", f"as the cohorts showed them last, up to {OLDEST} ago"),
-        ("landbridge/portal/templates/sign_in/sent.html", f"after {length(sign_in.COOL_DOWN)} you may ask again"),
+        (
+            "landbridge/portal/templates/sign_in/sent.html",
+            f"After {length(sign_in.COOL_DOWN)} you can request another link",
+        ),
         ("docs/security.md", f"for {sign_in.LINK_LIFETIME // timedelta(minutes=1)} minutes"),
         ("docs/decisions/portal.md", f"the execution timeout ends it after {length(sign_in.SESSION_LIFETIME)}"),
         (

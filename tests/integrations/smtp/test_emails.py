@@ -92,7 +92,7 @@ def test_persons_mail_lets_its_reader_judge_it(purpose: Purpose) -> None:
     for shown in (rendered.text, words(rendered.html)):
         for fact in ("acme", "https://acme.example.net", "olga@example.com", "move.example.com", link, lifetime):
             assert fact in shown
-        assert "Did you not expect this?" in shown
+        assert "If you did not expect this email" in shown
     links = {a["href"] for a in BeautifulSoup(rendered.html, "html.parser").find_all("a")}
     assert links == {link}
 
@@ -104,7 +104,7 @@ def test_people_with_sso_never_hear_of_passwords(*, reminder: bool) -> None:
     plain = personal(sso=False, reminder=reminder)
     assert "password" not in (sso.subject + sso.text + sso.html).casefold()
     for shown in (sso.text, words(sso.html)):
-        assert "single sign-on as before; nothing changes in your SSO settings" in shown
+        assert "single sign-on as before. Your SSO settings do not change." in shown
     assert "choose a password" in plain.text
     assert "single sign-on" not in plain.text
 
@@ -305,7 +305,7 @@ def test_the_sign_in_mail_says_what_the_link_does() -> None:
     claims = SignInClaims(sign_in_id="sign-in:0", run_id="r", generation=2, identity="0")
     mail = content.sign_in_mail(SignInMail(recipient=leader, claims=claims), PlainLinks())
     for said in (mail.text, words(mail.html)):
-        for fact in ("once, within 15 minutes", "acme", "move.example.com", "Zoë <b>& Sons</b>"):
+        for fact in ("once, expires after 15 minutes", "acme", "move.example.com", "Zoë <b>& Sons</b>"):
             assert fact in said
     assert mail.html.count('href="https://move.example.com/sign-in/r/2"') == 2
     assert "<b>" not in mail.html
