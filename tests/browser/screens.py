@@ -144,7 +144,7 @@ async def test_a_running_migration(desktop: Page, phone: Page, bench: MigrationH
     await phone.get_by_role("link", name="Ann Lee").click()
     await take(phone, "person-phone", "Ann Lee", up_to=965)
     await bench.migration.cancel("The merger is off.", OPERATOR, undo=True)
-    await reload_until_shown(page, "were taken back")
+    await reload_until_shown(page, "were revoked")
     await take(page, "cancelled", "General", up_to=1100)
 
 

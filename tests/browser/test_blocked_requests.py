@@ -48,7 +48,7 @@ async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Brows
         await page.get_by_role("button", name="Continue to Atlassian").click()
         await expect(page.locator("h1")).to_have_text("Sign up")
         assert urlsplit(page.url).hostname == "elsewhere.test"
-        # Not a page that leads away again at once.
+        # This page does not redirect again.
         await page.go_back()
         await expect(page.get_by_role("button", name="Continue to Atlassian")).to_be_visible()
         await context.close()

@@ -87,7 +87,7 @@ async def test_an_owner_completes_the_guide(desktop: Page, bench: MigrationHarne
     await page.get_by_role("button", name="acme-ops-team").click()
     await page.get_by_role("button", name="Migrate").click()
     # 5 - Authentication Process
-    await expect(page.get_by_role("status").first).to_contain_text("Your team moves now")
+    await expect(page.get_by_role("status").first).to_contain_text("Your team is moving")
     await expect(page.get_by_text("1 of 3 people are connected")).to_be_visible()
     await check_page(page, "general-running")
     # 6 - Check if your users are verified
@@ -166,9 +166,9 @@ async def test_a_cancelled_migration_can_be_started_again(desktop: Page, phone: 
     await page.get_by_label("Reason for cancelling").fill("The merger is off.")
     await page.get_by_label("Also revoke the invitations").check()
     await page.get_by_role("button", name="Cancel the migration").click()
-    # The invitations may be taken back before the migration has ended, which the page tells when it next looks.
+    # Invitations may be revoked before the migration has ended; the page shows that at its next refresh.
     await expect(page.get_by_role("button", name="Migrate to an Atlassian site")).to_be_visible()
-    await expect(page.get_by_text("were taken back")).to_be_visible()
+    await expect(page.get_by_text("were revoked")).to_be_visible()
     await check_page(page, "general-cancelled")
     await phone.context.add_cookies(await page.context.cookies())  # type: ignore[arg-type]  # what one context gives
     await phone.goto("/settings/general")
@@ -187,7 +187,7 @@ async def test_a_hidden_page_stops_polling_and_refreshes_when_shown(desktop: Pag
     await expect(page.get_by_role("link", name="Choose a site")).to_be_visible()
     await page.evaluate("document.getElementById('live').dataset.seconds = 3600")
     await set_visibility(page, hidden=True)
-    # Its icon comes when the browser likes.
+    # The browser may request the icon at any time.
     page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
     await bench.migration.pause("Over the holidays.", Actor())
     await set_visibility(page, hidden=True)
@@ -223,7 +223,7 @@ async def test_the_guide_works_with_the_keyboard(desktop: Page, bench: Migration
     await page.keyboard.press("Space")
     await press(page, "Use this site")
     await press(page, "Migrate")
-    await expect(page.get_by_role("status").first).to_contain_text("Your team moves now")
+    await expect(page.get_by_role("status").first).to_contain_text("Your team is moving")
 
 
 async def press(page: Page, name: str) -> None:

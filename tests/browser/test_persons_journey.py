@@ -54,7 +54,7 @@ async def test_a_person_goes_from_the_email_to_done(browser: Browser, machine: M
     await check_page(page, "verify")
     await page.get_by_role("link", name="This is not my account").click()
     await check_page(page, "decline")
-    await page.get_by_role("link", name="It is my account").click()
+    await page.get_by_role("link", name="This is my account").click()
     await page.get_by_role("button", name="Confirm my email address").click()
     await check_page(page, "verified")
     second = await wait_for_mail(machine, since, bo.email, Mailed.AUTHENTICATE)

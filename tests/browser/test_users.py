@@ -53,9 +53,9 @@ async def test_an_admin_finds_and_helps_people(desktop: Page, crowd: MigrationHa
     await expect(page.locator("tbody tr")).to_have_count(13)
     await check_page(page, "users")
     await page.get_by_label("Select everyone on this page").check()
-    await expect(page.locator("#ticked")).to_have_text("Selected: 11")
+    await expect(page.locator("#selected")).to_have_text("Selected: 11")
     await page.get_by_label("Ann Lee", exact=True).uncheck()
-    await expect(page.locator("#ticked")).to_have_text("Selected: 10")
+    await expect(page.locator("#selected")).to_have_text("Selected: 10")
     crowd.world.post.refused.clear()
     await page.get_by_role("button", name="Resend to selected people").click()
     await expect(page.get_by_role("status").first).to_contain_text(
@@ -91,7 +91,7 @@ async def test_an_admin_finds_and_helps_people(desktop: Page, crowd: MigrationHa
     await page.get_by_role("link", name="Audit").click()
     await check_page(page, "audit-of-long-addresses")
     await search(page, "nobody of this name")
-    await expect(page.get_by_text("Nobody has this in the name")).to_be_visible()
+    await expect(page.get_by_text("No name or address contains this text")).to_be_visible()
     await check_page(page, "users-nobody-found")
 
 
@@ -149,7 +149,7 @@ async def test_users_works_with_the_keyboard(desktop: Page, crowd: MigrationHarn
     for _ in range(2):
         await page.keyboard.press("Tab")
     await page.keyboard.press("Space")
-    await expect(page.locator("#ticked")).to_have_text("Selected: 1")
+    await expect(page.locator("#selected")).to_have_text("Selected: 1")
     await page.keyboard.press("Shift+Tab")
     await page.keyboard.press("Shift+Tab")
     await page.keyboard.press("Enter")

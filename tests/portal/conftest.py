@@ -19,7 +19,7 @@ from tests.portal.fake_clients import InMemoryLinkClient, NoAdmins
 from tests.workflows.harness import TOKEN_KEY
 
 PORTAL_URL = "https://landbridge.example.com"
-"""Where people focus the portal: not where the tests do, so that a link built from a request would show."""
+"""The public URL. It differs from the address that tests use, to detect links built from the request."""
 KEY = TOKEN_KEY
 
 
@@ -75,7 +75,7 @@ async def portal() -> AsyncIterator[tuple[httpx2.AsyncClient, InMemoryLinkClient
     link_client = InMemoryLinkClient()
     async with AsyncExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:
-            # All tests are one client, with few links: what is too much of them is for `test_limits`.
+            # All tests share one client address and a few links; `test_limits` covers the limits.
             for name in ("PER_CLIENT", "PER_TOKEN", "SIGN_INS_PER_CLIENT", "SIGN_INS_TOTAL"):
                 patch.setattr(limits, name, limits.Allowance(burst=1e6, per_second=1e6))
             client = await running.enter_async_context(serving(link_client, settings()))

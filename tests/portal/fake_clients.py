@@ -33,7 +33,7 @@ class InMemoryLinkClient:
         """The migration has ended."""
         self.up = True
         """Temporal answers."""
-        self.told: list[tuple[str, LinkClaims]] = []
+        self.signals: list[tuple[str, LinkClaims]] = []
         """What was signalled, in order."""
         self.on_follow: Callable[[], None] = lambda: None
         """What the cohort does when it hears of a click."""
@@ -46,25 +46,25 @@ class InMemoryLinkClient:
 
     async def follow(self, claims: LinkClaims) -> bool:
         """Record a click."""
-        heard = self._tell("follow", claims)
+        heard = self._record("follow", claims)
         if heard:
             self.on_follow()
         return heard
 
     async def decline(self, claims: LinkClaims) -> bool:
         """Record that the person declined."""
-        heard = self._tell("decline", claims)
+        heard = self._record("decline", claims)
         if heard:
             self.on_decline()
         return heard
 
     async def returned(self, claims: LinkClaims) -> bool:
         """Record a return."""
-        return self._tell("returned", claims)
+        return self._record("returned", claims)
 
     async def request_new_link(self, claims: LinkClaims) -> bool:
         """Record a request for a new link."""
-        return self._tell("request_new_link", claims)
+        return self._record("request_new_link", claims)
 
     async def reachable(self) -> bool:
         """Return whether Temporal answers."""
@@ -74,11 +74,11 @@ class InMemoryLinkClient:
         """Set the cohort's answer to the usual view with changes."""
         self.shown = ANN.model_copy(update=changes)
 
-    def _tell(self, fact: str, claims: LinkClaims) -> bool:
+    def _record(self, fact: str, claims: LinkClaims) -> bool:
         if not self.up:
             raise ServiceUnavailable("Temporal cannot be reached.")
         if not self.over:
-            self.told.append((fact, claims))
+            self.signals.append((fact, claims))
         return not self.over
 
 

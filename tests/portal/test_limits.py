@@ -153,7 +153,7 @@ async def test_requests_with_one_token_are_limited(
     async with serving(link_client, settings()) as browser:
         codes = [(await browser.post(f"{VERIFY}/new")).status_code for _ in range(4)]
     assert codes == [202, 202, 202, 429]
-    assert len(link_client.told) == 3
+    assert len(link_client.signals) == 3
 
 
 async def test_only_codec_requests_with_the_token_are_exempt(

@@ -56,7 +56,7 @@ async def test_opening_a_link_changes_nothing(
     """Mail scanners open links: no GET or HEAD sends a signal."""
     for _ in range(3):
         assert (await browser.request(method, path)).status_code == 200
-    assert link_client.told == []
+    assert link_client.signals == []
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -88,7 +88,7 @@ async def test_verifying_signals_the_cohort_and_announces_the_next_email(
     assert response.status_code == 200
     assert "confirmed" in _title(response)
     assert "We are sending you the next email now." in response.text
-    assert link_client.told == [("follow", VERIFICATION)]
+    assert link_client.signals == [("follow", VERIFICATION)]
 
 
 @pytest.mark.parametrize("answer", [None, ANN])
@@ -100,7 +100,7 @@ async def test_verifying_without_a_worker_is_stored(
     response = await browser.post(VERIFY)
     assert response.status_code == 202
     assert "received" in _title(response)
-    assert link_client.told == [("follow", VERIFICATION)]
+    assert link_client.signals == [("follow", VERIFICATION)]
 
 
 async def test_pressing_twice_shows_that_the_person_is_done(
@@ -125,14 +125,14 @@ async def test_authenticating_redirects_to_atlassian_with_a_return_url(
     assert set(query) == {"email", "continue"}
     assert query["email"] == [ANN.email]
     assert _has_return_url(query)
-    assert link_client.told == []
+    assert link_client.signals == []
 
 
 async def test_a_click_that_counts_is_signalled(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
     """Where Atlassian cannot be queried, the click is the only evidence."""
     link_client.show(click_counts=True)
     assert _redirect_target(await browser.post(AUTHENTICATE))
-    assert link_client.told == [("follow", AUTHENTICATION)]
+    assert link_client.signals == [("follow", AUTHENTICATION)]
 
 
 async def test_authenticating_without_a_worker_redirects_without_the_address(
@@ -143,7 +143,7 @@ async def test_authenticating_without_a_worker_redirects_without_the_address(
     query = parse_qs(urlsplit(_redirect_target(await browser.post(AUTHENTICATE))).query)
     assert set(query) == {"continue"}
     assert _has_return_url(query)
-    assert link_client.told == [("follow", AUTHENTICATION)]
+    assert link_client.signals == [("follow", AUTHENTICATION)]
 
 
 async def test_the_sign_up_url_keeps_its_query(link_client: InMemoryLinkClient) -> None:
@@ -192,7 +192,7 @@ async def test_a_link_that_is_not_open_shows_its_state(
     response = await browser.request(method, AUTHENTICATE)
     assert response.status_code == 200
     assert _title(response) == title
-    assert link_client.told == []
+    assert link_client.signals == []
 
 
 async def test_the_last_page_links_to_the_site(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
@@ -212,7 +212,7 @@ async def test_an_expired_link_can_be_replaced(
     (action,) = _actions(await browser.get(path))
     response = await browser.post(action)
     assert response.status_code == 202
-    assert link_client.told == [("request_new_link", link)]
+    assert link_client.signals == [("request_new_link", link)]
 
 
 async def test_requesting_a_new_link_has_one_answer(
@@ -237,12 +237,12 @@ async def test_a_person_can_decline_after_confirming(
     asked = await browser.get(doubt)
     assert "not your account" in _title(asked)
     assert [str(a["href"]) for a in _page(asked).select("main a")] == [path]
-    assert link_client.told == []
+    assert link_client.signals == []
     (action,) = _actions(asked)
-    told = await browser.post(action)
-    assert (told.status_code, _title(told)) == (200, "Thank you for letting us know")
-    assert "no more emails" in told.text
-    assert link_client.told == [("decline", link)]
+    outcome = await browser.post(action)
+    assert (outcome.status_code, _title(outcome)) == (200, "Thank you for letting us know")
+    assert "no more emails" in outcome.text
+    assert link_client.signals == [("decline", link)]
     assert "no more emails" in (await browser.get(path)).text
 
 
@@ -252,11 +252,11 @@ async def test_declining_without_a_worker_is_stored(
     """The page says only that the answer is saved."""
     link_client.shown = None
     (action,) = _actions(await browser.get(f"{VERIFY}/decline"))
-    told = await browser.post(action)
-    assert told.status_code == 202
-    assert "is saved and takes effect shortly" in told.text
-    assert "no more emails" not in told.text
-    assert link_client.told == [("decline", VERIFICATION)]
+    outcome = await browser.post(action)
+    assert outcome.status_code == 202
+    assert "is saved and takes effect shortly" in outcome.text
+    assert "no more emails" not in outcome.text
+    assert link_client.signals == [("decline", VERIFICATION)]
 
 
 @pytest.mark.parametrize("state", [LinkState.DONE, LinkState.EXPIRED, LinkState.CLOSED])
@@ -277,7 +277,7 @@ async def test_a_return_is_signalled_once(browser: httpx2.AsyncClient, link_clie
         assert int(seconds) >= 1
         looks += 1
     assert 1 <= looks <= 20
-    assert link_client.told == [("returned", AUTHENTICATION)]
+    assert link_client.signals == [("returned", AUTHENTICATION)]
 
 
 async def test_the_checking_page_stops_when_the_answer_is_known(

@@ -51,7 +51,7 @@ async def test_every_unknown_link_gets_the_same_answer(
     answers = [await browser.request(method, page.format(token)) for token in tokens]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.text for answer in answers}) == 1
-    assert link_client.told == []
+    assert link_client.signals == []
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_a_large_body_is_refused(browser: httpx2.AsyncClient, link_client:
     """The forms have no fields, so no client needs large bodies."""
     response = await browser.post(VERIFY, content=b"x" * 1_000_000)
     assert response.status_code == 413
-    assert link_client.told == []
+    assert link_client.signals == []
 
 
 @pytest.mark.parametrize("method, path", [("PUT", VERIFY), ("DELETE", VERIFY), ("GET", f"{VERIFY}/new")])
@@ -171,7 +171,7 @@ class _BrokenLinkClient(InMemoryLinkClient):
     """A client with a bug."""
 
     async def view(self, _claims: LinkClaims) -> LinkView | None:
-        """Fail in a way that nobody foresaw."""
+        """Raise an unexpected error."""
         raise ZeroDivisionError
 
 

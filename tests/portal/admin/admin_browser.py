@@ -12,7 +12,7 @@ from tests.portal.conftest import KEY
 from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
-"""What browsers say of a form on one of our pages, besides its origin."""
+"""What browsers send with a form of the portal's own pages, besides `Origin`."""
 
 
 def page(response: httpx2.Response) -> BeautifulSoup:

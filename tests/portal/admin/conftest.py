@@ -38,7 +38,7 @@ async def portal_url(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> Async
 @pytest.fixture
 async def bench(temporal: Client) -> AsyncIterator[MigrationHarness]:
     """An Opsgenie account with one owner, whose migration a worker serves."""
-    # All benches' owners have one address, and so one sign-in; a list of what runs may not show it yet.
+    # The owners of all tests share an address, and so a sign-in; Temporal's lists may not show it yet.
     with suppress(RPCError):
         await temporal.get_workflow_handle(ids.sign_in(sign_in.digest(OWNER_EMAIL, KEY))).terminate()
     async with benched(temporal) as bench:

@@ -25,7 +25,7 @@ ENGLISH = re.compile(
     r"done|email|sent|mail|verified|account|user|owner|moments|seconds|address|people|person's|near|names|free|who|what|when|again|made|ask)(?![-\w])",
     re.IGNORECASE,
 )
-"""Words that German has none of, outside of longer ones."""
+"""English words that do not exist in German, except within longer words."""
 
 
 def check_german(response: httpx2.Response) -> None:

@@ -53,8 +53,8 @@ async def test_cancelling_needs_confirmation_and_a_reason(moving: AdminBrowser) 
 
 async def test_a_cancelled_migration_is_shown_and_keeps_its_invitations(moving: AdminBrowser) -> None:
     """The page shows state, reason and skipped steps; the audit shows who cancelled."""
-    told = await moving.send(CANCEL, on=CANCEL, reason=WHY)
-    assert "Cancelled: no more mail goes out" in words(told)
+    outcome = await moving.send(CANCEL, on=CANCEL, reason=WHY)
+    assert "Cancelled: no more emails are sent" in words(outcome)
     await moving.bench.handle.result()
     shown = await moving.open(GENERAL)
     assert "The migration was cancelled" in words(shown)
@@ -87,7 +87,7 @@ async def test_a_migration_that_is_ending_has_no_controls(moving: AdminBrowser) 
 async def test_invitations_are_revoked_with_the_cancellation(moving: AdminBrowser) -> None:
     """With the checkbox, the page shows the progress of revoking."""
     await cancelled(moving, undo=1)
-    await eventually(lambda: says(moving, "were taken back", "1 revoked", "0 kept"))
+    await eventually(lambda: says(moving, "were revoked", "1 revoked", "0 kept"))
     assert moving.bench.world.atlassian.calls["revoke"] == 1
     assert not page(await moving.open(GENERAL)).select(f'a[href="{UNDO}"]')
 
@@ -102,7 +102,7 @@ async def test_invitations_can_be_revoked_later_and_retried(moving: AdminBrowser
     await eventually(lambda: says(moving, "The key is not good any more. Fix the problem, then try again."))
     atlassian.problem = None
     await moving.send(UNDO, on=UNDO)
-    await eventually(lambda: says(moving, "were taken back", "1 revoked"))
+    await eventually(lambda: says(moving, "were revoked", "1 revoked"))
     assert (await moving.open(UNDO)).url.path == GENERAL
 
 
@@ -110,8 +110,8 @@ async def test_another_migration_starts_after_a_cancelled_one(moving: AdminBrows
     """With the button on the current page, and with no older form; the person is invited again."""
     older = form(await moving.open(GENERAL), f"{GENERAL}/refresh")
     await cancelled(moving)
-    assert "was cancelled before; nothing was started" in words(await moving.post(MIGRATE, older))
-    assert "The migration has begun" in words(await moving.send(MIGRATE))
+    assert "was cancelled earlier; nothing was started" in words(await moving.post(MIGRATE, older))
+    assert "The migration has started" in words(await moving.send(MIGRATE))
     await eventually(lambda: moving.bench.waits_for("Choose a site"))
     shown = await moving.open(GENERAL)
     assert "Status of your migration" in words(shown)
@@ -125,7 +125,7 @@ async def test_another_migration_waits_until_invitations_are_revoked(moving: Adm
     again = form(await moving.open(GENERAL), f"{GENERAL}/refresh") | {"again": "1"}
     moving.bench.world.atlassian.problem = ServiceUnavailable("Atlassian is away.")
     await cancelled(moving, undo=1)
-    await eventually(lambda: says(moving, "are being taken back"))
+    await eventually(lambda: says(moving, "are being revoked"))
     assert not page(await moving.open(GENERAL)).select("#migrate")
     assert "is being undone" in words(await moving.post(MIGRATE, again))
 
@@ -137,7 +137,7 @@ async def test_another_migration_starts_after_a_failed_one(admin_browser: AdminB
     await admin_browser.bench.start(initiator=ANN)
     await eventually(lambda: says(admin_browser, "The last migration ended early."))
     assert (await admin_browser.bench.migration.summary()).run_state is RunState.FAILED
-    assert "The migration has begun" in words(await admin_browser.send(MIGRATE))
+    assert "The migration has started" in words(await admin_browser.send(MIGRATE))
 
 
 async def test_a_completed_migration_can_be_neither_cancelled_nor_restarted(admin_browser: AdminBrowser) -> None:
@@ -146,7 +146,7 @@ async def test_a_completed_migration_can_be_neither_cancelled_nor_restarted(admi
     again = form(await admin_browser.open(GENERAL), MIGRATE) | {"again": "1", "reason": WHY, "undo": "1"}
     await admin_browser.bench.start()
     await admin_browser.bench.handle.result()
-    assert "was completed before; nothing was started" in words(await admin_browser.post(MIGRATE, again))
+    assert "is already complete; nothing was started" in words(await admin_browser.post(MIGRATE, again))
     run = (await admin_browser.bench.migration.summary()).run
     for path, refusal in ((CANCEL, "is over"), (UNDO, "nothing to undo")):
         assert (await admin_browser.open(path)).url.path == GENERAL

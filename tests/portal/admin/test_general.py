@@ -48,7 +48,7 @@ async def test_the_banner_is_shown_until_a_migration_runs(admin_browser: AdminBr
     settings = ("/settings/general", "/settings/users", "/settings/audit")
     for path in settings:
         assert page(await admin_browser.open(path)).select_one('aside.banner a[href="/settings/general#connection"]')
-    assert "The migration has begun" in words(await admin_browser.send(MIGRATE))
+    assert "The migration has started" in words(await admin_browser.send(MIGRATE))
     for path in settings:
         assert page(await admin_browser.open(path)).select_one("aside.banner") is None
     await eventually(lambda: admin_browser.bench.waits_for("Choose a site"))
@@ -101,7 +101,7 @@ async def test_pressing_migrate_twice_starts_one_migration(admin_browser: AdminB
     await admin_browser.sign_in()
     usual = form(await admin_browser.open("/settings/general"), MIGRATE)
     await admin_browser.post(MIGRATE, usual)
-    assert "runs already" in words(await admin_browser.post(MIGRATE, usual))
+    assert "is already running" in words(await admin_browser.post(MIGRATE, usual))
 
 
 async def test_all_seven_steps_are_shown(admin_browser: AdminBrowser) -> None:
@@ -120,7 +120,7 @@ async def test_an_existing_site_is_chosen_after_a_summary(admin_browser: AdminBr
     assert title(review) == "Ready to migrate?"
     assert "acme.atlassian.net" in words(review)
     assert (await admin_browser.bench.migration.progress()).site is None
-    assert "Your team moves now" in words(await admin_browser.post(SITE, form(review, SITE)))
+    assert "Your team is moving" in words(await admin_browser.post(SITE, form(review, SITE)))
     await admin_browser.bench.until(OWNER_EMAIL, State.CONNECTED)
     chosen = [e for e in (await admin_browser.bench.migration.audit()).entries if e.act is Act.CHOOSE_SITE]
     assert [(entry.by, entry.about) for entry in chosen] == [(OWNER, "acme")]
@@ -201,7 +201,7 @@ async def test_a_taken_name_comes_back_with_suggestions(admin_browser: AdminBrow
     assert (refused.status_code, "taken" in words(refused)) == (422, True)
     suggestions = [str(button["value"]) for button in page(refused).select('button[name="suggestion"]')]
     assert suggestions
-    # Enter in a field presses a form's first button, which must not be somebody else's idea of a name.
+    # Enter in a field presses a form's first button, which must not be a suggested name.
     assert not page(refused).select("form:has(#name) button")[0].has_attr("name")
     wanted = form(await admin_browser.open(SITE), REVIEW) | NEW | {"suggestion": suggestions[0]}
     await admin_browser.post(SITE, form(await admin_browser.post(REVIEW, wanted), SITE))
@@ -214,8 +214,8 @@ async def test_a_taken_name_comes_back_with_suggestions(admin_browser: AdminBrow
 async def test_an_invalid_name_is_refused_by_script_and_server(admin_browser: AdminBrowser, name: str) -> None:
     """The script checks while the person types; without scripts, the form does."""
     await start_in_portal(admin_browser)
-    told = (await admin_browser.browser.get("/settings/site/check", params={"name": name})).json()["problem"]
-    assert told.startswith("A site name has")
+    outcome = (await admin_browser.browser.get("/settings/site/check", params={"name": name})).json()["problem"]
+    assert outcome.startswith("A site name has")
     refused = await admin_browser.send(REVIEW, on=SITE, **NEW | {"name": name}, site="")
     assert refused.status_code == 422
     assert (await admin_browser.browser.get("/settings/site/check", params={"name": "acme-new"})).json() == {
@@ -251,8 +251,8 @@ async def test_pause_resume_and_deadline_are_applied_and_confirmed(admin_browser
     assert (progress.paused, progress.at_deadline) == ("", AtDeadline.COMPLETE_PARTIAL)
     refused = await admin_browser.send("/settings/general/deadline", deadline="2001-01-01T00:00")
     assert "lies in the past" in words(refused)
-    assert "Write the deadline" in words(await admin_browser.send("/settings/general/deadline", deadline="tomorrow"))
-    assert "no deadline any more" in words(await admin_browser.send("/settings/general/deadline", deadline=""))
+    assert "Enter the deadline" in words(await admin_browser.send("/settings/general/deadline", deadline="tomorrow"))
+    assert "The deadline was removed" in words(await admin_browser.send("/settings/general/deadline", deadline=""))
     shown = words(await admin_browser.open("/settings/audit"))
     for sign in ("Started the migration", "Paused", "Resumed", "Set the deadline", OWNER_EMAIL, "in the portal"):
         assert sign in shown
@@ -292,8 +292,8 @@ async def test_unproven_requests_are_shown_as_claims(admin_browser: AdminBrowser
 async def test_a_flash_message_is_shown_once(admin_browser: AdminBrowser) -> None:
     """Reloading repeats neither the request nor its message."""
     await start_in_portal(admin_browser)
-    assert "are asked who joined" in words(await admin_browser.send("/settings/general/refresh"))
-    assert "are asked who joined" not in words(await admin_browser.open("/settings/general"))
+    assert "is checking Opsgenie and Atlassian" in words(await admin_browser.send("/settings/general/refresh"))
+    assert "is checking Opsgenie and Atlassian" not in words(await admin_browser.open("/settings/general"))
 
 
 async def test_the_report_shows_who_is_not_connected_and_what_to_do(admin_browser: AdminBrowser) -> None:
@@ -374,7 +374,7 @@ async def test_without_temporal_the_page_says_when_to_retry(
     monkeypatch.setattr(Migration, "status", away)
     answer = await admin_browser.open("/settings/general")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
-    assert "look again in a few minutes" in words(answer)
+    assert "Check again in a few minutes" in words(answer)
     assert "link" not in words(answer).casefold()
     assert page(answer).select_one('a.button[href="/settings/general"]')
 

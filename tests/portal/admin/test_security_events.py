@@ -27,15 +27,15 @@ def events() -> Iterator[list[Any]]:
 def taken(events: list[Any], admin_browser: AdminBrowser) -> list[dict[str, Any]]:
     """Return the events so far, without their common fields, and clear them."""
     # The worker of the bench logs in this process too.
-    ours = [event for event in events if "client" in event]
+    portal_events = [event for event in events if "client" in event]
     events.clear()
-    told = str(ours)
-    assert "olga" not in told.casefold()
-    assert "@" not in told
+    logged = str(portal_events)
+    assert "olga" not in logged.casefold()
+    assert "@" not in logged
     for cookie in admin_browser.browser.cookies.jar:
-        assert (cookie.value or "-") not in told
-    assert {event.pop("client") for event in ours} <= {"127.0.0.1"}
-    return ours
+        assert (cookie.value or "-") not in logged
+    assert {event.pop("client") for event in portal_events} <= {"127.0.0.1"}
+    return portal_events
 
 
 async def test_sign_ins_and_sign_outs_are_logged(admin_browser: AdminBrowser, events: list[Any]) -> None:

@@ -167,9 +167,9 @@ async def test_a_browser_that_refuses_cookies_sees_an_explanation(admin_browser:
     await admin_browser.ask_for_link()
     signed_in = await admin_browser.browser.post(await admin_browser.link(), headers=SAME_ORIGIN)
     admin_browser.browser.cookies.clear()
-    told = await admin_browser.open(signed_in.headers["location"])
-    assert (told.status_code, title(told)) == (400, "Your browser did not keep you signed in")
-    assert "Allow cookies" in words(told)
+    outcome = await admin_browser.open(signed_in.headers["location"])
+    assert (outcome.status_code, title(outcome)) == (400, "Your browser did not keep you signed in")
+    assert "Allow cookies" in words(outcome)
 
 
 async def test_invalid_links_get_one_answer(admin_browser: AdminBrowser) -> None:
@@ -281,9 +281,9 @@ async def test_a_form_after_the_session_reports_that_nothing_changed(admin_brows
     await admin_browser.sign_in()
     migrate = form(await admin_browser.open("/settings/general"), "/settings/general/migrate")
     admin_browser.browser.cookies.clear()
-    told = await admin_browser.post("/settings/general/migrate", migrate)
-    assert (title(told), "nothing was done" in words(told)) == ("Sign in", True)
-    assert "nothing was done" not in words(await admin_browser.open("/settings/general"))
+    outcome = await admin_browser.post("/settings/general/migrate", migrate)
+    assert (title(outcome), "nothing was changed" in words(outcome)) == ("Sign in", True)
+    assert "nothing was changed" not in words(await admin_browser.open("/settings/general"))
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
@@ -448,7 +448,7 @@ def test_an_emailed_link_is_not_a_session() -> None:
 def test_each_purpose_has_its_own_signature() -> None:
     """Whatever the payload."""
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
-    # What is to be told apart is not what they read, but what they sign.
+    # The signatures must differ, whatever the payloads are.
     signers: list[URLSafeTimedSerializer] = [*links._serializers.values(), links._sign_in, links._identity]  # noqa: SLF001
     signers += [sessions._session, sessions._flash, sessions._search]  # noqa: SLF001
     for one, other in permutations(signers, 2):

@@ -152,7 +152,7 @@ async def test_a_site_choice_applies_only_to_its_migration_and_task(
     await second.sign_in(ADAM)
     chosen = await admin_browser.send(f"{SITE}/review", on=SITE, site="acme")
     review = await second.send(f"{SITE}/review", on=SITE, **NEW.model_dump())
-    assert "Something is left" in words(await second.post(SITE, form(review, SITE)))
+    assert "There is something" in words(await second.post(SITE, form(review, SITE)))
     refused = await admin_browser.post(SITE, form(chosen, SITE))
     assert "no longer waits for the task choose-site" in words(refused)
     assert await bench.waits_for("Create the site fresh.")

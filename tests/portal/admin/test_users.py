@@ -113,7 +113,7 @@ async def test_a_search_is_not_in_urls(users: AdminBrowser) -> None:
     assert len(people(await users.open(link(many, "Next page")))) == 6
     assert people(await users.open(link(many, "Action needed"))) == [GONE]
     assert len(people(await users.open(link(many, "Clear the search")))) == 10
-    assert "Nobody has this in the name" in words(await search(users, "<script>alert(1)</script>"))
+    assert "No name or address contains this text" in words(await search(users, "<script>alert(1)</script>"))
     assert (await search(users, " ")).url.query == b""
     whole = await search(users, f" <mailto:{BEN.upper()}>; ")
     assert people(whole) == [BEN]
@@ -132,7 +132,7 @@ async def test_emails_are_resent_to_selected_people(users: AdminBrowser) -> None
     """People in the cool-down are skipped, and the page says why; unreachable people are tried again."""
     post = users.bench.world.post
     nobody = await users.post(f"{USERS}/resend", form(await users.open(USERS), f"{USERS}/resend"))
-    assert "Nobody is resend_selected." in words(nobody)
+    assert "Nobody is selected." in words(nobody)
     post.refused.clear()
     some = await resend_selected(users, f"{USERS}?group=for_admins", GONE)
     assert "One email will be sent." in words(some)
@@ -200,7 +200,7 @@ async def test_actions_for_one_person_are_applied_and_recorded(users: AdminBrows
     assert f"formerly {GONE}" in words(corrected)
     assert "Give a reason" in words(await users.send(f"{ann}/exclude", on=ann, reason=" "))
     excluded = await users.send(f"{ann}/exclude", on=ann, reason="left the company")
-    assert "Excluded: nothing is awaited" in words(excluded)
+    assert "Excluded: the migration no longer waits" in words(excluded)
     assert "Reason left the company" in words(excluded)
     acts = {(entry.act, entry.by.name) for entry in (await users.bench.migration.audit()).entries}
     assert {(act, OWNER_EMAIL) for act in ("verify", "authenticate", "correct_email", "exclude")} <= acts
@@ -230,7 +230,7 @@ async def test_an_outdated_action_is_refused_with_a_reason(users: AdminBrowser) 
     for act, fields in forms.items():
         answer = await users.post(f"{ann}/{act}", fields | {"reason": "again"})
         assert answer.url.path == ann
-        assert "in this state: Excluded" in words(answer) or "Nothing is awaited" in words(answer)
+        assert "in this state: Excluded" in words(answer) or "The migration no longer waits" in words(answer)
 
 
 async def test_users_needs_a_session_and_the_csrf_token(admin_browser: AdminBrowser) -> None:
@@ -266,7 +266,7 @@ async def test_without_a_worker_no_group_is_shown_as_empty(
 
     monkeypatch.setattr(Migration, "status", unanswered)
     shown = words(await users.open(path))
-    assert "No worker answers right now" in shown
+    assert "No worker is responding" in shown
     assert "nobody in this group" not in shown
 
 
