@@ -1,6 +1,7 @@
 """The pages behind emailed links: GET changes nothing, POST signals the cohort."""
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -39,27 +40,24 @@ class LinkPages:
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            Route("/verify/{token}", self.show_verification),
             Route("/verify/{token}", self.verify, methods=["POST"]),
-            Route("/verify/{token}/new", self.renew_verification, methods=["POST"]),
-            Route("/verify/{token}/decline", self.ask_to_decline_verification),
-            Route("/verify/{token}/decline", self.decline_verification, methods=["POST"]),
-            Route("/authenticate/{token}", self.show_authentication),
             Route("/authenticate/{token}", self.authenticate, methods=["POST"]),
-            Route("/authenticate/{token}/new", self.renew_authentication, methods=["POST"]),
-            Route("/authenticate/{token}/decline", self.ask_to_decline_authentication),
-            Route("/authenticate/{token}/decline", self.decline_authentication, methods=["POST"]),
+            *(route for purpose in Purpose for route in self._common_routes(purpose)),
             Route("/return/{token}", self.return_from_atlassian),
         ]
 
-    async def show_verification(self, request: Request) -> Response:
-        """Show the page behind a verification link."""
-        claims = await self._claims(request, Purpose.VERIFICATION)
-        return self._by_state(request, claims, await _view(request, claims))
+    def _common_routes(self, purpose: Purpose) -> list[Route]:
+        path = f"/{PATHS[purpose]}/{{token}}"
+        return [
+            Route(path, partial(self.show, purpose=purpose)),
+            Route(f"{path}/new", partial(self.renew, purpose=purpose), methods=["POST"]),
+            Route(f"{path}/decline", partial(self.ask_to_decline, purpose=purpose)),
+            Route(f"{path}/decline", partial(self.decline, purpose=purpose), methods=["POST"]),
+        ]
 
-    async def show_authentication(self, request: Request) -> Response:
-        """Show the page behind an authentication link."""
-        claims = await self._claims(request, Purpose.AUTHENTICATION)
+    async def show(self, request: Request, purpose: Purpose) -> Response:
+        """Show the page behind a link."""
+        claims = await self._claims(request, purpose)
         return self._by_state(request, claims, await _view(request, claims))
 
     async def verify(self, request: Request) -> Response:
@@ -106,35 +104,13 @@ class LinkPages:
             seconds=SECONDS_BETWEEN_CHECKS,
         )
 
-    async def renew_verification(self, request: Request) -> Response:
-        """Request a new verification email."""
-        return await self._renew(request, Purpose.VERIFICATION)
-
-    async def renew_authentication(self, request: Request) -> Response:
-        """Request a new authentication email."""
-        return await self._renew(request, Purpose.AUTHENTICATION)
-
-    async def ask_to_decline_verification(self, request: Request) -> Response:
+    async def ask_to_decline(self, request: Request, purpose: Purpose) -> Response:
         """Ask the person to confirm that this is not their account."""
-        return await self._ask_to_decline(request, Purpose.VERIFICATION)
-
-    async def ask_to_decline_authentication(self, request: Request) -> Response:
-        """Ask the same for an authentication link."""
-        return await self._ask_to_decline(request, Purpose.AUTHENTICATION)
-
-    async def decline_verification(self, request: Request) -> Response:
-        """Signal that this is not the person's account."""
-        return await self._decline(request, Purpose.VERIFICATION)
-
-    async def decline_authentication(self, request: Request) -> Response:
-        """Signal the same for an authentication link."""
-        return await self._decline(request, Purpose.AUTHENTICATION)
-
-    async def _ask_to_decline(self, request: Request, purpose: Purpose) -> Response:
         claims = await self._claims(request, purpose)
         return self._by_state(request, claims, await _view(request, claims), open_page="decline")
 
-    async def _decline(self, request: Request, purpose: Purpose) -> Response:
+    async def decline(self, request: Request, purpose: Purpose) -> Response:
+        """Signal that this is not the person's account."""
         claims = await self._claims(request, purpose)
         if not _delivered("link_declined", claims, delivered=await _client(request).decline(claims)):
             raise HTTPException(HTTPStatus.GONE)
@@ -143,7 +119,8 @@ class LinkPages:
             return self._pages.show("links/declined.html", HTTPStatus.ACCEPTED, view=view, stored=True)
         return self._by_state(request, claims, view)
 
-    async def _renew(self, request: Request, purpose: Purpose) -> Response:
+    async def renew(self, request: Request, purpose: Purpose) -> Response:
+        """Request a new email."""
         claims = await self._claims(request, purpose)
         if not _delivered("new_link_requested", claims, delivered=await _client(request).request_new_link(claims)):
             return await self._migration_ended(request, claims)
