@@ -27,7 +27,10 @@ async def desktop(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
     page = await context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None,
+    )
     yield page
     await context.close()
     assert complaints == []

@@ -83,9 +83,9 @@ def test_sentences_are_recognised_with_any_values(tag: str) -> None:
     pairs = [(_forms(m.id)[0], _forms(m.string)[0]) for m in _sentences(update_languages.read(tag))]
     with_values = [pair for pair in pairs if _VALUE.search(pair[0])]
     assert len(with_values) > 40
-    for english, said in with_values:
+    for english, translation in with_values:
         values = {name: f"'{name}-1.example'" for name in _VALUE.findall(english)}
-        assert language.translate(english.format(**values)) == said.format(**values)
+        assert language.translate(english.format(**values)) == translation.format(**values)
 
 
 @pytest.mark.parametrize("tag", TAGS)

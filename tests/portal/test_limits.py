@@ -203,9 +203,9 @@ async def test_metrics_contain_routes_and_no_paths() -> None:
         await browser.get(VERIFY)
         await browser.get("/nowhere/secret-path")
         assert (await browser.get("/metrics")).status_code == 404
-        said = (await browser.get(f"http://127.0.0.1:{port}/metrics")).text
-    assert 'landbridge_portal_requests_total{method="GET",route="/verify/{token}",status="200"}' in said
-    assert 'route="unknown"' in said
-    assert "landbridge_portal_request_seconds_bucket" in said
-    assert VERIFY_TOKEN not in said
-    assert "secret-path" not in said
+        exported = (await browser.get(f"http://127.0.0.1:{port}/metrics")).text
+    assert 'landbridge_portal_requests_total{method="GET",route="/verify/{token}",status="200"}' in exported
+    assert 'route="unknown"' in exported
+    assert "landbridge_portal_request_seconds_bucket" in exported
+    assert VERIFY_TOKEN not in exported
+    assert "secret-path" not in exported

@@ -28,21 +28,21 @@ async def run_portal(folder: Path, *arguments: str, **environment: str) -> tuple
         stdin=DEVNULL,
         stderr=PIPE,
     )
-    _, said = await process.communicate()
-    return process.returncode, said.decode()
+    _, output = await process.communicate()
+    return process.returncode, output.decode()
 
 
 async def test_a_missing_setting_is_reported_in_one_sentence(tmp_path: Path) -> None:
     """With the exit code for bad input."""
-    code, said = await run_portal(tmp_path, LANDBRIDGE_PORTAL_URL=PORTAL_URL)
-    assert (code, said) == (2, "LANDBRIDGE_TOKEN_KEYS is not set. See docs/settings.md.\n")
+    code, output = await run_portal(tmp_path, LANDBRIDGE_PORTAL_URL=PORTAL_URL)
+    assert (code, output) == (2, "LANDBRIDGE_TOKEN_KEYS is not set. See docs/settings.md.\n")
 
 
 async def test_the_portal_exits_if_temporal_is_unreachable(tmp_path: Path) -> None:
     """With the exit code that makes a supervisor restart it."""
     nobody = f"127.0.0.1:{ports.preferred_or_free(0)}"
-    code, said = await run_portal(tmp_path, **SETTINGS, TEMPORAL_ADDRESS=nobody)
-    assert (code, said.startswith(f"Temporal cannot be reached at {nobody}")) == (4, True), said
+    code, output = await run_portal(tmp_path, **SETTINGS, TEMPORAL_ADDRESS=nobody)
+    assert (code, output.startswith(f"Temporal cannot be reached at {nobody}")) == (4, True), output
 
 
 @pytest.mark.parametrize("host, port", [("127.0.0.1", 99999), ("a..b", 8080), ("127.0.0.1", -1), ("taken", 0)])
@@ -53,8 +53,8 @@ async def test_an_unusable_address_is_reported_in_one_sentence(
     with socket.create_server(("127.0.0.1", 0)) as other:
         if host == "taken":
             host, port = other.getsockname()
-        code, said = await run_portal(
+        code, output = await run_portal(
             tmp_path, "--host", host, "--port", str(port), **{**SETTINGS, **temporal_environment}
         )
-    assert code == 2, said
-    assert said.startswith(f"The address of --host and --port cannot be used ({host}:{port})")
+    assert code == 2, output
+    assert output.startswith(f"The address of --host and --port cannot be used ({host}:{port})")

@@ -161,8 +161,8 @@ async def test_tokens_are_not_in_the_logs(
         await browser.post(path)
     served = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]
     assert any('"GET /verify/… HTTP' in line for line in served)
-    said = capsys.readouterr()
-    everything = "\n".join([*served, said.out, said.err])
+    captured = capsys.readouterr()
+    everything = "\n".join([*served, captured.out, captured.err])
     for token in (VERIFY_TOKEN, RETURN_TOKEN, FORGED):
         assert token not in everything
 

@@ -35,8 +35,8 @@ def check_german(response: httpx2.Response) -> None:
     assert found.html["lang"] == "de"
     for name in found.find_all(["bdi", "h1", "title"] if "/users/" in response.url.path else "bdi"):
         name.extract()
-    said = " ".join(found.get_text(" ").split())
-    english = [said[max(0, match.start() - 40) : match.end() + 40] for match in ENGLISH.finditer(said)]
+    page_text = " ".join(found.get_text(" ").split())
+    english = [page_text[max(0, match.start() - 40) : match.end() + 40] for match in ENGLISH.finditer(page_text)]
     assert english == [], f"{response.url}: {english}"
 
 

@@ -86,11 +86,11 @@ async def portal(temporal: Client, folder: Path, limits: dict[str, str], *, file
 
 async def closed(reader: StreamReader) -> bytes:
     """Wait until the server closes a connection; return what it sent before."""
-    said = b""
+    received = b""
     with suppress(ConnectionResetError):
         while part := await reader.read(4096):
-            said += part
-    return said
+            received += part
+    return received
 
 
 async def test_idle_clients_are_disconnected(temporal: Client, tmp_path: Path) -> None:
@@ -105,8 +105,8 @@ async def test_idle_clients_are_disconnected(temporal: Client, tmp_path: Path) -
             writer.write(start)
             readers.append(reader)
         assert await running.serves()
-        said = [await closed(reader) for reader in readers]
-        assert [answer.count(b"HTTP/1.1 200") for answer in said] == [0, 0, 0, 1, 1]
+        received = [await closed(reader) for reader in readers]
+        assert [answer.count(b"HTTP/1.1 200") for answer in received] == [0, 0, 0, 1, 1]
         assert await running.serves()
     assert "Traceback" not in running.log.read_text()
 

@@ -282,8 +282,8 @@ async def test_unproven_requests_are_shown_as_claims(admin_browser: AdminBrowser
     await admin_browser.post(urlsplit(links.url(bench.world.post.link(bo, Purpose.VERIFICATION))).path)
     for email, claims in ((ann, True), (bo, False)):
         person = await bench.until(email, State.AUTHENTICATING)
-        said = words(await admin_browser.open(f"/settings/users/1/{person.number}"))
-        assert ("an operator claiming to be the person" in said, "the person, with the link" in said) == (
+        page_text = words(await admin_browser.open(f"/settings/users/1/{person.number}"))
+        assert ("an operator claiming to be the person" in page_text, "the person, with the link" in page_text) == (
             claims,
             not claims,
         )

@@ -387,8 +387,8 @@ async def test_addresses_appear_in_no_ids_or_logs(
 ) -> None:
     """Only the sign-in's own input contains the address."""
     await admin_browser.sign_in()
-    said = capsys.readouterr()
-    assert "olga" not in said.out + said.err
+    captured = capsys.readouterr()
+    assert "olga" not in captured.out + captured.err
     async for execution in admin_browser.bench.client.list_workflows():
         assert "olga" not in execution.id
 

@@ -293,9 +293,9 @@ async def test_an_action_without_a_worker_says_when_to_check_again(
         raise NoWorkerAnswers("No worker answers about the migration. Start one (worker.py) and look again.")
 
     monkeypatch.setattr(Migration, "refresh", unanswered)
-    said = words(await users.send("/settings/general/refresh"))
-    assert "No worker is responding. Your request may still be carried out; check again in a few minutes." in said
-    assert "worker.py" not in said
+    page_text = words(await users.send("/settings/general/refresh"))
+    assert "No worker is responding. Your request may still be carried out; check again in a few minutes." in page_text
+    assert "worker.py" not in page_text
 
 
 async def test_the_export_has_everyone_and_no_formulas(users: AdminBrowser) -> None:
