@@ -178,7 +178,7 @@ async def test_sessions_work_without_a_worker(
             monkeypatch.setattr("tests.workflows.harness.end_all", nothing)
         shown = await admin_browser.open("/settings/users")
         assert shown.url.path == "/settings/users"
-        assert "No worker answers" in words(shown), words(shown)
+        assert "No worker is responding" in words(shown), words(shown)
         assert title(await admin_browser.send("/sign-out", on="/settings/users")) == "Sign in"
         assert await is_out(admin_browser)
         await eventually(lambda: is_out(second))
