@@ -89,7 +89,7 @@ def updated(tag: str, english: Catalog) -> bytes:
 def main() -> int:
     """Update all catalogues, and those of languages to add; say what there is to translate."""
     english = said()
-    for tag in sorted({*i18n.translated(), *sys.argv[1:]}):
+    for tag in sorted({*i18n.available(), *sys.argv[1:]}):
         (i18n.CATALOGUES / f"{tag}.po").write_bytes(updated(tag, english))
         sentences = [message for message in read(tag) if message.id]
         missing = sum(not translated(message) for message in sentences)

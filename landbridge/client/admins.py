@@ -45,7 +45,7 @@ class TemporalAdminClient:
         self._client = client
         self._proofs = proofs
 
-    async def want_link(self, email: str, digest: str) -> None:
+    async def request_sign_in_link(self, email: str, digest: str) -> None:
         """Have a link mailed to this address, if it is an owner's or admin's; durable without a worker.
 
         Whoever it is, this is one call that starts a sign-in or tells the one that runs.

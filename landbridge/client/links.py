@@ -66,7 +66,7 @@ class TemporalLinkClient:
         """Tell that the person came back from Atlassian's page."""
         return await self._tell(claims, LinkUse.RETURNED)
 
-    async def want_new(self, claims: LinkClaims) -> bool:
+    async def request_new_link(self, claims: LinkClaims) -> bool:
         """Tell that the person asks for the mail again."""
         return await self._tell(claims, LinkUse.NEW_WANTED)
 

@@ -1,7 +1,7 @@
-"""The languages in which Landbridge speaks to people: a gettext catalogue each, dates and numbers as they write them.
+"""Translations for emails and pages: one gettext catalogue per language, and localized dates and numbers.
 
-English stands in the templates and in the domain's sentences; every other language is a file `TAG.po` beside this one,
-read when somebody first needs it. What has no translation is said in English.
+The English texts are in the templates and in the code. Every other language is a file `TAG.po` in this folder, read on
+first use. Texts without a translation are shown in English.
 """
 
 import gettext
@@ -22,18 +22,18 @@ from landbridge.i18n.sentences import Sentences
 CATALOGUES = Path(__file__).parent
 _ENGLISH = "en"
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,8}){0,3}")
-_WISHES = 20
-"""Languages that are read of one `Accept-Language`; browsers name a handful."""
+_MAX_ENTRIES = 20
+"""Entries read of one `Accept-Language` header; browsers send a handful."""
 
 
 class Count(int):
-    """A number that chooses the plural form as it is, and is shown as the reader writes numbers."""
+    """A number that selects a plural form by its value and is shown in localized form."""
 
     shown: str
 
     @classmethod
     def of(cls, number: int, shown: str) -> Self:
-        """Return a number with how it is shown."""
+        """Return a number with its localized form."""
         count = cls(number)
         count.shown = shown
         return count
@@ -44,94 +44,94 @@ class Count(int):
 
 @dataclass(frozen=True)
 class Language:
-    """A language as one person writes it: its words, and the dates and numbers of their country."""
+    """The translations for one language, with the date and number formats of one country."""
 
     tag: str
-    """Of the words, as HTML and mail name it (BCP 47)."""
+    """The language of the translations, for HTML and email headers (BCP 47)."""
     locale: Locale
-    """Of dates and numbers: with the person's country, where that is known."""
+    """The locale for dates and numbers, with the person's country if it is known."""
     translations: gettext.NullTranslations = field(compare=False, repr=False)
     sentences: Sentences = field(compare=False, repr=False)
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
-        """Which way the words run, as HTML's `dir` names it."""
+        """The writing direction, as in HTML's `dir` attribute."""
         return "rtl" if self.locale.character_order == "right-to-left" else "ltr"
 
-    def say(self, text: str) -> str:
-        """Return sentences of ours in this language, also with values in them; what somebody typed stays as it is."""
+    def translate(self, text: str) -> str:
+        """Translate Landbridge's own sentences, also with values in them; return other text unchanged."""
         return self.sentences.translated(text)
 
     def count(self, one: str, many: str, number: int) -> str:
-        """Return the form of a sentence that a number asks for, with the number in it (`%(number)s`)."""
+        """Return the translated plural form for a number, with the number in place of `%(number)s`."""
         return self.translations.ngettext(one, many, number) % {"number": self.number(number)}
 
     def number(self, number: int) -> str:
-        """Write a number."""
+        """Format a number."""
         return numbers.format_decimal(number, locale=self.locale)
 
     def counted(self, number: int) -> Count:
-        """Return a number for a template's sentence in forms for one and for many."""
+        """Return a number that selects the plural form in a template."""
         return Count.of(number, self.number(number))
 
     def day(self, at: datetime) -> str:
-        """Write a date in UTC, for where there is little room."""
+        """Format a date in UTC, in a short form."""
         return dates.format_date(at.astimezone(UTC), "medium", self.locale)
 
     def moment(self, at: datetime) -> str:
-        """Write a date and a time of day, in UTC and saying so."""
-        here = at.astimezone(UTC)
+        """Format a date and time in UTC, with "UTC" at the end."""
+        utc = at.astimezone(UTC)
         pattern = str(dates.get_datetime_format("long", locale=self.locale)).replace("'", "")
-        time = dates.format_time(here, "short", tzinfo=UTC, locale=self.locale)
-        return pattern.replace("{0}", time).replace("{1}", dates.format_date(here, "long", self.locale)) + " UTC"
+        time = dates.format_time(utc, "short", tzinfo=UTC, locale=self.locale)
+        return pattern.replace("{0}", time).replace("{1}", dates.format_date(utc, "long", self.locale)) + " UTC"
 
 
 @lru_cache(maxsize=256)
 def negotiate(*locales: str) -> Language:
-    """Return the first of these languages that there is a catalogue of, else English.
+    """Return the first available language, or English.
 
     Arguments:
-        locales: such as `de_DE`, `pt` or `ja-JP`, the most wanted first; what is none, or empty, is passed over.
+        locales: such as `de_DE`, `pt` or `ja-JP`, in order of preference; empty and invalid ones are skipped.
 
     """
     for name in locales:
-        locale = _parsed(name)
-        for tag in _tags(locale) if locale else ():
+        locale = _parse_locale(name)
+        for tag in _candidates(locale) if locale else ():
             if tag == _ENGLISH or _catalogue(tag).exists():
-                return Language(tag.replace("_", "-"), locale or Locale(_ENGLISH), *_words(tag))
-    return Language(_ENGLISH, Locale(_ENGLISH), *_words(_ENGLISH))
+                return Language(tag.replace("_", "-"), locale or Locale(_ENGLISH), *_load(tag))
+    return Language(_ENGLISH, Locale(_ENGLISH), *_load(_ENGLISH))
 
 
-def accepted(header: str) -> list[str]:
-    """Return the locales that a browser's `Accept-Language` asks for, the most wanted first (RFC 9110, 12.5.4)."""
-    wishes: list[tuple[float, str]] = []
-    for wish in header.split(",", _WISHES)[:_WISHES]:
-        name, _, weight = wish.partition(";")
-        quality = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", weight) if weight else None
-        worth = float(quality[1]) if quality else float(not weight)
-        if worth and _LOCALE.fullmatch(name.strip()):
-            wishes.append((worth, name.strip()))
-    return [name for _, name in sorted(wishes, key=lambda wish: -wish[0])]
+def parse_accept_language(header: str) -> list[str]:
+    """Return the locales of an `Accept-Language` header in order of preference (RFC 9110, 12.5.4)."""
+    weighted: list[tuple[float, str]] = []
+    for entry in header.split(",", _MAX_ENTRIES)[:_MAX_ENTRIES]:
+        name, _, parameter = entry.partition(";")
+        quality = re.fullmatch(r"\s*q=([01](?:\.\d{0,3})?)\s*", parameter) if parameter else None
+        weight = float(quality[1]) if quality else float(not parameter)
+        if weight and _LOCALE.fullmatch(name.strip()):
+            weighted.append((weight, name.strip()))
+    return [name for _, name in sorted(weighted, key=lambda entry: -entry[0])]
 
 
-def translated() -> list[str]:
-    """Return the tags of all languages that have a catalogue; English needs none."""
+def available() -> list[str]:
+    """Return the tags of all languages with a catalogue; English has none."""
     return sorted(file.stem for file in CATALOGUES.glob("*.po"))
 
 
-def _parsed(name: str) -> Locale | None:
+def _parse_locale(name: str) -> Locale | None:
     if not _LOCALE.fullmatch(name):
         return None
     try:
         return Locale.parse(name.replace("-", "_"))
     except (ValueError, UnknownLocaleError):
-        # Nobody's country, perhaps, but the language may be known.
+        # The country may be unknown to Babel although the language is known.
         language = re.split("[_-]", name)[0]
-        return _parsed(language) if language != name else None
+        return _parse_locale(language) if language != name else None
 
 
-def _tags(locale: Locale) -> Iterator[str]:
-    """Yield the names of catalogues that fit, the closest first."""
+def _candidates(locale: Locale) -> Iterator[str]:
+    """Yield the catalogue names for a locale, the most specific first."""
     parts = [locale.language, locale.script, locale.territory]
     for used in ((0, 1, 2), (0, 1), (0, 2), (0,)):
         yield "_".join(part for index in used if (part := parts[index]))
@@ -142,8 +142,8 @@ def _catalogue(tag: str) -> Path:
 
 
 @cache
-def _words(tag: str) -> tuple[gettext.NullTranslations, Sentences]:
-    """Read a catalogue; it costs some ten milliseconds, once in a process."""
+def _load(tag: str) -> tuple[gettext.NullTranslations, Sentences]:
+    """Read a catalogue, once per process; it takes about ten milliseconds."""
     if tag == _ENGLISH:
         return gettext.NullTranslations(), Sentences({})
     with _catalogue(tag).open("rb") as file:

@@ -1,1 +1,1 @@
-"""The web pages: those behind mailed links, and those for owners and admins."""
+"""The web portal: the pages behind emailed links, and the pages for owners and admins."""

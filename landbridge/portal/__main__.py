@@ -1,4 +1,4 @@
-"""`python -m landbridge.portal [--host 127.0.0.1] [--port 8080]`: serve the pages until told to stop."""
+"""`python -m landbridge.portal [--host 127.0.0.1] [--port 8080]`: serve the portal until SIGTERM."""
 
 import argparse
 import asyncio
@@ -15,19 +15,17 @@ from landbridge.portal.connection import open_clients
 from landbridge.portal.metrics import Metrics
 
 DRAIN_SECONDS = 20
-"""How long answers under way may take once we are told to stop."""
+"""How long open requests may take after SIGTERM."""
 
 logger = structlog.get_logger()
 
 
 def main() -> Awaitable[int]:
-    """Read the arguments and serve."""
+    """Parse the arguments and serve."""
     parser = argparse.ArgumentParser(
         prog="python -m landbridge.portal", description="Serve the pages for people, owners and admins."
     )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on: this machine's own, or 0.0.0.0 for all"
-    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (0.0.0.0: all interfaces)")
     parser.add_argument("--port", type=int, default=8080)
     arguments = parser.parse_args()
     return serve(arguments.host, arguments.port)
@@ -38,20 +36,20 @@ async def serve(host: str, port: int) -> int:
 
     Raises:
         BadInput: a setting is missing or wrong, or the address cannot be used.
-        TemporalUnreachable: Temporal does not answer now; whoever runs the portal starts it again.
+        TemporalUnreachable: Temporal does not answer; the process supervisor should restart the portal.
 
     """
     logs.configure()
     portal_settings = settings.load(settings.PortalSettings)
     limits = connections.affordable(settings.load(PortalServerSettings))
     metrics = Metrics()
-    async with open_clients(portal_settings.keys, metrics) as desks:
-        portal = app.create(portal_settings, metrics, lambda: nullcontext(desks))
+    async with open_clients(portal_settings.keys, metrics) as clients:
+        portal = app.create(portal_settings, metrics, lambda: nullcontext(clients))
         server = web.Server(connections.config(portal, limits, timeout_graceful_shutdown=DRAIN_SECONDS))
         listening = web.listen(host, port, "The address of --host and --port")
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(sign, server.stop)
-        logger.info("portal_serves", host=host, port=port)
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, server.stop)
+        logger.info("portal_started", host=host, port=port)
         await server.serve(sockets=[listening])
     logger.info("portal_stopped")
     return exits.Exit.DONE

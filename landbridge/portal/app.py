@@ -2,9 +2,10 @@
 
 `python -m landbridge.portal` serves it, and so can any ASGI server: `uvicorn landbridge.portal.app:app`.
 
-A reverse proxy in front terminates TLS, limits the connections of each client, and passes paths on as they are, without
-the path of the portal's URL if that has one. Its own access log must not hold paths: they are people's links. Ours
-leaves the tokens out. Other servers than ours need limits of their own for slow clients (`platform.connections`).
+A reverse proxy in front terminates TLS, limits connections per client, and forwards paths unchanged, without the path
+prefix of the portal's URL if it has one. Paths contain people's tokens: the proxy's access log must not record paths,
+and uvicorn's is redacted here. A server other than `python -m landbridge.portal` needs its own limits for slow clients
+(see `platform.connections`).
 """
 
 import sys
@@ -35,19 +36,19 @@ from landbridge.portal.admin.users import UsersPages
 from landbridge.portal.clients import AdminClient, Clients, LinkClient
 from landbridge.portal.connection import open_clients
 from landbridge.portal.language import RequestLanguage
-from landbridge.portal.limits import Limits
+from landbridge.portal.limits import RateLimits
 from landbridge.portal.links import LinkPages
 from landbridge.portal.metrics import Metrics
 from landbridge.portal.pages import STATIC, Pages
-from landbridge.portal.security import SecurityHeaders, keep_tokens_out_of_logs
+from landbridge.portal.security import SecurityHeaders, redact_tokens_in_access_log
 from landbridge.portal.security_log import SecurityLog
 
 MAX_BODY_BYTES = 64 * 1024
-"""Bytes of a request's body: the largest form names a page of people."""
+"""Bytes of a request's body. The largest form lists a page of people."""
 
 
 class _State(TypedDict):
-    desk: LinkClient
+    links: LinkClient
     admins: AdminClient
 
 
@@ -63,54 +64,54 @@ def create(
     metrics: Metrics,
     open_clients: Callable[[], AbstractAsyncContextManager[Clients]],
 ) -> ASGIApp:
-    """Return the portal, which counts its requests in `metrics`; `open_clients` is entered while it runs.
+    """Return the portal's application. Its lifespan enters `open_clients`; requests are counted in `metrics`.
 
     Raises:
         BadInput: a setting of the codec is wrong.
 
     """
-    keep_tokens_out_of_logs()
+    redact_tokens_in_access_log()
     portal_url = str(settings.portal_url)
     keys = settings.keys
     links = SignedLinks(portal_url, keys)
     pages = Pages(portal_url)
     log = SecurityLog(keys[0])
-    operators = codec.load(log)
-    gate = AdminAuth(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), log, portal_url)
+    codec_server = codec.load(log)
+    auth = AdminAuth(pages, Sessions(keys, secure=settings.portal_url.scheme == "https"), log, portal_url)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[_State]:
-        async with open_clients() as desks:
-            yield {"desk": desks.links, "admins": desks.admins}
+        async with open_clients() as clients:
+            yield {"links": clients.links, "admins": clients.admins}
 
     app = Starlette(
         routes=[
             *LinkPages(links, settings, pages, log).routes(),
-            *SignInPages(gate, links, digest_key=keys[0]).routes(),
-            *GeneralPages(gate).routes(),
-            *CancelPages(gate).routes(),
-            *SitePages(gate).routes(),
-            *ReportPages(gate).routes(),
-            *UsersPages(gate).routes(),
-            *PersonPages(gate).routes(),
-            *AuditPages(gate).routes(),
+            *SignInPages(auth, links, digest_key=keys[0]).routes(),
+            *GeneralPages(auth).routes(),
+            *CancelPages(auth).routes(),
+            *SitePages(auth).routes(),
+            *ReportPages(auth).routes(),
+            *UsersPages(auth).routes(),
+            *PersonPages(auth).routes(),
+            *AuditPages(auth).routes(),
             *health.ROUTES,
-            *(operators.routes() if operators else []),
+            *(codec_server.routes() if codec_server else []),
             Mount("/static", _Static(directory=STATIC)),
         ],
         exception_handlers=pages.exception_handlers(),
         lifespan=lifespan,
         max_body_size=MAX_BODY_BYTES,
     )
-    # Its redirects would be built from the Host header.
+    # Slash redirects would be built from the Host header, which the client controls.
     app.router.redirect_slashes = False
     return SecurityHeaders(
         RequestLanguage(
-            Limits(
-                metrics.around(app),
-                refuse=log.limited(pages.too_many),
+            RateLimits(
+                metrics.middleware(app),
+                refuse=log.limited(pages.too_many_requests),
                 trusted_proxies=settings.trusted_proxies,
-                unlimited=operators.is_asked_by_operator if operators else lambda _: False,
+                unlimited=codec_server.is_operator_request if codec_server else lambda _: False,
                 limited_paths=[f"/{path}/" for path in (*PATHS.values(), RETURN_PATH, SIGN_IN_PATH)],
             )
         ),
@@ -119,10 +120,10 @@ def create(
 
 
 def __getattr__(name: str) -> ASGIApp:
-    """Build `app` from the environment when a server asks for it; importing the module needs no settings.
+    """Build `app` from the environment on first access, so that importing the module needs no settings.
 
     Raises:
-        SystemExit: a setting is missing or wrong; the sentence stands on stderr.
+        SystemExit: a setting is missing or wrong; the message is on stderr.
 
     """
     if name != "app":
@@ -130,7 +131,7 @@ def __getattr__(name: str) -> ASGIApp:
     try:
         settings = runtime_settings.load(runtime_settings.PortalSettings)
     except BadInput as error:
-        print(error, file=sys.stderr)  # noqa: T201 - there is no log before there are settings
+        print(error, file=sys.stderr)  # noqa: T201 - logging is not configured without settings
         raise SystemExit(2) from None
     metrics = Metrics()
     return create(settings, metrics, lambda: open_clients(settings.keys, metrics))

@@ -1,4 +1,4 @@
-"""What the pages need of Temporal."""
+"""The interfaces through which the pages use Temporal."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,46 +11,46 @@ from landbridge.domain.sign_in import SignedIn, SignInClaims
 
 
 class LinkClient(Protocol):
-    """Tells cohorts what people did, and asks them what a page should show.
+    """Signals cohorts what people did, and queries what a page should show.
 
-    The four facts are durable signals, safe to repeat: they count even while no worker runs. Each returns False when
-    there is nobody to tell, because the migration is over or never was.
+    `follow`, `decline`, `returned` and `request_new_link` send durable, idempotent signals, also while no worker runs.
+    They return False if there is no such cohort, because the migration has ended or never existed.
 
     Raises:
-        ServiceUnavailable: from the facts, when Temporal cannot be reached: the person has to try again.
+        ServiceUnavailable: the signal was not sent because Temporal cannot be reached. The person has to try again.
 
     """
 
     async def view(self, claims: LinkClaims) -> LinkView | None:
-        """Ask what the page behind a link should show; None when nobody answers within about two seconds."""
+        """Return what the page behind a link should show; None if no worker answers within about two seconds."""
         ...
 
     async def follow(self, claims: LinkClaims) -> bool:
-        """Tell that the person pressed the button behind the link."""
+        """Record that the person pressed the button behind the link."""
         ...
 
     async def decline(self, claims: LinkClaims) -> bool:
-        """Tell that the person says that this is not their account."""
+        """Record that the person says that this is not their account."""
         ...
 
     async def returned(self, claims: LinkClaims) -> bool:
-        """Tell that the person came back from Atlassian's page."""
+        """Record that the person returned from Atlassian's page."""
         ...
 
-    async def want_new(self, claims: LinkClaims) -> bool:
-        """Tell that the person asks for the mail again."""
+    async def request_new_link(self, claims: LinkClaims) -> bool:
+        """Request that the email is sent again."""
         ...
 
     async def reachable(self) -> bool:
-        """Return whether Temporal answers now, without raising."""
+        """Return whether Temporal answers; never raises."""
         ...
 
 
 class AdminClient(Protocol):
-    """Lets owners and admins in, and starts and steers migrations for them."""
+    """Manages sign-ins, sessions and migrations for owners and admins."""
 
-    async def want_link(self, email: str, digest: str) -> None:
-        """Have a sign-in link mailed to this address, if it is an owner's or admin's; takes the same time for anyone.
+    async def request_sign_in_link(self, email: str, digest: str) -> None:
+        """Request a sign-in link by email, which only owners and admins receive; takes the same time for any address.
 
         Raises:
             ServiceUnavailable: Temporal cannot be reached.
@@ -59,9 +59,9 @@ class AdminClient(Protocol):
         ...
 
     async def redeem(self, claims: SignInClaims) -> str | None:
-        """Return, once, the identity token of whoever signs in by this link; None: it does not work, or not any more.
+        """Redeem a link and return the identity token; None if the link is unknown, used, or expired.
 
-        The token comes from Temporal: before trusting it, check it with `SignedLinks.read_identity`.
+        The token comes from Temporal: verify it with `SignedLinks.read_identity` before trusting it.
 
         Raises:
             TemporalUnreachable: Temporal cannot be reached, or no worker answers.
@@ -69,17 +69,17 @@ class AdminClient(Protocol):
         """
         ...
 
-    async def open_session(self, leader: SignedIn) -> str:
-        """Open a session for whoever has signed in; return its id, which nobody can guess.
+    async def open_session(self, admin: SignedIn) -> str:
+        """Open a session and return its unguessable id.
 
         Raises:
-            TemporalUnreachable: Temporal does not answer; nobody is signed in.
+            TemporalUnreachable: Temporal does not answer; no session was opened.
 
         """
         ...
 
-    async def is_open(self, session_id: str, leader: SignedIn) -> bool:
-        """Return whether a session is open; close it if the running migration knows that the role is lost.
+    async def is_open(self, session_id: str, admin: SignedIn) -> bool:
+        """Return whether a session is open. Close it if the running migration knows that the person lost the role.
 
         Raises:
             TemporalUnreachable: Temporal does not answer.
@@ -88,16 +88,16 @@ class AdminClient(Protocol):
         ...
 
     async def close_session(self, session_id: str, reason: str) -> None:
-        """End a session at once on every portal; one that is over stays so.
+        """End a session on every portal process immediately; idempotent.
 
         Raises:
-            TemporalUnreachable: Temporal does not answer; the session may be open still.
+            TemporalUnreachable: Temporal does not answer; the session may still be open.
 
         """
         ...
 
     async def start(self, request: MigrationRequest, *, after: str = "") -> Started:
-        """Start a migration, unless one runs, was completed, or was cancelled and is not the run `after`.
+        """Start a migration, unless one is running or complete, or was cancelled and is not the run `after`.
 
         Raises:
             LandbridgeError: as `client.migrations.start`.
@@ -106,12 +106,12 @@ class AdminClient(Protocol):
         ...
 
     def migration(self, opsgenie_account: str, run: str = "") -> Migration:
-        """Return what shows and steers the migration of an account, whether or not there is one.
+        """Return the client of an Opsgenie account's migration, whether or not it exists.
 
-        Requests are about the migration `run`, as a page showed it; without it, about whichever runs.
+        With `run`, requests apply to that migration only; without it, to whichever is running.
 
         Raises:
-            BadInput: no account has such a name.
+            BadInput: no Opsgenie account can have this name.
 
         """
         ...
@@ -119,7 +119,7 @@ class AdminClient(Protocol):
 
 @dataclass(frozen=True)
 class Clients:
-    """Both, as the portal holds them while it runs."""
+    """The clients that the portal uses while it runs."""
 
     links: LinkClient
     admins: AdminClient

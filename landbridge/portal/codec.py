@@ -1,11 +1,11 @@
 """Temporal's codec server: decrypts payloads for the Web UI and the `temporal` command, given the codec token.
 
-The protocol is Temporal's: payloads as JSON are posted to `…/codec/decode` and `…/codec/encode`. It does not say which
-workflow they belong to. A payload to decrypt says it itself; to encrypt for a workflow, operators put its id into the
-endpoint's address: `…/codec/site-migration:acme`.
+The protocol is Temporal's: clients post payloads as JSON to `…/codec/decode` and `…/codec/encode`. It does not name the
+workflow that a payload belongs to. Encrypted payloads contain the workflow id; to encrypt for a workflow, operators add
+its id to the endpoint's URL: `…/codec/site-migration:acme`.
 
-The endpoint is there only where both keys and a token are set. The token is for operators, who may read everything: the
-sign-in of owners and admins, each of one account, does not open it.
+The endpoint exists only if encryption keys and a codec token are set. The token is for operators, who may read
+everything; the sessions of owners and admins, each for one Opsgenie account, do not grant access.
 """
 
 import base64
@@ -29,36 +29,36 @@ from landbridge.platform.temporal.encryption import UNTRUSTED, PayloadEncryption
 from landbridge.portal.security_log import SecurityLog
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
-"""Bytes: a history's page is at most 4 MiB, and grows by a third as JSON."""
+"""Bytes of a request's body. A page of a history is at most 4 MiB, and a third larger as JSON."""
 
 
 def load(log: SecurityLog) -> "Codec | None":
-    """Return the endpoint; None, if keys or token are not set. Each use is logged, and each denial.
+    """Return the endpoint; None if keys or token are not set. Every use and every denial is logged.
 
     Raises:
         BadInput: a setting is wrong.
 
     """
-    wanted = settings.load(settings.EncryptionSettings)
-    token = wanted.codec_token.get_secret_value()
-    if not token or not wanted.encryption_keys:
+    config = settings.load(settings.EncryptionSettings)
+    token = config.codec_token.get_secret_value()
+    if not token or not config.encryption_keys:
         return None
-    return Codec(token, PayloadEncryption(wanted.keys), wanted.codec_origin, log)
+    return Codec(token, PayloadEncryption(config.keys), config.codec_origin, log)
 
 
 class Codec:
-    """The endpoint below `/codec`."""
+    """The codec server's routes, below `/codec`."""
 
     def __init__(self, token: str, encryption: PayloadEncryption, origin: str, log: SecurityLog) -> None:
-        """Take the operators' token, the keys, the origin whose pages may ask (empty: no page may), and the log."""
+        """`origin`: the Web UI's origin, for CORS; empty allows no cross-origin requests."""
         self._token = token.encode()
         self._log = log
         self._encryption = encryption
         self._origin = origin
 
     def routes(self) -> list[Mount]:
-        """Return where it is."""
-        pages = Middleware(
+        """Return the routes."""
+        cors = Middleware(
             CORSMiddleware,
             allow_origins=[self._origin] if self._origin else [],
             allow_methods=["POST"],
@@ -72,73 +72,73 @@ class Codec:
             Route("/{workflow_id}/decode", self.decode, methods=["POST"]),
             Route("/{workflow_id}/encode", self.encode, methods=["POST"]),
         ]
-        return [Mount("/codec", routes=handlers, middleware=[pages], max_body_size=MAX_BODY_BYTES)]
+        return [Mount("/codec", routes=handlers, middleware=[cors], max_body_size=MAX_BODY_BYTES)]
 
-    def is_asked_by_operator(self, scope: Scope) -> bool:
-        """Return whether a request is for the codec and shows its token."""
-        return scope["path"].startswith("/codec/") and self._known(Headers(scope=scope))
+    def is_operator_request(self, scope: Scope) -> bool:
+        """Return whether a request is for the codec and carries its token."""
+        return scope["path"].startswith("/codec/") and self._has_token(Headers(scope=scope))
 
     async def sign_in(self, request: Request) -> Response:
-        """Have a browser ask for the token and remember it, for a Web UI that includes credentials."""
-        if not self._known(request.headers):
-            # The first request of a browser shows nothing yet: the answer has it ask.
+        """Make the browser prompt for the token, so that a Web UI that includes credentials sends it."""
+        if not self._has_token(request.headers):
+            # A browser's first request has no credentials; the 401 makes it prompt.
             if "Authorization" in request.headers:
                 self._log.refuse("codec_denied", request.scope, act=request.url.path)
             return PlainTextResponse(
-                "The password is the codec's token.\n",
+                "Enter the codec token as the password.\n",
                 HTTPStatus.UNAUTHORIZED,
                 {"WWW-Authenticate": 'Basic realm="Landbridge codec"'},
             )
-        return PlainTextResponse("Signed in. Temporal's Web UI can decrypt now, if it includes credentials.\n")
+        return PlainTextResponse("Signed in. Temporal's Web UI can now decrypt payloads if it includes credentials.\n")
 
     async def decode(self, request: Request) -> Response:
-        """Decrypt; what is in clear, or cannot be decrypted, stays as it is."""
-        return await self._answer(request, self._readable)
+        """Decrypt payloads; return unencrypted payloads, and payloads that cannot be decrypted, unchanged."""
+        return await self._answer(request, self._decrypt_all)
 
     async def encode(self, request: Request) -> Response:
-        """Encrypt what somebody sends by hand, for the workflow that the address names."""
+        """Encrypt payloads that an operator sends by hand, for the workflow in the URL."""
         workflow_id = request.path_params.get("workflow_id", "")
-        if not workflow_id and self._known(request.headers):
+        if not workflow_id and self._has_token(request.headers):
             return PlainTextResponse(
-                "Add the id of the workflow to the codec's address: https://…/codec/WORKFLOW-ID\n",
+                "Add the workflow id to the codec endpoint: https://…/codec/WORKFLOW-ID\n",
                 HTTPStatus.BAD_REQUEST,
             )
         return await self._answer(request, self._encryption.of_workflow(workflow_id).encode)
 
-    async def _readable(self, payloads: Sequence[Payload]) -> list[Payload]:
-        return [await self._read(payload) for payload in payloads]
+    async def _decrypt_all(self, payloads: Sequence[Payload]) -> list[Payload]:
+        return [await self._decrypt(payload) for payload in payloads]
 
-    async def _read(self, payload: Payload) -> Payload:
+    async def _decrypt(self, payload: Payload) -> Payload:
         if key_id(payload) is None:
             return payload
         try:
-            (read,) = await self._encryption.decode([payload])
+            (decrypted,) = await self._encryption.decode([payload])
         except KeyMissing:
             return payload
-        return payload if read == UNTRUSTED else read
+        return payload if decrypted == UNTRUSTED else decrypted
 
     async def _answer(
-        self, request: Request, work: Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
+        self, request: Request, convert: Callable[[Sequence[Payload]], Awaitable[list[Payload]]]
     ) -> Response:
-        if not self._known(request.headers):
+        if not self._has_token(request.headers):
             self._log.refuse("codec_denied", request.scope, act=request.url.path)
-            return PlainTextResponse("The codec's token is needed.\n", HTTPStatus.UNAUTHORIZED)
+            return PlainTextResponse("The codec token is missing or wrong.\n", HTTPStatus.UNAUTHORIZED)
         try:
-            asked = json_format.Parse(await request.body(), Payloads())
+            request_payloads = json_format.Parse(await request.body(), Payloads())
         except (json_format.ParseError, UnicodeDecodeError):
-            return PlainTextResponse("These are no payloads.\n", HTTPStatus.BAD_REQUEST)
-        self._log.note("codec_used", request.scope, act=request.url.path, payloads=len(asked.payloads))
-        done = Payloads(payloads=await work(asked.payloads))
-        return Response(json_format.MessageToJson(done, indent=None), media_type="application/json")
+            return PlainTextResponse("The body is not a JSON message of Temporal payloads.\n", HTTPStatus.BAD_REQUEST)
+        self._log.note("codec_used", request.scope, act=request.url.path, payloads=len(request_payloads.payloads))
+        result = Payloads(payloads=await convert(request_payloads.payloads))
+        return Response(json_format.MessageToJson(result, indent=None), media_type="application/json")
 
-    def _known(self, headers: Headers) -> bool:
-        """Return whether the token was shown: as it is (`Bearer`), or as the password that a browser remembers."""
-        scheme, _, shown = headers.get("Authorization", "").partition(" ")
+    def _has_token(self, headers: Headers) -> bool:
+        """Return whether the token is in the `Authorization` header: as `Bearer`, or as the password of `Basic`."""
+        scheme, _, token = headers.get("Authorization", "").partition(" ")
         if scheme.casefold() == "basic":
             try:
-                shown = base64.b64decode(shown, validate=True).decode(errors="replace").partition(":")[2]
-            except ValueError:  # no base64, or not even ASCII
+                token = base64.b64decode(token, validate=True).decode(errors="replace").partition(":")[2]
+            except ValueError:  # not base64, or not ASCII
                 return False
         elif scheme.casefold() != "bearer":
             return False
-        return hmac.compare_digest(shown.encode(), self._token)
+        return hmac.compare_digest(token.encode(), self._token)

@@ -14,18 +14,18 @@ from landbridge.portal.metrics import Metrics
 
 @asynccontextmanager
 async def open_clients(token_keys: Sequence[str], metrics: Metrics) -> AsyncIterator[Clients]:
-    """Connect to Temporal, and answer for the portal's health, for as long as the portal runs.
+    """Connect to Temporal and serve the health endpoint while the context is open.
 
-    `token_keys` prove who asks for what.
+    `token_keys` sign the proofs that authenticate requests to workflows.
 
     Raises:
         BadInput: a setting is wrong.
-        TemporalUnreachable: it does not answer now; whoever runs the portal starts it again.
+        TemporalUnreachable: Temporal does not answer; the process supervisor should restart the portal.
 
     """
     address = settings.load(PortalServerSettings).health_address
     client = await connection.connect()
     proofs = Proofs(token_keys)
-    desks = Clients(links=TemporalLinkClient(client, proofs), admins=TemporalAdminClient(client, proofs))
-    async with health.served(address, desks.links, metrics):
-        yield desks
+    clients = Clients(links=TemporalLinkClient(client, proofs), admins=TemporalAdminClient(client, proofs))
+    async with health.serve(address, clients.links, metrics):
+        yield clients

@@ -1,4 +1,4 @@
-"""The language of the answer to a request: the one that the browser asks for, until it is known who sits before it."""
+"""The language of a response: the browser's, until the person is known."""
 
 from contextvars import ContextVar
 
@@ -8,29 +8,29 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from landbridge import i18n
 from landbridge.i18n import Language
 
-_wanted: ContextVar[tuple[str, ...]] = ContextVar("wanted", default=())
+_preferred: ContextVar[tuple[str, ...]] = ContextVar("preferred_languages", default=())
 
 
 class RequestLanguage:
-    """Middleware around the pages: everything under it answers in `current`."""
+    """Middleware that reads `Accept-Language`."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap `app`."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Note what the browser asks for."""
+        """Store the browser's languages for `current`."""
         if scope["type"] == "http":
-            _wanted.set(tuple(i18n.accepted(Headers(scope=scope).get("accept-language", ""))))
+            _preferred.set(tuple(i18n.parse_accept_language(Headers(scope=scope).get("accept-language", ""))))
         await self._app(scope, receive, send)
 
 
 def prefer(locale: str) -> None:
-    """Answer the rest of this request in a person's own language, as Opsgenie knows it; empty: as the browser asks."""
+    """Use a person's Opsgenie locale for the rest of this request; an empty locale changes nothing."""
     if locale:
-        _wanted.set((locale, *_wanted.get()))
+        _preferred.set((locale, *_preferred.get()))
 
 
 def current() -> Language:
     """Return the language of this request."""
-    return i18n.negotiate(*_wanted.get())
+    return i18n.negotiate(*_preferred.get())

@@ -1,7 +1,7 @@
-"""How often one client, or whoever has one link, may ask: buckets of tokens, in the memory of each process.
+"""Rate limits per client and per link, as token buckets in each process's memory.
 
-They keep a single portal well, and guessing and flooding dear. What must hold across all portals and restarts is held
-by the workflows: mails have a cool-down there, and links are good once.
+They protect one portal process and make guessing and flooding expensive. Workflows enforce the limits that must apply
+across all processes and restarts: the cool-down for emails, and links that work once.
 """
 
 import ipaddress
@@ -15,57 +15,58 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _SITE_BITS = 64
-"""Of an IPv6 address: whoever has one has all that share these."""
+"""Prefix length of an IPv6 site: a client with one address controls all addresses with the same prefix."""
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """How much one key may ask for."""
+    """The token bucket of one key."""
 
-    at_once: float
+    burst: float
+    """The size of the bucket."""
     per_second: float
+    """Tokens added each second."""
 
 
-EVERYTHING = Allowance(at_once=300, per_second=20)
-"""Of one client address. Wide: a whole company may sit behind it, and get its mails in one minute."""
-SIGN_INS = Allowance(at_once=20, per_second=0.2)
-"""Links to sign in that one client address asks for."""
-ALL_SIGN_INS = Allowance(at_once=100, per_second=1)
-"""Links to sign in that all clients ask for together: each is a workflow and a call to Opsgenie."""
-LINK = Allowance(at_once=20, per_second=0.5)
+PER_CLIENT = Allowance(burst=300, per_second=20)
+"""Requests of one client address. High: a whole company may share one address and receive its emails in one minute."""
+SIGN_INS_PER_CLIENT = Allowance(burst=20, per_second=0.2)
+"""Sign-in links that one client address requests."""
+SIGN_INS_TOTAL = Allowance(burst=100, per_second=1)
+"""Sign-in links that all clients request together: each starts a workflow and calls Opsgenie."""
+PER_TOKEN = Allowance(burst=20, per_second=0.5)
 """Requests with one token in their path."""
 MAX_KEYS = 50_000
-"""Buckets that are kept; some 10 MB."""
+"""Buckets kept in memory; about 10 MB."""
 
 
-class Buckets:
-    """A bucket for each key; those that nobody used for longest are forgotten first."""
+class TokenBuckets:
+    """One token bucket for each key; the least recently used bucket is evicted first."""
 
     def __init__(
-        self, allowance: Allowance, most_keys: int = MAX_KEYS, clock: Callable[[], float] = time.monotonic
+        self, allowance: Allowance, max_keys: int = MAX_KEYS, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._allowance = allowance
-        self._most_keys = most_keys
+        self._max_keys = max_keys
         self._clock = clock
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
-    def wait(self, key: str) -> float:
-        """Take a token; return 0, or how many seconds it takes until there is one again."""
+    def acquire(self, key: str) -> float:
+        """Take a token and return 0; if there is none, return the seconds until the next one."""
         now = self._clock()
-        left, then = self._buckets.pop(key, (self._allowance.at_once, now))
-        left = min(self._allowance.at_once, left + (now - then) * self._allowance.per_second)
-        taken = left >= 1
-        self._buckets[key] = (left - 1 if taken else left, now)
-        if len(self._buckets) > self._most_keys:
+        tokens, updated = self._buckets.pop(key, (self._allowance.burst, now))
+        tokens = min(self._allowance.burst, tokens + (now - updated) * self._allowance.per_second)
+        taken = tokens >= 1
+        self._buckets[key] = (tokens - 1 if taken else tokens, now)
+        if len(self._buckets) > self._max_keys:
             self._buckets.popitem(last=False)
-        return 0 if taken else (1 - left) / self._allowance.per_second
+        return 0 if taken else (1 - tokens) / self._allowance.per_second
 
 
-class Limits:
-    """Middleware that answers 429 to whoever asks too often.
+class RateLimits:
+    """Middleware that answers 429 to clients over a rate limit.
 
-    Operators who show the codec's token are always answered: Temporal's command line asks the codec once for each event
-    of a history.
+    Requests with the codec token are exempt: Temporal's command line calls the codec once for each event of a history.
     """
 
     def __init__(
@@ -77,52 +78,55 @@ class Limits:
         limited_paths: Sequence[str],
         unlimited: Callable[[Scope], bool],
     ) -> None:
-        """`refuse` answers instead of `app`; below `limited_paths` the next part of a path is a token.
+        """`refuse` answers limited requests. Below `limited_paths` the next path segment is a token.
 
-        Requests that are `unlimited` are not counted.
+        Requests for which `unlimited` returns true are not counted.
         """
         self._app = app
         self._refuse = refuse
-        # From the right, with or without ports: everything to the left of what a trusted proxy wrote could be made up.
+        # uvicorn reads X-Forwarded-For from the right: what a client wrote left of the proxies' entries may be forged.
         self._behind_proxies = ProxyHeadersMiddleware(
             self._limited,  # type: ignore[arg-type]  # ASGI's types are each server's own
             [str(network) for network in trusted_proxies],
         )
         self._limited_paths = tuple(limited_paths)
         self._unlimited = unlimited
-        self._everything, self._sign_ins, self._links = Buckets(EVERYTHING), Buckets(SIGN_INS), Buckets(LINK)
-        self._all_sign_ins = Buckets(ALL_SIGN_INS)
+        self._per_client, self._per_token = TokenBuckets(PER_CLIENT), TokenBuckets(PER_TOKEN)
+        self._sign_ins_per_client, self._sign_ins_total = (
+            TokenBuckets(SIGN_INS_PER_CLIENT),
+            TokenBuckets(SIGN_INS_TOTAL),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, or refuse."""
+        """Forward the request, or answer 429."""
         await self._behind_proxies(scope, receive, send)  # type: ignore[arg-type]  # as above
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._unlimited(scope):
             await self._app(scope, receive, send)
             return
-        wait = self._wait(scope)
+        wait = self._acquire(scope)
         if wait:
             scope["state"] = {**scope.get("state", {}), "retry_after": str(int(wait) + 1)}
             await self._refuse(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    def _wait(self, scope: Scope) -> float:
+    def _acquire(self, scope: Scope) -> float:
         client = client_key(scope)
-        wait = self._everything.wait(client)
+        wait = self._per_client.acquire(client)
         if not wait and scope["method"] == "POST" and scope["path"] == "/sign-in":
-            wait = self._sign_ins.wait(client) or self._all_sign_ins.wait("")
+            wait = self._sign_ins_per_client.acquire(client) or self._sign_ins_total.acquire("")
         for path in self._limited_paths:
             if not wait and scope["path"].startswith(path):
-                wait = self._links.wait(scope["path"].removeprefix(path).partition("/")[0][:512])
+                wait = self._per_token.acquire(scope["path"].removeprefix(path).partition("/")[0][:512])
         return wait
 
 
 def client_key(scope: Scope) -> str:
-    """Return the key under which a client's requests are counted: its address, of IPv6 the network of its site.
+    """Return the rate-limit key of a client: its IPv4 address, or the network of its IPv6 site.
 
-    What is no address, such as a name that a proxy made up, shares one key: keys must not grow with what others write.
+    All values that are not IP addresses share one key, so that forged headers cannot create keys.
     """
     client = scope.get("client")
     try:

@@ -1,6 +1,7 @@
-"""The pages behind mailed links: GET shows and changes nothing, POST tells the cohort."""
+"""The pages behind emailed links: GET changes nothing, POST signals the cohort."""
 
 from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -18,16 +19,16 @@ from landbridge.portal.clients import LinkClient
 from landbridge.portal.pages import Pages
 from landbridge.portal.security_log import SecurityLog
 
-LOOKS = 12
-"""Times that the page after the return from Atlassian looks again by itself."""
-SECONDS_BETWEEN_LOOKS = 5
-"""So that page stays busy for a minute; whoever leaves it open for a weekend costs nothing more."""
+MAX_CHECKS = 12
+"""How often the page after the return from Atlassian refreshes automatically."""
+SECONDS_BETWEEN_CHECKS = 5
+"""The page polls for a minute in total; left open for longer, it causes no more requests."""
 
 logger = structlog.get_logger(__name__)
 
 
 class LinkPages:
-    """The handlers, and what they need to know."""
+    """The handlers of people's pages."""
 
     def __init__(self, links: SignedLinks, settings: PortalSettings, pages: Pages, log: SecurityLog) -> None:
         self._log = log
@@ -37,127 +38,103 @@ class LinkPages:
         self._login_url = str(settings.atlassian_login_url)
 
     def routes(self) -> list[Route]:
-        """Return where the pages are."""
+        """Return the routes."""
         return [
-            Route("/verify/{token}", self.show_verification),
             Route("/verify/{token}", self.verify, methods=["POST"]),
-            Route("/verify/{token}/new", self.renew_verification, methods=["POST"]),
-            Route("/verify/{token}/decline", self.doubt_verification),
-            Route("/verify/{token}/decline", self.decline_verification, methods=["POST"]),
-            Route("/authenticate/{token}", self.show_authentication),
             Route("/authenticate/{token}", self.authenticate, methods=["POST"]),
-            Route("/authenticate/{token}/new", self.renew_authentication, methods=["POST"]),
-            Route("/authenticate/{token}/decline", self.doubt_authentication),
-            Route("/authenticate/{token}/decline", self.decline_authentication, methods=["POST"]),
-            Route("/return/{token}", self.come_back),
+            *(route for purpose in Purpose for route in self._common_routes(purpose)),
+            Route("/return/{token}", self.return_from_atlassian),
         ]
 
-    async def show_verification(self, request: Request) -> Response:
-        """Show what the verification link is for."""
-        claims = await self._claims(request, Purpose.VERIFICATION)
-        return self._by_state(request, claims, await _view(request, claims))
+    def _common_routes(self, purpose: Purpose) -> list[Route]:
+        path = f"/{PATHS[purpose]}/{{token}}"
+        return [
+            Route(path, partial(self.show, purpose=purpose)),
+            Route(f"{path}/new", partial(self.renew, purpose=purpose), methods=["POST"]),
+            Route(f"{path}/decline", partial(self.ask_to_decline, purpose=purpose)),
+            Route(f"{path}/decline", partial(self.decline, purpose=purpose), methods=["POST"]),
+        ]
 
-    async def show_authentication(self, request: Request) -> Response:
-        """Show what the authentication link is for."""
-        claims = await self._claims(request, Purpose.AUTHENTICATION)
+    async def show(self, request: Request, purpose: Purpose) -> Response:
+        """Show the page behind a link."""
+        claims = await self._claims(request, purpose)
         return self._by_state(request, claims, await _view(request, claims))
 
     async def verify(self, request: Request) -> Response:
-        """Tell the cohort that this mailbox was reached, and show what came of it."""
+        """Signal that the person confirmed the address, and show the result."""
         claims = await self._claims(request, Purpose.VERIFICATION)
-        if not _heard("link_followed", claims, heard=await _desk(request).follow(claims)):
-            return await self._ended(request, claims)
+        if not _delivered("link_followed", claims, delivered=await _client(request).follow(claims)):
+            return await self._migration_ended(request, claims)
         view = await _view(request, claims)
         if view is None or view.state is LinkState.OPEN:
             return self._pages.show("links/received.html", HTTPStatus.ACCEPTED)
-        return self._by_state(request, claims, view, just_now=True)
+        return self._by_state(request, claims, view, just_confirmed=True)
 
     async def authenticate(self, request: Request) -> Response:
-        """Tell the cohort, and lead on to Atlassian's page."""
+        """Signal the click, and redirect to Atlassian's page."""
         claims = await self._claims(request, Purpose.AUTHENTICATION)
-        # Asked first: where the click itself counts, the link is done afterwards, but the person is not.
+        # Query before the signal: where a click settles the link, the view would be DONE although the person is not.
         view = await _view(request, claims)
         if view is not None and view.state is not LinkState.OPEN:
             return self._by_state(request, claims, view)
-        # Where Atlassian is asked, the click proves nothing yet: the return tells of both. Without an answer the click
-        # is kept, for whichever worker comes.
-        unproven = view is None or view.click_counts
-        if unproven and not _heard("link_followed", claims, heard=await _desk(request).follow(claims)):
-            return await self._ended(request, claims)
+        # If Atlassian will be queried on return, the click needs no signal. If no worker answered, it is not known, so
+        # the click is signalled: the signal is durable.
+        needs_signal = view is None or view.click_counts
+        if needs_signal and not _delivered("link_followed", claims, delivered=await _client(request).follow(claims)):
+            return await self._migration_ended(request, claims)
         url = self._atlassian_page(view or LinkView(state=LinkState.OPEN), claims)
         return self._pages.show("links/onward.html", url=url)
 
-    async def come_back(self, request: Request) -> Response:
-        """Make the cohort ask Atlassian, and show what it answers."""
-        claims = await self._ours(request, self._links.read_return)
-        look = request.query_params.get("look", "")
-        looked = min(int(look), LOOKS) if look.isascii() and look.isdigit() and len(look) < len("100") else 0
-        # Only the arrival is news; looking again is not, and scanners that send HEAD do not arrive.
-        arrives = not looked and request.method == "GET"
-        if arrives and not _heard("person_returned", claims, heard=await _desk(request).returned(claims)):
-            return await self._ended(request, claims)
+    async def return_from_atlassian(self, request: Request) -> Response:
+        """Make the cohort query Atlassian, and show the result."""
+        claims = await self._read_claims(request, self._links.read_return)
+        check = request.query_params.get("check", "")
+        checked = min(int(check), MAX_CHECKS) if check.isascii() and check.isdigit() and len(check) < len("100") else 0
+        # Only the first visit is a return; refreshes and HEAD requests from mail scanners are not.
+        returned = not checked and request.method == "GET"
+        if returned and not _delivered("person_returned", claims, delivered=await _client(request).returned(claims)):
+            return await self._migration_ended(request, claims)
         view = await _view(request, claims)
         if view is not None and view.state in {LinkState.DONE, LinkState.CLOSED, LinkState.DECLINED}:
             return self._by_state(request, claims, view)
         return self._pages.show(
             "links/checking.html",
             token=request.path_params["token"],
-            next_look=looked + 1 if looked < LOOKS else 0,
-            seconds=SECONDS_BETWEEN_LOOKS,
+            next_check=checked + 1 if checked < MAX_CHECKS else 0,
+            seconds=SECONDS_BETWEEN_CHECKS,
         )
 
-    async def renew_verification(self, request: Request) -> Response:
-        """Ask the cohort to mail a new verification link."""
-        return await self._renew(request, Purpose.VERIFICATION)
-
-    async def renew_authentication(self, request: Request) -> Response:
-        """Ask the cohort to mail a new authentication link."""
-        return await self._renew(request, Purpose.AUTHENTICATION)
-
-    async def doubt_verification(self, request: Request) -> Response:
-        """Ask whoever says that this is not their account whether they mean it."""
-        return await self._doubt(request, Purpose.VERIFICATION)
-
-    async def doubt_authentication(self, request: Request) -> Response:
-        """Ask the same behind an authentication link."""
-        return await self._doubt(request, Purpose.AUTHENTICATION)
-
-    async def decline_verification(self, request: Request) -> Response:
-        """Tell the cohort that this is not the person's account."""
-        return await self._decline(request, Purpose.VERIFICATION)
-
-    async def decline_authentication(self, request: Request) -> Response:
-        """Tell the same of an authentication link."""
-        return await self._decline(request, Purpose.AUTHENTICATION)
-
-    async def _doubt(self, request: Request, purpose: Purpose) -> Response:
+    async def ask_to_decline(self, request: Request, purpose: Purpose) -> Response:
+        """Ask the person to confirm that this is not their account."""
         claims = await self._claims(request, purpose)
         return self._by_state(request, claims, await _view(request, claims), open_page="decline")
 
-    async def _decline(self, request: Request, purpose: Purpose) -> Response:
+    async def decline(self, request: Request, purpose: Purpose) -> Response:
+        """Signal that this is not the person's account."""
         claims = await self._claims(request, purpose)
-        if not _heard("link_declined", claims, heard=await _desk(request).decline(claims)):
+        if not _delivered("link_declined", claims, delivered=await _client(request).decline(claims)):
             raise HTTPException(HTTPStatus.GONE)
         view = await _view(request, claims)
         if view is None or view.state is LinkState.OPEN:
             return self._pages.show("links/declined.html", HTTPStatus.ACCEPTED, view=view, stored=True)
         return self._by_state(request, claims, view)
 
-    async def _renew(self, request: Request, purpose: Purpose) -> Response:
+    async def renew(self, request: Request, purpose: Purpose) -> Response:
+        """Request a new email."""
         claims = await self._claims(request, purpose)
-        if not _heard("new_link_wanted", claims, heard=await _desk(request).want_new(claims)):
-            return await self._ended(request, claims)
-        # Only for the language: the answer is the same whatever the link is good for.
+        if not _delivered("new_link_requested", claims, delivered=await _client(request).request_new_link(claims)):
+            return await self._migration_ended(request, claims)
+        # The view only sets the language: the answer does not depend on the link's state.
         await _view(request, claims)
         return self._pages.show("links/on_its_way.html", HTTPStatus.ACCEPTED)
 
     async def _claims(self, request: Request, purpose: Purpose) -> LinkClaims:
-        """Return what the request's link claims."""
-        return await self._ours(request, lambda token: self._links.read(purpose, token))
+        """Return the claims of the request's link."""
+        return await self._read_claims(request, lambda token: self._links.read(purpose, token))
 
-    async def _ours(self, request: Request, read: Callable[[str], LinkClaims | None]) -> LinkClaims:
-        """Return what a request's token claims; any that is not ours is simply not found."""
-        # Nothing in it matters, but a body that is too large is refused here, before anybody is told anything.
+    async def _read_claims(self, request: Request, read: Callable[[str], LinkClaims | None]) -> LinkClaims:
+        """Return the verified claims of a request's token; answer 404 if it is invalid."""
+        # The body is not used, but reading it refuses one that is too large before any signal is sent.
         await request.body()
         claims = read(request.path_params["token"])
         if claims is None:
@@ -165,10 +142,10 @@ class LinkPages:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         return claims
 
-    async def _ended(self, request: Request, claims: LinkClaims) -> Response:
-        """Tell someone who comes after the end of the migration that all is well, if it is, or else that it is over.
+    async def _migration_ended(self, request: Request, claims: LinkClaims) -> Response:
+        """Show that the person is done, or else answer 410: the migration has ended.
 
-        Whoever is the last to arrive ends it: the cohort is closed then, but still answers what became of them.
+        The last person's click completes the migration. Their cohort is closed then, but still answers queries.
         """
         view = await _view(request, claims)
         if view is not None and view.state is LinkState.DONE:
@@ -182,11 +159,11 @@ class LinkPages:
         view: LinkView | None,
         *,
         open_page: str = "",
-        just_now: bool = False,
+        just_confirmed: bool = False,
     ) -> Response:
-        """Show a link's page as its state asks; without an answer, the open page without details.
+        """Show the page for a link's state; if no worker answered, the open page without details.
 
-        `open_page`: the one to show while the link is open, if not the one that it leads to.
+        `open_page`: the template to show while the link is open, instead of the link's own page.
         """
         state = view.state if view else LinkState.OPEN
         page = PATHS[claims.purpose]
@@ -195,12 +172,12 @@ class LinkPages:
             page=page,
             token=request.path_params["token"],
             view=view,
-            just_now=just_now,
+            just_confirmed=just_confirmed,
             stored=False,
         )
 
     def _atlassian_page(self, view: LinkView, claims: LinkClaims) -> str:
-        """Return where the person goes on, with the way back."""
+        """Return the URL of Atlassian's page, with the URL to return to."""
         parts = urlsplit(self._login_url if view.sso else self._signup_url)
         parameters = {"continue": self._links.return_url(claims)}
         if view.email:
@@ -209,20 +186,22 @@ class LinkPages:
         return urlunsplit(parts._replace(query=query))
 
 
-def _heard(event: str, claims: LinkClaims, *, heard: bool) -> bool:
-    """Log what the desk was told, and return whether anybody was there to hear it."""
-    logger.info(event, cohort_id=claims.cohort_id, person=claims.person, purpose=str(claims.purpose), heard=heard)
-    return heard
+def _delivered(event: str, claims: LinkClaims, *, delivered: bool) -> bool:
+    """Log a signal, and return whether the cohort received it."""
+    logger.info(
+        event, cohort_id=claims.cohort_id, person=claims.person, purpose=str(claims.purpose), delivered=delivered
+    )
+    return delivered
 
 
 async def _view(request: Request, claims: LinkClaims) -> LinkView | None:
-    """Ask the cohort what to show, and go on in the person's language."""
-    view = await _desk(request).view(claims)
+    """Query the cohort, and switch to the person's language."""
+    view = await _client(request).view(claims)
     if view is not None:
         language.prefer(view.locale)
     return view
 
 
-def _desk(request: Request) -> LinkClient:
-    desk: LinkClient = request.state.desk
-    return desk
+def _client(request: Request) -> LinkClient:
+    client: LinkClient = request.state.links
+    return client

@@ -4,40 +4,39 @@ import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from landbridge.domain import sign_in
-from landbridge.portal.limits import Allowance, Buckets, client_key
+from landbridge.portal.limits import Allowance, TokenBuckets, client_key
 
-ONE_A_MINUTE = Allowance(at_once=1, per_second=1 / 60)
-"""Of one client's refusals by rate limit: a flood of requests must not become a flood of log lines."""
+LOG_LINES_PER_CLIENT = Allowance(burst=1, per_second=1 / 60)
+"""At most one `request_limited` event a minute for each client, so that a flood of requests does not flood the log."""
 
 _logger = structlog.get_logger(__name__)
 
 
 class SecurityLog:
-    """Writes events with static names. No event holds an address, a token, or anything else typed by somebody.
+    """Writes events with static names. Events contain no email address, token, or other client input.
 
-    `who` is the keyed digest of an address (`domain.sign_in.digest`), the same as in the workflow id of the address's
-    sign-in. `client` is the address that the request comes from, as the trusted proxies tell it (`portal.limits` puts
-    it into the scope); of IPv6 its network.
+    `who` is the keyed digest of an email address (`domain.sign_in.digest`), as in the workflow id of its sign-in.
+    `client` is the client's IP address behind trusted proxies (`portal.limits` sets it), or its IPv6 network.
     """
 
     def __init__(self, digest_key: str) -> None:
-        """Take the key for digests."""
+        """`digest_key`: the HMAC key for email addresses."""
         self._digest_key = digest_key
-        self._limited = Buckets(ONE_A_MINUTE)
+        self._limited = TokenBuckets(LOG_LINES_PER_CLIENT)
 
     def note(self, event: str, scope: Scope, *, email: str = "", **about: str | int) -> None:
-        """Log what somebody did; `email` is digested."""
+        """Log an accepted request; `email` is digested."""
         _logger.info(event, **self._origin(scope, email), **about)
 
     def refuse(self, event: str, scope: Scope, *, email: str = "", **about: str | int) -> None:
-        """Log what somebody was refused; `email` is digested."""
+        """Log a refused request; `email` is digested."""
         _logger.warning(event, **self._origin(scope, email), **about)
 
     def limited(self, answer: ASGIApp) -> ASGIApp:
-        """Return the application that answers requests over a rate limit, and log these."""
+        """Return `answer`, the application for requests over a rate limit, with logging."""
 
         async def logged(scope: Scope, receive: Receive, send: Send) -> None:
-            if not self._limited.wait(client_key(scope)):
+            if not self._limited.acquire(client_key(scope)):
                 self.refuse("request_limited", scope)
             await answer(scope, receive, send)
 

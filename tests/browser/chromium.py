@@ -1,4 +1,4 @@
-"""A real browser: how it is started, and how a page is looked at."""
+"""Start Chromium and check pages for accessibility."""
 
 import os
 import shutil
@@ -10,14 +10,13 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 EXECUTABLE = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
-"""Where the machine has one; empty: nowhere."""
+"""The path of an installed Chromium; empty if there is none."""
 MISSING = "Chromium is not installed: `apt-get install chromium` on Debian, then these tests run too."
 DESKTOP, PHONE = {"width": 1100, "height": 900}, {"width": 375, "height": 740}
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RULES = [*WCAG, "best-practice"]
-PATIENCE = 30_000
-"""Milliseconds that a page has to come to show something: it looks for news every five seconds, and asks workflows that
-a busy machine serves when it can. It is the limit of Playwright's own acts too; a test as a whole has its timeout."""
+TIMEOUT_MS = 30_000
+"""Milliseconds to wait for an element or action. Pages poll every five seconds, and a busy machine is slow."""
 CUT = """
 [...document.querySelectorAll("html, .sections ul, .card, main form, .scroll")]
   .filter(part => part.scrollWidth > part.clientWidth)
@@ -27,14 +26,14 @@ CUT = """
 SCREENS = os.environ.get("SCREENS", "")
 """A folder where pictures of all pages that tests look at are put; empty: none are taken."""
 
-expect.set_options(timeout=PATIENCE)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 @asynccontextmanager
 async def started() -> AsyncIterator[Browser]:
-    """Run a browser without a window."""
+    """Run a headless browser."""
     async with async_playwright() as playwright:
-        # In containers Chromium's own sandbox cannot be set up; the pages are ours.
+        # Chromium's sandbox does not work in containers; the pages are trusted.
         arguments = ["--no-sandbox", "--host-resolver-rules=MAP *.test 127.0.0.1"]
         browser = await playwright.chromium.launch(executable_path=EXECUTABLE, args=arguments)
         try:
@@ -43,11 +42,11 @@ async def started() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-async def look_at(page: Page, name: str, rules: list[str] = RULES) -> None:
-    """Hold a page against the accessibility rules, in light and dark, and see that it fits its window."""
+async def check_page(page: Page, name: str, rules: list[str] = RULES) -> None:
+    """Check a page against the accessibility rules in light and dark mode, and that it fits the window."""
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
-        # Between light and dark only colours differ.
+        # Light and dark mode differ in colours only.
         found = await Axe().run(page, options={"runOnly": rules if scheme == "light" else ["cat.color"]})
         assert not found.response["violations"], f"{name}, {scheme}: {found.generate_report()}"
         width = page.viewport_size["width"] if page.viewport_size else 0

@@ -1,4 +1,4 @@
-"""A browser in front of a real portal, which a real worker and a real Temporal server stand behind."""
+"""A browser in front of a real portal, worker and Temporal server."""
 
 from collections.abc import AsyncIterator
 
@@ -22,12 +22,15 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def desktop(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
-    """A page on a desk, with scripts; whatever it complains of fails the test."""
+    """A desktop page with scripts; console errors fail the test."""
     context = await browser.new_context(base_url=portal_url, viewport=chromium.DESKTOP)  # type: ignore[arg-type]  # a literal
     page = await context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if "Content Security Policy" in said.text else None)
+    page.on(
+        "console",
+        lambda message: complaints.append(message.text) if "Content Security Policy" in message.text else None,
+    )
     yield page
     await context.close()
     assert complaints == []
@@ -35,7 +38,7 @@ async def desktop(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def plain(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
-    """A page on a phone, without scripts."""
+    """A phone page without scripts."""
     context = await browser.new_context(base_url=portal_url, viewport=chromium.PHONE, java_script_enabled=False)  # type: ignore[arg-type]  # a literal
     yield await context.new_page()
     await context.close()
@@ -43,7 +46,7 @@ async def plain(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
 
 @pytest.fixture
 async def phone(browser: Browser, portal_url: str) -> AsyncIterator[Page]:
-    """A page on a phone, with scripts."""
+    """A phone page with scripts."""
     context = await browser.new_context(base_url=portal_url, viewport=chromium.PHONE)  # type: ignore[arg-type]  # a literal
     yield await context.new_page()
     await context.close()

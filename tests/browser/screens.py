@@ -1,6 +1,6 @@
-"""Pictures of the pages, for the README and for whoever changes them: `make screens`. Sample data only.
+"""Take the screenshots for the README: `make screens`. They show sample data only.
 
-Pytest collects this file only when it is named, so that the pictures change when somebody wants them to.
+Pytest collects this file only when it is named, so that ordinary test runs do not change the pictures.
 """
 
 from datetime import timedelta
@@ -18,7 +18,7 @@ from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.browser import chromium
-from tests.browser.test_guide import sign_in, until_shown
+from tests.browser.test_guide import reload_until_shown, sign_in
 from tests.portal.conftest import KEY
 from tests.workflows.harness import PROOFS, MigrationHarness, eventually
 
@@ -45,7 +45,7 @@ OPERATOR = Actor(name="ops")
 
 
 def prepare(bench: MigrationHarness, account: str) -> None:
-    """Bring in the people, and a site that is not the owner's to choose."""
+    """Add the people, and a site that the owner cannot select."""
     bench.account = bench.world.opsgenie.account = account
     bench.world.opsgenie.add(*PEOPLE)
     bench.world.post.refused.add(GONE)
@@ -54,7 +54,7 @@ def prepare(bench: MigrationHarness, account: str) -> None:
 
 
 async def everyone_mailed(bench: MigrationHarness) -> None:
-    """Take the migration to where people are awaited, and two have done their part."""
+    """Bring the migration to the point where it waits for people and two of them are done."""
     await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
     await eventually(lambda: bench.step_is(Step.VERIFY))
     await bench.until(GONE, State.UNREACHABLE)
@@ -69,7 +69,7 @@ async def everyone_mailed(bench: MigrationHarness) -> None:
 
 
 async def take(page: Page, name: str, title: str, *, dark: bool = False, up_to: int = 0) -> None:
-    """Put what a window shows of the page of this title into the folder; of a short page, no more than there is."""
+    """Save a screenshot of a page, no taller than its content."""
     # A click does not wait for the page that it leads to.
     await expect(page.get_by_role("heading", level=1)).to_have_text(title)
     await page.wait_for_load_state()
@@ -87,17 +87,17 @@ async def take(page: Page, name: str, title: str, *, dark: bool = False, up_to: 
 
 
 def path(url: str) -> str:
-    """Return where a link leads on the portal under test."""
+    """Return the path of a link on the portal under test."""
     return urlsplit(url).path
 
 
 def mailed(bench: MigrationHarness, email: str, purpose: Purpose) -> LinkClaims:
-    """Return what the newest link in somebody's mail claims."""
+    """Return the claims of the newest link that a person was sent."""
     return bench.world.post.link(email, purpose)
 
 
 async def test_owners_and_admins(desktop: Page, bench: MigrationHarness) -> None:
-    """From signing in to the report of what was completed."""
+    """From the sign-in page to the report of a completed migration."""
     prepare(bench, "acme")
     page = desktop
     await page.goto("/")
@@ -117,7 +117,7 @@ async def test_owners_and_admins(desktop: Page, bench: MigrationHarness) -> None
 
 
 async def test_a_running_migration(desktop: Page, phone: Page, bench: MigrationHarness) -> None:
-    """General, the list, a person, the report, the audit, the question before it is cancelled."""
+    """General, the list, a person, the report, the audit, and the cancel page."""
     prepare(bench, "acme-ops")
     await everyone_mailed(bench)
     page = desktop
@@ -144,11 +144,11 @@ async def test_a_running_migration(desktop: Page, phone: Page, bench: MigrationH
     await phone.get_by_role("link", name="Ann Lee").click()
     await take(phone, "person-phone", "Ann Lee", up_to=965)
     await bench.migration.cancel("The merger is off.", OPERATOR, undo=True)
-    await until_shown(page, "were taken back")
+    await reload_until_shown(page, "were revoked")
     await take(page, "cancelled", "General", up_to=1100)
 
 
-async def test_the_end(desktop: Page, bench: MigrationHarness) -> None:
+async def test_a_completed_migration(desktop: Page, bench: MigrationHarness) -> None:
     """Everyone has moved."""
     bench.account = bench.world.opsgenie.account = "acme-labs"
     bench.world.opsgenie.add(*PEOPLE[:4])
@@ -160,8 +160,8 @@ async def test_the_end(desktop: Page, bench: MigrationHarness) -> None:
     await take(desktop, "complete", "General")
 
 
-async def test_people(desktop: Page, browser: Browser, portal_url: str, bench: MigrationHarness) -> None:
-    """Behind the links in the mails, up to *done*; one of them in Japanese, on a phone."""
+async def test_peoples_pages(desktop: Page, browser: Browser, portal_url: str, bench: MigrationHarness) -> None:
+    """The pages behind emailed links; one of them in Japanese on a phone."""
     prepare(bench, "acme-it")
     await everyone_mailed(bench)
     links, page = SignedLinks("https://x.example", [KEY]), desktop

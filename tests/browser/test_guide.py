@@ -1,4 +1,4 @@
-"""The guide, walked by an owner in a real browser: from the banner to the completion page."""
+"""An owner follows the guide in a real browser, from the banner to the completion page."""
 
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.sites import Site
 from landbridge.integrations.link_tokens import SignedLinks
-from tests.browser.chromium import look_at
+from tests.browser.chromium import check_page
 from tests.portal.conftest import KEY
 from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
@@ -16,7 +16,7 @@ ANN, BEN = "ann@example.com", "ben@example.com"
 
 
 def prepare(bench: MigrationHarness) -> None:
-    """Bring in two people, a site that is not the owner's to choose, and a name that is taken."""
+    """Add two people, a site that the owner cannot select, and a site name that is taken."""
     bench.world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
         RosterPerson(email=BEN, name="Ben <b>Ortiz</b>"),
@@ -28,25 +28,25 @@ def prepare(bench: MigrationHarness) -> None:
 
 
 async def open_link(page: Page, bench: MigrationHarness) -> None:
-    """Open the newest sign-in link that was mailed, as one does from the mail program."""
+    """Open the newest sign-in link, as from an email program."""
     await eventually(lambda: bool(bench.world.post.sign_in_links))
     claims = bench.world.post.sign_in_links[-1].claims
     await page.goto(urlsplit(SignedLinks("https://x.example", [KEY]).sign_in_url(claims)).path)
 
 
 async def sign_in(page: Page, bench: MigrationHarness) -> None:
-    """Go from the portal's address to Settings → General."""
+    """Sign in, starting at the portal's root."""
     await page.goto("/")
     await page.get_by_label("Your email address in Opsgenie").fill(OWNER_EMAIL)
     await page.get_by_role("button", name="Send me a link").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
     await open_link(page, bench)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("General")
 
 
-async def until_shown(page: Page, text: str) -> None:
-    """Load the page again, as people without scripts do, until it says something."""
+async def reload_until_shown(page: Page, text: str) -> None:
+    """Reload the page, as people without scripts do, until it shows a text."""
 
     async def shown() -> bool:
         await page.goto("/settings/general")
@@ -55,149 +55,149 @@ async def until_shown(page: Page, text: str) -> None:
     await eventually(shown)
 
 
-async def test_the_whole_guide(desktop: Page, bench: MigrationHarness) -> None:
-    """Sign in, begin, name a taken site, take a suggestion, migrate, watch people make it, read the report."""
+async def test_an_owner_completes_the_guide(desktop: Page, bench: MigrationHarness) -> None:
+    """Sign in, start, enter a taken name, choose a suggestion, migrate, follow the progress, read the report."""
     prepare(bench)
     page = desktop
     await page.goto("/")
-    await look_at(page, "sign-in")
+    await check_page(page, "sign-in")
     await sign_in(page, bench)
     # 1 - Initiating the connection
-    await look_at(page, "general-invitation")
+    await check_page(page, "general-invitation")
     await page.get_by_role("link", name="Start the migration").click()
     await page.get_by_role("button", name="Migrate to an Atlassian site").click()
     # 2 - Connect an existing Atlassian site: without a reload the page asks for it
     await page.get_by_role("link", name="Choose a site").click()
     await expect(page.get_by_label("acme-wiki")).to_be_disabled()
-    await look_at(page, "choose-a-site")
+    await check_page(page, "choose-a-site")
     # 4 - Create a new Atlassian site
     name = page.get_by_label("Site name")
     await name.fill("Acme Ops")
     await expect(page.get_by_text("A site name has only lowercase letters")).to_be_visible()
-    await look_at(page, "invalid-site-name")
+    await check_page(page, "invalid-site-name")
     await name.fill("acme-ops")
     await expect(page.locator("#name-problem")).to_be_empty()
     await page.get_by_label("First name").fill("Olga")
     await page.get_by_label("Last name").fill("Owner")
     await page.get_by_role("button", name="Create this site").click()
-    await look_at(page, "review")
+    await check_page(page, "review")
     await page.get_by_role("button", name="Migrate").click()
     await expect(page.get_by_role("alert")).to_contain_text("is taken, now or in the past")
-    await look_at(page, "taken-site-name")
+    await check_page(page, "taken-site-name")
     await page.get_by_role("button", name="acme-ops-team").click()
     await page.get_by_role("button", name="Migrate").click()
     # 5 - Authentication Process
-    await expect(page.get_by_role("status").first).to_contain_text("Your team moves now")
+    await expect(page.get_by_role("status").first).to_contain_text("Your team is moving")
     await expect(page.get_by_text("1 of 3 people are connected")).to_be_visible()
-    await look_at(page, "general-running")
+    await check_page(page, "general-running")
     # 6 - Check if your users are verified
     await bench.until(BEN, State.EMAIL_UNVERIFIED)
     await page.get_by_role("link", name="Open the report").click()
     await expect(page.get_by_text("Ben <b>Ortiz</b>")).to_be_visible()
-    await look_at(page, "report-so-far")
+    await check_page(page, "report-so-far")
     await page.get_by_role("link", name="Back to General").click()
     for email in (ANN, BEN):
         bench.world.atlassian.account(email, verified=True)
-    await page.get_by_role("button", name="Look for news now").click()
+    await page.get_by_role("button", name="Refresh now").click()
     # 7 - Migration complete
     await expect(page.get_by_text("The migration is complete")).to_be_visible()
-    await look_at(page, "general-complete")
+    await check_page(page, "general-complete")
     await page.get_by_role("link", name="Open the report").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Migration complete")
-    await look_at(page, "report-complete")
+    await check_page(page, "report-complete")
     await page.get_by_role("link", name="Audit").click()
     await expect(page.get_by_role("row")).to_have_count(4)
-    await look_at(page, "audit")
+    await check_page(page, "audit")
     await page.go_back()
     async with page.expect_download() as started:
         await page.get_by_role("link", name="Download everyone as CSV").click()
     assert len((await (await started.value).path()).read_text().splitlines()) == 4
 
 
-async def test_the_guide_on_a_phone_without_scripts(plain: Page, bench: MigrationHarness) -> None:
-    """Every step works by links and buttons alone, on a small screen."""
+async def test_the_guide_works_on_a_phone_without_scripts(plain: Page, bench: MigrationHarness) -> None:
+    """Every step works with links and buttons alone on a small screen."""
     prepare(bench)
     page = plain
     await sign_in(page, bench)
     await page.get_by_role("button", name="Migrate to an Atlassian site").click()
-    await until_shown(page, "Choose a site, or name a new one.")
+    await reload_until_shown(page, "Choose a site, or name a new one.")
     await page.get_by_role("link", name="Choose a site").click()
     await page.get_by_label("acme acme.atlassian.net").check()
     await page.get_by_role("button", name="Use this site").click()
     await page.get_by_role("button", name="Migrate").click()
-    await until_shown(page, "1 of 3 people are connected")
+    await reload_until_shown(page, "1 of 3 people are connected")
     for email in (ANN, BEN):
         bench.world.atlassian.account(email, verified=True)
-    await page.get_by_role("button", name="Look for news now").click()
-    await until_shown(page, "The migration is complete")
+    await page.get_by_role("button", name="Refresh now").click()
+    await reload_until_shown(page, "The migration is complete")
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
 async def test_the_pages_fit_a_phone(phone: Page, bench: MigrationHarness) -> None:
-    """Nothing is cut off or has to be scrolled sideways, in light and dark."""
+    """Nothing is cut off or needs sideways scrolling, in light and dark mode."""
     prepare(bench)
     page = phone
     await sign_in(page, bench)
-    await look_at(page, "general-invitation")
+    await check_page(page, "general-invitation")
     await bench.start(site="")
-    await until_shown(page, "Choose a site, or name a new one.")
-    await look_at(page, "general-waiting")
+    await reload_until_shown(page, "Choose a site, or name a new one.")
+    await check_page(page, "general-waiting")
     await page.goto("/settings/site")
-    await look_at(page, "choose-a-site")
+    await check_page(page, "choose-a-site")
     await bench.migration.choose_site("acme", by=Actor())
-    await until_shown(page, "1 of 3 people are connected")
-    await look_at(page, "general-running")
+    await reload_until_shown(page, "1 of 3 people are connected")
+    await check_page(page, "general-running")
     await page.goto("/settings/report")
-    await look_at(page, "report-so-far")
+    await check_page(page, "report-so-far")
 
 
-async def test_cancelling_and_beginning_again(desktop: Page, phone: Page, bench: MigrationHarness) -> None:
-    """It asks first; the page then tells the end and the undo by itself, and offers another migration."""
+async def test_a_cancelled_migration_can_be_started_again(desktop: Page, phone: Page, bench: MigrationHarness) -> None:
+    """The cancel page asks for confirmation; the status then updates without a reload and offers another migration."""
     prepare(bench)
     await bench.start()
     await bench.until(ANN, State.AUTHENTICATING)
     page = desktop
     await sign_in(page, bench)
     await page.get_by_role("link", name="Cancel this migration").click()
-    await look_at(page, "cancel")
+    await check_page(page, "cancel")
     await page.get_by_role("button", name="Cancel the migration").click()
-    await expect(page.get_by_label("Cancel it, because")).to_be_focused()
-    await page.get_by_label("Cancel it, because").fill("The merger is off.")
+    await expect(page.get_by_label("Reason for cancelling")).to_be_focused()
+    await page.get_by_label("Reason for cancelling").fill("The merger is off.")
     await page.get_by_label("Also revoke the invitations").check()
     await page.get_by_role("button", name="Cancel the migration").click()
-    # The invitations may be taken back before the migration has ended, which the page tells when it next looks.
+    # Invitations may be revoked before the migration has ended; the page shows that at its next refresh.
     await expect(page.get_by_role("button", name="Migrate to an Atlassian site")).to_be_visible()
-    await expect(page.get_by_text("were taken back")).to_be_visible()
-    await look_at(page, "general-cancelled")
+    await expect(page.get_by_text("were revoked")).to_be_visible()
+    await check_page(page, "general-cancelled")
     await phone.context.add_cookies(await page.context.cookies())  # type: ignore[arg-type]  # what one context gives
     await phone.goto("/settings/general")
-    await look_at(phone, "general-cancelled")
+    await check_page(phone, "general-cancelled")
     await page.get_by_role("button", name="Migrate to an Atlassian site").click()
     await expect(page.get_by_role("link", name="Choose a site")).to_be_visible()
     await phone.goto("/settings/general/cancel")
-    await look_at(phone, "cancel")
+    await check_page(phone, "cancel")
 
 
-async def test_who_comes_back_to_the_page_sees_how_it_stands(desktop: Page, bench: MigrationHarness) -> None:
-    """While nobody can see the page it asks nothing; then it looks at once, and not only when it would have."""
+async def test_a_hidden_page_stops_polling_and_refreshes_when_shown(desktop: Page, bench: MigrationHarness) -> None:
+    """A hidden page sends no requests; when it becomes visible it refreshes immediately."""
     await bench.start(site="")
     page, asked = desktop, list[str]()
     await sign_in(page, bench)
     await expect(page.get_by_role("link", name="Choose a site")).to_be_visible()
     await page.evaluate("document.getElementById('live').dataset.seconds = 3600")
-    await turn(page, hidden=True)
-    # Its icon comes when the browser likes.
+    await set_visibility(page, hidden=True)
+    # The browser may request the icon at any time.
     page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
     await bench.migration.pause("Over the holidays.", Actor())
-    await turn(page, hidden=True)
+    await set_visibility(page, hidden=True)
     assert asked == []
-    await turn(page, hidden=False)
+    await set_visibility(page, hidden=False)
     await expect(page.get_by_text("Over the holidays.")).to_be_visible()
 
 
-async def turn(page: Page, *, hidden: bool) -> None:
-    """Let the page take itself for one in the background, or in front again; a browser without a window has neither."""
+async def set_visibility(page: Page, *, hidden: bool) -> None:
+    """Make the page believe that it is hidden or visible, which a headless browser never is."""
     await page.evaluate(
         "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
         " document.dispatchEvent(new Event('visibilitychange')); }",
@@ -205,36 +205,36 @@ async def turn(page: Page, *, hidden: bool) -> None:
     )
 
 
-async def test_the_guide_by_keyboard_alone(desktop: Page, bench: MigrationHarness) -> None:
-    """Tab, space and enter are enough to sign in, begin, and choose a site; the focus is always to be seen."""
+async def test_the_guide_works_with_the_keyboard(desktop: Page, bench: MigrationHarness) -> None:
+    """Tab, space and enter are enough to sign in, start, and choose a site; the focus is always visible."""
     prepare(bench)
     page = desktop
     await page.goto("/")
-    await reach(page, "Your email address in Opsgenie")
+    await focus(page, "Your email address in Opsgenie")
     await page.keyboard.type(OWNER_EMAIL)
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
     await open_link(page, bench)
     await press(page, "Sign in")
     await press(page, "Migrate to an Atlassian site")
     await expect(page.get_by_role("link", name="Choose a site")).to_be_visible()
     await press(page, "Choose a site")
-    await reach(page, "acme")
+    await focus(page, "acme")
     await page.keyboard.press("Space")
     await press(page, "Use this site")
     await press(page, "Migrate")
-    await expect(page.get_by_role("status").first).to_contain_text("Your team moves now")
+    await expect(page.get_by_role("status").first).to_contain_text("Your team is moving")
 
 
 async def press(page: Page, name: str) -> None:
-    """Go to a button or link by Tab, and press it."""
-    await reach(page, name)
+    """Move to a button or link with Tab, and press it."""
+    await focus(page, name)
     async with page.expect_navigation():
         await page.keyboard.press("Enter")
 
 
-async def reach(page: Page, name: str) -> None:
-    """Press Tab until something with this name has the focus, which is to be seen."""
+async def focus(page: Page, name: str) -> None:
+    """Press Tab until the element with this name has the focus, and check that the focus is visible."""
     for _ in range(40):
         await page.keyboard.press("Tab")
         focused = await page.evaluate(

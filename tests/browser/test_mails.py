@@ -1,4 +1,4 @@
-"""The emails as a mail program on a phone shows them, held against the accessibility rules."""
+"""The emails in a phone's email program, checked against the accessibility rules."""
 
 import pytest
 from playwright.async_api import Browser
@@ -6,7 +6,7 @@ from playwright.async_api import Browser
 from landbridge.domain.activity_io import NoticeKind
 from landbridge.domain.links import Purpose
 from landbridge.emails import Rendered
-from tests.browser.chromium import PHONE, WCAG, look_at
+from tests.browser.chromium import PHONE, WCAG, check_page
 from tests.integrations.smtp.test_emails import notice, personal
 
 MAILS = {
@@ -18,12 +18,12 @@ MAILS = {
 
 
 @pytest.mark.parametrize("name", MAILS)
-async def test_a_mail_passes_the_rules_in_light_and_dark(browser: Browser, name: str) -> None:
-    """Its colours, its language, its table of numbers; nothing is wider than the screen."""
+async def test_an_email_passes_the_accessibility_rules_in_light_and_dark(browser: Browser, name: str) -> None:
+    """Colours, language and tables are accessible, and nothing is wider than the screen."""
     mail: Rendered = MAILS[name]
     context = await browser.new_context(viewport=PHONE)  # type: ignore[arg-type]  # a literal
     page = await context.new_page()
     await page.set_content(mail.html)
     # A mail is a part of the page that a mail program makes: landmarks are that page's.
-    await look_at(page, name, WCAG)
+    await check_page(page, name, WCAG)
     await context.close()

@@ -1,4 +1,4 @@
-"""Settings → Users in a real browser: on a desk, on a phone without scripts, and by keyboard alone."""
+"""Settings → Users in a real browser: on a desktop, on a phone without scripts, and with the keyboard."""
 
 from datetime import timedelta
 
@@ -10,8 +10,8 @@ from landbridge.domain.messages import Step
 from landbridge.domain.people import State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
-from tests.browser.chromium import DESKTOP, PHONE, look_at
-from tests.browser.test_guide import reach, sign_in
+from tests.browser.chromium import DESKTOP, PHONE, check_page
+from tests.browser.test_guide import focus, sign_in
 from tests.workflows.harness import MigrationHarness, eventually
 
 ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"
@@ -22,7 +22,7 @@ ENOUGH_FOR_A_STATE = 170
 
 @pytest.fixture
 async def crowd(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
-    """Thirteen people in several cohorts, with their first mails; one of them is unreachable."""
+    """Thirteen people in several cohorts with their first emails; one of them is unreachable."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     bench.world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
@@ -39,39 +39,41 @@ async def crowd(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> Mig
 
 
 async def search(page: Page, text: str) -> None:
-    """Search from wherever the page is."""
+    """Search with the form on the page."""
     await page.goto(USERS)
     await page.get_by_label("Name or email address").fill(text)
     await page.get_by_role("button", name="Search").click()
 
 
-async def test_people_are_found_and_helped(desktop: Page, crowd: MigrationHarness) -> None:
-    """The list, a filter, a search, ticking all, one person's page and what it offers; axe has nothing to say."""
+async def test_an_admin_finds_and_helps_people(desktop: Page, crowd: MigrationHarness) -> None:
+    """The list, a filter, a search, selecting everyone, and one person's page; axe reports nothing."""
     page = desktop
     await sign_in(page, crowd)
     await page.get_by_role("link", name="Users").click()
     await expect(page.locator("tbody tr")).to_have_count(13)
-    await look_at(page, "users")
-    await page.get_by_label("Tick everyone on this page").check()
-    await expect(page.locator("#ticked")).to_have_text("Ticked: 11")
+    await check_page(page, "users")
+    await page.get_by_label("Select everyone on this page").check()
+    await expect(page.locator("#selected")).to_have_text("Selected: 11")
     await page.get_by_label("Ann Lee", exact=True).uncheck()
-    await expect(page.locator("#ticked")).to_have_text("Ticked: 10")
+    await expect(page.locator("#selected")).to_have_text("Selected: 10")
     crowd.world.post.refused.clear()
-    await page.get_by_role("button", name="Resend to those ticked").click()
-    await expect(page.get_by_role("status").first).to_contain_text("One mail will go out. 9 people get none now.")
-    await look_at(page, "users-resent")
+    await page.get_by_role("button", name="Resend to selected people").click()
+    await expect(page.get_by_role("status").first).to_contain_text(
+        "One email will be sent. 9 people do not receive an email now."
+    )
+    await check_page(page, "users-resent")
     await page.get_by_role("link", name="Not verified").click()
-    await page.get_by_role("link", name="Resend to all of them…").click()
-    await look_at(page, "users-resend-all")
-    await page.get_by_role("button", name="Resend to all of them").click()
-    await expect(page.get_by_role("alert")).to_contain_text("0 mails will go out.")
+    await page.get_by_role("link", name="Resend to everyone in this group…").click()
+    await check_page(page, "users-resend-all")
+    await page.get_by_role("button", name="Resend to everyone in this group").click()
+    await expect(page.get_by_role("alert")).to_contain_text("0 emails will be sent.")
     await search(page, "ortiz")
     await expect(page.locator("tbody tr")).to_have_count(1)
-    await look_at(page, "users-found")
+    await check_page(page, "users-found")
     await page.get_by_role("link", name="Ben <b>Ortiz</b>").click()
-    await page.get_by_text("By your word").click()
-    await look_at(page, "person")
-    await page.get_by_role("button", name="The Opsgenie email is verified").click()
+    await page.get_by_text("Confirm manually").click()
+    await check_page(page, "person")
+    await page.get_by_role("button", name="Mark the Opsgenie email as verified").click()
     await expect(page.get_by_role("status").first).to_contain_text("Recorded under your name")
     await crowd.until(BEN, State.AUTHENTICATING)
     await search(page, "very-long")
@@ -79,42 +81,44 @@ async def test_people_are_found_and_helped(desktop: Page, crowd: MigrationHarnes
     assert state
     assert state["width"] > ENOUGH_FOR_A_STATE, "a long address leaves room for the rest"
     await page.get_by_role("link", name="F. O'Neill-García").click()
-    await page.get_by_label("Exclude from the migration, because").fill("Nobody reads this mailbox. " * 5)
+    await page.get_by_label("Reason for excluding this person from the migration").fill(
+        "Nobody reads this mailbox. " * 5
+    )
     await page.get_by_role("button", name="Exclude").click()
     await expect(page.get_by_role("status").first).to_contain_text("Excluded")
     lines = "moments => moments.map(moment => moment.getClientRects().length)"
     assert set(await page.locator(".timeline time").evaluate_all(lines)) == {1}
     await page.get_by_role("link", name="Audit").click()
-    await look_at(page, "audit-of-long-addresses")
+    await check_page(page, "audit-of-long-addresses")
     await search(page, "nobody of this name")
-    await expect(page.get_by_text("Nobody has this in the name")).to_be_visible()
-    await look_at(page, "users-nobody-found")
+    await expect(page.get_by_text("No name or address contains this text")).to_be_visible()
+    await check_page(page, "users-nobody-found")
 
 
-async def test_on_a_phone_without_scripts(plain: Page, phone: Page, crowd: MigrationHarness) -> None:
-    """Each person is a card that fits; search, ticking and excluding work by forms alone."""
+async def test_users_works_on_a_phone_without_scripts(plain: Page, phone: Page, crowd: MigrationHarness) -> None:
+    """Each person is a card that fits; search, selection and exclusion work with forms alone."""
     page = plain
     await sign_in(page, crowd)
     await search(page, "günther")
     await page.get_by_role("checkbox").last.check()
     crowd.world.post.refused.clear()
-    await page.get_by_role("button", name="Resend to those ticked").click()
-    await expect(page.get_by_role("status").first).to_contain_text("One mail will go out.")
+    await page.get_by_role("button", name="Resend to selected people").click()
+    await expect(page.get_by_role("status").first).to_contain_text("One email will be sent.")
     await page.get_by_role("link", name="Günther-Maximilian").click()
-    await page.get_by_label("Exclude from the migration, because").fill("left the company")
+    await page.get_by_label("Reason for excluding this person from the migration").fill("left the company")
     await page.get_by_role("button", name="Exclude").click()
     await expect(page.get_by_role("status").first).to_contain_text("Excluded")
     await phone.context.add_cookies(await page.context.cookies())  # type: ignore[arg-type]  # what one context gives
     await phone.goto(USERS)
-    await look_at(phone, "users")
+    await check_page(phone, "users")
     await phone.get_by_role("link", name="Günther-Maximilian").click()
-    await look_at(phone, "person")
+    await check_page(phone, "person")
 
 
 async def test_long_words_and_names_fit(
     desktop: Page, browser: Browser, portal_url: str, crowd: MigrationHarness
 ) -> None:
-    """In German, on a desk and on a phone: nothing is cut off, and no word of the navigation is broken."""
+    """In German, on a desktop and on a phone: nothing is cut off, and no word of the navigation is broken."""
     await sign_in(desktop, crowd)
     for size in (DESKTOP, PHONE):
         context = await browser.new_context(base_url=portal_url, viewport=size, locale="de")  # type: ignore[arg-type]  # a literal
@@ -123,7 +127,7 @@ async def test_long_words_and_names_fit(
         for path in ("general", "users", "report", "audit", "general/cancel"):
             await page.goto(f"/settings/{path}")
             assert await page.locator("html").get_attribute("lang") == "de"
-            await look_at(page, f"{path.replace('/', '-')}-de")
+            await check_page(page, f"{path.replace('/', '-')}-de")
             for tab in await page.locator(".sections a").all():
                 box = await tab.bounding_box()
                 assert box
@@ -131,22 +135,22 @@ async def test_long_words_and_names_fit(
         await context.close()
 
 
-async def test_by_keyboard_alone(desktop: Page, crowd: MigrationHarness) -> None:
-    """Tab, space and enter are enough to find someone and have their mail sent again."""
+async def test_users_works_with_the_keyboard(desktop: Page, crowd: MigrationHarness) -> None:
+    """Tab, space and enter are enough to find a person and resend their email."""
     page = desktop
     await sign_in(page, crowd)
     await page.goto(USERS)
-    await reach(page, "Name or email address")
+    await focus(page, "Name or email address")
     await page.keyboard.type("günther")
     await page.keyboard.press("Enter")
     await expect(page.locator("tbody tr")).to_have_count(1)
     crowd.world.post.refused.clear()
-    await reach(page, "Resend to those ticked")
+    await focus(page, "Resend to selected people")
     for _ in range(2):
         await page.keyboard.press("Tab")
     await page.keyboard.press("Space")
-    await expect(page.locator("#ticked")).to_have_text("Ticked: 1")
+    await expect(page.locator("#selected")).to_have_text("Selected: 1")
     await page.keyboard.press("Shift+Tab")
     await page.keyboard.press("Shift+Tab")
     await page.keyboard.press("Enter")
-    await expect(page.get_by_role("status").first).to_contain_text("One mail will go out.")
+    await expect(page.get_by_role("status").first).to_contain_text("One email will be sent.")

@@ -38,17 +38,20 @@ DEFAULTS = Rules()
     [
         (
             "landbridge/portal/templates/settings/status.html",
-            f"The numbers may be up to {OLDEST} old, and older while no worker runs.",
+            f"The numbers may be up to {OLDEST} old, or older while no worker runs.",
         ),
         ("landbridge/cli/status_view.py", f"The numbers may be up to {OLDEST} old, and older while no worker runs."),
         ("docs/reference/cli.md", f"the cohorts last reported, up to {OLDEST} ago"),
         ("docs/reference/cli.md", f"as the cohorts last reported them, up to {OLDEST} ago"),
-        ("landbridge/portal/templates/sign_in/sent.html", f"after {length(sign_in.COOL_DOWN)} you may ask again"),
+        (
+            "landbridge/portal/templates/sign_in/sent.html",
+            f"After {length(sign_in.COOL_DOWN)} you can request another link",
+        ),
         ("docs/explanation/security.md", f"for {sign_in.LINK_LIFETIME // timedelta(minutes=1)} minutes"),
         ("docs/decisions/portal.md", f"the execution timeout ends it after {length(sign_in.SESSION_LIFETIME)}"),
         (
             "docs/reference/settings.md",
-            f"(bursts of {limits.EVERYTHING.at_once:g}, then {limits.EVERYTHING.per_second:g} a second)",
+            f"(bursts of {limits.PER_CLIENT.burst:g}, then {limits.PER_CLIENT.per_second:g} a second)",
         ),
         ("docs/reference/settings.md", f"keys of at least {settings.MIN_KEY_LENGTH} characters"),
         ("docs/reference/settings.md", f"batches of up to {options.MAIL_BATCH} mails"),

@@ -1,4 +1,4 @@
-"""The catalogues hold what templates and domain say, whole, and nothing that could break them."""
+"""Every catalogue is complete, up to date, and consistent with the English texts."""
 
 import re
 
@@ -9,7 +9,7 @@ from babel.messages.catalog import Catalog, Message
 from landbridge import i18n
 
 ENGLISH = update_languages.said()
-TAGS = i18n.translated()
+TAGS = i18n.available()
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s|%|\{\w+\}")
 _VALUE = re.compile(r"\{(\w+)\}")
 _TAG = re.compile(r"</?\w+>|[<>&]")
@@ -27,14 +27,14 @@ def _found(pattern: re.Pattern[str], sentence: str) -> list[str]:
     return sorted(match[0] for match in pattern.finditer(sentence))
 
 
-def test_the_languages_to_begin_with_are_there() -> None:
+def test_five_languages_are_available() -> None:
     """Besides English."""
     assert {"de", "es", "fr", "ja", "tr"} <= set(TAGS)
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_a_catalogue_is_up_to_date_and_whole(tag: str) -> None:
-    """Every sentence of every template is in it, translated and not only guessed, and no other."""
+def test_a_catalogue_is_complete(tag: str) -> None:
+    """It contains every sentence of the templates and the code, translated and not fuzzy, and no other."""
     catalogue = update_languages.read(tag)
     missing = {message.id for message in ENGLISH} ^ {message.id for message in catalogue}
     assert not missing, "make languages"
@@ -43,8 +43,8 @@ def test_a_catalogue_is_up_to_date_and_whole(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_a_translation_says_the_same_values(tag: str) -> None:
-    """The same placeholders and the same markup; only a form for one may leave out the number."""
+def test_a_translation_has_the_same_placeholders_and_markup(tag: str) -> None:
+    """Only a singular form may omit the number."""
     for message in _sentences(update_languages.read(tag)):
         english = _forms(message.id)
         for form in _forms(message.string):
@@ -54,8 +54,8 @@ def test_a_translation_says_the_same_values(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_a_catalogue_has_the_number_forms_of_its_language(tag: str) -> None:
-    """As many forms as the language has; the one for many always says how many."""
+def test_a_catalogue_has_the_plural_forms_of_its_language(tag: str) -> None:
+    """As many forms as the language has; the general form always contains the number."""
     catalogue = update_languages.read(tag)
     for message in _sentences(catalogue):
         if message.pluralizable:
@@ -65,8 +65,8 @@ def test_a_catalogue_has_the_number_forms_of_its_language(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_every_sentence_is_found_when_it_is_said(tag: str) -> None:
-    """What stands in the file is what readers get: the catalogue as it is loaded knows each sentence."""
+def test_every_sentence_is_translated_at_runtime(tag: str) -> None:
+    """The loaded catalogue knows every sentence in the file."""
     words = i18n.negotiate(tag).translations
     for message in _sentences(update_languages.read(tag)):
         if message.pluralizable:
@@ -77,25 +77,25 @@ def test_every_sentence_is_found_when_it_is_said(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_every_sentence_is_found_again_whatever_its_values_are(tag: str) -> None:
-    """What workflows and adapters put together in English is known by what stands around the values."""
+def test_sentences_are_recognised_with_any_values(tag: str) -> None:
+    """Sentences that workflows and adapters assembled in English are recognised by the text around the values."""
     language = i18n.negotiate(tag)
     pairs = [(_forms(m.id)[0], _forms(m.string)[0]) for m in _sentences(update_languages.read(tag))]
     with_values = [pair for pair in pairs if _VALUE.search(pair[0])]
     assert len(with_values) > 40
-    for english, said in with_values:
+    for english, translation in with_values:
         values = {name: f"'{name}-1.example'" for name in _VALUE.findall(english)}
-        assert language.say(english.format(**values)) == said.format(**values)
+        assert language.translate(english.format(**values)) == translation.format(**values)
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_updating_changes_nothing_that_is_up_to_date(tag: str) -> None:
-    """`make languages` leaves the files as they are, byte for byte."""
+def test_updating_is_idempotent(tag: str) -> None:
+    """`make languages` leaves up-to-date files unchanged, byte for byte."""
     before = (i18n.CATALOGUES / f"{tag}.po").read_bytes()
     assert update_languages.updated(tag, ENGLISH) == before
 
 
-def test_a_new_language_begins_with_every_sentence_and_says_it_in_english_until_then() -> None:
+def test_a_new_language_starts_untranslated_and_falls_back_to_english() -> None:
     """`make languages ADD=pt` writes a file to fill in."""
     content = update_languages.updated("pt", ENGLISH).decode()
     assert 'msgid "This is not my account"\nmsgstr ""' in content

@@ -1,4 +1,4 @@
-"""Which language somebody is spoken to in, and how dates and numbers look in it."""
+"""Language negotiation, and localized dates and numbers."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -32,8 +32,8 @@ AFTERNOON = datetime(2026, 3, 14, 13, 5, tzinfo=UTC)
         ([], "en"),
     ],
 )
-def test_everyone_is_spoken_to_in_the_closest_language_there_is(locales: list[str], tag: str) -> None:
-    """The language counts more than the country; what nobody has translated, or what is no locale, is English."""
+def test_negotiation_chooses_the_closest_language(locales: list[str], tag: str) -> None:
+    """The language matters more than the country; unknown languages and invalid locales fall back to English."""
     assert i18n.negotiate(*locales).tag == tag
 
 
@@ -50,15 +50,15 @@ def test_everyone_is_spoken_to_in_the_closest_language_there_is(locales: list[st
         (",".join(["de"] * 1000), ["de"] * 20),
     ],
 )
-def test_browsers_say_what_they_want(header: str, wanted: list[str]) -> None:
-    """The most wanted first; what is refused or makes no sense is passed over."""
-    assert i18n.accepted(header) == wanted
+def test_accept_language_is_parsed_by_preference(header: str, wanted: list[str]) -> None:
+    """Most preferred first; refused and invalid entries are skipped."""
+    assert i18n.parse_accept_language(header) == wanted
 
 
 @given(st.text())
-def test_anything_can_come_from_outside(text: str) -> None:
-    """A locale or a header of any kind ends in a language."""
-    assert i18n.negotiate(text, *i18n.accepted(text)).tag in {"en", *i18n.translated()}
+def test_any_input_negotiates_to_an_available_language(text: str) -> None:
+    """Any locale and any header yield a language."""
+    assert i18n.negotiate(text, *i18n.parse_accept_language(text)).tag in {"en", *i18n.available()}
 
 
 @pytest.mark.parametrize(
@@ -75,15 +75,15 @@ def test_anything_can_come_from_outside(text: str) -> None:
         ("ru_RU", "March 14, 2026, 1:05\u202fPM UTC", "100,000"),
     ],
 )
-def test_dates_and_numbers_are_written_as_people_write_them(locale: str, moment: str, number: str) -> None:
-    """By language and country; in English where the words are English for want of a translation."""
+def test_dates_and_numbers_follow_the_locale(locale: str, moment: str, number: str) -> None:
+    """By language and country; in English format where the text is English."""
     language = i18n.negotiate(locale)
     assert language.moment(AFTERNOON.astimezone(timezone(timedelta(hours=9)))) == moment
     assert language.number(100_000) == number
 
 
-def test_a_language_knows_which_way_it_runs() -> None:
-    """Also one that is yet to be translated."""
+def test_a_language_has_a_writing_direction() -> None:
+    """Also a language without a catalogue."""
     german = i18n.negotiate("de")
     assert Language("he", Locale("he"), german.translations, german.sentences).direction == "rtl"
-    assert {i18n.negotiate(tag).direction for tag in i18n.translated()} == {"ltr"}
+    assert {i18n.negotiate(tag).direction for tag in i18n.available()} == {"ltr"}

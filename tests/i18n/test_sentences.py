@@ -1,4 +1,4 @@
-"""Sentences that were put together in English are found again, and said in another language."""
+"""English sentences with values are recognised and translated."""
 
 import pytest
 from hypothesis import given
@@ -29,41 +29,41 @@ GERMAN = i18n.negotiate("de")
         ),
     ],
 )
-def test_a_sentence_is_said_with_its_values(english: str, german: str) -> None:
-    """Numbers and names stay; a value that is itself one of our sentences is said too."""
-    assert GERMAN.say(english) == german
+def test_values_are_kept_in_a_translated_sentence(english: str, german: str) -> None:
+    """Numbers and names stay; a value that is itself a known sentence is translated."""
+    assert GERMAN.translate(english) == german
 
 
-def test_sentences_in_a_row_are_said_one_by_one() -> None:
-    """A refusal may say what to do instead, and a cohort two troubles at once; what nobody knows stays as it is."""
+def test_consecutive_sentences_are_translated_one_by_one() -> None:
+    """Unknown sentences among them stay unchanged."""
     chosen = sites.denial_reason("wiki", None, [])
-    assert GERMAN.say(chosen) == (
+    assert GERMAN.translate(chosen) == (
         "Mit der E-Mail-Adresse des Initiators ist keine Site 'wiki' verknüpft. "
         "Es steht keine Site zur Wahl: Nennen Sie eine neue."
     )
-    assert GERMAN.say("The deadline passed. We know. The Atlassian account was not set up.") == (
+    assert GERMAN.translate("The deadline passed. We know. The Atlassian account was not set up.") == (
         "Die Frist ist abgelaufen. We know. Das Atlassian-Konto war nicht eingerichtet."
     )
-    assert GERMAN.say("Opsgenie asks for patience (429).; Atlassian did not answer in time.") == (
+    assert GERMAN.translate("Opsgenie asks for patience (429).; Atlassian did not answer in time.") == (
         "Opsgenie bittet um Geduld (429).; Atlassian hat nicht rechtzeitig geantwortet."
     )
 
 
-def test_names_are_no_words_of_ours() -> None:
-    """A site may be called as one of our words is."""
-    assert GERMAN.say("The site done is created.") == "Die Site done wird angelegt."
-    assert GERMAN.say("The merger is off") == "The merger is off"
+def test_names_that_look_like_words_are_not_translated() -> None:
+    """A site may have the name of a translated word."""
+    assert GERMAN.translate("The site done is created.") == "Die Site done wird angelegt."
+    assert GERMAN.translate("The merger is off") == "The merger is off"
 
 
-def test_what_is_wrong_with_a_name_is_said() -> None:
-    """Quotes are the sentence's."""
+def test_quotes_in_a_sentence_are_recognised() -> None:
+    """In the message about an invalid site name."""
     with pytest.raises(BadInput) as caught:
         sites.check_name("Acme {0} Ops")
-    assert GERMAN.say(str(caught.value)).endswith("in der Mitte Bindestriche; 'Acme {0} Ops' passt nicht.")
+    assert GERMAN.translate(str(caught.value)).endswith("in der Mitte Bindestriche; 'Acme {0} Ops' passt nicht.")
 
 
 @given(st.text())
-def test_any_text_can_come(text: str) -> None:
-    """What people type is said as they typed it, in English to the letter."""
-    assert i18n.negotiate("en").say(text) == text
-    assert isinstance(GERMAN.say(text), str)
+def test_other_text_is_returned_unchanged(text: str) -> None:
+    """Any text that a person typed stays as it is, in English to the letter."""
+    assert i18n.negotiate("en").translate(text) == text
+    assert isinstance(GERMAN.translate(text), str)

@@ -1,4 +1,4 @@
-"""A real portal on a port of the system's choice, and a browser without cookies or scripts."""
+"""A real portal on a free port, and an HTTP client without cookies or scripts."""
 
 import asyncio
 import socket
@@ -15,16 +15,16 @@ from landbridge.portal import limits
 from landbridge.portal.app import create
 from landbridge.portal.clients import Clients, LinkClient
 from landbridge.portal.metrics import Metrics
-from tests.portal.desk import InMemoryLinkClient, NoAdmins
+from tests.portal.fake_clients import InMemoryLinkClient, NoAdmins
 from tests.workflows.harness import TOKEN_KEY
 
 PORTAL_URL = "https://landbridge.example.com"
-"""Where people reach the portal: not where the tests do, so that a link built from a request would show."""
+"""The public URL. It differs from the address that tests use, to detect links built from the request."""
 KEY = TOKEN_KEY
 
 
 def settings(**changes: object) -> PortalSettings:
-    """Return the portal's settings, each given here so that none comes from the tester's environment."""
+    """Return the portal's settings, all explicit, so that none comes from the environment."""
     usual = {
         "portal_url": PORTAL_URL,
         "token_keys": KEY,
@@ -44,7 +44,7 @@ class _Server(uvicorn.Server):
 async def running(
     desks: Clients, settings_at: Callable[[str], PortalSettings], metrics: Metrics | None = None
 ) -> AsyncIterator[str]:
-    """Run a portal with the settings for where it listens, and return that: a URL."""
+    """Run a portal and return its URL; `create_settings` receives the URL."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen()
@@ -60,10 +60,10 @@ async def running(
 
 
 @asynccontextmanager
-async def serving(desk: LinkClient, portal_settings: PortalSettings) -> AsyncIterator[httpx2.AsyncClient]:
-    """Run a portal of people's pages and return a client that speaks to it."""
+async def serving(link_client: LinkClient, portal_settings: PortalSettings) -> AsyncIterator[httpx2.AsyncClient]:
+    """Run a portal of people's pages and return a client for it."""
     async with (
-        running(Clients(links=desk, admins=NoAdmins()), lambda _: portal_settings) as url,
+        running(Clients(links=link_client, admins=NoAdmins()), lambda _: portal_settings) as url,
         httpx2.AsyncClient(base_url=url, timeout=60) as client,
     ):
         yield client
@@ -71,27 +71,29 @@ async def serving(desk: LinkClient, portal_settings: PortalSettings) -> AsyncIte
 
 @pytest_asyncio.fixture(scope="session")
 async def portal() -> AsyncIterator[tuple[httpx2.AsyncClient, InMemoryLinkClient]]:
-    """Run one portal for all tests."""
-    desk = InMemoryLinkClient()
+    """One portal for all tests."""
+    link_client = InMemoryLinkClient()
     async with AsyncExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:
-            # All tests are one client, with few links: what is too much of them is for `test_limits`.
-            for name in ("EVERYTHING", "LINK", "SIGN_INS", "ALL_SIGN_INS"):
-                patch.setattr(limits, name, limits.Allowance(at_once=1e6, per_second=1e6))
-            client = await running.enter_async_context(serving(desk, settings()))
-        yield client, desk
+            # All tests share one client address and a few links; `test_limits` covers the limits.
+            for name in ("PER_CLIENT", "PER_TOKEN", "SIGN_INS_PER_CLIENT", "SIGN_INS_TOTAL"):
+                patch.setattr(limits, name, limits.Allowance(burst=1e6, per_second=1e6))
+            client = await running.enter_async_context(serving(link_client, settings()))
+        yield client, link_client
 
 
 @pytest.fixture
-def desk(portal: tuple[httpx2.AsyncClient, InMemoryLinkClient]) -> InMemoryLinkClient:
-    """Return the running portal's desk, as new."""
-    desk = portal[1]
-    desk.reset()
-    return desk
+def link_client(portal: tuple[httpx2.AsyncClient, InMemoryLinkClient]) -> InMemoryLinkClient:
+    """The running portal's link client, reset."""
+    link_client = portal[1]
+    link_client.reset()
+    return link_client
 
 
 @pytest.fixture
-def browser(portal: tuple[httpx2.AsyncClient, InMemoryLinkClient], desk: InMemoryLinkClient) -> httpx2.AsyncClient:
-    """Return a client of the running portal, with its desk as new."""
-    assert portal[1] is desk
+def browser(
+    portal: tuple[httpx2.AsyncClient, InMemoryLinkClient], link_client: InMemoryLinkClient
+) -> httpx2.AsyncClient:
+    """A client of the running portal, with its link client reset."""
+    assert portal[1] is link_client
     return portal[0]

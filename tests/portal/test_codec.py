@@ -1,4 +1,4 @@
-"""The codec by HTTP, as Temporal's Web UI and command line use it."""
+"""The codec server over HTTP, as Temporal's Web UI and command line use it."""
 
 import base64
 
@@ -23,7 +23,7 @@ BASIC = {"Authorization": "Basic " + base64.b64encode(f"anyone:{TOKEN}".encode()
 
 @pytest.fixture
 async def operator(monkeypatch: pytest.MonkeyPatch) -> httpx2.AsyncClient:
-    """Return a client of the endpoint, within an app of smaller bodies."""
+    """A client of the endpoint, inside an application with a smaller limit for bodies."""
     monkeypatch.setenv("LANDBRIDGE_ENCRYPTION_KEYS", KEY)
     monkeypatch.setenv("LANDBRIDGE_CODEC_TOKEN", TOKEN)
     monkeypatch.setenv("LANDBRIDGE_CODEC_ORIGIN", UI)
@@ -33,43 +33,45 @@ async def operator(monkeypatch: pytest.MonkeyPatch) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="https://move.example.com")
 
 
-def written(payloads: list[Payload]) -> str:
-    """Return payloads as Temporal's tools send them."""
+def to_json(payloads: list[Payload]) -> str:
+    """Return payloads as the JSON that Temporal's tools send."""
     return json_format.MessageToJson(Payloads(payloads=payloads))
 
 
-def read(response: httpx2.Response) -> list[Payload]:
-    """Return the payloads of an answer."""
+def from_json(response: httpx2.Response) -> list[Payload]:
+    """Return the payloads of a response."""
     assert response.status_code == 200, response.text
     return list(json_format.Parse(response.text, Payloads()).payloads)
 
 
 @pytest.mark.parametrize("credentials", [BEARER, BASIC])
-async def test_who_has_the_token_reads_and_writes(operator: httpx2.AsyncClient, credentials: dict[str, str]) -> None:
-    """As many payloads come back as were sent, in their order, large ones too."""
+async def test_the_token_grants_decoding_and_encoding(
+    operator: httpx2.AsyncClient, credentials: dict[str, str]
+) -> None:
+    """As many payloads are returned as were sent, in order, also large ones."""
     clear = [*CLEAR, Payload(data=b"x" * 100_000)]
-    encrypted = read(await operator.post("/codec/acme:1/encode", content=written(clear), headers=credentials))
+    encrypted = from_json(await operator.post("/codec/acme:1/encode", content=to_json(clear), headers=credentials))
     assert {key_id(payload) for payload in encrypted} == set(PayloadEncryption([KEY]).key_ids)
     for address in ("/codec/decode", "/codec/acme:1/decode"):
-        assert read(await operator.post(address, content=written(encrypted), headers=credentials)) == clear
+        assert from_json(await operator.post(address, content=to_json(encrypted), headers=credentials)) == clear
 
 
-async def test_what_is_encrypted_is_for_one_workflow(operator: httpx2.AsyncClient) -> None:
-    """The address names it; without a name there is a sentence."""
-    (encrypted,) = read(await operator.post("/codec/acme:1/encode", content=written(CLEAR), headers=BEARER))
+async def test_encoding_binds_payloads_to_the_workflow_in_the_url(operator: httpx2.AsyncClient) -> None:
+    """Without a workflow id the answer says how to add one."""
+    (encrypted,) = from_json(await operator.post("/codec/acme:1/encode", content=to_json(CLEAR), headers=BEARER))
     assert await PayloadEncryption([KEY]).of_workflow("acme:1").decode([encrypted]) == CLEAR
     assert await PayloadEncryption([KEY]).of_workflow("acme:2").decode([encrypted]) == [UNTRUSTED]
-    answer = await operator.post("/codec/encode", content=written(CLEAR), headers=BEARER)
+    answer = await operator.post("/codec/encode", content=to_json(CLEAR), headers=BEARER)
     assert (answer.status_code, "WORKFLOW-ID" in answer.text) == (400, True)
 
 
-async def test_what_cannot_be_decrypted_stays_as_it_is(operator: httpx2.AsyncClient) -> None:
-    """In clear, changed, or with a key that is gone: the others are readable."""
+async def test_payloads_that_cannot_be_decrypted_are_returned_unchanged(operator: httpx2.AsyncClient) -> None:
+    """Unencrypted, changed, or with a missing key: the others are still decrypted."""
     ours, theirs = [await PayloadEncryption([key]).encode(CLEAR) for key in (KEY, KEY[::-1])]
     changed = [Payload(metadata=dict(ours[0].metadata), data=ours[0].data + b"x")]
     sent = [*theirs, *CLEAR, *ours, *changed]
-    answer = await operator.post("/codec/decode", content=written(sent), headers=BEARER)
-    assert read(answer) == [*theirs, *CLEAR, *CLEAR, *changed]
+    answer = await operator.post("/codec/decode", content=to_json(sent), headers=BEARER)
+    assert from_json(answer) == [*theirs, *CLEAR, *CLEAR, *changed]
 
 
 @pytest.mark.parametrize(
@@ -87,31 +89,33 @@ async def test_what_cannot_be_decrypted_stays_as_it_is(operator: httpx2.AsyncCli
     ],
 )
 @pytest.mark.parametrize("verb", ["encode", "decode"])
-async def test_nobody_else_does(operator: httpx2.AsyncClient, verb: str, shown: str) -> None:
-    """Without the token there is no answer, whatever is sent."""
+async def test_requests_without_the_token_are_refused(operator: httpx2.AsyncClient, verb: str, shown: str) -> None:
+    """Whatever the body."""
     encrypted = await PayloadEncryption([KEY]).encode(CLEAR)
     headers = [(b"Authorization", shown.encode())] if shown else []
-    answer = await operator.post(f"/codec/{verb}", content=written(encrypted), headers=headers)
+    answer = await operator.post(f"/codec/{verb}", content=to_json(encrypted), headers=headers)
     assert answer.status_code == 401
     assert "ann@" not in answer.text
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"payloads": 7}'])
-async def test_nonsense_is_refused(operator: httpx2.AsyncClient, body: bytes) -> None:
-    """With a sentence."""
+async def test_invalid_bodies_are_refused(operator: httpx2.AsyncClient, body: bytes) -> None:
+    """With 400 and a message."""
     answer = await operator.post("/codec/decode", content=body, headers=BEARER)
-    assert (answer.status_code, answer.text) == (400, "These are no payloads.\n")
+    assert (answer.status_code, answer.text) == (400, "The body is not a JSON message of Temporal payloads.\n")
 
 
 async def test_bodies_are_bounded(operator: httpx2.AsyncClient) -> None:
-    """Though they may be larger than those of the pages."""
+    """The limit is larger than that of the pages."""
     answer = await operator.post("/codec/decode", content=b"x" * (codec.MAX_BODY_BYTES + 1), headers=BEARER)
     assert answer.status_code == 413
 
 
 @pytest.mark.parametrize("origin,allowed", [(UI, UI), ("https://evil.example.com", None), ("null", None)])
-async def test_only_the_web_ui_s_pages_may_ask(operator: httpx2.AsyncClient, origin: str, allowed: str | None) -> None:
-    """A browser asks before it sends a token along, and looks at the answer's headers again."""
+async def test_cors_allows_only_the_web_uis_origin(
+    operator: httpx2.AsyncClient, origin: str, allowed: str | None
+) -> None:
+    """In the preflight request and in the response."""
     asking = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
@@ -119,14 +123,14 @@ async def test_only_the_web_ui_s_pages_may_ask(operator: httpx2.AsyncClient, ori
     }
     for answer in (
         await operator.options("/codec/decode", headers=asking),
-        await operator.post("/codec/decode", content=written(CLEAR), headers={**BEARER, "Origin": origin}),
-        await operator.post("/codec/decode", content=written(CLEAR), headers={"Origin": origin}),
+        await operator.post("/codec/decode", content=to_json(CLEAR), headers={**BEARER, "Origin": origin}),
+        await operator.post("/codec/decode", content=to_json(CLEAR), headers={"Origin": origin}),
     ):
         assert answer.headers.get("access-control-allow-origin") == allowed
 
 
-async def test_a_browser_is_asked_for_the_token(operator: httpx2.AsyncClient) -> None:
-    """And remembers it, as a password."""
+async def test_a_browser_is_prompted_for_the_token(operator: httpx2.AsyncClient) -> None:
+    """And stores it as a password."""
     asked = await operator.get("/codec/sign-in")
     assert asked.status_code == 401
     assert asked.headers["www-authenticate"].startswith("Basic ")
@@ -134,10 +138,10 @@ async def test_a_browser_is_asked_for_the_token(operator: httpx2.AsyncClient) ->
 
 
 @pytest.mark.parametrize("name", ["LANDBRIDGE_ENCRYPTION_KEYS", "LANDBRIDGE_CODEC_TOKEN"])
-def test_it_is_not_there_without_keys_or_token(
+def test_the_codec_is_disabled_without_keys_or_token(
     operator: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Nobody serves it by mistake; a short token is refused."""
+    """A token that is too short is refused."""
     assert operator
     monkeypatch.setenv(name, "")
     assert codec.load(LOG) is None

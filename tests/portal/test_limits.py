@@ -1,4 +1,4 @@
-"""Who may ask how often, whose request it is, and what monitoring may know."""
+"""Rate limits, client addresses behind proxies, and metrics."""
 
 from ipaddress import ip_network
 
@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 from dev.stack import ports
 from landbridge.portal import health, limits
 from landbridge.portal.clients import Clients
-from landbridge.portal.limits import Allowance, Buckets, Limits, client_key
+from landbridge.portal.limits import Allowance, RateLimits, TokenBuckets, client_key
 from landbridge.portal.metrics import Metrics
 from tests.portal.conftest import running, serving, settings
-from tests.portal.desk import InMemoryLinkClient, NoAdmins
+from tests.portal.fake_clients import InMemoryLinkClient, NoAdmins
 from tests.portal.test_portal_security import VERIFY, VERIFY_TOKEN
 
 OPERATORS = "o" * 32
@@ -24,40 +24,40 @@ PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
 @hypothesis.settings(deadline=None)
 @given(st.lists(st.floats(min_value=0, max_value=30), min_size=1, max_size=60))
-def test_never_more_than_was_allowed(pauses: list[float]) -> None:
-    """Over any stretch of time: what may come at once, and what has come back since."""
+def test_a_bucket_never_grants_more_than_its_allowance(pauses: list[float]) -> None:
+    """Over any interval: the burst plus what was refilled."""
     now = 0.0
-    buckets = Buckets(Allowance(at_once=5, per_second=0.5), clock=lambda: now)
+    buckets = TokenBuckets(Allowance(burst=5, per_second=0.5), clock=lambda: now)
     passed = 0
     for pause in pauses:
         now += pause
-        wait = buckets.wait("a")
+        wait = buckets.acquire("a")
         passed += not wait
         if wait:
             assert wait <= 2.0
         assert passed <= 5 + now * 0.5 + 1e-6
 
 
-def test_waiting_as_long_as_told_is_enough() -> None:
-    """What `Retry-After` says is true."""
+def test_waiting_for_retry_after_is_enough() -> None:
+    """After the returned wait there is a token."""
     now = 0.0
-    buckets = Buckets(Allowance(at_once=1, per_second=0.1), clock=lambda: now)
-    assert buckets.wait("a") == 0
-    now += buckets.wait("a") + 0.001
-    assert buckets.wait("a") == 0
+    buckets = TokenBuckets(Allowance(burst=1, per_second=0.1), clock=lambda: now)
+    assert buckets.acquire("a") == 0
+    now += buckets.acquire("a") + 0.001
+    assert buckets.acquire("a") == 0
 
 
-def test_memory_is_bounded_and_keys_are_apart() -> None:
-    """However many clients come, only so many are remembered; one's requests cost another nothing."""
-    buckets = Buckets(Allowance(at_once=1, per_second=0.001), most_keys=10, clock=lambda: 0.0)
+def test_the_number_of_buckets_is_bounded_and_keys_are_independent() -> None:
+    """The least recently used bucket is evicted; one key's requests do not affect another's."""
+    buckets = TokenBuckets(Allowance(burst=1, per_second=0.001), max_keys=10, clock=lambda: 0.0)
     for number in range(1000):
-        assert buckets.wait(str(number)) == 0
-    assert buckets.wait("999") > 0
+        assert buckets.acquire(str(number)) == 0
+    assert buckets.acquire("999") > 0
     assert len(buckets._buckets) == 10  # noqa: SLF001 - what is to be bounded
 
 
-async def whose(client: str, *forwarded: str) -> str:
-    """Return under which key the limits count a request with these lines of `X-Forwarded-For`."""
+async def client_key_of(client: str, *forwarded: str) -> str:
+    """Return the rate-limit key of a request with these `X-Forwarded-For` lines."""
     keys: list[str] = []
 
     async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -68,7 +68,7 @@ async def whose(client: str, *forwarded: str) -> str:
 
     headers = [(b"x-forwarded-for", line.encode()) for line in forwarded]
     scope = {"type": "http", "client": (client, 1), "headers": headers, "method": "GET", "path": "/"}
-    limited = Limits(app, unused, trusted_proxies=PROXIES, limited_paths=[], unlimited=lambda _: False)
+    limited = RateLimits(app, unused, trusted_proxies=PROXIES, limited_paths=[], unlimited=lambda _: False)
     await limited(scope, unused, unused)  # type: ignore[arg-type]  # nothing is received
     return keys[0]
 
@@ -92,25 +92,25 @@ async def whose(client: str, *forwarded: str) -> str:
         ("::ffff:192.0.2.1", "", "192.0.2.1"),
     ],
 )
-async def test_whose_request_it_is(client: str, forwarded: str, key: str) -> None:
-    """Only what trusted proxies have written counts, without ports; everything to its left may be made up."""
-    assert await whose(client, *([forwarded] if forwarded else [])) == key
+async def test_only_entries_of_trusted_proxies_count(client: str, forwarded: str, key: str) -> None:
+    """Ports are ignored; everything left of the trusted entries may be forged."""
+    assert await client_key_of(client, *([forwarded] if forwarded else [])) == key
 
 
 @pytest.mark.parametrize(
     "lines", [["192.0.2.66", "198.51.100.1"], ["192.0.2.66, 192.0.2.67", "198.51.100.1, 10.0.0.2"]]
 )
-async def test_a_proxy_may_write_a_line_of_its_own(lines: list[str]) -> None:
-    """Some add one below that of the client, who could otherwise be anybody (RFC 9110, 5.2)."""
-    assert await whose("10.0.0.1", *lines) == "198.51.100.1"
+async def test_a_proxy_may_add_a_separate_header_line(lines: list[str]) -> None:
+    """Some proxies add a line below the client's own (RFC 9110, 5.2)."""
+    assert await client_key_of("10.0.0.1", *lines) == "198.51.100.1"
 
 
-async def test_whoever_asks_too_often_is_told_when_to_come_back(
-    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+async def test_a_limited_client_gets_429_with_retry_after(
+    link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """429 in the same look, with the wait, and with the protecting headers; health and the codec are no exception."""
-    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=5, per_second=0.01))
-    async with serving(desk, settings()) as browser:
+    """In the usual design, with the security headers; health and codec requests are limited too."""
+    monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=5, per_second=0.01))
+    async with serving(link_client, settings()) as browser:
         answers = [await browser.get("/sign-in") for _ in range(6)]
         assert [answer.status_code for answer in answers] == [200] * 5 + [429]
         assert 1 <= int(answers[-1].headers["retry-after"]) <= 101
@@ -121,23 +121,23 @@ async def test_whoever_asks_too_often_is_told_when_to_come_back(
         assert [(await browser.get(path)).status_code for path in ("/livez", "/readyz", "/codec/sign-in")] == [429] * 3
 
 
-async def test_links_to_sign_in_are_asked_for_more_seldom(
-    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+async def test_sign_in_requests_have_a_lower_limit(
+    link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each one costs a workflow and a question to Opsgenie; the page itself is open all the same."""
-    monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=2, per_second=0.01))
-    async with serving(desk, settings()) as browser:
+    """Each starts a workflow and calls Opsgenie; the page itself stays available."""
+    monkeypatch.setattr(limits, "SIGN_INS_PER_CLIENT", Allowance(burst=2, per_second=0.01))
+    async with serving(link_client, settings()) as browser:
         codes = [(await browser.post("/sign-in", data={"email": "nobody"})).status_code for _ in range(3)]
         assert codes == [422, 422, 429]
         assert (await browser.get("/sign-in")).status_code == 200
 
 
-async def test_behind_a_proxy_each_client_counts_for_itself(
-    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+async def test_clients_behind_a_trusted_proxy_are_limited_separately(
+    link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the proxy is named in the settings, one client's flood is not another's; its ports make no other client."""
-    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=1, per_second=0.01))
-    async with serving(desk, settings(trusted_proxies="127.0.0.0/8, ::1/128")) as browser:
+    """One client's flood does not affect another; a different port is not a different client."""
+    monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=1, per_second=0.01))
+    async with serving(link_client, settings(trusted_proxies="127.0.0.0/8, ::1/128")) as browser:
         codes = [
             (await browser.get("/sign-in", headers={"X-Forwarded-For": client})).status_code
             for client in ("192.0.2.1", "192.0.2.1:50123", "192.0.2.2:50123", "[2001:db8::1]:443", "[2001:db8::1]:444")
@@ -145,36 +145,38 @@ async def test_behind_a_proxy_each_client_counts_for_itself(
     assert codes == [200, 429, 200, 200, 429]
 
 
-async def test_one_link_cannot_be_hammered(desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever presses one link's button on and on is stopped, and the cohort's history stays small."""
-    monkeypatch.setattr(limits, "LINK", Allowance(at_once=3, per_second=0.01))
-    async with serving(desk, settings()) as browser:
+async def test_requests_with_one_token_are_limited(
+    link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that repeated clicks do not fill the cohort's history."""
+    monkeypatch.setattr(limits, "PER_TOKEN", Allowance(burst=3, per_second=0.01))
+    async with serving(link_client, settings()) as browser:
         codes = [(await browser.post(f"{VERIFY}/new")).status_code for _ in range(4)]
     assert codes == [202, 202, 202, 429]
-    assert len(desk.told) == 3
+    assert len(link_client.signals) == 3
 
 
-async def test_only_those_with_the_token_ask_the_codec_without_limit(
-    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+async def test_only_codec_requests_with_the_token_are_exempt(
+    link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Temporal's command line asks once for each event of a history; strangers are clients like others."""
-    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=2, per_second=0.01))
+    """Temporal's command line calls the codec once for each event of a history."""
+    monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=2, per_second=0.01))
     monkeypatch.setenv("LANDBRIDGE_ENCRYPTION_KEYS", "e" * 32)
     monkeypatch.setenv("LANDBRIDGE_CODEC_TOKEN", OPERATORS)
-    async with serving(desk, settings()) as browser:
+    async with serving(link_client, settings()) as browser:
         known, unknown = {"Authorization": f"Bearer {OPERATORS}"}, {"Authorization": f"Bearer {OPERATORS}x"}
         for headers, codes in ((known, [400] * 4), (unknown, [401, 401, 429, 429]), (known, [400])):
             assert [(await browser.post("/codec/decode", headers=headers)).status_code for _ in codes] == codes
         assert (await browser.get("/sign-in", headers=known)).status_code == 429
 
 
-async def test_all_clients_together_ask_for_so_many_sign_ins(
-    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+async def test_sign_in_requests_of_all_clients_share_a_limit(
+    link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A flood from many addresses starts a bounded number of workflows, and one client cannot use that up alone."""
-    monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=1, per_second=0.01))
-    monkeypatch.setattr(limits, "ALL_SIGN_INS", Allowance(at_once=3, per_second=0.01))
-    async with serving(desk, settings(trusted_proxies="127.0.0.0/8")) as browser:
+    """A flood from many addresses starts a bounded number of workflows; one client cannot use up the shared limit."""
+    monkeypatch.setattr(limits, "SIGN_INS_PER_CLIENT", Allowance(burst=1, per_second=0.01))
+    monkeypatch.setattr(limits, "SIGN_INS_TOTAL", Allowance(burst=3, per_second=0.01))
+    async with serving(link_client, settings(trusted_proxies="127.0.0.0/8")) as browser:
         codes = [
             (
                 await browser.post(
@@ -186,24 +188,24 @@ async def test_all_clients_together_ask_for_so_many_sign_ins(
     assert codes == [422, 429, 429, 429, 422, 422, 429]
 
 
-async def test_metrics_know_patterns_and_not_paths() -> None:
-    """Requests by route and status, and how long they took; no token, no address, no stranger's path.
+async def test_metrics_contain_routes_and_no_paths() -> None:
+    """Requests by route and status, and durations, without tokens or unknown paths.
 
-    They are not on the public address.
+    Metrics are not served on the public address.
     """
-    desk, metrics, port = InMemoryLinkClient(), Metrics(), ports.preferred_or_free(0)
-    desks = Clients(links=desk, admins=NoAdmins())
+    link_client, metrics, port = InMemoryLinkClient(), Metrics(), ports.preferred_or_free(0)
+    desks = Clients(links=link_client, admins=NoAdmins())
     async with (
-        health.served(f"127.0.0.1:{port}", desk, metrics),
+        health.serve(f"127.0.0.1:{port}", link_client, metrics),
         running(desks, lambda _: settings(), metrics) as url,
         httpx2.AsyncClient(base_url=url) as browser,
     ):
         await browser.get(VERIFY)
         await browser.get("/nowhere/secret-path")
         assert (await browser.get("/metrics")).status_code == 404
-        said = (await browser.get(f"http://127.0.0.1:{port}/metrics")).text
-    assert 'landbridge_portal_requests_total{method="GET",route="/verify/{token}",status="200"}' in said
-    assert 'route="unknown"' in said
-    assert "landbridge_portal_request_seconds_bucket" in said
-    assert VERIFY_TOKEN not in said
-    assert "secret-path" not in said
+        exported = (await browser.get(f"http://127.0.0.1:{port}/metrics")).text
+    assert 'landbridge_portal_requests_total{method="GET",route="/verify/{token}",status="200"}' in exported
+    assert 'route="unknown"' in exported
+    assert "landbridge_portal_request_seconds_bucket" in exported
+    assert VERIFY_TOKEN not in exported
+    assert "secret-path" not in exported

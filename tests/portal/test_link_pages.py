@@ -1,4 +1,4 @@
-"""What people meet behind the links in their mails, over real HTTP."""
+"""The pages behind emailed links, over HTTP."""
 
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 from landbridge.domain.links import LinkState, Purpose
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
-from tests.portal.desk import ANN, InMemoryLinkClient, claims
+from tests.portal.fake_clients import ANN, InMemoryLinkClient, claims
 
 VERIFICATION, AUTHENTICATION = claims(Purpose.VERIFICATION), claims(Purpose.AUTHENTICATION)
 LINKS = SignedLinks(PORTAL_URL, [KEY])
@@ -28,14 +28,14 @@ def _title(response: httpx2.Response) -> str:
     return " ".join(heading.text.split())
 
 
-def _leads_back(query: dict[str, list[str]]) -> bool:
-    """Whether Atlassian is handed the way back, and not the link itself."""
+def _has_return_url(query: dict[str, list[str]]) -> bool:
+    """Return whether a URL carries the return URL, and not the emailed link."""
     (url,) = query["continue"]
     return LINKS.read_return(url.removeprefix(f"{PORTAL_URL}/return/")) == AUTHENTICATION
 
 
-def _onward(response: httpx2.Response) -> str:
-    """Return where a page leads by itself, and by its link for browsers that do not go by themselves."""
+def _redirect_target(response: httpx2.Response) -> str:
+    """Return the target of a page's automatic redirect, which its link must match."""
     page = _page(response)
     refresh, link = page.select_one('meta[http-equiv="refresh"]'), page.select_one("a#onward")
     assert refresh
@@ -51,17 +51,17 @@ def _actions(response: httpx2.Response) -> list[str]:
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_opening_a_link_changes_nothing(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, method: str, path: str
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, method: str, path: str
 ) -> None:
-    """Mail scanners open links: whatever opens one, however often, nobody is told anything."""
+    """Mail scanners open links: no GET or HEAD sends a signal."""
     for _ in range(3):
         assert (await browser.request(method, path)).status_code == 200
-    assert desk.told == []
+    assert link_client.signals == []
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_the_page_says_who_asks_for_what(browser: httpx2.AsyncClient, path: str) -> None:
-    """A person can judge the mail by it: which Opsgenie account, which site, which address, who asked."""
+async def test_the_page_shows_who_requested_what(browser: httpx2.AsyncClient, path: str) -> None:
+    """The Opsgenie account, the site, the address, and the initiator, so that people can judge the email."""
     response = await browser.get(path)
     for fact in (ANN.opsgenie_account, "acme.example.net", ANN.email, ANN.initiator):
         assert fact in response.text
@@ -69,106 +69,108 @@ async def test_the_page_says_who_asks_for_what(browser: httpx2.AsyncClient, path
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_without_a_worker_the_button_is_there_all_the_same(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str
+async def test_the_button_is_shown_without_a_worker(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, path: str
 ) -> None:
-    """A click is a durable signal, so the page does not need an answer to offer it."""
-    desk.shown = None
+    """A click is a durable signal, so the page needs no answer to offer it."""
+    link_client.shown = None
     response = await browser.get(path)
     assert _actions(response) == [path]
     assert ANN.email not in response.text
 
 
-async def test_verifying_tells_the_cohort_and_says_what_comes_next(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+async def test_verifying_signals_the_cohort_and_announces_the_next_email(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """The click is handed on with the link's claims, and the person hears that the next mail comes at once."""
-    desk.on_follow = lambda: desk.show(state=LinkState.DONE)
+    """The signal has the link's claims."""
+    link_client.on_follow = lambda: link_client.show(state=LinkState.DONE)
     response = await browser.post(VERIFY)
     assert response.status_code == 200
     assert "confirmed" in _title(response)
-    assert "next email comes to you at once" in response.text
-    assert desk.told == [("follow", VERIFICATION)]
+    assert "We are sending you the next email now." in response.text
+    assert link_client.signals == [("follow", VERIFICATION)]
 
 
 @pytest.mark.parametrize("answer", [None, ANN])
-async def test_verifying_is_received_while_nothing_answers(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, answer: object
+async def test_verifying_without_a_worker_is_stored(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, answer: object
 ) -> None:
-    """No worker, or one that has not come to it yet: the click is stored, and the page says so."""
-    desk.shown = ANN if answer else None
+    """With no worker, or a slow one, the click is stored and the page says so."""
+    link_client.shown = ANN if answer else None
     response = await browser.post(VERIFY)
     assert response.status_code == 202
     assert "received" in _title(response)
-    assert desk.told == [("follow", VERIFICATION)]
+    assert link_client.signals == [("follow", VERIFICATION)]
 
 
-async def test_pressing_twice_is_friendly(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """A second click, a second browser, a link opened again: already done, and no alarm."""
-    desk.on_follow = lambda: desk.show(state=LinkState.DONE)
+async def test_pressing_twice_shows_that_the_person_is_done(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
+) -> None:
+    """A second click, a second browser, a link opened again: no error."""
+    link_client.on_follow = lambda: link_client.show(state=LinkState.DONE)
     await browser.post(VERIFY)
     assert (await browser.post(VERIFY)).status_code == 200
     assert "already confirmed" in _title(await browser.get(VERIFY))
 
 
-async def test_authenticating_leads_on_to_atlassian_and_back(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+async def test_authenticating_redirects_to_atlassian_with_a_return_url(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """Atlassian's sign-up opens with the address filled in and the way back; the click itself proves nothing."""
+    """The sign-up page opens with the address filled in; the click itself proves nothing."""
     response = await browser.post(AUTHENTICATE)
     assert response.status_code == 200
-    location = urlsplit(_onward(response))
+    location = urlsplit(_redirect_target(response))
     assert (location.scheme, location.netloc, location.path) == ("https", "id.atlassian.com", "/signup")
     query = parse_qs(location.query)
     assert set(query) == {"email", "continue"}
     assert query["email"] == [ANN.email]
-    assert _leads_back(query)
-    assert desk.told == []
+    assert _has_return_url(query)
+    assert link_client.signals == []
 
 
-async def test_the_cohort_is_told_of_a_click_that_counts(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """Where Atlassian cannot be asked, there is nothing else to go by."""
-    desk.show(click_counts=True)
-    assert _onward(await browser.post(AUTHENTICATE))
-    assert desk.told == [("follow", AUTHENTICATION)]
+async def test_a_click_that_counts_is_signalled(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
+    """Where Atlassian cannot be queried, the click is the only evidence."""
+    link_client.show(click_counts=True)
+    assert _redirect_target(await browser.post(AUTHENTICATE))
+    assert link_client.signals == [("follow", AUTHENTICATION)]
 
 
-async def test_authenticating_without_a_worker_leads_on_without_the_address(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+async def test_authenticating_without_a_worker_redirects_without_the_address(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """Nobody knows the address, so the person types it; the click is stored."""
-    desk.shown = None
-    query = parse_qs(urlsplit(_onward(await browser.post(AUTHENTICATE))).query)
+    """The address is not known, so the person types it; the click is stored."""
+    link_client.shown = None
+    query = parse_qs(urlsplit(_redirect_target(await browser.post(AUTHENTICATE))).query)
     assert set(query) == {"continue"}
-    assert _leads_back(query)
-    assert desk.told == [("follow", AUTHENTICATION)]
+    assert _has_return_url(query)
+    assert link_client.signals == [("follow", AUTHENTICATION)]
 
 
-async def test_a_configured_sign_up_page_keeps_its_own_query(desk: InMemoryLinkClient) -> None:
-    """Where the address of the sign-up page has a query, ours is added to it."""
-    async with serving(desk, settings(atlassian_signup_url="http://127.0.0.1:9/signup?app=ops")) as browser:
+async def test_the_sign_up_url_keeps_its_query(link_client: InMemoryLinkClient) -> None:
+    """The portal's parameters are added to it."""
+    async with serving(link_client, settings(atlassian_signup_url="http://127.0.0.1:9/signup?app=ops")) as browser:
         response = await browser.post(AUTHENTICATE)
-        assert _onward(response).startswith("http://127.0.0.1:9/signup?app=ops&email=ann.lee%2Bops%40")
+        assert _redirect_target(response).startswith("http://127.0.0.1:9/signup?app=ops&email=ann.lee%2Bops%40")
 
 
-async def test_people_with_single_sign_on_never_read_of_a_password(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+async def test_pages_for_single_sign_on_never_mention_a_password(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """They go to the login page, and no page that they see speaks of a password."""
-    desk.show(sso=True)
+    """They go to the login page."""
+    link_client.show(sso=True)
     page = await browser.get(AUTHENTICATE)
     assert "single sign-on" in page.text
     assert "password" not in page.text.casefold()
     onward = await browser.post(AUTHENTICATE)
-    assert _onward(onward).startswith("https://id.atlassian.com/login?")
+    assert _redirect_target(onward).startswith("https://id.atlassian.com/login?")
     assert "password" not in onward.text.casefold()
 
 
-async def test_without_a_worker_nobody_reads_of_a_password(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+async def test_pages_without_a_worker_never_mention_a_password(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """While it is unknown who signs in how, the page fits both."""
-    desk.shown = None
+    """While it is not known how a person signs in, the page fits both cases."""
+    link_client.shown = None
     assert "password" not in (await browser.get(AUTHENTICATE)).text.casefold()
 
 
@@ -176,162 +178,170 @@ async def test_without_a_worker_nobody_reads_of_a_password(
     "state, title",
     [
         (LinkState.DONE, "You are all set"),
-        (LinkState.EXPIRED, "This link does not work any more"),
+        (LinkState.EXPIRED, "This link no longer works"),
         (LinkState.CLOSED, "There is nothing for you to do"),
-        (LinkState.DECLINED, "Thank you for telling us"),
+        (LinkState.DECLINED, "Thank you for letting us know"),
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_a_link_that_is_not_open_says_so(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, method: str, state: LinkState, title: str
+async def test_a_link_that_is_not_open_shows_its_state(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, method: str, state: LinkState, title: str
 ) -> None:
-    """Nobody is led on to Atlassian by a link that is done, too old, or of no use any more."""
-    desk.show(state=state)
+    """Done, expired and closed links do not lead to Atlassian."""
+    link_client.show(state=state)
     response = await browser.request(method, AUTHENTICATE)
     assert response.status_code == 200
     assert _title(response) == title
-    assert desk.told == []
+    assert link_client.signals == []
 
 
-async def test_whoever_is_done_is_led_to_the_site(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """The last page has the way to the new site, if its address is a web address."""
-    desk.show(state=LinkState.DONE)
+async def test_the_last_page_links_to_the_site(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
+    """If the site's URL is a web address."""
+    link_client.show(state=LinkState.DONE)
     assert [link["href"] for link in _page(await browser.get(AUTHENTICATE)).select("main a")] == [ANN.site_url]
-    desk.show(state=LinkState.DONE, site_url="javascript:alert(1)")
+    link_client.show(state=LinkState.DONE, site_url="javascript:alert(1)")
     assert _page(await browser.get(AUTHENTICATE)).select("main a") == []
 
 
 @pytest.mark.parametrize("path, link", [(VERIFY, VERIFICATION), (AUTHENTICATE, AUTHENTICATION)])
 async def test_an_expired_link_can_be_replaced(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str, link: object
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, path: str, link: object
 ) -> None:
-    """Its page has one button, which asks the cohort for a new mail."""
-    desk.show(state=LinkState.EXPIRED)
+    """The page has one button, which requests a new email."""
+    link_client.show(state=LinkState.EXPIRED)
     (action,) = _actions(await browser.get(path))
     response = await browser.post(action)
     assert response.status_code == 202
-    assert desk.told == [("want_new", link)]
+    assert link_client.signals == [("request_new_link", link)]
 
 
-async def test_asking_for_a_new_link_has_one_answer(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """Whatever the link's state, the answer is the same to the letter."""
+async def test_requesting_a_new_link_has_one_answer(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
+) -> None:
+    """The answer is identical whatever the link's state."""
     answers = set()
     for state in LinkState:
-        desk.show(state=state)
+        link_client.show(state=state)
         answers.add((await browser.post(f"{VERIFY}/new")).text)
         answers.add((await browser.post(f"{AUTHENTICATE}/new")).text)
     assert len(answers) == 1
 
 
 @pytest.mark.parametrize("path, link", [(VERIFY, VERIFICATION), (AUTHENTICATE, AUTHENTICATION)])
-async def test_who_it_is_not_for_can_say_so(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str, link: object
+async def test_a_person_can_decline_after_confirming(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, path: str, link: object
 ) -> None:
-    """The open page leads to a page that asks first; only its button tells the cohort."""
-    desk.on_decline = lambda: desk.show(state=LinkState.DECLINED)
+    """The open page leads to a confirmation page; only its button signals the cohort."""
+    link_client.on_decline = lambda: link_client.show(state=LinkState.DECLINED)
     (doubt,) = [str(a["href"]) for a in _page(await browser.get(path)).find_all("a")]
     asked = await browser.get(doubt)
     assert "not your account" in _title(asked)
     assert [str(a["href"]) for a in _page(asked).select("main a")] == [path]
-    assert desk.told == []
+    assert link_client.signals == []
     (action,) = _actions(asked)
-    told = await browser.post(action)
-    assert (told.status_code, _title(told)) == (200, "Thank you for telling us")
-    assert "no more emails" in told.text
-    assert desk.told == [("decline", link)]
+    outcome = await browser.post(action)
+    assert (outcome.status_code, _title(outcome)) == (200, "Thank you for letting us know")
+    assert "no more emails" in outcome.text
+    assert link_client.signals == [("decline", link)]
     assert "no more emails" in (await browser.get(path)).text
 
 
-async def test_declining_is_stored_while_nothing_answers(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """The page promises no more than it knows."""
-    desk.shown = None
+async def test_declining_without_a_worker_is_stored(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
+) -> None:
+    """The page says only that the answer is saved."""
+    link_client.shown = None
     (action,) = _actions(await browser.get(f"{VERIFY}/decline"))
-    told = await browser.post(action)
-    assert told.status_code == 202
-    assert "safely stored" in told.text
-    assert "no more emails" not in told.text
-    assert desk.told == [("decline", VERIFICATION)]
+    outcome = await browser.post(action)
+    assert outcome.status_code == 202
+    assert "is saved and takes effect shortly" in outcome.text
+    assert "no more emails" not in outcome.text
+    assert link_client.signals == [("decline", VERIFICATION)]
 
 
 @pytest.mark.parametrize("state", [LinkState.DONE, LinkState.EXPIRED, LinkState.CLOSED])
-async def test_a_link_that_is_not_open_offers_no_declining(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, state: LinkState
+async def test_a_link_that_is_not_open_cannot_be_declined(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, state: LinkState
 ) -> None:
-    """Its page says how it stands instead."""
-    desk.show(state=state)
+    """The page shows its state instead."""
+    link_client.show(state=state)
     response = await browser.get(f"{AUTHENTICATE}/decline")
     assert not [action for action in _actions(response) if action.endswith("/decline")]
 
 
-async def test_coming_back_makes_the_cohort_ask_once(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """The return is told once; the page then looks again by itself, a limited number of times, telling nobody."""
+async def test_a_return_is_signalled_once(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
+    """The page then refreshes a limited number of times, without more signals."""
     path, looks = RETURN, 0
     while refresh := _page(await browser.get(path)).find("meta", attrs={"http-equiv": "refresh"}):
         seconds, path = str(refresh["content"]).split(";url=")
         assert int(seconds) >= 1
         looks += 1
     assert 1 <= looks <= 20
-    assert desk.told == [("returned", AUTHENTICATION)]
+    assert link_client.signals == [("returned", AUTHENTICATION)]
 
 
-async def test_coming_back_ends_when_atlassian_knows(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """Once the cohort has the answer, the page says so and rests."""
-    desk.show(state=LinkState.DONE)
+async def test_the_checking_page_stops_when_the_answer_is_known(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
+) -> None:
+    """Then the page shows the result and no longer refreshes."""
+    link_client.show(state=LinkState.DONE)
     response = await browser.get(RETURN)
     assert _title(response) == "You are all set"
     assert "http-equiv" not in response.text
 
 
 @pytest.mark.parametrize("look", ["-1", "x", "٣", "9" * 5000, "0"])
-async def test_a_made_up_look_is_harmless(browser: httpx2.AsyncClient, look: str) -> None:
-    """The number of looks comes from outside and may be anything."""
+async def test_an_invalid_refresh_count_is_harmless(browser: httpx2.AsyncClient, look: str) -> None:
+    """The number of refreshes comes from the client."""
     assert (await browser.get(RETURN, params={"look": look})).status_code == 200
 
 
 @pytest.mark.parametrize("path", [VERIFY, AUTHENTICATE, f"{VERIFY}/new", f"{AUTHENTICATE}/decline"])
-async def test_a_click_after_the_end_is_told_so(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str
+async def test_a_click_after_the_end_is_answered_with_410(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, path: str
 ) -> None:
-    """The migration is over, and no worker knows better: gone, in a sentence."""
-    desk.over, desk.shown = True, None
+    """The migration has ended, and no worker knows the person."""
+    link_client.over, link_client.shown = True, None
     response = await browser.post(path)
     assert response.status_code == 410
-    assert _title(response) == "This move is over"
+    assert _title(response) == "This migration has ended"
 
 
-async def test_coming_back_after_the_end_is_told_so(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """The same holds for whoever comes back from Atlassian too late."""
-    desk.over, desk.shown = True, None
+async def test_a_return_after_the_end_is_answered_with_410(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
+) -> None:
+    """As for a click."""
+    link_client.over, link_client.shown = True, None
     assert (await browser.get(RETURN)).status_code == 410
 
 
-async def test_whoever_ends_the_migration_by_arriving_is_all_set(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+async def test_the_person_who_completes_the_migration_sees_that_they_are_done(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """The last one to come back finds the cohort closed, which still answers that they are connected."""
-    desk.over = True
-    desk.show(state=LinkState.DONE)
+    """The cohort is closed then, but still answers that the person is connected."""
+    link_client.over = True
+    link_client.show(state=LinkState.DONE)
     for response in (await browser.get(RETURN), await browser.post(AUTHENTICATE)):
         assert response.status_code == 200
         assert _title(response) == "You are all set"
     assert "already confirmed" in _title(await browser.post(VERIFY))
 
 
-async def test_whoever_was_left_behind_is_told_that_it_is_over(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+async def test_a_person_left_behind_sees_that_the_migration_has_ended(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """An answer of a closed cohort comforts nobody who did not make it."""
-    desk.over = True
-    desk.show(state=LinkState.CLOSED)
+    """A closed cohort's answer is shown only to people who are connected."""
+    link_client.over = True
+    link_client.show(state=LinkState.CLOSED)
     assert (await browser.get(RETURN)).status_code == 410
 
 
 @pytest.mark.parametrize("path", [VERIFY, AUTHENTICATE, f"{VERIFY}/new"])
 async def test_a_click_that_cannot_be_stored_is_not_confirmed(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, path: str
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, path: str
 ) -> None:
-    """Temporal is down: the person is asked to try again, and is never told that it worked."""
-    desk.up = False
+    """While Temporal is down, the person is asked to try again and never sees a confirmation."""
+    link_client.up = False
     response = await browser.post(path)
     assert response.status_code == 503
     assert int(response.headers["retry-after"]) > 0

@@ -1,4 +1,4 @@
-"""People's pages in their own language, over real HTTP."""
+"""People's pages in their own language, over HTTP."""
 
 from urllib.parse import urlsplit
 
@@ -10,44 +10,46 @@ from landbridge import i18n
 from landbridge.domain.links import LinkState, Purpose
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL
-from tests.portal.desk import ANN, InMemoryLinkClient, claims
+from tests.portal.fake_clients import ANN, InMemoryLinkClient, claims
 
 LINKS = SignedLinks(PORTAL_URL, [KEY])
 VERIFY, AUTHENTICATE = (urlsplit(LINKS.url(claims(purpose))).path for purpose in Purpose)
 RETURN = urlsplit(LINKS.return_url(claims(Purpose.AUTHENTICATION))).path
-TAGS = ["en", *i18n.translated()]
+TAGS = ["en", *i18n.available()]
 
 
 def _words(response: httpx2.Response) -> str:
     return " ".join(BeautifulSoup(response.text, "html.parser").get_text(" ").split())
 
 
-async def _every_page(browser: httpx2.AsyncClient, desk: InMemoryLinkClient, locale: str) -> list[httpx2.Response]:
+async def _every_page(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, locale: str
+) -> list[httpx2.Response]:
     pages = []
-    for path in (VERIFY, AUTHENTICATE, f"{VERIFY}/decline", RETURN, f"{RETURN}?look=12"):
-        desk.show(locale=locale)
+    for path in (VERIFY, AUTHENTICATE, f"{VERIFY}/decline", RETURN, f"{RETURN}?check=12"):
+        link_client.show(locale=locale)
         pages.append(await browser.get(path))
-    desk.show(sso=True, locale=locale)
+    link_client.show(sso=True, locale=locale)
     pages.append(await browser.get(AUTHENTICATE))
     for state in set(LinkState) - {LinkState.OPEN}:
         for path in (VERIFY, AUTHENTICATE):
-            desk.show(state=state, locale=locale)
+            link_client.show(state=state, locale=locale)
             pages.append(await browser.get(path))
     for path in (f"{VERIFY}/new", f"{AUTHENTICATE}/decline", VERIFY):
-        desk.show(locale=locale)
+        link_client.show(locale=locale)
         pages.append(await browser.post(path))
     return pages
 
 
 @pytest.mark.parametrize("tag", TAGS)
-async def test_every_page_is_whole_in_every_language(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, tag: str
+async def test_every_page_is_complete_in_every_language(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, tag: str
 ) -> None:
-    """In the person's language, whatever their browser asks for; facts, buttons and links are those of English."""
-    english = await _every_page(browser, desk, "en_US")
+    """In the person's language, whatever the browser accepts; facts, buttons and links are the same as in English."""
+    english = await _every_page(browser, link_client, "en_US")
     browser.headers["Accept-Language"] = "fr" if tag != "fr" else "de"
     try:
-        pages = await _every_page(browser, desk, tag)
+        pages = await _every_page(browser, link_client, tag)
     finally:
         del browser.headers["Accept-Language"]
     for page, like in zip(pages, english, strict=True):
@@ -69,32 +71,32 @@ async def test_every_page_is_whole_in_every_language(
     "header, tag",
     [("de-CH,de;q=0.9,en;q=0.8", "de"), ("ru,ja;q=0.5", "ja"), ("ru", "en"), ("", "en"), ("en-GB,fr;q=0.9", "en")],
 )
-async def test_without_a_persons_locale_the_browser_says_it(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, header: str, tag: str
+async def test_without_a_locale_the_browser_decides(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, header: str, tag: str
 ) -> None:
-    """While no worker answers, where Opsgenie knows no locale, and on pages for what went wrong."""
+    """While no worker answers, where Opsgenie has no locale, and on error pages."""
     headers = {"Accept-Language": header}
     answers = [await browser.get(VERIFY, headers=headers), await browser.get("/nowhere", headers=headers)]
-    desk.shown = None
+    link_client.shown = None
     answers += [await browser.get(VERIFY, headers=headers), await browser.post(VERIFY, headers=headers)]
-    desk.up = False
+    link_client.up = False
     answers.append(await browser.post(VERIFY, headers=headers))
     assert {answer.headers["content-language"] for answer in answers} == {tag}
 
 
-async def test_a_language_that_is_missing_is_the_browsers_or_english(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+async def test_a_missing_language_falls_back_to_the_browsers_or_english(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """Somebody whose own language nobody has translated may read another one better than English."""
-    desk.show(locale="ru_RU")
+    """People may read another language better than English."""
+    link_client.show(locale="ru_RU")
     assert (await browser.get(VERIFY)).headers["content-language"] == "en"
     answer = await browser.get(VERIFY, headers={"Accept-Language": "ru,de;q=0.5"})
     assert answer.headers["content-language"] == "de"
 
 
-async def test_requests_do_not_learn_from_each_other(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """The language of one answer says nothing about the next, on the same connection."""
-    desk.show(locale="ja_JP")
+async def test_requests_do_not_share_a_language(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
+    """Also on the same connection."""
+    link_client.show(locale="ja_JP")
     assert (await browser.get(VERIFY)).headers["content-language"] == "ja"
-    desk.shown = ANN
+    link_client.shown = ANN
     assert (await browser.get(VERIFY)).headers["content-language"] == "en"

@@ -1,4 +1,4 @@
-"""The portal as a process: by any ASGI server, and where it cannot do its work; the demo's tests show the rest."""
+"""The portal as a process: exit codes and error messages."""
 
 import asyncio
 import os
@@ -18,8 +18,8 @@ PROJECT = Path(__file__).parents[2]
 SETTINGS = {"LANDBRIDGE_PORTAL_URL": PORTAL_URL, "LANDBRIDGE_TOKEN_KEYS": KEY, "TEMPORAL_CONFIG_FILE": os.devnull}
 
 
-async def ran(folder: Path, *arguments: str, **environment: str) -> tuple[int | None, str]:
-    """Run it to its end; return the exit code, and what it said."""
+async def run_portal(folder: Path, *arguments: str, **environment: str) -> tuple[int | None, str]:
+    """Run it until it ends; return the exit code and its output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "landbridge.portal", "--host", "127.0.0.1", "--port", str(ports.preferred_or_free(0))),
         *arguments,
@@ -28,31 +28,33 @@ async def ran(folder: Path, *arguments: str, **environment: str) -> tuple[int | 
         stdin=DEVNULL,
         stderr=PIPE,
     )
-    _, said = await process.communicate()
-    return process.returncode, said.decode()
+    _, output = await process.communicate()
+    return process.returncode, output.decode()
 
 
-async def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
-    """Whoever starts it reads what to set, and the exit code says that nothing was done."""
-    code, said = await ran(tmp_path, LANDBRIDGE_PORTAL_URL=PORTAL_URL)
-    assert (code, said) == (2, "LANDBRIDGE_TOKEN_KEYS is not set. See docs/reference/settings.md.\n")
+async def test_a_missing_setting_is_reported_in_one_sentence(tmp_path: Path) -> None:
+    """With the exit code for bad input."""
+    code, output = await run_portal(tmp_path, LANDBRIDGE_PORTAL_URL=PORTAL_URL)
+    assert (code, output) == (2, "LANDBRIDGE_TOKEN_KEYS is not set. See docs/reference/settings.md.\n")
 
 
-async def test_without_temporal_it_does_not_pretend_to_serve(tmp_path: Path) -> None:
-    """It ends with the code that says so, for whoever runs it to start it again."""
+async def test_the_portal_exits_if_temporal_is_unreachable(tmp_path: Path) -> None:
+    """With the exit code that makes a supervisor restart it."""
     nobody = f"127.0.0.1:{ports.preferred_or_free(0)}"
-    code, said = await ran(tmp_path, **SETTINGS, TEMPORAL_ADDRESS=nobody)
-    assert (code, said.startswith(f"Temporal cannot be reached at {nobody}")) == (4, True), said
+    code, output = await run_portal(tmp_path, **SETTINGS, TEMPORAL_ADDRESS=nobody)
+    assert (code, output.startswith(f"Temporal cannot be reached at {nobody}")) == (4, True), output
 
 
 @pytest.mark.parametrize("host, port", [("127.0.0.1", 99999), ("a..b", 8080), ("127.0.0.1", -1), ("taken", 0)])
-async def test_an_address_that_cannot_be_used_is_one_sentence(
+async def test_an_unusable_address_is_reported_in_one_sentence(
     tmp_path: Path, temporal_environment: dict[str, str], host: str, port: int
 ) -> None:
-    """A port out of range, a host that is none, or one where another program listens."""
+    """A port out of range, an unknown host, or a port in use."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         if host == "taken":
             host, port = other.getsockname()
-        code, said = await ran(tmp_path, "--host", host, "--port", str(port), **{**SETTINGS, **temporal_environment})
-    assert code == 2, said
-    assert said.startswith(f"The address of --host and --port cannot be used ({host}:{port})")
+        code, output = await run_portal(
+            tmp_path, "--host", host, "--port", str(port), **{**SETTINGS, **temporal_environment}
+        )
+    assert code == 2, output
+    assert output.startswith(f"The address of --host and --port cannot be used ({host}:{port})")

@@ -1,4 +1,4 @@
-"""What the portal must not do, whoever asks."""
+"""What the portal must not do, whatever the request."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from landbridge.domain.links import LinkClaims, LinkView, Purpose
 from landbridge.integrations.link_tokens import SignedLinks
 from tests.portal.conftest import KEY, PORTAL_URL, serving, settings
-from tests.portal.desk import InMemoryLinkClient, claims
+from tests.portal.fake_clients import InMemoryLinkClient, claims
 
 ROOT = Path(__file__).parents[2]
 LINKS = SignedLinks(PORTAL_URL, [KEY])
@@ -32,9 +32,9 @@ HOSTILE = '<script>alert(1)</script>"onmouseover=x \u202egnp.exe\u2066 \x07'
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
 async def test_every_unknown_link_gets_the_same_answer(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient, method: str, page: str
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, method: str, page: str
 ) -> None:
-    """Forged, cut, of the other purpose, far too long or pure nonsense: one page, and nobody is asked or told."""
+    """Forged, truncated, for the other purpose, too long, or nonsense: one page, no query and no signal."""
     if method != "POST" and page.endswith("/new"):
         assert (await browser.request(method, page.format(VERIFY_TOKEN))).status_code == 405
         return
@@ -51,15 +51,15 @@ async def test_every_unknown_link_gets_the_same_answer(
     answers = [await browser.request(method, page.format(token)) for token in tokens]
     assert {answer.status_code for answer in answers} == {404}
     assert len({answer.text for answer in answers}) == 1
-    assert desk.told == []
+    assert link_client.signals == []
 
 
 @pytest.mark.parametrize(
     "path, status",
     [(VERIFY, 200), ("/nowhere", 404), ("/verify/x", 404), ("/nothing/here", 404), ("/static/portal.css", 200)],
 )
-async def test_every_answer_carries_the_protecting_headers(browser: httpx2.AsyncClient, path: str, status: int) -> None:
-    """No frames, no scripts, no path in a referrer, no sniffing; HTTPS only where the portal is on HTTPS."""
+async def test_every_response_has_the_security_headers(browser: httpx2.AsyncClient, path: str, status: int) -> None:
+    """No frames, scripts, referrer paths, or sniffing; HSTS only where the portal is on HTTPS."""
     response = await browser.get(path)
     assert response.status_code == status
     policy = response.headers["content-security-policy"]
@@ -75,14 +75,14 @@ async def test_every_answer_carries_the_protecting_headers(browser: httpx2.Async
     assert "server" not in response.headers
 
 
-async def test_plain_http_is_not_pinned_to_https(desk: InMemoryLinkClient) -> None:
-    """A portal for trying out, without TLS, does not lock browsers out."""
-    async with serving(desk, settings(portal_url="http://127.0.0.1:1")) as browser:
+async def test_plain_http_sends_no_hsts(link_client: InMemoryLinkClient) -> None:
+    """A portal without TLS, for trying out, must not lock browsers out."""
+    async with serving(link_client, settings(portal_url="http://127.0.0.1:1")) as browser:
         assert "strict-transport-security" not in (await browser.get("/livez")).headers
 
 
-async def test_pages_run_no_script_and_load_nothing_from_elsewhere(browser: httpx2.AsyncClient) -> None:
-    """Everything that a page loads is the portal's own."""
+async def test_pages_load_only_the_portals_own_files(browser: httpx2.AsyncClient) -> None:
+    """And no scripts."""
     page = BeautifulSoup((await browser.get(VERIFY)).text, "html.parser")
     assert page.find_all("script") == []
     assert page.find_all(style=True) == []
@@ -93,11 +93,11 @@ async def test_pages_run_no_script_and_load_nothing_from_elsewhere(browser: http
         assert (await browser.get(path)).status_code == 200
 
 
-async def test_names_from_outside_cannot_speak_for_the_page(
-    browser: httpx2.AsyncClient, desk: InMemoryLinkClient
+async def test_markup_and_control_characters_in_names_are_neutralised(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """Markup in a name is shown as text, and controls that reorder the line are gone."""
-    desk.show(initiator=HOSTILE, site_url="", site_name=HOSTILE, opsgenie_account=HOSTILE, email=HOSTILE)
+    """Markup in a name is shown as text, and bidirectional control characters are removed."""
+    link_client.show(initiator=HOSTILE, site_url="", site_name=HOSTILE, opsgenie_account=HOSTILE, email=HOSTILE)
     text = (await browser.get(VERIFY)).text
     assert "<script" not in text
     assert "&lt;script&gt;alert(1)" in text
@@ -105,8 +105,8 @@ async def test_names_from_outside_cannot_speak_for_the_page(
 
 
 @pytest.mark.parametrize("header", ["Host", "X-Forwarded-Host", "X-Forwarded-Proto", "Forwarded", "X-Original-URL"])
-async def test_links_never_come_from_the_request(browser: httpx2.AsyncClient, header: str) -> None:
-    """Whoever sends another host name finds it nowhere in the answer."""
+async def test_links_do_not_use_the_host_header(browser: httpx2.AsyncClient, header: str) -> None:
+    """A forged host name appears nowhere in the response."""
     headers = {header: "evil.example"}
     page = await browser.get(VERIFY, headers=headers)
     led_on = await browser.post(f"/authenticate/{AUTHENTICATE_TOKEN}", headers=headers)
@@ -116,8 +116,8 @@ async def test_links_never_come_from_the_request(browser: httpx2.AsyncClient, he
     assert slash.status_code == 404
 
 
-async def test_nobody_can_choose_where_the_redirect_goes(browser: httpx2.AsyncClient) -> None:
-    """There is no parameter to name another target."""
+async def test_there_is_no_open_redirect(browser: httpx2.AsyncClient) -> None:
+    """No parameter changes the target."""
     names = ["continue", "next", "return_to", "url", "email"]
     response = await browser.post(
         f"/authenticate/{AUTHENTICATE_TOKEN}", params=dict.fromkeys(names, "//evil.example"), data={"next": "//evil"}
@@ -127,16 +127,18 @@ async def test_nobody_can_choose_where_the_redirect_goes(browser: httpx2.AsyncCl
     assert "evil" not in response.text
 
 
-async def test_a_large_body_is_refused(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """The forms have no fields, so nobody has megabytes to send."""
+async def test_a_large_body_is_refused(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
+    """The forms have no fields, so no client needs large bodies."""
     response = await browser.post(VERIFY, content=b"x" * 1_000_000)
     assert response.status_code == 413
-    assert desk.told == []
+    assert link_client.signals == []
 
 
 @pytest.mark.parametrize("method, path", [("PUT", VERIFY), ("DELETE", VERIFY), ("GET", f"{VERIFY}/new")])
-async def test_other_methods_are_answered_in_the_same_look(browser: httpx2.AsyncClient, method: str, path: str) -> None:
-    """A method that a page does not know is refused with a page."""
+async def test_other_methods_are_answered_with_an_error_page(
+    browser: httpx2.AsyncClient, method: str, path: str
+) -> None:
+    """In the same design."""
     response = await browser.request(method, path)
     assert response.status_code == 405
     assert "portal.css" in response.text
@@ -149,33 +151,33 @@ async def test_tokens_are_not_in_the_logs(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Neither the server's access log nor ours has a link that somebody could open."""
+    """Neither uvicorn's access log nor the portal's contains a usable link."""
     caplog.set_level(logging.DEBUG)
     # A server that another test ran in this process may have turned it off.
     caplog.set_level(logging.INFO, logger="uvicorn.access")
     monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
-    for path in (VERIFY, f"/return/{RETURN_TOKEN}?look=1", f"/verify/{FORGED}"):
+    for path in (VERIFY, f"/return/{RETURN_TOKEN}?check=1", f"/verify/{FORGED}"):
         await browser.get(path)
         await browser.post(path)
     served = [record.getMessage() for record in caplog.records if record.name == "uvicorn.access"]
     assert any('"GET /verify/… HTTP' in line for line in served)
-    said = capsys.readouterr()
-    everything = "\n".join([*served, said.out, said.err])
+    captured = capsys.readouterr()
+    everything = "\n".join([*served, captured.out, captured.err])
     for token in (VERIFY_TOKEN, RETURN_TOKEN, FORGED):
         assert token not in everything
 
 
-class _BrokenDesk(InMemoryLinkClient):
-    """A desk with a bug."""
+class _BrokenLinkClient(InMemoryLinkClient):
+    """A client with a bug."""
 
     async def view(self, _claims: LinkClaims) -> LinkView | None:
-        """Fail in a way that nobody foresaw."""
+        """Raise an unexpected error."""
         raise ZeroDivisionError
 
 
-async def test_a_bug_shows_a_page_without_its_inside() -> None:
-    """What nobody foresaw is a page in the same look and with the same headers, and tells nothing of its cause."""
-    async with serving(_BrokenDesk(), settings()) as browser:
+async def test_an_unexpected_error_reveals_nothing() -> None:
+    """The error page has the usual design and headers, and no details."""
+    async with serving(_BrokenLinkClient(), settings()) as browser:
         response = await browser.get(VERIFY)
     assert response.status_code == 500
     assert "portal.css" in response.text
@@ -183,28 +185,30 @@ async def test_a_bug_shows_a_page_without_its_inside() -> None:
     assert "content-security-policy" in response.headers
 
 
-async def test_health_tells_life_from_readiness(browser: httpx2.AsyncClient, desk: InMemoryLinkClient) -> None:
-    """Alive as long as it answers; ready only while Temporal can be reached."""
+async def test_liveness_and_readiness_are_separate(
+    browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
+) -> None:
+    """Ready only while Temporal can be reached."""
     assert (await browser.get("/readyz")).status_code == 200
-    desk.up = False
+    link_client.up = False
     assert (await browser.get("/readyz")).status_code == 503
     assert (await browser.get("/livez")).status_code == 200
 
 
-async def test_a_number_without_end_is_no_page(browser: httpx2.AsyncClient) -> None:
-    """And no error of ours: a stranger's request must not fill the log with tracebacks."""
+async def test_an_endless_number_is_answered_with_404(browser: httpx2.AsyncClient) -> None:
+    """Not with an exception, so that no client can fill the log with tracebacks."""
     assert (await browser.get(f"/settings/users/{'1' * 5000}/1")).status_code == 404
 
 
 @pytest.mark.parametrize("header", ["de;q=x", "\x80", "a" * 10_000, ",".join(["xx"] * 3000), "../../de", "de_DE.po"])
-async def test_a_made_up_language_is_harmless(browser: httpx2.AsyncClient, header: str) -> None:
-    """What a browser says of its languages may be anything; the page is there."""
+async def test_an_invalid_accept_language_is_harmless(browser: httpx2.AsyncClient, header: str) -> None:
+    """The page is shown whatever the header."""
     answer = await browser.get(VERIFY, headers={b"Accept-Language": header.encode("latin-1")})
     assert (answer.status_code, answer.headers["content-language"]) == (200, "en")
 
 
-def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
-    """Started without settings, the portal says which are missing and ends, without a traceback."""
+def test_the_asgi_app_reports_missing_settings_in_one_sentence(tmp_path: Path) -> None:
+    """And exits without a traceback."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LANDBRIDGE_")}
     environment["LANDBRIDGE_PORTAL_URL"] = "https://landbridge.example.com"
     ended = subprocess.run(  # noqa: S603 - our own interpreter, our own words
@@ -221,7 +225,7 @@ def test_a_missing_setting_is_one_sentence(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-def test_views_that_other_versions_write_are_understood() -> None:
-    """A worker may be newer or older than the portal: unknown fields and missing ones are no error."""
+def test_views_of_other_versions_are_understood() -> None:
+    """A worker may be newer or older than the portal: unknown and missing fields are no error."""
     view = LinkView.model_validate_json(json.dumps({"state": "open", "of_tomorrow": 1}))
     assert view == LinkView(state=view.state)

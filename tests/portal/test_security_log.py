@@ -1,4 +1,4 @@
-"""Security events of people's pages, the limits and the codec: each is logged once, with the client and no token."""
+"""Security events of people's pages, rate limits and the codec: each is logged once, with the client and no token."""
 
 import httpx2
 import pytest
@@ -8,16 +8,16 @@ from landbridge.portal import limits
 from landbridge.portal.limits import Allowance
 from landbridge.portal.security_log import SecurityLog
 from tests.portal.conftest import KEY, serving, settings
-from tests.portal.desk import InMemoryLinkClient
-from tests.portal.test_codec import BEARER, CLEAR, operator, written
+from tests.portal.fake_clients import InMemoryLinkClient
+from tests.portal.test_codec import BEARER, CLEAR, operator, to_json
 from tests.portal.test_portal_security import FORGED, VERIFY
 
 __all__ = ["operator"]
 
 
-async def test_a_forged_link_is_logged_without_its_token(desk: InMemoryLinkClient) -> None:
-    """With the address that a trusted proxy names."""
-    async with serving(desk, settings(trusted_proxies="127.0.0.0/8")) as browser:
+async def test_a_forged_link_is_logged_without_its_token(link_client: InMemoryLinkClient) -> None:
+    """With the address from a trusted proxy."""
+    async with serving(link_client, settings(trusted_proxies="127.0.0.0/8")) as browser:
         with capture_logs() as events:
             await browser.get(f"/verify/{FORGED}", headers={"X-Forwarded-For": "198.51.100.7"})
     assert events == [
@@ -25,23 +25,23 @@ async def test_a_forged_link_is_logged_without_its_token(desk: InMemoryLinkClien
     ]
 
 
-async def test_a_flood_of_requests_is_no_flood_of_log_lines(
-    desk: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
+async def test_limited_requests_are_logged_once_a_minute(
+    link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line a minute for each client."""
-    monkeypatch.setattr(limits, "EVERYTHING", Allowance(at_once=2, per_second=0.001))
-    async with serving(desk, settings()) as browser:
+    """For each client."""
+    monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=2, per_second=0.001))
+    async with serving(link_client, settings()) as browser:
         with capture_logs() as events:
             answers = [(await browser.get(VERIFY)).status_code for _ in range(9)]
     assert answers == [200, 200, *[429] * 7]
     assert events == [{"event": "request_limited", "log_level": "warning", "client": "127.0.0.1"}]
 
 
-async def test_the_codec_is_used_by_nobody_unseen(operator: httpx2.AsyncClient) -> None:
-    """What is decrypted or encrypted, and every denial; a browser's first request, which shows nothing, is none."""
+async def test_every_use_of_the_codec_is_logged(operator: httpx2.AsyncClient) -> None:
+    """And every denial; a browser's first request, without credentials, is not a denial."""
     with capture_logs() as events:
-        await operator.post("/codec/decode", content=written(CLEAR * 3), headers=BEARER)
-        await operator.post("/codec/encode", content=written(CLEAR), headers={"Authorization": "Bearer x"})
+        await operator.post("/codec/decode", content=to_json(CLEAR * 3), headers=BEARER)
+        await operator.post("/codec/encode", content=to_json(CLEAR), headers={"Authorization": "Bearer x"})
         await operator.get("/codec/sign-in")
         await operator.get("/codec/sign-in", headers={"Authorization": "Basic eDp5"})
     assert [(event["event"], event["act"], event.get("payloads")) for event in events] == [
@@ -52,8 +52,8 @@ async def test_the_codec_is_used_by_nobody_unseen(operator: httpx2.AsyncClient) 
     assert {event["client"] for event in events} == {"127.0.0.1"}
 
 
-def test_who_is_the_same_for_every_spelling_and_of_no_use_without_the_key() -> None:
-    """A digest under the key that signs links, as in the workflow ids of sign-ins."""
+def test_the_digest_ignores_spelling_and_needs_the_key() -> None:
+    """It is the digest in the workflow ids of sign-ins."""
     scope = {"type": "http", "client": ("127.0.0.1", 1), "headers": []}
     with capture_logs() as events:
         for key, email in [(KEY, "Olga@Example.com"), (KEY, "olga@example.com"), ("x" * 32, "olga@example.com")]:

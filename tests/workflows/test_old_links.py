@@ -40,7 +40,7 @@ async def test_they_do_not_speak_for_whoever_has_the_number_now(bench: Migration
     assert (view.state, view.email) == (LinkState.CLOSED, "")
     before = await bench.person(cy.email)
     await desk.follow(old)
-    await desk.want_new(old)
+    await desk.request_new_link(old)
     assert await bench.person(cy.email) == before
     await desk.follow(new)
     await eventually(lambda: _changed(bench, cy.email, before.timeline))
@@ -57,11 +57,11 @@ async def test_whoever_has_a_former_address_cannot_spoil_the_links_to_the_new_on
     await eventually(lambda: bench.world.post.sent(CY.email))
     new, desk = bench.world.post.link(CY.email, Purpose.VERIFICATION), TemporalLinkClient(bench.client)
     await eventually(lambda: _mails_counted(bench, CY.email, 2))
-    await desk.want_new(old)
+    await desk.request_new_link(old)
     view = await desk.view(new)
     assert view is not None
     assert view.state is LinkState.OPEN
-    await desk.want_new(new)
+    await desk.request_new_link(new)
     await eventually(lambda: len(bench.world.post.sent(CY.email)) == 2)
 
 

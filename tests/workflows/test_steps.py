@@ -349,7 +349,7 @@ class TestVerifying:
         await desk.follow(first)
         assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
         # Who finds an old mail asks for a new one on the page.
-        await desk.want_new(first)
+        await desk.request_new_link(first)
         await eventually(lambda: len(bench.world.post.sent(BO.email)) == 7)
 
     async def test_a_signal_by_hand_moves_the_right_person(self, bench: MigrationHarness) -> None:

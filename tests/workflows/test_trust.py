@@ -98,7 +98,7 @@ async def test_a_rogue_worker_makes_nobody_an_admin(client: Client, keys: list[s
     """It answers that the attacker is an owner: no link is mailed, with encryption and without."""
     bench = MigrationHarness(await ours(client, *keys), f"rogue-{len(keys)}")
     async with served_except(bench, options.OPSGENIE_QUEUE, call_eve_an_owner):
-        await TemporalAdminClient(bench.client).want_link(EVE, EVES.partition(":")[2])
+        await TemporalAdminClient(bench.client).request_sign_in_link(EVE, EVES.partition(":")[2])
         await eventually(lambda: waits_for_press(EVES, client))
         assert not bench.world.post.sign_in_links
         await end_all(client)
@@ -110,7 +110,7 @@ async def test_an_old_answer_makes_nobody_an_admin(client: Client) -> None:
     prepared(bench.world)
     owners = ids.sign_in("0" * 32)
     async with worker.serving(build_workers(bench.client, bench.world)):
-        await TemporalAdminClient(bench.client).want_link(OWNER_EMAIL, owners.partition(":")[2])
+        await TemporalAdminClient(bench.client).request_sign_in_link(OWNER_EMAIL, owners.partition(":")[2])
         await eventually(lambda: bench.world.post.sign_in_links)
         history = await client.get_workflow_handle(owners).fetch_history()
         await end_all(client)
@@ -128,13 +128,13 @@ async def test_an_old_answer_makes_nobody_an_admin(client: Client) -> None:
 
     async with served_except(bench, options.OPSGENIE_QUEUE, replay):
         # Into the attacker's sign-in.
-        await TemporalAdminClient(bench.client).want_link(EVE, EVES.partition(":")[2])
+        await TemporalAdminClient(bench.client).request_sign_in_link(EVE, EVES.partition(":")[2])
         await eventually(lambda: waits_for_press(EVES, client))
         # As a sign-in that the portal never began.
         begun = await _start_raw(client, "sign-in:made-up", asked)
         assert await _untrusted(begun)
         # Into the owner's own, by the same id.
-        await TemporalAdminClient(bench.client).want_link(OWNER_EMAIL, owners.partition(":")[2])
+        await TemporalAdminClient(bench.client).request_sign_in_link(OWNER_EMAIL, owners.partition(":")[2])
         await eventually(lambda: waits_for_press(owners, client))
         assert not bench.world.post.sign_in_links
         await end_all(client)

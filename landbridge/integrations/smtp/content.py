@@ -85,7 +85,7 @@ def notice_mail(order: OutgoingNotice, links: LinkSigner) -> Rendered:
     """Write an owner's or admin's notice. It holds no link that acts for its reader."""
     notice, counts = order.notice, order.notice.counts
     language = i18n.negotiate(order.recipient.locale)
-    task, task_url = language.say(notice.task), _web(notice.url)
+    task, task_url = language.translate(notice.task), _web(notice.url)
     page_url = links.settings_url(_PAGES[notice.kind])
     return emails.render(
         str(notice.kind),
@@ -101,7 +101,7 @@ def notice_mail(order: OutgoingNotice, links: LinkSigner) -> Rendered:
             "task_host": _host(task_url),
             "command": notice.command,
             "at": language.moment(notice.at) if notice.at else "",
-            "reason": language.say(notice.reason),
+            "reason": language.translate(notice.reason),
             "rows": _rows(counts, language),
             "people_total": counts.total,
             "people_connected": counts[State.CONNECTED],
@@ -135,9 +135,9 @@ def _rows(counts: Counts, language: Language) -> list[dict[str, str | int]]:
     states = sorted((state for state in State if counts[state]), key=lambda state: state is not State.CONNECTED)
     return [
         {
-            "state": language.say(STATE_TITLES[state]),
+            "state": language.translate(STATE_TITLES[state]),
             "people": counts[state],
-            "next_step": "" if NEXT_STEP[state] == _NOTHING else language.say(NEXT_STEP[state]),
+            "next_step": "" if NEXT_STEP[state] == _NOTHING else language.translate(NEXT_STEP[state]),
         }
         for state in states
     ]

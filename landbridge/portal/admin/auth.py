@@ -1,7 +1,6 @@
-"""Authorizes owners and admins: every settings page and form passes through `AdminAuth`.
+"""Authorize owners and admins: every settings page and form passes through `AdminAuth`.
 
-A page group wraps its handlers: `AdminAuth.page` for pages, `AdminAuth.act` for forms. Each handler gets an
-`AdminRequest`.
+`AdminAuth.page` wraps the handlers of pages, `AdminAuth.form` those of forms. Handlers receive an `AdminRequest`.
 """
 
 import secrets
@@ -22,72 +21,71 @@ from landbridge.portal import language
 from landbridge.portal.admin.sessions import FlashMessage, Session, Sessions
 from landbridge.portal.clients import AdminClient
 from landbridge.portal.pages import Pages
-from landbridge.portal.security import comes_from_our_pages
+from landbridge.portal.security import is_same_origin
 from landbridge.portal.security_log import SecurityLog
 
 HOME = "/settings/general"
-"""Where owners and admins begin."""
+"""The first page after signing in."""
 CSRF_FIELD, RUN_FIELD = "csrf", "run"
 MAX_FIELDS = 600
-"""Of one form: a page of people, each with a box to tick, has fewer."""
+"""Fields of one form. The largest form lists a page of people with a checkbox each."""
 
-_UNANSWERED = "No worker answers right now: what you asked for may still be done. Look again in a few minutes."
-"""What whoever starts no workers needs to know of it."""
+_UNANSWERED = "No worker is responding. Your request may still be carried out; check again in a few minutes."
+"""Shown to owners and admins, who cannot start workers themselves."""
 _MAX_PAGE_NUMBER_DIGITS = 6
-"""Digits."""
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True)
 class AdminRequest:
-    """A request of someone who is signed in."""
+    """A request from a signed-in owner or admin."""
 
-    request: Request
+    http: Request
     session: Session
-    desk: AdminClient
+    client: AdminClient
     form: FormData = field(default_factory=FormData)
-    """What was filled in; empty for a page that is only shown."""
+    """The submitted form; empty for a GET request."""
 
     @property
     def actor(self) -> Actor:
-        """Who acts, for workflows to record."""
+        """The signed-in person, as workflows record them."""
         return self.session.actor
 
     @property
     def migration(self) -> Migration:
-        """The migration of the visitor's Opsgenie account, whether or not there is one.
+        """The migration of the signed-in person's Opsgenie account, whether or not it exists.
 
         Raises:
-            BadInput: no migration can be of an account with such a name.
+            BadInput: no Opsgenie account can have this name.
 
         """
-        return self.desk.migration(self.session.opsgenie_account)
+        return self.client.migration(self.session.opsgenie_account)
 
     @property
     def shown_migration(self) -> Migration:
-        """The migration that the form was shown for: if another one of the account runs by now, it refuses the request.
+        """The migration that the form was shown for. It refuses requests if another migration of the account runs now.
 
         Raises:
-            BadInput: the form names none.
+            BadInput: the form names no migration.
 
         """
         run = self.field(RUN_FIELD)
         if not run:
-            raise BadInput("This page is out of date; nothing was changed: load it again.")
-        return self.desk.migration(self.session.opsgenie_account, run)
+            raise BadInput("This page is out of date, so nothing was changed. Reload it and try again.")
+        return self.client.migration(self.session.opsgenie_account, run)
 
     def field(self, name: str) -> str:
-        """Return what was filled in, trimmed; empty if nothing was."""
+        """Return a form field's text without surrounding spaces; empty if the field is missing."""
         value = self.form.get(name, "")
         return value.strip() if isinstance(value, str) else ""
 
 
-class _Told(RedirectResponse):
-    """Leads to a page that says what came of an act."""
+class _FlashRedirect(RedirectResponse):
+    """Redirects to a page that shows the outcome of a form."""
 
     def __init__(self, url: str, *, problem: bool) -> None:
-        """`problem`: it was not done."""
+        """`problem`: the request was not carried out."""
         super().__init__(url, HTTPStatus.SEE_OTHER)
         self.problem = problem
 
@@ -96,13 +94,13 @@ Handler = Callable[[AdminRequest], Awaitable[Response]]
 
 
 def page_number(request: Request) -> int:
-    """Return which page of a list is asked for, counted from 1; whatever is no such number means the first."""
+    """Return the requested page of a list, counted from 1; 1 if the parameter is missing or invalid."""
     typed = request.query_params.get("page", "")
     return max(1, int(typed)) if typed.isascii() and typed.isdigit() and len(typed) <= _MAX_PAGE_NUMBER_DIGITS else 1
 
 
 class AdminAuth:
-    """Lets visitors in, and shows them pages."""
+    """Checks sessions and forms, and renders pages."""
 
     def __init__(self, pages: Pages, sessions: Sessions, log: SecurityLog, portal_url: str) -> None:
         self.pages = pages
@@ -111,9 +109,9 @@ class AdminAuth:
         self._portal_url = portal_url
 
     def page(self, handler: Handler) -> Endpoint:
-        """Return the endpoint of a page that is shown to whoever is signed in; the others may sign in first.
+        """Return the endpoint of a page for signed-in people; everyone else is redirected to the sign-in page.
 
-        Where there is nothing of the sort that is asked for, they are told that there is no such page.
+        BadInput and NotFound from the handler become 404.
         """
 
         async def endpoint(request: Request) -> Response:
@@ -128,7 +126,7 @@ class AdminAuth:
 
         return endpoint
 
-    def act(
+    def form(
         self,
         handler: Handler,
         *,
@@ -136,10 +134,10 @@ class AdminAuth:
         signed_out: str = "/sign-in?ended=1",
         event: str = "admin_acted",
     ) -> Endpoint:
-        """Return the endpoint of a form on one of our pages; what is refused is told on the page `back`.
+        """Return the endpoint of a form; if the handler refuses, redirect to the page `back`, which shows the reason.
 
-        Whoever is not signed in any more is led to `signed_out`, where they are told that nothing was done. `event` is
-        what the security log calls the act.
+        If the session has ended, redirect to `signed_out`, which says that nothing was changed. `event` is the name of
+        the event in the security log.
         """
 
         async def endpoint(request: Request) -> Response:
@@ -156,17 +154,19 @@ class AdminAuth:
             try:
                 response = await handler(AdminRequest(request, session, request.state.admins, form))
             except NoWorkerAnswers:
-                response = self.go(back, _UNANSWERED, problem=True)
+                response = self.redirect_with_message(back, _UNANSWERED, problem=True)
             except LandbridgeError as error:
-                response = self.go(back, str(error), problem=True)
-            self._log_act(event, request, session, response)
+                response = self.redirect_with_message(back, str(error), problem=True)
+            self._log_outcome(event, request, session, response)
             return response
 
         return endpoint
 
-    def _log_act(self, event: str, request: Request, session: Session, response: Response) -> None:
-        refused = response.status_code >= HTTPStatus.BAD_REQUEST or (isinstance(response, _Told) and response.problem)
-        # The paths of our forms hold numbers, and nothing that anybody typed.
+    def _log_outcome(self, event: str, request: Request, session: Session, response: Response) -> None:
+        refused = response.status_code >= HTTPStatus.BAD_REQUEST or (
+            isinstance(response, _FlashRedirect) and response.problem
+        )
+        # Form paths contain numbers only, no text that a person typed.
         about = {"act": request.url.path, "opsgenie_account": session.opsgenie_account}
         if refused:
             self.log.refuse("admin_act_refused", request.scope, email=session.email, **about)
@@ -174,7 +174,7 @@ class AdminAuth:
             self.log.note(event, request.scope, email=session.email, **about)
 
     async def session(self, request: Request) -> Session | None:
-        """Return who is signed in, as Temporal knows it; None: nobody, or not any more.
+        """Return the open session of a request; None if there is none, or if Temporal says that it has ended.
 
         Raises:
             TemporalUnreachable: Temporal does not answer.
@@ -185,53 +185,55 @@ class AdminAuth:
             if self.sessions.is_sent(request):
                 self.log.refuse("session_refused", request.scope, reason="unknown")
             return None
-        desk: AdminClient = request.state.admins
-        if await desk.is_open(session.session_id, session):
+        client: AdminClient = request.state.admins
+        if await client.is_open(session.session_id, session):
             return session
         self.log.refuse("session_refused", request.scope, email=session.email, reason="over")
         return None
 
     def _sign_in_first(self, request: Request, path: str) -> Response:
-        """Lead to where one signs in; a browser whose session is over forgets what it kept of it."""
+        """Redirect to the sign-in page and delete the cookies of a session that has ended."""
         response = self.redirect(path)
         if self.sessions.is_sent(request):
             self.sessions.end(response)
         return response
 
     def check_origin(self, request: Request) -> None:
-        """Refuse a form that another site's page sent.
+        """Refuse a form that was sent from another site.
 
         Raises:
             HTTPException: 403.
 
         """
-        if not comes_from_our_pages(request.headers, self._portal_url):
+        if not is_same_origin(request.headers, self._portal_url):
             self.log.refuse("form_refused", request.scope, reason="origin")
             raise HTTPException(HTTPStatus.FORBIDDEN)
 
     def show(
-        self, visit: AdminRequest, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object
+        self, request: AdminRequest, template: str, status: HTTPStatus = HTTPStatus.OK, /, **values: object
     ) -> Response:
-        """Render a page with the navigation around it; its template extends `admin/base.html`.
+        """Render a page that extends `admin/base.html`, with navigation and the message of the last form.
 
-        `run` among the values says which migration the page shows: all of its forms name it.
+        The value `run` identifies the migration that the page shows; all forms on the page send it back.
         """
-        news = self.sessions.news(visit.request)
-        values = {"invited": False, "run": "", **values, "session": visit.session, "news": news}
+        flash = self.sessions.flash(request.http)
+        values = {"invited": False, "run": "", **values, "session": request.session, "flash": flash}
         response = self.pages.show(template, status, **values)
-        if news is not None:
-            self.sessions.told(response)
+        if flash is not None:
+            self.sessions.clear_flash(response)
         return response
 
     def redirect(self, path: str) -> Response:
-        """Lead on to one of our own pages."""
+        """Redirect to a page of the portal."""
         return RedirectResponse(self.pages.root + path, HTTPStatus.SEE_OTHER)
 
-    def go(self, path: str, sentence: str, *, problem: bool = False) -> Response:
-        """Lead on to one of our own pages, which says what came of an act; `problem`: that it was not done.
+    def redirect_with_message(self, path: str, sentence: str, *, problem: bool = False) -> Response:
+        """Redirect to a page of the portal that shows a message; `problem`: the request was not carried out.
 
-        Sentences of ours are told in the visitor's language.
+        Landbridge's own sentences are translated into the language of the request.
         """
-        response = _Told(self.pages.root + path, problem=problem)
-        self.sessions.tell(response, FlashMessage(sentence=language.current().say(sentence), problem=problem))
+        response = _FlashRedirect(self.pages.root + path, problem=problem)
+        self.sessions.set_flash(
+            response, FlashMessage(sentence=language.current().translate(sentence), problem=problem)
+        )
         return response

@@ -1,4 +1,4 @@
-"""Settings → General: how the connection of the Opsgenie account to Atlassian stands, and what to do about it."""
+"""Settings → General: the status of the migration, and the forms that control it."""
 
 from datetime import UTC, datetime
 
@@ -11,18 +11,18 @@ from landbridge.domain.messages import MAX_REASON_LENGTH, Deadline, MigrationReq
 from landbridge.domain.rules import AtDeadline
 from landbridge.portal.admin.auth import HOME, RUN_FIELD, AdminAuth, AdminRequest
 
-_OPEN_TO_A_CHOICE = {Step.CHOOSE_SITE, Step.CREATE_SITE}
+_SITE_STEPS = {Step.CHOOSE_SITE, Step.CREATE_SITE}
 
 
 class GeneralPages:
-    """What owners and admins see first: the guide's steps 1, 5 and 7."""
+    """The first page after signing in: the guide's steps 1, 5 and 7."""
 
-    def __init__(self, gate: AdminAuth) -> None:
-        self._gate = gate
+    def __init__(self, auth: AdminAuth) -> None:
+        self._auth = auth
 
     def routes(self) -> list[Route]:
-        """Return where the pages are."""
-        acts = {
+        """Return the routes."""
+        forms = {
             "migrate": self.migrate,
             "confirm": self.confirm,
             "pause": self.pause,
@@ -31,21 +31,21 @@ class GeneralPages:
             "deadline": self.set_deadline,
         }
         return [
-            Route(HOME, self._gate.page(self.show)),
-            *(Route(f"{HOME}/{name}", self._gate.act(act), methods=["POST"]) for name, act in acts.items()),
+            Route(HOME, self._auth.page(self.show)),
+            *(Route(f"{HOME}/{name}", self._auth.form(handler), methods=["POST"]) for name, handler in forms.items()),
         ]
 
-    async def show(self, visit: AdminRequest) -> Response:
-        """Show how the migration stands, or invite to begin one."""
-        status = await standing(visit)
-        undo = await undo_of(visit, status) if status is not None else None
-        return self._gate.show(
-            visit,
+    async def show(self, request: AdminRequest) -> Response:
+        """Show the status of the migration, or offer to start one."""
+        status = await load_status(request)
+        undo = await load_undo(request, status) if status is not None else None
+        return self._auth.show(
+            request,
             "settings/general.html",
             status=status,
             run=run_of(status),
-            invited=is_open_to_another(status, undo),
-            choice_open=status is not None and choice_open(status.progress),
+            invited=can_start_another(status, undo),
+            can_choose_site=status is not None and can_choose_site(status.progress),
             runs=status is not None and status.run_state is RunState.RUNNING,
             completed=status is not None and status.run_state is RunState.COMPLETED,
             cancelled=status is not None and is_cancelled(status),
@@ -53,123 +53,138 @@ class GeneralPages:
             can_be_undone=status is not None and can_be_undone(status, undo),
         )
 
-    async def migrate(self, visit: AdminRequest) -> Response:
-        """Begin the migration; which site it leads to is asked once the roster is read."""
-        request = MigrationRequest(
-            opsgenie_account=visit.session.opsgenie_account, initiator=visit.session.email, by=visit.actor
+    async def migrate(self, request: AdminRequest) -> Response:
+        """Start the migration. The site is chosen later, when the roster has been read."""
+        migration = MigrationRequest(
+            opsgenie_account=request.session.opsgenie_account, initiator=request.session.email, by=request.actor
         )
-        started = await visit.desk.start(request, after=visit.field(RUN_FIELD) if visit.field("again") else "")
+        started = await request.client.start(
+            migration, after=request.field(RUN_FIELD) if request.field("again") else ""
+        )
         if started.already is RunState.RUNNING:
-            return self._gate.go(HOME, "The migration runs already; this is how it stands.")
+            return self._auth.redirect_with_message(
+                HOME, "The migration is already running. Its status is shown below."
+            )
         if started.already is not None:
             if started.already is RunState.CANCELED:
-                return self._gate.go(HOME, "The migration was cancelled before; nothing was started.", problem=True)
-            return self._gate.go(HOME, "The migration was completed before; nothing was started.", problem=True)
-        return self._gate.go(HOME, "The migration has begun. Nothing is changed before you have chosen a site.")
-
-    async def confirm(self, visit: AdminRequest) -> Response:
-        """Report the task done that the page showed."""
-        await visit.shown_migration.confirm(visit.field("task"), visit.actor)
-        return self._gate.go(HOME, "Thank you. Landbridge looks whether it can go on.")
-
-    async def pause(self, visit: AdminRequest) -> Response:
-        """Start nothing new until resumed."""
-        reason = visit.field("reason")[:MAX_REASON_LENGTH] or f"Paused by {visit.session.email}."
-        await visit.shown_migration.pause(reason, visit.actor)
-        return self._gate.go(HOME, "Paused: no mail goes out, and no account is created, until you resume.")
-
-    async def resume(self, visit: AdminRequest) -> Response:
-        """End the pause that the page showed."""
-        await visit.shown_migration.resume(visit.actor, visit.field("reason"))
-        return self._gate.go(HOME, "Resumed.")
-
-    async def refresh(self, visit: AdminRequest) -> Response:
-        """Ask Opsgenie and Atlassian at once."""
-        await visit.shown_migration.refresh(visit.actor)
-        return self._gate.go(HOME, "Opsgenie and Atlassian are asked who joined, verified, or set up the account.")
-
-    async def set_deadline(self, visit: AdminRequest) -> Response:
-        """Set another deadline, or none."""
-        deadline = _moment(visit.field("deadline"))
-        shown = Deadline(
-            deadline=_moment(visit.field("shown_deadline")), at_deadline=_at_deadline(visit.field("shown_at_deadline"))
+                return self._auth.redirect_with_message(
+                    HOME, "The migration was cancelled earlier; nothing was started.", problem=True
+                )
+            return self._auth.redirect_with_message(
+                HOME, "The migration is already complete; nothing was started.", problem=True
+            )
+        return self._auth.redirect_with_message(
+            HOME, "The migration has started. Nothing changes until you choose a site."
         )
-        at_deadline = _at_deadline(visit.field("at_deadline"))
-        await visit.shown_migration.set_deadline(deadline, at_deadline, visit.actor, instead_of=shown)
+
+    async def confirm(self, request: AdminRequest) -> Response:
+        """Report the task on the page as done."""
+        await request.shown_migration.confirm(request.field("task"), request.actor)
+        return self._auth.redirect_with_message(
+            HOME, "Thank you. Landbridge is checking whether the migration can continue."
+        )
+
+    async def pause(self, request: AdminRequest) -> Response:
+        """Pause the migration: nothing new starts until it is resumed."""
+        reason = request.field("reason")[:MAX_REASON_LENGTH] or f"Paused by {request.session.email}."
+        await request.shown_migration.pause(reason, request.actor)
+        return self._auth.redirect_with_message(
+            HOME, "Paused: no emails are sent and no Atlassian accounts are created until you resume."
+        )
+
+    async def resume(self, request: AdminRequest) -> Response:
+        """End the pause that the page showed, and no later one."""
+        await request.shown_migration.resume(request.actor, request.field("reason"))
+        return self._auth.redirect_with_message(HOME, "Resumed.")
+
+    async def refresh(self, request: AdminRequest) -> Response:
+        """Poll Opsgenie and Atlassian now."""
+        await request.shown_migration.refresh(request.actor)
+        return self._auth.redirect_with_message(HOME, "Landbridge is checking Opsgenie and Atlassian for changes.")
+
+    async def set_deadline(self, request: AdminRequest) -> Response:
+        """Change or remove the deadline."""
+        deadline = _parse_time(request.field("deadline"))
+        shown = Deadline(
+            deadline=_parse_time(request.field("shown_deadline")),
+            at_deadline=_at_deadline(request.field("shown_at_deadline")),
+        )
+        at_deadline = _at_deadline(request.field("at_deadline"))
+        await request.shown_migration.set_deadline(deadline, at_deadline, request.actor, instead_of=shown)
         if deadline is None:
-            return self._gate.go(HOME, "There is no deadline any more.")
-        return self._gate.go(HOME, "The deadline is set.")
+            return self._auth.redirect_with_message(HOME, "The deadline was removed.")
+        return self._auth.redirect_with_message(HOME, "The deadline is set.")
 
 
-async def standing(visit: AdminRequest) -> MigrationStatus | None:
-    """Return how the visitor's migration stands; None: there never was one."""
+async def load_status(request: AdminRequest) -> MigrationStatus | None:
+    """Return the status of the migration; None if there has never been one."""
     try:
-        return await visit.migration.status()
+        return await request.migration.status()
     except NotFound:
         return None
 
 
 def run_of(status: MigrationStatus | None) -> str:
-    """Return which migration a page shows, for its forms to name; empty if there never was one."""
+    """Return the run that a page shows, which its forms send back; empty if there is no migration."""
     return "" if status is None else status.run
 
 
-async def undo_of(visit: AdminRequest, status: MigrationStatus) -> UndoProgress | None:
-    """Return how far the undo of a migration is that was not completed; None: nobody asked, or nobody can tell."""
+async def load_undo(request: AdminRequest, status: MigrationStatus) -> UndoProgress | None:
+    """Return the progress of revoking invitations; None if it was never requested or is not known."""
     may_have_one = is_cancelled(status) or status.run_state not in {RunState.RUNNING, RunState.COMPLETED}
-    return await visit.migration.undo() if may_have_one and status.progress is not None else None
+    return await request.migration.undo() if may_have_one and status.progress is not None else None
 
 
 def is_cancelled(status: MigrationStatus) -> bool:
-    """Return whether somebody cancelled the migration, also while it still ends."""
+    """Return whether the migration was cancelled, even if it is still ending."""
     return status.run_state is RunState.CANCELED or (status.progress is not None and bool(status.progress.cancelled))
 
 
-def is_open_to_another(status: MigrationStatus | None, undo: UndoProgress | None) -> bool:
-    """Return whether a migration can begin, to which the banner invites: none runs, is undone, or was completed."""
+def can_start_another(status: MigrationStatus | None, undo: UndoProgress | None) -> bool:
+    """Return whether a migration can start: none is running or complete, and no invitations are being revoked."""
     if status is None:
         return True
     return status.run_state not in {RunState.RUNNING, RunState.COMPLETED} and (undo is None or undo.over)
 
 
-async def invitation(visit: AdminRequest, status: MigrationStatus | None) -> dict[str, object]:
-    """Return what the banner on a page has to know."""
-    undo = await undo_of(visit, status) if status is not None else None
+async def banner_values(request: AdminRequest, status: MigrationStatus | None) -> dict[str, object]:
+    """Return the template values for the banner that offers to start a migration."""
+    undo = await load_undo(request, status) if status is not None else None
     return {
         "run": run_of(status),
-        "invited": is_open_to_another(status, undo),
+        "invited": can_start_another(status, undo),
         "cancelled": status is not None and is_cancelled(status),
     }
 
 
 def can_be_undone(status: MigrationStatus, undo: UndoProgress | None) -> bool:
-    """Return whether the invitations of a migration that is over can be revoked, for the first time or again."""
+    """Return whether the invitations of a migration that has ended can be revoked, for the first time or again."""
     invited = status.progress is not None and status.progress.site is not None and status.progress.cohorts > 0
     over = status.run_state not in {RunState.RUNNING, RunState.COMPLETED}
     return invited and over and (undo is None or (undo.over and bool(undo.problem or undo.failed)))
 
 
-def choice_open(progress: Progress | None) -> bool:
-    """Return whether the migration waits for the choice of a site, or would take another one."""
+def can_choose_site(progress: Progress | None) -> bool:
+    """Return whether the migration waits for a site to be chosen, or accepts another choice."""
     waits = progress is not None and progress.site is None and bool(progress.task)
-    return waits and progress is not None and progress.step in _OPEN_TO_A_CHOICE
+    return waits and progress is not None and progress.step in _SITE_STEPS
 
 
-def _moment(typed: str) -> datetime | None:
-    """Return a moment as browsers or we write it; None for an empty field. Without a zone it is UTC, as our form says.
+def _parse_time(text: str) -> datetime | None:
+    """Return the time in a form field; None if it is empty. Times without a zone are UTC, as the form says.
 
     Raises:
-        BadInput: it is none.
+        BadInput: the field is not a time.
 
     """
-    if not typed:
+    if not text:
         return None
     try:
-        moment = datetime.fromisoformat(typed)
+        time = datetime.fromisoformat(text)
     except ValueError:
-        raise BadInput("Write the deadline as a date and a time, such as 2027-03-01T18:00.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        raise BadInput("Enter the deadline as a date and a time, such as 2027-03-01T18:00.") from None
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _at_deadline(chosen: str) -> AtDeadline:
-    return AtDeadline.COMPLETE_PARTIAL if chosen == AtDeadline.COMPLETE_PARTIAL else AtDeadline.KEEP_WAITING
+def _at_deadline(value: str) -> AtDeadline:
+    return AtDeadline.COMPLETE_PARTIAL if value == AtDeadline.COMPLETE_PARTIAL else AtDeadline.KEEP_WAITING

@@ -1,4 +1,4 @@
-"""Settings → Users → one person: how they stand, who did what, and what can be done for them."""
+"""Settings → Users → one person: status, history, and what an admin can do."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,14 +12,14 @@ from landbridge.domain.errors import BadInput, LandbridgeError, Refused
 from landbridge.domain.messages import MAX_REASON_LENGTH
 from landbridge.domain.people import MAILED
 from landbridge.portal.admin.auth import AdminAuth, AdminRequest, Handler
-from landbridge.portal.admin.users import MAILABLE, PATH, Selection, told
+from landbridge.portal.admin.users import MAILABLE, PATH, Selection, describe_resend
 
-Act = Callable[[AdminRequest, FoundPerson], Awaitable[str]]
-"""Does something for a person; returns the sentence that tells it."""
+Action = Callable[[AdminRequest, FoundPerson], Awaitable[str]]
+"""Does something for a person; returns the sentence that reports it."""
 
 
 class _Number(IntegerConvertor):
-    """A number of a cohort or person, as `client.paging` writes it: one without end would be an error of ours."""
+    """The number of a cohort or person, as `client.paging` writes it. Longer numbers are answered with 404."""
 
     regex = "[0-9]{1,7}"
 
@@ -28,15 +28,15 @@ register_url_convertor("number", _Number())
 
 
 class PersonPages:
-    """One person, by the numbers that the list gives."""
+    """The page of one person, addressed by cohort and number."""
 
-    def __init__(self, gate: AdminAuth) -> None:
-        self._gate = gate
+    def __init__(self, auth: AdminAuth) -> None:
+        self._auth = auth
 
     def routes(self) -> list[Route]:
-        """Return where the pages are."""
+        """Return the routes."""
         path = f"{PATH}/{{cohort:number}}/{{number:number}}"
-        acts: dict[str, Act] = {
+        actions: dict[str, Action] = {
             "resend": resend,
             "verify": verify,
             "authenticate": authenticate,
@@ -44,94 +44,96 @@ class PersonPages:
             "correct-email": correct_email,
         }
         return [
-            Route(path, self._gate.page(self.show)),
+            Route(path, self._auth.page(self.show)),
             *(
-                Route(f"{path}/{name}", self._gate.act(self._about_person(act)), methods=["POST"])
-                for name, act in acts.items()
+                Route(f"{path}/{name}", self._auth.form(self._form(action)), methods=["POST"])
+                for name, action in actions.items()
             ),
         ]
 
-    async def show(self, visit: AdminRequest) -> Response:
-        """Show the person, the timeline, and what can be done."""
-        found = await _person(visit)
-        summary = await visit.migration.summary()
-        return self._gate.show(
-            visit,
+    async def show(self, request: AdminRequest) -> Response:
+        """Show the person, their timeline, and the available actions."""
+        found = await _person(request)
+        summary = await request.migration.summary()
+        return self._auth.show(
+            request,
             "settings/person.html",
             run=summary.run,
             found=found,
             person=found.person,
             acts=summary.run_state is RunState.RUNNING and not found.person.settled,
             mailable=found.person.state in MAILABLE and not found.person.problem,
-            selection=Selection.of(visit.request.query_params),
+            selection=Selection.of(request.http.query_params),
             mailed=frozenset(MAILED),
         )
 
-    def _about_person(self, act: Act) -> Handler:
-        async def handler(visit: AdminRequest) -> Response:
-            numbers = visit.request.path_params
-            selection = Selection.of(visit.request.query_params)
+    def _form(self, action: Action) -> Handler:
+        async def handler(request: AdminRequest) -> Response:
+            numbers = request.http.path_params
+            selection = Selection.of(request.http.query_params)
             back = f"{PATH}/{numbers['cohort']}/{numbers['number']}{selection.query}"
             try:
-                sentence = await act(visit, await _shown_person(visit))
+                sentence = await action(request, await _shown_person(request))
             except LandbridgeError as error:
-                return self._gate.go(back, str(error), problem=True)
-            return self._gate.go(back, sentence)
+                return self._auth.redirect_with_message(back, str(error), problem=True)
+            return self._auth.redirect_with_message(back, sentence)
 
         return handler
 
 
-async def _person(visit: AdminRequest) -> FoundPerson:
-    numbers = visit.request.path_params
-    return await visit.migration.person_numbered(numbers["cohort"], numbers["number"])
+async def _person(request: AdminRequest) -> FoundPerson:
+    numbers = request.http.path_params
+    return await request.migration.person_numbered(numbers["cohort"], numbers["number"])
 
 
-async def _shown_person(visit: AdminRequest) -> FoundPerson:
-    """Return the person whom the page showed.
+async def _shown_person(request: AdminRequest) -> FoundPerson:
+    """Return the person that the page showed.
 
     Raises:
-        Refused: the number is somebody else's by now, in another migration, or the address was corrected.
+        Refused: another migration runs now, so the number belongs to someone else, or the address was corrected.
 
     """
-    await visit.shown_migration.seen()
-    found = await _person(visit)
-    if why := stale.another_address(visit.field("address"), found.person.email):
-        raise Refused(why)
+    await request.shown_migration.seen()
+    found = await _person(request)
+    if reason := stale.another_address(request.field("address"), found.person.email):
+        raise Refused(reason)
     return found
 
 
-async def resend(visit: AdminRequest, found: FoundPerson) -> str:
-    """Send the mail again."""
-    return told(await visit.shown_migration.resend(found.person.email, by=visit.actor))
+async def resend(request: AdminRequest, found: FoundPerson) -> str:
+    """Send the email again."""
+    return describe_resend(await request.shown_migration.resend(found.person.email, by=request.actor))
 
 
-async def verify(visit: AdminRequest, found: FoundPerson) -> str:
-    """Record, by an admin's word, that the Opsgenie email is verified."""
+async def verify(request: AdminRequest, found: FoundPerson) -> str:
+    """Record on the admin's authority that the Opsgenie email is verified."""
     _refuse_settled(found)
-    await visit.shown_migration.verify(found.person.email, visit.actor)
+    await request.shown_migration.verify(found.person.email, request.actor)
     return "Recorded under your name: the Opsgenie email is verified. The authentication email is next."
 
 
-async def authenticate(visit: AdminRequest, found: FoundPerson) -> str:
-    """Record, by an admin's word, that the Atlassian account is set up."""
+async def authenticate(request: AdminRequest, found: FoundPerson) -> str:
+    """Record on the admin's authority that the Atlassian account is set up."""
     _refuse_settled(found)
-    await visit.shown_migration.authenticate(found.person.email, visit.actor)
+    await request.shown_migration.authenticate(found.person.email, request.actor)
     return "Recorded under your name: the Atlassian account is set up."
 
 
-async def exclude(visit: AdminRequest, found: FoundPerson) -> str:
-    """Take the person out of the migration."""
-    await visit.shown_migration.exclude(found.person.email, visit.field("reason")[:MAX_REASON_LENGTH], visit.actor)
-    return "Excluded: nothing is awaited of this person any more."
+async def exclude(request: AdminRequest, found: FoundPerson) -> str:
+    """Exclude the person from the migration."""
+    await request.shown_migration.exclude(
+        found.person.email, request.field("reason")[:MAX_REASON_LENGTH], request.actor
+    )
+    return "Excluded: the migration no longer waits for this person."
 
 
-async def correct_email(visit: AdminRequest, found: FoundPerson) -> str:
-    """Give the person another address."""
-    new_email = pasted.address(visit.field("email"))
-    await visit.shown_migration.correct_email(found.person.email, new_email, visit.actor)
-    return "Corrected: the mails go to the new address from now on."
+async def correct_email(request: AdminRequest, found: FoundPerson) -> str:
+    """Change the person's email address."""
+    new_email = pasted.address(request.field("email"))
+    await request.shown_migration.correct_email(found.person.email, new_email, request.actor)
+    return "Corrected: emails now go to the new address."
 
 
 def _refuse_settled(found: FoundPerson) -> None:
     if found.person.settled:
-        raise BadInput("Nothing is awaited of this person any more.")
+        raise BadInput("The migration no longer waits for this person.")

@@ -1,4 +1,4 @@
-"""The report: who made it, who did not, and what to do next for each of them; the guide's step 7."""
+"""The report: who is connected, who is not, and what to do next for each person; the guide's step 7."""
 
 from starlette.responses import Response
 from starlette.routing import Route
@@ -8,33 +8,33 @@ from landbridge.client.answers import ReportLine, RunState
 from landbridge.domain.people import NEXT_STEP, State
 from landbridge.platform.exits import TemporalUnreachable
 from landbridge.portal.admin.auth import HOME, AdminAuth, AdminRequest
-from landbridge.portal.admin.general import standing
+from landbridge.portal.admin.general import load_status
 
 PATH = "/settings/report"
 PAGE = 50
 """People on one page."""
-DID_NOT_MAKE_IT = tuple(state for state in State if state is not State.CONNECTED)
+NOT_CONNECTED = tuple(state for state in State if state is not State.CONNECTED)
 
 
 class ReportPages:
-    """The report on pages, and whole as a file."""
+    """The report as pages and as a CSV file."""
 
-    def __init__(self, gate: AdminAuth) -> None:
-        self._gate = gate
+    def __init__(self, auth: AdminAuth) -> None:
+        self._auth = auth
 
     def routes(self) -> list[Route]:
-        """Return where the pages are."""
-        return [Route(PATH, self._gate.page(self.show)), Route(f"{PATH}.csv", self._gate.page(self.download))]
+        """Return the routes."""
+        return [Route(PATH, self._auth.page(self.show)), Route(f"{PATH}.csv", self._auth.page(self.download))]
 
-    async def show(self, visit: AdminRequest) -> Response:
-        """Show the counts, and a page of those who did not make it, or not yet."""
-        status = await standing(visit)
+    async def show(self, request: AdminRequest) -> Response:
+        """Show the counts, and a page of the people who are not connected."""
+        status = await load_status(request)
         if status is None or status.progress is None or not status.progress.cohorts:
-            return self._gate.redirect(HOME)
-        page = visit.request.query_params.get("page", "")
-        people = await visit.migration.people(DID_NOT_MAKE_IT, page=page, limit=PAGE)
-        return self._gate.show(
-            visit,
+            return self._auth.redirect(HOME)
+        page = request.http.query_params.get("page", "")
+        people = await request.migration.people(NOT_CONNECTED, page=page, limit=PAGE)
+        return self._auth.show(
+            request,
             "settings/report.html",
             status=status,
             completed=status.run_state is RunState.COMPLETED,
@@ -44,21 +44,21 @@ class ReportPages:
             page=page,
         )
 
-    async def download(self, visit: AdminRequest) -> Response:
-        """Send everyone as CSV, or nobody: what ends in the middle looks like a whole file."""
-        status = await standing(visit)
+    async def download(self, request: AdminRequest) -> Response:
+        """Send everyone as CSV, or nothing: a truncated file would look complete."""
+        status = await load_status(request)
         if status is not None and status.progress is None:
             raise TemporalUnreachable(
-                "No worker answers right now, so nobody can be shown. Look again in a few minutes."
+                "No worker is responding, so people cannot be shown. Check again in a few minutes."
             )
         if status is None or status.progress is None or not status.progress.cohorts:
-            return self._gate.redirect(HOME)
-        lines = [line async for page in visit.migration.everyone() for line in page]
-        session = visit.session
-        self._gate.log.note(
-            "report_exported", visit.request.scope, email=session.email, opsgenie_account=session.opsgenie_account
+            return self._auth.redirect(HOME)
+        lines = [line async for page in request.migration.everyone() for line in page]
+        session = request.session
+        self._auth.log.note(
+            "report_exported", request.http.scope, email=session.email, opsgenie_account=session.opsgenie_account
         )
-        name = f"landbridge-{visit.session.opsgenie_account}.csv"
+        name = f"landbridge-{request.session.opsgenie_account}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         text = csv_export.head(ReportLine) + csv_export.rows(lines)
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)

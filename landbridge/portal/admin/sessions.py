@@ -1,6 +1,6 @@
-"""The portal's cookies, all signed: who is signed in, what came of an act, what was searched for.
+"""The portal's signed cookies: session, flash message, and search.
 
-Whether a session is open still is not for its cookie to say, but for its workflow (`AdminClient.is_open`).
+The session cookie only names the session; its workflow decides whether it is still open (`AdminClient.is_open`).
 """
 
 import secrets
@@ -17,62 +17,63 @@ from landbridge.domain.sign_in import SESSION_LIFETIME, SignedIn
 from landbridge.integrations.link_tokens import OneSpelling
 
 SESSION_SECONDS = int(SESSION_LIFETIME.total_seconds())
-NEWS_SECONDS = 60
-"""How long the sentence about an act waits for the page that shows it."""
+FLASH_SECONDS = 60
+"""Lifetime of a flash message: the next page normally shows it immediately."""
 MAX_NAME_LENGTH = 80
-"""Characters of a name and of a sentence that have to find room in a cookie."""
+"""Characters of a name stored in a cookie."""
 MAX_MESSAGE_LENGTH = 500
+"""Characters of a flash message."""
 MAX_SEARCH_LENGTH = 254
-"""Characters of a search; as long as an address."""
+"""Characters of a search: the maximum length of an email address."""
 MAX_COOKIE_LENGTH = 4096
-"""Characters; browsers keep no longer ones."""
+"""Characters of a cookie's value that browsers accept."""
 
 
 class Session(SignedIn):
-    """Someone who is signed in."""
+    """A signed-in owner or admin."""
 
     session_id: str
     """See `AdminClient.open_session`."""
     csrf: str
-    """Stands in every form of this session; a page of someone else's cannot know it."""
+    """Included in every form of this session; pages of other sites cannot know it."""
 
     @property
     def actor(self) -> Actor:
-        """Who acts, for workflows to record."""
+        """The signed-in person, as workflows record them."""
         return Actor(source=Source.ADMIN, name=self.email)
 
 
 class FlashMessage(Model):
-    """What came of an act, for the next page to show."""
+    """The outcome of a form, shown on the next page."""
 
     sentence: str
     problem: bool = False
-    """It was not done."""
+    """The request was not carried out."""
 
 
 class Sessions:
     """Writes and reads the portal's cookies."""
 
     def __init__(self, keys: Sequence[str], *, secure: bool) -> None:
-        """Take the signing keys, the first signs; `secure`: people reach the portal by HTTPS."""
+        """Take the keys, of which the first signs and all verify; `secure`: the portal is reached over HTTPS."""
         oldest_first = list(reversed(keys))
         self._session = URLSafeTimedSerializer(oldest_first, salt="landbridge.session", signer=OneSpelling)
-        self._cohort_statuses = URLSafeTimedSerializer(oldest_first, salt="landbridge.news", signer=OneSpelling)
+        self._flash = URLSafeTimedSerializer(oldest_first, salt="landbridge.flash", signer=OneSpelling)
         self._search = URLSafeTimedSerializer(oldest_first, salt="landbridge.search", signer=OneSpelling)
         self._secure = secure
-        # Browsers take a name with this prefix from this very host only, and only by HTTPS.
+        # Browsers accept a cookie with this prefix only over HTTPS and only from this exact host.
         prefix = "__Host-" if secure else ""
-        self._session_name, self._news_name = f"{prefix}landbridge-session", f"{prefix}landbridge-news"
+        self._session_name, self._flash_name = f"{prefix}landbridge-session", f"{prefix}landbridge-flash"
         self._search_name = f"{prefix}landbridge-search"
 
-    def begin(self, response: Response, leader: SignedIn, session_id: str) -> None:
-        """Let the response sign someone in."""
-        fields = leader.model_dump() | {"name": leader.name[:MAX_NAME_LENGTH]}
+    def begin(self, response: Response, admin: SignedIn, session_id: str) -> None:
+        """Set the session cookie on the response."""
+        fields = admin.model_dump() | {"name": admin.name[:MAX_NAME_LENGTH]}
         session = Session(**fields, session_id=session_id, csrf=secrets.token_urlsafe(16))
         self._set(response, self._session_name, self._session.dumps(session.model_dump()), SESSION_SECONDS)
 
     def read(self, request: Request) -> Session | None:
-        """Return whose cookie a browser shows, whether or not the session is open still; None: nobody's."""
+        """Return the session in the request's cookie, open or not; None if there is no valid cookie."""
         value = self._read(request, self._session_name, self._session, SESSION_SECONDS)
         try:
             return Session.model_validate(value)
@@ -80,38 +81,38 @@ class Sessions:
             return None
 
     def is_sent(self, request: Request) -> bool:
-        """Return whether a browser shows the cookie of a session, anybody's or a forged one."""
+        """Return whether the request has a session cookie, valid or not."""
         return self._session_name in request.cookies
 
     def end(self, response: Response) -> None:
-        """Let the response sign out."""
+        """Delete all cookies on the response."""
         self._delete(response, self._session_name)
-        self._delete(response, self._news_name)
+        self._delete(response, self._flash_name)
         self._delete(response, self._search_name)
 
-    def tell(self, response: Response, news: FlashMessage) -> None:
-        """Let the next page say something."""
-        cut = news.model_copy(update={"sentence": news.sentence[:MAX_MESSAGE_LENGTH]})
-        self._set(response, self._news_name, self._cohort_statuses.dumps(cut.model_dump()), NEWS_SECONDS)
+    def set_flash(self, response: Response, message: FlashMessage) -> None:
+        """Set the message for the next page."""
+        cut = message.model_copy(update={"sentence": message.sentence[:MAX_MESSAGE_LENGTH]})
+        self._set(response, self._flash_name, self._flash.dumps(cut.model_dump()), FLASH_SECONDS)
 
-    def news(self, request: Request) -> FlashMessage | None:
-        """Return what there is to say."""
-        value = self._read(request, self._news_name, self._cohort_statuses, NEWS_SECONDS)
+    def flash(self, request: Request) -> FlashMessage | None:
+        """Return the message to show, if there is one."""
+        value = self._read(request, self._flash_name, self._flash, FLASH_SECONDS)
         try:
             return FlashMessage.model_validate(value)
         except ValidationError:
             return None
 
-    def told(self, response: Response) -> None:
-        """Let the response say nothing more."""
-        self._delete(response, self._news_name)
+    def clear_flash(self, response: Response) -> None:
+        """Delete the message, so that it is shown only once."""
+        self._delete(response, self._flash_name)
 
     def keep_search(self, response: Response, text: str) -> None:
-        """Let the pages that follow know what was searched for; in an address, logs would hold it."""
+        """Store the search for the next pages. In a URL it would end up in logs."""
         self._set(response, self._search_name, self._search.dumps(text[:MAX_SEARCH_LENGTH]), SESSION_SECONDS)
 
     def search(self, request: Request) -> str:
-        """Return what was searched for last; empty: nothing."""
+        """Return the last search; empty if there is none."""
         value = self._read(request, self._search_name, self._search, SESSION_SECONDS)
         return value if isinstance(value, str) else ""
 

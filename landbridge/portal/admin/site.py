@@ -1,4 +1,4 @@
-"""Choosing a site, or naming a new one: the guide's steps 2 and 4, with a summary before anything happens."""
+"""Choose a site or name a new one, with a summary before anything changes: the guide's steps 2 and 4."""
 
 import re
 from dataclasses import asdict, dataclass
@@ -13,7 +13,7 @@ from landbridge.domain.messages import Progress
 from landbridge.domain.sites import NewSite, Site
 from landbridge.portal import language
 from landbridge.portal.admin.auth import HOME, RUN_FIELD, AdminAuth, AdminRequest
-from landbridge.portal.admin.general import choice_open, run_of, standing
+from landbridge.portal.admin.general import can_choose_site, load_status, run_of
 
 PATH = "/settings/site"
 MAX_NAME_LENGTH = 100
@@ -24,105 +24,109 @@ _FAMILY_FIRST = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True)
 class Shown:
-    """What a form with the choice was shown for; the summary carries it on to the button *Migrate*."""
+    """The run and task that a form was shown for; the summary page passes them on to the button *Migrate*."""
 
     run: str
     task: str
 
 
 class SitePages:
-    """The choice, its summary, and the button *Migrate*."""
+    """The form, its summary, and the button *Migrate*."""
 
-    def __init__(self, gate: AdminAuth) -> None:
-        self._gate = gate
+    def __init__(self, auth: AdminAuth) -> None:
+        self._auth = auth
 
     def routes(self) -> list[Route]:
-        """Return where the pages are."""
+        """Return the routes."""
         return [
-            Route(PATH, self._gate.page(self.show)),
-            Route(f"{PATH}/check", self._gate.page(self.check)),
-            Route(f"{PATH}/review", self._gate.act(self.review, back=PATH), methods=["POST"]),
-            Route(PATH, self._gate.act(self.migrate, back=PATH), methods=["POST"]),
+            Route(PATH, self._auth.page(self.show)),
+            Route(f"{PATH}/check", self._auth.page(self.check)),
+            Route(f"{PATH}/review", self._auth.form(self.review, back=PATH), methods=["POST"]),
+            Route(PATH, self._auth.form(self.migrate, back=PATH), methods=["POST"]),
         ]
 
-    async def show(self, visit: AdminRequest) -> Response:
+    async def show(self, request: AdminRequest) -> Response:
         """Show the sites, and the form for a new one."""
-        status = await standing(visit)
+        status = await load_status(request)
         progress = status.progress if status else None
-        if progress is None or not choice_open(progress):
-            return self._gate.redirect(HOME)
-        return self._form(visit, progress, Shown(run_of(status), progress.task_id))
+        if progress is None or not can_choose_site(progress):
+            return self._auth.redirect(HOME)
+        return self._form(request, progress, Shown(run_of(status), progress.task_id))
 
-    async def check(self, visit: AdminRequest) -> Response:
-        """Tell a script what is wrong with a site name by the rules alone; whether it is free, Atlassian says."""
-        name = visit.request.query_params.get("name", "")[: sites.MAX_LENGTH + 1]
-        return JSONResponse({"problem": language.current().say(_problem_with(name))})
+    async def check(self, request: AdminRequest) -> Response:
+        """Return what is wrong with a site name, for the page's script. Only Atlassian knows whether it is free."""
+        name = request.http.query_params.get("name", "")[: sites.MAX_LENGTH + 1]
+        return JSONResponse({"problem": language.current().translate(_problem_with(name))})
 
-    async def review(self, visit: AdminRequest) -> Response:
-        """Show what would happen; nothing has yet. Whoever wants to change it gets the form as it was filled in."""
-        progress, shown = await visit.migration.progress(), Shown(visit.field(RUN_FIELD), visit.field("task"))
-        if visit.field("change"):
-            return self._form(visit, progress, shown)
-        if (wanted := visit.field("site")) and not visit.field("suggestion"):
+    async def review(self, request: AdminRequest) -> Response:
+        """Show a summary of the choice, or the filled-in form again if the person wants to change it."""
+        progress, shown = await request.migration.progress(), Shown(request.field(RUN_FIELD), request.field("task"))
+        if request.field("change"):
+            return self._form(request, progress, shown)
+        if (wanted := request.field("site")) and not request.field("suggestion"):
             site = sites.pick(progress.sites, wanted)
             if site is None or not site.admin:
-                return self._form(visit, progress, shown, refusal=sites.denial_reason(wanted, site, progress.sites))
-            return self._review(visit, progress, shown, site=site, new_site=None)
-        new_site = _new_site(visit)
+                return self._form(request, progress, shown, refusal=sites.denial_reason(wanted, site, progress.sites))
+            return self._review(request, progress, shown, site=site, new_site=None)
+        new_site = _new_site(request)
         try:
             sites.check(new_site)
         except BadInput as error:
-            return self._form(visit, progress, shown, refusal=str(error))
-        return self._review(visit, progress, shown, site=None, new_site=new_site)
+            return self._form(request, progress, shown, refusal=str(error))
+        return self._review(request, progress, shown, site=None, new_site=new_site)
 
-    async def migrate(self, visit: AdminRequest) -> Response:
-        """Hand the choice to the migration, which checks it once more and goes on."""
-        migration, task = visit.shown_migration, visit.field("task")
+    async def migrate(self, request: AdminRequest) -> Response:
+        """Send the choice to the migration, which checks it again and continues."""
+        migration, task = request.shown_migration, request.field("task")
         try:
-            if wanted := visit.field("site"):
-                decided = await migration.choose_site(wanted, visit.actor, task=task)
+            if wanted := request.field("site"):
+                decided = await migration.choose_site(wanted, request.actor, task=task)
             else:
-                decided = await migration.name_site(_new_site(visit), visit.actor, task=task)
+                decided = await migration.name_site(_new_site(request), request.actor, task=task)
         except Refused as error:
             run = (await migration.seen()).run
             progress = await migration.progress()
-            if not choice_open(progress):
+            if not can_choose_site(progress):
                 raise
-            return self._form(visit, progress, Shown(run, progress.task_id), refusal=str(error))
+            return self._form(request, progress, Shown(run, progress.task_id), refusal=str(error))
         if decided.task:
-            return self._gate.go(HOME, "Your choice is taken. Something is left for you to do first.")
-        return self._gate.go(HOME, "Your team moves now: accounts are looked up or created, and mails go out.")
+            return self._auth.redirect_with_message(
+                HOME, "Your choice is saved. There is something for you to do first."
+            )
+        return self._auth.redirect_with_message(
+            HOME, "Your team is moving: Landbridge finds or creates Atlassian accounts and sends emails."
+        )
 
     def _review(
-        self, visit: AdminRequest, progress: Progress, shown: Shown, *, site: Site | None, new_site: NewSite | None
+        self, request: AdminRequest, progress: Progress, shown: Shown, *, site: Site | None, new_site: NewSite | None
     ) -> Response:
-        yours = _initiated(visit, progress)
+        yours = _is_initiator(request, progress)
         values = {"site": site, "new_site": new_site, "progress": progress, "yours": yours, **asdict(shown)}
-        return self._gate.show(visit, "settings/review.html", **values)
+        return self._auth.show(request, "settings/review.html", **values)
 
-    def _form(self, visit: AdminRequest, progress: Progress, shown: Shown, *, refusal: str = "") -> Response:
-        yours = _initiated(visit, progress)
-        # Of another initiator the session knows no name.
-        first, last = _first_and_last(visit.session.name) if yours else ("", "")
-        return self._gate.show(
-            visit,
+    def _form(self, request: AdminRequest, progress: Progress, shown: Shown, *, refusal: str = "") -> Response:
+        yours = _is_initiator(request, progress)
+        # The session has the name of the signed-in person only.
+        first, last = _first_and_last(request.session.name) if yours else ("", "")
+        return self._auth.show(
+            request,
             "settings/site.html",
             HTTPStatus.UNPROCESSABLE_ENTITY if refusal else HTTPStatus.OK,
             **asdict(shown),
             progress=progress,
             yours=yours,
             refusal=refusal,
-            chosen=visit.field("site"),
-            name=visit.field("suggestion") or visit.field("name"),
-            first_name=visit.field("first_name") or first,
-            last_name=visit.field("last_name") or last,
+            chosen=request.field("site"),
+            name=request.field("suggestion") or request.field("name"),
+            first_name=request.field("first_name") or first,
+            last_name=request.field("last_name") or last,
             shortest=sites.MIN_LENGTH,
             longest=sites.MAX_LENGTH,
         )
 
 
 def _first_and_last(name: str) -> tuple[str, str]:
-    """Return the likely first and last name of a full one; in Chinese, Japanese and Korean the last stands first."""
+    """Split a full name into first and last name; in Chinese, Japanese and Korean the last name comes first."""
     words = name.split() or [""]
     if _FAMILY_FIRST.search(name):
         last, *first = words
@@ -131,16 +135,16 @@ def _first_and_last(name: str) -> tuple[str, str]:
     return " ".join(first), last
 
 
-def _initiated(visit: AdminRequest, progress: Progress) -> bool:
-    """Return whether the visitor started the migration: sites are listed for, and created for, whoever did."""
-    return addresses.key(visit.session.email) == addresses.key(progress.initiator)
+def _is_initiator(request: AdminRequest, progress: Progress) -> bool:
+    """Return whether the signed-in person is the initiator, for whom sites are listed and created."""
+    return addresses.key(request.session.email) == addresses.key(progress.initiator)
 
 
-def _new_site(visit: AdminRequest) -> NewSite:
+def _new_site(request: AdminRequest) -> NewSite:
     return NewSite(
-        name=visit.field("suggestion") or visit.field("name"),
-        first_name=visit.field("first_name")[:MAX_NAME_LENGTH],
-        last_name=visit.field("last_name")[:MAX_NAME_LENGTH],
+        name=request.field("suggestion") or request.field("name"),
+        first_name=request.field("first_name")[:MAX_NAME_LENGTH],
+        last_name=request.field("last_name")[:MAX_NAME_LENGTH],
     )
 
 

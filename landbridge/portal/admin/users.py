@@ -1,7 +1,7 @@
-"""Settings → Users: everyone in a migration, in pages; who waits for what, and mail again for some or all of them.
+"""Settings → Users: a paged list of everyone in a migration, with search and resend.
 
-An address is personal data, and addresses of pages stand in logs: here people go by their numbers, and what is searched
-for travels in a form and a cookie.
+URLs end up in logs, and email addresses are personal data. So URLs identify people by number, and a search is sent in a
+form and kept in a cookie.
 """
 
 import re
@@ -20,30 +20,30 @@ from landbridge.domain.messages import Resent
 from landbridge.domain.people import FOR_ADMINS, GROUPS, MAILED, Group, State
 from landbridge.portal import language
 from landbridge.portal.admin.auth import AdminAuth, AdminRequest
-from landbridge.portal.admin.general import invitation, run_of, standing
+from landbridge.portal.admin.general import banner_values, load_status, run_of
 
 PATH = "/settings/users"
 PAGE = 50
 """People on one page."""
 MAILABLE = frozenset(MAILED) | FOR_ADMINS
-"""States in which there is a mail to send again, or something to try again."""
-_REASONS_TOLD = 3
-"""Different reasons why people of a selection get no mail."""
+"""States in which resending makes sense: there is an email to send, or something to try again."""
+_MAX_REASONS = 3
+"""Reasons shown, of why people of a selection receive no email."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Who a list shows, as the path of its page says it: with nothing personal in it."""
+    """The people that a list shows, as encoded in its URL, without personal data."""
 
     group: Group | None = None
     searching: bool = False
-    """Only those who were searched for; the words are in a cookie."""
+    """Show search results; the search itself is in a cookie."""
     page: str = ""
-    """Which page, as the one before it named it; empty: the first."""
+    """The page token that the previous page returned; empty for the first page."""
 
     @classmethod
     def of(cls, query: QueryParams) -> Self:
-        """Return what a query selects.
+        """Return the selection in a URL's query.
 
         Raises:
             BadInput: there is no such group.
@@ -53,10 +53,10 @@ class Selection:
 
     @property
     def query(self) -> str:
-        """What stands behind a path, with its question mark; empty for the first page of everyone."""
-        said = {"group": self.group or "", "search": "1" if self.searching else "", "page": self.page}
-        written = urlencode({name: value for name, value in said.items() if value})
-        return f"?{written}" if written else ""
+        """The query string with its question mark; empty for the first page of everyone."""
+        parameters = {"group": self.group or "", "search": "1" if self.searching else "", "page": self.page}
+        encoded = urlencode({name: value for name, value in parameters.items() if value})
+        return f"?{encoded}" if encoded else ""
 
     @property
     def path(self) -> str:
@@ -65,36 +65,36 @@ class Selection:
 
 
 class UsersPages:
-    """The list, the search, and what is done for many at once."""
+    """The list, the search, and resending to several people."""
 
-    def __init__(self, gate: AdminAuth) -> None:
-        self._gate = gate
+    def __init__(self, auth: AdminAuth) -> None:
+        self._auth = auth
 
     def routes(self) -> list[Route]:
-        """Return where the pages are."""
+        """Return the routes."""
         return [
-            Route(PATH, self._gate.page(self.show)),
-            Route(f"{PATH}/search", self._gate.act(self.search, back=PATH), methods=["POST"]),
-            Route(f"{PATH}/resend", self._gate.act(self.resend, back=PATH), methods=["POST"]),
-            Route(f"{PATH}/resend-all", self._gate.page(self.ask_for_all)),
-            Route(f"{PATH}/resend-all", self._gate.act(self.resend_all, back=PATH), methods=["POST"]),
+            Route(PATH, self._auth.page(self.show)),
+            Route(f"{PATH}/search", self._auth.form(self.search, back=PATH), methods=["POST"]),
+            Route(f"{PATH}/resend", self._auth.form(self.resend, back=PATH), methods=["POST"]),
+            Route(f"{PATH}/resend-all", self._auth.page(self.ask_to_resend_all)),
+            Route(f"{PATH}/resend-all", self._auth.form(self.resend_all, back=PATH), methods=["POST"]),
         ]
 
-    async def show(self, visit: AdminRequest) -> Response:
-        """Show a page of people: of a group or of all, or those who were searched for."""
-        selection = Selection.of(visit.request.query_params)
-        search = self._gate.sessions.search(visit.request) if selection.searching else ""
-        status = await standing(visit)
+    async def show(self, request: AdminRequest) -> Response:
+        """Show a page of a group, of everyone, or of search results."""
+        selection = Selection.of(request.http.query_params)
+        search = self._auth.sessions.search(request.http) if selection.searching else ""
+        status = await load_status(request)
         people = People(people=[])
         if status is not None and status.progress is not None and status.progress.cohorts:
             states = _states(selection.group)
-            people = await visit.migration.people(states, search=search, page=selection.page, limit=PAGE)
-        return self._gate.show(
-            visit,
+            people = await request.migration.people(states, search=search, page=selection.page, limit=PAGE)
+        return self._auth.show(
+            request,
             "settings/users.html",
-            **await invitation(visit, status),
+            **await banner_values(request, status),
             status=status,
-            runs=_runs(status),
+            runs=_is_running(status),
             counts=_counts(status),
             people=people,
             selection=selection,
@@ -105,34 +105,36 @@ class UsersPages:
             mailed=frozenset(MAILED),
         )
 
-    async def search(self, visit: AdminRequest) -> Response:
-        """Remember what is searched for, and show who that is."""
-        text, group = pasted.address(visit.field("search")), _group(visit.field("group"))
-        response = self._gate.redirect(Selection(group, searching=bool(text)).path)
-        self._gate.sessions.keep_search(response, text)
+    async def search(self, request: AdminRequest) -> Response:
+        """Store the search and redirect to its results."""
+        text, group = pasted.address(request.field("search")), _group(request.field("group"))
+        response = self._auth.redirect(Selection(group, searching=bool(text)).path)
+        self._auth.sessions.keep_search(response, text)
         return response
 
-    async def resend(self, visit: AdminRequest) -> Response:
-        """Send mail again to the one whose button was pressed, or to everyone who was ticked."""
-        back = Selection(_group(visit.field("group")), bool(visit.field("searching")), visit.field("page")).path
-        named = visit.form.getlist("only") or visit.form.getlist("person")
+    async def resend(self, request: AdminRequest) -> Response:
+        """Resend to the person whose button was pressed, or to all selected people."""
+        back = Selection(_group(request.field("group")), bool(request.field("searching")), request.field("page")).path
+        named = request.form.getlist("only") or request.form.getlist("person")
         emails = [email for email in named if isinstance(email, str)]
         if not emails:
-            return self._gate.go(back, "Nobody is ticked. Tick those who are to get their mail again.", problem=True)
+            return self._auth.redirect_with_message(
+                back, "Nobody is selected. Select the people who should receive their email again.", problem=True
+            )
         try:
-            resent = await visit.shown_migration.resend(*emails, by=visit.actor)
+            resent = await request.shown_migration.resend(*emails, by=request.actor)
         except Refused as error:
-            return self._gate.go(back, " ".join(["No mail was sent.", str(error)]), problem=True)
-        return self._gate.go(back, told(resent), problem=not resent.queued)
+            return self._auth.redirect_with_message(back, " ".join(["No email was sent.", str(error)]), problem=True)
+        return self._auth.redirect_with_message(back, describe_resend(resent), problem=not resent.queued)
 
-    async def ask_for_all(self, visit: AdminRequest) -> Response:
-        """Ask whether a whole group is to get mail again."""
-        group = _mailable_group(visit.request.query_params.get("group", ""))
-        status = await standing(visit)
-        if not _runs(status):
-            return self._gate.redirect(PATH)
-        return self._gate.show(
-            visit,
+    async def ask_to_resend_all(self, request: AdminRequest) -> Response:
+        """Ask for confirmation to resend to a whole group."""
+        group = _mailable_group(request.http.query_params.get("group", ""))
+        status = await load_status(request)
+        if not _is_running(status):
+            return self._auth.redirect(PATH)
+        return self._auth.show(
+            request,
             "settings/users_resend.html",
             run=run_of(status),
             group=group,
@@ -140,33 +142,38 @@ class UsersPages:
             back=Selection(group).path,
         )
 
-    async def resend_all(self, visit: AdminRequest) -> Response:
-        """Send mail again to a whole group."""
-        group, migration = _mailable_group(visit.field("group")), visit.shown_migration
+    async def resend_all(self, request: AdminRequest) -> Response:
+        """Resend to a whole group."""
+        group, migration = _mailable_group(request.field("group")), request.shown_migration
         resent = Resent()
         for state in GROUPS[group]:
             if state in MAILABLE:
-                resent += await migration.resend_all(state, visit.actor)
-        return self._gate.go(Selection(group).path, told(resent), problem=not resent.queued)
+                resent += await migration.resend_all(state, request.actor)
+        return self._auth.redirect_with_message(
+            Selection(group).path, describe_resend(resent), problem=not resent.queued
+        )
 
 
-def told(resent: Resent) -> str:
-    """Return in a sentence or two what came of sending mail again; without addresses."""
-    speech = language.current()
-    mails = speech.count("One mail will go out.", "%(number)s mails will go out.", resent.queued)
+def describe_resend(resent: Resent) -> str:
+    """Return a short report of a resend, without addresses."""
+    reader = language.current()
+    queued = reader.count("One email will be sent.", "%(number)s emails will be sent.", resent.queued)
     if not resent.not_now:
-        return mails
-    without = speech.count("One person gets none now.", "%(number)s people get none now.", resent.not_now)
-    # Of those that differ in a number alone, such as the seconds to wait, the one with the largest stands for all.
+        return queued
+    skipped = reader.count(
+        "One person does not receive an email now.", "%(number)s people do not receive an email now.", resent.not_now
+    )
+    # Reasons that differ only in a number, such as the seconds to wait, are shown once, with the largest number.
     by_number = sorted((one.reason for one in resent.refused), key=lambda reason: (len(reason), reason))
-    reasons = {re.sub(r"\d+", "", reason): reason for reason in by_number}
-    why = [*reasons.values()][:_REASONS_TOLD]
-    why = why or ["They got one moments ago, or an admin has to mend something first."]
-    return " ".join([mails, without, *why])
+    by_text = {re.sub(r"\d+", "", reason): reason for reason in by_number}
+    reasons = [*by_text.values()][:_MAX_REASONS] or [
+        "They received one moments ago, or an admin has to fix something first."
+    ]
+    return " ".join([queued, skipped, *reasons])
 
 
 def _group(name: str) -> Group | None:
-    """Return a group by its name; of nothing, none.
+    """Return a group by name; None for an empty name.
 
     Raises:
         BadInput: there is no such group.
@@ -181,7 +188,7 @@ def _group(name: str) -> Group | None:
 def _mailable_group(name: str) -> Group:
     group = _group(name)
     if group is None or not MAILABLE.intersection(GROUPS[group]):
-        raise BadInput("There is no mail to send again to this group.")
+        raise BadInput("There is no email to resend to this group.")
     return group
 
 
@@ -189,12 +196,12 @@ def _states(group: Group | None) -> tuple[State, ...]:
     return () if group is None else GROUPS[group]
 
 
-def _runs(status: MigrationStatus | None) -> bool:
+def _is_running(status: MigrationStatus | None) -> bool:
     return status is not None and status.run_state is RunState.RUNNING
 
 
 def _counts(status: MigrationStatus | None) -> dict[Group, int]:
-    """Return how many people are in each group; empty where that is not known."""
+    """Return how many people are in each group; empty if that is not known."""
     if status is None or not status.counts.by_state:
         return {}
     return {group: sum(status.counts[state] for state in states) for group, states in GROUPS.items()}

@@ -1,41 +1,41 @@
-// Shows how the migration stands without a reload. The page works as well without it.
+// Refreshes the migration's status without reloading the page. The page also works without this script.
 "use strict";
 
 const live = document.getElementById("live");
-let looking = false;
+let refreshing = false;
 let timer;
 
-async function look() {
+async function refresh() {
   const focused = document.activeElement;
   const signal = AbortSignal.timeout(30_000);
-  const answer = await fetch(location.href, { credentials: "same-origin", cache: "no-store", signal });
-  if (answer.redirected || answer.status === 401) return location.reload();
-  if (!answer.ok) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const response = await fetch(location.href, { credentials: "same-origin", cache: "no-store", signal });
+  if (response.redirected || response.status === 401) return location.reload();
+  if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const fresh = page.getElementById("live");
-  // In another phase there are other things to do around it.
+  // In another phase the rest of the page changes too.
   if (!fresh || fresh.dataset.phase !== live.dataset.phase) return location.reload();
   if (fresh.innerHTML === live.innerHTML) return;
   live.replaceChildren(...fresh.childNodes);
-  // Whoever goes by keyboard stays where they were.
+  // Keep the keyboard focus where it was.
   if (focused && focused.id && !focused.isConnected) document.getElementById(focused.id)?.focus();
 }
 
-// Once in a while, and at once when somebody comes back to the page; never while nobody can see it.
-async function watch() {
+// Polls while the page is visible, and immediately when it becomes visible again.
+async function poll() {
   clearTimeout(timer);
-  if (looking || document.hidden) return;
-  looking = true;
-  await look().catch(() => {});
-  looking = false;
-  rest();
+  if (refreshing || document.hidden) return;
+  refreshing = true;
+  await refresh().catch(() => {});
+  refreshing = false;
+  schedule();
 }
 
-function rest() {
-  timer = setTimeout(watch, Number(live.dataset.seconds) * 1000);
+function schedule() {
+  timer = setTimeout(poll, Number(live.dataset.seconds) * 1000);
 }
 
 if (live) {
-  document.addEventListener("visibilitychange", watch);
-  rest();
+  document.addEventListener("visibilitychange", poll);
+  schedule();
 }

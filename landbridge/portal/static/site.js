@@ -1,28 +1,28 @@
-// Says at once what is wrong with a site name; the server says it again when the form is sent.
+// Shows immediately what is wrong with a site name. The server checks it again when the form is submitted.
 "use strict";
 
-const name_ = document.getElementById("name");
+const field = document.getElementById("name");
 const problem = document.getElementById("name-problem");
-let last = 0;
+let latest = 0;
 
 async function check() {
-  const asked = ++last;
-  if (!name_.value) {
+  const request = ++latest;
+  if (!field.value) {
     problem.textContent = "";
-    name_.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-invalid");
     return;
   }
-  const answer = await fetch(`${name_.dataset.check}?name=${encodeURIComponent(name_.value)}`, {
+  const response = await fetch(`${field.dataset.check}?name=${encodeURIComponent(field.value)}`, {
     credentials: "same-origin",
   });
-  if (!answer.ok || answer.redirected || asked !== last) return;
-  problem.textContent = (await answer.json()).problem;
-  if (problem.textContent) name_.setAttribute("aria-invalid", "true");
-  else name_.removeAttribute("aria-invalid");
+  if (!response.ok || response.redirected || request !== latest) return;
+  problem.textContent = (await response.json()).problem;
+  if (problem.textContent) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
 }
 
 let timer;
-name_?.addEventListener("input", () => {
+field?.addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(() => check().catch(() => {}), 250);
 });

@@ -1,15 +1,15 @@
-// Ticks a whole page, and says how many are ticked. The page works as well without it.
+// Selects everyone on the page, and shows how many are selected. The page also works without this script.
 "use strict";
 
 const all = document.getElementById("all");
 const boxes = [...document.querySelectorAll('input[name="person"]')];
-const ticked = document.getElementById("ticked");
+const selected = document.getElementById("selected");
 
 function count() {
   const number = boxes.filter((box) => box.checked).length;
   all.checked = number > 0 && number === boxes.length;
   all.indeterminate = number > 0 && number < boxes.length;
-  ticked.textContent = number ? ticked.dataset.words.replace("#", number) : "";
+  selected.textContent = number ? selected.dataset.words.replace("#", number) : "";
 }
 
 if (all && boxes.length) {

@@ -140,7 +140,7 @@ async def test_completion_notice_counts_everyone(
     await make_mailer(mailbox.port).notify([order_], outcomes.append)
     (mail,) = mailbox.mails()
     text = part(mail, "plain")
-    assert mail["Subject"] == "Opsgenie migration of acme complete; 2 people did not make it"
+    assert mail["Subject"] == "Opsgenie migration of acme complete; 2 people were not moved"
     assert "20 of 23 people" in text
     assert "Left behind: 2\n    Invite them to the site by hand" in text.replace("\r\n", "\n")
 
@@ -205,7 +205,7 @@ async def test_notices_put_no_hostile_words_in_a_header(
     await make_mailer(mailbox.port).notify([order_], outcomes.append)
     (mail,) = mailbox.mails()
     assert mail["X-Evil"] is None
-    assert mail["Subject"] == "Your turn: the Opsgenie migration of acme X-Evil: 1 waits for you"
+    assert mail["Subject"] == "Action needed: Opsgenie migration of acme X-Evil: 1"
     assert "javascript:" not in part(mail, "html")
 
 
@@ -235,7 +235,7 @@ async def test_an_encoded_word_in_a_name_is_not_decoded(
     assert names[-1] == b"Content-Type", "the header does not end early"
     subject = dict(zip(names, lines, strict=True))[b"Subject"].decode("ascii")
     told = str(make_header(decode_header(subject.removeprefix("Subject: "))))
-    assert told == f"Your turn: the Opsgenie migration of {name} waits for you"
+    assert told == f"Action needed: Opsgenie migration of {name}"
 
 
 async def test_mailbox_that_cannot_write_asks_to_try_again(

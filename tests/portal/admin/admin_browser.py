@@ -1,4 +1,4 @@
-"""An owner's or admin's browser, without scripts: it follows links and fills in the forms that it is shown."""
+"""An owner's or admin's browser without scripts, which follows links and submits forms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from tests.portal.conftest import KEY
 from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
-"""What browsers say of a form on one of our pages, besides its origin."""
+"""What browsers send with a form of the portal's own pages, besides `Origin`."""
 
 
 def page(response: httpx2.Response) -> BeautifulSoup:
-    """Return a page as it was answered."""
+    """Parse a page."""
     return BeautifulSoup(response.text, "html.parser")
 
 
 def words(response: httpx2.Response) -> str:
-    """Return what a page says, on one line."""
+    """Return a page's text on one line."""
     return " ".join(page(response).get_text(" ").split())
 
 
@@ -33,7 +33,7 @@ def title(response: httpx2.Response) -> str:
 
 
 def form(response: httpx2.Response, action: str) -> dict[str, str]:
-    """Return what a form on a page would send as it stands."""
+    """Return the fields that a form on a page would send unchanged."""
     found = page(response).find("form", action=action)
     assert isinstance(found, Tag), f"no form {action} on {response.url}: {response.text}"
     return {
@@ -45,41 +45,41 @@ def form(response: httpx2.Response, action: str) -> dict[str, str]:
 
 @dataclass
 class AdminBrowser:
-    """One browser in front of a portal that looks after a bench's Opsgenie account."""
+    """A browser in front of a portal for the Opsgenie account of a `Bench`."""
 
     browser: httpx2.AsyncClient
     bench: MigrationHarness
 
     async def open(self, path: str) -> httpx2.Response:
-        """Open a page; whoever is led elsewhere goes there."""
+        """Open a page and follow redirects."""
         return await self.browser.get(path, follow_redirects=True)
 
     async def send(self, action: str, *, on: str = "/settings/general", **fields: object) -> httpx2.Response:
-        """Fill in a form on a page, press its button, and return the page it leads to."""
+        """Fill in a form on a page, submit it, and return the resulting page."""
         filled = form(await self.open(on), action) | {name: str(value) for name, value in fields.items()}
         return await self.post(action, filled)
 
     async def post(self, path: str, fields: Mapping[str, str | list[str]] | None = None) -> httpx2.Response:
-        """Send a form as browsers do."""
+        """Submit a form as browsers do."""
         return await self.browser.post(path, data=fields, headers=SAME_ORIGIN, follow_redirects=True)
 
     async def ask_for_link(self, email: str = OWNER_EMAIL) -> httpx2.Response:
-        """Ask for a link to sign in."""
+        """Request a sign-in link."""
         return await self.post("/sign-in", {"email": email})
 
     async def link(self, number: int = 1) -> str:
-        """Return the path of the link in the mail that comes as the `number`-th."""
+        """Return the path of the link in the `number`-th sign-in email."""
         mails = self.bench.world.post.sign_in_links
         await eventually(lambda: len(mails) >= number)
         return urlsplit(SignedLinks("https://x.example", [KEY]).sign_in_url(mails[number - 1].claims)).path
 
     async def sign_in(self, email: str = OWNER_EMAIL) -> httpx2.Response:
-        """Go the whole way, and return the first page."""
+        """Request a link, open it, sign in, and return the first page."""
         before = len(self.bench.world.post.sign_in_links)
         await self.ask_for_link(email)
         return await self.post(await self.link(before + 1))
 
     @property
     def signed_in(self) -> bool:
-        """Whether the browser holds a session."""
+        """Whether the browser has a session cookie."""
         return any("session" in cookie.name for cookie in self.browser.cookies.jar)

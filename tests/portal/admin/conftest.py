@@ -1,4 +1,4 @@
-"""A real Temporal server, a real worker, a real portal: and somebody in front of it."""
+"""A real Temporal server, worker and portal, with a browser."""
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -21,15 +21,15 @@ from tests.workflows.harness import OWNER_EMAIL, PROOFS, MigrationHarness, bench
 
 @pytest.fixture(scope="session")
 async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    """A client of a server whose workflows' time can be skipped."""
+    """A client of a server that can skip time."""
     async with server_for(tmp_path_factory.mktemp("temporal")) as client:
         yield client
 
 
 @pytest.fixture
 async def portal_url(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """A portal on that server, which lets one client ask for as many links as tests do."""
-    monkeypatch.setattr(limits, "SIGN_INS", Allowance(at_once=1_000, per_second=100))
+    """A portal on that server, with high limits for sign-in links."""
+    monkeypatch.setattr(limits, "SIGN_INS_PER_CLIENT", Allowance(burst=1_000, per_second=100))
     desks = Clients(links=TemporalLinkClient(temporal, PROOFS), admins=TemporalAdminClient(temporal, PROOFS))
     async with running(desks, lambda url: settings(portal_url=url)) as url:
         yield url
@@ -37,8 +37,8 @@ async def portal_url(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> Async
 
 @pytest.fixture
 async def bench(temporal: Client) -> AsyncIterator[MigrationHarness]:
-    """An Opsgenie account of one owner, whose migration a worker serves."""
-    # All benches' owners have one address, and so one sign-in; a list of what runs may not show it yet.
+    """An Opsgenie account with one owner, whose migration a worker serves."""
+    # The owners of all tests share an address, and so a sign-in; Temporal's lists may not show it yet.
     with suppress(RPCError):
         await temporal.get_workflow_handle(ids.sign_in(sign_in.digest(OWNER_EMAIL, KEY))).terminate()
     async with benched(temporal) as bench:
@@ -47,7 +47,7 @@ async def bench(temporal: Client) -> AsyncIterator[MigrationHarness]:
 
 
 @pytest.fixture
-async def office(bench: MigrationHarness, portal_url: str) -> AsyncIterator[AdminBrowser]:
-    """Somebody's browser."""
+async def admin_browser(bench: MigrationHarness, portal_url: str) -> AsyncIterator[AdminBrowser]:
+    """The owner's browser."""
     async with httpx2.AsyncClient(base_url=portal_url, timeout=60) as browser:
         yield AdminBrowser(browser, bench)

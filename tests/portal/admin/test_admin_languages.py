@@ -1,4 +1,4 @@
-"""An owner who reads German walks through everything, and meets English nowhere."""
+"""An owner who reads German sees no English on any page."""
 
 import re
 from datetime import timedelta
@@ -25,26 +25,26 @@ ENGLISH = re.compile(
     r"done|email|sent|mail|verified|account|user|owner|moments|seconds|address|people|person's|near|names|free|who|what|when|again|made|ask)(?![-\w])",
     re.IGNORECASE,
 )
-"""Words that German has none of, outside of longer ones."""
+"""English words that do not exist in German, except within longer words."""
 
 
-def is_german(response: httpx2.Response) -> None:
-    """See that a page is in German, and says nothing in English but names."""
+def check_german(response: httpx2.Response) -> None:
+    """Check that a page is in German and contains no English except names."""
     found = page(response)
     assert found.html is not None
     assert found.html["lang"] == "de"
     for name in found.find_all(["bdi", "h1", "title"] if "/users/" in response.url.path else "bdi"):
         name.extract()
-    said = " ".join(found.get_text(" ").split())
-    english = [said[max(0, match.start() - 40) : match.end() + 40] for match in ENGLISH.finditer(said)]
+    page_text = " ".join(found.get_text(" ").split())
+    english = [page_text[max(0, match.start() - 40) : match.end() + 40] for match in ENGLISH.finditer(page_text)]
     assert english == [], f"{response.url}: {english}"
 
 
 @pytest.fixture
-async def german(office: AdminBrowser) -> AdminBrowser:
-    """Somebody whose browser asks for German, before an account with trouble of every kind."""
-    office.browser.headers["Accept-Language"] = "de-DE,de;q=0.9,en;q=0.5"
-    world = office.bench.world
+async def german(admin_browser: AdminBrowser) -> AdminBrowser:
+    """A browser that accepts German, for an account with people in every state."""
+    admin_browser.browser.headers["Accept-Language"] = "de-DE,de;q=0.9,en;q=0.5"
+    world = admin_browser.bench.world
     world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
         RosterPerson(email=BEN, name="Ben Ortiz"),
@@ -56,35 +56,35 @@ async def german(office: AdminBrowser) -> AdminBrowser:
     world.post.refused.add(GONE)
     world.atlassian.listed_sites.append(Site(id="w", name="wiki", url="https://wiki.atlassian.net"))
     world.atlassian.taken.add("acme-ops")
-    return office
+    return admin_browser
 
 
-async def test_choosing_a_site(german: AdminBrowser) -> None:
-    """The banner, the wait, what is wrong with a name or a site, and the summary."""
-    is_german(await german.open("/"))
-    is_german(await german.ask_for_link())
-    is_german(await german.post(await german.link()))
+async def test_choosing_a_site_is_translated(german: AdminBrowser) -> None:
+    """The banner, the waiting page, invalid names and sites, and the summary."""
+    check_german(await german.open("/"))
+    check_german(await german.ask_for_link())
+    check_german(await german.post(await german.link()))
     for path in (USERS, AUDIT):
-        is_german(await german.open(path))
-    is_german(await german.send(f"{GENERAL}/migrate"))
+        check_german(await german.open(path))
+    check_german(await german.send(f"{GENERAL}/migrate"))
     await eventually(lambda: german.bench.waits_for("Choose a site"))
     for path in (GENERAL, USERS, SITE):
-        is_german(await german.open(path))
+        check_german(await german.open(path))
     checked = await german.browser.get(f"{SITE}/check?name=Acme%20Ops")
     assert "'Acme Ops' passt nicht" in checked.json()["problem"]
     names = {"name": "acme-ops", "first_name": "Olga", "last_name": "Owner"}
     summary = await german.send(f"{SITE}/review", on=SITE, **names)
-    is_german(summary)
+    check_german(summary)
     taken = await german.post(SITE, form(summary, SITE))
-    is_german(taken)
+    check_german(taken)
     assert "'acme-ops' ist vergeben" in words(taken)
     for site in ("wiki", "nowhere"):
-        is_german(await german.send(f"{SITE}/review", on=SITE, name="", site=site))
-    is_german(await german.open(GENERAL))
+        check_german(await german.send(f"{SITE}/review", on=SITE, name="", site=site))
+    check_german(await german.open(GENERAL))
 
 
-async def test_a_running_migration(german: AdminBrowser) -> None:
-    """How it stands, everyone in every state, what is asked and what is refused, the end of it."""
+async def test_a_running_migration_is_translated(german: AdminBrowser) -> None:
+    """The status, people in every state, tasks, refusals, and the end."""
     bench = german.bench
     await german.sign_in()
     await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
@@ -94,7 +94,7 @@ async def test_a_running_migration(german: AdminBrowser) -> None:
     assert await TemporalLinkClient(bench.client).decline(link)
     await bench.until(BEN, State.ATTENTION)
     for path in (GENERAL, USERS, f"{USERS}?group=for_admins", f"{USERS}?group=not_moved", REPORT):
-        is_german(await german.open(path))
+        check_german(await german.open(path))
     listed = await german.open(USERS)
     paths = {link.text.strip(): str(link["href"]) for link in page(listed).select("tbody th a")}
     for name, act in (
@@ -106,14 +106,14 @@ async def test_a_running_migration(german: AdminBrowser) -> None:
         ("Gus Gone", "exclude"),
         ("Dee Dee", "authenticate"),
     ):
-        is_german(await german.open(paths[name]))
+        check_german(await german.open(paths[name]))
         fields = {"email": "a@example.com, b@example.com", "reason": REASON}
-        is_german(await german.send(f"{paths[name]}/{act}", on=paths[name], **fields))
+        check_german(await german.send(f"{paths[name]}/{act}", on=paths[name], **fields))
     for path in paths.values():
-        is_german(await german.open(path))
-    is_german(await german.post(f"{USERS}/resend", form(listed, f"{USERS}/resend") | {"person": [ANN, DEE]}))
-    is_german(await german.post(f"{USERS}/resend", form(listed, f"{USERS}/resend") | {"person": []}))
-    is_german(await german.send(f"{USERS}/resend-all", on=f"{USERS}/resend-all?group=waiting"))
+        check_german(await german.open(path))
+    check_german(await german.post(f"{USERS}/resend", form(listed, f"{USERS}/resend") | {"person": [ANN, DEE]}))
+    check_german(await german.post(f"{USERS}/resend", form(listed, f"{USERS}/resend") | {"person": []}))
+    check_german(await german.send(f"{USERS}/resend-all", on=f"{USERS}/resend-all?group=waiting"))
     for act, typed in (
         ("confirm", {}),
         ("deadline", {"deadline": "2001-01-01T00:00"}),
@@ -125,17 +125,17 @@ async def test_a_running_migration(german: AdminBrowser) -> None:
     ):
         # There is no button to confirm where no task waits: the form of another page may be older.
         shown = form(await german.open(GENERAL), f"{GENERAL}/{'refresh' if act == 'confirm' else act}")
-        is_german(await german.post(f"{GENERAL}/{act}", shown | typed))
-    is_german(await german.open(AUDIT))
-    is_german(await german.open(f"{GENERAL}/cancel"))
-    is_german(await german.send(f"{GENERAL}/cancel", on=f"{GENERAL}/cancel", reason=REASON, undo="1"))
+        check_german(await german.post(f"{GENERAL}/{act}", shown | typed))
+    check_german(await german.open(AUDIT))
+    check_german(await german.open(f"{GENERAL}/cancel"))
+    check_german(await german.send(f"{GENERAL}/cancel", on=f"{GENERAL}/cancel", reason=REASON, undo="1"))
     await bench.handle.result()
     await eventually(lambda: is_over(german))
     for path in (GENERAL, USERS, REPORT, AUDIT):
-        is_german(await german.open(path))
+        check_german(await german.open(path))
 
 
 async def is_over(german: AdminBrowser) -> bool:
-    """Return whether the migration was cancelled and its undo is done."""
+    """Return whether the migration was cancelled and its invitations are revoked."""
     undo = await german.bench.migration.undo()
     return (await german.bench.migration.status()).run_state is RunState.CANCELED and undo is not None and undo.over

@@ -1,4 +1,4 @@
-"""The portal behind an ASGI server that is not ours to start: `uvicorn landbridge.portal.app:app`."""
+"""The portal on another ASGI server: `uvicorn landbridge.portal.app:app`."""
 
 import asyncio
 import os
@@ -17,15 +17,15 @@ PROJECT = Path(__file__).parents[3]
 
 
 async def answers(browser: httpx2.AsyncClient) -> bool:
-    """Return whether somebody listens."""
+    """Return whether the port accepts connections."""
     try:
         return (await browser.get("/livez")).status_code == 200
     except httpx2.ConnectError:
         return False
 
 
-async def test_uvicorn_serves_it(temporal: Client, tmp_path: Path) -> None:
-    """Built from the environment: it is alive and ready, shows its pages, and counts them."""
+async def test_uvicorn_serves_the_portal(temporal: Client, tmp_path: Path) -> None:
+    """With settings from the environment it is alive and ready, serves its pages, and counts them."""
     port, health = ports.preferred_or_free(0), ports.preferred_or_free(0)
     url = f"http://127.0.0.1:{port}"
     process = await asyncio.create_subprocess_exec(

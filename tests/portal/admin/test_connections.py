@@ -1,4 +1,4 @@
-"""The portal's own server among clients that connect and do not go on, over real sockets."""
+"""The portal's server with slow and idle clients, over real sockets."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ SLOW_BODY = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\ne
 
 @dataclass
 class Portal:
-    """A running process."""
+    """A portal process."""
 
     port: int
     health: str
@@ -32,18 +32,18 @@ class Portal:
     browser: httpx2.AsyncClient
 
     async def connect(self) -> tuple[StreamReader, StreamWriter]:
-        """Open a connection, and do nothing with it."""
+        """Open an idle connection."""
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def alive(self) -> bool:
-        """Return whether it says so at the address of its health."""
+        """Return whether the health address answers."""
         try:
             return (await self.browser.get(f"{self.health}/livez")).text == "alive\n"
         except httpx2.ConnectError:
             return False
 
     async def serves(self) -> bool:
-        """Return whether a page is served to a new client."""
+        """Return whether a new client gets a page."""
         try:
             async with httpx2.AsyncClient(timeout=30) as browser:
                 return (await browser.get(f"http://127.0.0.1:{self.port}/sign-in")).status_code == 200
@@ -53,7 +53,7 @@ class Portal:
 
 @asynccontextmanager
 async def portal(temporal: Client, folder: Path, limits: dict[str, str], *, files: int = 1024) -> AsyncIterator[Portal]:
-    """Run one that may open so many files, with limits of its own."""
+    """Run a portal with limits for open files and connections."""
     port, health = ports.preferred_or_free(0), ports.preferred_or_free(0)
     command = f'ulimit -n {files}; exec "$0" -m landbridge.portal --port {port}'
     log = folder / "portal.log"
@@ -85,16 +85,16 @@ async def portal(temporal: Client, folder: Path, limits: dict[str, str], *, file
 
 
 async def closed(reader: StreamReader) -> bytes:
-    """Wait until the other side closes a connection; return what it said before."""
-    said = b""
+    """Wait until the server closes a connection; return what it sent before."""
+    received = b""
     with suppress(ConnectionResetError):
         while part := await reader.read(4096):
-            said += part
-    return said
+            received += part
+    return received
 
 
-async def test_clients_that_do_not_go_on_are_closed(temporal: Client, tmp_path: Path) -> None:
-    """Silent ones, half a header, half a body, a second request that stops; others are served meanwhile."""
+async def test_idle_clients_are_disconnected(temporal: Client, tmp_path: Path) -> None:
+    """Silent ones, half a header, half a body, a stalled second request; others are served meanwhile."""
     seconds = {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "2", "LANDBRIDGE_PORTAL_BODY_SECONDS": "2"}
     async with portal(temporal, tmp_path, seconds) as running, AsyncExitStack() as connections:
         readers = []
@@ -105,14 +105,14 @@ async def test_clients_that_do_not_go_on_are_closed(temporal: Client, tmp_path: 
             writer.write(start)
             readers.append(reader)
         assert await running.serves()
-        said = [await closed(reader) for reader in readers]
-        assert [answer.count(b"HTTP/1.1 200") for answer in said] == [0, 0, 0, 1, 1]
+        received = [await closed(reader) for reader in readers]
+        assert [answer.count(b"HTTP/1.1 200") for answer in received] == [0, 0, 0, 1, 1]
         assert await running.serves()
     assert "Traceback" not in running.log.read_text()
 
 
 async def test_a_client_that_sends_slowly_but_in_time_is_served(temporal: Client, tmp_path: Path) -> None:
-    """The limits are for each part of a request, and a connection that is used lives longer than both."""
+    """The timeouts apply to each part of a request; an active connection may live longer."""
     seconds = {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "20", "LANDBRIDGE_PORTAL_BODY_SECONDS": "20"}
     async with portal(temporal, tmp_path, seconds) as running:
         reader, writer = await running.connect()
@@ -123,8 +123,8 @@ async def test_a_client_that_sends_slowly_but_in_time_is_served(temporal: Client
         writer.close()
 
 
-async def test_a_flood_of_connections_leaves_health_alone(temporal: Client, tmp_path: Path) -> None:
-    """With few files and more connections than it takes, the portal is known to live, and serves once they are gone."""
+async def test_a_flood_of_connections_does_not_affect_health(temporal: Client, tmp_path: Path) -> None:
+    """With few files and too many connections, health still answers, and pages are served again afterwards."""
     async with portal(temporal, tmp_path, {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "100"}, files=256) as running:
         flood = [await running.connect() for _ in range(400)]
         try:

@@ -1,4 +1,4 @@
-"""How long somebody stays signed in, and what ends it: over real HTTP, a real worker, and a clock that tests turn."""
+"""How long sessions last and what ends them: over HTTP with a real worker and a clock that tests control."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,20 +28,20 @@ ADAM = "adam@example.com"
 
 
 @asynccontextmanager
-async def copied(office: AdminBrowser, temporal: Client) -> AsyncIterator[AdminBrowser]:
-    """Somebody else's browser with this browser's cookies, in front of another portal process."""
+async def copied(admin_browser: AdminBrowser, temporal: Client) -> AsyncIterator[AdminBrowser]:
+    """Return another browser with the same cookies, in front of another portal process."""
     desks = Clients(links=TemporalLinkClient(temporal), admins=TemporalAdminClient(temporal, PROOFS))
     async with (
-        running(desks, lambda _: settings(portal_url=str(office.browser.base_url))) as url,
+        running(desks, lambda _: settings(portal_url=str(admin_browser.browser.base_url))) as url,
         httpx2.AsyncClient(base_url=url, timeout=30) as thief,
     ):
-        for cookie in office.browser.cookies.jar:
+        for cookie in admin_browser.browser.cookies.jar:
             thief.cookies.set(cookie.name, cookie.value or "")
-        yield AdminBrowser(thief, office.bench)
+        yield AdminBrowser(thief, admin_browser.bench)
 
 
 def set_role(bench: MigrationHarness, email: str, role: str) -> None:
-    """Give somebody another role in Opsgenie."""
+    """Change a person's role in Opsgenie."""
     opsgenie = bench.world.opsgenie
     opsgenie.people_listed = [
         person.model_copy(update={"role": role}) if person.email == email else person
@@ -49,99 +49,99 @@ def set_role(bench: MigrationHarness, email: str, role: str) -> None:
     ]
 
 
-def session_of(office: AdminBrowser) -> WorkflowHandle[None, None]:
-    """Return the workflow of the session that a browser's cookie names."""
-    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in office.browser.cookies.jar)
+def session_of(admin_browser: AdminBrowser) -> WorkflowHandle[None, None]:
+    """Return the workflow of the session in a browser's cookie."""
+    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in admin_browser.browser.cookies.jar)
     request = Request({"type": "http", "headers": [(b"cookie", cookies.encode())]})
     session = Sessions([KEY], secure=False).read(request)
     assert session
-    return office.bench.client.get_workflow_handle(ids.session(session.session_id))
+    return admin_browser.bench.client.get_workflow_handle(ids.session(session.session_id))
 
 
 async def has(session: WorkflowHandle[None, None], *statuses: Status | None) -> bool:
-    """Whether a session's newest run has come to one of these."""
+    """Return whether a session's newest run has one of these events."""
     return (await session.describe()).status in statuses
 
 
-async def is_out(office: AdminBrowser, path: str = "/settings/general") -> bool:
-    """Whether a page is not shown without signing in."""
-    return (await office.open(path)).url.path == "/sign-in"
+async def is_out(admin_browser: AdminBrowser, path: str = "/settings/general") -> bool:
+    """Return whether a page redirects to the sign-in page."""
+    return (await admin_browser.open(path)).url.path == "/sign-in"
 
 
-async def test_a_copied_cookie_ends_with_the_sign_out(office: AdminBrowser, temporal: Client) -> None:
-    """On every portal process at once, for reading and for acting."""
-    csrf = form(await office.sign_in(), "/settings/general/migrate")
-    async with copied(office, temporal) as thief:
+async def test_a_copied_cookie_ends_with_the_sign_out(admin_browser: AdminBrowser, temporal: Client) -> None:
+    """On every portal process immediately, for pages and forms."""
+    csrf = form(await admin_browser.sign_in(), "/settings/general/migrate")
+    async with copied(admin_browser, temporal) as thief:
         assert not await is_out(thief)
-        await office.send("/sign-out")
+        await admin_browser.send("/sign-out")
         assert await is_out(thief)
         acted = await thief.post("/settings/general/migrate", csrf)
     assert (acted.url.path, acted.url.query) == ("/sign-in", b"ended=1")
 
 
-async def test_signing_out_has_the_browser_forget_its_pages(office: AdminBrowser) -> None:
-    """But not the cookies of the company's other sites, which the header's own word for cookies would delete."""
-    csrf = form(await office.sign_in(), "/sign-out")
-    answer = await office.browser.post("/sign-out", data=csrf)
+async def test_signing_out_clears_the_browsers_cache(admin_browser: AdminBrowser) -> None:
+    """But not the cookies of the company's other sites."""
+    csrf = form(await admin_browser.sign_in(), "/sign-out")
+    answer = await admin_browser.browser.post("/sign-out", data=csrf)
     assert answer.headers["clear-site-data"] == '"cache"'
-    assert [cookie.name for cookie in office.browser.cookies.jar if "landbridge" in cookie.name] == []
+    assert [cookie.name for cookie in admin_browser.browser.cookies.jar if "landbridge" in cookie.name] == []
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["demoted", "deleted"])
-async def test_opsgenie_is_asked_again_whether_it_is_an_admin_still(office: AdminBrowser, *, gone: bool) -> None:
-    """Who was demoted or deleted there is out after a quarter of an hour; who was not notices nothing."""
-    bench = office.bench
+async def test_a_session_is_renewed_only_while_opsgenie_confirms_the_role(
+    admin_browser: AdminBrowser, *, gone: bool
+) -> None:
+    """A demoted or deleted person is signed out after a quarter of an hour; others notice nothing."""
+    bench = admin_browser.bench
     bench.world.opsgenie.add(RosterPerson(email=ADAM, role=ADMIN, email_verified=True))
-    await office.sign_in(ADAM)
-    session = session_of(office)
+    await admin_browser.sign_in(ADAM)
+    session = session_of(admin_browser)
     first = (await session.describe()).run_id
     await let_pass(bench.client, session, SESSION_RENEWAL)
     await eventually(lambda: is_another_run(session, first))
-    assert not await is_out(office)
+    assert not await is_out(admin_browser)
     set_role(bench, ADAM, "user")
     if gone:
         bench.world.opsgenie.people_listed = [one for one in bench.world.opsgenie.people_listed if one.email != ADAM]
     await let_pass(bench.client, session, SESSION_RENEWAL)
     await eventually(lambda: has(session, Status.COMPLETED))
-    assert await is_out(office)
-    assert not office.signed_in
+    assert await is_out(admin_browser)
+    assert not admin_browser.signed_in
 
 
 async def is_another_run(session: WorkflowHandle[None, None], first: str) -> bool:
-    """Whether the session was renewed since."""
+    """Return whether the session was renewed."""
     return (await session.describe()).run_id != first
 
 
-async def test_a_session_of_another_account_is_not_renewed(office: AdminBrowser) -> None:
-    """The same address may be an admin of the account that another API key belongs to."""
-    await office.sign_in()
-    session = session_of(office)
-    office.bench.world.opsgenie.account = "another"
-    await let_pass(office.bench.client, session, SESSION_RENEWAL)
+async def test_a_session_of_another_account_is_not_renewed(admin_browser: AdminBrowser) -> None:
+    """The same address may be an admin of another Opsgenie account."""
+    await admin_browser.sign_in()
+    session = session_of(admin_browser)
+    admin_browser.bench.world.opsgenie.account = "another"
+    await let_pass(admin_browser.bench.client, session, SESSION_RENEWAL)
     await eventually(lambda: has(session, Status.COMPLETED))
-    assert await is_out(office)
+    assert await is_out(admin_browser)
 
 
-async def test_a_session_outlives_a_short_outage_of_opsgenie_and_no_long_one(office: AdminBrowser) -> None:
-    """Half an hour after the last answer it is over, whatever Opsgenie would say."""
-    await office.sign_in()
-    session = session_of(office)
-    office.bench.world.opsgenie.problem = ServiceUnavailable("Opsgenie is away.")
-    await let_pass(office.bench.client, session, SESSION_CONFIRMED_FOR - timedelta(minutes=2))
-    assert not await is_out(office)
-    await let_pass(office.bench.client, session, timedelta(minutes=3))
+async def test_a_session_survives_only_a_short_outage_of_opsgenie(admin_browser: AdminBrowser) -> None:
+    """It ends half an hour after the last confirmation."""
+    await admin_browser.sign_in()
+    session = session_of(admin_browser)
+    admin_browser.bench.world.opsgenie.problem = ServiceUnavailable("Opsgenie is away.")
+    await let_pass(admin_browser.bench.client, session, SESSION_CONFIRMED_FOR - timedelta(minutes=2))
+    assert not await is_out(admin_browser)
+    await let_pass(admin_browser.bench.client, session, timedelta(minutes=3))
     await eventually(lambda: has(session, Status.TIMED_OUT))
-    assert await is_out(office)
+    assert await is_out(admin_browser)
 
 
-async def test_nobody_stays_signed_in_for_longer_than_a_working_day(
-    office: AdminBrowser, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A renewal does not move the end, which the server keeps."""
+async def test_a_session_ends_after_eight_hours(admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Renewals do not extend the limit, which the server enforces."""
     # Not by skipped time: a server that has skipped some adds it to this end (1.32).
     monkeypatch.setattr(sign_in, "SESSION_RENEWAL", timedelta(seconds=1))
-    await office.sign_in()
-    session = session_of(office)
+    await admin_browser.sign_in()
+    session = session_of(admin_browser)
     first = await session.describe()
     assert expires(first) - first.start_time <= SESSION_LIFETIME + timedelta(seconds=1)
     await eventually(lambda: is_another_run(session, first.run_id))
@@ -152,15 +152,15 @@ async def test_nobody_stays_signed_in_for_longer_than_a_working_day(
 
 
 def expires(session: WorkflowExecutionDescription) -> datetime:
-    """Return when a session is over in any case."""
+    """Return when a session expires at the latest."""
     expiration = session.raw_description.workflow_extended_info.execution_expiration_time
     return expiration.ToDatetime(tzinfo=UTC)
 
 
-async def test_without_a_worker_sessions_are_known_and_closed(
+async def test_sessions_work_without_a_worker(
     temporal: Client, portal_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Pages say that no worker answers; who signs out is out, and a session that nobody renews ends by itself."""
+    """Pages say that no worker is responding, signing out works, and sessions that are not renewed expire."""
     async with (
         httpx2.AsyncClient(base_url=portal_url, timeout=30) as one,
         httpx2.AsyncClient(base_url=portal_url, timeout=30) as other,
@@ -168,19 +168,19 @@ async def test_without_a_worker_sessions_are_known_and_closed(
         async with benched(temporal) as bench:
             bench.world.opsgenie.account = bench.account
             bench.world.opsgenie.add(RosterPerson(email="bo@example.com", name="Bo", email_verified=True))
-            office, second = AdminBrowser(one, bench), AdminBrowser(other, bench)
-            await office.sign_in()
+            admin_browser, second = AdminBrowser(one, bench), AdminBrowser(other, bench)
+            await admin_browser.sign_in()
             monkeypatch.setattr(admins, "SESSION_CONFIRMED_FOR", timedelta(seconds=20))
             await second.sign_in()
             await bench.start()
             await eventually(lambda: bench.step_is(Step.VERIFY))
             # So that the sessions are not ended with the bench.
             monkeypatch.setattr("tests.workflows.harness.end_all", nothing)
-        shown = await office.open("/settings/users")
+        shown = await admin_browser.open("/settings/users")
         assert shown.url.path == "/settings/users"
-        assert "No worker answers" in words(shown), words(shown)
-        assert title(await office.send("/sign-out", on="/settings/users")) == "Sign in"
-        assert await is_out(office)
+        assert "No worker is responding" in words(shown), words(shown)
+        assert title(await admin_browser.send("/sign-out", on="/settings/users")) == "Sign in"
+        assert await is_out(admin_browser)
         await eventually(lambda: is_out(second))
         async with served(temporal, bench.world):
             # What waits for a worker must not disturb the next test.
@@ -188,38 +188,38 @@ async def test_without_a_worker_sessions_are_known_and_closed(
 
 
 async def nothing(_: Client) -> None:
-    """Leave everything as it is."""
+    """Change nothing."""
 
 
-async def test_the_sign_in_page_needs_no_temporal_for_who_has_no_session(office: AdminBrowser) -> None:
-    """A made-up cookie is nobody's, and no session is looked for."""
-    office.browser.cookies.set("landbridge-session", "made.up.cookie")
-    assert title(await office.open("/sign-in")) == "Sign in"
+async def test_the_sign_in_page_needs_no_temporal_without_a_session(admin_browser: AdminBrowser) -> None:
+    """A forged cookie starts no look-up."""
+    admin_browser.browser.cookies.set("landbridge-session", "made.up.cookie")
+    assert title(await admin_browser.open("/sign-in")) == "Sign in"
 
 
-async def test_whom_the_migration_knows_to_be_no_admin_reads_nothing(office: AdminBrowser, temporal: Client) -> None:
-    """The roster that a migration reads while it runs is newer than the session: it need not wait for its renewal."""
-    bench = office.bench
+async def test_a_role_lost_in_the_roster_ends_the_session(admin_browser: AdminBrowser, temporal: Client) -> None:
+    """A running migration's roster is newer than the session."""
+    bench = admin_browser.bench
     bench.world.opsgenie.add(
         RosterPerson(email=ADAM, name="Adam", role=ADMIN, email_verified=True),
         RosterPerson(email="bo@example.com", name="Bo", email_verified=True),
     )
     await bench.start()
-    await office.sign_in(ADAM)
-    assert not await is_out(office, "/settings/users")
+    await admin_browser.sign_in(ADAM)
+    assert not await is_out(admin_browser, "/settings/users")
     set_role(bench, ADAM, "user")
-    await office.send("/settings/general/refresh")
-    async with copied(office, temporal) as thief:
-        await eventually(lambda: is_out(office, "/settings/users"))
+    await admin_browser.send("/settings/general/refresh")
+    async with copied(admin_browser, temporal) as thief:
+        await eventually(lambda: is_out(admin_browser, "/settings/users"))
         assert await is_out(thief, "/settings/report.csv")
 
 
-async def test_who_was_made_an_admin_since_the_migration_read_the_roster_may_read(office: AdminBrowser) -> None:
-    """Opsgenie's newer answer counts for more than an older roster."""
-    bench = office.bench
+async def test_a_role_granted_after_the_roster_was_read_is_valid(admin_browser: AdminBrowser) -> None:
+    """Opsgenie's newer answer overrides an older roster."""
+    bench = admin_browser.bench
     bench.world.opsgenie.add(RosterPerson(email=ADAM, email_verified=True))
     await bench.start()
     await eventually(lambda: bench.step_is(Step.VERIFY))
     set_role(bench, ADAM, ADMIN)
-    await office.sign_in(ADAM)
-    assert not await is_out(office, "/settings/users")
+    await admin_browser.sign_in(ADAM)
+    assert not await is_out(admin_browser, "/settings/users")

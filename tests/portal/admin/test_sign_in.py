@@ -1,4 +1,4 @@
-"""Who gets in, and how: over real HTTP, a real worker, and a clock that tests turn."""
+"""Who can sign in, and how: over HTTP with a real worker and a clock that tests control."""
 
 import time
 from collections.abc import Callable
@@ -37,25 +37,25 @@ FORGED = SignedLinks("https://x.example", ["f" * 32])
 
 
 def sign_in_of(bench: MigrationHarness, email: str) -> WorkflowHandle[None, None]:
-    """Return the sign-in of an address."""
+    """Return the sign-in workflow of an address."""
     return bench.client.get_workflow_handle(ids.sign_in(sign_in.digest(email, KEY)))
 
 
 async def skip(bench: MigrationHarness, time: timedelta, email: str = OWNER_EMAIL) -> None:
-    """Let time pass for a sign-in."""
+    """Skip time for a sign-in."""
     await let_pass(bench.client, sign_in_of(bench, email), time)
 
 
-async def ask_until_mailed(office: AdminBrowser, number: int) -> str:
-    """Ask for a link once the worker has seen that the cool-down is over; return the mail's link."""
-    mails = office.bench.world.post.sign_in_links
+async def ask_until_mailed(admin_browser: AdminBrowser, number: int) -> str:
+    """Request a link after the worker has seen the end of the cool-down; return the email's link."""
+    mails = admin_browser.bench.world.post.sign_in_links
 
     async def mailed() -> bool:
-        await office.ask_for_link()
+        await admin_browser.ask_for_link()
         return len(mails) >= number
 
     await eventually(mailed)
-    return await office.link(number)
+    return await admin_browser.link(number)
 
 
 async def is_over(bench: MigrationHarness, email: str) -> bool:
@@ -63,143 +63,147 @@ async def is_over(bench: MigrationHarness, email: str) -> bool:
     return (await sign_in_of(bench, email).describe()).status is WorkflowExecutionStatus.COMPLETED
 
 
-async def test_an_owner_signs_in_by_a_mailed_link(office: AdminBrowser) -> None:
-    """The address, the mail, the button: then the settings are open, and say who is there."""
-    assert title(await office.ask_for_link()) == "Look into your mailbox"
-    link = await office.link()
-    confirm = await office.open(link)
+async def test_an_owner_signs_in_with_an_emailed_link(admin_browser: AdminBrowser) -> None:
+    """The settings then show who is signed in."""
+    assert title(await admin_browser.ask_for_link()) == "Check your inbox"
+    link = await admin_browser.link()
+    confirm = await admin_browser.open(link)
     assert title(confirm) == "Sign in to Landbridge"
-    assert not office.signed_in
-    response = await office.post(link)
+    assert not admin_browser.signed_in
+    response = await admin_browser.post(link)
     assert response.url.path == "/settings/general"
     assert OWNER_EMAIL in words(response)
-    assert office.bench.account in words(response)
+    assert admin_browser.bench.account in words(response)
 
 
-async def test_everyone_else_gets_the_same_answer_and_no_mail(office: AdminBrowser) -> None:
-    """Unknown, a plain user, blocked: the page is the same to the letter, and the sign-in lives as long as any."""
-    office.bench.world.opsgenie.add(
+async def test_everyone_else_gets_the_same_answer_and_no_email(admin_browser: AdminBrowser) -> None:
+    """Unknown, ordinary and blocked users: the same page, and a sign-in workflow of the same duration."""
+    admin_browser.bench.world.opsgenie.add(
         RosterPerson(email="ulla@example.com", email_verified=True),
         RosterPerson(email="bert@example.com", role=ADMIN, blocked=True),
     )
     strangers = ["nobody@example.com", "ulla@example.com", "bert@example.com"]
-    answers = {(await office.ask_for_link(email)).text for email in [OWNER_EMAIL, *strangers]}
+    answers = {(await admin_browser.ask_for_link(email)).text for email in [OWNER_EMAIL, *strangers]}
     assert len(answers) == 1
-    looked_up = office.bench.world.opsgenie.looked_up
+    looked_up = admin_browser.bench.world.opsgenie.looked_up
     await eventually(lambda: len(looked_up) == 4)
-    assert [order.recipient.email for order in office.bench.world.post.sign_in_links] == [OWNER_EMAIL]
+    assert [order.recipient.email for order in admin_browser.bench.world.post.sign_in_links] == [OWNER_EMAIL]
     for email in strangers:
-        await skip(office.bench, LINK_LIFETIME - timedelta(minutes=1), email)
-        assert not await is_over(office.bench, email)
+        await skip(admin_browser.bench, LINK_LIFETIME - timedelta(minutes=1), email)
+        assert not await is_over(admin_browser.bench, email)
 
 
-async def test_any_spelling_of_the_address_will_do(office: AdminBrowser) -> None:
-    """Case and spaces around it mean the same mailbox, and so the same sign-in."""
-    await office.ask_for_link(f"  {OWNER_EMAIL.upper()} ")
-    await office.post(await office.link())
-    assert office.signed_in
-    assert await is_over(office.bench, OWNER_EMAIL)
+async def test_case_and_spaces_in_an_address_are_ignored(admin_browser: AdminBrowser) -> None:
+    """All spellings share one sign-in."""
+    await admin_browser.ask_for_link(f"  {OWNER_EMAIL.upper()} ")
+    await admin_browser.post(await admin_browser.link())
+    assert admin_browser.signed_in
+    assert await is_over(admin_browser.bench, OWNER_EMAIL)
 
 
 @pytest.mark.parametrize("typed", ["", "olga", "olga@", "a@example.com, b@example.com", '"><script>'])
-async def test_what_is_no_address_is_told_so(office: AdminBrowser, typed: str) -> None:
-    """A slip is shown at once, with what was typed; nothing is looked up."""
-    response = await office.ask_for_link(typed)
+async def test_an_invalid_address_is_refused(admin_browser: AdminBrowser, typed: str) -> None:
+    """The form keeps it, and no sign-in starts."""
+    response = await admin_browser.ask_for_link(typed)
     assert response.status_code == 422
     assert form(response, "/sign-in")["email"] == typed
-    assert office.bench.world.opsgenie.looked_up == []
+    assert admin_browser.bench.world.opsgenie.looked_up == []
 
 
-async def test_a_link_works_once(office: AdminBrowser) -> None:
-    """Whoever finds a used link gets nowhere."""
-    await office.sign_in()
-    link = await office.link()
-    office.browser.cookies.clear()
-    response = await office.post(link)
+async def test_a_link_works_once(admin_browser: AdminBrowser) -> None:
+    """A used link is refused."""
+    await admin_browser.sign_in()
+    link = await admin_browser.link()
+    admin_browser.browser.cookies.clear()
+    response = await admin_browser.post(link)
     assert (response.status_code, title(response)) == (410, "This link does not work")
-    assert not office.signed_in
+    assert not admin_browser.signed_in
 
 
-async def test_pressing_twice_is_friendly(office: AdminBrowser) -> None:
-    """The second press of whoever is in already leads on."""
-    await office.sign_in()
-    assert (await office.post(await office.link())).url.path == "/settings/general"
+async def test_pressing_twice_redirects_to_the_settings(admin_browser: AdminBrowser) -> None:
+    """The first press has signed in."""
+    await admin_browser.sign_in()
+    assert (await admin_browser.post(await admin_browser.link())).url.path == "/settings/general"
 
 
-async def test_a_link_ends_after_a_quarter_of_an_hour(office: AdminBrowser) -> None:
-    """Then it says what any useless link says."""
-    await office.ask_for_link()
-    link = await office.link()
-    await skip(office.bench, LINK_LIFETIME)
-    await eventually(lambda: is_over(office.bench, OWNER_EMAIL))
-    assert (await office.post(link)).status_code == 410
-    assert not office.signed_in
+async def test_a_link_expires_after_a_quarter_of_an_hour(admin_browser: AdminBrowser) -> None:
+    """With the same answer as any invalid link."""
+    await admin_browser.ask_for_link()
+    link = await admin_browser.link()
+    await skip(admin_browser.bench, LINK_LIFETIME)
+    await eventually(lambda: is_over(admin_browser.bench, OWNER_EMAIL))
+    assert (await admin_browser.post(link)).status_code == 410
+    assert not admin_browser.signed_in
 
 
-async def test_asking_again_at_once_mails_nothing_and_later_replaces_the_link(office: AdminBrowser) -> None:
-    """A second press mails no second link; a minute later there is a new one, and only it works."""
-    await office.ask_for_link()
-    first = await office.link()
-    await office.ask_for_link()
-    await skip(office.bench, COOL_DOWN)
-    assert len(office.bench.world.post.sign_in_links) == 1
-    second = await ask_until_mailed(office, 2)
-    assert (await office.post(first)).status_code == 410
-    await office.post(second)
-    assert office.signed_in
+async def test_requests_respect_the_cool_down_and_then_replace_the_link(admin_browser: AdminBrowser) -> None:
+    """A minute later there is a new link, and only it works."""
+    await admin_browser.ask_for_link()
+    first = await admin_browser.link()
+    await admin_browser.ask_for_link()
+    await skip(admin_browser.bench, COOL_DOWN)
+    assert len(admin_browser.bench.world.post.sign_in_links) == 1
+    second = await ask_until_mailed(admin_browser, 2)
+    assert (await admin_browser.post(first)).status_code == 410
+    await admin_browser.post(second)
+    assert admin_browser.signed_in
 
 
-async def test_nobody_can_fill_a_mailbox(office: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often somebody asks, one address gets only so many mails until the newest link is over."""
+async def test_emails_to_one_address_are_limited(admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often links are requested, until the newest link has expired."""
     # Waited for rather than skipped: the server has let a quarter of an hour pass instead of a minute.
     monkeypatch.setattr(sign_in, "COOL_DOWN", timedelta(milliseconds=10))
     for number in range(1, MAX_LINKS + 1):
-        await ask_until_mailed(office, number)
+        await ask_until_mailed(admin_browser, number)
     for _ in range(5):
-        await office.ask_for_link()
-    await office.post(await office.link(MAX_LINKS))
-    assert office.signed_in
-    assert len(office.bench.world.post.sign_in_links) == MAX_LINKS
+        await admin_browser.ask_for_link()
+    await admin_browser.post(await admin_browser.link(MAX_LINKS))
+    assert admin_browser.signed_in
+    assert len(admin_browser.bench.world.post.sign_in_links) == MAX_LINKS
 
 
-async def test_a_browser_that_refuses_cookies_is_told_so(office: AdminBrowser) -> None:
-    """Instead of being led back to where one signs in, again and again."""
-    await office.ask_for_link()
-    signed_in = await office.browser.post(await office.link(), headers=SAME_ORIGIN)
-    office.browser.cookies.clear()
-    told = await office.open(signed_in.headers["location"])
-    assert (told.status_code, title(told)) == (400, "Your browser did not keep you signed in")
-    assert "Allow cookies" in words(told)
+async def test_a_browser_that_refuses_cookies_sees_an_explanation(admin_browser: AdminBrowser) -> None:
+    """Instead of a loop back to the sign-in page."""
+    await admin_browser.ask_for_link()
+    signed_in = await admin_browser.browser.post(await admin_browser.link(), headers=SAME_ORIGIN)
+    admin_browser.browser.cookies.clear()
+    outcome = await admin_browser.open(signed_in.headers["location"])
+    assert (outcome.status_code, title(outcome)) == (400, "Your browser did not keep you signed in")
+    assert "Allow cookies" in words(outcome)
 
 
-async def test_useless_links_all_get_one_answer(office: AdminBrowser) -> None:
-    """Forged, cut, of a sign-in that never was, or nonsense: one page, and nobody is signed in."""
-    await office.ask_for_link()
-    link = await office.link()
+async def test_invalid_links_get_one_answer(admin_browser: AdminBrowser) -> None:
+    """Forged, truncated, without a sign-in, or nonsense: one page."""
+    await admin_browser.ask_for_link()
+    link = await admin_browser.link()
     claims = SignInClaims(
         sign_in_id="sign-in:x", run_id="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d", generation=1, identity="0"
     )
     never = SignedLinks("", [KEY]).sign_in_url(claims)
-    forged = FORGED.sign_in_url(office.bench.world.post.sign_in_links[0].claims).removeprefix("https://x.example")
-    answers = [await office.post(path) for path in (never, forged, link[:-1], "/sign-in/x", f"/sign-in/{'a' * 3000}")]
+    forged = FORGED.sign_in_url(admin_browser.bench.world.post.sign_in_links[0].claims).removeprefix(
+        "https://x.example"
+    )
+    answers = [
+        await admin_browser.post(path) for path in (never, forged, link[:-1], "/sign-in/x", f"/sign-in/{'a' * 3000}")
+    ]
     assert {answer.status_code for answer in answers} == {410}
     assert len({answer.text for answer in answers}) == 1
-    assert not office.signed_in
+    assert not admin_browser.signed_in
 
 
-async def test_opening_a_link_signs_nobody_in(office: AdminBrowser) -> None:
-    """Mail scanners open links: the person's own press still works."""
-    await office.ask_for_link()
-    link = await office.link()
+async def test_opening_a_link_signs_nobody_in(admin_browser: AdminBrowser) -> None:
+    """Mail scanners open links; the person's own press still works."""
+    await admin_browser.ask_for_link()
+    link = await admin_browser.link()
     for method in ("GET", "HEAD", "GET"):
-        assert (await office.browser.request(method, link)).status_code == 200
-    await office.post(link)
-    assert office.signed_in
+        assert (await admin_browser.browser.request(method, link)).status_code == 200
+    await admin_browser.post(link)
+    assert admin_browser.signed_in
 
 
 @workflow.defn(sandboxed=False)
 class Rogue:
-    """What the attacker runs in place of a sign-in: it answers as they like."""
+    """An attacker's sign-in workflow, with answers of their choice."""
 
     def __init__(self) -> None:
         self._identity: str | None = None
@@ -211,12 +215,12 @@ class Rogue:
 
     @workflow.signal
     def answer(self, identity: str) -> None:
-        """Take what to answer."""
+        """Set the answer."""
         self._identity = identity
 
     @workflow.update
     async def redeem(self, _: Redeem) -> str:
-        """Say that this is who signs in."""
+        """Return the attacker's identity token."""
         await workflow.wait_condition(lambda: self._identity is not None)
         return str(self._identity)
 
@@ -236,11 +240,11 @@ OLGA = SignedIn(email=OWNER_EMAIL, role=OWNER, opsgenie_account="acme")
     ],
     ids=["who got the link", "in clear", "forged", "an owner's of the same sign-in", "an owner's of another sign-in"],
 )
-async def test_temporal_cannot_say_who_signs_in(
-    office: AdminBrowser, answer: Callable[[str, tuple[str, str]], str], *, signs_in: bool
+async def test_temporal_cannot_forge_an_identity(
+    admin_browser: AdminBrowser, answer: Callable[[str, tuple[str, str]], str], *, signs_in: bool
 ) -> None:
-    """The attacker has a link that was mailed to them, runs the workflow that it leads to, and can even encrypt."""
-    connection = office.bench.client
+    """The attacker has their own link, runs the workflow that it names, and can even encrypt."""
+    connection = admin_browser.bench.client
     async with Worker(connection, task_queue="rogue", workflows=[Rogue]):
         rogue = await connection.start_workflow(Rogue.run, id="sign-in:rogue", task_queue="rogue")
         run = rogue.id, str(rogue.result_run_id)
@@ -248,13 +252,13 @@ async def test_temporal_cannot_say_who_signs_in(
         own = links.sign_identity(EVE, *run)
         claims = SignInClaims(sign_in_id=run[0], run_id=run[1], generation=1, identity=identity_digest(own))
         await rogue.signal(Rogue.answer, answer(own, run))
-        response = await office.post(links.sign_in_url(claims))
-        assert (office.signed_in, response.status_code == 410) == (signs_in, not signs_in)
+        response = await admin_browser.post(links.sign_in_url(claims))
+        assert (admin_browser.signed_in, response.status_code == 410) == (signs_in, not signs_in)
         await rogue.terminate()
 
 
-def test_an_identity_is_good_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever keeps one that Temporal had cannot use it when they are no admin any more."""
+def test_an_identity_token_expires_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a stored token is useless after the role is lost."""
     links = SignedLinks("", [KEY])
     long_ago = time.time() - IDENTITY_LIFETIME.total_seconds() - 1
     with monkeypatch.context() as patch:
@@ -266,49 +270,55 @@ def test_an_identity_is_good_for_an_hour(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("path", ["/settings/general", "/settings", "/"])
-async def test_the_settings_are_closed_to_everyone_else(office: AdminBrowser, path: str) -> None:
-    """Whoever is not signed in is led to where one signs in."""
-    response = await office.open(path)
+async def test_the_settings_need_a_session(admin_browser: AdminBrowser, path: str) -> None:
+    """Other requests are redirected to the sign-in page."""
+    response = await admin_browser.open(path)
     assert (response.url.path, title(response)) == ("/sign-in", "Sign in")
 
 
-async def test_a_form_that_comes_after_the_session_is_told_to_have_done_nothing(office: AdminBrowser) -> None:
-    """Whoever typed a reason for long knows that it has to be typed again."""
-    await office.sign_in()
-    migrate = form(await office.open("/settings/general"), "/settings/general/migrate")
-    office.browser.cookies.clear()
-    told = await office.post("/settings/general/migrate", migrate)
-    assert (title(told), "nothing was done" in words(told)) == ("Sign in", True)
-    assert "nothing was done" not in words(await office.open("/settings/general"))
+async def test_a_form_after_the_session_reports_that_nothing_changed(admin_browser: AdminBrowser) -> None:
+    """So that the person knows to enter it again."""
+    await admin_browser.sign_in()
+    migrate = form(await admin_browser.open("/settings/general"), "/settings/general/migrate")
+    admin_browser.browser.cookies.clear()
+    outcome = await admin_browser.post("/settings/general/migrate", migrate)
+    assert (title(outcome), "nothing was changed" in words(outcome)) == ("Sign in", True)
+    assert "nothing was changed" not in words(await admin_browser.open("/settings/general"))
 
 
 @pytest.mark.parametrize("headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}])
-async def test_another_sites_page_can_neither_ask_nor_sign_in(office: AdminBrowser, headers: dict[str, str]) -> None:
-    """A form on someone else's page makes no mail and signs nobody in."""
-    refused = await office.browser.post("/sign-in", data={"email": OWNER_EMAIL}, headers=headers)
+async def test_forms_of_other_sites_cannot_request_or_redeem_links(
+    admin_browser: AdminBrowser, headers: dict[str, str]
+) -> None:
+    """They send no email and sign nobody in."""
+    refused = await admin_browser.browser.post("/sign-in", data={"email": OWNER_EMAIL}, headers=headers)
     assert refused.status_code == 403
-    await office.ask_for_link()
-    link = await office.link()
-    assert (await office.browser.post(link, headers=headers)).status_code == 403
-    assert not office.signed_in
-    await office.post(link)
-    assert office.signed_in
+    await admin_browser.ask_for_link()
+    link = await admin_browser.link()
+    assert (await admin_browser.browser.post(link, headers=headers)).status_code == 403
+    assert not admin_browser.signed_in
+    await admin_browser.post(link)
+    assert admin_browser.signed_in
 
 
 @pytest.mark.parametrize("origin, status", [("", 200), ("null", 403), ("https://evil.example", 403)])
-async def test_browsers_that_tell_the_origin_only_get_in(office: AdminBrowser, origin: str, status: int) -> None:
-    """On plain HTTP no browser sends `Sec-Fetch-Site`, and some never do; theirs is our own origin then."""
-    ours = str(office.browser.base_url).rstrip("/")
-    answer = await office.browser.post("/sign-in", data={"email": OWNER_EMAIL}, headers={"Origin": origin or ours})
+async def test_browsers_that_send_only_the_origin_can_sign_in(
+    admin_browser: AdminBrowser, origin: str, status: int
+) -> None:
+    """On plain HTTP, browsers send no `Sec-Fetch-Site`."""
+    ours = str(admin_browser.browser.base_url).rstrip("/")
+    answer = await admin_browser.browser.post(
+        "/sign-in", data={"email": OWNER_EMAIL}, headers={"Origin": origin or ours}
+    )
     assert answer.status_code == status
 
 
-async def test_signing_out_ends_the_session(office: AdminBrowser) -> None:
-    """The cookie is gone, and the settings are closed."""
-    await office.sign_in()
-    assert title(await office.send("/sign-out")) == "Sign in"
-    assert not office.signed_in
-    assert (await office.open("/settings/general")).url.path == "/sign-in"
+async def test_signing_out_ends_the_session(admin_browser: AdminBrowser) -> None:
+    """The cookie is deleted, and the settings need a new sign-in."""
+    await admin_browser.sign_in()
+    assert title(await admin_browser.send("/sign-out")) == "Sign in"
+    assert not admin_browser.signed_in
+    assert (await admin_browser.open("/settings/general")).url.path == "/sign-in"
 
 
 @pytest.mark.parametrize(
@@ -321,30 +331,30 @@ async def test_signing_out_ends_the_session(office: AdminBrowser) -> None:
         (None, {"Origin": "null"}),
     ],
 )
-async def test_forms_count_from_our_own_pages_only(
-    office: AdminBrowser, fields: dict[str, str] | None, headers: dict[str, str]
+async def test_forms_need_the_csrf_token_and_the_portals_origin(
+    admin_browser: AdminBrowser, fields: dict[str, str] | None, headers: dict[str, str]
 ) -> None:
-    """Without this session's token, or sent by another site's page: refused, and nothing has happened."""
-    usual = form(await office.sign_in(), "/sign-out")
-    answer = await office.browser.post("/sign-out", data=usual if fields is None else fields, headers=headers)
+    """Otherwise they are refused and change nothing."""
+    usual = form(await admin_browser.sign_in(), "/sign-out")
+    answer = await admin_browser.browser.post("/sign-out", data=usual if fields is None else fields, headers=headers)
     assert answer.status_code == 403
-    assert office.signed_in
+    assert admin_browser.signed_in
 
 
-async def test_the_session_is_kept_from_scripts_and_other_sites(office: AdminBrowser) -> None:
-    """The cookie is HttpOnly, SameSite=Lax, of eight hours; no page holds it."""
-    await office.ask_for_link()
-    answer = await office.browser.post(await office.link(), headers=SAME_ORIGIN)
+async def test_the_session_cookie_is_httponly_and_samesite(admin_browser: AdminBrowser) -> None:
+    """For eight hours; no page contains it."""
+    await admin_browser.ask_for_link()
+    answer = await admin_browser.browser.post(await admin_browser.link(), headers=SAME_ORIGIN)
     cookie = answer.headers["set-cookie"]
     for flag in ("HttpOnly", "SameSite=lax", "Max-Age=28800", "Path=/"):
         assert flag in cookie
     assert "Secure" not in cookie  # this portal is on plain HTTP
     value = cookie.partition("=")[2].partition(";")[0]
-    assert value not in (await office.open("/settings/general")).text
+    assert value not in (await admin_browser.open("/settings/general")).text
 
 
-def test_replacing_the_keys_signs_nobody_out() -> None:
-    """Any portal that still has the old key knows the session; one without it does not."""
+def test_key_rotation_keeps_sessions() -> None:
+    """While the portal still has the old key."""
     olga = SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme")
     old, new = "o" * 32, "n" * 32
     answer = Response()
@@ -357,27 +367,29 @@ def test_replacing_the_keys_signs_nobody_out() -> None:
     assert Sessions([new], secure=False).read(request) is None
 
 
-async def test_a_sign_in_waits_for_a_worker(temporal: Client, portal_url: str) -> None:
-    """While no worker runs, asking works all the same, and the mail comes once one does."""
+async def test_a_link_requested_without_a_worker_is_sent_later(temporal: Client, portal_url: str) -> None:
+    """The request is durable."""
     late = "late@example.com"
     async with httpx2.AsyncClient(base_url=portal_url, timeout=60) as browser:
         assert (
             title(await AdminBrowser(browser, MigrationHarness(temporal, "acme")).ask_for_link(late))
-            == "Look into your mailbox"
+            == "Check your inbox"
         )
         async with benched(temporal) as bench:
             bench.world.opsgenie.add(RosterPerson(email=late, role=ADMIN, email_verified=True))
-            office = AdminBrowser(browser, bench)
-            await office.post(await office.link())
-            assert office.signed_in
+            admin_browser = AdminBrowser(browser, bench)
+            await admin_browser.post(await admin_browser.link())
+            assert admin_browser.signed_in
 
 
-async def test_no_address_reaches_ids_or_logs(office: AdminBrowser, capsys: pytest.CaptureFixture[str]) -> None:
-    """An address is in the sign-in itself, and nowhere that operators or other systems read."""
-    await office.sign_in()
-    said = capsys.readouterr()
-    assert "olga" not in said.out + said.err
-    async for execution in office.bench.client.list_workflows():
+async def test_addresses_appear_in_no_ids_or_logs(
+    admin_browser: AdminBrowser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the sign-in's own input contains the address."""
+    await admin_browser.sign_in()
+    captured = capsys.readouterr()
+    assert "olga" not in captured.out + captured.err
+    async for execution in admin_browser.bench.client.list_workflows():
         assert "olga" not in execution.id
 
 
@@ -395,8 +407,8 @@ def _cookie(sessions: Sessions) -> tuple[str, str]:
     return name, rest.partition(";")[0]
 
 
-def test_where_the_portal_is_on_https_the_cookie_is_too() -> None:
-    """Such a cookie is never sent in clear, nor taken from a neighbour's host, and fits into a browser."""
+def test_on_https_the_cookie_is_secure() -> None:
+    """It is never sent over plain HTTP, never accepted from another host, and small enough for browsers."""
     response = Response()
     sessions = Sessions([KEY], secure=True)
     sessions.begin(response, SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"), "5e55")
@@ -407,8 +419,8 @@ def test_where_the_portal_is_on_https_the_cookie_is_too() -> None:
     assert len(_cookie(sessions)[1]) < MAX_COOKIE_LENGTH
 
 
-def test_a_session_ends_by_the_clock_and_with_its_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Eight hours, and only under a key that the portal still has; the newest key signs."""
+def test_a_session_cookie_expires_and_needs_a_current_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After eight hours, or when its key is removed; the newest key signs."""
     name, value = _cookie(Sessions([KEY], secure=False))
     assert Sessions(["n" * 32, KEY], secure=False).read(_request(value, name))
     assert Sessions(["n" * 32], secure=False).read(_request(value, name)) is None
@@ -421,8 +433,8 @@ def test_a_session_ends_by_the_clock_and_with_its_key(monkeypatch: pytest.Monkey
     assert Sessions([KEY], secure=False).read(_request(value, name)) is None
 
 
-def test_a_link_is_no_session() -> None:
-    """What is signed for one purpose opens nothing else."""
+def test_an_emailed_link_is_not_a_session() -> None:
+    """A token signed for one purpose is refused for all others."""
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
     claims = SignInClaims(sign_in_id="sign-in:x", run_id="r", generation=1, identity="0")
     token = links.sign_in_url(claims).rpartition("/")[2]
@@ -433,12 +445,12 @@ def test_a_link_is_no_session() -> None:
         assert links.read(purpose, token) is None
 
 
-def test_each_purpose_has_a_signature_of_its_own() -> None:
-    """Whatever the payload: what was signed for one purpose is not read for any other."""
+def test_each_purpose_has_its_own_signature() -> None:
+    """Whatever the payload."""
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
-    # What is to be told apart is not what they read, but what they sign.
+    # The signatures must differ, whatever the payloads are.
     signers: list[URLSafeTimedSerializer] = [*links._serializers.values(), links._sign_in, links._identity]  # noqa: SLF001
-    signers += [sessions._session, sessions._cohort_statuses, sessions._search]  # noqa: SLF001
+    signers += [sessions._session, sessions._flash, sessions._search]  # noqa: SLF001
     for one, other in permutations(signers, 2):
         with pytest.raises(BadSignature):
             other.loads(one.dumps("the same"))

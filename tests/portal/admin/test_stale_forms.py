@@ -1,4 +1,4 @@
-"""A form counts for what it was shown for: for this migration, this task, this person; otherwise nothing is changed."""
+"""A form applies only to the migration, task and person that it was shown for."""
 
 from collections.abc import AsyncIterator
 
@@ -34,7 +34,7 @@ async def second(bench: MigrationHarness, portal_url: str) -> AsyncIterator[Admi
 
 
 async def moving(bench: MigrationHarness) -> None:
-    """Start a migration that waits for one person, whom it has invited."""
+    """Start a migration that waits for one invited person."""
     bench.world.opsgenie.add(RosterPerson(email=ANN, name="Ann Lee", email_verified=True))
     await bench.start()
     await eventually(lambda: bench.step_is(Step.VERIFY))
@@ -42,53 +42,57 @@ async def moving(bench: MigrationHarness) -> None:
 
 
 async def restarted(bench: MigrationHarness) -> None:
-    """Let somebody else cancel the migration and start it again, up to where it waits for people."""
+    """Cancel the migration and start it again as another admin, until it waits for people."""
     await bench.migration.cancel(WHY, BY)
     await bench.handle.result()
     await started_again(bench)
 
 
 async def started_again(bench: MigrationHarness) -> None:
-    """Let somebody else start a migration again that is over, and wait until it waits for people."""
+    """Start an ended migration again as another admin, until it waits for people."""
     mails = len(bench.world.post.sent(ANN))
     await migrations.start(bench.client, bench.request(), again=True)
     await eventually(lambda: bench.step_is(Step.VERIFY))
     await eventually(lambda: len(bench.world.post.sent(ANN)) > mails)
 
 
-async def acts(bench: MigrationHarness) -> list[Act]:
-    """What was done in the migration that runs, oldest first."""
+async def actions(bench: MigrationHarness) -> list[Act]:
+    """Return the audited actions of the running migration, oldest first."""
     started = (await bench.migration.summary()).started_at
     return [entry.act for entry in reversed((await bench.migration.audit()).entries) if entry.at >= started]
 
 
-async def test_an_undo_never_cancels_a_migration_that_runs(office: AdminBrowser, second: AdminBrowser) -> None:
-    """Somebody started it again while the page stood open that asks whether to revoke the invitations."""
-    await moving(office.bench)
-    await office.bench.migration.cancel(WHY, BY)
-    await office.bench.handle.result()
-    await office.sign_in()
-    asked = form(await office.open(UNDO), UNDO)
+async def test_revoking_invitations_never_affects_a_newer_migration(
+    admin_browser: AdminBrowser, second: AdminBrowser
+) -> None:
+    """Another admin started it again while the confirmation page was open."""
+    await moving(admin_browser.bench)
+    await admin_browser.bench.migration.cancel(WHY, BY)
+    await admin_browser.bench.handle.result()
+    await admin_browser.sign_in()
+    asked = form(await admin_browser.open(UNDO), UNDO)
     await second.sign_in(ADAM)
     await second.send(MIGRATE)
-    await eventually(lambda: office.bench.waits_for("Choose a site"))
-    refused = words(await office.post(UNDO, asked))
-    assert (await office.bench.migration.summary()).run_state is RunState.RUNNING
-    assert (await office.bench.migration.progress()).cancelled == ""
-    assert office.bench.world.atlassian.calls["revoke"] == 0
+    await eventually(lambda: admin_browser.bench.waits_for("Choose a site"))
+    refused = words(await admin_browser.post(UNDO, asked))
+    assert (await admin_browser.bench.migration.summary()).run_state is RunState.RUNNING
+    assert (await admin_browser.bench.migration.progress()).cancelled == ""
+    assert admin_browser.bench.world.atlassian.calls["revoke"] == 0
     assert AGAIN in refused
     assert "nothing was changed" in refused
 
 
-async def test_two_admins_who_report_one_task_done_confirm_it_once(office: AdminBrowser, second: AdminBrowser) -> None:
-    """The second press is about the task that is done already, and not about the one that came after it."""
-    bench = office.bench
+async def test_a_task_confirmed_by_two_admins_is_confirmed_once(
+    admin_browser: AdminBrowser, second: AdminBrowser
+) -> None:
+    """The second press does not confirm the task that follows."""
+    bench = admin_browser.bench
     bench.world.atlassian.by_hand = True
     await bench.start(site="", new_site=NEW)
     await eventually(lambda: bench.waits_for("Create the site fresh."))
-    await office.sign_in()
+    await admin_browser.sign_in()
     await second.sign_in(ADAM)
-    both = [(one, form(await one.open(GENERAL), CONFIRM)) for one in (office, second)]
+    both = [(one, form(await one.open(GENERAL), CONFIRM)) for one in (admin_browser, second)]
     bench.world.atlassian.listed_sites[0] = bench.world.atlassian.listed_sites[0].model_copy(update={"name": "fresh"})
     (first, filled), (late, same) = both
     assert "Thank you" in words(await first.post(CONFIRM, filled))
@@ -102,17 +106,17 @@ async def test_two_admins_who_report_one_task_done_confirm_it_once(office: Admin
     assert bench.world.atlassian.connections
 
 
-async def test_no_form_of_the_last_migration_changes_the_next_one(office: AdminBrowser, second: AdminBrowser) -> None:
-    """Every form on the pages of one migration, sent after somebody else has started it again."""
-    bench = office.bench
+async def test_forms_of_an_older_migration_are_refused(admin_browser: AdminBrowser, second: AdminBrowser) -> None:
+    """Every form of one migration, submitted after another admin has started it again."""
+    bench = admin_browser.bench
     await moving(bench)
-    await office.sign_in()
+    await admin_browser.sign_in()
     found = await bench.migration.person(ANN)
     person = f"{USERS}/{found.cohort}/{found.person.number}"
     pages = (GENERAL, CANCEL, USERS, f"{USERS}/resend-all?group=waiting", person)
     filled: dict[str, dict[str, str]] = {}
     for path in pages:
-        shown = await office.open(path)
+        shown = await admin_browser.open(path)
         assert shown.url.path == path.partition("?")[0]
         for action in {str(one["action"]) for one in page(shown).find_all("form")} - {"/sign-out", f"{USERS}/search"}:
             filled[action] = form(shown, action)
@@ -125,31 +129,31 @@ async def test_no_form_of_the_last_migration_changes_the_next_one(office: AdminB
     await second.sign_in(ADAM)
     mails = len(bench.world.post.mails)
     for action, fields in filled.items():
-        refused = words(await office.post(action, typed | fields))
+        refused = words(await admin_browser.post(action, typed | fields))
         assert AGAIN in refused, action
         # What is sent by hand, or was shown before there was a migration, names none.
         unnamed = {name: value for name, value in (typed | fields).items() if name != "run"}
-        assert "out of date" in words(await office.post(action, unnamed)), action
-    assert await acts(bench) == [Act.START]
+        assert "out of date" in words(await admin_browser.post(action, unnamed)), action
+    assert await actions(bench) == [Act.START]
     assert len(bench.world.post.mails) == mails
     ann = await bench.person(ANN)
     assert (ann.state, ann.email) == (State.AUTHENTICATING, ANN)
 
 
-async def test_a_choice_counts_for_the_migration_and_the_task_it_was_made_for(
-    office: AdminBrowser, second: AdminBrowser
+async def test_a_site_choice_applies_only_to_its_migration_and_task(
+    admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
-    """One admin names a new site; another, who saw the same page, does not choose another site over it."""
-    bench = office.bench
+    """A second admin, on the same page, cannot replace the first admin's choice."""
+    bench = admin_browser.bench
     bench.world.atlassian.by_hand = True
     await bench.start(site="")
     await eventually(lambda: bench.waits_for("Choose a site"))
-    await office.sign_in()
+    await admin_browser.sign_in()
     await second.sign_in(ADAM)
-    chosen = await office.send(f"{SITE}/review", on=SITE, site="acme")
+    chosen = await admin_browser.send(f"{SITE}/review", on=SITE, site="acme")
     review = await second.send(f"{SITE}/review", on=SITE, **NEW.model_dump())
-    assert "Something is left" in words(await second.post(SITE, form(review, SITE)))
-    refused = await office.post(SITE, form(chosen, SITE))
+    assert "There is something" in words(await second.post(SITE, form(review, SITE)))
+    refused = await admin_browser.post(SITE, form(chosen, SITE))
     assert "no longer waits for the task choose-site" in words(refused)
     assert await bench.waits_for("Create the site fresh.")
     # What it is now was shown with the refusal: the next press is about that.
@@ -157,70 +161,72 @@ async def test_a_choice_counts_for_the_migration_and_the_task_it_was_made_for(
     await bench.handle.result()
     await migrations.start(bench.client, bench.request(site=""), again=True)
     await eventually(lambda: bench.waits_for("Choose a site"))
-    assert AGAIN in words(await office.post(SITE, form(chosen, SITE)))
+    assert AGAIN in words(await admin_browser.post(SITE, form(chosen, SITE)))
     assert (await bench.migration.progress()).site is None
 
 
-async def test_a_pause_ends_for_who_saw_it(office: AdminBrowser, second: AdminBrowser) -> None:
-    """The page showed the pause of yesterday; somebody else has paused since, for another reason."""
-    bench = office.bench
+async def test_resuming_ends_only_the_pause_that_was_shown(admin_browser: AdminBrowser, second: AdminBrowser) -> None:
+    """Another admin has paused since, for another reason."""
+    bench = admin_browser.bench
     await moving(bench)
     await bench.migration.pause("The mail server moves.", BY)
-    await office.sign_in()
+    await admin_browser.sign_in()
     resume = f"{GENERAL}/resume"
-    seen = form(await office.open(GENERAL), resume)
+    seen = form(await admin_browser.open(GENERAL), resume)
     await second.sign_in(ADAM)
     await second.send(resume)
     await second.send(f"{GENERAL}/pause", reason="The works council has to agree.")
-    assert "Somebody paused the migration" in words(await office.post(resume, seen))
+    assert "Somebody paused the migration" in words(await admin_browser.post(resume, seen))
     assert (await bench.migration.progress()).paused == "The works council has to agree."
-    assert "Resumed" in words(await office.send(resume))
+    assert "Resumed" in words(await admin_browser.send(resume))
 
 
-async def test_a_deadline_replaces_the_one_that_was_shown(office: AdminBrowser, second: AdminBrowser) -> None:
-    """Nobody sets another admin's new deadline back without having seen it."""
-    bench = office.bench
+async def test_a_deadline_replaces_only_the_one_that_was_shown(
+    admin_browser: AdminBrowser, second: AdminBrowser
+) -> None:
+    """A newer deadline of another admin is kept."""
+    bench = admin_browser.bench
     await moving(bench)
-    await office.sign_in()
+    await admin_browser.sign_in()
     await second.sign_in(ADAM)
     action = f"{GENERAL}/deadline"
-    seen = form(await office.open(GENERAL), action)
+    seen = form(await admin_browser.open(GENERAL), action)
     await second.send(action, deadline="2099-05-01T18:00", at_deadline="keep_waiting")
-    refused = await office.post(action, seen | {"at_deadline": "complete_partial"})
+    refused = await admin_browser.post(action, seen | {"at_deadline": "complete_partial"})
     assert "changed the deadline meanwhile" in words(refused)
     progress = await bench.migration.progress()
     assert progress.deadline is not None
     assert (progress.deadline.month, progress.at_deadline) == (5, AtDeadline.KEEP_WAITING)
-    assert "The deadline is set" in words(await office.send(action, at_deadline="complete_partial"))
+    assert "The deadline is set" in words(await admin_browser.send(action, at_deadline="complete_partial"))
 
 
-async def test_what_is_done_for_a_person_is_about_the_address_that_was_shown(
-    office: AdminBrowser, second: AdminBrowser
+async def test_actions_for_a_person_apply_only_to_the_address_shown(
+    admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
-    """Somebody has corrected it since: nobody vouches for the new address, or gives up on its person, unseen."""
-    bench = office.bench
+    """Another admin has corrected it since."""
+    bench = admin_browser.bench
     bench.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))
     await moving(bench)
     await eventually(lambda: bench.world.post.sent("ben@example.com"))
-    await office.sign_in()
+    await admin_browser.sign_in()
     await second.sign_in(ADAM)
     found = await bench.migration.person("ben@example.com")
     person = f"{USERS}/{found.cohort}/{found.person.number}"
-    shown, listed = await office.open(person), form(await office.open(USERS), f"{USERS}/resend")
+    shown, listed = await admin_browser.open(person), form(await admin_browser.open(USERS), f"{USERS}/resend")
     await second.send(f"{person}/correct-email", on=person, email="right@example.com")
     typed = {"reason": "gone", "email": "other@example.com"}
     for act in ("resend", "verify", "authenticate", "exclude", "correct-email"):
-        refused = words(await office.post(f"{person}/{act}", typed | form(shown, f"{person}/{act}")))
+        refused = words(await admin_browser.post(f"{person}/{act}", typed | form(shown, f"{person}/{act}")))
         assert "was corrected meanwhile" in refused, act
-    resent = words(await office.post(f"{USERS}/resend", listed | {"only": "ben@example.com"}))
+    resent = words(await admin_browser.post(f"{USERS}/resend", listed | {"only": "ben@example.com"}))
     assert "was corrected meanwhile" in resent
     ben = await bench.person("right@example.com")
     assert (ben.state in {State.ARRIVED, State.EMAIL_UNVERIFIED}, ben.email_verified) == (True, False)
 
 
-async def test_facts_about_a_former_address_are_ignored(office: AdminBrowser) -> None:
-    """A signal cannot be refused; by hand it may come at any time."""
-    bench = office.bench
+async def test_facts_about_a_former_address_are_ignored(admin_browser: AdminBrowser) -> None:
+    """A signal cannot be refused, and may be sent by hand at any time."""
+    bench = admin_browser.bench
     bench.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))
     await moving(bench)
     await bench.migration.correct_email("ben@example.com", "right@example.com", BY)

@@ -1,4 +1,4 @@
-"""What browsers refuse without a word: forms of a portal on plain HTTP, and redirects after a form."""
+"""Requests that browsers block silently: forms on plain HTTP, and redirects after a form."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,13 +14,13 @@ from landbridge.domain.links import Purpose
 from landbridge.integrations.link_tokens import SignedLinks
 from landbridge.portal.clients import Clients
 from tests.portal.conftest import KEY, running, settings
-from tests.portal.desk import InMemoryLinkClient, NoAdmins, claims
+from tests.portal.fake_clients import InMemoryLinkClient, NoAdmins, claims
 from tests.workflows.harness import OWNER_EMAIL, PROOFS, MigrationHarness, eventually
 
 
 @asynccontextmanager
-async def answering(head: str, body: str = "") -> AsyncIterator[int]:
-    """Answer every request alike, on a port."""
+async def serve_response(head: str, body: str = "") -> AsyncIterator[int]:
+    """Serve one fixed response on a port."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -33,10 +33,10 @@ async def answering(head: str, body: str = "") -> AsyncIterator[int]:
 
 
 async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Browser) -> None:
-    """Its origin is known; where it leads on to, such as a company's own log-in page, nobody can list beforehand."""
+    """It may redirect to origins that no content security policy can list, such as a company's login page."""
     async with (
-        answering("200 OK\r\nContent-Type: text/html", "<h1>Sign up</h1>") as other,
-        answering(f"302 Found\r\nLocation: http://elsewhere.test:{other}/here") as first,
+        serve_response("200 OK\r\nContent-Type: text/html", "<h1>Sign up</h1>") as other,
+        serve_response(f"302 Found\r\nLocation: http://elsewhere.test:{other}/here") as first,
         running(
             Clients(links=InMemoryLinkClient(), admins=NoAdmins()),
             lambda url: settings(portal_url=url, atlassian_signup_url=f"http://id.test:{first}/signup"),
@@ -48,7 +48,7 @@ async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Brows
         await page.get_by_role("button", name="Continue to Atlassian").click()
         await expect(page.locator("h1")).to_have_text("Sign up")
         assert urlsplit(page.url).hostname == "elsewhere.test"
-        # Not a page that leads away again at once.
+        # This page does not redirect again.
         await page.go_back()
         await expect(page.get_by_role("button", name="Continue to Atlassian")).to_be_visible()
         await context.close()
@@ -57,7 +57,7 @@ async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Brows
 async def test_an_admin_signs_in_to_a_portal_on_plain_http(
     browser: Browser, bench: MigrationHarness, temporal: Client
 ) -> None:
-    """On a host name that browsers do not trust without TLS: they send no `Sec-Fetch-Site` there."""
+    """On a host that browsers do not trust without TLS, they send no `Sec-Fetch-Site`."""
     desks = Clients(links=TemporalLinkClient(temporal), admins=TemporalAdminClient(temporal, PROOFS))
     async with running(desks, lambda url: settings(portal_url=url.replace("127.0.0.1", "move.test"))) as url:
         portal_url = url.replace("127.0.0.1", "move.test")

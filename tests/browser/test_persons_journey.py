@@ -1,8 +1,8 @@
-"""A person's way in a real browser: from the mail over Atlassian's page to *done*, with every process real."""
+"""A person's journey in a real browser: from the email through Atlassian's page to *done*, with every process real."""
 
 from playwright.async_api import Browser, Page, expect
 
-from tests.browser.chromium import DESKTOP, PHONE, look_at
+from tests.browser.chromium import DESKTOP, PHONE, check_page
 from tests.e2e import accounts
 from tests.e2e.accounts import Account
 from tests.e2e.conftest import machine
@@ -13,10 +13,10 @@ from tests.workflows.harness import eventually
 __all__ = ["machine"]
 
 
-async def begun(machine: Machine, name: str, *people: Someone) -> int:
-    """Start a migration of these people; return the number of the last mail before.
+async def start_migration(machine: Machine, name: str, *people: Someone) -> int:
+    """Start a migration of these people; return the number of emails sent so far.
 
-    An owner needs nothing, and somebody else never reads mail: so it is not over when these people are done.
+    An owner and a person who never reads email keep it from completing when these people are done.
     """
     owner = Someone(f"olga@{name}.example.com", "Olga Owner", role="owner", atlassian=Atlassian.VERIFIED)
     away = Someone(f"away@{name}.example.com", "Ada Away")
@@ -26,8 +26,8 @@ async def begun(machine: Machine, name: str, *people: Someone) -> int:
     return since
 
 
-async def mail(machine: Machine, since: int, email: str, purpose: Mailed) -> Mail:
-    """Wait for somebody's mail, and return it."""
+async def wait_for_mail(machine: Machine, since: int, email: str, purpose: Mailed) -> Mail:
+    """Wait for an email to a person, and return it."""
     found: list[Mail] = []
 
     def came() -> bool:
@@ -39,47 +39,47 @@ async def mail(machine: Machine, since: int, email: str, purpose: Mailed) -> Mai
 
 
 async def title(page: Page) -> str:
-    """Return what the page is called."""
+    """Return the page's heading."""
     return (await page.locator("h1").inner_text()).strip()
 
 
-async def test_from_the_mail_to_done(browser: Browser, machine: Machine) -> None:
-    """Verify, think about declining, set up the account at Atlassian, come back: each page passes the rules."""
+async def test_a_person_goes_from_the_email_to_done(browser: Browser, machine: Machine) -> None:
+    """Verify, open and leave the decline page, set up the account, return: each page passes the accessibility rules."""
     bo = Someone("bo@way.example.com", "Bo Lind", verified=False)
-    since = await begun(machine, "way", bo)
+    since = await start_migration(machine, "way", bo)
     context = await browser.new_context(viewport=DESKTOP)  # type: ignore[arg-type]  # a literal
     page = await context.new_page()
-    first = await mail(machine, since, bo.email, Mailed.VERIFY)
+    first = await wait_for_mail(machine, since, bo.email, Mailed.VERIFY)
     await page.goto(first.link)
-    await look_at(page, "verify")
+    await check_page(page, "verify")
     await page.get_by_role("link", name="This is not my account").click()
-    await look_at(page, "decline")
-    await page.get_by_role("link", name="It is my account").click()
+    await check_page(page, "decline")
+    await page.get_by_role("link", name="This is my account").click()
     await page.get_by_role("button", name="Confirm my email address").click()
-    await look_at(page, "verified")
-    second = await mail(machine, since, bo.email, Mailed.AUTHENTICATE)
+    await check_page(page, "verified")
+    second = await wait_for_mail(machine, since, bo.email, Mailed.AUTHENTICATE)
     await page.goto(second.link)
-    await look_at(page, "authenticate")
+    await check_page(page, "authenticate")
     await page.get_by_role("button", name="Continue to Atlassian").click()
     await page.get_by_label("Password").fill("correct horse battery")
     await page.get_by_role("button", name="Set up account").click()
     await page.get_by_role("link", name="Continue").click()
     await expect(page.locator("h1")).to_have_text("You are all set")
-    await look_at(page, "done")
+    await check_page(page, "done")
     await context.close()
 
 
-async def test_in_japanese_on_a_phone_without_scripts(browser: Browser, machine: Machine) -> None:
-    """Nothing of the way needs scripts, English or a large screen."""
+async def test_the_journey_works_in_japanese_on_a_phone_without_scripts(browser: Browser, machine: Machine) -> None:
+    """No step needs scripts, English, or a large screen."""
     rin = Someone("rin@phone.example.com", "小林 凛", verified=False, locale="ja_JP")
-    since = await begun(machine, "phone", rin)
+    since = await start_migration(machine, "phone", rin)
     context = await browser.new_context(viewport=PHONE, java_script_enabled=False)  # type: ignore[arg-type]  # a literal
     page = await context.new_page()
-    await page.goto((await mail(machine, since, rin.email, Mailed.VERIFY)).link)
+    await page.goto((await wait_for_mail(machine, since, rin.email, Mailed.VERIFY)).link)
     assert await title(page) == "メールアドレスを確認してください"
     assert await page.locator("html").get_attribute("lang") == "ja"
     await page.get_by_role("button", name="メールアドレスを確認する").click()
-    await page.goto((await mail(machine, since, rin.email, Mailed.AUTHENTICATE)).link)
+    await page.goto((await wait_for_mail(machine, since, rin.email, Mailed.AUTHENTICATE)).link)
     await page.get_by_role("button", name="Atlassian に進む").click()
     await page.get_by_label("Password").fill("correct horse battery")
     await page.get_by_role("button", name="Set up account").click()

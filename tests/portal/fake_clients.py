@@ -1,4 +1,4 @@
-"""A whole desk in memory: the cohorts' answers, and what they were told."""
+"""In-memory implementations of the portal's Temporal clients."""
 
 from collections.abc import Callable
 
@@ -20,20 +20,20 @@ ANN = LinkView(
 
 
 class InMemoryLinkClient:
-    """One person's cohort, as far as links go, and a `portal.clients.LinkClient`; every field can be set by a test."""
+    """A `portal.clients.LinkClient` with one person's cohort, whose answers tests set."""
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """Start again."""
+        """Restore the initial state."""
         self.shown: LinkView | None = ANN
         """What a worker answers; None: no worker runs."""
         self.over = False
         """The migration has ended."""
         self.up = True
         """Temporal answers."""
-        self.told: list[tuple[str, LinkClaims]] = []
+        self.signals: list[tuple[str, LinkClaims]] = []
         """What was signalled, in order."""
         self.on_follow: Callable[[], None] = lambda: None
         """What the cohort does when it hears of a click."""
@@ -41,81 +41,81 @@ class InMemoryLinkClient:
         """What it does when it hears that someone declines."""
 
     async def view(self, _claims: LinkClaims) -> LinkView | None:
-        """Answer as the worker would, also when the migration has ended."""
+        """Answer as a worker would, also when the migration has ended."""
         return self.shown if self.up else None
 
     async def follow(self, claims: LinkClaims) -> bool:
         """Record a click."""
-        heard = self._tell("follow", claims)
+        heard = self._record("follow", claims)
         if heard:
             self.on_follow()
         return heard
 
     async def decline(self, claims: LinkClaims) -> bool:
-        """Record that someone declines."""
-        heard = self._tell("decline", claims)
+        """Record that the person declined."""
+        heard = self._record("decline", claims)
         if heard:
             self.on_decline()
         return heard
 
     async def returned(self, claims: LinkClaims) -> bool:
         """Record a return."""
-        return self._tell("returned", claims)
+        return self._record("returned", claims)
 
-    async def want_new(self, claims: LinkClaims) -> bool:
-        """Record a wish."""
-        return self._tell("want_new", claims)
+    async def request_new_link(self, claims: LinkClaims) -> bool:
+        """Record a request for a new link."""
+        return self._record("request_new_link", claims)
 
     async def reachable(self) -> bool:
-        """Say whether Temporal answers."""
+        """Return whether Temporal answers."""
         return self.up
 
     def show(self, **changes: object) -> None:
-        """Let the cohort answer with the usual view, changed."""
+        """Set the cohort's answer to the usual view with changes."""
         self.shown = ANN.model_copy(update=changes)
 
-    def _tell(self, fact: str, claims: LinkClaims) -> bool:
+    def _record(self, fact: str, claims: LinkClaims) -> bool:
         if not self.up:
             raise ServiceUnavailable("Temporal cannot be reached.")
         if not self.over:
-            self.told.append((fact, claims))
+            self.signals.append((fact, claims))
         return not self.over
 
 
 class NoAdmins:
-    """A `portal.clients.AdminClient` for tests of people's pages: nobody comes to it."""
+    """A `portal.clients.AdminClient` for tests of people's pages, which never call it."""
 
-    async def want_link(self, email: str, digest: str) -> None:
-        """Take no wish."""
+    async def request_sign_in_link(self, email: str, digest: str) -> None:
+        """Not used."""
         raise NotImplementedError
 
     async def redeem(self, claims: SignInClaims) -> str | None:
-        """Let nobody in."""
+        """Not used."""
         raise NotImplementedError
 
     async def open_session(self, leader: SignedIn) -> str:
-        """Open none."""
+        """Not used."""
         raise NotImplementedError
 
     async def is_open(self, session_id: str, leader: SignedIn) -> bool:
-        """Know none."""
+        """Not used."""
         raise NotImplementedError
 
     async def close_session(self, session_id: str, reason: str) -> None:
-        """Close none."""
+        """Not used."""
         raise NotImplementedError
 
     async def start(self, request: MigrationRequest, *, after: str = "") -> Started:
-        """Start nothing."""
+        """Not used."""
         raise NotImplementedError
 
     def migration(self, opsgenie_account: str, run: str = "") -> Migration:
-        """Know none."""
+        """Not used."""
         raise NotImplementedError
 
 
 def claims(purpose: Purpose) -> LinkClaims:
-    """Return what the links of the tests claim."""
+    """Return the claims of the tests' links."""
     return LinkClaims(
         cohort_id="site-migration:acme-ops:cohort:3", run="0198c2f47b1c", person=17, purpose=purpose, generation=2
     )
