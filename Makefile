@@ -42,7 +42,7 @@ audit: environment-dev ## look for known flaws in all libraries, and write a bil
 	$(BIN)/python tools/audit.py
 
 chaos: environment-dev ## strike running migrations by seeds it prints (SEED=7 repeats one)
-	@CHAOS_SEED=$(or $(SEED),$(shell shuf -i 1-1000000 -n 1)) CHAOS_ROUNDS=$(or $(ROUNDS),$(if $(SEED),1,10)) CHAOS_BLOWS=16 \
+	@CHAOS_SEED=$(or $(SEED),$(shell shuf -i 1-1000000 -n 1)) CHAOS_ROUNDS=$(or $(ROUNDS),$(if $(SEED),1,10)) CHAOS_FAULTS=16 \
 		CHAOS_SIGNALS=10000 $(BIN)/python -m tests.run -s tests/chaos tests/workflows/test_floods.py
 
 bench: environment-benchmarks ## race against others (N=300 people, ROUNDS=1; WRITE=1: into docs/benchmarks.md)
