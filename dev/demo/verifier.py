@@ -189,8 +189,8 @@ def _unneeded_mails(case: _Case) -> Finding:
     blocked = sum(person.blocked for person in case.people.values())
     unreachable = sum(not person.mailable for person in case.people.values())
     return _finding(
-        f"Nobody received a mail without need: not the {connected} who had a verified account, "
-        f"the {blocked} blocked in Opsgenie, or the {unreachable} whose mailbox does not exist",
+        f"Nobody received an unneeded mail, such as the {connected} with a verified account, "
+        f"the {blocked} blocked in Opsgenie, and the {unreachable} without a mailbox",
         wrong,
     )
 
@@ -203,7 +203,9 @@ def _needed_mails(case: _Case) -> Finding:
         for who in asked - case.excluded - case.connected_by_admin
         for kind in case.people[who].expected_mails - case.received_kinds(who)
     ]
-    return _finding(f"{len(asked)} people had an Atlassian account to set up, and received the mail for it", wrong)
+    return _finding(
+        f"{len(asked)} people had an Atlassian account to set up, and received the authentication mail", wrong
+    )
 
 
 def _address_is_verified_first(case: _Case) -> Finding:
@@ -221,7 +223,10 @@ def _address_is_verified_first(case: _Case) -> Finding:
             if mail.kind is MailKind.AUTHENTICATE and (who not in confirmed or mail.number <= confirmed[who])
         ]
     asked = sum(MailKind.VERIFY in person.expected_mails for person in case.people.values())
-    return _finding(f"{asked} people had to confirm their email address before they received that mail", wrong)
+    return _finding(
+        f"{asked} people had to confirm their email address before they received the authentication mail",
+        wrong,
+    )
 
 
 def _mails_are_counted(case: _Case) -> Finding:
@@ -252,9 +257,9 @@ def _scanners_change_nothing(case: _Case) -> Finding:
 def _unreachable_have_a_reason(case: _Case) -> Finding:
     """Check that people whose mailbox does not exist are in the report with a reason."""
     lines = {who: case.lines[who] for who, person in case.people.items() if not person.mailable and who in case.lines}
-    reasons = ", ".join(f"{line.state}: {line.reason}" for line in lines.values()) or "nobody"
+    reasons = ", ".join(f"{line.state}: {line.reason}" for line in lines.values()) or "none"
     return _finding(
-        f"{len(lines)} could not be reached by mail, and the report says what became of them ({reasons})",
+        f"Unreachable by mail: {len(lines)}; the report gives a reason for each ({reasons})",
         [f"{who} is {line.state} without a reason" for who, line in lines.items() if not line.reason],
     )
 

@@ -176,14 +176,14 @@ ROSTER, STATE, VERIFIED, ACCOUNTS, SITE = (
 RECIPIENTS, TWICE, UNNEEDED, NEEDED, FIRST = (
     "only to people on the roster",
     "no mail was delivered twice",
-    "without need",
+    "unneeded mail",
     "account to set up",
     "had to confirm",
 )
 COUNTED, SCANNERS, UNREACHABLE, NOTIFIED = (
     "report counts the",
     "mail scanners",
-    "could not be reached",
+    "Unreachable by mail",
     "notified of the end",
 )
 TAMPERINGS: dict[str, tuple[str, Tampering]] = {
