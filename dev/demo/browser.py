@@ -12,10 +12,16 @@ from bs4 import BeautifulSoup, Tag
 
 _TIMEOUT_SECONDS = 20.0
 """For one page."""
+_UNAVAILABLE = {
+    httpx2.codes.TOO_MANY_REQUESTS,
+    httpx2.codes.BAD_GATEWAY,
+    httpx2.codes.SERVICE_UNAVAILABLE,
+    httpx2.codes.GATEWAY_TIMEOUT,
+}
 
 
 class PageUnavailable(Exception):
-    """The server does not answer, or answers with a server error. A retry may succeed."""
+    """The server does not answer, is unavailable, or limits the rate. A retry may succeed."""
 
 
 class Page:
@@ -23,6 +29,7 @@ class Page:
 
     def __init__(self, response: httpx2.Response) -> None:
         self.url = str(response.url)
+        self.status = response.status_code
         self._document = BeautifulSoup(response.text, "html.parser")
         self.title = _text(self._document.find("h1"))
 
@@ -113,7 +120,7 @@ class Browser:
             response = await self._client.request(method, url, data=form)
         except httpx2.TransportError:
             raise PageUnavailable from None
-        if response.is_server_error:
+        if response.status_code in _UNAVAILABLE:
             raise PageUnavailable
         page = Page(response)
         return await self.open(page.redirect_target) if page.redirect_target else page
