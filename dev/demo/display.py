@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from landbridge.client.answers import MigrationStatus
-from landbridge.domain.messages import ChecklistItem, StepStatus
+from landbridge.domain.messages import ChecklistItem, Owner, StepStatus
 from landbridge.domain.people import FOR_ADMINS, SETTLED, Counts, State
 
 _MARKS = {
@@ -22,6 +22,7 @@ _MARKS = {
     StepStatus.DONE: ("✓", "green"),
     StepStatus.SKIPPED: ("-", "dim"),
 }
+_ACTIVE = {StepStatus.RUNNING, StepStatus.WAITING}
 _RECENT_EVENTS = 5
 """In the live view; so a terminal of 24 lines also has room for the admin's commands."""
 _REFRESHES_PER_SECOND = 4
@@ -116,16 +117,11 @@ def _steps(items: list[ChecklistItem]) -> Table:
     return steps
 
 
-_ACTIVE = {StepStatus.RUNNING, StepStatus.WAITING}
-
-
 def _detail(item: ChecklistItem) -> str:
-    """Return the item's note, after the owner if the step is not over."""
-    if item.status is StepStatus.WAITING:
-        return f"{item.owner}: {item.note}"
-    if item.status is StepStatus.RUNNING:
-        return f"{item.owner}: {item.note}" if item.note else str(item.owner)
-    return item.note or str(item.status)
+    """Return whom the step waits for, if anyone, and its note."""
+    note = item.note or str(item.status)
+    waits_for_others = item.status in _ACTIVE and item.owner is not Owner.LANDBRIDGE
+    return f"waiting for {item.owner}: {note}" if waits_for_others else note
 
 
 def _bar(counts: Counts) -> Table:

@@ -17,7 +17,7 @@ from dev.demo.browser import Browser, Page, PageUnavailable
 from dev.demo.mails import Mail, MailKind
 
 _POLL_SECONDS = 0.2
-"""Between two looks into the mailbox folder."""
+"""Between two reads of the mailbox folder."""
 _MAX_ATTEMPTS = 10
 """How often a person tries to open a page, and how many buttons in a row a person presses."""
 _NEW_LINK = "Send me a new link"
@@ -77,7 +77,7 @@ class People:
         Arguments:
             mailbox: the folder into which mail is delivered.
             names: everyone's name, by `mails.key` of the address.
-            habits: the habits of those who are not `PROMPT`, by the same.
+            habits: everyone's habit, by the same key; the default is `PROMPT`.
             call_admin: called with the address of a person who cannot find a mail.
             report: called with each action, before its effects can be seen.
 
@@ -118,7 +118,7 @@ class People:
 
 
 class _Person:
-    """One of them."""
+    """One person."""
 
     def __init__(
         self,

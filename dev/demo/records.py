@@ -69,7 +69,7 @@ class SamplePerson:
 
     @property
     def expected_mails(self) -> frozenset[MailKind]:
-        """The kinds of mail that this person receives on the way there."""
+        """The kinds of mail that this person receives before reaching that state."""
         if self.expected_state is not State.CONNECTED or self.atlassian is AtlassianAccount.VERIFIED:
             return frozenset()
         return frozenset({MailKind.AUTHENTICATE} if self.verified else {MailKind.VERIFY, MailKind.AUTHENTICATE})
@@ -169,7 +169,7 @@ class Evidence:
     services: Services
     """After the migration."""
     report: Report
-    """Landbridge's own word: the only part that is not a record of others."""
+    """What Landbridge itself says; everything else was recorded by others."""
     confirmed: Mapping[str, int]
     """Who confirmed the email address, and the number of the newest mail, of anyone, just before."""
     scanned: Mapping[str, bool] = field(default_factory=dict)
@@ -179,7 +179,7 @@ class Evidence:
     excluded: Collection[str] = ()
     """Excluded by an admin."""
     requested_mails: Mapping[str, int] = field(default_factory=dict)
-    """How many times somebody requested another mail, by recipient."""
+    """How many more mails were requested, by recipient."""
     max_duplicates: int = 0
     """Mails that may have been delivered twice, under the same Message-ID: a process died before it saw the answer."""
     max_uncounted: int = 0

@@ -197,14 +197,14 @@ def _unneeded_mails(case: _Case) -> Finding:
 
 def _needed_mails(case: _Case) -> Finding:
     """Check that people receive every mail that they need, unless an admin made it unnecessary."""
-    asked = {who for who, person in case.people.items() if person.expected_mails}
+    recipients = {who for who, person in case.people.items() if person.expected_mails}
     wrong = [
         f"{who} did not receive the mail to {kind}"
-        for who in asked - case.excluded - case.connected_by_admin
+        for who in recipients - case.excluded - case.connected_by_admin
         for kind in case.people[who].expected_mails - case.received_kinds(who)
     ]
     return _finding(
-        f"{len(asked)} people had an Atlassian account to set up, and received the authentication mail", wrong
+        f"{len(recipients)} people had an Atlassian account to set up, and received the authentication mail", wrong
     )
 
 
@@ -222,9 +222,9 @@ def _address_is_verified_first(case: _Case) -> Finding:
             for mail in mails
             if mail.kind is MailKind.AUTHENTICATE and (who not in confirmed or mail.number <= confirmed[who])
         ]
-    asked = sum(MailKind.VERIFY in person.expected_mails for person in case.people.values())
+    unconfirmed = sum(MailKind.VERIFY in person.expected_mails for person in case.people.values())
     return _finding(
-        f"{asked} people had to confirm their email address before they received the authentication mail",
+        f"{unconfirmed} people had to confirm their email address before they received the authentication mail",
         wrong,
     )
 
