@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from inspect import iscoroutinefunction
 from typing import Any
 
 from temporalio.service import RPCError
@@ -53,6 +52,14 @@ class Faults:
     chance: random.Random = field(default_factory=lambda: random.Random(0))  # noqa: S311 - delays, not secrets
     max_duplicates: int = 0
     """Mails that may be delivered twice so far, without those that the mail server never acknowledged."""
+
+    async def inject(self, kind: str) -> None:
+        """Inject a fault of a kind, and wait until it is over."""
+        fault = getattr(self, kind)()
+        if isinstance(fault, AbstractAsyncContextManager):
+            await self._until_resumed(fault)
+        else:
+            await fault
 
     # Processes.
 
@@ -197,32 +204,6 @@ class Faults:
         await self._moment()
         await self.machine.smtp_server.reopen()
 
-    # Faults that only an admin can end, by resuming the migration.
-
-    async def login_is_rejected(self) -> None:
-        """535 to AUTH."""
-        await self._until_resumed(self.rejected_login())
-
-    async def sender_is_rejected(self) -> None:
-        """550 to MAIL."""
-        await self._until_resumed(self.rejected_sender())
-
-    async def starttls_is_stripped(self) -> None:
-        """The server does not offer STARTTLS."""
-        await self._until_resumed(self.missing_starttls())
-
-    async def certificate_has_expired(self) -> None:
-        """The certificate expired yesterday."""
-        await self._until_resumed(self.expired_certificate())
-
-    async def certificate_has_another_name(self) -> None:
-        """The certificate is for another host name."""
-        await self._until_resumed(self.foreign_certificate())
-
-    async def api_key_is_revoked(self) -> None:
-        """Atlassian answers 401."""
-        await self._until_resumed(self.revoked_api_key())
-
     # The services.
 
     async def services_fail(self) -> None:
@@ -231,7 +212,7 @@ class Faults:
             *({"match": self.chance.choice(API), **self.chance.choice(HTTP_FAULTS)} for _ in range(4))
         )
 
-    # Context managers: the fault lasts as long as the body.
+    # Faults that only an admin can end, by resuming the migration. They last as long as the context manager's body.
 
     def rejected_login(self) -> AbstractAsyncContextManager[None]:
         """535 to AUTH."""
@@ -311,5 +292,5 @@ class Faults:
 
 
 def kinds() -> list[str]:
-    """Return the names of all faults."""
-    return [name for name, method in vars(Faults).items() if not name.startswith("_") and iscoroutinefunction(method)]
+    """Return the names of all kinds of faults."""
+    return [name for name, method in vars(Faults).items() if name[0] != "_" and name != "inject" and callable(method)]

@@ -58,7 +58,7 @@ async def test_a_migration_survives_random_faults(machine: FaultyStack, seed: in
         faults = Faults(machine, scenario, chance)
         for name in schedule:
             await asyncio.sleep(chance.uniform(0, 1))
-            await getattr(faults, name)()
+            await faults.inject(name)
         machine.smtp_server.set_delay(0)
         await machine.clear_faults()
         await machine.resume(account)
