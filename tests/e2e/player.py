@@ -13,6 +13,8 @@ _POLL_SECONDS = 0.05
 _CONCURRENCY = 6
 _PASSWORD = "correct horse battery"  # noqa: S105 - the emulator forgets it
 _EXPECTED_STATUSES = {200, 202, 410}
+_MAX_FORMS = 2
+"""The sign-up form leads people with single sign-on to the login form."""
 
 
 class Player:
@@ -69,10 +71,14 @@ class Player:
                 await self._set_up(browser, page, mail)
 
     async def _set_up(self, browser: Browser, page: Page, mail: Mail) -> None:
-        """Fill in Atlassian's page, and return to the portal."""
-        if page.target:
-            values = {"email": mail.recipient, "name": "", "password": _PASSWORD}
-            page = self._expected(await browser.press(page, {name: values[name] for name in page.empty_fields}), mail)
+        """Fill in Atlassian's pages, and return to the portal."""
+        values = {"email": mail.recipient, "name": "", "password": _PASSWORD}
+        for _ in range(_MAX_FORMS):
+            if not page.target:
+                break
+            page = self._expected(
+                await browser.press(page, {name: values.get(name, "") for name in page.empty_fields}), mail
+            )
         if back := page.link_target("Continue to"):
             self._expected(await browser.open(back), mail)
 
