@@ -49,7 +49,7 @@ audit: environment-dev ## write an SBOM to .audit/ and check all libraries for k
 	https://osv.dev can be reached, or set PIP_AUDIT_OSV_URL to another OSV database." >&2; exit 1; }
 
 chaos: environment-dev ## kill, freeze and disconnect processes during migrations (SEED=7 repeats a run)
-	@CHAOS_SEED=$(or $(SEED),$(shell shuf -i 1-1000000 -n 1)) CHAOS_ROUNDS=$(or $(ROUNDS),$(if $(SEED),1,10)) CHAOS_BLOWS=16 \
+	@CHAOS_SEED=$(or $(SEED),$(shell shuf -i 1-1000000 -n 1)) CHAOS_ROUNDS=$(or $(ROUNDS),$(if $(SEED),1,10)) CHAOS_FAULTS=16 \
 		CHAOS_SIGNALS=10000 $(BIN)/python -m tests.run -s tests/chaos tests/workflows/test_floods.py
 
 bench: environment-benchmarks ## compare with other engines (N=300 people, ROUNDS=1; WRITE=1 updates docs/benchmarks.md)

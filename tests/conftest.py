@@ -1,5 +1,5 @@
 from hypothesis import settings
 
-# How long an example takes is the machine's affair: time is measured in benchmarks.
+# No deadline: an example may be slow on a busy machine. Benchmarks measure time.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")

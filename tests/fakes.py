@@ -1,4 +1,4 @@
-"""The outside world in memory: each class implements a whole port, and tests order its trouble."""
+"""In-memory implementations of the ports. Tests set what exists, and which errors occur."""
 
 import asyncio
 import itertools
@@ -32,22 +32,22 @@ from landbridge.domain.sites import NewSite, Site
 
 @dataclass
 class Opsgenie:
-    """A `RosterSource`."""
+    """Implements `RosterSource`."""
 
     people_listed: list[RosterPerson] = field(default_factory=list)
     problem: LandbridgeError | None = None
-    """Raised by every call while it is set."""
+    """While it is set, every call raises it."""
     account: str = "acme"
-    """What Opsgenie calls the account."""
+    """The account's name."""
     looked_up: list[str] = field(default_factory=list)
-    """Addresses that were looked up one by one."""
+    """Addresses that were passed to `find_admin`."""
 
     def add(self, *people: RosterPerson) -> None:
-        """List people."""
+        """Add people to the roster."""
         self.people_listed += people
 
     def verify(self, email: str) -> None:
-        """Let someone verify the address at Opsgenie itself."""
+        """Mark a person's address as verified."""
         self.people_listed = [
             p.model_copy(update={"email_verified": True}) if p.email == email else p for p in self.people_listed
         ]
@@ -87,22 +87,22 @@ class Account:
 
 @dataclass
 class Atlassian:
-    """An `AccountDirectory`, `Invitations` and a `Provisioning`."""
+    """Implements `AccountDirectory`, `Invitations` and `Provisioning`."""
 
     accounts: dict[str, Account] = field(default_factory=dict)
     listed_sites: list[Site] = field(default_factory=list)
     taken: set[str] = field(default_factory=set)
     connections: dict[str, str] = field(default_factory=dict)
     by_hand: bool = False
-    """Sign-up, sites and connections are tasks for an admin, as with the real service."""
+    """Sign-up, sites and connections are tasks for an admin, as with the real Atlassian."""
     invites: bool = False
-    """Atlassian mails its own invitations, to those it may mail."""
+    """Atlassian mails invitations of its own, to people whom it may mail."""
     problem: LandbridgeError | None = None
     calls: Counter[str] = field(default_factory=Counter)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def account(self, email: str, *, verified: bool = False, problem: str = "") -> Account:
-        """Return the account of an address, made if need be."""
+        """Return the account of an address; create it if there is none."""
         found = self.accounts.setdefault(addresses.key(email), Account(id=f"account-{next(self._numbers)}"))
         found.verified, found.problem = found.verified or verified, problem
         return found
@@ -113,7 +113,7 @@ class Atlassian:
         done([self._outcome(question) for question in questions])
 
     async def ensure(self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]) -> None:
-        """Look up accounts and create those that are missing."""
+        """Look up accounts; create the missing ones."""
         self._called("ensure")
         for question in questions:
             created = addresses.key(question.email) not in self.accounts
@@ -131,7 +131,7 @@ class Atlassian:
         )
 
     async def revoke(self, account_ids: Sequence[str], done: Callable[[list[Revocation]], None]) -> None:
-        """Remove accounts that are not verified."""
+        """Remove the accounts that are not verified."""
         self._called("revoke")
         there = {account.id: key for key, account in self.accounts.items()}
         for account_id in account_ids:
@@ -147,14 +147,14 @@ class Atlassian:
         return list(self.listed_sites)
 
     async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp | AdminTask:
-        """Sign up, or ask an admin to."""
+        """Sign up, or return the task for an admin."""
         self._called("sign_up")
         if self.by_hand and addresses.key(email) not in self.accounts:
             return AdminTask(id="sign-up", task="Sign up to Atlassian.", url="https://id.example.com/signup")
         return SignedUp(account_id=self.account(email, verified=True).id)
 
     async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree | AdminTask:
-        """Create a site, or ask an admin to."""
+        """Create a site, or return the task for an admin."""
         self._called("create_site")
         if site.name in self.taken:
             return NameNotFree(
@@ -172,7 +172,7 @@ class Atlassian:
         return found
 
     async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected | AdminTask:
-        """Connect, or ask an admin to."""
+        """Connect, or return the task for an admin."""
         self._called("connect")
         if self.by_hand and not confirmed:
             return AdminTask(id=f"connect-site:{site.name}", task="Connect the Opsgenie account in its settings.")
@@ -187,29 +187,29 @@ class Atlassian:
 
 @dataclass
 class Post:
-    """A `Mailer` that keeps what it sends."""
+    """Implements `Mailer`; it stores the mails instead of sending them."""
 
     mails: list[tuple[MailContext, OutgoingMail]] = field(default_factory=list)
     notices: list[OutgoingNotice] = field(default_factory=list)
     sign_in_links: list[SignInMail] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
-    """Addresses refused for good."""
+    """Addresses that are rejected with a permanent error."""
     deferred_once: set[str] = field(default_factory=set)
-    """Addresses that are to be tried again, once."""
+    """Addresses whose next mail is deferred."""
     problem: LandbridgeError | None = None
     held: asyncio.Event | None = None
-    """Set it to let go on: after each mail, this is waited for."""
+    """If there is an event, `send` waits for it after each mail."""
 
     def sent(self, email: str, purpose: Purpose | None = None) -> list[OutgoingMail]:
-        """Return the mails that reached an address."""
+        """Return the mails that an address received."""
         return [m for _, m in self.mails if m.email == email and purpose in {None, m.purpose}]
 
     def told(self, kind: NoticeKind) -> list[OutgoingNotice]:
-        """Return the notices of a kind."""
+        """Return the notices of one kind."""
         return [order for order in self.notices if order.notice.kind is kind]
 
     def link(self, email: str, purpose: Purpose, number: int = -1) -> LinkClaims:
-        """Return what the link in someone's mail claims; the newest one unless told otherwise."""
+        """Return the claims of the link in a mail to an address; by default in the newest such mail."""
         context, order = [(c, m) for c, m in self.mails if m.email == email and m.purpose is purpose][number]
         return LinkClaims(
             cohort_id=context.cohort_id,
@@ -264,7 +264,7 @@ class Post:
 
 @dataclass
 class World:
-    """Everything outside, for one test."""
+    """All external services of one test."""
 
     opsgenie: Opsgenie = field(default_factory=Opsgenie)
     atlassian: Atlassian = field(default_factory=Atlassian)

@@ -1,4 +1,4 @@
-"""OpenAPI documents (3.x, or Swagger 2.0) as a judge of requests and answers. The published ones are no part of us."""
+"""Validates requests and responses against OpenAPI documents (3.x or Swagger 2.0). They are not in this repository."""
 
 import json
 import re
@@ -31,7 +31,7 @@ Node = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Sent:
-    """A request as it went over the wire."""
+    """A request as it was sent."""
 
     method: str
     path: str
@@ -41,20 +41,20 @@ class Sent:
 
 
 class Document:
-    """One document. What it does not mention is wrong."""
+    """One OpenAPI document. Everything that it does not mention is an error."""
 
     def __init__(self, content: Mapping[str, Any], *, scheme: str = "", prefix: str = "") -> None:
-        """`scheme` is what `Authorization` begins with, `prefix` stands before the document's paths."""
+        """`scheme` begins the `Authorization` header; `prefix` precedes the document's paths."""
         self._content = content
         self._scheme = scheme
         self._prefix = prefix
 
     def knows(self, path: str) -> bool:
-        """Return whether a path is the document's business."""
+        """Return whether the document describes a path."""
         return path.startswith(self._prefix) and self._find(path) is not None
 
     def check_request(self, sent: Sent) -> None:
-        """Fail unless the document has this request."""
+        """Fail unless the document allows this request."""
         operation, parameters = self._operation(sent.method, sent.path)
         assert sent.authorization.startswith(self._scheme)
         given = parse_qs(sent.query, keep_blank_values=True, strict_parsing=bool(sent.query))
@@ -70,13 +70,13 @@ class Document:
             assert not content.get("required")
 
     def check_answer(self, method: str, path: str, status: int, body: object) -> None:
-        """Fail unless the document has this answer to this operation."""
+        """Fail unless the document allows this response to this operation."""
         operation, _ = self._operation(method, path)
         answers = operation["responses"]
         documented = answers.get(str(status), answers.get("default"))
         assert documented, f"{method} {path}: {status} is not documented"
         answer = self._follow(documented)
-        # Of some answers only the status is documented.
+        # Some responses are documented by their status only.
         if schema := answer.get("schema") or answer.get("content", {}).get("application/json", {}).get("schema"):
             self._validate(schema, body)
 
@@ -93,7 +93,7 @@ class Document:
         return operation, [self._follow(one) for one in (*item.get("parameters", ()), *operation.get("parameters", ()))]
 
     def _find(self, path: str) -> Node | None:
-        """Return the path's item; of several that match, the one with the fewest parameters."""
+        """Return the path item; if several match, the item with the fewest parameters."""
         plain = path.removeprefix(self._prefix)
         templates = (
             name for name in self._content["paths"] if re.fullmatch(re.sub(r"\{[^}]+\}", "[^/]+", name), plain)
@@ -110,12 +110,14 @@ class Document:
         return node
 
     def _plain(self, node: Node, *, closed: bool = True, within: tuple[int, ...] = ()) -> dict[str, Any]:
-        """Return a schema in plain JSON Schema, which knows neither `nullable` nor references into our documents."""
+        """Return a schema as plain JSON Schema: without `nullable` and without references into the document."""
         node = self._follow(node)
         if id(node) in within:
             return {}
         inner = (*within, id(node))
-        schema: dict[str, Any] = {name: node[name] for name in _KEPT if name in node and not _is_slip(node, name)}
+        schema: dict[str, Any] = {
+            name: node[name] for name in _KEPT if name in node and not _is_misplaced_bound(node, name)
+        }
         if isinstance(node.get("required"), list):
             schema["required"] = node["required"]
         if "properties" in node:
@@ -134,8 +136,8 @@ class Document:
         return {"anyOf": [schema, {"type": "null"}]} if node.get("nullable") else schema
 
 
-def _is_slip(node: Node, name: str) -> bool:
-    """Whether a document bounds a list as if it were a number."""
+def _is_misplaced_bound(node: Node, name: str) -> bool:
+    """Whether the document sets bounds of a number on a list."""
     return node.get("type") == "array" and name in {"minimum", "maximum"}
 
 

@@ -1,4 +1,4 @@
-"""Runs pytest and ends as every process of ours does: `python -m tests.run`."""
+"""Runs pytest, and exits as every process of Landbridge does: `python -m tests.run`."""
 
 import signal
 import sys
@@ -8,6 +8,6 @@ import pytest
 from landbridge.platform import exits
 
 if __name__ == "__main__":
-    # Shells let what they run in the background ignore it, and so would every program that a test interrupts.
+    # A shell's background jobs ignore SIGINT, and child processes would inherit that: tests could not interrupt them.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     exits.run(lambda: pytest.main(sys.argv[1:]))

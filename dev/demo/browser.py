@@ -1,4 +1,4 @@
-"""A web browser as far as these people need one: it shows a page, fills in its form, presses its button."""
+"""A minimal web browser: it opens a page, fills in the form, and presses the button."""
 
 import ssl
 from collections.abc import Mapping
@@ -10,56 +10,63 @@ from urllib.parse import urljoin
 import httpx2
 from bs4 import BeautifulSoup, Tag
 
-_PATIENCE = 20.0
-"""Seconds for one page."""
+_TIMEOUT_SECONDS = 20.0
+"""For one page."""
+_UNAVAILABLE = {
+    httpx2.codes.TOO_MANY_REQUESTS,
+    httpx2.codes.BAD_GATEWAY,
+    httpx2.codes.SERVICE_UNAVAILABLE,
+    httpx2.codes.GATEWAY_TIMEOUT,
+}
 
 
-class PageDoesNotOpen(Exception):
-    """Nobody answers, or the server has trouble: worth another try in a while."""
+class PageUnavailable(Exception):
+    """The server does not answer, is unavailable, or limits the rate. A retry may succeed."""
 
 
 class Page:
-    """What is on the screen."""
+    """A page that was opened."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self.url = str(response.url)
-        self._seen = BeautifulSoup(response.text, "html.parser")
-        self.title = _words(self._seen.find("h1"))
+        self.status = response.status_code
+        self._document = BeautifulSoup(response.text, "html.parser")
+        self.title = _text(self._document.find("h1"))
 
     @property
     def button(self) -> str:
-        """What the form's button says; empty if there is no form."""
-        return _words(self._form.find("button")) if self._form else ""
+        """The text of the form's button; empty if there is no form."""
+        return _text(self._form.find("button")) if self._form else ""
 
     @property
-    def asks_for(self) -> set[str]:
-        """The names of the fields that are to be filled in."""
-        return set(self._fields()) - set(self.filled_in())
+    def empty_fields(self) -> set[str]:
+        """The names of the form's fields without a value."""
+        return set(self._fields()) - set(self.filled_fields())
 
     @property
     def target(self) -> str:
-        """Where the form goes."""
+        """The URL that the form is sent to; empty if there is no form."""
         return urljoin(self.url, str(self._form.get("action", ""))) if self._form else ""
 
-    def filled_in(self) -> dict[str, str]:
-        """Return what stands in the form already."""
+    def filled_fields(self) -> dict[str, str]:
+        """Return the form's fields that have a value already."""
         return {name: value for name, value in self._fields().items() if value}
 
-    def onward(self, label: str) -> str:
-        """Return where the link leads that begins with these words; empty if there is none."""
-        links = (link for link in self._seen.find_all("a", href=True) if _words(link).startswith(label))
+    def link_target(self, label: str) -> str:
+        """Return the target of the link whose text begins with `label`; empty if there is none."""
+        links = (link for link in self._document.find_all("a", href=True) if _text(link).startswith(label))
         return next((urljoin(self.url, str(link["href"])) for link in links), "")
 
     @property
-    def leads_on(self) -> str:
-        """Where the page leads by itself at once; empty if it stays."""
-        refresh = self._seen.select_one('meta[http-equiv="refresh"]')
+    def redirect_target(self) -> str:
+        """The target of the page's immediate redirect (`meta refresh`); empty if there is none."""
+        refresh = self._document.select_one('meta[http-equiv="refresh"]')
         wait, _, url = str(refresh["content"]).partition(";url=") if refresh else ("", "", "")
         return urljoin(self.url, url) if wait == "0" else ""
 
     @property
     def _form(self) -> Tag | None:
-        form = self._seen.find("form")
+        form = self._document.find("form")
         return form if isinstance(form, Tag) else None
 
     def _fields(self) -> dict[str, str]:
@@ -68,10 +75,10 @@ class Page:
 
 
 class Browser:
-    """One person's: it has their cookies, and goes where a page leads by itself."""
+    """The browser of one person: it keeps cookies and follows redirects."""
 
     def __init__(self) -> None:
-        self._client = httpx2.AsyncClient(follow_redirects=True, timeout=_PATIENCE, verify=_trust())
+        self._client = httpx2.AsyncClient(follow_redirects=True, timeout=_TIMEOUT_SECONDS, verify=_tls_context())
 
     async def __aenter__(self) -> Self:
         return self
@@ -85,45 +92,45 @@ class Browser:
         """Open a page.
 
         Raises:
-            PageDoesNotOpen: it cannot be shown now.
+            PageUnavailable: a retry may succeed.
 
         """
-        return await self._show("GET", url)
+        return await self._request("GET", url)
 
     async def press(self, page: Page, typed: Mapping[str, str] | None = None) -> Page:
-        """Press the button of the page's form, with what was typed into its fields, and return the next page.
+        """Fill `typed` into the form's fields, press its button, and return the next page.
 
         Raises:
-            PageDoesNotOpen: it cannot be shown now.
+            PageUnavailable: a retry may succeed.
 
         """
-        return await self._show("POST", page.target, {**page.filled_in(), **(typed or {})})
+        return await self._request("POST", page.target, {**page.filled_fields(), **(typed or {})})
 
     async def peek(self, url: str) -> None:
-        """Ask for a page's head only, as some programs do.
+        """Request a page with HEAD, as some programs do.
 
         Raises:
-            PageDoesNotOpen: it cannot be shown now.
+            PageUnavailable: a retry may succeed.
 
         """
-        await self._show("HEAD", url)
+        await self._request("HEAD", url)
 
-    async def _show(self, method: str, url: str, form: Mapping[str, str] | None = None) -> Page:
+    async def _request(self, method: str, url: str, form: Mapping[str, str] | None = None) -> Page:
         try:
             response = await self._client.request(method, url, data=form)
         except httpx2.TransportError:
-            raise PageDoesNotOpen from None
-        if response.is_server_error:
-            raise PageDoesNotOpen
+            raise PageUnavailable from None
+        if response.status_code in _UNAVAILABLE:
+            raise PageUnavailable
         page = Page(response)
-        return await self.open(page.leads_on) if page.leads_on else page
+        return await self.open(page.redirect_target) if page.redirect_target else page
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    # One for all: each costs 20 ms.
+def _tls_context() -> ssl.SSLContext:
+    # Shared: creating a context takes 20 ms.
     return ssl.create_default_context()
 
 
-def _words(tag: object) -> str:
+def _text(tag: object) -> str:
     return " ".join(tag.get_text().split()) if isinstance(tag, Tag) else ""

@@ -1,4 +1,4 @@
-"""Why nothing moves any more, as far as one can see from here."""
+"""Collects hints why the demo is stuck: the migration's problems, the people it waits for, and errors in the logs."""
 
 import json
 import re
@@ -11,23 +11,23 @@ from landbridge.domain.people import SETTLED
 from landbridge.platform.exits import TemporalUnreachable
 
 _LINES = 3
-"""Of each log: the newest of those that say what went wrong."""
+"""Shown of each log: the newest lines that report a problem."""
 _MAX_LENGTH = 240
-"""Characters of each that are shown."""
+"""Characters shown of each line."""
 _TAIL = 64 * 1024
-"""Bytes of a log that are looked at."""
-_TROUBLE = re.compile(r"error|exception|fatal|fail|kill|refuse|warn", re.IGNORECASE)
-"""In lines that are no events: the end of a traceback, or the last words of a program."""
-_WRONG = {"warn", "warning", "error", "critical", "fatal"}
-"""Levels of events."""
+"""Bytes read from the end of each log."""
+_PROBLEM_WORDS = re.compile(r"error|exception|fatal|fail|kill|refuse|warn", re.IGNORECASE)
+"""In lines that are not JSON, such as the end of a traceback."""
+_PROBLEM_LEVELS = {"warn", "warning", "error", "critical", "fatal"}
+"""Levels of log events."""
 
 
 class Stalled(LandbridgeError):
-    """The demo does not get to its end; the sentence says how that shows."""
+    """The demo does not reach its end; the message says why it gave up."""
 
 
 async def reasons(migration: Migration, logs: Path) -> AsyncIterator[str]:
-    """Yield, line by line, what the migration waits for, who is awaited, and what the processes complain of."""
+    """Yield as lines: the migration's status, the people it waits for, and the problems in the logs."""
     try:
         status = await migration.status()
         yield f"The migration is {status.run_state}, in step {status.step}. {status.failure}".rstrip()
@@ -35,7 +35,7 @@ async def reasons(migration: Migration, logs: Path) -> AsyncIterator[str]:
             yield "No worker answers."
         waits = (status.progress.task, status.progress.paused) if status.progress else ()
         for sentence in filter(None, (*waits, *status.problems)):
-            yield f"It waits: {sentence}"
+            yield f"It is waiting: {sentence}"
         async for page in migration.everyone():
             for person in page:
                 if person.state not in SETTLED:
@@ -43,25 +43,25 @@ async def reasons(migration: Migration, logs: Path) -> AsyncIterator[str]:
                     yield f"{person.email} is {person.state} since {person.since:%H:%M:%S} UTC{reason}"
     except TemporalUnreachable as error:
         yield str(error)
-    for line in complaints(logs):
+    for line in problems_in_logs(logs):
         yield line
 
 
-def complaints(logs: Path) -> list[str]:
-    """Return the newest lines of each log in a folder that say what went wrong."""
-    return [f"{log.name}: {line}" for log in sorted(logs.glob("*.log")) for line in _complaints(log)]
+def problems_in_logs(logs: Path) -> list[str]:
+    """Return the newest lines of each log in a folder that report a problem."""
+    return [f"{log.name}: {line}" for log in sorted(logs.glob("*.log")) for line in _problems_in_logs(log)]
 
 
-def _complaints(log: Path) -> list[str]:
+def _problems_in_logs(log: Path) -> list[str]:
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - _TAIL))
         lines = file.read().decode(errors="replace").splitlines()
-    return [line[:_MAX_LENGTH] for line in lines if _is_complaint(line)][-_LINES:]
+    return [line[:_MAX_LENGTH] for line in lines if _reports_problem(line)][-_LINES:]
 
 
-def _is_complaint(line: str) -> bool:
+def _reports_problem(line: str) -> bool:
     try:
         event = json.loads(line)
     except ValueError:
-        return _TROUBLE.search(line) is not None
-    return isinstance(event, dict) and str(event.get("level", "")).lower() in _WRONG
+        return _PROBLEM_WORDS.search(line) is not None
+    return isinstance(event, dict) and str(event.get("level", "")).lower() in _PROBLEM_LEVELS

@@ -1,4 +1,4 @@
-"""What one sees of the demo: on a terminal a live picture, otherwise plain lines, one for each thing that happens."""
+"""Shows the demo: a live view on a terminal, otherwise one plain line for each event."""
 
 import time
 from collections import deque
@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from landbridge.client.answers import MigrationStatus
-from landbridge.domain.messages import ChecklistItem, StepStatus
+from landbridge.domain.messages import ChecklistItem, Owner, StepStatus
 from landbridge.domain.people import FOR_ADMINS, SETTLED, Counts, State
 
 _MARKS = {
@@ -22,33 +22,35 @@ _MARKS = {
     StepStatus.DONE: ("✓", "green"),
     StepStatus.SKIPPED: ("-", "dim"),
 }
-_LATELY = 5
-"""Happenings that the picture shows: with it, 24 lines have room for what the admin did."""
-_REFRESH = 4
-"""Pictures a second."""
-_UNBROKEN = 10_000
-"""Columns where nobody looks."""
+_ACTIVE = {StepStatus.RUNNING, StepStatus.WAITING}
+_RECENT_EVENTS = 5
+"""In the live view; so a terminal of 24 lines also has room for the admin's commands."""
+_REFRESHES_PER_SECOND = 4
+_NO_WRAP_COLUMNS = 10_000
+"""The width when the output is not a terminal."""
 
 
 def open_console() -> Console:
-    """Return stdout for people; a program that reads it gets every line whole."""
+    """Return a console on stdout; if it is not a terminal, lines are not wrapped."""
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console.width = _UNBROKEN
+        console.width = _NO_WRAP_COLUMNS
     return console
 
 
 class Display:
-    """Shows the demo. What the admin does stays on the screen, everything else moves on."""
+    """Shows the demo. The admin's commands stay on the screen; the live view below them is updated."""
 
     def __init__(self) -> None:
         self.console = open_console()
         self._began = time.monotonic()
         self._status: MigrationStatus | None = None
         self._mails: dict[str, int] = {}
-        self._lately: deque[str] = deque(maxlen=_LATELY)
-        self._reported: set[str] = set()
-        self._live = Live(console=self.console, get_renderable=self._picture, refresh_per_second=_REFRESH)
+        self._recent: deque[str] = deque(maxlen=_RECENT_EVENTS)
+        self._printed: set[str] = set()
+        self._live = Live(
+            console=self.console, get_renderable=self._live_view, refresh_per_second=_REFRESHES_PER_SECOND
+        )
 
     def __enter__(self) -> Self:
         self._began = time.monotonic()
@@ -62,32 +64,32 @@ class Display:
         self._live.stop()
 
     def say(self, sentence: str, style: str = "") -> None:
-        """Say something that stays on the screen."""
+        """Print a sentence that stays on the screen."""
         self.console.print(Text(sentence, style))
 
-    def act(self, command: str, answer: str) -> None:
-        """Show what the admin did, and what came of it."""
+    def command(self, command: str, answer: str) -> None:
+        """Print one of the admin's commands and its outcome."""
         self.console.print(Text(f"$ {command}", "bold"))
         if answer:
             self.console.print(Text(f"  {answer}", "yellow" if answer.startswith("Refused") else ""))
 
-    def happened(self, sentence: str) -> None:
-        """Show something that happened."""
+    def event(self, sentence: str) -> None:
+        """Show an event."""
         line = f"{time.monotonic() - self._began:5.1f} s  {sentence}"
-        self._lately.append(line)
+        self._recent.append(line)
         if not self.console.is_terminal:
             self.console.print(Text(line))
 
-    def seen(self, status: MigrationStatus, mails: dict[str, int]) -> None:
-        """Take a new look at the migration, and at how many mails of each kind were delivered."""
+    def update(self, status: MigrationStatus, mails: dict[str, int]) -> None:
+        """Show the migration's status, and how many mails of each kind were delivered."""
         self._status, self._mails = status, mails
         for item in status.progress.checklist if status.progress else []:
-            line = f"step {item.step.split()[0]} {item.title}: {_how_far(item)}"
-            if item.status is not StepStatus.TODO and line not in self._reported and not self.console.is_terminal:
-                self._reported.add(line)
-                self.happened(line)
+            line = f"step {item.step.split()[0]} {item.title}: {_detail(item)}"
+            if item.status is not StepStatus.TODO and line not in self._printed and not self.console.is_terminal:
+                self._printed.add(line)
+                self.event(line)
 
-    def _picture(self) -> RenderableType:
+    def _live_view(self) -> RenderableType:
         if self._status is None or self._status.progress is None:
             return Text("…", "dim")
         return Group(
@@ -98,8 +100,8 @@ class Display:
             _numbers(self._status.counts),
             Text("Mails   " + ", ".join(f"{number} {kind}" for kind, number in self._mails.items())),
             Text(),
-            *(Text(line, "dim", no_wrap=True, overflow="ellipsis") for line in self._lately),
-            *(Text() for _ in range(_LATELY - len(self._lately))),
+            *(Text(line, "dim", no_wrap=True, overflow="ellipsis") for line in self._recent),
+            *(Text() for _ in range(_RECENT_EVENTS - len(self._recent))),
         )
 
 
@@ -111,20 +113,15 @@ def _steps(items: list[ChecklistItem]) -> Table:
     for item in items:
         mark, style = _MARKS[item.status]
         title = Text(f"{item.step.split()[0]} {item.title}", style)
-        steps.add_row(Text(mark, style), title, Text(_how_far(item), "" if item.status in _ACTIVE else "dim"))
+        steps.add_row(Text(mark, style), title, Text(_detail(item), "" if item.status in _ACTIVE else "dim"))
     return steps
 
 
-_ACTIVE = {StepStatus.RUNNING, StepStatus.WAITING}
-
-
-def _how_far(item: ChecklistItem) -> str:
-    """Return the note of what is over, and the owner of what is not."""
-    if item.status is StepStatus.WAITING:
-        return f"{item.owner}: {item.note}"
-    if item.status is StepStatus.RUNNING:
-        return f"{item.owner}: {item.note}" if item.note else str(item.owner)
-    return item.note or str(item.status)
+def _detail(item: ChecklistItem) -> str:
+    """Return whom the step waits for, if anyone, and its note."""
+    note = item.note or str(item.status)
+    waits_for_others = item.status in _ACTIVE and item.owner is not Owner.LANDBRIDGE
+    return f"waiting for {item.owner}: {note}" if waits_for_others else note
 
 
 def _bar(counts: Counts) -> Table:

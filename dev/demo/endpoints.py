@@ -1,4 +1,4 @@
-"""Where the parts of a running stack are, and how to speak to them."""
+"""The addresses of a running stack, and the commands to use it from another terminal."""
 
 import shlex
 from pathlib import Path
@@ -10,29 +10,29 @@ from dev.stack.stack import Stack
 
 
 def table(stack: Stack) -> Table:
-    """Return the addresses for people to open."""
+    """Return the addresses that a person can open."""
     addresses = Table.grid(padding=(0, 2, 0, 0))
     addresses.add_column(no_wrap=True)
     addresses.add_column(overflow="fold")
-    for what, where in (
+    for part, address in (
         ("Temporal's Web UI", stack.web_ui_url),
         ("Portal", stack.portal_url),
         ("Opsgenie and Atlassian", f"{stack.emulator_url} (emulator)"),
         ("Mailbox folder", short(stack.mailbox)),
         ("Logs", short(stack.state.logs)),
     ):
-        addresses.add_row(Text(f"  {what}"), Text(where, "bold"))
+        addresses.add_row(Text(f"  {part}"), Text(address, "bold"))
     return addresses
 
 
 def commands(stack: Stack, *lines: str) -> Text:
-    """Return commands to type in another terminal, which first has to know of this stack."""
+    """Return commands for another terminal, after one that points the terminal to this stack."""
     return Text("\n").join(
         Text(f"  {line}", "bold") for line in (f"source {shlex.quote(short(stack.state.environment))}", *lines)
     )
 
 
 def short(path: Path) -> str:
-    """Return a path as one would type it here."""
+    """Return a path relative to the working directory where possible."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,67 +1,67 @@
-"""The people of the sample account. They do what people can do: read their mail, open links, press buttons.
+"""The people of the sample account: they read their mail, open links and press buttons.
 
-They know no more than people know. There is no private door here to the migration, its store or the emulator.
+They use their mail and the web only. They have no access to the migration, its store or the emulator's state.
 """
 
 import asyncio
 import random
 import secrets
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from dev.demo import mails
-from dev.demo.browser import Browser, Page, PageDoesNotOpen
-from dev.demo.mails import Mail
+from dev.demo.browser import Browser, Page, PageUnavailable
+from dev.demo.mails import Mail, MailKind
 
-_LOOK_SECONDS = 0.2
-"""Between two looks into the mailbox folder."""
-_TRIES = 10
-"""Times that someone opens a page which does not show, or presses buttons in a row."""
+_POLL_SECONDS = 0.2
+"""Between two reads of the mailbox folder."""
+_MAX_ATTEMPTS = 10
+"""How often a person tries to open a page, and how many buttons in a row a person presses."""
 _NEW_LINK = "Send me a new link"
 _SEED = 25
-"""Of the pauses people make: the same in every demo."""
+"""Makes everyone's pauses the same in every demo."""
 
 
 class Habit(StrEnum):
-    """How someone deals with mail that wants something of them."""
+    """How a person deals with mail."""
 
-    PROMPT = "opens the mail and does what it says"
+    PROMPT = "opens the mail and does what it asks for"
     SCANNED = "has a mail scanner that opens every link first"
-    INTERRUPTED = "opens the page, is called away, and comes back later"
-    FORGETFUL = "cannot find the mail, asks the admin for it, and then opens the old one"
+    INTERRUPTED = "opens the page, leaves, and comes back later"
+    FORGETFUL = "cannot find the mail, asks the admin for a new one, and then opens the old one"
 
 
-class Doing(StrEnum):
-    """What someone did."""
+class Action(StrEnum):
+    """What a person did."""
 
-    SCANNED = "reads a mail whose link a scanner has opened"
-    LEFT = "opens the page and is called away"
+    SCANNED = "opens a link that a mail scanner opened before"
+    LEFT = "opens the page and leaves it"
     CONFIRMED = "confirms the email address"
     SET_UP = "sets up the Atlassian account"
-    SIGNED_IN = "signs in by single sign-on"
+    SIGNED_IN = "signs in with single sign-on"
     CALLED = "cannot find the mail and calls the admin"
-    ASKED = "has opened an old mail and asks for a new link"
+    REQUESTED = "opens an old mail and requests a new link"
 
 
 @dataclass(frozen=True)
-class AdminAct:
-    """Something that a person did, as they would tell it."""
+class PersonAction:
+    """One action of one person."""
 
     email: str
-    """As `domain.addresses.key` compares it."""
+    """As `mails.key` returns it."""
     name: str
-    doing: Doing
+    action: Action
     newest_mail: int = 0
-    """The newest mail, of anyone, when they did it."""
-    still_asked: bool = True
-    """After a scanner: the page asked the person all the same."""
+    """With `CONFIRMED`: the number of the newest mail, of anyone, just before."""
+    link_works: bool = True
+    """With `SCANNED`: the page still shows its button."""
 
 
 class People:
-    """Everyone who gets mail."""
+    """Everyone who receives mail."""
 
     def __init__(
         self,
@@ -70,41 +70,41 @@ class People:
         habits: Mapping[str, Habit],
         *,
         call_admin: Callable[[str], None],
-        tell: Callable[[AdminAct], None],
+        report: Callable[[PersonAction], None],
     ) -> None:
-        """Take the folder in which mail arrives.
+        """Create the people.
 
         Arguments:
-            mailbox: the folder.
-            names: everyone's name by address, as `domain.addresses.key` compares it.
-            habits: of those who do not simply do what their mail says, by the same.
-            call_admin: by phone, so to speak; gets the address.
-            tell: gets each deed.
+            mailbox: the folder into which mail is delivered.
+            names: everyone's name, by `mails.key` of the address.
+            habits: everyone's habit, by the same key; the default is `PROMPT`.
+            call_admin: called with the address of a person who cannot find a mail.
+            report: called with each action, before its effects can be seen.
 
         """
         self._mailbox = mailbox
         self._names = names
         self._habits = habits
         self._call_admin = call_admin
-        self._tell = tell
+        self._report = report
 
-    async def live(self) -> None:
-        """Read mail as it comes, everyone their own, until cancelled."""
+    async def act(self) -> None:
+        """Have everyone act on their mail, until cancelled."""
         inboxes: dict[str, asyncio.Queue[Mail]] = {}
-        arrivals = mails.Arrivals(self._mailbox)
+        reader = mails.MailboxReader(self._mailbox)
         async with asyncio.TaskGroup() as group:
             while True:
-                for mail in arrivals.new():
-                    for email in mail.recipients:
+                for mail in reader.new():
+                    for email in map(mails.key, mail.recipients):
                         if email not in inboxes:
                             inboxes[email] = asyncio.Queue()
-                            group.create_task(self._someone(email, inboxes[email]).live(), name="a person")
+                            group.create_task(self._person(email, inboxes[email]).act(), name="a person")
                         inboxes[email].put_nowait(mail)
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(_POLL_SECONDS)
 
-    def _someone(self, email: str, inbox: asyncio.Queue[Mail]) -> "_Person":
-        def tell(doing: Doing, *, newest_mail: int = 0, still_asked: bool = True) -> None:
-            self._tell(AdminAct(email, self._names.get(email, email), doing, newest_mail, still_asked))
+    def _person(self, email: str, inbox: asyncio.Queue[Mail]) -> "_Person":
+        def report(action: Action, *, newest_mail: int = 0, link_works: bool = True) -> None:
+            self._report(PersonAction(email, self._names.get(email, email), action, newest_mail, link_works))
 
         return _Person(
             email,
@@ -113,12 +113,12 @@ class People:
             inbox,
             newest_mail=lambda: mails.newest(self._mailbox),
             call_admin=lambda: self._call_admin(email),
-            tell=tell,
+            report=report,
         )
 
 
 class _Person:
-    """One of them."""
+    """One person."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class _Person:
         *,
         newest_mail: Callable[[], int],
         call_admin: Callable[[], None],
-        tell: Callable[..., None],
+        report: Callable[..., None],
     ) -> None:
         self._email = email
         self._name = name
@@ -137,30 +137,28 @@ class _Person:
         self._inbox = inbox
         self._newest_mail = newest_mail
         self._call_admin = call_admin
-        self._tell = tell
-        self._chance = random.Random(f"{_SEED} {email}")  # noqa: S311 - how long somebody dawdles is no secret
+        self._report = report
+        self._chance = random.Random(f"{_SEED} {email}")  # noqa: S311 - pauses, not secrets
 
-    async def live(self) -> None:
-        """Deal with one mail after the other."""
-        async with AsyncExitStack() as opened:
-            browser = await opened.enter_async_context(Browser())
+    async def act(self) -> None:
+        """Act on each mail, until cancelled."""
+        async with Browser() as browser:
             while True:
                 mail = await self._inbox.get()
-                if not mail.link:
+                if mail.kind is MailKind.NOTICE:
                     continue
                 await self._pause(0.8, 5)
                 if self._habit is Habit.FORGETFUL:
                     self._habit = Habit.PROMPT
-                    mail = await self._lose_and_find(browser, mail)
-                await self._deal_with(browser, mail)
+                    mail = await self._lose_mail(browser, mail)
+                await self._act_on(browser, mail)
 
-    async def _deal_with(self, browser: Browser, mail: Mail) -> None:
-        for _ in range(_TRIES):
-            try:
-                return await self._follow(browser, mail.link)
-            except PageDoesNotOpen:
-                await self._pause(0.5, 1.5)
-        return None
+    async def _act_on(self, browser: Browser, mail: Mail) -> None:
+        for _ in range(_MAX_ATTEMPTS):
+            with suppress(PageUnavailable):
+                await self._follow(browser, mail.link)
+                return
+            await self._pause(0.5, 1.5)
 
     async def _follow(self, browser: Browser, link: str) -> None:
         if self._habit is Habit.SCANNED:
@@ -169,41 +167,41 @@ class _Person:
                 await scanner.open(link)
         page = await browser.open(link)
         if self._habit is Habit.SCANNED:
-            self._tell(Doing.SCANNED, still_asked=bool(page.button) and page.button != _NEW_LINK)
+            self._report(Action.SCANNED, link_works=bool(page.button) and page.button != _NEW_LINK)
         if self._habit is Habit.INTERRUPTED:
-            self._tell(Doing.LEFT)
+            self._report(Action.LEFT)
             await self._pause(1, 2)
             page = await browser.open(link)
         self._habit = Habit.PROMPT
-        for _ in range(_TRIES):
+        for _ in range(_MAX_ATTEMPTS):
             if not page.button:
                 break
             await self._pause(0.3, 1)
             page = await self._fill_in_and_press(browser, page)
-        if onward := page.onward("Continue to"):
-            await browser.open(onward)
+        if target := page.link_target("Continue to"):
+            await browser.open(target)
 
     async def _fill_in_and_press(self, browser: Browser, page: Page) -> Page:
-        wanted = page.asks_for
-        # Told before it is done: nobody may have seen the mail that comes of it yet.
+        missing = page.empty_fields
+        # Reported first: the press may cause a mail immediately.
         if page.button == _NEW_LINK:
-            self._tell(Doing.ASKED)
+            self._report(Action.REQUESTED)
         elif page.button.startswith("Confirm"):
-            self._tell(Doing.CONFIRMED, newest_mail=self._newest_mail())
-        elif "password" in wanted:
-            self._tell(Doing.SET_UP)
+            self._report(Action.CONFIRMED, newest_mail=self._newest_mail())
+        elif "password" in missing:
+            self._report(Action.SET_UP)
         elif "single sign-on" in page.button:
-            self._tell(Doing.SIGNED_IN)
-        answers = {"email": self._email, "name": self._name, "password": secrets.token_urlsafe(12)}
-        return await browser.press(page, {field: answers[field] for field in wanted})
+            self._report(Action.SIGNED_IN)
+        values = {"email": self._email, "name": self._name, "password": secrets.token_urlsafe(12)}
+        return await browser.press(page, {field: values[field] for field in missing})
 
-    async def _lose_and_find(self, browser: Browser, old: Mail) -> Mail:
-        """Ask the admin for the mail, open the old one all the same, and return the newest."""
-        self._tell(Doing.CALLED)
+    async def _lose_mail(self, browser: Browser, old: Mail) -> Mail:
+        """Call the admin for a new mail, open the old mail anyway, and return the newest mail."""
+        self._report(Action.CALLED)
         self._call_admin()
         newest = await self._inbox.get()
         await self._pause(1.5, 2)
-        with suppress(PageDoesNotOpen, TimeoutError):
+        with suppress(PageUnavailable, TimeoutError):
             await self._follow(browser, old.link)
             async with asyncio.timeout(5):
                 newest = await self._inbox.get()

@@ -2,36 +2,37 @@
 
 from playwright.async_api import Browser, Page, expect
 
+from dev.demo.mails import Mail, MailKind
+from dev.demo.records import AtlassianAccount, SamplePerson
 from tests.browser.chromium import DESKTOP, PHONE, check_page
 from tests.e2e import accounts
 from tests.e2e.accounts import Account
 from tests.e2e.conftest import machine
 from tests.e2e.machine import Machine
-from tests.verifier import Atlassian, Mail, Mailed, Someone
 from tests.workflows.harness import eventually
 
 __all__ = ["machine"]
 
 
-async def start_migration(machine: Machine, name: str, *people: Someone) -> int:
+async def start_migration(machine: Machine, name: str, *people: SamplePerson) -> int:
     """Start a migration of these people; return the number of emails sent so far.
 
     An owner and a person who never reads email keep it from completing when these people are done.
     """
-    owner = Someone(f"olga@{name}.example.com", "Olga Owner", role="owner", atlassian=Atlassian.VERIFIED)
-    away = Someone(f"away@{name}.example.com", "Ada Away")
-    since = await machine.move_in(Account(name, [owner, away, *people]))
+    owner = SamplePerson(f"olga@{name}.example.com", "Olga Owner", role="owner", atlassian=AtlassianAccount.VERIFIED)
+    away = SamplePerson(f"away@{name}.example.com", "Ada Away")
+    since = await machine.load(Account(name, [owner, away, *people]))
     ran = await machine.starter("start", name, "--initiator", owner.email, "--site", accounts.SITE, "--yes")
     assert ran.code == 0, ran
     return since
 
 
-async def wait_for_mail(machine: Machine, since: int, email: str, purpose: Mailed) -> Mail:
+async def wait_for_mail(machine: Machine, since: int, email: str, purpose: MailKind) -> Mail:
     """Wait for an email to a person, and return it."""
     found: list[Mail] = []
 
     def came() -> bool:
-        found[:] = [one for one in machine.mails(since) if (one.recipient, one.purpose) == (email, purpose)]
+        found[:] = [one for one in machine.mails(since) if (one.recipient, one.kind) == (email, purpose)]
         return bool(found)
 
     await eventually(came)
@@ -45,11 +46,11 @@ async def title(page: Page) -> str:
 
 async def test_a_person_goes_from_the_email_to_done(browser: Browser, machine: Machine) -> None:
     """Verify, open and leave the decline page, set up the account, return: each page passes the accessibility rules."""
-    bo = Someone("bo@way.example.com", "Bo Lind", verified=False)
+    bo = SamplePerson("bo@way.example.com", "Bo Lind", verified=False)
     since = await start_migration(machine, "way", bo)
     context = await browser.new_context(viewport=DESKTOP)  # type: ignore[arg-type]  # a literal
     page = await context.new_page()
-    first = await wait_for_mail(machine, since, bo.email, Mailed.VERIFY)
+    first = await wait_for_mail(machine, since, bo.email, MailKind.VERIFY)
     await page.goto(first.link)
     await check_page(page, "verify")
     await page.get_by_role("link", name="This is not my account").click()
@@ -57,7 +58,7 @@ async def test_a_person_goes_from_the_email_to_done(browser: Browser, machine: M
     await page.get_by_role("link", name="This is my account").click()
     await page.get_by_role("button", name="Confirm my email address").click()
     await check_page(page, "verified")
-    second = await wait_for_mail(machine, since, bo.email, Mailed.AUTHENTICATE)
+    second = await wait_for_mail(machine, since, bo.email, MailKind.AUTHENTICATE)
     await page.goto(second.link)
     await check_page(page, "authenticate")
     await page.get_by_role("button", name="Continue to Atlassian").click()
@@ -71,15 +72,15 @@ async def test_a_person_goes_from_the_email_to_done(browser: Browser, machine: M
 
 async def test_the_journey_works_in_japanese_on_a_phone_without_scripts(browser: Browser, machine: Machine) -> None:
     """No step needs scripts, English, or a large screen."""
-    rin = Someone("rin@phone.example.com", "小林 凛", verified=False, locale="ja_JP")
+    rin = SamplePerson("rin@phone.example.com", "小林 凛", verified=False, locale="ja_JP")
     since = await start_migration(machine, "phone", rin)
     context = await browser.new_context(viewport=PHONE, java_script_enabled=False)  # type: ignore[arg-type]  # a literal
     page = await context.new_page()
-    await page.goto((await wait_for_mail(machine, since, rin.email, Mailed.VERIFY)).link)
+    await page.goto((await wait_for_mail(machine, since, rin.email, MailKind.VERIFY)).link)
     assert await title(page) == "メールアドレスを確認してください"
     assert await page.locator("html").get_attribute("lang") == "ja"
     await page.get_by_role("button", name="メールアドレスを確認する").click()
-    await page.goto((await wait_for_mail(machine, since, rin.email, Mailed.AUTHENTICATE)).link)
+    await page.goto((await wait_for_mail(machine, since, rin.email, MailKind.AUTHENTICATE)).link)
     await page.get_by_role("button", name="Atlassian に進む").click()
     await page.get_by_label("Password").fill("correct horse battery")
     await page.get_by_role("button", name="Set up account").click()

@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that can cut clients off from a server, as a database failover or a broken network does."""
+"""A TCP proxy on loopback that can simulate an outage of the server or the network."""
 
 import asyncio
 import socket
@@ -15,19 +15,19 @@ _CHUNK = 64 * 1024
 
 
 class Outage(StrEnum):
-    """How the server is cut off."""
+    """A kind of outage."""
 
     RESET = "reset"
-    """Connections are reset, and new ones are reset at once."""
+    """Existing and new connections are reset."""
     BLACK_HOLE = "black hole"
-    """Connections stay open, and nothing passes. Those that were open then never carry anything again."""
+    """Connections stay open, but no data passes. Connections from before the outage never recover."""
 
 
 class Proxy:
     """Forwards connections to one port of this machine."""
 
     def __init__(self, port: int, target_port: int) -> None:
-        """`port` is where it listens, `target_port` where the server does."""
+        """Listen on `port`, and forward to `target_port`."""
         self.address = f"{HOST}:{port}"
         self._port = port
         self._target_port = target_port
@@ -48,8 +48,8 @@ class Proxy:
         await asyncio.gather(*self._connections, return_exceptions=True)
 
     @asynccontextmanager
-    async def cut_off(self, outage: Outage) -> AsyncIterator[None]:
-        """Let nothing pass while the body runs."""
+    async def outage(self, outage: Outage) -> AsyncIterator[None]:
+        """Simulate an outage while the body runs."""
         self._outage = outage
         for client in self._clients if outage is Outage.RESET else ():
             _reset(client)
@@ -64,7 +64,7 @@ class Proxy:
         try:
             await self._forward(reader, client)
         except (OSError, asyncio.CancelledError):
-            pass  # One side went away, or the test is over.
+            pass  # One side closed the connection, or the test ended.
         finally:
             self._connections.discard(connection)
             self._clients.discard(client)
@@ -76,18 +76,18 @@ class Proxy:
             return
         server_reader, server = await asyncio.open_connection(HOST, self._target_port)
         try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._pass_on(reader, server))
-                both.create_task(self._pass_on(server_reader, client))
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._copy(reader, server))
+                group.create_task(self._copy(server_reader, client))
         except* OSError:
             pass
         finally:
             server.transport.abort()
 
-    async def _pass_on(self, source: asyncio.StreamReader, destination: asyncio.StreamWriter) -> None:
+    async def _copy(self, source: asyncio.StreamReader, destination: asyncio.StreamWriter) -> None:
         while data := await source.read(_CHUNK):
             if self._outage is not None:
-                # A black hole swallows the rest of this connection.
+                # A black hole: the rest of this connection is lost.
                 await asyncio.Event().wait()
             destination.write(data)
             await destination.drain()
@@ -97,6 +97,6 @@ class Proxy:
 def _reset(client: asyncio.StreamWriter) -> None:
     """Close a connection so that the other side sees a reset (RST)."""
     with suppress(OSError):
-        # Without lingering, what is closed is reset.
+        # With a linger time of zero, closing sends RST.
         client.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.transport.abort()

@@ -1,4 +1,4 @@
-"""The mail server of these tests: it does to the real worker what a script says, and keeps a journal of its own."""
+"""The mail server of these tests: it follows a script, and stores every mail that it takes as a file."""
 
 import os
 from pathlib import Path
@@ -12,22 +12,22 @@ USERNAME, PASSWORD = "chaos", "order"
 _EXTENSIONS = ("8BITMIME", "SMTPUTF8", "AUTH PLAIN", "STARTTLS")
 
 
-class Post:
-    """A mail server on loopback, for `localhost`, with STARTTLS and a login.
+class SmtpServer:
+    """An SMTP server on loopback, named `localhost`, with STARTTLS and a login.
 
-    Every mail that it takes is a file in a folder, synced to the disk before it answers: the journal by which
-    everything is judged. It has the form of `dev.stack.mailbox`.
+    It writes each mail into the mailbox folder, in the format of `dev.stack.mailbox`, and syncs it before it answers:
+    these files are the evidence that outcomes are verified with.
     """
 
     def __init__(self, folder: Path, certificates: Path, port: int, refused: str) -> None:
-        """`refused` is an address that is refused for good."""
+        """Reject the recipient `refused` with a permanent error."""
         self._folder = folder
         self._refused = f"RCPT TO:<{refused}>"
         self._last = 0
         self._port = port
         self.authority = Authority(certificates)
-        self.mischief: Script = nothing_special
-        """What is wrong with it now."""
+        self.script: Script = nothing_special
+        """The current behaviour."""
         self.certificate = self.authority.certificate()
         self.starttls = True
         self._delay = 0.0
@@ -45,7 +45,7 @@ class Post:
 
     @property
     def variables(self) -> dict[str, str]:
-        """The settings that lead a worker here."""
+        """The settings with which a worker uses this server."""
         return {
             "LANDBRIDGE_SMTP_HOST": "localhost",
             "LANDBRIDGE_SMTP_PORT": str(self._port),
@@ -57,18 +57,18 @@ class Post:
 
     @property
     def unanswered(self) -> int:
-        """Mails that it took, and whose sender was never told so: each may come once more."""
+        """Mails that were stored and never acknowledged: each may be delivered once more."""
         return sum(server.unanswered for server in self._servers)
 
     @property
     def server(self) -> ScriptedServer:
-        """The server that listens now, or did last."""
+        """The server that is listening, or listened last."""
         return self._servers[-1]
 
     async def open(self, greeting: str | Act = "220 localhost ready") -> None:
-        """Listen, with the certificate and the extensions of this moment."""
+        """Listen, with the current certificate and extensions."""
         server = ScriptedServer(
-            self._script,
+            self._answer,
             greeting=greeting,
             extensions=_EXTENSIONS if self.starttls else _EXTENSIONS[:-1],
             tls=server_tls(self.certificate),
@@ -80,22 +80,22 @@ class Post:
         self._servers.append(server)
 
     def close(self) -> None:
-        """Stop listening, and break what is under way."""
+        """Stop listening, and break all connections."""
         self.server.crash()
 
-    def take_time(self, seconds: float) -> None:
-        """Wait before every answer."""
+    def set_delay(self, seconds: float) -> None:
+        """Delay every answer."""
         self._delay = self.server.delay = seconds
 
     async def reopen(self, greeting: str | Act = "220 localhost ready") -> None:
-        """Let everyone connect anew."""
+        """Break all connections and listen again."""
         self.close()
         await self.open(greeting)
 
-    def _script(self, heard: Heard) -> str | Act | None:
+    def _answer(self, heard: Heard) -> str | Act | None:
         if heard.line == self._refused:
             return "550 5.1.1 no such mailbox"
-        return self.mischief(heard)
+        return self.script(heard)
 
     def _keep(self, recipient: str, mail: bytes) -> None:
         self._last += 1

@@ -1,4 +1,4 @@
-"""The demo and the local stack as people start them: starter.py as a process, and every process of the stack."""
+"""The demo and the local stack, run as users run them: starter.py and all processes of the stack."""
 
 import asyncio
 import os
@@ -12,13 +12,17 @@ from pathlib import Path
 from tests import thread_imports
 
 STARTER = Path(__file__).parents[2] / "starter.py"
-DISTRACTING = {"TEMPORAL_PROFILE": "production", "TEMPORAL_API_KEY": "real", "LANDBRIDGE_SMTP_HOST": "mail.example.com"}
-"""What a person may have set for a real migration; a local stack must not hear of it."""
+REAL_SETTINGS = {
+    "TEMPORAL_PROFILE": "production",
+    "TEMPORAL_API_KEY": "real",
+    "LANDBRIDGE_SMTP_HOST": "mail.example.com",
+}
+"""Settings of a real migration, which a local stack must ignore."""
 
 
 @asynccontextmanager
 async def started(*arguments: str | Path, **environment: str) -> AsyncIterator[Process]:
-    """Start starter.py, and see to it that it ends."""
+    """Start starter.py; kill it at the end if it is still running."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         STARTER,
@@ -37,25 +41,25 @@ async def started(*arguments: str | Path, **environment: str) -> AsyncIterator[P
 
 
 async def ended(process: Process) -> tuple[int, str]:
-    """Return the exit code, and what it wrote from now on."""
+    """Wait for the process; return its exit code and the rest of its output."""
     output, _ = await process.communicate()
     assert process.returncode is not None
     return process.returncode, output.decode()
 
 
-async def said(process: Process, words: str) -> str:
-    """Read what it writes until these words come; return it."""
+async def read_until(process: Process, words: str) -> str:
+    """Read the output up to the line with these words; return it."""
     assert process.stdout is not None
-    heard = ""
-    while words not in heard:
+    output = ""
+    while words not in output:
         line = await process.stdout.readline()
-        assert line, heard
-        heard += line.decode()
-    return heard
+        assert line, output
+        output += line.decode()
+    return output
 
 
-def at_work_in(folder: Path) -> list[str]:
-    """Return the command lines of processes that name a folder; where there is no /proc, none are known."""
+def processes_in(folder: Path) -> list[str]:
+    """Return the command lines that name a folder; none where there is no /proc."""
     lines = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
@@ -63,21 +67,21 @@ def at_work_in(folder: Path) -> list[str]:
     return [line for line in lines if str(folder) in line]
 
 
-async def test_the_demo_moves_everyone_and_has_it_judged(tmp_path: Path) -> None:
-    """It ends with every reachable person connected, and exits with 0 because what others recorded agrees.
+async def test_the_demo_migrates_everyone_and_verifies_the_outcome(tmp_path: Path) -> None:
+    """Every reachable person is connected, every check passes, and the demo exits with 0.
 
-    It imports nothing in a thread: a second thread could see a half-loaded module.
+    Nothing is imported in a thread, where another thread could see a half-loaded module.
     """
     imports = tmp_path / "thread-imports"
-    variables = DISTRACTING | thread_imports.recorded_in(imports)
+    variables = REAL_SETTINGS | thread_imports.recorded_in(imports)
     async with started("demo", "--folder", tmp_path / "demo", **variables) as process:
         code, output = await ended(process)
     assert code == 0, output
     assert imports.read_text() == ""
     assert "25 people: 22 connected, 2 skipped, 1 excluded" in output
     assert "✗" not in output
-    assert output.count("✓") == 13
-    for act in (
+    assert output.count("✓") == 14
+    for command in (
         "start acme --initiator",
         "choose-site acme acme-wiki",
         "name-site acme acme --first-name",
@@ -85,8 +89,8 @@ async def test_the_demo_moves_everyone_and_has_it_judged(tmp_path: Path) -> None
         "resend acme somchai.jaidee@example.com",
         "exclude acme refused@example.com",
     ):
-        assert f"$ ./starter.py {act}" in output
-    assert "asks for a new link" in output
+        assert f"$ ./starter.py {command}" in output
+    assert "requests a new link" in output
     assert not (tmp_path / "demo" / "environment").exists()
     for name in ("worker", "portal"):
         log = (tmp_path / "demo" / "logs" / f"{name}.log").read_text()
@@ -94,23 +98,23 @@ async def test_the_demo_moves_everyone_and_has_it_judged(tmp_path: Path) -> None
         assert "Traceback" not in log
 
 
-async def test_a_demo_that_is_ended_leaves_nothing_running(tmp_path: Path) -> None:
-    """Whoever has seen enough gets their machine back."""
+async def test_a_terminated_demo_leaves_nothing_running(tmp_path: Path) -> None:
+    """SIGTERM ends the demo with 143 and stops all processes of the stack."""
     async with started("demo", "--folder", tmp_path) as process:
-        await said(process, "$ ./starter.py start")
-        assert len(at_work_in(tmp_path)) > 1 or not Path("/proc").exists()
+        await read_until(process, "$ ./starter.py start")
+        assert len(processes_in(tmp_path)) > 1 or not Path("/proc").exists()
         process.send_signal(signal.SIGTERM)
         code, output = await ended(process)
     assert code == 143, output
-    assert at_work_in(tmp_path) == []
+    assert processes_in(tmp_path) == []
     assert not (tmp_path / "environment").exists()
 
 
 async def test_dev_serves_until_ctrl_c(tmp_path: Path) -> None:
-    """A shell that has sourced the file it names speaks to the stack; Ctrl-C is its ordinary end."""
-    async with started("dev", "--folder", tmp_path, **DISTRACTING) as dev:
-        heard = await said(dev, f"source {tmp_path}/environment")
-        assert f"{tmp_path}/mailbox" in heard
+    """A shell that sources the printed file reaches the stack; Ctrl-C exits with 0."""
+    async with started("dev", "--folder", tmp_path, **REAL_SETTINGS) as dev:
+        printed = await read_until(dev, f"source {tmp_path}/environment")
+        assert f"{tmp_path}/mailbox" in printed
         listing = await asyncio.create_subprocess_exec(
             "/bin/sh",
             "-c",
@@ -119,7 +123,7 @@ async def test_dev_serves_until_ctrl_c(tmp_path: Path) -> None:
             STARTER,
             stdout=PIPE,
             stderr=STDOUT,
-            env={"PATH": os.environ["PATH"], **DISTRACTING},
+            env={"PATH": os.environ["PATH"], **REAL_SETTINGS},
         )
         code, output = await ended(listing)
         assert (code, "There is no migration yet" in output) == (0, True), output

@@ -1,4 +1,4 @@
-"""Opsgenie accounts with people of all kinds, made by rule so that a failure can be told by its number."""
+"""Opsgenie accounts with people of all kinds. The kinds repeat in a fixed order, so a failure can be reproduced."""
 
 import csv
 import io
@@ -6,34 +6,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.verifier import Atlassian, Someone
+from dev.demo.records import AtlassianAccount, SamplePerson
 
 OPSGENIE_KEY, ORGANIZATION_KEY = "e2e-opsgenie-key", "e2e-organization-key"
 SSO_DOMAIN = "sso.example.com"
 REFUSED = "refused@example.com"
-"""Refused by the mail server."""
+"""The mail server rejects this recipient."""
 UNINVITABLE = "uninvitable@example.com"
-"""Refused by Atlassian."""
+"""Atlassian rejects an invitation to this address."""
 SITE = "destination"
 
 _ROLES = {"owner", "admin", "user", "stakeholder"}
-"""All others are custom ones."""
+"""Opsgenie's own roles; all others are custom."""
 _NAMES = ("Quillon", "Ženevjeva", "Αριστόβουλος", "Всеволод", "さつき", "Oluwaseun", "רבקה", "Zoë <b>&")
 _USUAL, _SSO = "p{number}@{account}.example.com", f"{{account}}-{{number}}@{SSO_DOMAIN}"
 _KINDS = (
-    Someone(_USUAL, ""),
-    Someone(_USUAL, "", verified=False),
-    Someone(_SSO, ""),
-    Someone(_USUAL, "", role="stakeholder", locale="de_DE"),
-    Someone(_USUAL, "", blocked=True),
-    Someone(_USUAL, "", atlassian=Atlassian.VERIFIED),
-    Someone("лена{number}@{account}.example.com", "", verified=False, locale="ru_RU"),
-    Someone(_USUAL, "", atlassian=Atlassian.UNVERIFIED),
-    Someone(_SSO, "", verified=False),
-    Someone("{account}-{number}@bücher.example", "", role="on-call lead"),
-    Someone("Mixed.Case{number}+ops@{account}.example.com", ""),
-    Someone(_USUAL, "", verified=False, atlassian=Atlassian.VERIFIED),
-    Someone(_USUAL, "", verified=False, blocked=True),
+    SamplePerson(_USUAL),
+    SamplePerson(_USUAL, verified=False),
+    SamplePerson(_SSO),
+    SamplePerson(_USUAL, role="stakeholder", locale="de_DE"),
+    SamplePerson(_USUAL, blocked=True),
+    SamplePerson(_USUAL, atlassian=AtlassianAccount.VERIFIED),
+    SamplePerson("лена{number}@{account}.example.com", verified=False, locale="ru_RU"),
+    SamplePerson(_USUAL, atlassian=AtlassianAccount.UNVERIFIED),
+    SamplePerson(_SSO, verified=False),
+    SamplePerson("{account}-{number}@bücher.example", role="on-call lead"),
+    SamplePerson("Mixed.Case{number}+ops@{account}.example.com"),
+    SamplePerson(_USUAL, verified=False, atlassian=AtlassianAccount.VERIFIED),
+    SamplePerson(_USUAL, verified=False, blocked=True),
 )
 """One person of each kind; their addresses are patterns."""
 
@@ -43,15 +43,15 @@ class Account:
     """One Opsgenie account."""
 
     name: str
-    people: Sequence[Someone]
+    people: Sequence[SamplePerson]
 
     @property
     def owner(self) -> str:
-        """The address of who initiates; a site admin of `SITE`."""
+        """The address of the initiator, a site admin of `SITE`."""
         return self.people[0].email
 
     def csv(self) -> str:
-        """The account's people as a roster file."""
+        """Return the account's people as a roster file."""
         text = io.StringIO()
         writer = csv.writer(text)
         writer.writerow(["email", "name", "role", "email_verified", "blocked", "sso", "locale"])
@@ -62,27 +62,29 @@ class Account:
         return text.getvalue()
 
 
-def account(name: str, size: int, *, problem: bool = False) -> Account:
-    """Make an account of `size` people; with `problem`, two more whom only an admin can help."""
+def account(name: str, size: int, *, problems: bool = False) -> Account:
+    """Return an account of `size` people; with `problems`, plus two people whom only an admin can help."""
     admins = [
-        Someone(f"owner@{name}.example.com", f"Oberon {name}", role="owner", atlassian=Atlassian.VERIFIED),
-        Someone(f"second@{name}.example.com", f"Sekunda {name}", role="owner"),
-        Someone(f"admin@{name}.example.com", f"Adminka {name}", role="admin", verified=False),
+        SamplePerson(f"owner@{name}.example.com", f"Oberon {name}", "owner", atlassian=AtlassianAccount.VERIFIED),
+        SamplePerson(f"second@{name}.example.com", f"Sekunda {name}", "owner"),
+        SamplePerson(f"admin@{name}.example.com", f"Adminka {name}", "admin", verified=False),
     ]
-    others = [_someone(name, number) for number in range(size - len(admins))]
-    troubled = [Someone(REFUSED, "Refugio Nomail"), Someone(UNINVITABLE, "Unamuno Nogo", verified=False)]
-    return Account(name, [*admins, *others, *(troubled if problem else [])])
+    others = [_person(name, number) for number in range(size - len(admins))]
+    helpless = [
+        SamplePerson(REFUSED, "Refugio Nomail", mailable=False),
+        SamplePerson(UNINVITABLE, "Unamuno Nogo", verified=False, uninvitable="The address is not allowed"),
+    ]
+    return Account(name, [*admins, *others, *(helpless if problems else [])])
 
 
-def _someone(account: str, number: int) -> Someone:
-    """Return person `number`: all kinds follow each other."""
+def _person(account: str, number: int) -> SamplePerson:
     kind = _KINDS[number % len(_KINDS)]
     email = kind.email.format(account=account, number=number)
-    return replace(kind, email=email, name=f"{_NAMES[number % len(_NAMES)]} {account}{number}")
+    return replace(kind, email=email, name=f"{_NAMES[number % len(_NAMES)]} {account}{number}", member=number % 2 == 0)
 
 
 def seed(listed: Account, *by_file: Account) -> dict[str, Any]:
-    """Return what the emulator is to know: one account that Opsgenie lists, and others whose rosters are files."""
+    """Return the emulator's seed: one account that Opsgenie lists, and others whose rosters are files."""
     everyone = [one for each in (listed, *by_file) for one in each.people]
     return {
         "opsgenie": {
@@ -105,24 +107,25 @@ def seed(listed: Account, *by_file: Account) -> dict[str, Any]:
             "name": "End to end",
             "apiKey": ORGANIZATION_KEY,
             "ssoDomains": [SSO_DOMAIN],
-            "uninvitable": {UNINVITABLE: "The address is not allowed"},
+            "uninvitable": {one.email: one.uninvitable for one in everyone if one.uninvitable},
             "accounts": [
                 {
                     "email": one.email,
                     "name": one.name,
-                    "emailVerified": one.atlassian is Atlassian.VERIFIED,
-                    "member": number % 2 == 0,
+                    "emailVerified": one.atlassian is AtlassianAccount.VERIFIED,
+                    "accountStatus": "inactive" if one.atlassian is AtlassianAccount.INACTIVE else "active",
+                    "member": one.member,
                 }
-                for number, one in enumerate(everyone)
-                if one.atlassian is not Atlassian.NONE
+                for one in everyone
+                if one.atlassian is not AtlassianAccount.NONE
             ],
             "sites": [{"name": SITE, "siteAdmins": [each.owner for each in (listed, *by_file)]}],
         },
     }
 
 
-def stub(by_file: Account) -> dict[str, Any]:
-    """Return the seed of an account that is there, but whose people come from a file."""
+def seed_of_file_account(by_file: Account) -> dict[str, Any]:
+    """Return the seed of an account that exists, but whose people come from a roster file."""
     return {
         "opsgenie": {"name": by_file.name, "apiKey": f"{by_file.name}-key"},
         "organization": {"id": f"{by_file.name}-org", "name": by_file.name, "apiKey": f"{by_file.name}-org-key"},

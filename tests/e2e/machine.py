@@ -1,4 +1,4 @@
-"""All of Landbridge's processes on this machine, started and ended one by one, and asked only as users can."""
+"""All of Landbridge's processes on this machine. Tests start and kill them one by one, and run commands as users do."""
 
 import asyncio
 import json
@@ -15,19 +15,22 @@ from typing import Any, Self
 import httpx2
 from temporalio.client import Client
 
+from dev.demo import mails, records
+from dev.demo.mails import Mail, MailboxReader
+from dev.demo.records import Services
 from dev.stack.processes import Process, Program
 from dev.stack.stack import PREFERRED, PROJECT, Stack
+from landbridge.client.answers import Report
 from landbridge.platform.temporal import connection
-from tests import thread_imports, verifier
+from tests import thread_imports
 from tests.e2e import accounts
 from tests.e2e.accounts import Account
-from tests.verifier import Mail
 from tests.workflows.harness import end_all
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A command that has ended."""
+class CommandResult:
+    """The result of a command."""
 
     code: int
     out: str
@@ -35,7 +38,7 @@ class Ran:
 
 
 class Machine:
-    """The local stack's own programs, with encryption; nothing starts again what dies: the test does."""
+    """The programs of the local stack, with encryption. Only the test restarts a program that dies."""
 
     def __init__(self, folder: Path) -> None:
         self._seed = folder / "seed.json"
@@ -43,7 +46,7 @@ class Machine:
         names = ("LANDBRIDGE_ENCRYPTION_KEYS", "LANDBRIDGE_CODEC_TOKEN")
         settings = {name: secrets.token_urlsafe(32) for name in names}
         self.thread_imports = folder / "thread-imports"
-        """What any process imported outside its main thread."""
+        """Lists what any process imported outside its main thread."""
         self.stack = Stack(
             folder / "stack",
             seed=self._seed,
@@ -78,21 +81,21 @@ class Machine:
 
     @property
     def logs(self) -> Path:
-        """The folder of what the programs wrote."""
+        """The folder of the programs' logs."""
         return self.stack.state.logs
 
     # Processes.
 
     def programs(self) -> list[Program]:
-        """Return what runs here, in the order in which it starts."""
+        """Return the programs, in the order in which they start."""
         return self.stack.programs()
 
     def freeze(self, name: str) -> None:
-        """Let a program stand still (SIGSTOP): it keeps its connections and its memory, and does nothing."""
+        """Freeze a program (SIGSTOP): it keeps its connections and memory, and does nothing."""
         os.kill(self._processes[name].pid, signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
-        """Let it go on as if nothing had been."""
+        """Resume a frozen program (SIGCONT)."""
         os.kill(self._processes[name].pid, signal.SIGCONT)
 
     def pid(self, name: str) -> int:
@@ -100,12 +103,12 @@ class Machine:
         return self._processes[name].pid
 
     async def kill(self, name: str) -> None:
-        """End a program at once: `kill -9`."""
+        """Kill a program (SIGKILL), and wait until it has ended."""
         os.kill(self._processes[name].pid, signal.SIGKILL)
         await self._processes[name].ended()
 
     async def stop(self, name: str) -> int:
-        """Ask a program to end (SIGTERM); return its exit code."""
+        """Stop a program (SIGTERM); return its exit code."""
         os.kill(self.pid(name), signal.SIGTERM)
         return await self.ended(name)
 
@@ -117,45 +120,64 @@ class Machine:
         """Start a program that has ended, and wait until it is ready."""
         await self._processes[name].start()
 
-    # The world.
+    # Services and mail.
 
-    async def move_in(self, listed: Account, *by_file: Account) -> int:
-        """Begin with these accounts and no others; return the number of the last mail before."""
+    async def load(self, listed: Account, *by_file: Account) -> int:
+        """Replace all accounts by these; return the number of the newest mail.
+
+        Opsgenie lists the people of the first account; the rosters of the others are files.
+        """
         await end_all(self.client)
         document = accounts.seed(listed, *by_file)
         self._write_seed(document)
-        async with httpx2.AsyncClient(base_url=self.stack.emulator_url) as emulator:
-            (await emulator.delete("/emulator/state")).raise_for_status()
-            for one in (document, *map(accounts.stub, by_file)):
-                (await emulator.put("/emulator/seed", json=one)).raise_for_status()
-        return self.mailed()
+        await self.call_emulator("DELETE", "/emulator/state")
+        for one in (document, *map(accounts.seed_of_file_account, by_file)):
+            await self.call_emulator("PUT", "/emulator/seed", json=one)
+        return self.newest_mail()
 
     def _write_seed(self, document: dict[str, Any]) -> None:
-        # Read by the emulator whenever it starts.
+        # The emulator reads it whenever it starts.
         self._seed.write_text(json.dumps(document), encoding="utf-8")
 
-    async def services(self) -> dict[str, Any]:
-        """Return what Opsgenie and Atlassian recorded."""
-        async with httpx2.AsyncClient(base_url=self.stack.emulator_url) as emulator:
-            state: dict[str, Any] = (await emulator.get("/emulator/state")).raise_for_status().json()
-            return state
+    async def call_emulator(self, method: str, path: str, **body: Any) -> httpx2.Response:  # noqa: ANN401 - httpx2's own
+        """Send a request to the emulator; fail unless it succeeds."""
+        async with httpx2.AsyncClient(base_url=self.stack.emulator_url, timeout=60) as emulator:
+            return (await emulator.request(method, path, **body)).raise_for_status()
 
-    def mailed(self) -> int:
-        """Return the number of the newest mail."""
-        return max((int(file.stem) for file in self.stack.mailbox.glob("*.eml")), default=0)
+    async def services(self) -> Services:
+        """Return what Opsgenie and Atlassian have stored."""
+        return await records.services(self.stack.emulator_url)
+
+    async def inject(self, *faults: dict[str, Any]) -> None:
+        """Make the services fail in these ways (`dev.emulator.faults`)."""
+        for fault in faults:
+            await self.call_emulator("POST", "/emulator/faults", json=fault)
+
+    async def pending_faults(self) -> list[str]:
+        """Return the injected faults that have not occurred yet."""
+        answer = await self.call_emulator("GET", "/emulator/faults")
+        return [f"{fault['match']} {fault['status']}" for fault in answer.json()]
+
+    async def clear_faults(self) -> None:
+        """Remove the injected faults."""
+        await self.call_emulator("DELETE", "/emulator/faults")
+
+    def newest_mail(self) -> int:
+        """Return the number of the newest mail; 0 if there is none."""
+        return mails.newest(self.stack.mailbox)
 
     def mails(self, since: int) -> list[Mail]:
         """Return the mails after a number."""
-        return verifier.read_mailbox(self.stack.mailbox, since)
+        return MailboxReader(self.stack.mailbox, since).new()
 
     # Commands.
 
-    async def starter(self, *arguments: str | Path) -> Ran:
+    async def starter(self, *arguments: str | Path) -> CommandResult:
         """Run starter.py to its end."""
         return await self._run(sys.executable, str(PROJECT / "starter.py"), *map(str, arguments))
 
-    async def temporal(self, *arguments: str, token: str = "") -> Ran:
-        """Run the `temporal` command to its end, as operators do: it reads and writes through the portal's codec."""
+    async def temporal(self, *arguments: str, token: str = "") -> CommandResult:
+        """Run the `temporal` command to its end, as operators do, with the portal's codec."""
         binary = self._processes["temporal"].program.command[0]
         workflow_id = arguments[arguments.index("-w") + 1]
         endpoint = f"{self.stack.codec_url}/{workflow_id}"
@@ -164,17 +186,16 @@ class Machine:
 
     @property
     def codec_token(self) -> str:
-        """What opens the codec."""
+        """The token that the codec requires."""
         return self.stack.variables["LANDBRIDGE_CODEC_TOKEN"]
 
-    async def report(self, account: Account) -> dict[str, Any]:
-        """Return what `starter.py report` says."""
+    async def report(self, account: Account) -> Report:
+        """Return what `starter.py report` prints."""
         ran = await self.starter("report", account.name, "-o", "json")
         assert ran.code == 0, ran
-        report: dict[str, Any] = json.loads(ran.out)
-        return report
+        return Report.model_validate_json(ran.out)
 
-    async def _run(self, *command: str) -> Ran:
+    async def _run(self, *command: str) -> CommandResult:
         process = await asyncio.create_subprocess_exec(
             *command,
             env=self.environment,
@@ -188,9 +209,9 @@ class Machine:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        return Ran(process.returncode or 0, out.decode(), err.decode())
+        return CommandResult(process.returncode or 0, out.decode(), err.decode())
 
-    def tails(self, lines: int = 15) -> str:
+    def log_tails(self, lines: int = 15) -> str:
         """Return the last lines of every program's log."""
         return "\n".join(
             f"--- {file.stem}\n" + "\n".join(file.read_text(errors="replace").splitlines()[-lines:])

@@ -1,131 +1,98 @@
-"""People, who can do no more than people can: read their mail, open its link, press the buttons they see."""
+"""Plays the people: reads their mail, opens links, and presses buttons."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import urljoin
 
-import httpx2
-from bs4 import BeautifulSoup
+from dev.demo import mails
+from dev.demo.browser import Browser, Page, PageUnavailable
+from dev.demo.mails import Mail, MailboxReader, MailKind, key
 
-from tests.verifier import Mail, Mailed, key, read_mail, written
-
-_BETWEEN_LOOKS = 0.05
-_AT_ONCE = 6
+_POLL_SECONDS = 0.05
+_CONCURRENCY = 6
 _PASSWORD = "correct horse battery"  # noqa: S105 - the emulator forgets it
-
-
-class Away(Exception):
-    """A page is not there just now: whoever wants it comes back later."""
+_EXPECTED_STATUSES = {200, 202, 410}
+_MAX_FORMS = 2
+"""The sign-up form leads people with single sign-on to the login form."""
 
 
 class Player:
-    """Plays everyone who gets mail from now on, but those who are `idle`."""
+    """Acts for everyone who receives mail, except the `idle` ones."""
 
     def __init__(self, mailbox: Path, since: int, idle: Collection[str] = ()) -> None:
         self._mailbox = mailbox
         self._idle = {key(who) for who in idle}
-        self._since = since
-        # Several mails are written at once, so that one with a lower number may appear later.
-        self._seen: set[Path] = set()
+        self._reader = MailboxReader(mailbox, since)
         self.asleep = False
-        """Nobody looks into a mailbox while they sleep."""
-        self.dawdle: Callable[[], float] = lambda: 0
-        """Seconds that someone lets pass before acting on a mail."""
-        self.pressed: set[tuple[str, Mailed]] = set()
-        """Who pressed the button of which kind of mail."""
-        self.told: list[str] = []
-        """What people came across that they did not expect."""
+        """While it is set, nobody reads mail."""
+        self.delay: Callable[[], float] = lambda: 0
+        """Returns the seconds between the delivery of a mail and the person's action."""
+        self.confirmed: dict[str, int] = {}
+        """Who confirmed the email address, by `mails.key`, and the number of the newest mail just before."""
+        self.clicks = 0
+        """How many buttons of mailed links were pressed."""
+        self.problems: list[str] = []
+        """Unexpected pages, as sentences."""
 
     async def play(self) -> None:
-        """Act on every mail, until cancelled."""
-        hands = asyncio.Semaphore(_AT_ONCE)
-        async with (
-            httpx2.AsyncClient(timeout=30, follow_redirects=True, limits=httpx2.Limits(keepalive_expiry=1)) as browser,
-            asyncio.TaskGroup() as people,
-        ):
+        """Act on each mail, until cancelled."""
+        slots = asyncio.Semaphore(_CONCURRENCY)
+        async with Browser() as browser, asyncio.TaskGroup() as people:
             while True:
-                for file in [] if self.asleep else sorted(self._mailbox.glob("*.eml")):
-                    if int(file.stem) > self._since and file not in self._seen:
-                        self._seen.add(file)
-                        people.create_task(self._act(browser, hands, read_mail(file)))
-                await asyncio.sleep(_BETWEEN_LOOKS)
+                for mail in [] if self.asleep else self._reader.new():
+                    people.create_task(self._act(browser, slots, mail))
+                await asyncio.sleep(_POLL_SECONDS)
 
-    async def _act(self, browser: httpx2.AsyncClient, hands: asyncio.Semaphore, mail: Mail) -> None:
-        if mail.purpose is Mailed.NOTICE or key(mail.recipient) in self._idle:
+    async def _act(self, browser: Browser, slots: asyncio.Semaphore, mail: Mail) -> None:
+        if mail.kind is MailKind.NOTICE or key(mail.recipient) in self._idle:
             return
-        await asyncio.sleep(self.dawdle())
+        await asyncio.sleep(self.delay())
         while True:
             try:
-                async with hands:
+                async with slots:
                     await self._follow(browser, mail)
-            except (Away, httpx2.TransportError):
-                await asyncio.sleep(_BETWEEN_LOOKS)
+            except PageUnavailable:
+                await asyncio.sleep(_POLL_SECONDS)
             else:
                 return
 
-    async def _follow(self, browser: httpx2.AsyncClient, mail: Mail) -> None:
-        page = await _open(browser, "GET", mail.link)
-        if (button := page.form_to(f"/{mail.purpose}/")) is None:
-            return
-        if button.endswith("/new"):
-            self.told.append(f"mail {mail.number}: the link does not work any more")
-            return
-        # It may be heard even where no answer comes back.
-        self.pressed.add((key(mail.recipient), mail.purpose))
-        page = await _open(browser, "POST", button)
-        if mail.purpose is Mailed.AUTHENTICATE:
-            await self._set_up(browser, page, mail.recipient)
+    async def _follow(self, browser: Browser, mail: Mail) -> None:
+        page = self._expected(await browser.open(mail.link), mail)
+        if page.target.endswith("/new"):
+            self.problems.append(f"The link of mail {mail.number} no longer works")
+        elif f"/{mail.kind}/" in page.target:
+            # Recorded first: the request may take effect although its answer is lost.
+            self.clicks += 1
+            if mail.kind is MailKind.VERIFY:
+                self.confirmed.setdefault(key(mail.recipient), mails.newest(self._mailbox))
+            page = self._expected(await browser.press(page), mail)
+            if mail.kind is MailKind.AUTHENTICATE:
+                await self._set_up(browser, page, mail)
 
-    async def _set_up(self, browser: httpx2.AsyncClient, page: "_Page", recipient: str) -> None:
-        """Fill in Atlassian's page, and come back."""
-        fields = {"email": written(recipient), "name": "", "password": _PASSWORD}
-        if (away := page.link_to("/signup") or page.link_to("/login")) is not None:
-            page = await _open(browser, "GET", away)
-        for path in ("/signup", "/login"):
-            if (button := page.form_to(path)) is not None:
-                filled = {name: value or fields.get(name, "") for name, value in page.fields().items()}
-                page = await _open(browser, "POST", button, filled)
-        if (onward := page.link_to("/return/")) is not None:
-            await _open(browser, "GET", onward)
+    async def _set_up(self, browser: Browser, page: Page, mail: Mail) -> None:
+        """Fill in Atlassian's pages, and return to the portal."""
+        values = {"email": mail.recipient, "name": "", "password": _PASSWORD}
+        for _ in range(_MAX_FORMS):
+            if not page.target:
+                break
+            page = self._expected(
+                await browser.press(page, {name: values.get(name, "") for name in page.empty_fields}), mail
+            )
+        if back := page.link_target("Continue to"):
+            self._expected(await browser.open(back), mail)
 
-
-class _Page:
-    def __init__(self, response: httpx2.Response) -> None:
-        self._url = str(response.url)
-        self._soup = BeautifulSoup(response.text, "html.parser")
-
-    def form_to(self, path: str) -> str | None:
-        """Return where the page's form goes if that is a path that begins so."""
-        return next(
-            (where for form in self._soup.select("form") if path in (where := self._there(form["action"]))), None
-        )
-
-    def fields(self) -> dict[str, str]:
-        return {str(field["name"]): str(field.get("value", "")) for field in self._soup.select("form input[name]")}
-
-    def link_to(self, path: str) -> str | None:
-        return next((where for a in self._soup.select("a[href]") if path in (where := self._there(a["href"]))), None)
-
-    def _there(self, where: object) -> str:
-        return urljoin(self._url, str(where))
-
-
-async def _open(browser: httpx2.AsyncClient, method: str, url: str, data: dict[str, str] | None = None) -> _Page:
-    response = await browser.request(method, url, data=data)
-    # Everyone comes from one address here, and many at once are more than the portal takes of one.
-    if response.status_code in {httpx2.codes.SERVICE_UNAVAILABLE, httpx2.codes.TOO_MANY_REQUESTS}:
-        raise Away
-    assert response.status_code in {200, 202, 410}, f"{method} {response.request.url.path}: {response.status_code}"
-    return _Page(response)
+    def _expected(self, page: Page, mail: Mail) -> Page:
+        if page.status not in _EXPECTED_STATUSES:
+            self.problems.append(f"Mail {mail.number} led to a page with status {page.status}")
+        return page
 
 
 @asynccontextmanager
 async def playing(mailbox: Path, since: int, idle: Collection[str] = ()) -> AsyncIterator[Player]:
-    """Have people act beside the test; what surprises them fails it."""
+    """Have people act while the body runs."""
     player = Player(mailbox, since, idle)
-    async with asyncio.TaskGroup() as beside:
-        playing = beside.create_task(player.play())
+    async with asyncio.TaskGroup() as group:
+        playing = group.create_task(player.play())
         yield player
         playing.cancel()

@@ -1,4 +1,4 @@
-"""Processes end with the code that they earned, however often: the SDK can crash while an interpreter exits."""
+"""Processes always exit with the documented code, although the SDK can crash while the interpreter exits."""
 
 import asyncio
 import os
@@ -9,7 +9,7 @@ from landbridge.platform.exits import Exit
 from tests.e2e.machine import Machine
 
 ROUNDS = int(os.environ.get("SOAK_ROUNDS", "4"))
-"""`make soak` asks for sixty."""
+"""`make soak` runs sixty."""
 COMMANDS = {
     ("list",): Exit.DONE,
     ("--help",): Exit.DONE,
@@ -20,11 +20,11 @@ COMMANDS = {
 
 
 async def test_commands(machine: Machine) -> None:
-    """Every one of many runs of each, a few at a time."""
-    at_once = asyncio.Semaphore(3)
+    """Each command exits with its code in every run."""
+    slots = asyncio.Semaphore(3)
 
     async def code(command: tuple[str, ...]) -> int:
-        async with at_once:
+        async with slots:
             return (await machine.starter(*command)).code
 
     for command, expected in COMMANDS.items():
@@ -33,7 +33,7 @@ async def test_commands(machine: Machine) -> None:
 
 @pytest.mark.timeout(900)
 async def test_workers_that_are_told_to_stop(machine: Machine) -> None:
-    """Zero, every time."""
+    """Workers exit with 0 in every run."""
     for _ in range(ROUNDS):
         assert await machine.stop("worker") == Exit.DONE
         await machine.start("worker")

@@ -1,4 +1,4 @@
-"""One migration from the command to the report, through real processes only."""
+"""One migration from the command to the report, with real processes only."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,8 +13,8 @@ from landbridge.platform.exits import Exit
 from landbridge.platform.temporal.encryption import payloads_in
 from tests.e2e import accounts, privacy
 from tests.e2e.accounts import Account
-from tests.e2e.machine import Machine, Ran
-from tests.e2e.scenario import Scenario, moving
+from tests.e2e.machine import CommandResult, Machine
+from tests.e2e.scenario import Scenario, migrating
 from tests.histories import health
 from tests.workflows.harness import eventually
 
@@ -23,28 +23,28 @@ _MALFORMED = ("null", "[]", "7", '{"mail": "x"}', '{"email": null}', '{"email": 
 
 @dataclass
 class Run:
-    """A migration that has ended."""
+    """A completed migration."""
 
     scenario: Scenario
-    started: Ran
+    started: CommandResult
 
 
 @pytest.fixture(scope="module")
 async def run(machine: Machine) -> AsyncIterator[Run]:
-    """120 people of all kinds are moved; two wait for an operator's signal by hand, two for an admin.
+    """Migrate 120 people of all kinds; two need an operator's signal, two an admin.
 
-    Meanwhile all is asked that can be asked with a person's name in it, and an owner signs in to the portal.
+    Meanwhile personal data is sent through every command that accepts it, and an owner signs in to the portal.
     """
-    account = accounts.account("plain", 118, problem=True)
-    by_hand = [one.email for one in account.people if not one.verified and one.mails][:2]
-    async with moving(machine, account, idle=by_hand) as scenario:
+    account = accounts.account("plain", 118, problems=True)
+    by_hand = [one.email for one in account.people if not one.verified and one.expected_mails][:2]
+    async with migrating(machine, account, idle=by_hand) as scenario:
         waiting = asyncio.create_task(scenario.start("--wait"))
         try:
             await eventually(lambda: set(by_hand) <= {mail.recipient for mail in scenario.mails()})
-            await _speak_of_people(machine, account)
+            await _send_personal_data(machine, account)
             signals = ("email_verified", "account_authenticated")
             await asyncio.gather(
-                *(_signal(machine, account.name, name, nonsense) for nonsense in _MALFORMED for name in signals)
+                *(_signal(machine, account.name, name, argument) for argument in _MALFORMED for name in signals)
             )
             for email in by_hand:
                 for name in signals:
@@ -59,8 +59,8 @@ async def run(machine: Machine) -> AsyncIterator[Run]:
             waiting.cancel()
 
 
-async def _speak_of_people(machine: Machine, account: Account) -> None:
-    """Have people named wherever anybody can name one: in reasons, requests, searches and sign-ins."""
+async def _send_personal_data(machine: Machine, account: Account) -> None:
+    """Name people in reasons, requests, searches and sign-ins."""
     name = account.people[0].name
     for command in (
         ("pause", account.name, "--reason", f"{name} is away."),
@@ -81,37 +81,37 @@ async def _signal(machine: Machine, account: str, name: str, argument: str) -> N
 
 
 async def test_everyone_ends_where_the_guide_leads_them(run: Run) -> None:
-    """The report agrees with what the mail server and the services recorded, and nobody was mailed twice."""
+    """The report agrees with the records of the mail server and the services, and nobody was mailed twice."""
     assert run.started.code == 0, run.started
-    await run.scenario.judge()
+    await run.scenario.verify()
 
 
 async def test_no_process_imports_in_a_thread(run: Run, machine: Machine) -> None:
-    """Nobody can see a half-loaded module: worker, portal, emulator, mail server and commands import in one thread."""
+    """All processes import in the main thread only, so no thread can see a half-loaded module."""
     assert run.started.code == 0, run.started
     assert machine.thread_imports.read_text() == ""
 
 
-async def test_nothing_wedged_a_workflow(run: Run) -> None:
-    """Nor failed a single one of its tasks: not even signals without sense."""
+async def test_malformed_signals_fail_no_workflow_task(run: Run) -> None:
+    """Histories contain no failed task and can be replayed."""
     assert not await health.failures(run.scenario.machine.client, run.scenario.account.name)
 
 
 async def test_no_log_names_a_person(run: Run) -> None:
-    """Neither by address nor by name, whatever the process; and none holds a link's token or a key."""
+    """Logs contain no address, no name, no link token and no key."""
     machine = run.scenario.machine
     assert not privacy.in_logs(machine.logs, run.scenario.account.people, [*_keys(machine), *_tokens(run.scenario)])
 
 
-async def test_what_temporal_shows_to_everyone_names_nobody(run: Run) -> None:
-    """Workflow ids, search attributes and memos are never encrypted."""
+async def test_temporals_listings_name_nobody(run: Run) -> None:
+    """Workflow ids, search attributes and memos are not encrypted, so they must not contain personal data."""
     assert not await privacy.in_listings(run.scenario.machine.client, run.scenario.account.people)
 
 
-async def test_what_is_on_disk_names_nobody(run: Run) -> None:
-    """Temporal's store, its journal included, holds no person, no link's token and no key; ids stand in clear.
+async def test_temporals_store_names_nobody(run: Run) -> None:
+    """Temporal's database and journal contain no person, no link token and no key; workflow ids are unencrypted.
 
-    All that Temporal keeps is there: memos, summaries, search attributes, failures, and the ids of updates.
+    They contain everything that Temporal keeps: memos, summaries, search attributes, failures, and update ids.
     """
     scenario = run.scenario
     database = scenario.machine.stack.state.temporal_database
@@ -131,31 +131,31 @@ def _tokens(scenario: Scenario) -> list[str]:
     return tokens
 
 
-async def test_operators_read_it_with_the_token(run: Run) -> None:
-    """The `temporal` command shows people through the codec, and nobody without it."""
+async def test_operators_read_histories_with_the_codec_token(run: Run) -> None:
+    """With the token, the `temporal` command shows people; with another token it does not."""
     machine, account = run.scenario.machine, run.scenario.account
     cohort, person = ids.cohort(account.name, 1), account.people[0].email.encode()
     for token, readable in ((machine.codec_token, True), (machine.codec_token[::-1], False)):
         shown = await machine.temporal("workflow", "show", "-w", cohort, "-o", "json", token=token)
         assert shown.code == 0 or not readable, shown
         events = WorkflowHistory.from_json(cohort, shown.out).events if readable or shown.code == 0 else []
-        held = [payload.data for event in events for payload in payloads_in(event)]
-        assert any(person in data for data in held) is readable
+        contents = [payload.data for event in events for payload in payloads_in(event)]
+        assert any(person in data for data in contents) is readable
 
 
 async def test_no_metric_names_a_person(run: Run) -> None:
-    """Neither the worker's nor the portal's."""
+    """The metrics of the worker and the portal contain no personal data."""
     stack = run.scenario.machine.stack
     urls = [stack.metrics_url, stack.portal_metrics_url]
     assert not await privacy.in_metrics(urls, run.scenario.account.people)
 
 
-async def test_the_same_command_again_changes_nothing(run: Run) -> None:
-    """It says that the migration was completed."""
+async def test_running_the_same_command_again_changes_nothing(run: Run) -> None:
+    """`start` says that the migration was completed, and sends no mail."""
     scenario = run.scenario
     before = scenario.mails()
     again = await scenario.start("--wait")
     assert again.code == 0
     assert "was completed" in again.err
     assert scenario.mails() == before
-    await scenario.judge()
+    await scenario.verify()

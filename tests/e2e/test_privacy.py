@@ -1,4 +1,4 @@
-"""Whatever looks for people's names finds them: else nothing that was not found would mean anything."""
+"""The search for personal data finds people and secrets in every encoding, and reports nothing else."""
 
 import base64
 import gzip
@@ -12,29 +12,29 @@ from urllib.parse import quote
 
 import pytest
 
+from dev.demo.records import SamplePerson
 from landbridge.domain import cohort
 from landbridge.domain.people import Person
 from tests.e2e import privacy
-from tests.verifier import Someone
 
-NAMED = Someone("さつき7@bücher.example", "Ženevjeva <b>& 7")
-BESIDE = "nothing to see, x@example.com "
-DISGUISES: dict[str, Callable[[str], bytes]] = {
+PERSON = SamplePerson("さつき7@bücher.example", "Ženevjeva <b>& 7")
+PADDING = "nothing to see, x@example.com "
+ENCODINGS: dict[str, Callable[[str], bytes]] = {
     "plain": str.encode,
-    "in capitals": lambda word: word.encode() if not word.isascii() else word.upper().encode(),
+    "upper case": lambda word: word.encode() if not word.isascii() else word.upper().encode(),
     "json": lambda word: json.dumps({"name": word}).encode(),
-    "page": lambda word: html.escape(word).encode(),
+    "html": lambda word: html.escape(word).encode(),
     "url": lambda word: quote(word).encode(),
     "base64": lambda word: base64.b64encode(word.encode()),
-    "base64, one later": lambda word: base64.b64encode(f"a{word}".encode()),
-    "base64, two later": lambda word: base64.b64encode(f"ab{word}c".encode()),
-    "base64 of urls": lambda word: base64.urlsafe_b64encode(word.encode()),
+    "base64, shifted by one": lambda word: base64.b64encode(f"a{word}".encode()),
+    "base64, shifted by two": lambda word: base64.b64encode(f"ab{word}c".encode()),
+    "urlsafe base64": lambda word: base64.urlsafe_b64encode(word.encode()),
 }
-PACKED: dict[str, Callable[[str], bytes]] = {
+COMPRESSED: dict[str, Callable[[str], bytes]] = {
     "zlib": lambda word: zlib.compress(word.encode() * 9),
     "fast zlib": lambda word: zlib.compress(word.encode() * 9, 1),
     "gzip": lambda word: gzip.compress(word.encode() * 9),
-    "what a cohort carries on": lambda word: json.dumps(
+    "the state that a cohort carries on": lambda word: json.dumps(
         {
             "carried": cohort.packed(
                 [
@@ -47,43 +47,43 @@ PACKED: dict[str, Callable[[str], bytes]] = {
 }
 
 
-def planted(folder: Path, name: str, disguised: bytes) -> Path:
-    """Hide something in a file."""
+def write(folder: Path, name: str, encoded: bytes) -> Path:
+    """Write the encoded word into a file, between other bytes."""
     file = folder / name
-    file.write_bytes(BESIDE.encode() * 99 + disguised + BESIDE.encode())
+    file.write_bytes(PADDING.encode() * 99 + encoded + PADDING.encode())
     return file
 
 
-@pytest.mark.parametrize("disguise", [*DISGUISES, *PACKED])
-@pytest.mark.parametrize("word", [NAMED.email, NAMED.name])
+@pytest.mark.parametrize("encoding", [*ENCODINGS, *COMPRESSED])
+@pytest.mark.parametrize("word", [PERSON.email, PERSON.name])
 @pytest.mark.parametrize("file", ["temporal.db", "temporal.db-wal"])
-def test_a_person_is_found_in_the_store(tmp_path: Path, word: str, disguise: str, file: str) -> None:
-    """And in the journal beside it."""
-    planted(tmp_path, file, {**DISGUISES, **PACKED}[disguise](word))
-    assert privacy.in_store(tmp_path / "temporal.db", [NAMED], [])
+def test_a_person_is_found_in_the_store(tmp_path: Path, word: str, encoding: str, file: str) -> None:
+    """In the database and in its journal."""
+    write(tmp_path, file, {**ENCODINGS, **COMPRESSED}[encoding](word))
+    assert privacy.in_store(tmp_path / "temporal.db", [PERSON], [])
 
 
-@pytest.mark.parametrize("disguise", DISGUISES)
-@pytest.mark.parametrize("word", [NAMED.email, NAMED.name, "a.secret.token"])
-def test_a_person_is_found_in_logs(tmp_path: Path, word: str, disguise: str) -> None:
-    """And a secret."""
-    planted(tmp_path, "worker.log", DISGUISES[disguise](word))
-    assert len(privacy.in_logs(tmp_path, [NAMED], ["a.secret.token"])) == 1
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("word", [PERSON.email, PERSON.name, "a.secret.token"])
+def test_a_person_is_found_in_logs(tmp_path: Path, word: str, encoding: str) -> None:
+    """The search reports secrets too."""
+    write(tmp_path, "worker.log", ENCODINGS[encoding](word))
+    assert len(privacy.in_logs(tmp_path, [PERSON], ["a.secret.token"])) == 1
 
 
-def test_the_wires_spelling_is_found(tmp_path: Path) -> None:
-    """Servers write the letters of a domain in their own way."""
-    planted(tmp_path, "worker.log", NAMED.email.replace("bücher", "xn--bcher-kva").encode())
-    assert privacy.in_logs(tmp_path, [NAMED])
+def test_an_idna_domain_is_found(tmp_path: Path) -> None:
+    """Mail servers write domains in IDNA."""
+    write(tmp_path, "worker.log", PERSON.email.replace("bücher", "xn--bcher-kva").encode())
+    assert privacy.in_logs(tmp_path, [PERSON])
 
 
-def test_nobody_is_found_where_nobody_is(tmp_path: Path) -> None:
-    """However much else there is."""
-    file = planted(tmp_path, "temporal.db", zlib.compress(BESIDE.encode() * 99))
-    assert not privacy.in_store(file, [NAMED], ["a.secret.token"])
+def test_other_content_is_not_reported(tmp_path: Path) -> None:
+    """A compressed stream without people yields nothing."""
+    file = write(tmp_path, "temporal.db", zlib.compress(PADDING.encode() * 99))
+    assert not privacy.in_store(file, [PERSON], ["a.secret.token"])
 
 
-def test_ids_in_a_row_are_not_taken_for_something_packed(tmp_path: Path) -> None:
-    """A hundred signs from a `c` on, though base85 has no colon."""
-    file = planted(tmp_path, "temporal.db", b"c80-72e2-a2ce:sign-in:19be876c" * 9)
-    assert not privacy.in_store(file, [NAMED], [])
+def test_a_row_of_ids_is_not_taken_for_compressed_data(tmp_path: Path) -> None:
+    """It looks like base85 for a hundred characters, except for the colons."""
+    file = write(tmp_path, "temporal.db", b"c80-72e2-a2ce:sign-in:19be876c" * 9)
+    assert not privacy.in_store(file, [PERSON], [])

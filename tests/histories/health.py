@@ -1,4 +1,4 @@
-"""What Temporal's histories say of a migration's workflows, and whether today's code would do the same again."""
+"""Checks the histories of a migration's workflows: no task failed, and the current code can replay each history."""
 
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowHistory
@@ -10,18 +10,18 @@ from landbridge.domain import ids
 from landbridge.platform.temporal import connection, sandbox
 from landbridge.platform.temporal.malformed_messages import MalformedMessageInterceptor
 
-_ORDINARY = {
-    # News came in while the workflow wanted to end or to continue as new: it is told first.
+_HARMLESS = {
+    # A signal arrived while the workflow was completing or continuing as new; the task runs again with the signal.
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
-    # Temporal was killed while it took an update, and the worker told it of it once more.
+    # Temporal was killed while it accepted an update, and the worker sent the response again.
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE,
-    # Terminated meanwhile.
+    # The workflow was terminated during the task.
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
 }
 
 
 def replayer(data_converter: DataConverter | None = None) -> Replayer:
-    """Return what replays histories as our workers would; without a converter, those that stand in clear."""
+    """Return a replayer that works like our workers; without a converter, for unencrypted histories."""
     return Replayer(
         workflows=worker.WORKFLOWS,
         workflow_runner=sandbox.runner(),
@@ -31,23 +31,23 @@ def replayer(data_converter: DataConverter | None = None) -> Replayer:
 
 
 async def of_account(client: Client, account: str) -> list[WorkflowHistory]:
-    """Return the history of every run of an account's workflows."""
+    """Return the histories of all runs of an account's workflows."""
     query = f"WorkflowId STARTS_WITH '{ids.migration(account)}'"
     return [history async for history in client.list_workflows(query).map_histories()]
 
 
 async def failures(client: Client, account: str) -> list[str]:
-    """Return, as sentences, each failed task and failed replay of an account's workflows; none if all are well."""
-    told = []
+    """Return each failed task and failed replay of an account's workflows, as sentences; empty: none failed."""
+    problems = []
     for history in await of_account(client, account):
-        told += [
+        problems += [
             f"{history.workflow_id}: {WorkflowTaskFailedCause.Name(failed.cause)} "
             f"{await client.data_converter.decode_failure(failed.failure)}"
             for event in history.events
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
-            and (failed := event.workflow_task_failed_event_attributes).cause not in _ORDINARY
+            and (failed := event.workflow_task_failed_event_attributes).cause not in _HARMLESS
         ]
         replay = await replayer(client.data_converter).replay_workflow(history, raise_on_replay_failure=False)
         if replay.replay_failure is not None:
-            told.append(f"{history.workflow_id} cannot be replayed: {replay.replay_failure}")
-    return told
+            problems.append(f"{history.workflow_id} cannot be replayed: {replay.replay_failure}")
+    return problems

@@ -1,8 +1,8 @@
-"""Records the histories that every later version must be able to replay: `python -m tests.histories.record NAME`.
+"""Records histories that later versions must be able to replay: `python -m tests.histories.record NAME`.
 
-A migration goes through what histories are made of: a choice of site, mails, a link, a resend, a correction, a pause, a
-deadline, weeks of reminders, a history that is cut, an end; another one is declined, cancelled and undone. Commit the
-new folder; never change an old one.
+One migration covers the choice of a site, mails, a link, a resend, a correction, a pause, a deadline, weeks of
+reminders, continue-as-new, and completion. Another is declined, cancelled and undone. Commit the new folder; never
+change an old one.
 """
 
 import sys
@@ -28,7 +28,7 @@ SELDOM = timedelta(days=20)
 
 
 async def migrate(bench: MigrationHarness) -> None:
-    """Take a migration through everything."""
+    """Run a migration to its completion."""
     bench.world.opsgenie.add(
         RosterPerson(email="ann@example.com", email_verified=True),
         RosterPerson(email="bo@example.com"),
@@ -43,8 +43,8 @@ async def migrate(bench: MigrationHarness) -> None:
     await bench.until("cy@example.com", State.UNREACHABLE)
     await bench.migration.correct_email("cy@example.com", "cy.new@example.com", BY)
     await eventually(lambda: bench.world.post.sent("bo@example.com"))
-    desk = TemporalLinkClient(bench.client)
-    await desk.follow(bench.world.post.link("bo@example.com", Purpose.VERIFICATION))
+    links = TemporalLinkClient(bench.client)
+    await links.follow(bench.world.post.link("bo@example.com", Purpose.VERIFICATION))
     await bench.until("bo@example.com", State.AUTHENTICATING)
     await bench.migration.pause("Freeze.", BY)
     await bench.migration.resume(BY, "Freeze.")
@@ -62,7 +62,7 @@ async def migrate(bench: MigrationHarness) -> None:
 
 
 async def cancel(bench: MigrationHarness) -> None:
-    """Cancel a migration amid its people, and take its invitations back."""
+    """Cancel a migration while people are waiting, and undo its invitations."""
     people = ("ann@example.com", "bo@example.com")
     bench.world.opsgenie.add(*(RosterPerson(email=email, email_verified=True) for email in people))
     await bench.start()
@@ -75,14 +75,14 @@ async def cancel(bench: MigrationHarness) -> None:
 
 
 async def main() -> None:
-    """Record into the folder that the command names."""
+    """Record into the folder that the command line names."""
     folder = FOLDER / sys.argv[1]
     folder.mkdir()
-    with tempfile.TemporaryDirectory() as scratch:
-        async with server_for(Path(scratch), keys="", limit__historyCount__suggestContinueAsNew="60") as client:
-            for course in (migrate, cancel):
+    with tempfile.TemporaryDirectory() as temporary:
+        async with server_for(Path(temporary), keys="", limit__historyCount__suggestContinueAsNew="60") as client:
+            for scenario in (migrate, cancel):
                 async with benched(client) as bench:
-                    await course(bench)
+                    await scenario(bench)
                 for number, history in enumerate(await health.of_account(client, bench.account)):
                     name = f"{number}-{history.workflow_id.replace(':', '-')}.json"
                     (folder / name).write_text(history.to_json(), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Migrations that older versions began go on with today's code."""
+"""The current code can replay the histories that older versions recorded."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ def read(file: Path) -> WorkflowHistory:
 
 
 def test_histories_were_recorded() -> None:
-    """Of migrations and of their cohorts, which continued as new, and of an undo."""
+    """The recordings contain migrations, cohorts that continued as new, and an undo."""
     types = [read(file).events[0].workflow_execution_started_event_attributes.workflow_type.name for file in RECORDED]
     assert types.count("SiteMigrationWorkflow") > types.count("UndoWorkflow") >= 1
     assert types.count("CohortWorkflow") > types.count("SiteMigrationWorkflow")
@@ -25,15 +25,15 @@ def test_histories_were_recorded() -> None:
 
 @pytest.mark.parametrize("file", RECORDED, ids=lambda file: f"{file.parent.name}/{file.stem}")
 async def test_a_recorded_history_is_replayed(file: Path) -> None:
-    """Today's code decides as the recorded one did; if not, guard the change with `workflow.patched`."""
+    """The current code makes the recorded decisions; if not, guard the change with `workflow.patched`."""
     replay = await health.replayer().replay_workflow(read(file), raise_on_replay_failure=False)
     assert replay.replay_failure is None
 
 
-async def test_another_decision_is_found_out() -> None:
-    """A history in which another activity ran than today's code asks for is not replayed."""
+async def test_a_different_decision_is_detected() -> None:
+    """Replay fails for a history with another activity than the current code schedules."""
     file = next(file for file in RECORDED if "send_mails" in file.read_text(encoding="utf-8"))
-    doctored = json.loads(file.read_text(encoding="utf-8").replace('"send_mails"', '"send_pigeons"'))
-    history = WorkflowHistory.from_json(file.stem, doctored)
+    changed = json.loads(file.read_text(encoding="utf-8").replace('"send_mails"', '"send_pigeons"'))
+    history = WorkflowHistory.from_json(file.stem, changed)
     replay = await health.replayer().replay_workflow(history, raise_on_replay_failure=False)
     assert replay.replay_failure is not None

@@ -7,6 +7,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHistory
 
+from dev.demo.records import SamplePerson
 from landbridge.domain.errors import ServiceUnavailable
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import PersonFact
@@ -16,7 +17,6 @@ from landbridge.platform.exits import KeyMissing
 from landbridge.platform.temporal.encryption import PayloadEncryption, key_id, payloads_in
 from tests.e2e import privacy
 from tests.histories import health
-from tests.verifier import Someone
 from tests.workflows.harness import (
     OWNER_EMAIL,
     MigrationHarness,
@@ -119,7 +119,9 @@ async def test_encryption_is_turned_on_in_mid_flight(client: Client) -> None:
     async with served(clear, bench.world):
         await begin(bench)
     assert {key_id(payload) for payload in payloads(await health.of_account(clear, bench.account))} == {None}
-    assert not await privacy.in_listings(clear, [Someone(BO.email, BO.name), Someone(OWNER_EMAIL, "Olga Owner")])
+    assert not await privacy.in_listings(
+        clear, [SamplePerson(BO.email, BO.name), SamplePerson(OWNER_EMAIL, "Olga Owner")]
+    )
     async with served(with_keys(client, [OLD]), bench.world):
         await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
         await eventually(lambda: _tasks_failed(bench))

@@ -23,7 +23,7 @@ from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.integrations.smtp.mailer import SmtpMailer
 from tests.integrations.smtp.conftest import PlainLinks, parse, part
-from tests.integrations.smtp.scripted import DOT, Heard, ScriptedServer, nothing_special
+from tests.integrations.smtp.scripted import DOT, Heard, ScriptedServer, few_connections, nothing_special
 from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, end_all, eventually, prepared, served
 from tests.workflows.test_steps import SELDOM
 
@@ -354,19 +354,9 @@ async def test_what_surely_concerns_the_sender_pauses_at_once(
 
 async def test_a_server_that_allows_few_connections_gets_fewer(client: Client) -> None:
     """Nobody has anything to do."""
-    everyone, talking = people(60), set[int]()
-
-    def script(heard: Heard) -> str | None:
-        if heard.line == "QUIT":
-            talking.discard(heard.connection)
-        elif heard.line.startswith("MAIL"):
-            talking.add(heard.connection)
-            if len(talking) > 3:
-                return "432 4.3.2 Concurrent connections limit exceeded."
-        return None
-
+    everyone = people(60)
     async with scenario(client) as run:
-        run.server.script = script
+        run.server.script = few_connections(3)
         run.bench.world.opsgenie.add(*everyone)
         await run.bench.start(rules=QUIET)
         await eventually(lambda: run.all_mailed(everyone))

@@ -126,6 +126,9 @@ class SmtpMailer:
 
     async def notify(self, orders: Sequence[OutgoingNotice], done: Callable[[MailOutcome], None]) -> None:
         """Send notices to owners and admins; see `domain.ports.Mailer`."""
+        # A notice is sent at one moment only, and the login may work again: another worker may have served the resume.
+        # Notices are few, so these attempts do not lock the user.
+        self._pool.try_login_again()
         await self._work_off((self._notice_job(order) for order in orders), len(orders), done)
 
     async def send_sign_in_link(self, order: SignInMail) -> MailOutcome:

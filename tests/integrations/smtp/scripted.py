@@ -61,6 +61,22 @@ def nothing_special(_heard: Heard) -> None:
     """Answer everything as usual."""
 
 
+def few_connections(limit: int) -> Script:
+    """Return a script that lets so many connections send, and rejects others at MAIL, as Exchange Online does."""
+    sending = set[int]()
+
+    def script(heard: Heard) -> str | None:
+        if heard.line == "QUIT":
+            sending.discard(heard.connection)
+        elif heard.line.startswith("MAIL"):
+            sending.add(heard.connection)
+            if len(sending) > limit:
+                return "432 4.3.2 Concurrent connections limit exceeded."
+        return None
+
+    return script
+
+
 @dataclass
 class ScriptedServer:
     """The server and its memory."""

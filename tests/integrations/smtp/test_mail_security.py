@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landbridge.domain.activity_io import Delivery, MailOutcome
+from landbridge.domain.activity_io import Delivery, MailOutcome, Notice, NoticeKind, OutgoingNotice
 from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
+from landbridge.domain.people import Counts
+from landbridge.domain.roster import AccountAdmin
 from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
 from landbridge.emails import Rendered
 from landbridge.integrations.smtp.message import compose
@@ -149,6 +151,21 @@ async def test_a_cohort_that_is_resumed_logs_in_again(make_mailer: MakeMailer, o
         assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
         server.script = nothing_special
         await mailer.send(CONTEXT.model_copy(update={"cohort_id": "two"}), [order(1)], outcomes.append)
+    assert len(server.accepted) == 1
+
+
+async def test_a_notice_logs_in_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A login that was rejected a moment before fails no notice: another worker may have served the resume."""
+    recipient = AccountAdmin(email="olga@example.com")
+    notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme", counts=Counts())
+    outgoing = OutgoingNotice(message_id="done.1.run", number=1, recipient=recipient, notice=notice)
+    async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
+        server.script = lambda heard: "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
+        mailer = make_mailer(server.port, **LOGIN)
+        with pytest.raises(ServiceRejected):
+            await mailer.send(CONTEXT, [order(1)], outcomes.append)
+        server.script = nothing_special
+        await mailer.notify([outgoing], outcomes.append)
     assert len(server.accepted) == 1
 
 

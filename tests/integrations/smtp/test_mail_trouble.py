@@ -11,7 +11,7 @@ from landbridge.domain.activity_io import Delivery, MailOutcome
 from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 from landbridge.integrations.smtp.mailer import ANSWER_SECONDS
 from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order, parse
-from tests.integrations.smtp.scripted import DOT, Act, Heard, ScriptedServer
+from tests.integrations.smtp.scripted import DOT, Act, Heard, ScriptedServer, few_connections
 from tests.workflows.harness import eventually
 
 ACCEPTED, DEFERRED, REFUSED = Delivery.ACCEPTED, Delivery.DEFERRED, Delivery.REFUSED
@@ -280,18 +280,7 @@ async def test_fewer_connections_are_used_where_the_server_allows_fewer(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
     """Exchange Online says so in the middle of a session: everyone gets one mail over those that it allows."""
-    talking: set[int] = set()
-
-    def script(heard: Heard) -> str | None:
-        if heard.line == "QUIT":
-            talking.discard(heard.connection)
-        elif heard.line.startswith("MAIL"):
-            talking.add(heard.connection)
-            if len(talking) > 3:
-                return "432 4.3.2 Concurrent connections limit exceeded."
-        return None
-
-    async with ScriptedServer(script) as server:
+    async with ScriptedServer(few_connections(3)) as server:
         mailer = make_mailer(server.port, connections=8)
         await mailer.send(CONTEXT, [order(n) for n in range(1, 41)], outcomes.append)
         assert server.connections == 8

@@ -1,8 +1,7 @@
-"""A worker that loses patience soon: `python -m tests.chaos.quick`.
+"""The real worker with shorter timeouts and retry delays: `python -m tests.chaos.impatient_worker`.
 
-It is worker.py itself; only what would make a test wait for minutes is shorter: how long Temporal waits for a sign of
-life, and how long for a person whose mail the server asked us to try again. For that workflows share their modules with
-the process; the sandbox proper is in every other test.
+Otherwise tests would wait minutes for heartbeat timeouts and for deferred mails. The sandbox passes the workflow
+modules through, so that workflows see the patched values; every other test uses the production sandbox.
 """
 
 from collections.abc import Iterator
@@ -22,10 +21,10 @@ _SITES_TIMEOUT = timedelta(seconds=8)
 
 
 @contextmanager
-def patience() -> Iterator[None]:
-    """Have little of it, also where histories of such workers are replayed."""
+def short_timeouts() -> Iterator[None]:
+    """Shorten timeouts and delays; also needed to replay histories of such workers."""
     with (
-        # Else workflows would have options of their own, read anew in their sandbox, and as patient as ever.
+        # Otherwise the sandbox would import the workflow modules again, with the production values.
         patch.object(sandbox, "PASSED_THROUGH", (*sandbox.PASSED_THROUGH, "workflows")),
         patch.object(batch_progress, "BEAT_SECONDS", 1.0),
         patch.object(lifecycle, "FIRST_DEFERRAL", timedelta(seconds=1)),
@@ -40,5 +39,5 @@ def patience() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    with patience():
+    with short_timeouts():
         exits.run(worker.main)

@@ -1,6 +1,5 @@
-"""All processes on this machine, with two workers that lose patience soon and a mail server that can do anything."""
+"""All processes on this machine, with two impatient workers and a scriptable SMTP server."""
 
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -8,20 +7,18 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
 from dev.stack import ports
 from dev.stack.ports import HOST
 from dev.stack.processes import Program
-from landbridge.client.answers import MigrationStatus
+from landbridge.client.answers import MigrationStatus, RunState
 from landbridge.client.migration import Migration
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.people import Actor
-from tests.chaos.quick import patience
-from tests.chaos.smtp_server import Post
+from tests.chaos.impatient_worker import short_timeouts
+from tests.chaos.smtp_server import SmtpServer
 from tests.e2e import accounts, privacy
 from tests.e2e.accounts import Account
 from tests.e2e.machine import Machine
@@ -29,27 +26,27 @@ from tests.e2e.scenario import Scenario
 from tests.histories import health
 
 WORKERS = ("worker", "worker 2")
-LONG = pytest.mark.skipif("CHAOS_ROUNDS" not in os.environ, reason="It takes a minute: `make chaos` runs it")
-"""On tests that would make every change wait."""
+LONG = pytest.mark.skipif("CHAOS_ROUNDS" not in os.environ, reason="takes a minute; run by `make chaos`")
+"""Marks tests that run in `make chaos` only."""
 _ADMIN = Actor(name="tester")
 
 
-class Ruin(Machine):
-    """A machine on which anything may break."""
+class FaultyStack(Machine):
+    """A machine in which every process and service can be made to fail."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.post = Post(self.stack.mailbox, folder, ports.preferred_or_free(0), accounts.REFUSED)
+        self.smtp_server = SmtpServer(self.stack.mailbox, folder, ports.preferred_or_free(0), accounts.REFUSED)
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, folder: Path) -> AsyncIterator["Ruin"]:
-        """Run everything."""
-        async with cls(folder) as ruin, ruin.post:
-            yield ruin
+    async def running(cls, folder: Path) -> AsyncIterator["FaultyStack"]:
+        """Run all processes."""
+        async with cls(folder) as machine, machine.smtp_server:
+            yield machine
 
     def programs(self) -> list[Program]:
-        """Return the stack's programs, but with other workers and without its mail server."""
+        """Return the stack's programs, with other workers and without the mail server."""
         programs: list[Program] = []
         for program in self.stack.programs():
             if program.name == "worker":
@@ -62,56 +59,44 @@ class Ruin(Machine):
         port = ports.preferred_or_free(0)
         environment = {
             **usual.environment,
-            **self.post.variables,
+            **self.smtp_server.variables,
             "LANDBRIDGE_METRICS_ADDRESS": f"{HOST}:{port}",
             "LANDBRIDGE_HEALTH_ADDRESS": "",
         }
         return replace(
             usual,
             name=name,
-            command=[sys.executable, "-m", "tests.chaos.quick"],
+            command=[sys.executable, "-m", "tests.chaos.impatient_worker"],
             environment=environment,
             ports=[port],
             ready=partial(ports.accepts, port),
         )
 
-    async def judge(self, scenario: Scenario, *, duplicates_at_most: int = 0) -> None:
-        """Hold report and status against the records; and the histories are sound."""
-        await scenario.judge(duplicates_at_most=duplicates_at_most)
+    async def verify(self, scenario: Scenario, *, max_duplicates: int = 0) -> None:
+        """Verify the outcome, and check the status, the logs and the histories."""
+        await scenario.verify(max_duplicates=max_duplicates)
         ran = await self.starter("status", scenario.account.name, "-o", "json")
         assert ran.code == 0, ran
-        status, report = json.loads(ran.out), await self.report(scenario.account)
-        assert status["run_state"] == "completed", status
-        assert status["people_total"] == len(report["people"]), status
-        assert status["people_waiting"] == 0, status
+        status = MigrationStatus.model_validate_json(ran.out)
+        assert status.run_state is RunState.COMPLETED, status
+        assert (status.people_total, status.people_waiting) == (len(scenario.account.people), 0), status
         assert not privacy.in_logs(self.logs, scenario.account.people)
-        with patience():
+        with short_timeouts():
             assert not await health.failures(self.client, scenario.account.name)
 
-    # Asked within this process: a command each time would cost more than all that is tested.
+    # These call the client within this process: a command takes too long to be repeated often.
 
     async def status(self, account: Account) -> MigrationStatus | None:
-        """Return how a migration stands; nothing while nobody can say."""
+        """Return the status of a migration; None while Temporal or the workers do not answer."""
         try:
             return await Migration(self.client, account.name).status()
         except LandbridgeError:
             return None
 
     async def resume(self, account: Account) -> bool:
-        """Have an admin resume; return whether anybody could be asked."""
+        """Resume a migration as an admin; return whether the request succeeded."""
         try:
             await Migration(self.client, account.name).resume(_ADMIN)
         except LandbridgeError:
             return False
         return True
-
-    async def order(self, *faults: dict[str, Any]) -> None:
-        """Order trouble of the services."""
-        async with httpx2.AsyncClient(base_url=self.stack.emulator_url) as emulator:
-            for fault in faults:
-                (await emulator.post("/emulator/faults", json=fault)).raise_for_status()
-
-    async def call_off(self) -> None:
-        """End all trouble of the services."""
-        async with httpx2.AsyncClient(base_url=self.stack.emulator_url) as emulator:
-            (await emulator.delete("/emulator/faults")).raise_for_status()
