@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import worker
-from landbridge.domain.activity_io import Delivery, MailContext, MailOutcome, OutgoingMail
+from landbridge.domain.activity_io import Delivery, MailContext, OutgoingMail
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
@@ -74,17 +74,16 @@ class Services:
 
     async def send_mail(self, person: int) -> None:
         """Send one person the mail with the link, under the same Message-ID whenever it is repeated."""
-        outcomes: list[MailOutcome] = []
-        order = OutgoingMail(
+        mail = OutgoingMail(
             person=person,
             purpose=Purpose.AUTHENTICATION,
             generation=1,
             email=email(person),
             name=name(person),
         )
-        await self._mailer.send(self._context, [order], outcomes.append)
-        if outcomes[0].delivery is not Delivery.ACCEPTED:
-            raise OSError(outcomes[0].reason)
+        async for outcome in self._mailer.send(self._context, [mail]):
+            if outcome.delivery is not Delivery.ACCEPTED:
+                raise OSError(outcome.reason)
 
 
 @asynccontextmanager

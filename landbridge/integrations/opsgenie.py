@@ -34,7 +34,7 @@ _MAX_NAME_LENGTH = 512
 _OK, _NOT_FOUND = 200, 404
 _REFUSALS = {
     # "Key format is not valid!": what a key with a part missing, or something else in its place, is answered.
-    422: "{neighbour} does not accept a value in the request (422), most likely the API key: set "
+    422: "{service} does not accept a value in the request (422), most likely the API key: set "
     "LANDBRIDGE_OPSGENIE_API_KEY to the key as the API integration shows it, then resume.",
 }
 

@@ -1,7 +1,7 @@
 """Slices go on where an earlier attempt ended, and tell what they did even when a neighbour breaks off."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import ActivityEnvironment
 
 from activities.accounts import AccountActivities
-from activities.mail import BATCH, MailActivities
+from activities.mail import GROUP, MailActivities
 from activities.roster import RosterActivities
 from landbridge.domain.activity_io import (
     AccountOutcome,
@@ -80,14 +80,13 @@ class BreaksOff(Post):
 
     after = 0
 
-    async def send(
-        self, context: MailContext, orders: Sequence[OutgoingMail], done: Callable[[MailOutcome], None]
-    ) -> None:
-        """Send until it is enough."""
-        for order in orders:
+    async def send(self, context: MailContext, mails: Iterable[OutgoingMail]) -> AsyncIterator[MailOutcome]:
+        """Send `after` mails, then fail."""
+        for mail in mails:
             if len(self.mails) == self.after:
                 raise ServiceUnavailable("The mail server went away.")
-            await super().send(context, [order], done)
+            async for outcome in super().send(context, [mail]):
+                yield outcome
 
 
 def attempt_after(*outcomes: MailOutcome | AccountOutcome) -> ActivityEnvironment:
@@ -161,9 +160,9 @@ class TestMails:
     async def test_what_was_sent_before_the_server_broke_off_is_told(self) -> None:
         """The rest is still due."""
         post = BreaksOff()
-        post.after = BATCH + 1
-        answer = await ActivityEnvironment().run(MailActivities(post).send_mails, mails(2 * BATCH))
-        assert len(answer.outcomes) == BATCH + 1
+        post.after = GROUP + 1
+        answer = await ActivityEnvironment().run(MailActivities(post).send_mails, mails(2 * GROUP))
+        assert len(answer.outcomes) == GROUP + 1
 
     async def test_a_server_that_takes_nothing_is_trouble(self) -> None:
         """So that Temporal tries again."""
@@ -174,8 +173,8 @@ class TestMails:
         """What it did counts."""
         environment, post = ActivityEnvironment(), Post()
         environment.on_heartbeat = lambda *details: environment.worker_shutdown() if details[0] else None
-        answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
-        assert len(answer.outcomes) == len(post.mails) == BATCH
+        answer = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
+        assert len(answer.outcomes) == len(post.mails) == GROUP
 
     async def test_a_worker_that_stood_still_begins_no_new_mail(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another one may have the slice by then; what this one did is told all the same."""
@@ -187,7 +186,7 @@ class TestMails:
             clock[0] += 16 if len(details[0]) == 2 else 0
 
         environment.on_heartbeat = freeze
-        answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
+        answer = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
         assert len(answer.outcomes) == len(post.mails) == 2
 
     @pytest.mark.parametrize(
@@ -205,7 +204,7 @@ class TestMails:
             clock[0] = len(details[0]) * 60.0
 
         environment.on_heartbeat = take_a_minute
-        answer = await environment.run(MailActivities(post).send_mails, mails(3 * BATCH))
+        answer = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
         assert len(answer.outcomes) == len(post.mails) == lasts / timedelta(minutes=1) + 1
 
     async def test_a_slice_that_lay_in_the_queue_to_the_end_is_begun_anew(self) -> None:
@@ -296,12 +295,11 @@ class TestAccounts:
         monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
 
         class Slow(Atlassian):
-            async def ensure(
-                self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]
-            ) -> None:
+            async def ensure(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
                 for question in questions:
                     clock[0] += 60
-                    await super().ensure([question], done)
+                    async for outcomes in super().ensure([question]):
+                        yield outcomes
 
         order = AccountsInput(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in range(9)])
         atlassian = Slow()
@@ -315,10 +313,8 @@ class TestAccounts:
         """Asking again and again would not help."""
 
         class Silent(Atlassian):
-            async def ensure(
-                self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]
-            ) -> None:
-                done([AccountOutcome(person=question.person, email=question.email) for question in questions])
+            async def ensure(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
+                yield [AccountOutcome(person=question.person, email=question.email) for question in questions]
 
         order = AccountsInput(questions=[AccountQuestion(person=1, email="p1@example.com")])
         answer = await ActivityEnvironment().run(AccountActivities(Silent(), Silent()).ensure_accounts, order)
@@ -344,7 +340,7 @@ class TestTellingCohorts:
             async def invited(self, cohort_id: str, run: str) -> list[InvitedAccount]:
                 raise NotImplementedError
 
-            async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
+            async def signal(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
                 if self.problem and cohort_id.endswith(":7"):
                     raise self.problem.pop()
                 assert (signal, message) == ("pause", {"reason": "Freeze."})
@@ -375,7 +371,7 @@ class TestHandingOut:
             async def assign_people(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
                 self.got[cohort_id] = [person.email for person in people]
 
-            async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
+            async def signal(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
                 raise NotImplementedError
 
             async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:

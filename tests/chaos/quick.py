@@ -27,7 +27,7 @@ def patience() -> Iterator[None]:
     with (
         # Else workflows would have options of their own, read anew in their sandbox, and as patient as ever.
         patch.object(sandbox, "PASSED_THROUGH", (*sandbox.PASSED_THROUGH, "workflows")),
-        patch.object(batch_progress, "BEAT_SECONDS", 1.0),
+        patch.object(batch_progress, "HEARTBEAT_SECONDS", 1.0),
         patch.object(lifecycle, "FIRST_DEFERRAL", timedelta(seconds=1)),
         patch.object(lifecycle, "MAX_DEFERRAL", timedelta(seconds=4)),
         patch.dict(options.MAIL, heartbeat_timeout=HEARTBEAT_TIMEOUT),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
-from activities.mail import BATCH
+from activities.mail import GROUP
 from landbridge.domain import ids
 from landbridge.platform.settings import SmtpSettings
 from tests import verifier
@@ -24,7 +24,7 @@ from tests.workflows.harness import eventually
 
 CONNECTIONS = SmtpSettings.model_fields["connections"].default
 """Mails that one worker has under way at once."""
-TOLD = BATCH - CONNECTIONS
+TOLD = GROUP - CONNECTIONS
 """Mails more that Temporal has been told of each time that it happens; a batch ends before the next one begins."""
 
 UNTOLD_SECONDS = 2.0

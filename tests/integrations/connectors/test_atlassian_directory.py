@@ -1,6 +1,5 @@
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
@@ -8,10 +7,11 @@ from landbridge.domain.activity_io import AccountOutcome, AccountQuestion
 from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from tests.emulator.running import ORGANIZATION, ORGANIZATION_KEY, Control
+from tests.streams import collect
 
 INVITE = "POST /admin/v2/orgs/{org_id}/users/invite"
 SEARCH = "POST /admin/v2/orgs/{org_id}/directories/{directory_id}/users/search"
-Verb = Callable[[Sequence[AccountQuestion], Callable[[list[AccountOutcome]], None]], Coroutine[Any, Any, None]]
+Verb = Callable[[Sequence[AccountQuestion]], AsyncIterator[list[AccountOutcome]]]
 
 
 @pytest.fixture
@@ -21,10 +21,11 @@ async def directory(service: str) -> AsyncIterator[AtlassianDirectory]:
         yield directory
 
 
-async def ask(verb: Verb, *emails: str) -> list[AccountOutcome]:
-    """Ask about these addresses; return the outcomes in their order."""
+async def look_up(verb: Verb, *emails: str) -> list[AccountOutcome]:
+    """Look up these addresses; return the outcomes in their order."""
     outcomes: list[AccountOutcome] = []
-    await verb([AccountQuestion(person=n, email=email) for n, email in enumerate(emails, 1)], outcomes.extend)
+    questions = [AccountQuestion(person=n, email=email) for n, email in enumerate(emails, 1)]
+    await collect(verb(questions), outcomes.extend)
     return sorted(outcomes, key=lambda outcome: outcome.person)
 
 
@@ -43,7 +44,7 @@ async def test_accounts_are_found_by_address_however_it_is_spelt(
 ) -> None:
     """Found, verified or not, or not there: each is an outcome."""
     control.load(accounts=[{"email": "Ann@example.com", "emailVerified": True}, {"email": "bob@example.com"}])
-    ann, bob, nobody = await ask(directory.find, "ann@example.com", "bob@example.com", "nobody@example.com")
+    ann, bob, nobody = await look_up(directory.find, "ann@example.com", "bob@example.com", "nobody@example.com")
     assert (bool(ann.account_id), ann.verified, ann.email) == (True, True, "ann@example.com")
     assert (bool(bob.account_id), bob.verified) == (True, False)
     assert (nobody.account_id, nobody.verified, nobody.problem) == ("", False, "")
@@ -54,7 +55,7 @@ async def test_finding_creates_nothing_and_asks_a_hundred_at_once(
 ) -> None:
     """Regular polling stays cheap."""
     before = calls(control, SEARCH), calls(control, INVITE)
-    assert len(await ask(directory.find, *many(201))) == 201
+    assert len(await look_up(directory.find, *many(201))) == 201
     assert (calls(control, SEARCH) - before[0], calls(control, INVITE) - before[1]) == (3, 0)
     assert control.state()["accounts"] == []
 
@@ -68,11 +69,13 @@ async def test_missing_accounts_are_created_and_others_adopted(control: Control,
         ]
     )
     before = {account["email"]: account["id"] for account in control.state()["accounts"]}
-    inside, outside, new = await ask(directory.ensure, "inside@example.com", "outside@example.com", "new@example.com")
+    inside, outside, new = await look_up(
+        directory.ensure, "inside@example.com", "outside@example.com", "new@example.com"
+    )
     assert (inside.account_id, inside.created) == (before["inside@example.com"], False)
     assert (outside.account_id, outside.created, outside.verified) == (before["outside@example.com"], False, True)
     assert (new.created, new.verified) == (True, False)
-    again = await ask(directory.ensure, "inside@example.com", "outside@example.com", "new@example.com")
+    again = await look_up(directory.ensure, "inside@example.com", "outside@example.com", "new@example.com")
     assert [outcome.account_id for outcome in again] == [inside.account_id, outside.account_id, new.account_id]
     assert not any(outcome.created for outcome in again)
     assert len(control.state()["accounts"]) == 3
@@ -81,7 +84,7 @@ async def test_missing_accounts_are_created_and_others_adopted(control: Control,
 async def test_twenty_five_are_invited_at_once(control: Control, directory: AtlassianDirectory) -> None:
     """The call's limit is kept, and nobody is forgotten at its edge."""
     before = calls(control, INVITE)
-    outcomes = await ask(directory.ensure, *many(126))
+    outcomes = await look_up(directory.ensure, *many(126))
     assert sum(outcome.created for outcome in outcomes) == 126
     assert calls(control, INVITE) - before == 6
 
@@ -91,9 +94,9 @@ async def test_a_thousand_people_cost_a_call_for_each_hundred_and_each_twenty_fi
 ) -> None:
     """Looked up, created and looked up again; afterwards each poll is a tenth of a call for each ten people."""
     before = calls(control, SEARCH), calls(control, INVITE)
-    assert len(await ask(directory.ensure, *many(1000))) == 1000
+    assert len(await look_up(directory.ensure, *many(1000))) == 1000
     assert (calls(control, SEARCH) - before[0], calls(control, INVITE) - before[1]) == (2 * 10, 40)
-    assert len(await ask(directory.find, *many(1000))) == 1000
+    assert len(await look_up(directory.find, *many(1000))) == 1000
     assert (calls(control, SEARCH) - before[0], calls(control, INVITE) - before[1]) == (3 * 10, 40)
 
 
@@ -106,7 +109,7 @@ async def test_whoever_was_invited_before_trouble_came_is_told(
     outcomes: list[AccountOutcome] = []
     questions = [AccountQuestion(person=n, email=email) for n, email in enumerate(many(80), 1)]
     with pytest.raises(error):
-        await directory.ensure(questions, outcomes.extend)
+        await collect(directory.ensure(questions), outcomes.extend)
     assert [outcome.person for outcome in outcomes if outcome.created] == list(range(1, 51))
 
 
@@ -114,10 +117,10 @@ async def test_a_lost_answer_creates_nothing_twice(control: Control, directory: 
     """The invitation was done but its answer lost: the repeat finds the accounts."""
     control.order("users/invite", afterCommit=True, drop=True)
     with pytest.raises(ServiceUnavailable):
-        await ask(directory.ensure, *many(3))
+        await look_up(directory.ensure, *many(3))
     created = {account["id"] for account in control.state()["accounts"]}
     assert len(created) == 3
-    outcomes = await ask(directory.ensure, *many(3))
+    outcomes = await look_up(directory.ensure, *many(3))
     assert {outcome.account_id for outcome in outcomes} == created
     assert len(control.state()["accounts"]) == 3
 
@@ -127,9 +130,9 @@ async def test_a_directory_that_lags_behind_creates_nothing_twice(
 ) -> None:
     """Whoever was invited but is not shown yet counts as created, and is found later."""
     control.order("users/search", status=200, body='{"data": []}', times=2)
-    (first,) = await ask(directory.ensure, "new@example.com")
+    (first,) = await look_up(directory.ensure, "new@example.com")
     assert first.created
-    (later,) = await ask(directory.ensure, "new@example.com")
+    (later,) = await look_up(directory.ensure, "new@example.com")
     assert (later.account_id, later.created) == (first.account_id, False)
 
 
@@ -138,7 +141,7 @@ async def test_one_whose_invitation_fails_does_not_stop_the_others(
 ) -> None:
     """206 names who failed and why; the rest are created."""
     control.load(uninvitable={"bad@example.com": "Domain is\nblocked"})
-    good, bad = await ask(directory.ensure, "good@example.com", "bad@example.com")
+    good, bad = await look_up(directory.ensure, "good@example.com", "bad@example.com")
     assert (good.created, good.problem) == (True, "")
     assert (bad.account_id, bad.problem) == ("", "Atlassian refused the invitation: Domain isblocked")
 
@@ -148,7 +151,7 @@ async def test_a_deactivated_account_outside_the_organization_spoils_only_itself
 ) -> None:
     """Atlassian refuses the whole call because of one; the others are invited without them."""
     control.load(accounts=[{"email": "person7@example.com", "accountStatus": "inactive", "member": False}])
-    outcomes = await ask(directory.ensure, *many(25))
+    outcomes = await look_up(directory.ensure, *many(25))
     problems = [outcome for outcome in outcomes if outcome.problem]
     assert [outcome.email for outcome in problems] == ["person7@example.com"]
     assert "reactivate" in problems[0].problem
@@ -164,11 +167,11 @@ async def test_a_refusal_that_comes_with_one_person_pauses_until_it_is_mended(
     """The last seat is taken half-way: nobody is failed for it, and the repeat takes up the rest."""
     control.load(uninvitable={"person30@example.com": code})
     with pytest.raises(ServiceRejected, match=word):
-        await ask(directory.ensure, *many(60))
+        await look_up(directory.ensure, *many(60))
     assert len(control.state()["accounts"]) == 25
     organization = f"/emulator/atlassian/organizations/{ORGANIZATION}"
     control.http.patch(organization, json={"uninvitable": {}}).raise_for_status()
-    outcomes = await ask(directory.ensure, *many(60))
+    outcomes = await look_up(directory.ensure, *many(60))
     assert [bool(outcome.account_id) and not outcome.problem for outcome in outcomes] == [True] * 60
     assert len(control.state()["accounts"]) == 60
 
@@ -178,7 +181,7 @@ async def test_one_whom_atlassian_calls_inactive_or_in_conflict_spoils_only_them
 ) -> None:
     """The others of the call are invited without them."""
     control.load(uninvitable={"person3@example.com": "ADMIN-UAM-400-2", "person9@example.com": "ADMIN-UAM-409-2"})
-    outcomes = await ask(directory.ensure, *many(25))
+    outcomes = await look_up(directory.ensure, *many(25))
     assert [outcome.person - 1 for outcome in outcomes if outcome.problem] == [3, 9]
     assert sum(outcome.created for outcome in outcomes) == 23
 
@@ -191,7 +194,7 @@ async def test_an_account_that_cannot_be_used_is_a_problem_to_mend(
     control.load(accounts=[{"email": "ann@example.com", "accountStatus": status, "emailVerified": True}])
     before = calls(control, INVITE)
     for verb in (directory.find, directory.ensure):
-        (outcome,) = await ask(verb, "ann@example.com")
+        (outcome,) = await look_up(verb, "ann@example.com")
         assert word in outcome.problem
     assert calls(control, INVITE) == before
 
@@ -205,7 +208,7 @@ async def test_what_stops_everyone_pauses(
     """No plan or no seats is nobody's own problem: a person mends it, then it goes on. Nothing is half done."""
     control.load([], **organization)
     with pytest.raises(ServiceRejected, match=word):
-        await ask(directory.ensure, *many(3))
+        await look_up(directory.ensure, *many(3))
     assert control.state()["accounts"] == []
 
 
@@ -218,7 +221,7 @@ async def test_a_refusal_that_is_about_no_one_person_pauses(
     """A wrong role or a missing licence would fail for each: nobody is marked for it."""
     control.order("users/invite", status=status, body=f'{{"errors": [{{"code": "{code}"}}]}}')
     with pytest.raises(ServiceRejected, match=str(status)):
-        await ask(directory.ensure, *many(2))
+        await look_up(directory.ensure, *many(2))
 
 
 async def test_search_results_over_several_pages_are_all_read(control: Control, directory: AtlassianDirectory) -> None:
@@ -226,10 +229,10 @@ async def test_search_results_over_several_pages_are_all_read(control: Control, 
     control.load(accounts=[{"email": "ann@example.com"}, {"email": "bob@example.com"}])
     url = "https://api.example.com/admin?cursor=100:1"
     control.order("users/search", status=200, body=f'{{"data": [], "links": {{"next": "{url}"}}}}')
-    (bob,) = await ask(directory.find, "bob@example.com")
+    (bob,) = await look_up(directory.find, "bob@example.com")
     assert bob.account_id == ""
     control.order("users/search", status=200, body='{"data": [], "links": {"next": "100:0"}}')
-    (ann,) = await ask(directory.find, "ann@example.com")
+    (ann,) = await look_up(directory.find, "ann@example.com")
     assert ann.account_id
 
 
@@ -237,7 +240,7 @@ async def test_cursors_that_lead_round_in_a_circle_end(control: Control, directo
     """The same cursor twice is trouble of theirs."""
     control.order("users/search", status=200, body='{"data": [], "links": {"next": "7:7"}}', times=9)
     with pytest.raises(ServiceUnavailable, match="circle"):
-        await ask(directory.find, "ann@example.com")
+        await look_up(directory.find, "ann@example.com")
 
 
 class TestAtlassiansOwnInvitations:
@@ -254,7 +257,7 @@ class TestAtlassiansOwnInvitations:
         ]
         outcomes: list[AccountOutcome] = []
         async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION, sends_invitations=sends) as directory:
-            await directory.ensure(questions, outcomes.extend)
+            await collect(directory.ensure(questions), outcomes.extend)
         return {outcome.email.partition("@")[0]: outcome for outcome in outcomes}
 
     @pytest.fixture(autouse=True)

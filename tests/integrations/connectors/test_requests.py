@@ -5,6 +5,7 @@ from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from landbridge.integrations.opsgenie import OpsgenieRoster
 from tests.emulator.running import ACCOUNT, OPSGENIE_KEY, ORGANIZATION, ORGANIZATION_KEY, Control
 from tests.published import MISSING, Document, Sent, published
+from tests.streams import collect
 
 
 async def test_everything_that_the_connectors_ask_is_described(
@@ -24,7 +25,7 @@ async def test_everything_that_the_connectors_ask_is_described(
     ):
         emails = [person.email async for person in roster.people(ACCOUNT)]
         questions = [AccountQuestion(person=n, email=email, may_be_mailed=n % 2 == 0) for n, email in enumerate(emails)]
-        await directory.ensure(questions, lambda _: None)
+        await collect(directory.ensure(questions), lambda _: None)
         for endpoint in ("users/search", "/workspaces", "/role-assignments"):
             control.order(endpoint, status=200, body='{"data": [], "links": {"next": "100:0"}}')
         assert [site.name for site in await directory.sites("ann@example.com")] == ["ours"]

@@ -156,7 +156,7 @@ async def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
     control: Control, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time for a whole answer is bounded, however slowly it drips."""
-    monkeypatch.setattr(http, "MAX_ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(http, "MAX_RESPONSE_SECONDS", 0.05)
     control.order("/v2/account", delay=5)
     with pytest.raises(ServiceUnavailable, match="in time"):
         await ask(transport)

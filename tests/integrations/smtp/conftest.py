@@ -17,6 +17,7 @@ from landbridge.domain.rules import Rules
 from landbridge.domain.sign_in import SignInClaims
 from landbridge.domain.sites import Site
 from landbridge.integrations.smtp.mailer import SmtpMailer
+from landbridge.integrations.smtp.relay import Server
 
 CONTEXT = MailContext(
     run="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d",
@@ -77,19 +78,10 @@ async def make_mailer() -> AsyncIterator[MakeMailer]:
     """Make mailers that are closed after the test."""
     async with AsyncExitStack() as stack:
 
-        def make(port: int, **changes: Any) -> SmtpMailer:  # noqa: ANN401 - any argument of the mailer
-            arguments: dict[str, Any] = {
-                "host": "127.0.0.1",
-                "port": port,
-                "username": "",
-                "password": "",
-                "security": "none",
-                "sender": "no-reply@example.com",
-                "ca_file": "",
-                "connections": 4,
-                "links": PlainLinks(),
-            } | changes
-            mailer = SmtpMailer(**arguments)
+        def make(port: int, **changes: Any) -> SmtpMailer:  # noqa: ANN401 - any argument of the server or the mailer
+            limits = {name: changes.pop(name) for name in ("connections", "per_second") if name in changes}
+            server: dict[str, Any] = {"host": "127.0.0.1", "sender": "no-reply@example.com", "security": "none"}
+            mailer = SmtpMailer(Server(port=port, **(server | changes)), PlainLinks(), **({"connections": 4} | limits))
             stack.push_async_callback(mailer.close)
             return mailer
 

@@ -12,13 +12,14 @@ from landbridge.domain.people import Counts, State
 from landbridge.domain.roster import AccountAdmin
 from landbridge.integrations.smtp import content
 from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, PlainLinks, RunningMailbox, order, parse, part
+from tests.streams import collect
 
 
 async def test_everyone_gets_one_mail_with_their_own_link(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
     """A slice is sent over few connections: one mail and one outcome each, the link theirs in both alternatives."""
-    await make_mailer(mailbox.port).send(CONTEXT, [order(n) for n in range(1, 31)], outcomes.append)
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [order(n) for n in range(1, 31)]), outcomes.append)
     mails = {str(mail["X-Envelope-To"]): mail for mail in mailbox.mails()}
     assert sorted(outcome.person for outcome in outcomes) == list(range(1, 31))
     assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
@@ -35,7 +36,7 @@ async def test_header_says_who_when_and_that_a_machine_wrote_it(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
     """A mail names its sender, one recipient, date and id, and asks for no answer."""
-    await make_mailer(mailbox.port).send(CONTEXT, [order(7, generation=3)], outcomes.append)
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [order(7, generation=3)]), outcomes.append)
     (mail,) = mailbox.mails()
     assert not mail.defects
     assert mail["From"] == "Opsgenie migration <no-reply@example.com>"
@@ -50,7 +51,7 @@ async def test_refused_address_stops_nobody_else(
 ) -> None:
     """An address that the server refuses for good is an outcome with a code and our words, and without the address."""
     orders = [order(1), order(2, "gone@example.com"), order(3)]
-    await make_mailer(mailbox.port, connections=1).send(CONTEXT, orders, outcomes.append)
+    await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, orders), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.ACCEPTED, Delivery.REFUSED, Delivery.ACCEPTED]
     assert outcomes[1].reason == "550: there is no such mailbox"
     assert outcomes[1].purpose is Purpose.AUTHENTICATION
@@ -61,7 +62,7 @@ async def test_addresses_in_other_scripts_arrive(
 ) -> None:
     """A domain travels in its ASCII form; letters outside ASCII before the @ travel by SMTPUTF8, and only then."""
     orders = [order(1, "ann@bücher.example.com"), order(2, "用户@例子.example.com")]
-    await make_mailer(mailbox.port, connections=1).send(CONTEXT, orders, outcomes.append)
+    await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, orders), outcomes.append)
     first, second = mailbox.mails()
     assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
     assert first["To"] == first["X-Envelope-To"] == "ann@xn--bcher-kva.example.com"
@@ -79,7 +80,7 @@ async def test_mail_in_another_language_arrives_as_it_was_written(
     """Subject, sender's name and both bodies survive the way; each line on it is as short as RFC 5322 has it."""
     told = order(name="小林", locale=locale)
     written = content.person_mail(CONTEXT, told, PlainLinks())
-    await make_mailer(mailbox.port).send(CONTEXT, [told], outcomes.append)
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [told]), outcomes.append)
     (mail,) = mailbox.mails()
     assert not written.subject.isascii()
     assert (mail["Subject"], mail["Content-Language"]) == (written.subject, locale[:2])
@@ -109,7 +110,7 @@ async def test_notices_tell_and_carry_no_personal_link(
         OutgoingNotice(message_id=f"admin_task.{n}.run", number=n, recipient=leader, notice=notice)
         for n, leader in enumerate(admins, start=1)
     ]
-    await make_mailer(mailbox.port).notify(orders, outcomes.append)
+    await collect(make_mailer(mailbox.port).notify(orders), outcomes.append)
     assert sorted((o.person, o.purpose, o.delivery) for o in outcomes) == [
         (1, None, Delivery.ACCEPTED),
         (2, None, Delivery.ACCEPTED),
@@ -137,7 +138,7 @@ async def test_completion_notice_counts_everyone(
     order_ = OutgoingNotice(
         message_id="done.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
-    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    await collect(make_mailer(mailbox.port).notify([order_]), outcomes.append)
     (mail,) = mailbox.mails()
     text = part(mail, "plain")
     assert mail["Subject"] == "Opsgenie migration of acme complete; 2 people did not make it"
@@ -163,7 +164,7 @@ async def test_unusable_addresses_are_refused_without_a_byte(
         " ",
     ]
     orders = [order(number, email) for number, email in enumerate(hostile, start=1)]
-    await make_mailer(1).send(CONTEXT, orders, outcomes.append)
+    await collect(make_mailer(1).send(CONTEXT, orders), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.REFUSED] * len(hostile)
     assert not any("quentin" in outcome.reason or "example" in outcome.reason for outcome in outcomes)
     assert mailbox.mails() == []
@@ -181,7 +182,7 @@ async def test_values_from_outside_cannot_change_the_mail(
             "site": CONTEXT.site.model_copy(update={"url": "javascript:alert(1)"}),
         }
     )
-    await make_mailer(mailbox.port).send(context, [order(1, name=name)], outcomes.append)
+    await collect(make_mailer(mailbox.port).send(context, [order(1, name=name)]), outcomes.append)
     (mail,) = mailbox.mails()
     assert mail["Bcc"] is None
     assert mail["X-Evil"] is None
@@ -202,7 +203,7 @@ async def test_notices_put_no_hostile_words_in_a_header(
     order_ = OutgoingNotice(
         message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
-    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    await collect(make_mailer(mailbox.port).notify([order_]), outcomes.append)
     (mail,) = mailbox.mails()
     assert mail["X-Evil"] is None
     assert mail["Subject"] == "Your turn: the Opsgenie migration of acme X-Evil: 1 waits for you"
@@ -226,7 +227,7 @@ async def test_an_encoded_word_in_a_name_is_not_decoded(
     order_ = OutgoingNotice(
         message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
-    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    await collect(make_mailer(mailbox.port).notify([order_]), outcomes.append)
     (raw,) = mailbox.directory.glob("*.eml")
     header = raw.read_bytes().partition(b"\r\n\r\n")[0]
     lines = re.sub(rb"\r\n[ \t]", b" ", header).split(b"\r\n")
@@ -243,7 +244,7 @@ async def test_mailbox_that_cannot_write_asks_to_try_again(
 ) -> None:
     """A full disk of the mail server loses nothing: the mail is deferred."""
     mailbox.directory.rmdir()
-    await make_mailer(mailbox.port).send(CONTEXT, [order(1)], outcomes.append)
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [order(1)]), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.DEFERRED]
 
 

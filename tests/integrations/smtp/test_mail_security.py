@@ -21,6 +21,7 @@ from landbridge.integrations.smtp.message import compose
 from tests.integrations.smtp.certificates import Authority
 from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order
 from tests.integrations.smtp.scripted import CERTIFICATE, Heard, ScriptedServer, nothing_special, server_tls
+from tests.streams import collect
 
 WORD = "open sesame"
 LOGIN = {"username": "user", "password": WORD}
@@ -31,8 +32,11 @@ async def test_mail_travels_by_tls(make_mailer: MakeMailer, outcomes: list[MailO
     """With a certificate that we trust for that name, mail is sent, and the login only under TLS."""
     extensions = ("STARTTLS", "AUTH PLAIN") if security == "starttls" else ("AUTH PLAIN",)
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=extensions) as server:
-        await make_mailer(server.port, host="localhost", security=security, ca_file=str(CERTIFICATE), **LOGIN).send(
-            CONTEXT, [order(1)], outcomes.append
+        await collect(
+            make_mailer(server.port, host="localhost", security=security, ca_file=str(CERTIFICATE), **LOGIN).send(
+                CONTEXT, [order(1)]
+            ),
+            outcomes.append,
         )
     assert [outcome.delivery for outcome in outcomes] == [Delivery.ACCEPTED]
     verbs = [line.split(" ")[0] for line in server.commands]
@@ -44,8 +48,9 @@ async def test_server_without_starttls_gets_nothing(make_mailer: MakeMailer, out
     """Where STARTTLS is not offered, or was stripped on the way, neither login nor mail is said in clear."""
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
         with pytest.raises(ServiceRejected, match="does not offer STARTTLS"):
-            await make_mailer(server.port, security="starttls", **LOGIN).send(
-                CONTEXT, [order(1), order(2)], outcomes.append
+            await collect(
+                make_mailer(server.port, security="starttls", **LOGIN).send(CONTEXT, [order(1), order(2)]),
+                outcomes.append,
             )
     assert {line.split(" ")[0] for line in server.commands} == {"EHLO"}
     assert outcomes == []
@@ -61,8 +66,9 @@ async def test_bad_certificate_stops_everything(
     """A certificate of an unknown authority or for another name pauses the migration; nothing is said after it."""
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=("STARTTLS",)) as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_CA_FILE"):
-            await make_mailer(server.port, host=host, security=security, ca_file=ca_file).send(
-                CONTEXT, [order(1)], outcomes.append
+            await collect(
+                make_mailer(server.port, host=host, security=security, ca_file=ca_file).send(CONTEXT, [order(1)]),
+                outcomes.append,
             )
     assert {line.split(" ")[0] for line in server.commands} <= {"EHLO", "STARTTLS"}
     assert outcomes == []
@@ -78,7 +84,7 @@ async def test_expired_certificate_stops_everything(
         async with ScriptedServer(tls=tls, extensions=("STARTTLS",)) as server:
             mailer = make_mailer(server.port, host="localhost", security="starttls", ca_file=str(authority.file))
             with pytest.raises(ServiceRejected, match="certificate is valid") if refused else nullcontext():
-                await mailer.send(CONTEXT, [order(1)], outcomes.append)
+                await collect(mailer.send(CONTEXT, [order(1)]), outcomes.append)
         assert len(server.received) == len(outcomes) == (0 if refused else 1)
 
 
@@ -86,7 +92,7 @@ async def test_tls_on_a_port_that_speaks_clear(make_mailer: MakeMailer, outcomes
     """A port that answers in clear when TLS was expected is a setting to mend, and is said so."""
     async with ScriptedServer() as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_SECURITY"):
-            await make_mailer(server.port, security="tls").send(CONTEXT, [order(1)], outcomes.append)
+            await collect(make_mailer(server.port, security="tls").send(CONTEXT, [order(1)]), outcomes.append)
 
 
 async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
@@ -97,7 +103,9 @@ async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: l
 
     async with ScriptedServer(script, extensions=("AUTH PLAIN",)) as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_PASSWORD") as caught:
-            await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(n) for n in range(1, 20)], outcomes.append)
+            await collect(
+                make_mailer(server.port, **LOGIN).send(CONTEXT, [order(n) for n in range(1, 20)]), outcomes.append
+            )
     assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
     assert WORD not in repr(caught.value)
     assert outcomes == []
@@ -121,8 +129,9 @@ async def test_wrong_password_is_tried_by_one_mechanism(
         how = {"host": "localhost", "security": security, "ca_file": str(CERTIFICATE), "connections": 16}
         mailer = make_mailer(server.port, **LOGIN, **how)
         slices = [
-            mailer.send(
-                CONTEXT.model_copy(update={"cohort_id": f"cohort {n}"}), [order(m) for m in range(1, 20)], print
+            collect(
+                mailer.send(CONTEXT.model_copy(update={"cohort_id": f"cohort {n}"}), [order(m) for m in range(1, 20)]),
+                print,
             )
             for n in range(4)
         ]
@@ -145,10 +154,12 @@ async def test_a_cohort_that_is_resumed_logs_in_again(make_mailer: MakeMailer, o
         mailer = make_mailer(server.port, **LOGIN)
         for cohort in ("one", "two", "three"):
             with pytest.raises(ServiceRejected):
-                await mailer.send(CONTEXT.model_copy(update={"cohort_id": cohort}), [order(1)], outcomes.append)
+                await collect(
+                    mailer.send(CONTEXT.model_copy(update={"cohort_id": cohort}), [order(1)]), outcomes.append
+                )
         assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
         server.script = nothing_special
-        await mailer.send(CONTEXT.model_copy(update={"cohort_id": "two"}), [order(1)], outcomes.append)
+        await collect(mailer.send(CONTEXT.model_copy(update={"cohort_id": "two"}), [order(1)]), outcomes.append)
     assert len(server.accepted) == 1
 
 
@@ -161,7 +172,7 @@ async def test_a_mechanism_that_the_server_does_not_have_is_no_attempt(
         return "504 5.5.4 unrecognized authentication type" if heard.line.startswith("AUTH CRAM-MD5") else None
 
     async with ScriptedServer(script, extensions=("AUTH CRAM-MD5 PLAIN",)) as server:
-        await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)], outcomes.append)
+        await collect(make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)]), outcomes.append)
     assert len(server.accepted) == 1
 
 
@@ -183,14 +194,14 @@ async def test_login_that_cannot_be_tried(
 
     async with ScriptedServer(script, extensions=(*extensions, "8BITMIME")) as server:
         with pytest.raises(error):
-            await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)], print)
+            await collect(make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)]), print)
 
 
 async def test_server_that_refuses_us_at_the_door(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
     """A greeting with 5xx pauses the migration."""
     async with ScriptedServer(greeting="554 5.7.1 go away") as server:
         with pytest.raises(ServiceRejected, match="this network"):
-            await make_mailer(server.port).send(CONTEXT, [order(1)], outcomes.append)
+            await collect(make_mailer(server.port).send(CONTEXT, [order(1)]), outcomes.append)
 
 
 @pytest.mark.parametrize(

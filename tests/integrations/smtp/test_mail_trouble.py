@@ -9,9 +9,10 @@ from structlog.testing import capture_logs
 
 from landbridge.domain.activity_io import Delivery, MailOutcome
 from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
-from landbridge.integrations.smtp.mailer import ANSWER_SECONDS
+from landbridge.integrations.smtp.relay import REPLY_SECONDS
 from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order, parse
 from tests.integrations.smtp.scripted import DOT, Act, Heard, ScriptedServer
+from tests.streams import collect
 from tests.workflows.harness import eventually
 
 ACCEPTED, DEFERRED, REFUSED = Delivery.ACCEPTED, Delivery.DEFERRED, Delivery.REFUSED
@@ -47,7 +48,9 @@ async def test_answer_about_one_recipient_is_their_outcome(
         return answer if heard.line == "RCPT TO:<person2@example.com>" else None
 
     async with ScriptedServer(script) as server:
-        await make_mailer(server.port, connections=2).send(CONTEXT, [order(n) for n in range(1, 6)], outcomes.append)
+        await collect(
+            make_mailer(server.port, connections=2).send(CONTEXT, [order(n) for n in range(1, 6)]), outcomes.append
+        )
     assert by_person(outcomes) == {1: ACCEPTED, 2: delivery, 3: ACCEPTED, 4: ACCEPTED, 5: ACCEPTED}
     assert [outcome.reason for outcome in outcomes if outcome.person == 2] == [reason]
     assert len(server.accepted) == 4
@@ -63,7 +66,7 @@ async def test_answer_to_the_content_is_an_outcome(
         return answer if heard.line == DOT and heard.mails == 1 else None
 
     async with ScriptedServer(script) as server:
-        await make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)], outcomes.append)
+        await collect(make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)]), outcomes.append)
     assert by_person(outcomes) == {1: ACCEPTED, 2: delivery}
     assert server.connections == 1
 
@@ -73,8 +76,8 @@ async def test_connections_are_few_and_used_again(make_mailer: MakeMailer, outco
     async with ScriptedServer() as server:
         mailer = make_mailer(server.port, connections=3)
         slices = [[order(10 * n + m) for m in range(10)] for n in range(4)]
-        await asyncio.gather(*(mailer.send(CONTEXT, people, outcomes.append) for people in slices))
-        await mailer.send(CONTEXT, [order(99)], outcomes.append)
+        await asyncio.gather(*(collect(mailer.send(CONTEXT, people), outcomes.append) for people in slices))
+        await collect(mailer.send(CONTEXT, [order(99)]), outcomes.append)
     assert server.most_open <= 3
     assert server.connections <= 3
     assert len(server.accepted) == 41
@@ -95,7 +98,7 @@ async def test_mails_lost_after_the_dot_are_sent_again_under_the_same_id(
         mailer = make_mailer(server.port, connections=1)
         with capture_logs() as logs:
             for number in range(1, 7):
-                await mailer.send(CONTEXT, [order(number)], outcomes.append)
+                await collect(mailer.send(CONTEXT, [order(number)]), outcomes.append)
                 await mailer.close()
     assert set(by_person(outcomes).values()) == {ACCEPTED}
     assert sorted(message_ids(server.received).values()) == [1, 1, 1, 1, 2, 2]
@@ -117,7 +120,9 @@ async def test_connection_lost_before_the_content_is_no_news(
         return how if heard.connection == 1 and heard.mails == 1 and heard.line.startswith(when) else None
 
     async with ScriptedServer(script) as server:
-        await make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)], outcomes.append)
+        await collect(
+            make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)]), outcomes.append
+        )
     assert by_person(outcomes) == {1: ACCEPTED, 2: ACCEPTED, 3: ACCEPTED}
     assert set(message_ids(server.received).values()) == {1}
 
@@ -131,7 +136,9 @@ async def test_one_mail_that_kills_connections_stops_nobody(
         return Act.DROP if heard.line == DOT and "person2" in server.commands[-2] else None
 
     async with ScriptedServer(script) as server:
-        await make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)], outcomes.append)
+        await collect(
+            make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)]), outcomes.append
+        )
     assert by_person(outcomes) == {1: ACCEPTED, 2: DEFERRED, 3: ACCEPTED}
     assert len(server.received) == 4
 
@@ -147,7 +154,7 @@ async def test_server_that_loses_every_mail_is_unavailable(
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=1)
         with pytest.raises(ServiceUnavailable, match="ends every connection"):
-            await mailer.send(CONTEXT, [order(n) for n in range(1, 50)], outcomes.append)
+            await collect(mailer.send(CONTEXT, [order(n) for n in range(1, 50)]), outcomes.append)
     assert len(server.received) == 3
     assert by_person(outcomes) == {1: DEFERRED}
 
@@ -159,7 +166,9 @@ async def test_server_may_close_after_some_mails(make_mailer: MakeMailer, outcom
         return "421 4.7.0 enough" if heard.line.startswith("MAIL") and heard.mails == 3 else None
 
     async with ScriptedServer(script) as server:
-        await make_mailer(server.port, connections=2).send(CONTEXT, [order(n) for n in range(1, 21)], outcomes.append)
+        await collect(
+            make_mailer(server.port, connections=2).send(CONTEXT, [order(n) for n in range(1, 21)]), outcomes.append
+        )
     assert set(by_person(outcomes).values()) == {ACCEPTED}
     assert set(message_ids(server.received).values()) == {1}
     assert len(server.received) == 20
@@ -173,7 +182,9 @@ async def test_server_may_allow_fewer_connections(make_mailer: MakeMailer, outco
             return "421 4.7.0 too many connections" if server.open_now > 1 and heard.line.startswith("EHLO") else None
 
         server.script = script
-        await make_mailer(server.port, connections=4).send(CONTEXT, [order(n) for n in range(1, 11)], outcomes.append)
+        await collect(
+            make_mailer(server.port, connections=4).send(CONTEXT, [order(n) for n in range(1, 11)]), outcomes.append
+        )
     assert set(by_person(outcomes).values()) == {ACCEPTED}
     assert len(server.accepted) == 10
 
@@ -189,7 +200,7 @@ async def test_server_that_is_not_ready_is_unavailable(
 
     async with ScriptedServer(script, greeting=greeting) as server:
         with pytest.raises(ServiceUnavailable):
-            await make_mailer(server.port).send(CONTEXT, [order(1), order(2)], outcomes.append)
+            await collect(make_mailer(server.port).send(CONTEXT, [order(1), order(2)]), outcomes.append)
     assert outcomes == []
 
 
@@ -198,7 +209,7 @@ async def test_nobody_listens(make_mailer: MakeMailer, outcomes: list[MailOutcom
     async with ScriptedServer() as server:
         port = server.port
     with pytest.raises(ServiceUnavailable, match="cannot be reached"):
-        await make_mailer(port).send(CONTEXT, [order(1)], outcomes.append)
+        await collect(make_mailer(port).send(CONTEXT, [order(1)]), outcomes.append)
 
 
 async def test_those_sent_before_trouble_were_reported(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
@@ -209,8 +220,8 @@ async def test_those_sent_before_trouble_were_reported(make_mailer: MakeMailer, 
 
     async with ScriptedServer(script) as server:
         with pytest.raises(ServiceUnavailable, match="patience"):
-            await make_mailer(server.port, connections=2).send(
-                CONTEXT, [order(n) for n in range(1, 21)], outcomes.append
+            await collect(
+                make_mailer(server.port, connections=2).send(CONTEXT, [order(n) for n in range(1, 21)]), outcomes.append
             )
     assert len(outcomes) == len(server.accepted) >= 5
     assert set(message_ids(server.received).values()) == {1}
@@ -237,7 +248,7 @@ async def test_refusal_that_means_us_marks_nobody_unreachable(
 
     async with ScriptedServer(script) as server:
         with pytest.raises(ServiceRejected) as caught:
-            await make_mailer(server.port).send(CONTEXT, [order(1), order(2)], outcomes.append)
+            await collect(make_mailer(server.port).send(CONTEXT, [order(1), order(2)]), outcomes.append)
     assert advice in str(caught.value)
     assert "example.com" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -253,7 +264,9 @@ async def test_relay_refused_for_one_among_others_is_their_outcome(
         return "554 5.7.1 relay access denied" if "person2" in heard.line else None
 
     async with ScriptedServer(script) as server:
-        await make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)], outcomes.append)
+        await collect(
+            make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)]), outcomes.append
+        )
     assert by_person(outcomes) == {1: ACCEPTED, 2: REFUSED, 3: ACCEPTED}
 
 
@@ -270,7 +283,7 @@ async def test_a_refusal_that_may_concern_us_says_what_it_means_if_there_are_man
 ) -> None:
     """Whoever sees them all decides; nobody is quoted."""
     async with ScriptedServer(lambda heard: answer if heard.line.startswith(command) else None) as server:
-        await make_mailer(server.port).send(CONTEXT, [order(n) for n in range(1, 11)], outcomes.append)
+        await collect(make_mailer(server.port).send(CONTEXT, [order(n) for n in range(1, 11)]), outcomes.append)
     assert set(by_person(outcomes).values()) == {REFUSED}
     assert all(told in outcome.if_many for outcome in outcomes)
     assert "example.com" not in str([outcome.if_many for outcome in outcomes])
@@ -293,7 +306,7 @@ async def test_fewer_connections_are_used_where_the_server_allows_fewer(
 
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=8)
-        await mailer.send(CONTEXT, [order(n) for n in range(1, 41)], outcomes.append)
+        await collect(mailer.send(CONTEXT, [order(n) for n in range(1, 41)]), outcomes.append)
         assert server.connections == 8
     assert set(by_person(outcomes).values()) == {ACCEPTED}
     assert set(message_ids(server.received).values()) == {1}
@@ -306,8 +319,8 @@ async def test_a_server_that_allows_no_connection_is_unavailable(
     limit = "432 4.3.2 Concurrent connections limit exceeded."
     async with ScriptedServer(lambda heard: limit if heard.line.startswith("MAIL") else None) as server:
         with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
-            await make_mailer(server.port, connections=4).send(
-                CONTEXT, [order(n) for n in range(1, 9)], outcomes.append
+            await collect(
+                make_mailer(server.port, connections=4).send(CONTEXT, [order(n) for n in range(1, 9)]), outcomes.append
             )
     assert outcomes == []
 
@@ -316,7 +329,7 @@ async def test_full_mailboxes_are_theirs_however_many(make_mailer: MakeMailer, o
     """A server may say so only once it has the content."""
     people = [order(n) for n in range(1, 31)]
     async with ScriptedServer(lambda heard: "552 5.2.2 Mailbox full" if heard.line == DOT else None) as server:
-        await make_mailer(server.port, connections=4).send(CONTEXT, people, outcomes.append)
+        await collect(make_mailer(server.port, connections=4).send(CONTEXT, people), outcomes.append)
     assert set(by_person(outcomes).values()) == {REFUSED}
 
 
@@ -330,7 +343,7 @@ async def test_nonsense_is_never_taken_for_an_acceptance(
         return nonsense if heard.connection == 1 and heard.line.startswith("RCPT") else None
 
     async with ScriptedServer(script) as server:
-        await make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)], outcomes.append)
+        await collect(make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)]), outcomes.append)
     assert by_person(outcomes) == {1: ACCEPTED, 2: ACCEPTED}
     assert len(server.accepted) == 2
 
@@ -340,8 +353,9 @@ async def test_letters_outside_ascii_need_a_server_that_takes_them(
 ) -> None:
     """Without SMTPUTF8 such an address is refused by ourselves, nothing of it goes on the wire, and others get mail."""
     async with ScriptedServer() as server:
-        await make_mailer(server.port, connections=1).send(
-            CONTEXT, [order(1, "zoë@example.com"), order(2)], outcomes.append
+        await collect(
+            make_mailer(server.port, connections=1).send(CONTEXT, [order(1, "zoë@example.com"), order(2)]),
+            outcomes.append,
         )
     assert by_person(outcomes) == {1: REFUSED, 2: ACCEPTED}
     assert not any("SMTPUTF8" in line for line in server.commands)
@@ -356,8 +370,8 @@ async def test_answer_that_never_comes_leaves_the_mail_in_doubt(
         return Act.HANG if heard.connection == 1 and heard.line == DOT else None
 
     async with ScriptedServer(script) as server:
-        mailer = make_mailer(server.port, connections=1, answer_seconds=1)
-        await mailer.send(CONTEXT, [order(1)], outcomes.append)
+        mailer = make_mailer(server.port, connections=1, reply_seconds=1)
+        await collect(mailer.send(CONTEXT, [order(1)]), outcomes.append)
     assert by_person(outcomes) == {1: ACCEPTED}
     assert list(message_ids(server.received).values()) == [2]
     assert mailer.mails_in_doubt == 1
@@ -371,7 +385,7 @@ async def test_cancelled_slice_finishes_the_mail_in_hand(make_mailer: MakeMailer
 
     async with ScriptedServer(script) as server:
         sending = asyncio.create_task(
-            make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)], outcomes.append)
+            collect(make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)]), outcomes.append)
         )
         await server.hanging.wait()
         sending.cancel()
@@ -393,13 +407,13 @@ async def test_connection_cut_in_the_middle_of_a_mail_is_never_used_again(
 
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=1)
-        sending = asyncio.create_task(mailer.send(CONTEXT, [order(1)], outcomes.append))
+        sending = asyncio.create_task(collect(mailer.send(CONTEXT, [order(1)]), outcomes.append))
         await server.hanging.wait()
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
         assert outcomes == []
-        await mailer.send(CONTEXT, [order(1)], outcomes.append)
+        await collect(mailer.send(CONTEXT, [order(1)]), outcomes.append)
     assert by_person(outcomes) == {1: ACCEPTED}
     assert server.connections == 2
     assert list(message_ids(server.received).values()) == [2]
@@ -412,7 +426,7 @@ async def test_server_that_says_nothing_is_unavailable(
     monkeypatch.setattr("landbridge.integrations.smtp.relay.OPENING_SECONDS", 0.05)
     async with ScriptedServer(greeting=Act.HANG) as server:
         with pytest.raises(ServiceUnavailable, match="does not answer"):
-            await make_mailer(server.port).send(CONTEXT, [order(1), order(2)], outcomes.append)
+            await collect(make_mailer(server.port).send(CONTEXT, [order(1), order(2)]), outcomes.append)
     assert outcomes == []
 
 
@@ -425,8 +439,9 @@ async def test_server_may_refuse_one_internationalised_address(
         return "553 5.6.7 not here" if "SMTPUTF8" in heard.line else None
 
     async with ScriptedServer(script, extensions=("8BITMIME", "SMTPUTF8")) as server:
-        await make_mailer(server.port, connections=1).send(
-            CONTEXT, [order(1, "zoë@example.com"), order(2)], outcomes.append
+        await collect(
+            make_mailer(server.port, connections=1).send(CONTEXT, [order(1, "zoë@example.com"), order(2)]),
+            outcomes.append,
         )
     assert by_person(outcomes) == {1: REFUSED, 2: ACCEPTED}
 
@@ -443,7 +458,7 @@ async def test_connection_cut_in_the_middle_of_the_content_loses_nothing(
         return Act.CUT if heard.line == "DATA" and heard.connection == 1 else None
 
     async with ScriptedServer(script) as server:
-        await make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)], outcomes.append)
+        await collect(make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)]), outcomes.append)
     assert by_person(outcomes) == {1: ACCEPTED, 2: ACCEPTED}
     assert list(message_ids(server.received).values()) == [1, 1]
 
@@ -451,12 +466,12 @@ async def test_connection_cut_in_the_middle_of_the_content_loses_nothing(
 async def test_slow_answer_to_a_mail_is_waited_for(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
     """A server that takes its time after the final dot, as scanners do, gets the mail once."""
     async with ScriptedServer(delay=0.3) as server:
-        mailer = make_mailer(server.port, connections=1, answer_seconds=5)
-        await mailer.send(CONTEXT, [order(1)], outcomes.append)
+        mailer = make_mailer(server.port, connections=1, reply_seconds=5)
+        await collect(mailer.send(CONTEXT, [order(1)]), outcomes.append)
     assert by_person(outcomes) == {1: ACCEPTED}
     assert len(server.received) == 1
     assert mailer.mails_in_doubt == 0
-    assert ANSWER_SECONDS == 600
+    assert REPLY_SECONDS == 600
 
 
 async def test_slow_server_is_used_over_all_connections(make_mailer: MakeMailer) -> None:
@@ -470,7 +485,7 @@ async def test_slow_server_is_used_over_all_connections(make_mailer: MakeMailer)
 
     async with ScriptedServer(delay=0.05) as server:
         people = [order(n) for n in range(1, 100)]
-        sending = asyncio.create_task(make_mailer(server.port, connections=8).send(CONTEXT, people, done))
+        sending = asyncio.create_task(collect(make_mailer(server.port, connections=8).send(CONTEXT, people), done))
         await enough.wait()
         before = len(outcomes)
         sending.cancel()
@@ -491,7 +506,9 @@ async def test_a_cancellation_waits_for_answers_that_are_due(
 
     async with ScriptedServer(script) as server:
         people = [order(n) for n in range(1, 100)]
-        sending = asyncio.create_task(make_mailer(server.port, connections=8).send(CONTEXT, people, outcomes.append))
+        sending = asyncio.create_task(
+            collect(make_mailer(server.port, connections=8).send(CONTEXT, people), outcomes.append)
+        )
         await eventually(lambda: len(server.received) == 8)
         sending.cancel()
         await asyncio.sleep(0.05)

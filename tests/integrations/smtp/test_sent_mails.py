@@ -8,6 +8,7 @@ from landbridge.domain.activity_io import Delivery, MailOutcome
 from landbridge.integrations.smtp.sent_mails import SentMails
 from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order
 from tests.integrations.smtp.scripted import DOT, Act, Heard, ScriptedServer
+from tests.streams import collect
 
 
 def outcome(delivery: Delivery) -> MailOutcome:
@@ -23,10 +24,10 @@ async def test_a_batch_that_comes_again_is_answered_and_not_sent(
         mailer = make_mailer(server.port)
         orders = [order(1), order(2)]
         for _ in range(2):
-            await mailer.send(CONTEXT, orders, outcomes.append)
+            await collect(mailer.send(CONTEXT, orders), outcomes.append)
         assert len(server.accepted) == 2
         assert outcomes[:2] == outcomes[2:]
-        await mailer.send(CONTEXT, [order(1, generation=2), order(2, "moved@example.com")], outcomes.append)
+        await collect(mailer.send(CONTEXT, [order(1, generation=2), order(2, "moved@example.com")]), outcomes.append)
         assert len(server.accepted) == 4
 
 
@@ -40,7 +41,7 @@ async def test_a_mail_that_is_being_sent_is_not_sent_beside(
 
     async with ScriptedServer(mute) as server:
         mailer = make_mailer(server.port)
-        attempts = [asyncio.create_task(mailer.send(CONTEXT, [order()], outcomes.append)) for _ in range(2)]
+        attempts = [asyncio.create_task(collect(mailer.send(CONTEXT, [order()]), outcomes.append)) for _ in range(2)]
         await server.hanging.wait()
         server.release.set()
         await asyncio.gather(*attempts)

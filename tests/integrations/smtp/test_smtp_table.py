@@ -7,7 +7,7 @@ import pytest
 
 from landbridge.domain.activity_io import Delivery
 from landbridge.domain.errors import QuotaExceeded, ServiceRejected, ServiceUnavailable
-from landbridge.integrations.smtp.replies import Answer, Stage, judge, wants_fewer_connections
+from landbridge.integrations.smtp.replies import Reply, Stage, classify, wants_fewer_connections
 from landbridge.integrations.smtp.reply_table import DAY, HOUR, MINUTE, TABLE, row_for
 
 MAIL, RCPT, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.CONTENT
@@ -96,16 +96,16 @@ OPEN = [
 ]
 
 
-def heard(stage: Stage, words: str) -> Answer:
+def heard(stage: Stage, words: str) -> Reply:
     """Return an answer as the connection hands it on."""
-    return Answer(stage, int(words[:3]), words[4:])
+    return Reply(stage, int(words[:3]), words[4:])
 
 
 @pytest.mark.parametrize("stage, words, lasts", QUOTAS)
 def test_a_quota_is_waited_for(stage: Stage, words: str, lasts: float) -> None:
     """At most for the time over which the provider counts, asked again before."""
     with pytest.raises(QuotaExceeded) as caught:
-        judge(heard(stage, words))
+        classify(heard(stage, words))
     assert (caught.value.lasts, 0 < (caught.value.retry_after or 0) <= lasts) == (lasts, True)
 
 
@@ -113,7 +113,7 @@ def test_a_quota_is_waited_for(stage: Stage, words: str, lasts: float) -> None:
 def test_what_concerns_the_sender_says_what_to_mend(stage: Stage, words: str, advice: str) -> None:
     """And quotes nobody."""
     with pytest.raises(ServiceRejected, match=advice) as caught:
-        judge(heard(stage, words))
+        classify(heard(stage, words))
     assert "example.com" not in str(caught.value)
 
 
@@ -121,7 +121,7 @@ def test_what_concerns_the_sender_says_what_to_mend(stage: Stage, words: str, ad
 def test_a_rate_limit_is_a_short_wait(stage: Stage, words: str, wait: float) -> None:
     """With the setting that avoids it."""
     with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_") as caught:
-        judge(heard(stage, words))
+        classify(heard(stage, words))
     assert caught.value.retry_after == wait
     assert not isinstance(caught.value, QuotaExceeded)
 
@@ -131,13 +131,13 @@ def test_too_many_connections_are_told_apart(stage: Stage, words: str) -> None:
     """The pool goes on with fewer; without any, the server is unavailable."""
     assert wants_fewer_connections(heard(stage, words))
     with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
-        judge(heard(stage, words))
+        classify(heard(stage, words))
 
 
 @pytest.mark.parametrize("stage, words", THEIRS)
 def test_what_concerns_one_recipient_never_concerns_us(stage: Stage, words: str) -> None:
     """However many are refused so. A 4xx means later, whatever its words."""
-    verdict = judge(heard(stage, words))
+    verdict = classify(heard(stage, words))
     assert verdict.delivery is (Delivery.DEFERRED if words[0] == "4" else Delivery.REFUSED)
     assert not verdict.if_many
 
@@ -145,13 +145,13 @@ def test_what_concerns_one_recipient_never_concerns_us(stage: Stage, words: str)
 @pytest.mark.parametrize("stage, words", LATER)
 def test_a_busy_mailbox_is_tried_later(stage: Stage, words: str) -> None:
     """Also where the code says never."""
-    assert judge(heard(stage, words)).delivery is Delivery.DEFERRED
+    assert classify(heard(stage, words)).delivery is Delivery.DEFERRED
 
 
 @pytest.mark.parametrize("stage, words", OPEN)
 def test_the_rest_is_in_question(stage: Stage, words: str) -> None:
     """The person is refused, unless there are many in a row."""
-    verdict = judge(heard(stage, words))
+    verdict = classify(heard(stage, words))
     assert (verdict.delivery, bool(verdict.if_many)) == (Delivery.REFUSED, True)
 
 
