@@ -56,7 +56,7 @@ async def _mail() -> Well:
 
 async def _opsgenie() -> Well:
     async with services.opsgenie() as source:
-        name, users = await source.look()
+        name, users = await source.check()
     return Well(f"The key is for the account {name!r} and may list its {users} users.")
 
 

@@ -152,7 +152,7 @@ class Transport:
             raise BadInput(http_client.cannot_send(self._service, self._settings)) from None
         except httpx2.HTTPError as error:
             if isinstance(error, httpx2.ProxyError) and str(error).startswith(str(_PROXY_AUTHENTICATION)):
-                raise ServiceRejected(http_client.proxy_wants_login(self._service)) from None
+                raise ServiceRejected(http_client.proxy_requires_login(self._service)) from None
             if isinstance(error, httpx2.ConnectError) and _is_about_tls(error):
                 raise ServiceRejected(
                     f"{self._service} cannot be reached safely (TLS): check its URL, and this machine's trusted "
@@ -187,7 +187,7 @@ class Transport:
                 return ServiceUnavailable(f"{self._service} asks for patience ({status}).", retry_after=wait)
             return ServiceUnavailable(f"{self._service} has trouble of its own ({status}).", retry_after=wait)
         if status == _PROXY_AUTHENTICATION:
-            return ServiceRejected(http_client.proxy_wants_login(self._service))
+            return ServiceRejected(http_client.proxy_requires_login(self._service))
         if status in self._refusals:
             return ServiceRejected(self._refusals[status].format(service=self._service))
         if httpx2.codes.is_redirect(status):

@@ -103,7 +103,7 @@ class Codec:
                 "Add the id of the workflow to the codec's address: https://…/codec/WORKFLOW-ID\n",
                 HTTPStatus.BAD_REQUEST,
             )
-        return await self._answer(request, self._encryption.of_workflow(workflow_id).encode)
+        return await self._answer(request, self._encryption.for_workflow(workflow_id).encode)
 
     async def _readable(self, payloads: Sequence[Payload]) -> list[Payload]:
         return [await self._read(payload) for payload in payloads]

@@ -16,7 +16,7 @@ from landbridge.domain import ids
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.ports import LinkSigner
 from landbridge.domain.sign_in import SignInClaims, digest, identity_digest
-from landbridge.integrations.link_tokens import MAX_TOKEN_LENGTH, OneSpelling, SignedLinks
+from landbridge.integrations.link_tokens import MAX_TOKEN_LENGTH, CanonicalSigner, SignedLinks
 
 OLD_KEY, NEW_KEY = "o" * 32, "n" * 32
 LINKS = SignedLinks("https://landbridge.example.com/", [NEW_KEY])
@@ -47,7 +47,7 @@ def _other(purpose: Purpose) -> Purpose:
 
 def _signed(payload: object) -> str:
     """Sign a payload that this version would not write, with its own key and salt."""
-    serializer = URLSafeTimedSerializer(NEW_KEY, salt="landbridge.link.verification", signer=OneSpelling)
+    serializer = URLSafeTimedSerializer(NEW_KEY, salt="landbridge.link.verification", signer=CanonicalSigner)
     token = serializer.dumps(payload)
     assert isinstance(token, str)
     return token

@@ -78,19 +78,19 @@ async def test_what_stands_in_clear_is_refused_where_there_are_keys() -> None:
 async def test_a_payload_is_for_one_workflow() -> None:
     """It cannot be copied into another one, nor written to belong there; readers of no workflow read all."""
     clear, codec = [Payload(data=b"x")], PayloadEncryption([OLD])
-    (encrypted,) = await codec.of_workflow("one").encode(clear)
+    (encrypted,) = await codec.for_workflow("one").encode(clear)
     moved = Payload(metadata={**encrypted.metadata, encryption.WORKFLOW_ID: b"two"}, data=encrypted.data)
     nobodys = Payload(data=encrypted.data)
     for name in ("encoding", encryption.KEY_ID):
         nobodys.metadata[name] = encrypted.metadata[name]
     activity = ActivitySerializationContext("default", "1", "t", "q", "one", "w", is_local=False)
-    assert await codec.of_workflow("one").decode([encrypted]) == clear
+    assert await codec.for_workflow("one").decode([encrypted]) == clear
     assert await codec.with_context(activity).decode([encrypted]) == clear
     assert await codec.decode([encrypted]) == clear
-    for reader in (codec, codec.of_workflow("one"), codec.of_workflow("two"), codec.of_workflow("")):
+    for reader in (codec, codec.for_workflow("one"), codec.for_workflow("two"), codec.for_workflow("")):
         assert await reader.decode([moved, nobodys]) == [encryption.UNTRUSTED] * 2
-    assert await codec.of_workflow("two").decode([encrypted]) == [encryption.UNTRUSTED]
-    assert await codec.of_workflow("two").decode(await codec.encode(clear)) == [encryption.UNTRUSTED]
+    assert await codec.for_workflow("two").decode([encrypted]) == [encryption.UNTRUSTED]
+    assert await codec.for_workflow("two").decode(await codec.encode(clear)) == [encryption.UNTRUSTED]
 
 
 @given(st.data())

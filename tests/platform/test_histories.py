@@ -64,8 +64,8 @@ async def _has(handle: WorkflowHandle[Listening, None], kind: EventType.ValueTyp
     return kind in [event.event_type async for event in handle.fetch_history_events()]
 
 
-async def _was_done(client: Client, handle: WorkflowHandle[Listening, None], started: int) -> bool:
-    return await asyncio.to_thread(Histories(client).was_done, handle.id, _run(handle), started)
+async def _task_completed(client: Client, handle: WorkflowHandle[Listening, None], started: int) -> bool:
+    return await asyncio.to_thread(Histories(client).task_completed, handle.id, _run(handle), started)
 
 
 async def _has_ended(client: Client, handle: WorkflowHandle[Listening, None]) -> bool:
@@ -85,29 +85,29 @@ async def _take(client: Client, queue: str) -> int:
     return taken.started_event_id
 
 
-async def test_a_completed_task_was_done(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
+async def test_a_task_of_this_run_completed(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
     """However much has come since."""
-    assert await _was_done(client, begun, 3)
+    assert await _task_completed(client, begun, 3)
     for _ in range(250):
         await begun.signal(Listening.news)
-    assert await _was_done(client, begun, 3)
+    assert await _task_completed(client, begun, 3)
 
 
 async def test_a_task_that_is_under_way_or_lost_was_not(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
     """Whatever comes meanwhile."""
     await begun.signal(Listening.news)
     started = await _take(client, begun.id)
-    assert not await _was_done(client, begun, started)
+    assert not await _task_completed(client, begun, started)
     await begun.signal(Listening.news)
     await eventually(partial(_has, begun, EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT))
-    assert not await _was_done(client, begun, started)
-    assert await _was_done(client, begun, 3)
+    assert not await _task_completed(client, begun, started)
+    assert await _task_completed(client, begun, 3)
 
 
 async def test_an_event_that_began_no_task_is_no_proof(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
     """Such as the number that a task had which left no trace."""
     for started in (1, 2, 4, 5, 99):
-        assert not await _was_done(client, begun, started)
+        assert not await _task_completed(client, begun, started)
 
 
 async def test_only_an_end_is_one(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
@@ -123,7 +123,7 @@ async def test_only_an_end_is_one(client: Client, begun: WorkflowHandle[Listenin
 async def test_of_an_unknown_run_nothing_holds(client: Client) -> None:
     """Its history may have been deleted."""
     unknown = client.get_workflow_handle("nobody", first_execution_run_id=str(uuid4()))
-    assert not await _was_done(client, unknown, 3)
+    assert not await _task_completed(client, unknown, 3)
     assert not await _has_ended(client, unknown)
 
 
@@ -133,5 +133,5 @@ async def test_while_temporal_is_away_nothing_holds(tmp_path: Path) -> None:
     async with running(server, tmp_path):
         client = await connection.connect(environment=server.environment)
     unknown = client.get_workflow_handle("nobody", first_execution_run_id=str(uuid4()))
-    assert not await _was_done(client, unknown, 3)
+    assert not await _task_completed(client, unknown, 3)
     assert not await _has_ended(client, unknown)

@@ -41,7 +41,7 @@ async def test_a_file_that_cannot_be_read_is_bad_input(tmp_path: Path) -> None:
 
 async def test_a_server_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes a bounded time, whatever listens there."""
-    monkeypatch.setattr(connection, "PATIENCE", connection.PATIENCE / 50)
+    monkeypatch.setattr(connection, "CONNECT_TIMEOUT", connection.CONNECT_TIMEOUT / 50)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(TemporalUnreachable, match=f"{address}: no answer within"):

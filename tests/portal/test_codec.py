@@ -57,8 +57,8 @@ async def test_who_has_the_token_reads_and_writes(operator: httpx2.AsyncClient, 
 async def test_what_is_encrypted_is_for_one_workflow(operator: httpx2.AsyncClient) -> None:
     """The address names it; without a name there is a sentence."""
     (encrypted,) = read(await operator.post("/codec/acme:1/encode", content=written(CLEAR), headers=BEARER))
-    assert await PayloadEncryption([KEY]).of_workflow("acme:1").decode([encrypted]) == CLEAR
-    assert await PayloadEncryption([KEY]).of_workflow("acme:2").decode([encrypted]) == [UNTRUSTED]
+    assert await PayloadEncryption([KEY]).for_workflow("acme:1").decode([encrypted]) == CLEAR
+    assert await PayloadEncryption([KEY]).for_workflow("acme:2").decode([encrypted]) == [UNTRUSTED]
     answer = await operator.post("/codec/encode", content=written(CLEAR), headers=BEARER)
     assert (answer.status_code, "WORKFLOW-ID" in answer.text) == (400, True)
 

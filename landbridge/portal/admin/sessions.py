@@ -14,7 +14,7 @@ from starlette.responses import Response
 from landbridge.domain.base import Model
 from landbridge.domain.people import Actor, Source
 from landbridge.domain.sign_in import SESSION_LIFETIME, SignedIn
-from landbridge.integrations.link_tokens import OneSpelling
+from landbridge.integrations.link_tokens import CanonicalSigner
 
 SESSION_SECONDS = int(SESSION_LIFETIME.total_seconds())
 NEWS_SECONDS = 60
@@ -56,9 +56,9 @@ class Sessions:
     def __init__(self, keys: Sequence[str], *, secure: bool) -> None:
         """Take the signing keys, the first signs; `secure`: people reach the portal by HTTPS."""
         oldest_first = list(reversed(keys))
-        self._session = URLSafeTimedSerializer(oldest_first, salt="landbridge.session", signer=OneSpelling)
-        self._cohort_statuses = URLSafeTimedSerializer(oldest_first, salt="landbridge.news", signer=OneSpelling)
-        self._search = URLSafeTimedSerializer(oldest_first, salt="landbridge.search", signer=OneSpelling)
+        self._session = URLSafeTimedSerializer(oldest_first, salt="landbridge.session", signer=CanonicalSigner)
+        self._cohort_statuses = URLSafeTimedSerializer(oldest_first, salt="landbridge.news", signer=CanonicalSigner)
+        self._search = URLSafeTimedSerializer(oldest_first, salt="landbridge.search", signer=CanonicalSigner)
         self._secure = secure
         # Browsers take a name with this prefix from this very host only, and only by HTTPS.
         prefix = "__Host-" if secure else ""

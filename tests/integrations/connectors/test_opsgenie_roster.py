@@ -186,7 +186,7 @@ async def test_the_waits_of_one_reading_are_bounded_in_all(
     control: Control, roster: OpsgenieRoster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who throttles for ever is tried again later, from the beginning."""
-    monkeypatch.setattr(opsgenie, "PAUSES", 0.015)
+    monkeypatch.setattr(opsgenie, "MAX_TOTAL_WAIT", 0.015)
     control.load(many(350))
     for offset in (100, 200, 300):
         control.order(f"offset={offset}", status=429, headers={"Retry-After": "0.01"})

@@ -9,7 +9,7 @@ import pytest
 from landbridge.domain.errors import BadInput, LandbridgeError, ServiceRejected, ServiceUnavailable
 from landbridge.integrations import http
 from landbridge.integrations.http import Request, Transport
-from landbridge.integrations.opsgenie import AccountAnswer, account_request
+from landbridge.integrations.opsgenie import AccountResult, account_request
 from tests.emulator.running import OPSGENIE_KEY, Control
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ async def transport(service: str) -> AsyncIterator[Transport]:
 
 async def ask(transport: Transport) -> str:
     """Ask for the name of the Opsgenie account."""
-    return (await transport.send(account_request())).read(AccountAnswer).data.name
+    return (await transport.send(account_request())).read(AccountResult).data.name
 
 
 @pytest.mark.parametrize(
