@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from landbridge.domain import names
 from landbridge.domain.errors import BadInput
 from landbridge.domain.roster import ProblemKind, RosterPerson, survey
-from landbridge.integrations.roster_files import checks
-from landbridge.integrations.roster_files.checks import Reading
-from landbridge.integrations.roster_files.reader import LARGEST, read
+from landbridge.integrations.roster_files import rows
+from landbridge.integrations.roster_files.reader import MAX_SIZE, read
+from landbridge.integrations.roster_files.rows import Reading
 
 OWNER_LINE = "olga@example.com,Olga Owner,owner"
 HEADER = "email,name,role"
@@ -473,7 +473,7 @@ class TestFiles:
 
     def test_a_roster_has_its_limit(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """More people than can be moved are refused while they are read."""
-        monkeypatch.setattr(checks, "MAX_PEOPLE", 2)
+        monkeypatch.setattr(rows, "MAX_PEOPLE", 2)
         assert _read_lines(folder, "bo@example.com,Bo,user").problems == []
         with pytest.raises(BadInput, match="more than 2 people"):
             _read_lines(folder, "bo@example.com,Bo,user", "cy@example.com,Cy,user")
@@ -489,7 +489,7 @@ class TestFiles:
         """What is too large for a roster is refused by its size: reading it would take all memory."""
         endless = folder / "endless"
         with endless.open("wb") as file:
-            file.truncate(LARGEST + 1)
+            file.truncate(MAX_SIZE + 1)
         with pytest.raises(BadInput, match="256 MiB"):
             read(endless)
 
