@@ -1,4 +1,4 @@
-"""The emulator for the connectors; every request that they send is checked against all documents that describe it."""
+"""The emulator for the connectors; every request that they send is validated against the documents that describe it."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""Invitations are taken back from the organization; nobody who is verified, and nobody else, is touched."""
+"""Revoked invitations: verified accounts, and accounts that are not named, stay."""
 
 from collections.abc import AsyncIterator
 
@@ -34,8 +34,8 @@ def members(control: Control) -> set[str]:
     return {member["account_id"] for member in control.state()["members"]}
 
 
-async def test_only_the_unverified_of_those_named_are_removed(control: Control, directory: AtlassianDirectory) -> None:
-    """Whoever has set up the account stays; so does everyone who is not named. The accounts themselves stay too."""
+async def test_only_named_unverified_accounts_are_removed(control: Control, directory: AtlassianDirectory) -> None:
+    """From the organization: the accounts themselves stay."""
     control.load(accounts=[{"email": "before@example.com"}, {"email": "verified@example.com", "emailVerified": True}])
     before = {account["email"]: account["id"] for account in control.state()["accounts"]}
     ours = await invited(directory, 23)
@@ -50,8 +50,8 @@ async def test_only_the_unverified_of_those_named_are_removed(control: Control, 
     assert len(control.state()["accounts"]) == 25
 
 
-async def test_a_repeat_changes_nothing(control: Control, directory: AtlassianDirectory) -> None:
-    """After trouble in the middle, who was removed counts as removed; whoever was told stays told."""
+async def test_a_retry_changes_nothing(control: Control, directory: AtlassianDirectory) -> None:
+    """After an error midway, outcomes so far were yielded, and removed accounts count as removed."""
     ours = await invited(directory, 4)
     outcomes: list[Revocation] = []
     control.order(REMOVE, skip=2, status=503)
@@ -64,8 +64,8 @@ async def test_a_repeat_changes_nothing(control: Control, directory: AtlassianDi
     assert not members(control)
 
 
-async def test_a_key_without_the_right_is_told(control: Control, directory: AtlassianDirectory) -> None:
-    """With what to do about it."""
+async def test_a_key_without_permission_pauses(control: Control, directory: AtlassianDirectory) -> None:
+    """The message says how to fix it."""
     ours = await invited(directory, 1)
     control.order(REMOVE, status=403)
     with pytest.raises(ServiceRejected, match="403"):
@@ -73,10 +73,8 @@ async def test_a_key_without_the_right_is_told(control: Control, directory: Atla
     assert members(control) == set(ours)
 
 
-async def test_what_atlassian_does_not_understand_is_that_persons_outcome(
-    control: Control, directory: AtlassianDirectory
-) -> None:
-    """It stops nobody else."""
+async def test_a_malformed_request_affects_one_person(control: Control, directory: AtlassianDirectory) -> None:
+    """Other accounts are removed."""
     ours = await invited(directory, 2)
     control.order(REMOVE, status=400)
     outcomes: list[Revocation] = []

@@ -1,4 +1,4 @@
-"""TLS and login with the mail server: either as configured, or not a byte of mail."""
+"""TLS and login: the connection is as configured, or no mail is sent."""
 
 import asyncio
 import gc
@@ -28,8 +28,8 @@ LOGIN = {"username": "user", "password": WORD}
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_mail_travels_by_tls(make_mailer: MakeMailer, outcomes: list[MailOutcome], security: str) -> None:
-    """With a certificate that we trust for that name, mail is sent, and the login only under TLS."""
+async def test_mail_is_sent_over_tls(make_mailer: MakeMailer, outcomes: list[MailOutcome], security: str) -> None:
+    """With a trusted certificate for the host name; the login is sent only over TLS."""
     extensions = ("STARTTLS", "AUTH PLAIN") if security == "starttls" else ("AUTH PLAIN",)
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=extensions) as server:
         await collect(
@@ -44,8 +44,8 @@ async def test_mail_travels_by_tls(make_mailer: MakeMailer, outcomes: list[MailO
     assert verbs[: len(expected) + 3] == [*expected, "EHLO", "AUTH", "MAIL"]
 
 
-async def test_server_without_starttls_gets_nothing(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """Where STARTTLS is not offered, or was stripped on the way, neither login nor mail is said in clear."""
+async def test_a_server_without_starttls_gets_nothing(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """STARTTLS is not offered, or was stripped: neither login nor mail is sent unencrypted."""
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
         with pytest.raises(ServiceRejected, match="does not offer STARTTLS"):
             await collect(
@@ -60,10 +60,10 @@ async def test_server_without_starttls_gets_nothing(make_mailer: MakeMailer, out
     "host, ca_file", [("localhost", ""), ("127.0.0.1", str(CERTIFICATE))], ids=["unknown authority", "another name"]
 )
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_bad_certificate_stops_everything(
+async def test_an_untrusted_certificate_pauses(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], host: str, ca_file: str, security: str
 ) -> None:
-    """A certificate of an unknown authority or for another name pauses the migration; nothing is said after it."""
+    """An unknown authority or another name: nothing is sent."""
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=("STARTTLS",)) as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_CA_FILE"):
             await collect(
@@ -74,10 +74,10 @@ async def test_bad_certificate_stops_everything(
     assert outcomes == []
 
 
-async def test_expired_certificate_stops_everything(
+async def test_an_expired_certificate_pauses(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], tmp_path: Path
 ) -> None:
-    """Even of an authority that we trust; one that is valid is taken."""
+    """Even from a trusted authority; a valid one is accepted."""
     authority = Authority(tmp_path)
     for valid_for, refused in ((timedelta(days=-1), True), (timedelta(days=1), False)):
         tls = server_tls(authority.certificate(valid_for=valid_for))
@@ -88,15 +88,15 @@ async def test_expired_certificate_stops_everything(
         assert len(server.received) == len(outcomes) == (0 if refused else 1)
 
 
-async def test_tls_on_a_port_that_speaks_clear(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """A port that answers in clear when TLS was expected is a setting to mend, and is said so."""
+async def test_tls_on_an_unencrypted_port_pauses(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """The message names the setting to fix."""
     async with ScriptedServer() as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_SECURITY"):
             await collect(make_mailer(server.port, security="tls").send(CONTEXT, [order(1)]), outcomes.append)
 
 
-async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """A refused login pauses the migration; many mails waiting do not make many logins, which would lock the user."""
+async def test_a_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """Many pending mails do not cause many logins, which would lock the user."""
 
     def script(heard: Heard) -> str | None:
         return "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
@@ -113,10 +113,10 @@ async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: l
 
 @pytest.mark.parametrize("mechanisms", sorted(" ".join(one) for one in permutations(("CRAM-MD5", "PLAIN", "LOGIN"))))
 @pytest.mark.parametrize("security", ["none", "tls"])
-async def test_wrong_password_is_tried_by_one_mechanism(
+async def test_a_wrong_password_is_tried_with_one_mechanism(
     make_mailer: MakeMailer, mechanisms: str, security: str
 ) -> None:
-    """Whatever the server offers, and however many mails wait for however many connections."""
+    """Whatever the server offers, and however many mails and connections there are."""
 
     def script(heard: Heard) -> str | None:
         if heard.line.startswith(("AUTH CRAM-MD5", "AUTH LOGIN")):
@@ -147,8 +147,8 @@ async def test_wrong_password_is_tried_by_one_mechanism(
     assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
 
 
-async def test_a_cohort_that_is_resumed_logs_in_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """Others are told what was found out moments ago; whoever was told comes again only once they are resumed."""
+async def test_a_resumed_cohort_logs_in_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """Other cohorts get the recent refusal; a cohort that got it comes back only after it was resumed."""
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
         server.script = lambda heard: "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
         mailer = make_mailer(server.port, **LOGIN)
@@ -163,10 +163,10 @@ async def test_a_cohort_that_is_resumed_logs_in_again(make_mailer: MakeMailer, o
     assert len(server.accepted) == 1
 
 
-async def test_a_mechanism_that_the_server_does_not_have_is_no_attempt(
+async def test_an_unsupported_mechanism_is_not_a_failed_login(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """Some servers offer what they do not have."""
+    """Some servers offer mechanisms that they do not support."""
 
     def script(heard: Heard) -> str | None:
         return "504 5.5.4 unrecognized authentication type" if heard.line.startswith("AUTH CRAM-MD5") else None
@@ -184,10 +184,10 @@ async def test_a_mechanism_that_the_server_does_not_have_is_no_attempt(
         ("250", ("AUTH EXTERNAL",), ServiceRejected),
     ],
 )
-async def test_login_that_cannot_be_tried(
+async def test_a_login_that_cannot_be_checked_is_retried(
     make_mailer: MakeMailer, answer: str, extensions: tuple[str, ...], error: type[Exception]
 ) -> None:
-    """A login that cannot be checked now is tried again; a server without a login that we know is a setting to mend."""
+    """A server without a supported mechanism is a wrong setting."""
 
     def script(heard: Heard) -> str | None:
         return answer if heard.line.startswith("AUTH") else None
@@ -197,8 +197,8 @@ async def test_login_that_cannot_be_tried(
             await collect(make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)]), print)
 
 
-async def test_server_that_refuses_us_at_the_door(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """A greeting with 5xx pauses the migration."""
+async def test_a_greeting_that_refuses_us_pauses(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A greeting with 5xx."""
     async with ScriptedServer(greeting="554 5.7.1 go away") as server:
         with pytest.raises(ServiceRejected, match="this network"):
             await collect(make_mailer(server.port).send(CONTEXT, [order(1)]), outcomes.append)
@@ -213,16 +213,16 @@ async def test_server_that_refuses_us_at_the_door(make_mailer: MakeMailer, outco
         ({"sender": "zoë@example.com"}, "LANDBRIDGE_SMTP_FROM"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_at_once(
-    changes: dict[str, str], sentence: str, make_mailer: MakeMailer
-) -> None:
-    """A mailer that could never send is not made."""
+def test_unusable_settings_are_rejected(changes: dict[str, str], sentence: str, make_mailer: MakeMailer) -> None:
+    """No mailer is created with them."""
     with pytest.raises(BadInput, match=sentence):
         make_mailer(25, **changes)
 
 
-async def test_the_scripted_server_survives_who_leaves_after_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that is over must not fail for it."""
+async def test_the_scripted_server_survives_a_client_that_leaves_after_the_handshake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It must not fail a test that has ended."""
 
     async def gone(*_: object, **__: object) -> None:
         """Answer as the loop does then."""
@@ -241,8 +241,8 @@ async def test_the_scripted_server_survives_who_leaves_after_the_handshake(monke
 @given(
     name=st.text(st.characters(exclude_categories=["Cs"])), subject=st.text(st.characters(exclude_categories=["Cs"]))
 )
-def test_no_words_add_a_line_to_a_header(name: str, subject: str) -> None:
-    """Whatever sender's name and subject say, they are told as they are in one field each, or no mail is made."""
+def test_no_text_adds_a_header_line(name: str, subject: str) -> None:
+    """Sender's name and subject stay in one field each, or no mail is created."""
     written = Rendered(subject=subject, sender=name, language="en", text="text", html="html")
     try:
         letter = compose(written, sender="from@example.com", recipient="to@example.com", message_id="1.run")

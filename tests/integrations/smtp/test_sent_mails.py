@@ -1,4 +1,4 @@
-"""A mail that the server accepted is not handed over again by the same process."""
+"""A process does not send an accepted mail again."""
 
 import asyncio
 
@@ -16,10 +16,8 @@ def outcome(delivery: Delivery) -> MailOutcome:
     return MailOutcome(person=1, delivery=delivery)
 
 
-async def test_a_batch_that_comes_again_is_answered_and_not_sent(
-    make_mailer: MakeMailer, outcomes: list[MailOutcome]
-) -> None:
-    """Its outcomes are those of the first time; a new generation is another mail, and so is another address."""
+async def test_a_repeated_batch_is_not_sent_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """It has the earlier outcomes; a new generation or another address is another mail."""
     async with ScriptedServer() as server:
         mailer = make_mailer(server.port)
         orders = [order(1), order(2)]
@@ -31,10 +29,8 @@ async def test_a_batch_that_comes_again_is_answered_and_not_sent(
         assert len(server.accepted) == 4
 
 
-async def test_a_mail_that_is_being_sent_is_not_sent_beside(
-    make_mailer: MakeMailer, outcomes: list[MailOutcome]
-) -> None:
-    """The attempt that comes second waits for the answer to the first."""
+async def test_a_mail_is_not_sent_twice_concurrently(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """The second attempt waits for the first."""
 
     def mute(heard: Heard) -> Act | None:
         return Act.HANG if heard.line == DOT else None
@@ -50,8 +46,8 @@ async def test_a_mail_that_is_being_sent_is_not_sent_beside(
 
 
 @pytest.mark.parametrize("delivery", [Delivery.DEFERRED, Delivery.REFUSED])
-async def test_what_was_not_accepted_is_sent_again(delivery: Delivery) -> None:
-    """It is for the next attempt to try."""
+async def test_a_mail_that_was_not_accepted_is_sent_again(delivery: Delivery) -> None:
+    """By the next attempt."""
     sent, answers = SentMails(), [outcome(delivery), outcome(Delivery.ACCEPTED)]
 
     async def send() -> MailOutcome:
@@ -61,8 +57,8 @@ async def test_what_was_not_accepted_is_sent_again(delivery: Delivery) -> None:
     assert await sent.once(("id", "p@example.com"), send) == outcome(Delivery.ACCEPTED)
 
 
-async def test_an_attempt_that_fails_leaves_the_mail_to_the_next() -> None:
-    """Also to one that waits for it already."""
+async def test_after_a_failed_attempt_the_next_one_sends() -> None:
+    """Also if it is waiting already."""
     sent, fail = SentMails(), asyncio.Event()
 
     async def break_off() -> MailOutcome:

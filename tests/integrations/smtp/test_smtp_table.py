@@ -1,4 +1,4 @@
-"""Each row of the table of refusals, with the answers that providers document."""
+"""Each row of the table of refusals, with the replies that providers document."""
 
 from itertools import chain
 from typing import Any
@@ -102,16 +102,16 @@ def heard(stage: Stage, words: str) -> Reply:
 
 
 @pytest.mark.parametrize("stage, words, lasts", QUOTAS)
-def test_a_quota_is_waited_for(stage: Stage, words: str, lasts: float) -> None:
-    """At most for the time over which the provider counts, asked again before."""
+def test_a_used_up_quota_is_a_long_wait(stage: Stage, words: str, lasts: float) -> None:
+    """At most for the period of the quota, with retries in between."""
     with pytest.raises(QuotaExceeded) as caught:
         classify(heard(stage, words))
     assert (caught.value.lasts, 0 < (caught.value.retry_after or 0) <= lasts) == (lasts, True)
 
 
 @pytest.mark.parametrize("stage, words, advice", SENDERS)
-def test_what_concerns_the_sender_says_what_to_mend(stage: Stage, words: str, advice: str) -> None:
-    """And quotes nobody."""
+def test_a_refusal_of_the_sender_says_what_to_fix(stage: Stage, words: str, advice: str) -> None:
+    """Without quoting an address."""
     with pytest.raises(ServiceRejected, match=advice) as caught:
         classify(heard(stage, words))
     assert "example.com" not in str(caught.value)
@@ -119,7 +119,7 @@ def test_what_concerns_the_sender_says_what_to_mend(stage: Stage, words: str, ad
 
 @pytest.mark.parametrize("stage, words, wait", SLOWER)
 def test_a_rate_limit_is_a_short_wait(stage: Stage, words: str, wait: float) -> None:
-    """With the setting that avoids it."""
+    """The message names the setting that avoids it."""
     with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_") as caught:
         classify(heard(stage, words))
     assert caught.value.retry_after == wait
@@ -127,36 +127,36 @@ def test_a_rate_limit_is_a_short_wait(stage: Stage, words: str, wait: float) -> 
 
 
 @pytest.mark.parametrize("stage, words", FEWER)
-def test_too_many_connections_are_told_apart(stage: Stage, words: str) -> None:
-    """The pool goes on with fewer; without any, the server is unavailable."""
+def test_a_connection_limit_is_detected(stage: Stage, words: str) -> None:
+    """The pool continues with fewer connections; without any, the server is unavailable."""
     assert wants_fewer_connections(heard(stage, words))
     with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
         classify(heard(stage, words))
 
 
 @pytest.mark.parametrize("stage, words", THEIRS)
-def test_what_concerns_one_recipient_never_concerns_us(stage: Stage, words: str) -> None:
-    """However many are refused so. A 4xx means later, whatever its words."""
+def test_a_refusal_of_the_recipient_never_concerns_the_sender(stage: Stage, words: str) -> None:
+    """However many there are. A 4xx is transient, whatever its text."""
     verdict = classify(heard(stage, words))
     assert verdict.delivery is (Delivery.DEFERRED if words[0] == "4" else Delivery.REFUSED)
     assert not verdict.if_many
 
 
 @pytest.mark.parametrize("stage, words", LATER)
-def test_a_busy_mailbox_is_tried_later(stage: Stage, words: str) -> None:
-    """Also where the code says never."""
+def test_a_busy_mailbox_is_deferred(stage: Stage, words: str) -> None:
+    """Even if the code is permanent."""
     assert classify(heard(stage, words)).delivery is Delivery.DEFERRED
 
 
 @pytest.mark.parametrize("stage, words", OPEN)
-def test_the_rest_is_in_question(stage: Stage, words: str) -> None:
-    """The person is refused, unless there are many in a row."""
+def test_other_refusals_are_ambiguous(stage: Stage, words: str) -> None:
+    """The person is refused, unless many refusals follow each other."""
     verdict = classify(heard(stage, words))
     assert (verdict.delivery, bool(verdict.if_many)) == (Delivery.REFUSED, True)
 
 
 def test_every_row_is_used() -> None:
-    """By one of the answers above."""
+    """By one of the replies above."""
     groups: list[list[Any]] = [QUOTAS, SENDERS, SLOWER, FEWER, THEIRS, LATER, OPEN]
     used = []
     for _, words, *_ in chain.from_iterable(groups):

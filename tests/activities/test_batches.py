@@ -1,4 +1,4 @@
-"""Slices go on where an earlier attempt ended, and tell what they did even when a neighbour breaks off."""
+"""Batches resume after a failed attempt, and report partial results when a service fails."""
 
 import dataclasses
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -129,16 +129,16 @@ def queued_for(
 class TestMails:
     """`send_mails`."""
 
-    async def test_an_attempt_goes_on_where_the_last_one_ended(self) -> None:
-        """Who was sent the mail is not sent it again, and stands in the answer."""
+    async def test_a_retry_resumes_where_the_last_attempt_ended(self) -> None:
+        """A mail that was sent is not sent again, and its outcome is in the result."""
         post = Post()
         sent = MailOutcome(person=2, purpose=Purpose.AUTHENTICATION, delivery=Delivery.ACCEPTED)
         answer = await attempt_after(sent).run(MailActivities(post).send_mails, mails(3))
         assert [mail.person for _, mail in post.mails] == [1, 3]
         assert sorted(outcome.person for outcome in answer.outcomes) == [1, 2, 3]
 
-    async def test_refusals_of_the_last_attempt_count(self) -> None:
-        """A worker that dies after the last refusal does not hide that the server refuses us as a sender."""
+    async def test_refusals_of_the_last_attempt_are_evaluated(self) -> None:
+        """A worker that dies after the last refusal does not hide that the server refuses the sender."""
         refused = [
             MailOutcome(
                 person=person, purpose=Purpose.AUTHENTICATION, delivery=Delivery.REFUSED, if_many="It refuses everyone."
@@ -150,34 +150,34 @@ class TestMails:
         assert not post.mails
         assert answer.problem == MailProblem(sentence="It refuses everyone.", needs_people=True)
 
-    async def test_progress_is_told_while_it_is_made(self) -> None:
-        """A worker that dies takes no more with it than what it did not tell."""
+    async def test_progress_is_sent_with_heartbeats(self) -> None:
+        """Only outcomes after the last heartbeat are lost with a worker."""
         environment, beats = ActivityEnvironment(), []
         environment.on_heartbeat = lambda *details: beats.append(len(details[0]))
         await environment.run(MailActivities(Post()).send_mails, mails(3))
         assert beats[-1] == 3
 
-    async def test_what_was_sent_before_the_server_broke_off_is_told(self) -> None:
-        """The rest is still due."""
+    async def test_mails_sent_before_the_server_failed_are_reported(self) -> None:
+        """The other mails are sent later."""
         post = BreaksOff()
         post.after = GROUP + 1
         answer = await ActivityEnvironment().run(MailActivities(post).send_mails, mails(2 * GROUP))
         assert len(answer.outcomes) == GROUP + 1
 
-    async def test_a_server_that_takes_nothing_is_trouble(self) -> None:
-        """So that Temporal tries again."""
+    async def test_a_server_that_accepts_nothing_fails_the_attempt(self) -> None:
+        """Temporal then retries it."""
         with pytest.raises(ServiceUnavailable):
             await ActivityEnvironment().run(MailActivities(BreaksOff()).send_mails, mails(2))
 
-    async def test_a_worker_that_is_told_to_stop_begins_no_new_batch(self) -> None:
-        """What it did counts."""
+    async def test_a_worker_that_shuts_down_starts_no_new_group(self) -> None:
+        """The outcomes so far are the result."""
         environment, post = ActivityEnvironment(), Post()
         environment.on_heartbeat = lambda *details: environment.worker_shutdown() if details[0] else None
         answer = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
         assert len(answer.outcomes) == len(post.mails) == GROUP
 
-    async def test_a_worker_that_stood_still_begins_no_new_mail(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Another one may have the slice by then; what this one did is told all the same."""
+    async def test_a_frozen_worker_starts_no_new_mail(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Another worker may have the batch by then; the outcomes of this one are still reported."""
         clock = [0.0]
         monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
         environment, post = handed_out(timedelta(0)), Post()
@@ -192,10 +192,10 @@ class TestMails:
     @pytest.mark.parametrize(
         "queued, lasts", [(timedelta(0), timedelta(minutes=15)), (timedelta(minutes=30), timedelta(minutes=5))]
     )
-    async def test_no_mail_is_begun_that_temporal_may_not_hear_of(
+    async def test_no_mail_starts_after_half_of_the_time(
         self, monkeypatch: pytest.MonkeyPatch, queued: timedelta, lasts: timedelta
     ) -> None:
-        """It gives a slice up after a time, with what was sent; so the rest is for another one."""
+        """When Temporal times the activity out, it discards the outcomes; the rest is for another batch."""
         clock = [0.0]
         monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
         environment, post = queued_for(queued), Post()
@@ -207,8 +207,8 @@ class TestMails:
         answer = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
         assert len(answer.outcomes) == len(post.mails) == lasts / timedelta(minutes=1) + 1
 
-    async def test_a_slice_that_lay_in_the_queue_to_the_end_is_begun_anew(self) -> None:
-        """Trouble that was met before is told all the same."""
+    async def test_a_batch_that_starts_too_late_sends_nothing(self) -> None:
+        """A retry without outcomes still reports why the earlier attempts failed."""
         post = BreaksOff()
         answer = await queued_for(timedelta(minutes=39)).run(MailActivities(post).send_mails, mails(3))
         assert not answer.outcomes
@@ -218,16 +218,16 @@ class TestMails:
     @pytest.mark.parametrize(
         "error", [RPCError("not found", RPCStatusCode.NOT_FOUND, b""), AsyncActivityCancelledError(details=None)]
     )
-    async def test_what_a_frozen_worker_was_handed_is_not_begun_once_it_is_anothers(self, error: Exception) -> None:
-        """It lay in the connection for as long as Temporal waits."""
+    async def test_a_frozen_worker_drops_a_batch_that_was_dispatched_again(self, error: Exception) -> None:
+        """The batch was in its connection until the heartbeat timeout."""
         post, asked = Post(), AsyncMock(side_effect=error)
         with pytest.raises(ServiceUnavailable, match="stood still"):
             await handed_out(timedelta(seconds=31), asked).run(MailActivities(post).send_mails, mails(3))
         assert not post.mails
         asked.assert_awaited_once()
 
-    async def test_what_was_handed_out_long_ago_is_begun_if_it_is_still_ours(self) -> None:
-        """Clocks may differ: this machine's, and Temporal's."""
+    async def test_an_old_batch_starts_if_temporal_confirms_it(self) -> None:
+        """The clocks of this machine and of Temporal may differ."""
         post, asked = Post(), AsyncMock()
         await handed_out(timedelta(hours=1), asked).run(MailActivities(post).send_mails, mails(3))
         assert len(post.mails) == 3
@@ -238,8 +238,8 @@ class TestNotices:
     """`send_notices`."""
 
     @pytest.mark.parametrize("ago, again", [(timedelta(0), True), (timedelta(minutes=16), False)])
-    async def test_one_that_is_put_off_is_tried_again_for_a_while(self, ago: timedelta, *, again: bool) -> None:
-        """A mailbox that is full for weeks holds nothing up: the migration waits for this."""
+    async def test_a_deferred_notice_is_retried_for_a_while(self, ago: timedelta, *, again: bool) -> None:
+        """A mailbox that is full for weeks does not block the migration, which waits for the notice."""
         post, order = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
         acknowledge = AsyncMock()
         with pytest.raises(ServiceUnavailable) if again else nullcontext():
@@ -247,8 +247,8 @@ class TestNotices:
         assert [notice.recipient.email for notice in post.notices] == ["ada@example.com"]
         assert acknowledge.await_count == again
 
-    async def test_who_was_told_is_acknowledged_before_the_attempt_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """However long Temporal is away: otherwise the next attempt would tell them again."""
+    async def test_outcomes_are_acknowledged_before_the_attempt_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """However long Temporal is unreachable: otherwise the next attempt would send the notices again."""
         monkeypatch.setattr("activities.acknowledgement._RETRY_SECONDS", 0)
         away = RPCError("connection reset", RPCStatusCode.UNAVAILABLE, b"")
         acknowledge = AsyncMock(side_effect=[away] * 30 + [None])
@@ -262,8 +262,8 @@ class TestNotices:
             2: Delivery.ACCEPTED,
         }
 
-    async def test_the_next_attempt_tells_only_who_was_put_off(self) -> None:
-        """Whom the last one reached is not told twice."""
+    async def test_a_retry_sends_only_deferred_notices(self) -> None:
+        """An accepted notice is not sent again."""
         post = Post()
         had = [
             MailOutcome(person=1, delivery=Delivery.DEFERRED, reason="451 greylisted"),
@@ -278,8 +278,8 @@ class TestNotices:
 class TestAccounts:
     """`ensure_accounts` and `find_accounts`."""
 
-    async def test_an_attempt_goes_on_where_the_last_one_ended(self) -> None:
-        """Answers that were had are not asked for again."""
+    async def test_a_retry_resumes_where_the_last_attempt_ended(self) -> None:
+        """Known outcomes are not looked up again."""
         atlassian = Atlassian()
         order = AccountsInput(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in (1, 2)])
         had = AccountOutcome(person=1, email="p1@example.com", account_id="account-0")
@@ -287,10 +287,8 @@ class TestAccounts:
         assert list(atlassian.accounts) == ["p2@example.com"]
         assert [outcome.person for outcome in answer.outcomes] == [1, 2]
 
-    async def test_what_was_created_is_told_before_temporal_gives_the_slice_up(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Nobody would know any more that these accounts were ours to revoke."""
+    async def test_created_accounts_are_reported_before_the_timeout(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Otherwise nobody would know that Landbridge created them and may revoke them."""
         clock = [0.0]
         monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
 
@@ -309,8 +307,8 @@ class TestAccounts:
         assert [outcome.person for outcome in answer.outcomes if outcome.created] == [0, 1, 2, 3, 4, 5]
         assert len(atlassian.accounts) == 6
 
-    async def test_an_answer_without_an_account_is_a_problem(self) -> None:
-        """Asking again and again would not help."""
+    async def test_a_response_without_an_account_is_a_problem(self) -> None:
+        """Repeating the request would not help."""
 
         class Silent(Atlassian):
             async def ensure(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
@@ -321,11 +319,11 @@ class TestAccounts:
         assert "no account" in answer.outcomes[0].problem
 
 
-class TestTellingCohorts:
+class TestBroadcastSignal:
     """`broadcast_signal`."""
 
-    async def test_each_is_told_once_and_trouble_forgets_nobody(self) -> None:
-        """The next attempt tells those who are left."""
+    async def test_each_cohort_gets_a_broadcast_once_despite_errors(self) -> None:
+        """A retry sends the signal to the remaining cohorts."""
 
         class Desk:
             told: ClassVar[list[str]] = []
@@ -358,11 +356,11 @@ class TestTellingCohorts:
         assert sorted(Desk.told) == sorted(f"site-migration:acme:cohort:{number}" for number in range(1, 13))
 
 
-class TestHandingOut:
+class TestAssignPeople:
     """`assign_people`."""
 
-    async def test_corrected_addresses_go_to_the_cohort_that_has_them(self) -> None:
-        """Wherever their own hash would lead."""
+    async def test_corrected_addresses_go_to_the_cohort_of_the_person(self) -> None:
+        """Whatever cohort the hash of the new address selects."""
 
         class Desk:
             def __init__(self) -> None:
