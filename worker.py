@@ -204,8 +204,8 @@ async def main() -> int:
     process = settings.load(WorkerSettings)
     org_key = atlassian.api_key.get_secret_value()
     stop = asyncio.Event()
-    for sign in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(sign, stop.set)
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     client = await connection.connect(serve_metrics=True)
     async with AsyncExitStack() as stack:
         source = await stack.enter_async_context(
@@ -241,8 +241,8 @@ async def main() -> int:
             UndoActivities(TemporalCohortClient(client), directory),
             sign_in=SignInActivities(source, mailer, links, Proofs(pages.keys)),
             begun_per_second={
-                options.MAIL_QUEUE: smtp.slices_per_second,
-                options.ATLASSIAN_QUEUE: atlassian.slices_per_second,
+                options.MAIL_QUEUE: smtp.batches_per_second,
+                options.ATLASSIAN_QUEUE: atlassian.batches_per_second,
             },
             deployment=deployment(process.deployment_name, process.build_id),
         )

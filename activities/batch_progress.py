@@ -25,7 +25,7 @@ HEARTBEAT_SECONDS = 5.0
 """Interval between heartbeats: shorter than any heartbeat timeout in `workflows.support.options`."""
 MIN_TIME_LEFT = 0.05
 """Share of the schedule-to-close timeout. With less time left than this, an attempt starts no work."""
-_STOOD_STILL = "This worker stood still for a while; another one may have its work."
+_FROZEN = "This worker stood still for a while; another one may have its work."
 
 
 def cancel_requested() -> bool:
@@ -106,7 +106,7 @@ class BatchProgress(Generic[_Outcome]):
 
         """
         if self.frozen:
-            raise ServiceUnavailable(_STOOD_STILL)
+            raise ServiceUnavailable(_FROZEN)
 
     @asynccontextmanager
     async def heartbeats(self) -> AsyncIterator[None]:
@@ -150,7 +150,7 @@ class BatchProgress(Generic[_Outcome]):
         try:
             await current_attempt().heartbeat(self.outcomes, rpc_timeout=RPC_TIMEOUT)
         except (RPCError, AsyncActivityCancelledError):
-            raise ServiceUnavailable(_STOOD_STILL) from None
+            raise ServiceUnavailable(_FROZEN) from None
 
 
 def _seconds_left(info: activity.Info) -> float:

@@ -44,12 +44,12 @@ def plain(value: str) -> str:
     the text. Templates escape HTML.
     """
     visible = "".join(
-        letter
-        if letter in _JOINERS or unicodedata.category(letter) not in _UNSAFE_CATEGORIES
+        character
+        if character in _JOINERS or unicodedata.category(character) not in _UNSAFE_CATEGORIES
         else " "
-        if letter.isspace()
+        if character.isspace()
         else ""
-        for letter in value
+        for character in value
     )
     return re.sub(r"\s+", " ", visible).strip()
 

@@ -145,7 +145,7 @@ class SmtpSettings(Settings):
     """Maximum of open connections."""
     per_second: Rate = 0
     """Mails a second that one worker sends at most; 0: no limit."""
-    slices_per_second: Rate = 0
+    batches_per_second: Rate = 0
     """Batches of up to 50 mails a second that all workers together start; 0: no limit."""
 
     @field_validator("sender")
@@ -198,7 +198,7 @@ class AtlassianSettings(Settings):
     """The URL at which Landbridge checks, without credentials, that a site exists; empty: it does not check."""
     per_second: Rate = 0
     """Calls a second of one worker, at most; 0: no limit."""
-    slices_per_second: Rate = 0
+    batches_per_second: Rate = 0
     """Batches of up to 500 people a second that all workers together start to look up; 0: no limit."""
     sends_invitations: bool = False
     """Atlassian mails its own invitation to each person for whom Landbridge creates an account; our mail is then the

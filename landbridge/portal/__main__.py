@@ -49,8 +49,8 @@ async def serve(host: str, port: int) -> int:
         portal = app.create(portal_settings, metrics, lambda: nullcontext(desks))
         server = web.Server(connections.config(portal, limits, timeout_graceful_shutdown=DRAIN_SECONDS))
         listening = web.listen(host, port, "The address of --host and --port")
-        for sign in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(sign, server.stop)
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, server.stop)
         logger.info("portal_serves", host=host, port=port)
         await server.serve(sockets=[listening])
     logger.info("portal_stopped")

@@ -54,7 +54,7 @@ CONTEXT = MailContext(
 
 
 def mails(number: int) -> SendMailsInput:
-    """Return an order for so many people."""
+    """Return mails to this number of people."""
     return SendMailsInput(
         context=CONTEXT,
         mails=[
@@ -65,7 +65,7 @@ def mails(number: int) -> SendMailsInput:
 
 
 def notices(*emails: str) -> SendNoticesInput:
-    """Return an order to tell these people the same."""
+    """Return a notice to each of these people."""
     notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme")
     return SendNoticesInput(
         notices=[
@@ -75,8 +75,8 @@ def notices(*emails: str) -> SendNoticesInput:
     )
 
 
-class BreaksOff(Post):
-    """A mail server that goes away after some mails."""
+class FailingPost(Post):
+    """A mail server that fails after some mails."""
 
     after = 0
 
@@ -90,15 +90,15 @@ class BreaksOff(Post):
 
 
 def attempt_after(*outcomes: MailOutcome | AccountOutcome) -> ActivityEnvironment:
-    """Return an environment in which an earlier attempt got this far, as Temporal hands it on."""
+    """Return an environment with these outcomes of an earlier attempt."""
     environment = ActivityEnvironment()
     details: list[Any] = [[outcome.model_dump(mode="json") for outcome in outcomes]]
     environment.info = dataclasses.replace(environment.info, heartbeat_details=details if outcomes else [])
     return environment
 
 
-def handed_out(ago: timedelta, heartbeat: AsyncMock | None = None) -> ActivityEnvironment:
-    """Return an attempt that was handed out so long ago; `heartbeat` is how Temporal says whether it still holds."""
+def dispatched(ago: timedelta, heartbeat: AsyncMock | None = None) -> ActivityEnvironment:
+    """Return an attempt that was dispatched some time ago; `heartbeat` is the response of Temporal to a heartbeat."""
     client = create_autospec(Client, instance=True)
     client.get_async_activity_handle.return_value.with_context.return_value.heartbeat = heartbeat
     environment = ActivityEnvironment(client)
@@ -112,9 +112,9 @@ def handed_out(ago: timedelta, heartbeat: AsyncMock | None = None) -> ActivityEn
 def queued_for(
     time: timedelta, how: dict[str, Any] = options.MAIL, *, attempt: int = 1, heartbeat: AsyncMock | None = None
 ) -> ActivityEnvironment:
-    """Return an attempt that lay in the queue for so long, with the time limits of mails or of something else.
+    """Return an attempt after some time in the task queue, with the timeouts of mails or of another activity.
 
-    `heartbeat` is how Temporal acknowledges what the attempt did before it fails.
+    `heartbeat` is the response of Temporal to the last heartbeat before the attempt fails.
     """
     client = create_autospec(Client, instance=True)
     client.get_async_activity_handle.return_value.with_context.return_value.heartbeat = heartbeat
@@ -133,9 +133,9 @@ class TestMails:
         """A mail that was sent is not sent again, and its outcome is in the result."""
         post = Post()
         sent = MailOutcome(person=2, purpose=Purpose.AUTHENTICATION, delivery=Delivery.ACCEPTED)
-        answer = await attempt_after(sent).run(MailActivities(post).send_mails, mails(3))
+        result = await attempt_after(sent).run(MailActivities(post).send_mails, mails(3))
         assert [mail.person for _, mail in post.mails] == [1, 3]
-        assert sorted(outcome.person for outcome in answer.outcomes) == [1, 2, 3]
+        assert sorted(outcome.person for outcome in result.outcomes) == [1, 2, 3]
 
     async def test_refusals_of_the_last_attempt_are_evaluated(self) -> None:
         """A worker that dies after the last refusal does not hide that the server refuses the sender."""
@@ -146,48 +146,48 @@ class TestMails:
             for person in (1, 2, 3)
         ]
         post = Post()
-        answer = await attempt_after(*refused).run(MailActivities(post).send_mails, mails(3))
+        result = await attempt_after(*refused).run(MailActivities(post).send_mails, mails(3))
         assert not post.mails
-        assert answer.problem == MailProblem(sentence="It refuses everyone.", needs_people=True)
+        assert result.problem == MailProblem(sentence="It refuses everyone.", needs_people=True)
 
     async def test_progress_is_sent_with_heartbeats(self) -> None:
         """Only outcomes after the last heartbeat are lost with a worker."""
-        environment, beats = ActivityEnvironment(), []
-        environment.on_heartbeat = lambda *details: beats.append(len(details[0]))
+        environment, heartbeats = ActivityEnvironment(), []
+        environment.on_heartbeat = lambda *details: heartbeats.append(len(details[0]))
         await environment.run(MailActivities(Post()).send_mails, mails(3))
-        assert beats[-1] == 3
+        assert heartbeats[-1] == 3
 
     async def test_mails_sent_before_the_server_failed_are_reported(self) -> None:
         """The other mails are sent later."""
-        post = BreaksOff()
+        post = FailingPost()
         post.after = GROUP + 1
-        answer = await ActivityEnvironment().run(MailActivities(post).send_mails, mails(2 * GROUP))
-        assert len(answer.outcomes) == GROUP + 1
+        result = await ActivityEnvironment().run(MailActivities(post).send_mails, mails(2 * GROUP))
+        assert len(result.outcomes) == GROUP + 1
 
     async def test_a_server_that_accepts_nothing_fails_the_attempt(self) -> None:
         """Temporal then retries it."""
         with pytest.raises(ServiceUnavailable):
-            await ActivityEnvironment().run(MailActivities(BreaksOff()).send_mails, mails(2))
+            await ActivityEnvironment().run(MailActivities(FailingPost()).send_mails, mails(2))
 
     async def test_a_worker_that_shuts_down_starts_no_new_group(self) -> None:
         """The outcomes so far are the result."""
         environment, post = ActivityEnvironment(), Post()
         environment.on_heartbeat = lambda *details: environment.worker_shutdown() if details[0] else None
-        answer = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
-        assert len(answer.outcomes) == len(post.mails) == GROUP
+        result = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
+        assert len(result.outcomes) == len(post.mails) == GROUP
 
     async def test_a_frozen_worker_starts_no_new_mail(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another worker may have the batch by then; the outcomes of this one are still reported."""
         clock = [0.0]
         monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
-        environment, post = handed_out(timedelta(0)), Post()
+        environment, post = dispatched(timedelta(0)), Post()
 
         def freeze(*details: list[MailOutcome]) -> None:
             clock[0] += 16 if len(details[0]) == 2 else 0
 
         environment.on_heartbeat = freeze
-        answer = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
-        assert len(answer.outcomes) == len(post.mails) == 2
+        result = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
+        assert len(result.outcomes) == len(post.mails) == 2
 
     @pytest.mark.parametrize(
         "queued, lasts", [(timedelta(0), timedelta(minutes=15)), (timedelta(minutes=30), timedelta(minutes=5))]
@@ -204,14 +204,14 @@ class TestMails:
             clock[0] = len(details[0]) * 60.0
 
         environment.on_heartbeat = take_a_minute
-        answer = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
-        assert len(answer.outcomes) == len(post.mails) == lasts / timedelta(minutes=1) + 1
+        result = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
+        assert len(result.outcomes) == len(post.mails) == lasts / timedelta(minutes=1) + 1
 
     async def test_a_batch_that_starts_too_late_sends_nothing(self) -> None:
         """A retry without outcomes still reports why the earlier attempts failed."""
-        post = BreaksOff()
-        answer = await queued_for(timedelta(minutes=39)).run(MailActivities(post).send_mails, mails(3))
-        assert not answer.outcomes
+        post = FailingPost()
+        result = await queued_for(timedelta(minutes=39)).run(MailActivities(post).send_mails, mails(3))
+        assert not result.outcomes
         with pytest.raises(ServiceUnavailable):
             await queued_for(timedelta(minutes=39), attempt=2).run(MailActivities(post).send_mails, mails(3))
 
@@ -220,18 +220,18 @@ class TestMails:
     )
     async def test_a_frozen_worker_drops_a_batch_that_was_dispatched_again(self, error: Exception) -> None:
         """The batch was in its connection until the heartbeat timeout."""
-        post, asked = Post(), AsyncMock(side_effect=error)
+        post, heartbeat = Post(), AsyncMock(side_effect=error)
         with pytest.raises(ServiceUnavailable, match="stood still"):
-            await handed_out(timedelta(seconds=31), asked).run(MailActivities(post).send_mails, mails(3))
+            await dispatched(timedelta(seconds=31), heartbeat).run(MailActivities(post).send_mails, mails(3))
         assert not post.mails
-        asked.assert_awaited_once()
+        heartbeat.assert_awaited_once()
 
     async def test_an_old_batch_starts_if_temporal_confirms_it(self) -> None:
         """The clocks of this machine and of Temporal may differ."""
-        post, asked = Post(), AsyncMock()
-        await handed_out(timedelta(hours=1), asked).run(MailActivities(post).send_mails, mails(3))
+        post, heartbeat = Post(), AsyncMock()
+        await dispatched(timedelta(hours=1), heartbeat).run(MailActivities(post).send_mails, mails(3))
         assert len(post.mails) == 3
-        asked.assert_awaited_once()
+        heartbeat.assert_awaited_once()
 
 
 class TestNotices:
@@ -240,10 +240,10 @@ class TestNotices:
     @pytest.mark.parametrize("ago, again", [(timedelta(0), True), (timedelta(minutes=16), False)])
     async def test_a_deferred_notice_is_retried_for_a_while(self, ago: timedelta, *, again: bool) -> None:
         """A mailbox that is full for weeks does not block the migration, which waits for the notice."""
-        post, order = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
+        post, request = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
         acknowledge = AsyncMock()
         with pytest.raises(ServiceUnavailable) if again else nullcontext():
-            await queued_for(ago, heartbeat=acknowledge).run(MailActivities(post).send_notices, order)
+            await queued_for(ago, heartbeat=acknowledge).run(MailActivities(post).send_notices, request)
         assert [notice.recipient.email for notice in post.notices] == ["ada@example.com"]
         assert acknowledge.await_count == again
 
@@ -252,9 +252,9 @@ class TestNotices:
         monkeypatch.setattr("activities.acknowledgement._RETRY_SECONDS", 0)
         away = RPCError("connection reset", RPCStatusCode.UNAVAILABLE, b"")
         acknowledge = AsyncMock(side_effect=[away] * 30 + [None])
-        post, order = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
+        post, request = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
         with pytest.raises(ServiceUnavailable):
-            await queued_for(timedelta(0), heartbeat=acknowledge).run(MailActivities(post).send_notices, order)
+            await queued_for(timedelta(0), heartbeat=acknowledge).run(MailActivities(post).send_notices, request)
         assert acknowledge.await_count == 31
         (outcomes,) = acknowledge.await_args_list[-1].args
         assert {outcome.person: outcome.delivery for outcome in outcomes} == {
@@ -265,14 +265,14 @@ class TestNotices:
     async def test_a_retry_sends_only_deferred_notices(self) -> None:
         """An accepted notice is not sent again."""
         post = Post()
-        had = [
+        earlier = [
             MailOutcome(person=1, delivery=Delivery.DEFERRED, reason="451 greylisted"),
             MailOutcome(person=2, delivery=Delivery.ACCEPTED),
         ]
-        order = notices("olga@example.com", "ada@example.com")
-        answer = await attempt_after(*had).run(MailActivities(post).send_notices, order)
+        request = notices("olga@example.com", "ada@example.com")
+        result = await attempt_after(*earlier).run(MailActivities(post).send_notices, request)
         assert [notice.recipient.email for notice in post.notices] == ["olga@example.com"]
-        assert sorted(outcome.person for outcome in answer.outcomes) == [1, 2]
+        assert sorted(outcome.person for outcome in result.outcomes) == [1, 2]
 
 
 class TestAccounts:
@@ -281,11 +281,11 @@ class TestAccounts:
     async def test_a_retry_resumes_where_the_last_attempt_ended(self) -> None:
         """Known outcomes are not looked up again."""
         atlassian = Atlassian()
-        order = AccountsInput(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in (1, 2)])
-        had = AccountOutcome(person=1, email="p1@example.com", account_id="account-0")
-        answer = await attempt_after(had).run(AccountActivities(atlassian, atlassian).ensure_accounts, order)
+        request = AccountsInput(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in (1, 2)])
+        earlier = AccountOutcome(person=1, email="p1@example.com", account_id="account-0")
+        result = await attempt_after(earlier).run(AccountActivities(atlassian, atlassian).ensure_accounts, request)
         assert list(atlassian.accounts) == ["p2@example.com"]
-        assert [outcome.person for outcome in answer.outcomes] == [1, 2]
+        assert [outcome.person for outcome in result.outcomes] == [1, 2]
 
     async def test_created_accounts_are_reported_before_the_timeout(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Otherwise nobody would know that Landbridge created them and may revoke them."""
@@ -299,12 +299,12 @@ class TestAccounts:
                     async for outcomes in super().ensure([question]):
                         yield outcomes
 
-        order = AccountsInput(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in range(9)])
+        request = AccountsInput(questions=[AccountQuestion(person=n, email=f"p{n}@example.com") for n in range(9)])
         atlassian = Slow()
-        answer = await queued_for(timedelta(0), options.ACCOUNTS).run(
-            AccountActivities(atlassian, atlassian).ensure_accounts, order
+        result = await queued_for(timedelta(0), options.ACCOUNTS).run(
+            AccountActivities(atlassian, atlassian).ensure_accounts, request
         )
-        assert [outcome.person for outcome in answer.outcomes if outcome.created] == [0, 1, 2, 3, 4, 5]
+        assert [outcome.person for outcome in result.outcomes if outcome.created] == [0, 1, 2, 3, 4, 5]
         assert len(atlassian.accounts) == 6
 
     async def test_a_response_without_an_account_is_a_problem(self) -> None:
@@ -314,9 +314,9 @@ class TestAccounts:
             async def ensure(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
                 yield [AccountOutcome(person=question.person, email=question.email) for question in questions]
 
-        order = AccountsInput(questions=[AccountQuestion(person=1, email="p1@example.com")])
-        answer = await ActivityEnvironment().run(AccountActivities(Silent(), Silent()).ensure_accounts, order)
-        assert "no account" in answer.outcomes[0].problem
+        request = AccountsInput(questions=[AccountQuestion(person=1, email="p1@example.com")])
+        result = await ActivityEnvironment().run(AccountActivities(Silent(), Silent()).ensure_accounts, request)
+        assert "no account" in result.outcomes[0].problem
 
 
 class TestBroadcastSignal:
@@ -325,8 +325,8 @@ class TestBroadcastSignal:
     async def test_each_cohort_gets_a_broadcast_once_despite_errors(self) -> None:
         """A retry sends the signal to the remaining cohorts."""
 
-        class Desk:
-            told: ClassVar[list[str]] = []
+        class Cohorts:
+            signalled: ClassVar[list[str]] = []
             problem: ClassVar[list[LandbridgeError]] = [ServiceUnavailable("Temporal does not take it.")]
 
             async def assign_people(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
@@ -342,18 +342,18 @@ class TestBroadcastSignal:
                 if self.problem and cohort_id.endswith(":7"):
                     raise self.problem.pop()
                 assert (signal, message) == ("pause", {"reason": "Freeze."})
-                self.told.append(cohort_id)
+                self.signalled.append(cohort_id)
 
-        beats: list[list[Any]] = []
+        heartbeats: list[list[Any]] = []
         environment = ActivityEnvironment()
-        environment.on_heartbeat = lambda *details: beats.append(list(details[0]))
-        order = BroadcastInput(opsgenie_account="acme", cohorts=12, signal="pause", message={"reason": "Freeze."})
+        environment.on_heartbeat = lambda *details: heartbeats.append(list(details[0]))
+        request = BroadcastInput(opsgenie_account="acme", cohorts=12, signal="pause", message={"reason": "Freeze."})
         with pytest.raises(ServiceUnavailable):
-            await environment.run(RosterActivities(Opsgenie(), Desk()).broadcast_signal, order)
+            await environment.run(RosterActivities(Opsgenie(), Cohorts()).broadcast_signal, request)
         again = ActivityEnvironment()
-        again.info = dataclasses.replace(again.info, heartbeat_details=[[b.model_dump() for b in beats[-1]]])
-        await again.run(RosterActivities(Opsgenie(), Desk()).broadcast_signal, order)
-        assert sorted(Desk.told) == sorted(f"site-migration:acme:cohort:{number}" for number in range(1, 13))
+        again.info = dataclasses.replace(again.info, heartbeat_details=[[b.model_dump() for b in heartbeats[-1]]])
+        await again.run(RosterActivities(Opsgenie(), Cohorts()).broadcast_signal, request)
+        assert sorted(Cohorts.signalled) == sorted(f"site-migration:acme:cohort:{number}" for number in range(1, 13))
 
 
 class TestAssignPeople:
@@ -362,7 +362,7 @@ class TestAssignPeople:
     async def test_corrected_addresses_go_to_the_cohort_of_the_person(self) -> None:
         """Whatever cohort the hash of the new address selects."""
 
-        class Desk:
+        class Cohorts:
             def __init__(self) -> None:
                 self.got: dict[str, list[str]] = {}
 
@@ -378,11 +378,13 @@ class TestAssignPeople:
             async def invited(self, cohort_id: str, run: str) -> list[InvitedAccount]:
                 raise NotImplementedError
 
-        desk, source = Desk(), Opsgenie([RosterPerson(email=f"p{n}@example.com") for n in range(20)])
-        order = AssignPeopleInput(opsgenie_account="acme", cohorts=3, moved={"p7@example.com": 2, "p8@example.com": 3})
+        cohorts, source = Cohorts(), Opsgenie([RosterPerson(email=f"p{n}@example.com") for n in range(20)])
+        request = AssignPeopleInput(
+            opsgenie_account="acme", cohorts=3, moved={"p7@example.com": 2, "p8@example.com": 3}
+        )
         assert await ActivityEnvironment().run(
-            RosterActivities(source, desk).assign_people, order
+            RosterActivities(source, cohorts).assign_people, request
         ) == AssignPeopleResult(people=20)
-        assert "p7@example.com" in desk.got["site-migration:acme:cohort:2"]
-        assert "p8@example.com" in desk.got["site-migration:acme:cohort:3"]
-        assert sum(map(len, desk.got.values())) == 20
+        assert "p7@example.com" in cohorts.got["site-migration:acme:cohort:2"]
+        assert "p8@example.com" in cohorts.got["site-migration:acme:cohort:3"]
+        assert sum(map(len, cohorts.got.values())) == 20

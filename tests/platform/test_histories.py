@@ -27,7 +27,7 @@ KIND = "Listening"
 
 @workflow.defn(name=KIND, sandboxed=False)
 class Listening:
-    """Hears news without end."""
+    """Receives signals forever."""
 
     def __init__(self) -> None:
         self._heard = 0
@@ -39,7 +39,7 @@ class Listening:
 
     @workflow.signal
     def news(self) -> None:
-        """Hear one."""
+        """Receive a signal."""
         self._heard += 1
 
 

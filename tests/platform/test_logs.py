@@ -31,7 +31,7 @@ class Speaking:
 async def main():
     logs.configure(in_worker=True)
     client = await connection.connect()
-    # Without a cache every task replays the whole history: what is said twice would show.
+    # Without a cache every task replays the whole history: events that are logged twice would show.
     async with Worker(client, task_queue="logs", workflows=[Speaking], activities=[speak], max_cached_workflows=0):
         await client.execute_workflow(Speaking.run, id="speaking", task_queue="logs")
 
@@ -55,7 +55,7 @@ def said_by(code: str, environment: dict[str, str] | None = None) -> list[dict[s
 
 
 def configured(code: str, *, level: str = "INFO") -> list[dict[str, Any]]:
-    """Return what a process logs once logs are configured."""
+    """Return what a process logs with configured logs."""
     start = "import logging, warnings\nimport structlog\nfrom landbridge.platform import logs\nlogs.configure()\n"
     return said_by(start + code, {"LANDBRIDGE_LOG_LEVEL": level})
 

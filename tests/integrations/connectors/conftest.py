@@ -16,7 +16,7 @@ OWN = Document(openapi.document(app.OPERATIONS))
 
 @pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Sent]]:
-    """Listen in on the wire, and judge what went over it at the end."""
+    """Record all requests, and validate them after the test."""
     requests: list[Sent] = []
     send = httpx2.AsyncHTTPTransport.handle_async_request
 

@@ -17,8 +17,8 @@ async def directory(service: str) -> AsyncIterator[AtlassianDirectory]:
         yield directory
 
 
-async def standing(directory: AtlassianDirectory, email: str) -> AccountLookup:
-    """Ask about one address."""
+async def lookup(directory: AtlassianDirectory, email: str) -> AccountLookup:
+    """Look up one address."""
     (answer,) = [one async for one in directory.lookups([email])]
     assert answer.email == email
     return answer
@@ -47,7 +47,7 @@ async def test_the_state_of_each_address_is_reported(
 ) -> None:
     """A problem is reported for each state that would stop the migration of the person."""
     control.load(accounts=[] if account is None else [{"email": "ann@example.com", **account}])
-    ann = await standing(directory, "ann@example.com")
+    ann = await lookup(directory, "ann@example.com")
     assert (ann.state, ann.verified, ann.manager) == (state, verified, manager)
     assert bool(ann.problem) == (state not in {AccountState.NOT_SHOWN, AccountState.ACTIVE})
 
@@ -60,13 +60,13 @@ async def test_only_a_verified_domain_makes_accounts_managed(
 ) -> None:
     """Existing or not; a pending or lost claim does not, and neither does a parent domain."""
     control.load(accounts=[{"email": "ann@Example.com"}], domains={"example.com": claim})
-    assert (await standing(directory, "ann@example.com")).manager is (
+    assert (await lookup(directory, "ann@example.com")).manager is (
         Manager.THIS_ORGANIZATION if ours else Manager.NOBODY
     )
-    assert (await standing(directory, "new@example.com")).manager is (
+    assert (await lookup(directory, "new@example.com")).manager is (
         Manager.THIS_ORGANIZATION if ours else Manager.UNKNOWN
     )
-    assert (await standing(directory, "new@sub.example.com")).manager is Manager.UNKNOWN
+    assert (await lookup(directory, "new@sub.example.com")).manager is Manager.UNKNOWN
 
 
 async def test_a_survey_changes_nothing_and_covers_a_hundred_addresses(
@@ -99,7 +99,7 @@ async def test_optional_fields_may_be_missing(control: Control, directory: Atlas
     """Domains without name or claim, over-used licences, workspaces without a site."""
     control.load(accounts=[{"email": "ann@example.com"}])
     control.order("/domains", status=200, body='{"data": [{"id": "1", "attributes": {}}]}')
-    assert (await standing(directory, "ann@example.com")).manager is Manager.NOBODY
+    assert (await lookup(directory, "ann@example.com")).manager is Manager.NOBODY
     site = '"id": "ari:cloud:jira::site/1", "attributes": {"hostUrl": "https://a.example", "status": "online"'
     bucket = '{"id": "ari:cloud:bitbucket::workspace/1", "attributes": {"usage": 1, "capacity": 5}}'
     control.order("/workspaces", status=200, body=f'{{"data": [{bucket}, {{{site}, "usage": 7, "capacity": 5}}}}]}}')

@@ -144,7 +144,7 @@ async def test_an_error_midway_retries_only_that_page(
         control.order(f"offset={offset}", **fault)
     before = control.state()["calls"].get(USERS, 0)
     assert len(await read(roster)) == 350
-    # A truncated answer is the real one, cut: it was counted too.
+    # A truncated response is the real one, cut: it is counted too.
     assert control.state()["calls"][USERS] - before == 4 + (3 if "truncate" in fault else 0)
 
 

@@ -106,7 +106,7 @@ class TestCsv:
         ],
     )
     def test_lines_above_the_header_are_skipped(self, folder: Path, above: str, delimiter: str) -> None:
-        """Excel declares the delimiter, PowerShell the row type, people leave lines empty; row numbers stay the same."""
+        """Excel declares the delimiter, PowerShell the row type, people leave lines empty. Row numbers count them."""
         lines = [HEADER, OWNER_LINE, "bo@example.com,Bo,king"]
         people, problems = _read(folder, above + "\n".join(lines).replace(",", delimiter))
         assert [person.email for person in people] == ["olga@example.com", "bo@example.com"]

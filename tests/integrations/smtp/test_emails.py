@@ -19,7 +19,7 @@ from landbridge.domain.rules import Rules
 from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
 from landbridge.emails import Rendered
 from landbridge.integrations.smtp import content
-from tests.integrations.smtp.conftest import CONTEXT, PlainLinks, order
+from tests.integrations.smtp.conftest import CONTEXT, PlainLinks, outgoing
 
 NAME = "Zoë <b>& Sons</b>"
 NOTICE = Notice(
@@ -34,9 +34,9 @@ NOTICE = Notice(
 )
 
 
-def personal(**changes: Any) -> Rendered:  # noqa: ANN401 - any field of the order
+def personal(**changes: Any) -> Rendered:  # noqa: ANN401 - any field of the model
     """Return a person's mail."""
-    return content.person_mail(CONTEXT, order(**{"name": NAME} | changes), PlainLinks())
+    return content.person_mail(CONTEXT, outgoing(**{"name": NAME} | changes), PlainLinks())
 
 
 def notice(kind: NoticeKind, locale: str = "", **changes: object) -> Rendered:
@@ -59,7 +59,7 @@ def every_email() -> Iterator[Rendered]:
 
 
 def words(html: str) -> str:
-    """Return what a reader of the HTML sees, on one line."""
+    """Return the visible text of HTML, on one line."""
     return " ".join(BeautifulSoup(html, "html.parser").get_text(" ").split())
 
 
@@ -202,7 +202,7 @@ def test_names_cannot_inject_text(value: str, shown: str) -> None:
 
 
 LOCALES = {"de": "de_AT", "en": "en_US", "es": "es_MX", "fr": "fr_FR", "ja": "ja_JP", "tr": "tr_TR"}
-"""Somebody's locale for each language that there is."""
+"""A locale for each language."""
 
 
 def in_language(tag: str) -> Iterator[Rendered]:

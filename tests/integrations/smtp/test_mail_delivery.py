@@ -11,7 +11,7 @@ from landbridge.domain.links import Purpose
 from landbridge.domain.people import Counts, State
 from landbridge.domain.roster import AccountAdmin
 from landbridge.integrations.smtp import content
-from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, PlainLinks, RunningMailbox, order, parse, part
+from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, PlainLinks, RunningMailbox, outgoing, parse, part
 from tests.streams import collect
 
 
@@ -19,7 +19,7 @@ async def test_each_person_gets_one_mail_with_their_own_link(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
     """A batch uses few connections; each person has one mail and one outcome."""
-    await collect(make_mailer(mailbox.port).send(CONTEXT, [order(n) for n in range(1, 31)]), outcomes.append)
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing(n) for n in range(1, 31)]), outcomes.append)
     mails = {str(mail["X-Envelope-To"]): mail for mail in mailbox.mails()}
     assert sorted(outcome.person for outcome in outcomes) == list(range(1, 31))
     assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
@@ -36,7 +36,7 @@ async def test_the_header_is_complete(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
     """Sender, one recipient, date, Message-ID, and that the mail is auto-generated."""
-    await collect(make_mailer(mailbox.port).send(CONTEXT, [order(7, generation=3)]), outcomes.append)
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing(7, generation=3)]), outcomes.append)
     (mail,) = mailbox.mails()
     assert not mail.defects
     assert mail["From"] == "Opsgenie migration <no-reply@example.com>"
@@ -50,7 +50,7 @@ async def test_a_refused_address_does_not_stop_the_others(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
     """The outcome has the code and our reason, without the address."""
-    orders = [order(1), order(2, "gone@example.com"), order(3)]
+    orders = [outgoing(1), outgoing(2, "gone@example.com"), outgoing(3)]
     await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, orders), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.ACCEPTED, Delivery.REFUSED, Delivery.ACCEPTED]
     assert outcomes[1].reason == "550: there is no such mailbox"
@@ -61,7 +61,7 @@ async def test_addresses_in_other_scripts_are_delivered(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
     """A domain is sent in ASCII; a local part that is not ASCII is sent with SMTPUTF8."""
-    orders = [order(1, "ann@bücher.example.com"), order(2, "用户@例子.example.com")]
+    orders = [outgoing(1, "ann@bücher.example.com"), outgoing(2, "用户@例子.example.com")]
     await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, orders), outcomes.append)
     first, second = mailbox.mails()
     assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
@@ -78,7 +78,7 @@ async def test_mail_in_another_language_is_delivered_unchanged(
     encoding: str,
 ) -> None:
     """Subject, sender's name and both bodies; each line is within the limit of RFC 5322."""
-    told = order(name="小林", locale=locale)
+    told = outgoing(name="小林", locale=locale)
     written = content.person_mail(CONTEXT, told, PlainLinks())
     await collect(make_mailer(mailbox.port).send(CONTEXT, [told]), outcomes.append)
     (mail,) = mailbox.mails()
@@ -163,7 +163,7 @@ async def test_unusable_addresses_are_refused_before_connecting(
         "quentin",
         " ",
     ]
-    orders = [order(number, email) for number, email in enumerate(hostile, start=1)]
+    orders = [outgoing(number, email) for number, email in enumerate(hostile, start=1)]
     await collect(make_mailer(1).send(CONTEXT, orders), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.REFUSED] * len(hostile)
     assert not any("quentin" in outcome.reason or "example" in outcome.reason for outcome in outcomes)
@@ -182,7 +182,7 @@ async def test_untrusted_values_cannot_change_the_mail(
             "site": CONTEXT.site.model_copy(update={"url": "javascript:alert(1)"}),
         }
     )
-    await collect(make_mailer(mailbox.port).send(context, [order(1, name=name)]), outcomes.append)
+    await collect(make_mailer(mailbox.port).send(context, [outgoing(1, name=name)]), outcomes.append)
     (mail,) = mailbox.mails()
     assert mail["Bcc"] is None
     assert mail["X-Evil"] is None
@@ -244,7 +244,7 @@ async def test_a_full_disk_of_the_mail_server_defers(
 ) -> None:
     """No mail is lost."""
     mailbox.directory.rmdir()
-    await collect(make_mailer(mailbox.port).send(CONTEXT, [order(1)]), outcomes.append)
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing(1)]), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.DEFERRED]
 
 

@@ -19,7 +19,7 @@ from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
 from landbridge.emails import Rendered
 from landbridge.integrations.smtp.message import compose
 from tests.integrations.smtp.certificates import Authority
-from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order
+from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, outgoing
 from tests.integrations.smtp.scripted import CERTIFICATE, Heard, ScriptedServer, nothing_special, server_tls
 from tests.streams import collect
 
@@ -34,7 +34,7 @@ async def test_mail_is_sent_over_tls(make_mailer: MakeMailer, outcomes: list[Mai
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=extensions) as server:
         await collect(
             make_mailer(server.port, host="localhost", security=security, ca_file=str(CERTIFICATE), **LOGIN).send(
-                CONTEXT, [order(1)]
+                CONTEXT, [outgoing(1)]
             ),
             outcomes.append,
         )
@@ -49,7 +49,7 @@ async def test_a_server_without_starttls_gets_nothing(make_mailer: MakeMailer, o
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
         with pytest.raises(ServiceRejected, match="does not offer STARTTLS"):
             await collect(
-                make_mailer(server.port, security="starttls", **LOGIN).send(CONTEXT, [order(1), order(2)]),
+                make_mailer(server.port, security="starttls", **LOGIN).send(CONTEXT, [outgoing(1), outgoing(2)]),
                 outcomes.append,
             )
     assert {line.split(" ")[0] for line in server.commands} == {"EHLO"}
@@ -67,7 +67,7 @@ async def test_an_untrusted_certificate_pauses(
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=("STARTTLS",)) as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_CA_FILE"):
             await collect(
-                make_mailer(server.port, host=host, security=security, ca_file=ca_file).send(CONTEXT, [order(1)]),
+                make_mailer(server.port, host=host, security=security, ca_file=ca_file).send(CONTEXT, [outgoing(1)]),
                 outcomes.append,
             )
     assert {line.split(" ")[0] for line in server.commands} <= {"EHLO", "STARTTLS"}
@@ -84,7 +84,7 @@ async def test_an_expired_certificate_pauses(
         async with ScriptedServer(tls=tls, extensions=("STARTTLS",)) as server:
             mailer = make_mailer(server.port, host="localhost", security="starttls", ca_file=str(authority.file))
             with pytest.raises(ServiceRejected, match="certificate is valid") if refused else nullcontext():
-                await collect(mailer.send(CONTEXT, [order(1)]), outcomes.append)
+                await collect(mailer.send(CONTEXT, [outgoing(1)]), outcomes.append)
         assert len(server.received) == len(outcomes) == (0 if refused else 1)
 
 
@@ -92,7 +92,7 @@ async def test_tls_on_an_unencrypted_port_pauses(make_mailer: MakeMailer, outcom
     """The message names the setting to fix."""
     async with ScriptedServer() as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_SECURITY"):
-            await collect(make_mailer(server.port, security="tls").send(CONTEXT, [order(1)]), outcomes.append)
+            await collect(make_mailer(server.port, security="tls").send(CONTEXT, [outgoing(1)]), outcomes.append)
 
 
 async def test_a_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
@@ -104,7 +104,7 @@ async def test_a_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes:
     async with ScriptedServer(script, extensions=("AUTH PLAIN",)) as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_PASSWORD") as caught:
             await collect(
-                make_mailer(server.port, **LOGIN).send(CONTEXT, [order(n) for n in range(1, 20)]), outcomes.append
+                make_mailer(server.port, **LOGIN).send(CONTEXT, [outgoing(n) for n in range(1, 20)]), outcomes.append
             )
     assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
     assert WORD not in repr(caught.value)
@@ -130,7 +130,9 @@ async def test_a_wrong_password_is_tried_with_one_mechanism(
         mailer = make_mailer(server.port, **LOGIN, **how)
         slices = [
             collect(
-                mailer.send(CONTEXT.model_copy(update={"cohort_id": f"cohort {n}"}), [order(m) for m in range(1, 20)]),
+                mailer.send(
+                    CONTEXT.model_copy(update={"cohort_id": f"cohort {n}"}), [outgoing(m) for m in range(1, 20)]
+                ),
                 print,
             )
             for n in range(4)
@@ -155,11 +157,11 @@ async def test_a_resumed_cohort_logs_in_again(make_mailer: MakeMailer, outcomes:
         for cohort in ("one", "two", "three"):
             with pytest.raises(ServiceRejected):
                 await collect(
-                    mailer.send(CONTEXT.model_copy(update={"cohort_id": cohort}), [order(1)]), outcomes.append
+                    mailer.send(CONTEXT.model_copy(update={"cohort_id": cohort}), [outgoing(1)]), outcomes.append
                 )
         assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
         server.script = nothing_special
-        await collect(mailer.send(CONTEXT.model_copy(update={"cohort_id": "two"}), [order(1)]), outcomes.append)
+        await collect(mailer.send(CONTEXT.model_copy(update={"cohort_id": "two"}), [outgoing(1)]), outcomes.append)
     assert len(server.accepted) == 1
 
 
@@ -172,7 +174,7 @@ async def test_an_unsupported_mechanism_is_not_a_failed_login(
         return "504 5.5.4 unrecognized authentication type" if heard.line.startswith("AUTH CRAM-MD5") else None
 
     async with ScriptedServer(script, extensions=("AUTH CRAM-MD5 PLAIN",)) as server:
-        await collect(make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)]), outcomes.append)
+        await collect(make_mailer(server.port, **LOGIN).send(CONTEXT, [outgoing(1)]), outcomes.append)
     assert len(server.accepted) == 1
 
 
@@ -194,14 +196,14 @@ async def test_a_login_that_cannot_be_checked_is_retried(
 
     async with ScriptedServer(script, extensions=(*extensions, "8BITMIME")) as server:
         with pytest.raises(error):
-            await collect(make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)]), print)
+            await collect(make_mailer(server.port, **LOGIN).send(CONTEXT, [outgoing(1)]), print)
 
 
 async def test_a_greeting_that_refuses_us_pauses(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
     """A greeting with 5xx."""
     async with ScriptedServer(greeting="554 5.7.1 go away") as server:
         with pytest.raises(ServiceRejected, match="this network"):
-            await collect(make_mailer(server.port).send(CONTEXT, [order(1)]), outcomes.append)
+            await collect(make_mailer(server.port).send(CONTEXT, [outgoing(1)]), outcomes.append)
 
 
 @pytest.mark.parametrize(

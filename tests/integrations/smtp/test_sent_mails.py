@@ -6,13 +6,13 @@ import pytest
 
 from landbridge.domain.activity_io import Delivery, MailOutcome
 from landbridge.integrations.smtp.sent_mails import SentMails
-from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order
+from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, outgoing
 from tests.integrations.smtp.scripted import DOT, Act, Heard, ScriptedServer
 from tests.streams import collect
 
 
 def outcome(delivery: Delivery) -> MailOutcome:
-    """Return what became of a mail."""
+    """Return the outcome of a mail."""
     return MailOutcome(person=1, delivery=delivery)
 
 
@@ -20,12 +20,14 @@ async def test_a_repeated_batch_is_not_sent_again(make_mailer: MakeMailer, outco
     """It has the earlier outcomes; a new generation or another address is another mail."""
     async with ScriptedServer() as server:
         mailer = make_mailer(server.port)
-        orders = [order(1), order(2)]
+        orders = [outgoing(1), outgoing(2)]
         for _ in range(2):
             await collect(mailer.send(CONTEXT, orders), outcomes.append)
         assert len(server.accepted) == 2
         assert outcomes[:2] == outcomes[2:]
-        await collect(mailer.send(CONTEXT, [order(1, generation=2), order(2, "moved@example.com")]), outcomes.append)
+        await collect(
+            mailer.send(CONTEXT, [outgoing(1, generation=2), outgoing(2, "moved@example.com")]), outcomes.append
+        )
         assert len(server.accepted) == 4
 
 
@@ -37,7 +39,7 @@ async def test_a_mail_is_not_sent_twice_concurrently(make_mailer: MakeMailer, ou
 
     async with ScriptedServer(mute) as server:
         mailer = make_mailer(server.port)
-        attempts = [asyncio.create_task(collect(mailer.send(CONTEXT, [order()]), outcomes.append)) for _ in range(2)]
+        attempts = [asyncio.create_task(collect(mailer.send(CONTEXT, [outgoing()]), outcomes.append)) for _ in range(2)]
         await server.hanging.wait()
         server.release.set()
         await asyncio.gather(*attempts)

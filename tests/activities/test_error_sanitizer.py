@@ -22,7 +22,7 @@ class _Fails(ActivityInboundInterceptor):
 
 
 async def failure(error: Exception, scheduled: timedelta = timedelta(0)) -> ApplicationError:
-    """Return what Temporal gets to see of an error of an activity that is tried for ten minutes, `scheduled` ago."""
+    """Return the error for Temporal; the activity has a timeout of ten minutes and was scheduled `scheduled` ago."""
     translated, environment = ErrorSanitizer().intercept_activity(_Fails(error)), ActivityEnvironment()
     environment.info = dataclasses.replace(
         environment.info,

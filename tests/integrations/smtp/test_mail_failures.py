@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from landbridge.domain.activity_io import Delivery, MailOutcome
 from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 from landbridge.integrations.smtp.relay import REPLY_SECONDS
-from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order, parse
+from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, outgoing, parse
 from tests.integrations.smtp.scripted import DOT, Act, Heard, ScriptedServer
 from tests.streams import collect
 from tests.workflows.harness import eventually
@@ -49,7 +49,7 @@ async def test_a_reply_about_a_recipient_is_their_outcome(
 
     async with ScriptedServer(script) as server:
         await collect(
-            make_mailer(server.port, connections=2).send(CONTEXT, [order(n) for n in range(1, 6)]), outcomes.append
+            make_mailer(server.port, connections=2).send(CONTEXT, [outgoing(n) for n in range(1, 6)]), outcomes.append
         )
     assert by_person(outcomes) == {1: ACCEPTED, 2: delivery, 3: ACCEPTED, 4: ACCEPTED, 5: ACCEPTED}
     assert [outcome.reason for outcome in outcomes if outcome.person == 2] == [reason]
@@ -66,7 +66,9 @@ async def test_a_reply_to_the_content_is_an_outcome(
         return answer if heard.line == DOT and heard.mails == 1 else None
 
     async with ScriptedServer(script) as server:
-        await collect(make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)]), outcomes.append)
+        await collect(
+            make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(1), outgoing(2)]), outcomes.append
+        )
     assert by_person(outcomes) == {1: ACCEPTED, 2: delivery}
     assert server.connections == 1
 
@@ -75,9 +77,9 @@ async def test_connections_are_bounded_and_reused(make_mailer: MakeMailer, outco
     """However many mails and concurrent batches there are."""
     async with ScriptedServer() as server:
         mailer = make_mailer(server.port, connections=3)
-        slices = [[order(10 * n + m) for m in range(10)] for n in range(4)]
+        slices = [[outgoing(10 * n + m) for m in range(10)] for n in range(4)]
         await asyncio.gather(*(collect(mailer.send(CONTEXT, people), outcomes.append) for people in slices))
-        await collect(mailer.send(CONTEXT, [order(99)]), outcomes.append)
+        await collect(mailer.send(CONTEXT, [outgoing(99)]), outcomes.append)
     assert server.most_open <= 3
     assert server.connections <= 3
     assert len(server.accepted) == 41
@@ -98,7 +100,7 @@ async def test_a_mail_lost_after_the_dot_is_resent_with_the_same_id(
         mailer = make_mailer(server.port, connections=1)
         with capture_logs() as logs:
             for number in range(1, 7):
-                await collect(mailer.send(CONTEXT, [order(number)]), outcomes.append)
+                await collect(mailer.send(CONTEXT, [outgoing(number)]), outcomes.append)
                 await mailer.close()
     assert set(by_person(outcomes).values()) == {ACCEPTED}
     assert sorted(message_ids(server.received).values()) == [1, 1, 1, 1, 2, 2]
@@ -121,7 +123,7 @@ async def test_a_connection_lost_before_the_content_is_replaced(
 
     async with ScriptedServer(script) as server:
         await collect(
-            make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)]), outcomes.append
+            make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(n) for n in range(1, 4)]), outcomes.append
         )
     assert by_person(outcomes) == {1: ACCEPTED, 2: ACCEPTED, 3: ACCEPTED}
     assert set(message_ids(server.received).values()) == {1}
@@ -135,7 +137,7 @@ async def test_a_mail_that_breaks_connections_is_deferred(make_mailer: MakeMaile
 
     async with ScriptedServer(script) as server:
         await collect(
-            make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)]), outcomes.append
+            make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(n) for n in range(1, 4)]), outcomes.append
         )
     assert by_person(outcomes) == {1: ACCEPTED, 2: DEFERRED, 3: ACCEPTED}
     assert len(server.received) == 4
@@ -152,7 +154,7 @@ async def test_a_server_that_loses_every_mail_is_unavailable(
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=1)
         with pytest.raises(ServiceUnavailable, match="ends every connection"):
-            await collect(mailer.send(CONTEXT, [order(n) for n in range(1, 50)]), outcomes.append)
+            await collect(mailer.send(CONTEXT, [outgoing(n) for n in range(1, 50)]), outcomes.append)
     assert len(server.received) == 3
     assert by_person(outcomes) == {1: DEFERRED}
 
@@ -167,7 +169,7 @@ async def test_a_server_may_close_a_connection_after_some_mails(
 
     async with ScriptedServer(script) as server:
         await collect(
-            make_mailer(server.port, connections=2).send(CONTEXT, [order(n) for n in range(1, 21)]), outcomes.append
+            make_mailer(server.port, connections=2).send(CONTEXT, [outgoing(n) for n in range(1, 21)]), outcomes.append
         )
     assert set(by_person(outcomes).values()) == {ACCEPTED}
     assert set(message_ids(server.received).values()) == {1}
@@ -183,7 +185,7 @@ async def test_a_server_may_greet_fewer_connections(make_mailer: MakeMailer, out
 
         server.script = script
         await collect(
-            make_mailer(server.port, connections=4).send(CONTEXT, [order(n) for n in range(1, 11)]), outcomes.append
+            make_mailer(server.port, connections=4).send(CONTEXT, [outgoing(n) for n in range(1, 11)]), outcomes.append
         )
     assert set(by_person(outcomes).values()) == {ACCEPTED}
     assert len(server.accepted) == 10
@@ -200,7 +202,7 @@ async def test_a_server_that_is_not_ready_is_unavailable(
 
     async with ScriptedServer(script, greeting=greeting) as server:
         with pytest.raises(ServiceUnavailable):
-            await collect(make_mailer(server.port).send(CONTEXT, [order(1), order(2)]), outcomes.append)
+            await collect(make_mailer(server.port).send(CONTEXT, [outgoing(1), outgoing(2)]), outcomes.append)
     assert outcomes == []
 
 
@@ -209,7 +211,7 @@ async def test_a_refused_connection_is_unavailable(make_mailer: MakeMailer, outc
     async with ScriptedServer() as server:
         port = server.port
     with pytest.raises(ServiceUnavailable, match="cannot be reached"):
-        await collect(make_mailer(port).send(CONTEXT, [order(1)]), outcomes.append)
+        await collect(make_mailer(port).send(CONTEXT, [outgoing(1)]), outcomes.append)
 
 
 async def test_mails_sent_before_an_error_are_reported(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
@@ -221,7 +223,8 @@ async def test_mails_sent_before_an_error_are_reported(make_mailer: MakeMailer, 
     async with ScriptedServer(script) as server:
         with pytest.raises(ServiceUnavailable, match="patience"):
             await collect(
-                make_mailer(server.port, connections=2).send(CONTEXT, [order(n) for n in range(1, 21)]), outcomes.append
+                make_mailer(server.port, connections=2).send(CONTEXT, [outgoing(n) for n in range(1, 21)]),
+                outcomes.append,
             )
     assert len(outcomes) == len(server.accepted) >= 5
     assert set(message_ids(server.received).values()) == {1}
@@ -248,7 +251,7 @@ async def test_a_refusal_of_the_sender_pauses(
 
     async with ScriptedServer(script) as server:
         with pytest.raises(ServiceRejected) as caught:
-            await collect(make_mailer(server.port).send(CONTEXT, [order(1), order(2)]), outcomes.append)
+            await collect(make_mailer(server.port).send(CONTEXT, [outgoing(1), outgoing(2)]), outcomes.append)
     assert advice in str(caught.value)
     assert "example.com" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -265,7 +268,7 @@ async def test_a_relay_refusal_among_accepted_mails_is_an_outcome(
 
     async with ScriptedServer(script) as server:
         await collect(
-            make_mailer(server.port, connections=1).send(CONTEXT, [order(n) for n in range(1, 4)]), outcomes.append
+            make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(n) for n in range(1, 4)]), outcomes.append
         )
     assert by_person(outcomes) == {1: ACCEPTED, 2: REFUSED, 3: ACCEPTED}
 
@@ -283,7 +286,7 @@ async def test_an_ambiguous_refusal_has_advice_for_many(
 ) -> None:
     """The activity decides from all of them; no address is quoted."""
     async with ScriptedServer(lambda heard: answer if heard.line.startswith(command) else None) as server:
-        await collect(make_mailer(server.port).send(CONTEXT, [order(n) for n in range(1, 11)]), outcomes.append)
+        await collect(make_mailer(server.port).send(CONTEXT, [outgoing(n) for n in range(1, 11)]), outcomes.append)
     assert set(by_person(outcomes).values()) == {REFUSED}
     assert all(told in outcome.if_many for outcome in outcomes)
     assert "example.com" not in str([outcome.if_many for outcome in outcomes])
@@ -304,7 +307,7 @@ async def test_a_connection_limit_midway_is_respected(make_mailer: MakeMailer, o
 
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=8)
-        await collect(mailer.send(CONTEXT, [order(n) for n in range(1, 41)]), outcomes.append)
+        await collect(mailer.send(CONTEXT, [outgoing(n) for n in range(1, 41)]), outcomes.append)
         assert server.connections == 8
     assert set(by_person(outcomes).values()) == {ACCEPTED}
     assert set(message_ids(server.received).values()) == {1}
@@ -318,14 +321,15 @@ async def test_a_server_that_allows_no_connection_is_unavailable(
     async with ScriptedServer(lambda heard: limit if heard.line.startswith("MAIL") else None) as server:
         with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
             await collect(
-                make_mailer(server.port, connections=4).send(CONTEXT, [order(n) for n in range(1, 9)]), outcomes.append
+                make_mailer(server.port, connections=4).send(CONTEXT, [outgoing(n) for n in range(1, 9)]),
+                outcomes.append,
             )
     assert outcomes == []
 
 
 async def test_full_mailboxes_never_concern_the_sender(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
     """However many there are, and even if the server reports it only after the content."""
-    people = [order(n) for n in range(1, 31)]
+    people = [outgoing(n) for n in range(1, 31)]
     async with ScriptedServer(lambda heard: "552 5.2.2 Mailbox full" if heard.line == DOT else None) as server:
         await collect(make_mailer(server.port, connections=4).send(CONTEXT, people), outcomes.append)
     assert set(by_person(outcomes).values()) == {REFUSED}
@@ -341,7 +345,9 @@ async def test_an_invalid_reply_is_not_an_acceptance(
         return nonsense if heard.connection == 1 and heard.line.startswith("RCPT") else None
 
     async with ScriptedServer(script) as server:
-        await collect(make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)]), outcomes.append)
+        await collect(
+            make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(1), outgoing(2)]), outcomes.append
+        )
     assert by_person(outcomes) == {1: ACCEPTED, 2: ACCEPTED}
     assert len(server.accepted) == 2
 
@@ -352,7 +358,7 @@ async def test_an_internationalised_address_needs_smtputf8(
     """Without it, the address is refused before anything is sent; other people get their mail."""
     async with ScriptedServer() as server:
         await collect(
-            make_mailer(server.port, connections=1).send(CONTEXT, [order(1, "zoë@example.com"), order(2)]),
+            make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(1, "zoë@example.com"), outgoing(2)]),
             outcomes.append,
         )
     assert by_person(outcomes) == {1: REFUSED, 2: ACCEPTED}
@@ -367,7 +373,7 @@ async def test_a_missing_reply_leaves_the_mail_in_doubt(make_mailer: MakeMailer,
 
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=1, reply_seconds=1)
-        await collect(mailer.send(CONTEXT, [order(1)]), outcomes.append)
+        await collect(mailer.send(CONTEXT, [outgoing(1)]), outcomes.append)
     assert by_person(outcomes) == {1: ACCEPTED}
     assert list(message_ids(server.received).values()) == [2]
     assert mailer.mails_in_doubt == 1
@@ -383,7 +389,7 @@ async def test_a_cancelled_batch_finishes_the_current_mail(
 
     async with ScriptedServer(script) as server:
         sending = asyncio.create_task(
-            collect(make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)]), outcomes.append)
+            collect(make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(1), outgoing(2)]), outcomes.append)
         )
         await server.hanging.wait()
         sending.cancel()
@@ -405,13 +411,13 @@ async def test_a_connection_cancelled_midway_is_not_reused(
 
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=1)
-        sending = asyncio.create_task(collect(mailer.send(CONTEXT, [order(1)]), outcomes.append))
+        sending = asyncio.create_task(collect(mailer.send(CONTEXT, [outgoing(1)]), outcomes.append))
         await server.hanging.wait()
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending
         assert outcomes == []
-        await collect(mailer.send(CONTEXT, [order(1)]), outcomes.append)
+        await collect(mailer.send(CONTEXT, [outgoing(1)]), outcomes.append)
     assert by_person(outcomes) == {1: ACCEPTED}
     assert server.connections == 2
     assert list(message_ids(server.received).values()) == [2]
@@ -424,7 +430,7 @@ async def test_a_silent_server_is_unavailable(
     monkeypatch.setattr("landbridge.integrations.smtp.relay.OPENING_SECONDS", 0.05)
     async with ScriptedServer(greeting=Act.HANG) as server:
         with pytest.raises(ServiceUnavailable, match="does not answer"):
-            await collect(make_mailer(server.port).send(CONTEXT, [order(1), order(2)]), outcomes.append)
+            await collect(make_mailer(server.port).send(CONTEXT, [outgoing(1), outgoing(2)]), outcomes.append)
     assert outcomes == []
 
 
@@ -438,7 +444,7 @@ async def test_a_server_may_refuse_an_internationalised_address(
 
     async with ScriptedServer(script, extensions=("8BITMIME", "SMTPUTF8")) as server:
         await collect(
-            make_mailer(server.port, connections=1).send(CONTEXT, [order(1, "zoë@example.com"), order(2)]),
+            make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(1, "zoë@example.com"), outgoing(2)]),
             outcomes.append,
         )
     assert by_person(outcomes) == {1: REFUSED, 2: ACCEPTED}
@@ -456,7 +462,9 @@ async def test_a_connection_cut_in_the_content_loses_nothing(
         return Act.CUT if heard.line == "DATA" and heard.connection == 1 else None
 
     async with ScriptedServer(script) as server:
-        await collect(make_mailer(server.port, connections=1).send(CONTEXT, [order(1), order(2)]), outcomes.append)
+        await collect(
+            make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(1), outgoing(2)]), outcomes.append
+        )
     assert by_person(outcomes) == {1: ACCEPTED, 2: ACCEPTED}
     assert list(message_ids(server.received).values()) == [1, 1]
 
@@ -465,7 +473,7 @@ async def test_a_slow_reply_causes_no_duplicate(make_mailer: MakeMailer, outcome
     """For example from a server that scans mails after the final dot."""
     async with ScriptedServer(delay=0.3) as server:
         mailer = make_mailer(server.port, connections=1, reply_seconds=5)
-        await collect(mailer.send(CONTEXT, [order(1)]), outcomes.append)
+        await collect(mailer.send(CONTEXT, [outgoing(1)]), outcomes.append)
     assert by_person(outcomes) == {1: ACCEPTED}
     assert len(server.received) == 1
     assert mailer.mails_in_doubt == 0
@@ -482,7 +490,7 @@ async def test_a_slow_server_is_used_over_all_connections(make_mailer: MakeMaile
             enough.set()
 
     async with ScriptedServer(delay=0.05) as server:
-        people = [order(n) for n in range(1, 100)]
+        people = [outgoing(n) for n in range(1, 100)]
         sending = asyncio.create_task(collect(make_mailer(server.port, connections=8).send(CONTEXT, people), done))
         await enough.wait()
         before = len(outcomes)
@@ -501,7 +509,7 @@ async def test_a_cancellation_waits_for_pending_replies(make_mailer: MakeMailer,
         return Act.HANG if heard.line == DOT else None
 
     async with ScriptedServer(script) as server:
-        people = [order(n) for n in range(1, 100)]
+        people = [outgoing(n) for n in range(1, 100)]
         sending = asyncio.create_task(
             collect(make_mailer(server.port, connections=8).send(CONTEXT, people), outcomes.append)
         )
