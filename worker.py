@@ -31,6 +31,7 @@ from landbridge.integrations.atlassian.site_probe import SiteProbe
 from landbridge.integrations.link_tokens import SignedLinks
 from landbridge.integrations.opsgenie import OpsgenieRoster
 from landbridge.integrations.smtp.mailer import SmtpMailer
+from landbridge.integrations.smtp.relay import Server
 from landbridge.platform import exits, logs, settings, web
 from landbridge.platform.process_settings import WorkerSettings
 from landbridge.platform.temporal import connection, sandbox
@@ -180,16 +181,18 @@ def mailer_for(smtp: settings.SmtpSettings, links: LinkSigner) -> SmtpMailer:
 
     """
     return SmtpMailer(
-        host=smtp.host,
-        port=smtp.port,
-        username=smtp.username,
-        password=smtp.password.get_secret_value(),
-        security=smtp.security.value,
-        sender=smtp.sender,
-        ca_file=smtp.ca_file,
+        Server(
+            host=smtp.host,
+            port=smtp.port,
+            username=smtp.username,
+            password=smtp.password.get_secret_value(),
+            security=smtp.security,
+            sender=smtp.sender,
+            ca_file=smtp.ca_file,
+        ),
+        links,
         connections=smtp.connections,
         per_second=smtp.per_second,
-        links=links,
     )
 
 
@@ -238,8 +241,8 @@ async def main() -> int:
             UndoActivities(TemporalCohortClient(client), directory),
             sign_in=SignInActivities(opsgenie_roster, mailer, links, Proofs(portal.keys)),
             activities_per_second={
-                options.MAIL_QUEUE: smtp.slices_per_second,
-                options.ATLASSIAN_QUEUE: atlassian.slices_per_second,
+                options.MAIL_QUEUE: smtp.batches_per_second,
+                options.ATLASSIAN_QUEUE: atlassian.batches_per_second,
             },
             deployment=deployment(process.deployment_name, process.build_id),
         )

@@ -1,1 +1,1 @@
-"""What workflows have done for them: thin verbs over the domain's ports."""
+"""The activities: thin methods over the domain's ports."""

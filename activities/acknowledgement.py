@@ -1,7 +1,7 @@
-"""What an activity did reaches Temporal, even if Temporal is away for minutes.
+"""Deliver the result of an activity to Temporal, even if Temporal is unreachable for minutes.
 
-The SDK reports a result for some ten seconds and then drops it without a word (sdk-core resets the retry options of a
-worker's client, so no setting changes that). Temporal times the attempt out later and has everything done again.
+The SDK retries the delivery for some ten seconds and then drops the result silently (sdk-core resets the retry options
+of a worker's client, so no setting changes that). Temporal then times the attempt out and retries the whole activity.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from temporalio.converter import ActivitySerializationContext
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-ANSWER = timedelta(seconds=5)
-"""How long Temporal may take over one call about an attempt."""
+RPC_TIMEOUT = timedelta(seconds=5)
+"""Timeout of one call to Temporal about an attempt."""
 _RETRY_SECONDS = 1.0
 _TRANSIENT = {
     RPCStatusCode.ABORTED,
@@ -31,16 +31,16 @@ _TRANSIENT = {
     RPCStatusCode.UNAVAILABLE,
     RPCStatusCode.UNKNOWN,
 }
-"""What sdk-core retries, and what a call ends with that got no answer in time."""
+"""The status codes that sdk-core retries, and those of a call that timed out."""
 
 _logger = structlog.get_logger()
 
 
 def current_attempt() -> AsyncActivityHandle:
-    """Return the handle of the attempt that runs here, for calls that Temporal acknowledges.
+    """Return a handle of the current attempt, for calls that Temporal acknowledges.
 
-    What it sends is encoded for this activity, as the SDK encodes results and heartbeats: encrypted payloads are bound
-    to their workflow.
+    It encodes payloads with the context of this activity, as the SDK does for results and heartbeats: encrypted
+    payloads are bound to their workflow.
     """
     info = activity.info()
     context = ActivitySerializationContext(
@@ -56,13 +56,13 @@ def current_attempt() -> AsyncActivityHandle:
 
 
 async def until_acknowledged(call: Callable[[], Awaitable[None]]) -> None:
-    """Repeat a call about the current attempt until Temporal acknowledges it.
+    """Retry a call about the current attempt until Temporal acknowledges it.
 
-    There is no limit of our own: the SDK cancels an attempt that Temporal must have given up by now (its heartbeat or
-    start-to-close timeout), and the attempts of a worker that shuts down.
+    It retries without a limit: the SDK cancels an attempt whose heartbeat or start-to-close timeout has expired, and
+    the attempts of a worker that shuts down.
 
     Raises:
-        RPCError: Temporal answers, and repeating the call does not help. `NOT_FOUND`: the attempt is over.
+        RPCError: a retry does not help. `NOT_FOUND`: the attempt is over.
 
     """
     while True:
@@ -71,7 +71,7 @@ async def until_acknowledged(call: Callable[[], Awaitable[None]]) -> None:
         except RPCError as error:
             if error.status not in _TRANSIENT:
                 raise
-            _logger.warning("temporal_does_not_acknowledge", status=error.status.name)
+            _logger.warning("attempt_not_acknowledged", status=error.status.name)
         await asyncio.sleep(_RETRY_SECONDS)
 
 
@@ -79,8 +79,8 @@ class AcknowledgedResults(Interceptor):
     """Reports the result of each activity until Temporal acknowledges it."""
 
     def __init__(self) -> None:
-        # A heartbeat may be on its way when we report the result. Temporal then does not know the attempt any more, and
-        # the SDK wants to cancel what is over.
+        # A heartbeat may still be in flight when the result is reported. Temporal then responds that the attempt is
+        # unknown, and the SDK tries to cancel an activity that has ended.
         warnings.filterwarnings("ignore", message="Cannot find activity to cancel")
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
@@ -93,12 +93,12 @@ class _Reporting(ActivityInboundInterceptor):
         result = await super().execute_activity(input)
         attempt = current_attempt()
         try:
-            await until_acknowledged(lambda: attempt.complete(result, rpc_timeout=ANSWER))
+            await until_acknowledged(lambda: attempt.complete(result, rpc_timeout=RPC_TIMEOUT))
         except (RPCError, asyncio.CancelledError) as error:
             if not isinstance(error, RPCError) or error.status is not RPCStatusCode.NOT_FOUND:
-                # Leave it to the SDK, which tries for its ten seconds.
+                # Let the SDK report the result: it retries for ten seconds.
                 return result
-            # If only the answer to an earlier call was lost, Temporal has the result all the same.
-            _logger.warning("attempt_is_over", attempt=activity.info().attempt)
-        # Keeps the SDK from reporting the result once more.
+            # Temporal has the result if only the response to an earlier call was lost.
+            _logger.warning("attempt_already_over", attempt=activity.info().attempt)
+        # The SDK must not report the result again.
         return activity.raise_complete_async()

@@ -1,4 +1,4 @@
-"""How far a slice is, told to Temporal while it runs: after a crash the next attempt goes on from there."""
+"""Progress of a batch, reported by heartbeats: after a crash the next attempt resumes where this one ended."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -14,36 +14,36 @@ from temporalio.client import AsyncActivityCancelledError
 from temporalio.service import RPCError
 
 from activities import timeouts
-from activities.acknowledgement import ANSWER, current_attempt, until_acknowledged
+from activities.acknowledgement import RPC_TIMEOUT, current_attempt, until_acknowledged
 from landbridge.domain.base import Model
 from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
 
 GRACE_SECONDS = 15.0
-"""How long work that is called off may go on."""
+"""How long work may take to finish after the workflow cancels the activity."""
 _Outcome = TypeVar("_Outcome", bound=Model)
-BEAT_SECONDS = 5.0
-"""Between two signs of life: often enough for any heartbeat timeout in `workflows.support.options`."""
-TOO_LITTLE = 0.05
-"""Of the time that Temporal tries an activity for: with less left than that, nothing is begun."""
-_STOOD_STILL = "This worker stood still for a while; another one may have its work."
+HEARTBEAT_SECONDS = 5.0
+"""Interval between heartbeats: shorter than any heartbeat timeout in `workflows.support.options`."""
+MIN_TIME_LEFT = 0.05
+"""Share of the schedule-to-close timeout. With less time left than this, an attempt starts no work."""
+_FROZEN = "This worker stood still for a while; another one may have its work."
 
 
-def called_off() -> bool:
-    """Return whether the workflow does not want the activity to go on; a worker that stops does not count."""
+def cancel_requested() -> bool:
+    """Return whether the workflow cancelled the activity. A worker that shuts down does not count."""
     details = activity.cancellation_details()
     return details is not None and details.cancel_requested
 
 
-async def finished(work: Coroutine[Any, Any, None]) -> None:
-    """Await work; when the activity is called off, let it end what it has begun, within `GRACE_SECONDS`.
+async def finish_if_cancelled(work: Coroutine[Any, Any, None]) -> None:
+    """Await work; if the workflow cancels the activity, give the work `GRACE_SECONDS` to finish.
 
-    What Atlassian has done already must be known, or nobody could undo it.
+    The workflow must learn of every account that Atlassian has created already: otherwise nobody can revoke it.
     """
     task = asyncio.ensure_future(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        if called_off():
+        if cancel_requested():
             await asyncio.wait([task], timeout=GRACE_SECONDS)
         if not task.done():
             task.cancel()
@@ -54,80 +54,81 @@ async def finished(work: Coroutine[Any, Any, None]) -> None:
 
 
 class BatchProgress(Generic[_Outcome]):
-    """The outcomes of one slice, including those of earlier attempts."""
+    """The outcomes of one batch, including those of earlier attempts."""
 
     def __init__(self, outcomes: TypeAdapter[list[_Outcome]]) -> None:
-        doing = activity.info()
+        info = activity.info()
         self.outcomes: list[_Outcome] = (
-            outcomes.validate_python(doing.heartbeat_details[0]) if doing.heartbeat_details else []
+            outcomes.validate_python(info.heartbeat_details[0]) if info.heartbeat_details else []
         )
-        # Half of what Temporal allows: the last sign of life that it heard may be older than the last one given.
-        self._longest_silence = doing.heartbeat_timeout.total_seconds() / 2 if doing.heartbeat_timeout else inf
-        self._people_assigned = doing.started_time
-        self._beaten_at = self._begun_at = monotonic()
-        self._left = _seconds_left(doing)
-        whole = doing.schedule_to_close_timeout
-        self.came_too_late = (
-            (doing.attempt == 1 or bool(self.outcomes))
-            and whole is not None
-            and self._left < whole.total_seconds() * TOO_LITTLE
+        # Half of the heartbeat timeout: the last heartbeat that Temporal received may be older than the last one sent.
+        self._max_silence = info.heartbeat_timeout.total_seconds() / 2 if info.heartbeat_timeout else inf
+        self._dispatched_at = info.started_time
+        self._last_heartbeat = self._started = monotonic()
+        self._seconds_left = _seconds_left(info)
+        limit = info.schedule_to_close_timeout
+        self.started_too_late = (
+            (info.attempt == 1 or bool(self.outcomes))
+            and limit is not None
+            and self._seconds_left < limit.total_seconds() * MIN_TIME_LEFT
         )
-        """Temporal is about to give it up: the rest is better begun anew, with time. Trouble that was met is told."""
-        self._stood_still = False
+        """Temporal is about to time the activity out: return the outcomes, and let a new activity do the rest. Not set
+        for a retry without outcomes, which has to report why the earlier attempts failed."""
+        self.frozen = False
+        """This process sent no heartbeat for so long (it was frozen, or its machine slept) that Temporal may have
+        dispatched the batch to another worker. Nothing more of it may be started here."""
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether half of the time is over: the rest is for work that is under way, and for reporting the outcomes.
+
+        When Temporal times an activity out, it discards what the activity did.
+        """
+        return monotonic() - self._started > self._seconds_left / 2
 
     def add(self, *outcomes: _Outcome) -> None:
-        """Keep outcomes, and tell Temporal.
-
-        Raises:
-            ServiceUnavailable: this process gave no sign of life for so long (it was frozen, or its machine slept)
-                that another worker may have the slice by now. Nothing more of it may be begun here.
-
-        """
+        """Record outcomes, and send them with a heartbeat."""
         self.outcomes.extend(outcomes)
-        self.beat()
-        if self._stood_still:
-            raise ServiceUnavailable(_STOOD_STILL)
+        self.heartbeat()
 
-    def add_in_time(self, *outcomes: _Outcome) -> None:
-        """Keep outcomes, and tell Temporal, which gives an activity up after a time and then forgets what it did.
-
-        Raises:
-            ServiceUnavailable: half of that time is over. Nothing more may be begun, so that what is under way ends.
-
-        """
-        self.add(*outcomes)
-        if monotonic() - self._begun_at > self._left / 2:
-            # Nobody is told: there are outcomes, which are the answer.
-            raise ServiceUnavailable("")
-
-    def beat(self) -> None:
-        """Tell Temporal how far the slice is; it sends on no more than the worker's throttle allows."""
+    def heartbeat(self) -> None:
+        """Send the outcomes as a heartbeat; the SDK throttles heartbeats as the worker sets it."""
         activity.heartbeat(self.outcomes)
         now = monotonic()
-        self._stood_still = self._stood_still or now - self._beaten_at > self._longest_silence
-        self._beaten_at = now
+        self.frozen = self.frozen or now - self._last_heartbeat > self._max_silence
+        self._last_heartbeat = now
 
-    @asynccontextmanager
-    async def beating(self) -> AsyncIterator[None]:
-        """Give signs of life while the body runs, however long a neighbour takes over one answer.
-
-        If the body fails, Temporal acknowledges the outcomes first: the next attempt must know them.
+    def raise_if_frozen(self) -> None:
+        """Stop a process that was frozen.
 
         Raises:
-            ServiceUnavailable: the slice was handed out long ago, to a process that was frozen then, and Temporal has
-                given it to another one since, or cannot be asked. Nothing was begun.
+            ServiceUnavailable: another worker may have the batch by now.
 
         """
-        # By two clocks, which may differ: so this only tells when to ask.
-        if (datetime.now(UTC) - self._people_assigned).total_seconds() > self._longest_silence:
-            await self._ask_whether_it_is_ours()
+        if self.frozen:
+            raise ServiceUnavailable(_FROZEN)
 
-        async def beat() -> None:
+    @asynccontextmanager
+    async def heartbeats(self) -> AsyncIterator[None]:
+        """Send heartbeats while the body runs, however long a service takes to respond.
+
+        If the body fails, wait until Temporal acknowledges the outcomes: the next attempt needs them.
+
+        Raises:
+            ServiceUnavailable: this process was frozen when it received the batch. Temporal has dispatched the batch
+                to another worker since, or does not respond. Nothing was started.
+
+        """
+        # The two clocks may differ, so this only decides when to ask Temporal.
+        if (datetime.now(UTC) - self._dispatched_at).total_seconds() > self._max_silence:
+            await self._check_still_ours()
+
+        async def keep_sending() -> None:
             while True:
-                self.beat()
-                await asyncio.sleep(BEAT_SECONDS)
+                self.heartbeat()
+                await asyncio.sleep(HEARTBEAT_SECONDS)
 
-        beater = asyncio.create_task(beat())
+        sender = asyncio.create_task(keep_sending())
         try:
             yield
         except LandbridgeError:
@@ -135,28 +136,28 @@ class BatchProgress(Generic[_Outcome]):
                 await self._acknowledge()
             raise
         finally:
-            beater.cancel()
+            sender.cancel()
             with suppress(asyncio.CancelledError):
-                await beater
+                await sender
 
     async def _acknowledge(self) -> None:
         attempt = current_attempt()
-        # Either way Temporal has answered: the attempt is over, or called off.
+        # Both errors are responses of Temporal: the attempt is over, or cancelled.
         with suppress(RPCError, AsyncActivityCancelledError):
-            await until_acknowledged(lambda: attempt.heartbeat(self.outcomes, rpc_timeout=ANSWER))
+            await until_acknowledged(lambda: attempt.heartbeat(self.outcomes, rpc_timeout=RPC_TIMEOUT))
 
-    async def _ask_whether_it_is_ours(self) -> None:
+    async def _check_still_ours(self) -> None:
         try:
-            await current_attempt().heartbeat(self.outcomes, rpc_timeout=ANSWER)
+            await current_attempt().heartbeat(self.outcomes, rpc_timeout=RPC_TIMEOUT)
         except (RPCError, AsyncActivityCancelledError):
-            raise ServiceUnavailable(_STOOD_STILL) from None
+            raise ServiceUnavailable(_FROZEN) from None
 
 
-def _seconds_left(doing: activity.Info) -> float:
-    """Return for how long Temporal lets this attempt run; what it lay in the queue counts."""
+def _seconds_left(info: activity.Info) -> float:
+    """Return how long Temporal lets this attempt run; time in the task queue counts."""
     limits = [inf]
-    if doing.start_to_close_timeout is not None:
-        limits.append(doing.start_to_close_timeout.total_seconds())
-    if (left := timeouts.left(doing)) is not None:
+    if info.start_to_close_timeout is not None:
+        limits.append(info.start_to_close_timeout.total_seconds())
+    if (left := timeouts.time_left(info)) is not None:
         limits.append(left.total_seconds())
     return min(limits)

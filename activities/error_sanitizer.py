@@ -1,4 +1,4 @@
-"""What Temporal's history keeps of an error: a sentence of ours, never a foreign text that may name a person."""
+"""Keep personal data out of the errors in Temporal's history: only Landbridge's own sentences are recorded."""
 
 import traceback
 from datetime import timedelta
@@ -13,35 +13,35 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from activities import timeouts
 from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
 
-LAST_TRY = timedelta(seconds=5)
-"""Before Temporal gives an activity up: then it is tried a last time, however long the neighbour wants us to wait."""
+LAST_ATTEMPT = timedelta(seconds=5)
+"""Time before the schedule-to-close timeout for a last attempt, however long a wait the service requests."""
 
 _logger = structlog.get_logger()
 
 
 class ErrorSanitizer(Interceptor):
-    """Turns every error of an activity into one that Temporal may keep."""
+    """Converts every error of an activity into an `ApplicationError` without personal data."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
-        """Put the translation around every activity."""
-        return _Translation(next)
+        """Wrap every activity."""
+        return _Sanitizing(next)
 
 
-class _Translation(ActivityInboundInterceptor):
+class _Sanitizing(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401 - the SDK's signature
-        begun = monotonic()
+        started = monotonic()
         try:
             return await super().execute_activity(input)
         except FailureError:
             raise
         except LandbridgeError as error:
-            wait = _wait(error, monotonic() - begun) if isinstance(error, ServiceUnavailable) else None
+            wait = _wait(error, monotonic() - started) if isinstance(error, ServiceUnavailable) else None
             raise ApplicationError(
                 str(error),
                 type=type(error).__name__,
                 next_retry_delay=wait,
             ) from None
-        except Exception as error:  # noqa: BLE001 - a bug of ours: its text may hold anything, so only its place is told
+        except Exception as error:  # noqa: BLE001 - a bug: its text may hold personal data, so only the location is logged
             where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
             _logger.error("activity_failed_unexpectedly", error=type(error).__name__, where=where)  # noqa: TRY400 - as above
             raise ApplicationError(
@@ -50,15 +50,15 @@ class _Translation(ActivityInboundInterceptor):
 
 
 def _wait(error: ServiceUnavailable, elapsed: float) -> timedelta | None:
-    """Return how long to wait until the next attempt; this one took `elapsed` seconds. None: as Temporal thinks fit.
+    """Return the delay before the next attempt; this one took `elapsed` seconds. None: the retry policy decides.
 
-    A wait that is longer than Temporal tries would end the activity at once. Its workflow would begin it anew, to hear
-    the same again: dozens of times a second, until its history is full.
+    A delay beyond the schedule-to-close timeout would fail the activity immediately. Its workflow would start it again
+    and get the same error, dozens of times a second, until the history is full.
     """
     if error.retry_after is None:
         return None
-    wait, left = timedelta(seconds=error.retry_after), timeouts.left(activity.info())
+    wait, left = timedelta(seconds=error.retry_after), timeouts.time_left(activity.info())
     if left is None:
         return wait
-    last = left - timedelta(seconds=elapsed) - LAST_TRY
+    last = left - timedelta(seconds=elapsed) - LAST_ATTEMPT
     return min(wait, last) if last > timedelta(0) else wait

@@ -2,18 +2,20 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import takewhile
 
 import structlog
 from pydantic import TypeAdapter
 from temporalio import activity
 
 from activities import timeouts
-from activities.batch_progress import BatchProgress, called_off
+from activities.batch_progress import BatchProgress, cancel_requested
 from landbridge.domain import refusals
 from landbridge.domain.activity_io import (
     Delivery,
     MailOutcome,
     MailProblem,
+    OutgoingMail,
     Refusals,
     SendMailsInput,
     SendMailsResult,
@@ -25,105 +27,111 @@ from landbridge.domain.ports import Mailer
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[MailOutcome])
 
-BATCH = 16
-"""Mails given to the mailer at once: as many as it may hold connections. Between batches a worker can stop."""
+GROUP = 16
+"""Mails that are passed to the mailer together: the maximum number of connections. A worker stops between groups."""
 
 NOTICE_TIMEOUT = timedelta(minutes=15)
-"""How long a notice is tried again that the mail server puts off: greylisting takes minutes, a full mailbox for ever,
-and the migration waits meanwhile."""
-PUT_OFF = "The mail server does not take the mail yet."
+"""How long a deferred notice is retried: greylisting lasts minutes, a full mailbox forever, and the migration waits."""
+DEFERRED = "The mail server does not take the mail yet."
 
 
 class MailActivities:
-    """Mail to people, owners and admins."""
+    """Mail people, owners and admins."""
 
     def __init__(self, mailer: Mailer) -> None:
         self._mailer = mailer
         self._refusals = refusals.WorkerRefusals()
 
     @activity.defn(name="send_mails")
-    async def send_mails(self, order: SendMailsInput) -> SendMailsResult:
-        """Send a slice of mails, as far as the mail server takes them.
+    async def send_mails(self, request: SendMailsInput) -> SendMailsResult:
+        """Send a batch of mails, as many as the mail server accepts.
 
-        The answer may cover only a part: when the server breaks off, this worker is told to stop, or the time is over,
-        what was sent is recorded at once, and the rest is still due. What only people can mend, and a wait that the
-        server asks for, is part of the answer: a retry of this activity would be of no use.
+        The result may be partial: when the server fails, the worker shuts down, or the time is over, it has the
+        outcomes so far, and the workflow sends the rest later. A problem that a person has to fix, and a wait that the
+        server requests, are part of the result, because a retry of this activity would not help.
         """
         progress = BatchProgress(_OUTCOMES)
-        earlier = _in_order(order, progress.outcomes)
-        now = refusals.after(order.refusals, earlier)
-        # An earlier attempt may have ended after the refusals and before it could report what they mean.
-        problem = _refused_as_sender(earlier) if refusals.concern_the_sender(now) else None
-        if progress.came_too_late or problem:
+        earlier = _in_order(request, progress.outcomes)
+        now = refusals.after(request.refusals, earlier)
+        # An earlier attempt may have ended after these refusals, before it could report what they mean.
+        problem = _sender_refused(earlier) if refusals.concern_the_sender(now) else None
+        if progress.started_too_late or problem:
             return SendMailsResult(outcomes=progress.outcomes, problem=problem, refusals=now)
         sent = {outcome.person for outcome in progress.outcomes}
-        left = [mail for mail in order.mails if mail.person not in sent]
-        async with progress.beating():
-            for start in range(0, len(left), BATCH):
+        left = [mail for mail in request.mails if mail.person not in sent]
+        async with progress.heartbeats():
+            for start in range(0, len(left), GROUP):
                 if activity.is_worker_shutdown() and progress.outcomes:
                     break
-                known, broken_off = len(progress.outcomes), False
+                known, interrupted = len(progress.outcomes), False
                 try:
-                    await self._mailer.send(order.context, left[start : start + BATCH], progress.add_in_time)
+                    await self._send(request, left[start : start + GROUP], progress)
+                    interrupted = progress.out_of_time
                 except LandbridgeError as error:
-                    broken_off, problem = True, _problem(error)
-                    if not progress.outcomes and not (problem and (problem.needs_people or problem.retry_after)):
+                    interrupted, problem = True, _problem(error)
+                    if not progress.outcomes and not (problem.needs_people or problem.retry_after):
                         raise
                 except asyncio.CancelledError:
-                    # A migration that is cancelled hears what was sent; a worker that stops is another matter.
-                    if not progress.outcomes or not called_off():
+                    # A cancelled migration gets the outcomes; a worker that shuts down leaves them to the next attempt.
+                    if not progress.outcomes or not cancel_requested():
                         raise
-                    broken_off = True
-                batch = _in_order(order, progress.outcomes[known:])
-                before, now = now, refusals.after(now, batch)
-                if broken_off:
+                    interrupted = True
+                group = _in_order(request, progress.outcomes[known:])
+                before, now = now, refusals.after(now, group)
+                if interrupted:
                     break
-                if problem := self._judge(batch, before, now):
+                if problem := self._sender_problem(group, before, now):
                     break
         counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
-        _logger.info("mails_handed_over", due=len(order.mails), problem=problem is not None, **counted)
+        _logger.info("mails_sent", due=len(request.mails), problem=problem is not None, **counted)
         return SendMailsResult(outcomes=progress.outcomes, problem=problem, refusals=now)
 
-    def _judge(self, batch: Sequence[MailOutcome], before: Refusals, now: Refusals) -> MailProblem | None:
-        """Return the problem, if the refusals after a batch concern the sender."""
-        many = self._refusals.add(batch, before, now) or refusals.concern_the_sender(now)
-        return _refused_as_sender(batch) if many else None
+    async def _send(
+        self, request: SendMailsInput, group: Sequence[OutgoingMail], progress: BatchProgress[MailOutcome]
+    ) -> None:
+        """Send a group of mails; start no further mail when the process was frozen or the time is over."""
+        mails = takewhile(lambda _: not (progress.frozen or progress.out_of_time), group)
+        async for outcome in self._mailer.send(request.context, mails):
+            progress.add(outcome)
+        progress.raise_if_frozen()
+
+    def _sender_problem(self, group: Sequence[MailOutcome], before: Refusals, now: Refusals) -> MailProblem | None:
+        """Return the problem if the refusals up to this group concern the sender."""
+        refused = self._refusals.add(group, before, now) or refusals.concern_the_sender(now)
+        return _sender_refused(group) if refused else None
 
     @activity.defn(name="send_notices")
-    async def send_notices(self, order: SendNoticesInput) -> SendMailsResult:
-        """Send a notice to owners and admins, each once.
-
-        Whoever the mail server puts off is tried again for a while.
-        """
+    async def send_notices(self, request: SendNoticesInput) -> SendMailsResult:
+        """Send a notice to each owner and admin once; a notice that the mail server defers is retried for a while."""
         progress = BatchProgress(_OUTCOMES)
-        progress.outcomes = [one for one in progress.outcomes if one.delivery is not Delivery.DEFERRED]
+        progress.outcomes = [each for each in progress.outcomes if each.delivery is not Delivery.DEFERRED]
         sent = {outcome.person for outcome in progress.outcomes}
-        async with progress.beating():
-            left = [notice for notice in order.notices if notice.number not in sent]
-            await self._mailer.notify(left, progress.add)
+        async with progress.heartbeats():
+            left = [notice for notice in request.notices if notice.number not in sent]
+            async for outcome in self._mailer.notify(takewhile(lambda _: not progress.frozen, left)):
+                progress.add(outcome)
+            progress.raise_if_frozen()
             counted = Counter(str(outcome.delivery) for outcome in progress.outcomes)
-            _logger.info("notices_handed_over", notices=len(order.notices), **counted)
-            if counted[str(Delivery.DEFERRED)] and timeouts.tried_for(activity.info()) < NOTICE_TIMEOUT:
-                raise ServiceUnavailable(PUT_OFF)
+            _logger.info("notices_sent", notices=len(request.notices), **counted)
+            if counted[str(Delivery.DEFERRED)] and timeouts.time_spent(activity.info()) < NOTICE_TIMEOUT:
+                raise ServiceUnavailable(DEFERRED)
         return SendMailsResult(outcomes=progress.outcomes)
 
 
-def _in_order(order: SendMailsInput, outcomes: Sequence[MailOutcome]) -> list[MailOutcome]:
-    """Return outcomes in the order of the mails; they come in the order of the server's answers."""
-    places = {mail.person: place for place, mail in enumerate(order.mails)}
+def _in_order(request: SendMailsInput, outcomes: Sequence[MailOutcome]) -> list[MailOutcome]:
+    """Return outcomes in the order of the mails; the server responds in any order."""
+    places = {mail.person: place for place, mail in enumerate(request.mails)}
     return sorted(outcomes, key=lambda outcome: places[outcome.person])
 
 
-def _refused_as_sender(batch: Sequence[MailOutcome]) -> MailProblem | None:
-    """Return the newest refusal of a batch as a problem of the sender; none: no refusal of the batch is in question."""
-    advice = next((one.if_many for one in reversed(batch) if one.if_many), "")
+def _sender_refused(group: Sequence[MailOutcome]) -> MailProblem | None:
+    """Return the newest refusal of a group that may concern the sender, as a problem; None: there is none."""
+    advice = next((each.if_many for each in reversed(group) if each.if_many), "")
     return MailProblem(sentence=advice, needs_people=True) if advice else None
 
 
-def _problem(error: LandbridgeError) -> MailProblem | None:
-    """Return an error as a part of the answer; none for one without a sentence: the rest is for the next slice."""
-    if not str(error):
-        return None
+def _problem(error: LandbridgeError) -> MailProblem:
+    """Return an error as part of the result."""
     wait = (error.retry_after or 0) if isinstance(error, ServiceUnavailable) else 0
     return MailProblem(
         sentence=str(error),

@@ -1,16 +1,16 @@
-"""For how long Temporal tries an activity, over all of its attempts."""
+"""How much time Temporal allows for all attempts of an activity together."""
 
 from datetime import timedelta
 
 from temporalio import activity
 
 
-def tried_for(doing: activity.Info) -> timedelta:
-    """Return how long it had been waited for when this attempt began: earlier attempts and the queue count."""
-    return doing.started_time - doing.scheduled_time
+def time_spent(info: activity.Info) -> timedelta:
+    """Return the time between scheduling and the start of this attempt: earlier attempts and time in the queue."""
+    return info.started_time - info.scheduled_time
 
 
-def left(doing: activity.Info) -> timedelta | None:
-    """Return how long Temporal went on trying when this attempt began; None: without end."""
-    whole = doing.schedule_to_close_timeout
-    return None if whole is None else whole - tried_for(doing)
+def time_left(info: activity.Info) -> timedelta | None:
+    """Return the time that was left when this attempt started; None: there is no limit."""
+    limit = info.schedule_to_close_timeout
+    return None if limit is None else limit - time_spent(info)

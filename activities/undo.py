@@ -13,24 +13,23 @@ _OUTCOMES = TypeAdapter(list[Revocation])
 
 
 class UndoActivities:
-    """What a cancelled migration leaves at Atlassian, taken back."""
+    """Remove what a cancelled migration created at Atlassian."""
 
-    def __init__(self, desk: CohortClient, invitations: Invitations) -> None:
-        self._desk = desk
+    def __init__(self, cohorts: CohortClient, invitations: Invitations) -> None:
+        self._cohorts = cohorts
         self._invitations = invitations
 
     @activity.defn(name="revoke_invitations")
-    async def revoke_invitations(self, order: RevokeInvitationsInput) -> RevokeInvitationsResult:
-        """Revoke what a cohort that is over says to be open; who was told apart before a crash is not asked again."""
+    async def revoke_invitations(self, request: RevokeInvitationsInput) -> RevokeInvitationsResult:
+        """Revoke the open invitations of a cohort that has ended; a retry skips those with an outcome."""
         progress = BatchProgress(_OUTCOMES)
         known = {outcome.account_id for outcome in progress.outcomes}
-        async with progress.beating():
-            people = {one.account_id: one.person for one in await self._desk.invited(order.cohort_id, order.run)}
-
-            def done(outcomes: list[Revocation]) -> None:
-                progress.add(*(one.model_copy(update={"person": people.get(one.account_id, 0)}) for one in outcomes))
-
-            await self._invitations.revoke([one for one in people if one not in known], done)
+        async with progress.heartbeats():
+            accounts = await self._cohorts.invited(request.cohort_id, request.run)
+            people = {account.account_id: account.person for account in accounts}
+            async for revoked in self._invitations.revoke([each for each in people if each not in known]):
+                progress.add(revoked.model_copy(update={"person": people.get(revoked.account_id, 0)}))
+                progress.raise_if_frozen()
         counted = Counter(str(outcome.outcome) for outcome in progress.outcomes)
         _logger.info("invitations_revoked", people=len(people), **counted)
         return RevokeInvitationsResult(outcomes=progress.outcomes)

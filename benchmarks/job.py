@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import worker
-from landbridge.domain.activity_io import Delivery, MailContext, MailOutcome, OutgoingMail
+from landbridge.domain.activity_io import Delivery, MailContext, OutgoingMail
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
@@ -73,8 +73,7 @@ class Services:
         return [invited.id or "" for invited in answer.read(Invitations).data]
 
     async def send_mail(self, person: int) -> None:
-        """Send one person the mail with the link. A repetition has the same Message-ID."""
-        outcomes: list[MailOutcome] = []
+        """Send one person the mail with the link, under the same Message-ID whenever it is repeated."""
         mail = OutgoingMail(
             person=person,
             purpose=Purpose.AUTHENTICATION,
@@ -82,9 +81,9 @@ class Services:
             email=email(person),
             name=name(person),
         )
-        await self._mailer.send(self._context, [mail], outcomes.append)
-        if outcomes[0].delivery is not Delivery.ACCEPTED:
-            raise OSError(outcomes[0].reason)
+        async for outcome in self._mailer.send(self._context, [mail]):
+            if outcome.delivery is not Delivery.ACCEPTED:
+                raise OSError(outcome.reason)
 
 
 @asynccontextmanager

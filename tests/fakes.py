@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from landbridge.domain import addresses, sites
@@ -107,19 +107,19 @@ class Atlassian:
         found.verified, found.problem = found.verified or verified, problem
         return found
 
-    async def find(self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]) -> None:
+    async def find(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
         """Look up accounts."""
         self._called("find")
-        done([self._outcome(question) for question in questions])
+        yield [self._outcome(question) for question in questions]
 
-    async def ensure(self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]) -> None:
-        """Look up accounts; create the missing ones."""
+    async def ensure(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
+        """Look up accounts and create those that are missing."""
         self._called("ensure")
         for question in questions:
             created = addresses.key(question.email) not in self.accounts
             self.account(question.email, problem=self._outcome(question).problem)
             mailed = created and self.invites and question.may_be_mailed
-            done([self._outcome(question).model_copy(update={"created": created, "mailed": mailed})])
+            yield [self._outcome(question).model_copy(update={"created": created, "mailed": mailed})]
 
     def _outcome(self, question: AccountQuestion) -> AccountOutcome:
         outcome = AccountOutcome(person=question.person, email=question.email)
@@ -130,8 +130,8 @@ class Atlassian:
             update={"account_id": account.id, "verified": account.verified, "problem": account.problem}
         )
 
-    async def revoke(self, account_ids: Sequence[str], done: Callable[[list[Revocation]], None]) -> None:
-        """Remove the accounts that are not verified."""
+    async def revoke(self, account_ids: Sequence[str]) -> AsyncIterator[Revocation]:
+        """Remove accounts that are not verified."""
         self._called("revoke")
         there = {account.id: key for key, account in self.accounts.items()}
         for account_id in account_ids:
@@ -139,7 +139,7 @@ class Atlassian:
             kept = key is not None and self.accounts[key].verified
             if key is not None and not kept:
                 del self.accounts[key]
-            done([Revocation(account_id=account_id, outcome=Undone.KEPT if kept else Undone.REVOKED)])
+            yield Revocation(account_id=account_id, outcome=Undone.KEPT if kept else Undone.REVOKED)
 
     async def sites(self, email: str) -> list[Site]:
         """List sites."""
@@ -219,46 +219,44 @@ class Post:
             generation=order.generation,
         )
 
-    async def send(
-        self, context: MailContext, orders: Sequence[OutgoingMail], done: Callable[[MailOutcome], None]
-    ) -> None:
+    async def send(self, context: MailContext, mails: Iterable[OutgoingMail]) -> AsyncIterator[MailOutcome]:
         """Send people's mails."""
         if self.problem:
             raise self.problem
-        for order in orders:
+        for mail in mails:
             outcome = MailOutcome(
-                person=order.person, purpose=order.purpose, generation=order.generation, delivery=Delivery.ACCEPTED
+                person=mail.person, purpose=mail.purpose, generation=mail.generation, delivery=Delivery.ACCEPTED
             )
-            if order.email in self.refused:
+            if mail.email in self.refused:
                 outcome = outcome.model_copy(
                     update={"delivery": Delivery.REFUSED, "reason": "550: there is no such mailbox"}
                 )
-            elif order.email in self.deferred_once:
-                self.deferred_once.discard(order.email)
+            elif mail.email in self.deferred_once:
+                self.deferred_once.discard(mail.email)
                 outcome = outcome.model_copy(update={"delivery": Delivery.DEFERRED, "reason": "451 greylisted"})
             else:
-                self.mails.append((context, order))
-            done(outcome)
+                self.mails.append((context, mail))
+            yield outcome
             if self.held is not None:
                 await self.held.wait()
 
-    async def notify(self, orders: Sequence[OutgoingNotice], done: Callable[[MailOutcome], None]) -> None:
+    async def notify(self, notices: Iterable[OutgoingNotice]) -> AsyncIterator[MailOutcome]:
         """Send notices."""
         if self.problem:
             raise self.problem
-        for order in orders:
-            if order.recipient.email in self.deferred_once:
-                self.deferred_once.discard(order.recipient.email)
-                done(MailOutcome(person=order.number, delivery=Delivery.DEFERRED, reason="451 greylisted"))
+        for notice in notices:
+            if notice.recipient.email in self.deferred_once:
+                self.deferred_once.discard(notice.recipient.email)
+                yield MailOutcome(person=notice.number, delivery=Delivery.DEFERRED, reason="451 greylisted")
             else:
-                self.notices.append(order)
-                done(MailOutcome(person=order.number, delivery=Delivery.ACCEPTED))
+                self.notices.append(notice)
+                yield MailOutcome(person=notice.number, delivery=Delivery.ACCEPTED)
 
-    async def send_sign_in_link(self, order: SignInMail) -> MailOutcome:
+    async def send_sign_in_link(self, mail: SignInMail) -> MailOutcome:
         """Send a sign-in link."""
         if self.problem:
             raise self.problem
-        self.sign_in_links.append(order)
+        self.sign_in_links.append(mail)
         return MailOutcome(person=1, delivery=Delivery.ACCEPTED)
 
 

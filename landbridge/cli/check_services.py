@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from landbridge.cli import services
 from landbridge.cli.checkup import SECONDS, Check, Unwell, Well
 from landbridge.integrations.http import Request, Transport
-from landbridge.integrations.smtp import relay
+from landbridge.integrations.smtp.relay import Server
 from landbridge.platform import settings
 from landbridge.platform.settings import SmtpSecurity
 
@@ -35,15 +35,15 @@ def checks() -> list[Check]:
 
 async def _mail() -> Well:
     smtp = settings.load(settings.SmtpSettings)
-    server = relay.configured(
+    server = Server(
         host=smtp.host,
         port=smtp.port,
         username=smtp.username,
         password=smtp.password.get_secret_value(),
-        security=smtp.security.value,
+        security=smtp.security,
         sender=smtp.sender,
         ca_file=smtp.ca_file,
-        answer_seconds=SECONDS,
+        reply_seconds=SECONDS,
     )
     await server.verify_sender()
     login = "logged in" if smtp.username else "no login"
@@ -56,7 +56,7 @@ async def _mail() -> Well:
 
 async def _opsgenie() -> Well:
     async with services.opsgenie() as source:
-        name, users = await source.look()
+        name, users = await source.check()
     return Well(f"The key is for the account {name!r} and may list its {users} users.")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Thread
 
 from landbridge.integrations.roster_files import reader
-from landbridge.integrations.roster_files.checks import Reading
+from landbridge.integrations.roster_files.rows import Reading
 
 
 async def read(path: Path) -> Reading:

@@ -46,7 +46,7 @@ class TemporalCohortClient:
             except _UNHEARD:
                 raise ServiceUnavailable(f"The cohort {cohort_id} is not there yet, or no worker answers.") from None
 
-    async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
+    async def signal(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
         """Send a cohort a signal; one that has ended needs none.
 
         Raises:

@@ -1,10 +1,13 @@
-"""What the activities need of the outside world. Adapters implement these and translate foreign errors.
+"""The ports: what the activities need from the outside world. Adapters implement them and translate foreign errors.
 
-Every verb is safe to repeat. Every verb may raise `ServiceUnavailable` (try again) or `ServiceRejected` (pause until
-a person has mended it); what concerns one person or one request is an outcome, never an exception.
+Every method is idempotent. Every method may raise `ServiceUnavailable` (retry later) or `ServiceRejected` (pause until
+a person has fixed the cause). A problem of one person or of one request is an outcome, never an exception.
+
+Methods that yield outcomes yield them as they become known. If such a method fails or is cancelled midway, it first
+yields the outcomes of everything that it has done.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from landbridge.domain.activity_io import (
@@ -29,10 +32,10 @@ from landbridge.domain.survey import AccountLookup, Seats
 
 
 class RosterSource(Protocol):
-    """Where the people of an Opsgenie account are listed (Opsgenie's REST API v2)."""
+    """The people of an Opsgenie account (Opsgenie's REST API v2)."""
 
     def people(self, opsgenie_account: str) -> AsyncIterator[RosterPerson]:
-        """List everyone once, addresses normalised, rows that cannot be used marked with a `problem`.
+        """List each person once, with a normalised address; rows that cannot be used have a `problem`.
 
         Raises:
             Refused: the credentials belong to another Opsgenie account.
@@ -41,70 +44,70 @@ class RosterSource(Protocol):
         ...
 
     async def find_admin(self, email: str) -> SignedIn | None:
-        """Return the owner or admin who has this address and may use Opsgenie; none: anybody else. Costs two calls."""
+        """Return the owner or admin with this address who may use Opsgenie; None: there is none. Costs two calls."""
         ...
 
 
 class AccountDirectory(Protocol):
-    """Atlassian accounts of people, and the sites of an organization (the Atlassian Organizations API)."""
+    """People's Atlassian accounts, and the sites of an organization (the Atlassian Organizations API)."""
 
-    async def find(self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]) -> None:
-        """Look up the accounts that have these addresses; `done` gets the outcomes as they come in."""
+    def find(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
+        """Look up the accounts that have these addresses; yield the outcomes of each call."""
         ...
 
-    async def ensure(self, questions: Sequence[AccountQuestion], done: Callable[[list[AccountOutcome]], None]) -> None:
-        """Look up these addresses and create the accounts that do not exist; `done` as in `find`.
+    def ensure(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
+        """Look up these addresses and create the missing accounts; yield outcomes as `find` does.
 
-        An account that exists is adopted: a repeat after a lost answer creates nothing.
+        An existing account is adopted, so a retry after a lost response creates nothing.
         """
         ...
 
     async def sites(self, email: str) -> list[Site]:
-        """List the sites linked to an address; each says whether its owner is a site admin there."""
+        """List the sites linked to an address; each says whether the person is a site admin there."""
         ...
 
 
 class Invitations(Protocol):
-    """What can be taken back of the accounts that Landbridge created (the Atlassian Organizations API)."""
+    """Remove accounts that Landbridge created (the Atlassian Organizations API)."""
 
-    async def revoke(self, account_ids: Sequence[str], done: Callable[[list[Revocation]], None]) -> None:
-        """Remove accounts from the organization, but none that is verified; `done` gets the outcomes as they come in.
+    def revoke(self, account_ids: Sequence[str]) -> AsyncIterator[Revocation]:
+        """Remove accounts from the organization, except verified accounts; yield an outcome for each account.
 
-        An account that is not there is as good as removed, so a repeat changes nothing.
+        An account that does not exist counts as removed, so a retry changes nothing.
         """
         ...
 
 
 class DirectorySurvey(Protocol):
-    """What a dry run asks of the Atlassian organization: it reads only."""
+    """What a dry run reads from the Atlassian organization. It changes nothing."""
 
     def lookups(self, emails: Iterable[str]) -> AsyncIterator[AccountLookup]:
-        """Say how each of these addresses stands, in their order; an address that comes twice is answered twice.
+        """Yield the state of each address, in order; an address that is listed twice is yielded twice.
 
         Costs one call for each 100 addresses, and one for the organization's domains.
         """
         ...
 
     async def seats(self) -> list[Seats]:
-        """List the licences of the organization's sites that are online, one for each product on each site."""
+        """List the licences of the organization's online sites, one for each product on each site."""
         ...
 
 
 class Provisioning(Protocol):
-    """What Atlassian has no public API for: an adapter does it, or hands an admin the task and checks the result."""
+    """Steps without a public Atlassian API: an adapter does them, or returns a task for an admin and checks it."""
 
     async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp | AdminTask:
-        """See to it that this address has an Atlassian account (the guide, step 3)."""
+        """Ensure that this address has an Atlassian account (the guide, step 3)."""
         ...
 
     async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree | AdminTask:
-        """See to it that the site exists and this address is a site admin of it (the guide, step 4)."""
+        """Ensure that the site exists and that this address is a site admin of it (the guide, step 4)."""
         ...
 
     async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected | AdminTask:
-        """See to it that the Opsgenie account is connected to the site (the guide, step 5).
+        """Ensure that the Opsgenie account is connected to the site (the guide, step 5).
 
-        `confirmed` says that an admin reports it done, for where it cannot be asked.
+        `confirmed`: an admin reports that the connection exists. It is for adapters that cannot check it.
         """
         ...
 
@@ -112,21 +115,19 @@ class Provisioning(Protocol):
 class Mailer(Protocol):
     """The mail server."""
 
-    async def send(
-        self, context: MailContext, orders: Sequence[OutgoingMail], done: Callable[[MailOutcome], None]
-    ) -> None:
-        """Send people's mails over reused connections; `done` gets each outcome as the server answers.
+    def send(self, context: MailContext, mails: Iterable[OutgoingMail]) -> AsyncIterator[MailOutcome]:
+        """Send people's mails concurrently; yield each outcome when the server responds.
 
-        Trouble that `done` raises counts like the server's own: those in hand are finished, and no other is begun.
+        The next mail is taken from `mails` only when it can be sent, so a caller stops early by ending `mails`.
         """
         ...
 
-    async def notify(self, orders: Sequence[OutgoingNotice], done: Callable[[MailOutcome], None]) -> None:
-        """Send notices to owners and admins, in the same way."""
+    def notify(self, notices: Iterable[OutgoingNotice]) -> AsyncIterator[MailOutcome]:
+        """Send notices to owners and admins, as `send` does."""
         ...
 
-    async def send_sign_in_link(self, order: SignInMail) -> MailOutcome:
-        """Send an owner or admin the link to sign in by."""
+    async def send_sign_in_link(self, mail: SignInMail) -> MailOutcome:
+        """Send an owner or admin a sign-in link."""
         ...
 
 
@@ -138,44 +139,44 @@ class LinkSigner(Protocol):
         ...
 
     def sign_in_url(self, claims: SignInClaims) -> str:
-        """Return the link to sign in by, under the same URL."""
+        """Return a sign-in link, under the same base URL."""
         ...
 
     def settings_url(self, page: str) -> str:
-        """Return where owners and admins find a page once they have signed in; nothing in it is signed."""
+        """Return the URL of a page for owners and admins who are signed in; it contains no token."""
         ...
 
 
 class IdentityTokens(Protocol):
-    """Signs who signs in, with a key that Temporal does not have."""
+    """Signs the identity of a person who signs in, with a key that Temporal does not have."""
 
     def sign_identity(self, who: SignedIn, sign_in_id: str, run_id: str) -> str:
         """Return an identity token for one run of a sign-in."""
         ...
 
     def read_identity(self, token: str, claims: SignInClaims) -> SignedIn | None:
-        """Return who signs in by a link with these claims.
+        """Return the identity in a token, if the token belongs to a link with these claims.
 
-        None where the token is not signed by us, is too old, or belongs to another sign-in or another link.
+        None: the token has no valid signature, is too old, or belongs to another sign-in or another link.
         """
         ...
 
 
 class CohortClient(Protocol):
-    """Cohorts, as an activity reaches them."""
+    """Messages from an activity to cohorts."""
 
     async def assign_people(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
-        """Give a cohort its people; a repeat changes nothing."""
+        """Give a cohort its people; a retry changes nothing."""
         ...
 
-    async def tell(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
-        """Send a cohort a signal; one that has ended needs none."""
+    async def signal(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
+        """Send a cohort a signal; a cohort that has ended is skipped."""
         ...
 
     async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
-        """Tell a cohort what the roster says today: people who joined, addresses that were verified."""
+        """Send a cohort the current roster: new people, and addresses that are verified now."""
         ...
 
     async def invited(self, cohort_id: str, run: str) -> list[InvitedAccount]:
-        """Ask a cohort that is over whose invitations are still open; none if it was another migration's."""
+        """Return the open invitations of a cohort that has ended; empty if it belongs to another migration."""
         ...

@@ -1,6 +1,6 @@
-"""The emails: a folder each with `subject.txt`, `body.txt` and `body.html`, filled in here and nowhere else.
+"""Render emails. Each email is a folder with `subject.txt`, `body.txt` and `body.html`.
 
-The sentences stand in `{% trans %}` blocks: another language is another catalogue in `landbridge/i18n/`.
+Sentences are in `{% trans %}` blocks; each language has a catalogue in `landbridge/i18n/`.
 """
 
 import re
@@ -16,49 +16,49 @@ from landbridge import i18n
 from landbridge.i18n import Language
 
 Value = str | int | bool | Sequence[Mapping[str, str | int]]
-"""What a template may be given: plain values, and rows of a table."""
+"""The value of a template variable: a plain value, or the rows of a table."""
 
-_NOT_PLAIN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _JOINERS = "\u200c\u200d"
-"""Invisible letters that names in Persian, Hindi and other languages cannot be written without."""
+"""Invisible characters that names in Persian, Hindi and other languages need."""
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """An email as its reader sees it."""
+    """The content of an email."""
 
     subject: str
     """One line."""
     sender: str
     """The sender's name, as mail programs show it."""
     language: str
-    """The tag of the language that it is in."""
+    """The tag of its language."""
     text: str
     html: str
 
 
 def plain(value: str) -> str:
-    """Return a value from outside as one line that cannot pretend to be anything else.
+    """Return an untrusted value as one line of visible text.
 
-    Control characters, line breaks and the invisible characters that turn the direction of writing are taken out.
-    HTML is escaped where HTML is written: by the templates.
+    It removes control characters, line breaks and invisible characters, such as those that change the direction of
+    the text. Templates escape HTML.
     """
     visible = "".join(
-        letter
-        if letter in _JOINERS or unicodedata.category(letter) not in _NOT_PLAIN
+        character
+        if character in _JOINERS or unicodedata.category(character) not in _UNSAFE_CATEGORIES
         else " "
-        if letter.isspace()
+        if character.isspace()
         else ""
-        for letter in value
+        for character in value
     )
     return re.sub(r"\s+", " ", visible).strip()
 
 
 def render(folder: str, values: Mapping[str, Value], language: Language) -> Rendered:
-    """Fill in the email of a folder, in a language.
+    """Render the email of a folder, in a language.
 
     Raises:
-        jinja2.UndefinedError: a value is missing that the email needs.
+        jinja2.UndefinedError: a value that the email needs is missing.
 
     """
     safe = {name: _safe(value, language) for name, value in values.items()}
@@ -90,9 +90,9 @@ def _plain(value: str | int, language: Language) -> str | int:
 
 @cache
 def _templates(tag: str) -> Environment:
-    """Return the templates in a language: an environment each, so that macros of other files are in it too."""
+    """Return the templates of a language. Each language has an environment, so that included macros use it too."""
     language = i18n.negotiate(tag)
-    rightwards = language.direction == "ltr"
+    left_to_right = language.direction == "ltr"
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=select_autoescape(["html"]),
@@ -103,9 +103,9 @@ def _templates(tag: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     templates.policies["ext.i18n.trimmed"] = True
-    # The extension puts this method there when it is loaded, which types cannot tell.
+    # The extension adds this method at run time.
     templates.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]
-    # Mail programs know no `start` and `end`: the sides stand in the templates by name.
-    start, end = ("left", "right") if rightwards else ("right", "left")
+    # Mail programs do not support CSS `start` and `end`, so templates get the physical sides.
+    start, end = ("left", "right") if left_to_right else ("right", "left")
     templates.globals.update(lang=language.tag, dir=language.direction, start=start, end=end)
     return templates

@@ -1,52 +1,57 @@
-"""Work off many jobs, a few at a time, so that trouble or a cancellation leaves none of them half done."""
+"""Run many jobs with bounded concurrency; an error or a cancellation leaves no job half done."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from itertools import islice
 from typing import TypeVar
 
-from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
-
 LAST_JOB_SECONDS = 5.0
-"""What a cancellation leaves for finishing the jobs in hand: a mail cut off half-way is sent a second time."""
+"""How long running jobs may take to finish after a cancellation: a mail that is cut off would be sent twice."""
 
 _Job = TypeVar("_Job")
+_Result = TypeVar("_Result")
 
 
-async def run_bounded(jobs: Iterator[_Job], workers: int, do: Callable[[_Job], Awaitable[None]]) -> None:
-    """Do every job, at most `workers` at the same time.
+async def run_bounded(
+    jobs: Iterator[_Job], workers: int, do: Callable[[_Job], Awaitable[_Result]]
+) -> AsyncIterator[_Result]:
+    """Run `do` for every job, at most `workers` concurrently, and yield the results as they complete.
 
-    After trouble or a cancellation no further job is begun, and those in hand are finished first.
+    The next job is taken from `jobs` only when it can start, so a caller stops early by ending `jobs`. After an error
+    or a cancellation no further job starts; running jobs finish, and their results are yielded before it is raised.
 
     Raises:
-        ServiceUnavailable: a job met it; the first one that did.
-        ServiceRejected: the same.
+        Exception: the first error that a job raised.
 
     """
-    problems: list[ServiceUnavailable | ServiceRejected] = []
-    stopped = asyncio.Event()
-
-    async def work() -> None:
-        while not stopped.is_set() and (job := next(jobs, None)) is not None:
-            try:
-                await do(job)
-            except (ServiceUnavailable, ServiceRejected) as problem:
-                problems.append(problem)
-                stopped.set()
-
-    tasks = [asyncio.create_task(work()) for _ in range(workers)]
+    running: set[asyncio.Future[_Result]] = set()
+    stopped: BaseException | None = None
+    deadline: float | None = None
+    time = asyncio.get_running_loop().time
     try:
-        if tasks:
-            await asyncio.wait(tasks)
-    except asyncio.CancelledError:
-        stopped.set()
-        await asyncio.wait(tasks, timeout=LAST_JOB_SECONDS)
-        raise
+        while True:
+            free = workers - len(running) if stopped is None else 0
+            running |= {asyncio.ensure_future(do(job)) for job in islice(jobs, free)}
+            if not running:
+                break
+            timeout = None if deadline is None else max(0.0, deadline - time())
+            try:
+                done, running = await asyncio.wait(running, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError as cancelled:
+                if deadline is not None:
+                    raise
+                stopped, deadline = cancelled, time() + LAST_JOB_SECONDS
+                continue
+            if not done:
+                break
+            for task in done:
+                if (error := task.exception()) is None:
+                    yield task.result()
+                else:
+                    stopped = stopped or error
     finally:
-        for task in tasks:
+        for task in running:
             task.cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-    for result in results:
-        if result is not None:
-            raise result
-    if problems:
-        raise problems[0]
+        await asyncio.gather(*running, return_exceptions=True)
+    if stopped is not None:
+        raise stopped

@@ -1,7 +1,7 @@
-"""The one transport that sends: it asks once, bounds the answer, and says what went wrong in the domain's words.
+"""The HTTP transport of all connectors: send a request once, limit the response, and raise the domain's errors.
 
-Nothing is retried here: Temporal does that, after the wait that the neighbour asked for. No body, key or address of a
-person ever stands in an error.
+Nothing is retried here: Temporal retries, after the wait that the service requested. Errors never contain a body, a
+key, or the address of a person.
 """
 
 import asyncio
@@ -21,52 +21,52 @@ from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailab
 from landbridge.integrations import http_client
 from landbridge.integrations.rate_limiter import RateLimiter
 
-LARGEST_ANSWER = 16 * 1024 * 1024
-"""Bytes of a body once decompressed; a page of 100 people is some 100 KiB."""
-MAX_ANSWER_SECONDS = 60.0
-"""Seconds from sending to the last byte."""
+MAX_BODY_SIZE = 16 * 1024 * 1024
+"""Bytes of a decompressed body; a page of 100 people has some 100 KiB."""
+MAX_RESPONSE_SECONDS = 60.0
+"""Seconds from sending the request to the last byte of the response."""
 MAX_WAIT = 3600.0
-"""Seconds that we let a neighbour make us wait, whatever it asks for."""
-_LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
-_PROXY_LOGIN = 407
-_TRY_AGAIN = frozenset({408, 425, 429})
-_WHAT_TO_DO = {
-    400: "{neighbour} does not understand the request (400): check its URL, or report this as a fault of Landbridge.",
-    401: "{neighbour} does not accept the API key (401): set one that is valid, then resume.",
-    402: "{neighbour} says that the subscription does not cover this (402): change the plan, then resume.",
-    403: "{neighbour} forbids this to the API key (403): give the key the right, or set another, then resume.",
-    404: "{neighbour} does not know what was asked for (404): check its URL and the organization's id, then resume.",
-    422: "{neighbour} does not accept a value in the request (422): report this as a fault of Landbridge.",
-    409: "{neighbour} sees a conflict (409): look there for what stands in the way, then resume.",
+"""Upper limit of the wait in seconds, whatever a service requests."""
+_CONNECTION_LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
+_PROXY_AUTHENTICATION = 407
+_RETRYABLE = frozenset({408, 425, 429})
+_REMEDIES = {
+    400: "{service} does not understand the request (400): check its URL, or report this as a fault of Landbridge.",
+    401: "{service} does not accept the API key (401): set one that is valid, then resume.",
+    402: "{service} says that the subscription does not cover this (402): change the plan, then resume.",
+    403: "{service} forbids this to the API key (403): give the key the right, or set another, then resume.",
+    404: "{service} does not know what was asked for (404): check its URL and the organization's id, then resume.",
+    422: "{service} does not accept a value in the request (422): report this as a fault of Landbridge.",
+    409: "{service} sees a conflict (409): look there for what stands in the way, then resume.",
 }
 _Body = TypeVar("_Body", bound="Body")
 
 
 class Body(BaseModel):
-    """Part of an answer: the fields that we read, in camelCase; whatever else is there is ignored."""
+    """Part of a response: the fields that we read, in camelCase; other fields are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask."""
+    """An HTTP request."""
 
     method: str
     path: str
-    """Starts with a slash; values in it are quoted."""
+    """Starts with a slash; values in it are percent-encoded."""
     query: Mapping[str, str | int] = field(default_factory=dict)
     body: Mapping[str, object] | None = None
     """Sent as JSON."""
     understood: frozenset[int] = frozenset({200})
-    """Status codes whose answers the adapter reads itself; every other one becomes an error."""
+    """Status codes that the adapter handles itself; any other status code raises an error."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back, with one of the status codes that are understood."""
+class Response:
+    """A response with one of the status codes that the request understands."""
 
-    neighbour: str
+    service: str
     status: int
     content: bytes
 
@@ -74,26 +74,26 @@ class Answer:
         """Return the body as a model.
 
         Raises:
-            ServiceUnavailable: it is not what the documentation says.
+            ServiceUnavailable: the body does not match the model.
 
         """
         try:
             return model.model_validate_json(self.content)
         except ValidationError:
             raise ServiceUnavailable(
-                f"{self.neighbour} answered {self.status} with a body that cannot be read."
+                f"{self.service} answered {self.status} with a body that cannot be read."
             ) from None
 
 
 class Transport:
-    """Sends requests to one neighbour over reused connections.
+    """Sends requests to one service over reused connections.
 
-    Redirects are not followed: the key would go wherever they point. Without `authorization` none is sent.
+    It follows no redirects, because they could send the key anywhere. Without `authorization`, that header is omitted.
     """
 
     def __init__(
         self,
-        neighbour: str,
+        service: str,
         url: str,
         authorization: str = "",
         *,
@@ -104,22 +104,22 @@ class Transport:
         """Prepare.
 
         Arguments:
-            neighbour: the service's name, for sentences.
-            url: what paths are appended to.
-            authorization: the value of that header.
-            settings: names the variables that say where and how the service is asked, for sentences.
-            refusals: sentences for status codes that mean something of their own here.
-            per_second: requests in a second, at most; 0: as many as there are.
+            service: the service's name, for error messages.
+            url: the base URL of all paths.
+            authorization: the value of the `Authorization` header.
+            settings: the names of the settings for this service, for error messages.
+            refusals: error messages for status codes with a special meaning for this service.
+            per_second: maximum number of requests a second; 0: no limit.
 
         Raises:
-            BadInput: the client cannot be built: the settings, or the environment's proxies or certificates, are wrong.
+            BadInput: the settings, or the proxies or certificates of the environment, cannot be used.
 
         """
-        self._neighbour = neighbour
+        self._service = service
         self._settings = settings
-        self._refusals = {**_WHAT_TO_DO, **(refusals or {})}
-        self._pace = RateLimiter(neighbour, per_second)
-        self._client = http_client.build(neighbour, url, authorization, settings)
+        self._refusals = {**_REMEDIES, **(refusals or {})}
+        self._rate_limiter = RateLimiter(service, per_second)
+        self._client = http_client.build(service, url, authorization, settings)
 
     async def __aenter__(self) -> Self:
         return self
@@ -131,37 +131,37 @@ class Transport:
         """Close all connections."""
         await self._client.aclose()
 
-    async def send(self, request: Request) -> Answer:
-        """Send one request and return the answer.
+    async def send(self, request: Request) -> Response:
+        """Send one request and return the response.
 
         Raises:
-            ServiceUnavailable: no answer, an unreadable or endless one, 429, or 5xx; or it asked for patience when
-                it was last called, and the time it named is not over.
-            ServiceRejected: any other status that the request does not name as understood, a TLS failure, or a proxy
-                that wants a login.
-            BadInput: the request cannot be sent from here, whatever the service would say.
+            ServiceUnavailable: no response, or one that is unreadable or too large; 429 or 5xx; or the wait that the
+                service requested with an earlier 429 is not over.
+            ServiceRejected: a status code that the request does not understand, a TLS failure, or a proxy that
+                requires a login.
+            BadInput: the request cannot be sent from this machine.
 
         """
-        await self._pace.turn()
+        await self._rate_limiter.acquire()
         try:
-            async with asyncio.timeout(MAX_ANSWER_SECONDS):
+            async with asyncio.timeout(MAX_RESPONSE_SECONDS):
                 status, headers, content = await self._exchange(request)
         except (TimeoutError, httpx2.TimeoutException):
-            raise ServiceUnavailable(f"{self._neighbour} did not answer in time.") from None
+            raise ServiceUnavailable(f"{self._service} did not answer in time.") from None
         except http_client.CANNOT_SEND:
-            raise BadInput(http_client.cannot_send(self._neighbour, self._settings)) from None
+            raise BadInput(http_client.cannot_send(self._service, self._settings)) from None
         except httpx2.HTTPError as error:
-            if isinstance(error, httpx2.ProxyError) and str(error).startswith(str(_PROXY_LOGIN)):
-                raise ServiceRejected(http_client.proxy_wants_login(self._neighbour)) from None
+            if isinstance(error, httpx2.ProxyError) and str(error).startswith(str(_PROXY_AUTHENTICATION)):
+                raise ServiceRejected(http_client.proxy_requires_login(self._service)) from None
             if isinstance(error, httpx2.ConnectError) and _is_about_tls(error):
                 raise ServiceRejected(
-                    f"{self._neighbour} cannot be reached safely (TLS): check its URL, and this machine's trusted "
+                    f"{self._service} cannot be reached safely (TLS): check its URL, and this machine's trusted "
                     "certificates and clock, then resume."
                 ) from None
-            raise ServiceUnavailable(f"{self._neighbour} cannot be reached ({type(error).__name__}).") from None
+            raise ServiceUnavailable(f"{self._service} cannot be reached ({type(error).__name__}).") from None
         if status not in request.understood:
             raise self._problem(status, headers)
-        return Answer(self._neighbour, status, content)
+        return Response(self._service, status, content)
 
     async def _exchange(self, request: Request) -> tuple[int, httpx2.Headers, bytes]:
         content = bytearray()
@@ -171,34 +171,34 @@ class Transport:
             if response.status_code in request.understood:
                 async for part in response.aiter_bytes():
                     content += part
-                    if len(content) > LARGEST_ANSWER:
+                    if len(content) > MAX_BODY_SIZE:
                         raise ServiceUnavailable(
-                            f"{self._neighbour} answered {response.status_code} with more than "
-                            f"{LARGEST_ANSWER // 1024 // 1024} MB."
+                            f"{self._service} answered {response.status_code} with more than "
+                            f"{MAX_BODY_SIZE // 1024 // 1024} MB."
                         )
             return response.status_code, response.headers, bytes(content)
 
     def _problem(self, status: int, headers: Mapping[str, str]) -> ServiceUnavailable | ServiceRejected:
-        if status in _TRY_AGAIN or status >= httpx2.codes.INTERNAL_SERVER_ERROR:
+        if status in _RETRYABLE or status >= httpx2.codes.INTERNAL_SERVER_ERROR:
             throttled, wait = status == httpx2.codes.TOO_MANY_REQUESTS, retry_after(headers, datetime.now(UTC))
             if throttled and wait is not None:
-                self._pace.hold(wait)
+                self._rate_limiter.pause(wait)
             if throttled:
-                return ServiceUnavailable(f"{self._neighbour} asks for patience ({status}).", retry_after=wait)
-            return ServiceUnavailable(f"{self._neighbour} has trouble of its own ({status}).", retry_after=wait)
-        if status == _PROXY_LOGIN:
-            return ServiceRejected(http_client.proxy_wants_login(self._neighbour))
+                return ServiceUnavailable(f"{self._service} asks for patience ({status}).", retry_after=wait)
+            return ServiceUnavailable(f"{self._service} has trouble of its own ({status}).", retry_after=wait)
+        if status == _PROXY_AUTHENTICATION:
+            return ServiceRejected(http_client.proxy_requires_login(self._service))
         if status in self._refusals:
-            return ServiceRejected(self._refusals[status].format(neighbour=self._neighbour))
+            return ServiceRejected(self._refusals[status].format(service=self._service))
         if httpx2.codes.is_redirect(status):
             return ServiceRejected(
-                f"{self._neighbour} redirects elsewhere ({status}), which is not followed: check its URL, then resume."
+                f"{self._service} redirects elsewhere ({status}), which is not followed: check its URL, then resume."
             )
-        return ServiceRejected(f"{self._neighbour} refuses the request ({status}): check its URL, then resume.")
+        return ServiceRejected(f"{self._service} refuses the request ({status}): check its URL, then resume.")
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that an answer asks us to wait, at most `MAX_WAIT`; none if it does not say.
+    """Return the wait in seconds that a response requests, at most `MAX_WAIT`; None: it requests none.
 
     `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), or Opsgenie's `X-RateLimit-Period-In-Sec`.
     """
@@ -227,9 +227,9 @@ def _until(value: str, now: datetime) -> float | None:
 
 
 def _is_about_tls(error: BaseException | None) -> bool:
-    """Return whether both sides cannot agree on TLS; a connection that was merely lost meanwhile is something else."""
+    """Return whether TLS failed; a connection that was lost during the handshake does not count."""
     while error is not None:
         if isinstance(error, ssl.SSLError):
-            return not isinstance(error, _LOST)
+            return not isinstance(error, _CONNECTION_LOST)
         error = error.__cause__ or error.__context__
     return False

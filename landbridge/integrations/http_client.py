@@ -1,4 +1,4 @@
-"""The HTTP client that a connector sends with, and the setting that is wrong if none can be built."""
+"""Build the HTTP client of a connector; an error names the setting that is wrong."""
 
 import os
 import re
@@ -16,18 +16,18 @@ CANNOT_SEND = (
     OverflowError,
     ValueError,
 )
-"""What the client library raises about a request that never left this machine. Trying again does not help."""
+"""Errors of the client library for a request that was never sent. A retry does not help."""
 _TIMEOUT = httpx2.Timeout(30, connect=10, pool=None)
 _CREDENTIALS = re.compile(r"[!-~]+( [!-~]+)?")
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
-_LARGEST_PORT = 65535
+_MAX_PORT = 65535
 
 
 def build(service: str, url: str, authorization: str, settings: str) -> httpx2.AsyncClient:
-    """Return a client for a service; redirects are not followed: the key would go wherever they point.
+    """Return a client for a service. It follows no redirects, because they could send the key anywhere.
 
     Raises:
-        BadInput: `settings`, or a variable of the environment that the client library reads, cannot be used.
+        BadInput: `settings`, or an environment variable that the client library reads, cannot be used.
 
     """
     if authorization and not _CREDENTIALS.fullmatch(authorization):
@@ -51,12 +51,12 @@ def build(service: str, url: str, authorization: str, settings: str) -> httpx2.A
 
 
 def cannot_send(service: str, settings: str) -> str:
-    """Return, as a sentence, what to do where a request never leaves this machine."""
+    """Return what to do if a request cannot be sent, as a sentence."""
     return f"The request to {service} cannot be sent: check {settings}, then resume."
 
 
-def proxy_wants_login(service: str) -> str:
-    """Return, as a sentence, what to do where the proxy refuses us."""
+def proxy_requires_login(service: str) -> str:
+    """Return what to do if the proxy requires a login, as a sentence."""
     return (
         f"The proxy on the way to {service} wants a login (407): write it into HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, "
         "then resume."
@@ -64,9 +64,9 @@ def proxy_wants_login(service: str) -> str:
 
 
 def _wrong_proxy() -> str:
-    """Return which variable names a proxy that cannot be used, as a sentence; empty: none. Values hold passwords."""
+    """Return a sentence naming the variable whose proxy cannot be used; empty: none. Values may contain passwords."""
     if "*" in (host.strip() for host in urllib.request.getproxies().get("no", "").split(",")):
-        return ""  # none is used
+        return ""  # no proxy is used
     for name, value in os.environ.items():
         if name.casefold() in _PROXIES and value and not _is_proxy(value):
             return f"{name} names no proxy that can be used: write it as http://host:port."
@@ -75,8 +75,8 @@ def _wrong_proxy() -> str:
 
 def _is_proxy(value: str) -> bool:
     try:
-        # As the library reads it; SOCKS needs another library, which is not installed.
+        # Parse as the library does. SOCKS needs another library, which is not installed.
         url = httpx2.URL(value if "://" in value else f"http://{value}")
     except httpx2.InvalidURL:
         return False
-    return url.scheme in {"http", "https"} and bool(url.host) and (url.port or 0) <= _LARGEST_PORT
+    return url.scheme in {"http", "https"} and bool(url.host) and (url.port or 0) <= _MAX_PORT

@@ -1,4 +1,4 @@
-"""Signed links: minted for mails, read back by the portal."""
+"""Sign the links in mails, and verify them in the portal."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.sign_in import IDENTITY_LIFETIME, SignedIn, SignInClaims, identity_digest
 
 MAX_TOKEN_LENGTH = 512
-"""Characters; ours have up to about 270, since an Opsgenie account's name has up to 100."""
+"""Characters; our tokens have up to about 270, since an Opsgenie account's name has up to 100."""
 SIGN_IN_PATH, RETURN_PATH, SETTINGS_PATH = "sign-in", "return", "settings"
 PATHS = {Purpose.VERIFICATION: "verify", Purpose.AUTHENTICATION: "authenticate"}
-"""The page behind a link of each purpose."""
+"""The path of the page for each purpose."""
 
 _Number = Annotated[int, Field(strict=True, ge=1)]
 _Id = Annotated[str, Field(strict=True, min_length=1)]
@@ -25,44 +25,44 @@ _SIGN_IN_PAYLOAD = TypeAdapter(tuple[_Id, _Id, _Number, _Id])
 _IDENTITY_PAYLOAD = TypeAdapter(tuple[_Id, _Id, SignedIn])
 
 
-class OneSpelling(TimestampSigner):
-    """Takes a signature in its one canonical spelling only; base64 readers skip stray characters and spare bits."""
+class CanonicalSigner(TimestampSigner):
+    """Accepts a signature in canonical base64 only; decoders ignore invalid characters and unused bits."""
 
     default_digest_method = staticmethod(hashlib.sha256)
 
     def verify_signature(self, value: str | bytes, sig: str | bytes) -> bool:
-        """Return whether the signature is ours, to the letter."""
+        """Return whether the signature is valid and in canonical form."""
         return super().verify_signature(value, sig) and base64_encode(base64_decode(sig)) == want_bytes(sig)
 
 
 class LinkSerializer(URLSafeTimedSerializer):
-    """Writes tokens that begin and end with a letter or a digit; see `dump_payload`."""
+    """Creates tokens that begin and end with a letter or a digit; see `dump_payload`."""
 
     def __init__(self, keys: Sequence[str], salt: str) -> None:
-        """Take the signing keys, the newest last, and what the tokens are for."""
-        super().__init__(list(keys), salt=salt, signer=OneSpelling)
+        """Take the signing keys, the newest last, and the salt for the purpose of the tokens."""
+        super().__init__(list(keys), salt=salt, signer=CanonicalSigner)
 
     def dump_payload(self, obj: object) -> bytes:
-        """Encode without compression, which the library marks with a leading dot.
+        """Encode without compression, because the library marks compression with a leading dot.
 
-        Proxies often deny path segments that begin with a dot, as hidden files. Uncompressed JSON begins with `[` or
+        Many proxies reject path segments that begin with a dot, as hidden files. Uncompressed JSON begins with `[` or
         `{`, so the token begins with a letter. It ends with the last four bits of an SHA-256 signature in base64,
-        which are never written as `-` or `_`.
+        which are never encoded as `-` or `_`.
         """
         return base64_encode(TimedSerializer.dump_payload(self, obj))
 
 
 class SignedLinks:
-    """Signs links and reads them back; a `domain.ports.LinkSigner`, and the `IdentityTokens` of those who sign in.
+    """Signs and verifies links; implements `domain.ports.LinkSigner` and `IdentityTokens`.
 
-    A token says which cohort, run, person and generation, and when it was signed, which only tells operators: whether
-    a link still works is for the cohort's clock to say. The purpose is the signature's salt, so that a link of one
-    cannot serve as the other. The way back from Atlassian has a salt of its own: what Atlassian is handed cannot
-    authenticate, decline, or ask for mail.
+    A token contains the cohort, run, person and generation, and the time of signing. That time is only for operators:
+    the cohort decides whether a link has expired. The purpose is the salt of the signature, so that a link of one
+    purpose is not valid for another. The return link from Atlassian has its own salt: Atlassian receives that token,
+    and it must not authenticate, decline, or request mail.
     """
 
     def __init__(self, base_url: str, keys: Sequence[str]) -> None:
-        """Take the URL that every link starts with, and the signing keys: the first signs, all are accepted."""
+        """Take the base URL of all links, and the signing keys: the first signs, all are accepted."""
         self._base_url = base_url.rstrip("/")
         oldest_first = list(reversed(keys))
         self._serializers = {
@@ -76,7 +76,7 @@ class SignedLinks:
         return f"{self._base_url}/{PATHS[claims.purpose]}/{self.token(claims)}"
 
     def return_url(self, claims: LinkClaims) -> str:
-        """Return the way back from Atlassian's page for whoever followed an authentication link."""
+        """Return the URL to which Atlassian's page sends a person back who followed an authentication link."""
         return f"{self._base_url}/{RETURN_PATH}/{self._signed(RETURN_PATH, claims)}"
 
     def token(self, claims: LinkClaims) -> str:
@@ -84,11 +84,11 @@ class SignedLinks:
         return self._signed(claims.purpose, claims)
 
     def read(self, purpose: Purpose, token: str) -> LinkClaims | None:
-        """Return what a token claims; None for anything but a token that we signed for this purpose."""
+        """Return the claims of a token; None: it was not signed by us for this purpose."""
         return self._read(purpose, purpose, token)
 
     def read_return(self, token: str) -> LinkClaims | None:
-        """Return what the token of a way back claims; None for anything else."""
+        """Return the claims of a return link's token; None: it is not valid."""
         return self._read(RETURN_PATH, Purpose.AUTHENTICATION, token)
 
     def _signed(self, salt: str, claims: LinkClaims) -> str:
@@ -106,16 +106,16 @@ class SignedLinks:
         return LinkClaims(cohort_id=cohort_id, run=run, person=person, purpose=purpose, generation=generation)
 
     def sign_in_url(self, claims: SignInClaims) -> str:
-        """Return the link to sign in by."""
+        """Return a sign-in link."""
         token = self._sign_in.dumps([claims.sign_in_id, claims.run_id, claims.generation, claims.identity])
         return f"{self._base_url}/{SIGN_IN_PATH}/{token if isinstance(token, str) else token.decode()}"
 
     def settings_url(self, page: str) -> str:
-        """Return where owners and admins find a page once they have signed in."""
+        """Return the URL of a page for owners and admins who are signed in."""
         return f"{self._base_url}/{SETTINGS_PATH}/{page}"
 
     def read_sign_in(self, token: str) -> SignInClaims | None:
-        """Return what a sign-in token claims; None for anything but one that we signed."""
+        """Return the claims of a sign-in token; None: it was not signed by us."""
         if len(token) > MAX_TOKEN_LENGTH:
             return None
         try:
@@ -130,13 +130,13 @@ class SignedLinks:
         return token if isinstance(token, str) else token.decode()
 
     def read_identity(self, token: str, claims: SignInClaims) -> SignedIn | None:
-        """Return whom a token names; see `domain.ports.IdentityTokens`."""
+        """Return the identity in a token; see `domain.ports.IdentityTokens`."""
         try:
             payload, signed_at = self._identity.loads(token, return_timestamp=True)
             sign_in_id, run_id, who = _IDENTITY_PAYLOAD.validate_python(payload)
         except (BadData, ValidationError, UnicodeEncodeError):
             return None
-        # A token from a host whose clock is ahead is accepted: only hosts of ours sign.
-        in_time = datetime.now(UTC) - signed_at <= IDENTITY_LIFETIME
+        # A token from a host whose clock is ahead is accepted: only our hosts sign.
+        fresh = datetime.now(UTC) - signed_at <= IDENTITY_LIFETIME
         same_sign_in = (sign_in_id, run_id) == (claims.sign_in_id, claims.run_id)
-        return who if in_time and same_sign_in and identity_digest(token) == claims.identity else None
+        return who if fresh and same_sign_in and identity_digest(token) == claims.identity else None

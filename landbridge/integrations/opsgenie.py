@@ -1,10 +1,9 @@
-"""The roster from Opsgenie's REST API v2.
+"""Read the roster from Opsgenie's REST API v2.
 
-The one place where a connector itself waits and asks again: a roster counts only if all of its pages agree, and one
-that is throttled page by page would never end if each trouble sent it back to the first.
+This is the only connector that retries requests itself: a roster is valid only if all of its pages agree, and a roster
+whose pages are rate limited would never complete if every error restarted it at the first page.
 
-Source: the published document https://docs.opsgenie.com/docs/opsgenie-openapi (getInfo, listUsers and
-getUser).
+Source: the published document https://docs.opsgenie.com/docs/opsgenie-openapi (getInfo, listUsers and getUser).
 """
 
 import asyncio
@@ -20,21 +19,21 @@ from landbridge.integrations.http import Body, Request, Transport
 
 NAME = "Opsgenie"
 SETTINGS = "LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY"
-PAGE = 100
-"""Users in one answer; Opsgenie gives no more."""
-MAX_PAUSE = 60.0
-"""Seconds that are waited before one page is asked for again; Opsgenie throttles by the second and by the minute."""
-PAUSES = 1200.0
-"""Seconds that one reading waits in all: with its calls it stays below the half hour that Temporal gives it."""
-FIRST_PAUSE = 0.2
-"""Seconds, where Opsgenie asks for none; four times as long after each further trouble with the same page."""
+PAGE_SIZE = 100
+"""Users on one page: Opsgenie's maximum."""
+MAX_WAIT = 60.0
+"""Longest wait in seconds before a retry; Opsgenie has rate limits per second and per minute."""
+MAX_TOTAL_WAIT = 1200.0
+"""All waits of one reading, in seconds: with its calls, it stays below the activity's timeout of half an hour."""
+FIRST_BACKOFF = 0.2
+"""Seconds before the first retry of a page, if Opsgenie requests no wait; each further wait is four times as long."""
 MAX_ATTEMPTS = 5
-"""Of one page."""
+"""Attempts to read one page."""
 _MAX_NAME_LENGTH = 512
 _OK, _NOT_FOUND = 200, 404
 _REFUSALS = {
-    # "Key format is not valid!": what a key with a part missing, or something else in its place, is answered.
-    422: "{neighbour} does not accept a value in the request (422), most likely the API key: set "
+    # "Key format is not valid!": the response to a truncated or wrong key.
+    422: "{service} does not accept a value in the request (422), most likely the API key: set "
     "LANDBRIDGE_OPSGENIE_API_KEY to the key as the API integration shows it, then resume.",
 }
 
@@ -45,8 +44,8 @@ class Account(Body):
     name: str
 
 
-class AccountAnswer(Body):
-    """The answer to `GET /v2/account`."""
+class AccountResult(Body):
+    """The response to `GET /v2/account`."""
 
     data: Account
 
@@ -58,7 +57,7 @@ class Role(Body):
 
 
 class User(Body):
-    """A user, as far as we care. Only the id must be there: a user who lacks anything else is a row with a problem."""
+    """The fields of a user that we read. Only the id is required: a user without the others is a row with a problem."""
 
     id: str
     username: str | None = None
@@ -70,31 +69,31 @@ class User(Body):
 
 
 class UsersPage(Body):
-    """The answer to `GET /v2/users`. Its `paging` links are not followed: they could lead anywhere."""
+    """The response to `GET /v2/users`. Its `paging` links are not followed: they could point anywhere."""
 
     data: list[User]
     total_count: int
 
 
-class UserAnswer(Body):
-    """The answer to `GET /v2/users/{identifier}`."""
+class UserResult(Body):
+    """The response to `GET /v2/users/{identifier}`."""
 
     data: User
 
 
 def account_request() -> Request:
-    """Ask which Opsgenie account the key belongs to."""
+    """Request the Opsgenie account of the key."""
     return Request("GET", "/v2/account")
 
 
 def page_request(offset: int) -> Request:
-    """Ask for a page of users, in the order in which they were created: whoever joins meanwhile comes last."""
-    query: dict[str, str | int] = {"limit": PAGE, "offset": offset, "sortField": "insertedAt", "order": "asc"}
+    """Request a page of users in the order of their creation: users who join meanwhile come last."""
+    query: dict[str, str | int] = {"limit": PAGE_SIZE, "offset": offset, "sortField": "insertedAt", "order": "asc"}
     return Request("GET", "/v2/users", query)
 
 
 def user_request(username: str) -> Request:
-    """Ask for one user."""
+    """Request one user."""
     return Request("GET", f"/v2/users/{quote(username, safe='')}", understood=frozenset({_OK, _NOT_FOUND}))
 
 
@@ -118,7 +117,7 @@ def person_of(user: User, sso_domains: Collection[str]) -> RosterPerson:
 
 
 class OpsgenieRoster:
-    """The port `RosterSource` on Opsgenie."""
+    """The port `RosterSource` for Opsgenie."""
 
     def __init__(self, url: str, api_key: str, sso_domains: Sequence[str] = (), *, per_second: float = 0) -> None:
         self._transport = Transport(
@@ -132,14 +131,14 @@ class OpsgenieRoster:
     async def __aexit__(self, *_: object) -> None:
         await self._transport.close()
 
-    async def look(self) -> tuple[str, int]:
-        """Return the name of the key's account and the number of its users, whom the key may list."""
-        account = (await self._transport.send(account_request())).read(AccountAnswer).data
+    async def check(self) -> tuple[str, int]:
+        """Check that the key may list users; return the name of its Opsgenie account and the number of users."""
+        account = (await self._transport.send(account_request())).read(AccountResult).data
         return account.name, (await self._page(0)).total_count
 
     async def people(self, opsgenie_account: str) -> AsyncIterator[RosterPerson]:
-        """List everyone once; see the port. Nobody is listed before all pages were read and agree with each other."""
-        account = (await self._transport.send(account_request())).read(AccountAnswer).data
+        """List each person once; see the port. Nothing is yielded until all pages are read and agree."""
+        account = (await self._transport.send(account_request())).read(AccountResult).data
         if account.name != opsgenie_account:
             raise Refused(
                 f"The Opsgenie API key belongs to another Opsgenie account than {opsgenie_account!r}: name the account "
@@ -151,14 +150,14 @@ class OpsgenieRoster:
 
     async def find_admin(self, email: str) -> SignedIn | None:
         """Look up one address; see the port."""
-        answer = await self._transport.send(user_request(email))
-        if answer.status == _NOT_FOUND:
+        response = await self._transport.send(user_request(email))
+        if response.status == _NOT_FOUND:
             return None
-        person = person_of(answer.read(UserAnswer).data, self._sso_domains)
-        # Asked by name, Opsgenie also answers to ids.
+        person = person_of(response.read(UserResult).data, self._sso_domains)
+        # This endpoint also accepts ids.
         if person.problem or person.blocked or person.key != addresses.key(email) or person.role not in ADMIN_ROLES:
             return None
-        account = (await self._transport.send(account_request())).read(AccountAnswer).data
+        account = (await self._transport.send(account_request())).read(AccountResult).data
         return SignedIn(
             email=person.email,
             name=person.name,
@@ -176,10 +175,10 @@ class OpsgenieRoster:
             )
         total, offset = page.total_count, len(page.data)
         users = {user.id: user for user in page.data}
-        patience = PAUSES
-        # A page without anybody, or beyond what was announced, ends it: pages that repeat cannot lead round for ever.
+        wait_left = MAX_TOTAL_WAIT
+        # An empty page, or one beyond the announced total, ends the loop: repeated pages cannot make it endless.
         while page.data and page.total_count == total and offset < total:
-            page, patience = await self._page_patiently(offset, patience)
+            page, wait_left = await self._page_with_retries(offset, wait_left)
             offset += len(page.data)
             users.update((user.id, user) for user in page.data)
         if not page.total_count == total == len(users):
@@ -188,30 +187,30 @@ class OpsgenieRoster:
             )
         return list(users.values())
 
-    async def _page_patiently(self, offset: int, patience: float) -> tuple[UsersPage, float]:
-        """Return a page, and the seconds of `patience` that are left after waiting for it.
+    async def _page_with_retries(self, offset: int, wait_left: float) -> tuple[UsersPage, float]:
+        """Return a page, and the rest of `wait_left`, the seconds that this reading may still wait.
 
         Raises:
-            ServiceUnavailable: it did not come in `MAX_ATTEMPTS`, or we are asked to wait longer than that is worth.
+            ServiceUnavailable: `MAX_ATTEMPTS` failed, or Opsgenie requests a longer wait than is left.
 
         """
         for attempt in range(MAX_ATTEMPTS):
             try:
-                return await self._page(offset), patience
+                return await self._page(offset), wait_left
             except ServiceUnavailable as problem:
-                pause = FIRST_PAUSE * 4**attempt if problem.retry_after is None else problem.retry_after
-                if attempt + 1 == MAX_ATTEMPTS or pause > min(MAX_PAUSE, patience):
+                wait = FIRST_BACKOFF * 4**attempt if problem.retry_after is None else problem.retry_after
+                if attempt + 1 == MAX_ATTEMPTS or wait > min(MAX_WAIT, wait_left):
                     raise
-                patience -= pause
-                await asyncio.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+                wait_left -= wait
+                await asyncio.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
 
     async def _page(self, offset: int) -> UsersPage:
         return (await self._transport.send(page_request(offset))).read(UsersPage)
 
 
 def _name(full_name: str) -> str:
-    """Return a name as people write it; none where there is nothing to see, so that the address stands in for it."""
+    """Return a name with normalised spaces; empty if nothing of it is visible, so that the address is shown instead."""
     name = " ".join(full_name.split())[:_MAX_NAME_LENGTH]
     return name if names.is_visible(name) else ""
 

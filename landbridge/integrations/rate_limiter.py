@@ -1,4 +1,4 @@
-"""How fast one worker may call a neighbour, and when not at all: shared by everything that calls it."""
+"""The rate limit of one service, shared by all calls of this process to it."""
 
 import asyncio
 
@@ -6,38 +6,38 @@ from landbridge.domain.errors import ServiceUnavailable
 
 
 class RateLimiter:
-    """Lets calls to one neighbour through, so many a second; none while it asks for patience.
+    """Spaces calls to one service, and blocks them all while the service's own rate limit lasts.
 
-    A neighbour that has told one task to wait has told all of them: the others do not ask before the time is over.
+    A `Retry-After` for one call applies to every call: none is sent before that time is over.
     """
 
-    def __init__(self, neighbour: str, per_second: float = 0) -> None:
-        """Take the limit; 0: none."""
-        self._neighbour = neighbour
-        self._between = 1 / per_second if per_second else 0.0
-        self._next = 0.0
-        self._held_until = 0.0
+    def __init__(self, service: str, per_second: float = 0) -> None:
+        """Allow `per_second` calls a second; 0: no limit."""
+        self._service = service
+        self._interval = 1 / per_second if per_second else 0.0
+        self._next_slot = 0.0
+        self._paused_until = 0.0
 
-    async def turn(self) -> None:
-        """Wait until it is this call's turn.
+    async def acquire(self) -> None:
+        """Wait until the next call may be sent.
 
         Raises:
-            ServiceUnavailable: the neighbour asks for patience; nothing is sent before it is over.
+            ServiceUnavailable: calls are paused. `retry_after` has the rest of the pause.
 
         """
-        self._refuse_while_held()
-        if self._between:
+        self._raise_if_paused()
+        if self._interval:
             now = asyncio.get_running_loop().time()
-            mine = max(self._next, now)
-            self._next = mine + self._between
-            await asyncio.sleep(mine - now)
-            self._refuse_while_held()
+            slot = max(self._next_slot, now)
+            self._next_slot = slot + self._interval
+            await asyncio.sleep(slot - now)
+            self._raise_if_paused()
 
-    def hold(self, seconds: float) -> None:
-        """Let nobody through for so long: the neighbour has asked for it."""
-        self._held_until = max(self._held_until, asyncio.get_running_loop().time() + seconds)
+    def pause(self, seconds: float) -> None:
+        """Let no call through for this many seconds, as the service requested. A longer pause stays in effect."""
+        self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
-    def _refuse_while_held(self) -> None:
-        left = self._held_until - asyncio.get_running_loop().time()
+    def _raise_if_paused(self) -> None:
+        left = self._paused_until - asyncio.get_running_loop().time()
         if left > 0:
-            raise ServiceUnavailable(f"{self._neighbour} asks for patience.", retry_after=left)
+            raise ServiceUnavailable(f"{self._service} asks for patience.", retry_after=left)

@@ -1,7 +1,7 @@
-"""HTTP/1.1 connections with limits that uvicorn does not have: a time to send a request, and how many may be open.
+"""HTTP/1.1 connections with limits that uvicorn lacks: timeouts for receiving a request, and a maximum of connections.
 
-uvicorn's `limit_concurrency` answers 503 to requests that are complete; silent connections, halves of headers and slow
-bodies stay open for good. See docs/decisions/portal.md.
+uvicorn's `limit_concurrency` responds 503 to complete requests only; idle connections, incomplete headers and slow
+bodies stay open forever. See docs/decisions/portal.md.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from landbridge.platform.process_settings import PortalServerSettings
 
 BACKLOG = 64
-"""Connections that the system keeps until they are accepted. asyncio accepts as many at once, before we can refuse."""
+"""Size of the accept queue. asyncio accepts that many connections in one go, before this module can refuse any."""
 RESERVED_FILES = 2 * BACKLOG + 64
-"""Files that a process needs beside its connections: those being refused, Temporal's, its logs, its health."""
+"""Files that a process needs besides its clients' connections: refused connections, Temporal, logs, health checks."""
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 logger = structlog.get_logger()
@@ -28,36 +28,36 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """What one server grants to its clients."""
+    """The limits of one server for its clients."""
 
     connections: int = 100
-    """Open at the same time; one more is answered with 503 and closed."""
+    """Maximum of open connections; a further one gets a 503 and is closed."""
     header_seconds: float = 15.0
-    """From the start of the connection, or from the previous response, to the end of a request's header."""
+    """Seconds from the start of the connection, or from the previous response, to the end of a request's header."""
     body_seconds: float = 60.0
-    """From the end of a request's header to the end of its body; also how long a client may not read a response."""
+    """Seconds from the end of a request's header to the end of its body; also how long a client may stop reading."""
 
 
 def config(app: Any, limits: ConnectionLimits, **options: Any) -> uvicorn.Config:  # noqa: ANN401 - uvicorn's types
-    """Return how uvicorn serves `app` within these limits, and quietly: logs and headers are ours."""
+    """Return uvicorn's configuration for serving `app` within these limits, without its own logs and server header."""
     return uvicorn.Config(
         app,
-        http=partial(LimitedProtocol, limits),  # type: ignore[arg-type]  # uvicorn calls it, whatever it is
+        http=partial(LimitedProtocol, limits),  # type: ignore[arg-type]  # uvicorn accepts any callable
         backlog=BACKLOG,
         log_config=None,
         log_level="warning",
-        # Paths are people's links.
+        # Paths contain the tokens of people's links.
         access_log=False,
         server_header=False,
         ws="none",
-        # Whose word counts is a setting of ours (LANDBRIDGE_TRUSTED_PROXIES).
+        # LANDBRIDGE_TRUSTED_PROXIES lists the trusted proxies instead.
         proxy_headers=False,
         **options,
     )
 
 
-def affordable(settings: PortalServerSettings) -> ConnectionLimits:
-    """Return the limits of the settings, with fewer connections where the process may not open enough files."""
+def limits_for(settings: PortalServerSettings) -> ConnectionLimits:
+    """Return the limits from the settings, with fewer connections if the process may not open enough files."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     connections = settings.connections
     if files != resource.RLIM_INFINITY and files - RESERVED_FILES < connections:
@@ -67,10 +67,10 @@ def affordable(settings: PortalServerSettings) -> ConnectionLimits:
 
 
 class LimitedProtocol(H11Protocol):
-    """One connection. It is closed without an answer when its time is over."""
+    """One connection. It is closed without a response when a timeout expires."""
 
     def __init__(self, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
-        """Take the limits, and what uvicorn hands to every protocol."""
+        """Take the limits, and the options that uvicorn passes to every protocol."""
         super().__init__(**options)
         self._limits = limits
         self._phase: object = None
@@ -78,7 +78,7 @@ class LimitedProtocol(H11Protocol):
         self._write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
-        """Take the connection, or refuse it if there are too many."""
+        """Accept the connection, or refuse it if there are too many."""
         super().connection_made(transport)
         if len(self.connections) > self._limits.connections:
             transport.write(_BUSY)
@@ -94,23 +94,23 @@ class LimitedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
-        """Handle what has come, and see whether a request is still incomplete."""
+        """Handle received data, and update the timers."""
         super().handle_events()
         self._watch_request()
 
     def pause_writing(self) -> None:
-        """Give the client time to read what we have sent."""
+        """Start a timer for the client to read the response."""
         super().pause_writing()
         self._write_timer = self.loop.call_later(self._limits.body_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Stop that time: it reads."""
+        """Stop that timer."""
         if self._write_timer is not None:
             self._write_timer.cancel()
         super().resume_writing()
 
     def _watch_request(self) -> None:
-        """Start a timer for each part of a request that is awaited, and stop it once that part is complete."""
+        """Start a timer for the part of a request that is awaited, and stop the timer of the previous part."""
         phase = self.conn.their_state
         if phase is self._phase:
             return

@@ -1,7 +1,7 @@
-"""The one way our processes end, and what their exit codes mean.
+"""Exit a process, with a documented exit code.
 
-The Temporal SDK can crash while the interpreter shuts down, after correct work. So a process writes out what it has to
-say and then leaves at once (`os._exit`), and its exit code is the one that it earned.
+The Temporal SDK can crash while the interpreter shuts down, after the work has succeeded. So a process flushes its
+output and then exits immediately (`os._exit`), with the correct exit code.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ class Exit(IntEnum):
     FAILED = 1
     """The migration failed, or something unexpected happened."""
     BAD_INPUT = 2
-    """A wrong argument, file or setting; nothing was done."""
+    """A wrong argument, file or setting; nothing was changed."""
     REFUSED = 3
     """The migration's rules do not allow it."""
     UNREACHABLE = 4
@@ -33,22 +33,22 @@ class Exit(IntEnum):
     NOT_FOUND = 5
     """There is no such migration or person."""
     INTERRUPTED = 130
-    """Ctrl-C, as shells count it."""
+    """Ctrl-C, by the convention of shells."""
     TERMINATED = 143
-    """SIGTERM, as shells count it, where a process does not take it as its ordinary end."""
+    """SIGTERM, by the convention of shells, for a process that does not treat SIGTERM as its normal end."""
 
 
 class TemporalUnreachable(LandbridgeError):
-    """Temporal does not answer, or refuses our credentials."""
+    """Temporal does not respond, or refuses our credentials."""
 
 
 class KeyMissing(LandbridgeError):
-    """Data in Temporal are encrypted with a key that is not among ours."""
+    """Data in Temporal are encrypted with a key that is not configured."""
 
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""What a disk answers that takes no more: nothing of ours is wrong."""
-_OF_ERRORS = {
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors of a full disk: the process itself did nothing wrong."""
+_EXIT_CODES = {
     BadInput: Exit.BAD_INPUT,
     KeyMissing: Exit.BAD_INPUT,
     Refused: Exit.REFUSED,
@@ -58,33 +58,33 @@ _OF_ERRORS = {
 
 
 def code_of(error: LandbridgeError) -> Exit:
-    """Return the exit code for an error whose sentence a person was shown."""
-    return next((code for kind, code in _OF_ERRORS.items() if isinstance(error, kind)), Exit.FAILED)
+    """Return the exit code for an error that was shown to a person."""
+    return next((code for kind, code in _EXIT_CODES.items() if isinstance(error, kind)), Exit.FAILED)
 
 
 def run(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]]) -> NoReturn:
-    """Run `main`, which may be async, and end the process with the code that it returns; None is 0.
+    """Run `main`, which may be async, and exit with the code that it returns; None is 0.
 
-    One of our errors ends it with its sentence on stderr; an unexpected one with its traceback in the log.
+    A `LandbridgeError` is printed to stderr as a sentence; an unexpected error is logged with its traceback.
     """
-    _open_what_is_closed()
+    _reopen_standard_streams()
     code = _outcome(main)
     if not _flushed() and code == Exit.DONE:
         code = Exit.FAILED
     os._exit(code)
 
 
-def _open_what_is_closed() -> None:
-    """Give whoever closed our input or output (`<&-`, `>&-`) one that is empty and one that takes all.
+def _reopen_standard_streams() -> None:
+    """Reopen closed standard streams (`<&-`, `>&-`) on /dev/null.
 
-    Python leaves None in its place, and the next file or connection that is opened would get its number.
+    Python sets a closed stream to None, and the next file or connection that is opened would get its descriptor.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, _nothing(mode))
+            setattr(sys, name, _dev_null(mode))
 
 
-def _nothing(mode: str) -> TextIO:
+def _dev_null(mode: str) -> TextIO:
     return cast("TextIO", Path(os.devnull).open(mode, encoding="utf-8"))
 
 
@@ -92,43 +92,43 @@ def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]
     code: object
     try:
         result = main()
-        code = _awaited(result) if isinstance(result, Awaitable) else result
+        code = _run_async(result) if isinstance(result, Awaitable) else result
     except LandbridgeError as error:
-        _say(str(error))
+        _print_error(str(error))
         code = code_of(error)
     except KeyboardInterrupt:
         code = Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
+        # The reader of our output closed it.
         code = Exit.FAILED
     except SystemExit as leaving:
         code = leaving.code
     except BaseException as error:
-        if not _told_no_room(error):
+        if not _reported_disk_full(error):
             logging.getLogger("landbridge").critical("unexpected_error", exc_info=True)
         code = Exit.FAILED
     if isinstance(code, str):
-        _say(code)
+        _print_error(code)
         return Exit.FAILED
     return code if isinstance(code, int) else Exit.DONE
 
 
-def _told_no_room(error: BaseException) -> bool:
-    """Say that the output was not taken, if that is what happened."""
-    if not (isinstance(error, OSError) and error.errno in _NO_ROOM and error.filename is None):
+def _reported_disk_full(error: BaseException) -> bool:
+    """Report that the output could not be written, if that is the error; return whether it is."""
+    if not (isinstance(error, OSError) and error.errno in _DISK_FULL and error.filename is None):
         return False
-    _say(f"The output could not be written: {error}.")
-    # What was not taken would be told once more when it is written out.
-    sys.stdout = _nothing("w")
+    _print_error(f"The output could not be written: {error}.")
+    # Otherwise the final flush would report the same error again.
+    sys.stdout = _dev_null("w")
     return True
 
 
-def _awaited(result: Awaitable[int | None]) -> int | None:
-    # Only for those who need it: asyncio takes longer to load than all else that lists the commands.
+def _run_async(result: Awaitable[int | None]) -> int | None:
+    # Imported on demand: asyncio takes longer to import than everything else that `--help` needs.
     import asyncio  # noqa: PLC0415
 
     async def main() -> int | None:
-        # As asyncio does with Ctrl-C: what was opened is closed in good order. `main` may handle the signal otherwise.
+        # Cancel the task, as asyncio does on Ctrl-C, so that `main` closes its resources. `main` may override this.
         if (task := asyncio.current_task()) is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await result
@@ -139,13 +139,13 @@ def _awaited(result: Awaitable[int | None]) -> int | None:
         return Exit.TERMINATED
 
 
-def _say(sentence: str) -> None:
+def _print_error(sentence: str) -> None:
     with contextlib.suppress(OSError):
         sys.stderr.write(f"{sentence}\n")
 
 
 def _flushed() -> bool:
-    """Write out everything; return False, having said why if anyone can hear it, if the output could not be taken."""
+    """Flush logs and output; if the output cannot be written, report the error and return False."""
     logging.shutdown()
     flushed = True
     for stream in (sys.stdout, sys.stderr):
@@ -154,6 +154,6 @@ def _flushed() -> bool:
         except BrokenPipeError:
             flushed = False
         except (OSError, ValueError) as error:
-            _say(f"The output could not be written: {error}.")
+            _print_error(f"The output could not be written: {error}.")
             flushed = False
     return flushed

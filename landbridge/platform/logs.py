@@ -1,4 +1,4 @@
-"""Logs on stderr: for people on a terminal, JSON lines otherwise; one pipeline for our events and everyone else's.
+"""Logs on stderr: readable text on a terminal, JSON lines otherwise. Events of libraries use the same pipeline.
 
 Events have static names and keyword fields (`logger.info("mails_sent", cohort=7)`), never a person's address or name.
 """
@@ -15,19 +15,18 @@ from landbridge.platform.process_settings import ProcessSettings
 
 CORE = "temporalio.core"
 """The logger that the SDK's Rust core is forwarded to (`platform.temporal.connection`)."""
-# Backslashes belong to the match: half of an escape must not be left in a JSON string. It begins where a word
-# does: tried at each letter of a long one, it would take as many steps as the square of its length.
+# The match includes backslashes: half of an escape must not remain in a JSON string. It starts at the beginning of a
+# word only: trying each letter of a long word would take quadratic time.
 _ADDRESS = re.compile(r"(?<![^\s@\"'<>(),;:])[^\s@\"'<>(),;:]+(@|%40)[\w-]+(\.[\w-]+)+")
 _QUIET = ("httpx2", "httpcore2")
-"""Below warnings these write URLs and headers, which hold addresses and credentials."""
+"""Below WARNING, these libraries log URLs and headers, which contain addresses and credentials."""
 _UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi")
 
 
 def configure(*, in_worker: bool = False) -> None:
     """Send all logs of this process through our pipeline.
 
-    `in_worker` adds what only a worker has: the workflow or activity that an event belongs to, and silence while
-    history is replayed.
+    `in_worker` adds the workflow or activity to each event, and drops events during a replay.
 
     Raises:
         BadInput: a setting is wrong.
@@ -36,7 +35,7 @@ def configure(*, in_worker: bool = False) -> None:
     context: list[Processor] = [structlog.contextvars.merge_contextvars]
     first: list[Processor] = []
     if in_worker:
-        from landbridge.platform.temporal import log_context  # noqa: PLC0415 - brings the SDK, which only a worker has loaded anyway
+        from landbridge.platform.temporal import log_context  # noqa: PLC0415 - imports the SDK, which a worker has imported anyway
 
         log_context.configure_sdk_loggers()
         context.append(log_context.add)
@@ -73,9 +72,9 @@ def configure(*, in_worker: bool = False) -> None:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # Paths of the portal hold links' tokens.
+    # Paths of the portal contain the tokens of links.
     logging.getLogger("uvicorn.access").disabled = True
-    # Last: whoever goes on in spite of a wrong setting has logs all the same.
+    # Last: a caller that continues despite a wrong setting still has logs.
     logging.getLogger().setLevel(settings.load(ProcessSettings).log_level)
 
 
@@ -86,7 +85,7 @@ def _rendering() -> list[Processor]:
 
 
 def _unpack_core(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Turn a forwarded event of the SDK's core into plain fields."""
+    """Convert a forwarded event of the SDK's core to plain fields."""
     core = event.pop("temporal_log", None)
     if core is not None:
         event["core"] = core.fields
@@ -94,5 +93,5 @@ def _unpack_core(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
 
 
 def _without_addresses(_logger: WrappedLogger, _method: str, line: EventDict) -> str:
-    """Blot out email addresses: no event of ours holds one, but texts of other people's errors may."""
+    """Replace email addresses: our events contain none, but error messages of libraries may."""
     return _ADDRESS.sub("[address]", str(line))

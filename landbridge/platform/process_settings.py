@@ -1,4 +1,4 @@
-"""Settings that every process of ours has, whatever it does."""
+"""Settings of the processes themselves: logs, metrics, health checks, deployment."""
 
 from typing import Annotated, Literal
 
@@ -13,27 +13,27 @@ def _upper(value: object) -> object:
 
 
 class ProcessSettings(Settings):
-    """How a process is watched: `LANDBRIDGE_LOG_LEVEL` and the like."""
+    """Logs and metrics of every process: `LANDBRIDGE_LOG_LEVEL` and `LANDBRIDGE_METRICS_ADDRESS`."""
 
     model_config = config()
 
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = "INFO"
-    """The least important log events that are written."""
+    """The lowest level of log events that are written."""
     metrics_address: ListenAddress = ""
     """Address and port, such as `0.0.0.0:9464`, where the worker serves the Temporal SDK's metrics for Prometheus;
     empty: nowhere."""
 
 
 class PortalServerSettings(Settings):
-    """How the portal's web server treats its clients and its operators: `LANDBRIDGE_PORTAL_*`."""
+    """The portal's web server: `LANDBRIDGE_PORTAL_*`."""
 
     model_config = config("PORTAL_")
 
     health_address: ListenAddress = ""
-    """Address and port, such as `0.0.0.0:8081`, where the portal answers `/livez`, `/readyz` and `/metrics`; empty:
+    """Address and port, such as `0.0.0.0:8081`, where the portal serves `/livez`, `/readyz` and `/metrics`; empty:
     nowhere."""
     connections: int = Field(default=500, ge=1)
-    """Connections that may be open at the same time; fewer where the process may not open that many files."""
+    """Maximum of open connections; fewer if the process may not open that many files."""
     header_seconds: float = Field(default=15, gt=0)
     """Seconds from a connection's start to the end of a request's header."""
     body_seconds: float = Field(default=60, gt=0)
@@ -41,16 +41,17 @@ class PortalServerSettings(Settings):
 
 
 class WorkerSettings(Settings):
-    """How workers are looked after where they are deployed."""
+    """Health checks and deployment of workers."""
 
     model_config = config()
 
     health_address: ListenAddress = ""
-    """Address and port, such as `0.0.0.0:8081`, where the worker answers `/livez` and `/readyz`; empty: nowhere."""
+    """Address and port, such as `0.0.0.0:8081`, where the worker serves `/livez` and `/readyz`; empty: nowhere."""
     deployment_name: str = ""
-    """With a build id: the worker belongs to this deployment, and Temporal hands it work by version. Empty: to all."""
+    """With a build id: the worker belongs to this deployment, and Temporal dispatches tasks by version. Empty: workers
+    are not versioned."""
     build_id: str = Field(default="", validate_default=True)
-    """Of this worker's code, such as a commit."""
+    """The version of this worker's code, such as a commit."""
 
     @field_validator("build_id")
     @classmethod

@@ -19,33 +19,33 @@ MIN_KEY_LENGTH = 32
 
 _ENV_FILE = ".env"
 _API_KEY = re.compile(r"[!#-&(-~]+")
-"""Visible ASCII but quotes: a key travels in a header."""
+"""Visible ASCII without quotes: a key is sent in a header."""
 _ORGANIZATION = re.compile(r"[A-Za-z0-9_-]{1,100}")
-_NO_HOST = re.compile(r"[\s/:@?#,;\[\]]")
+_NOT_IN_HOST = re.compile(r"[\s/:@?#,;\[\]]")
 _LISTEN = re.compile(r".+:(?P<port>\d{1,5})")
 _ORIGIN = re.compile(r"https?://[^/\s]+")
-_LARGEST_PORT = 65535
+_MAX_PORT = 65535
 
 _Settings = TypeVar("_Settings", bound="Settings")
 
 
 def config(part: str = "") -> SettingsConfigDict:
-    """Return how a group of settings is read; `part` follows the prefix in the names of its variables."""
-    # "utf-8-sig": an editor may have put a byte order mark in front.
+    """Return the configuration of a group of settings; `part` follows the prefix in the names of its variables."""
+    # "utf-8-sig": an editor may have added a byte order mark.
     return SettingsConfigDict(
         env_prefix=f"{PREFIX}{part}", env_file=_ENV_FILE, env_file_encoding="utf-8-sig", extra="ignore", frozen=True
     )
 
 
 class Settings(BaseSettings):
-    """A group of settings. Each value is trimmed, and refused if it holds what nobody can see."""
+    """A group of settings. Each value is trimmed, and rejected if it contains invisible characters."""
 
     @field_validator("*", mode="before")
     @classmethod
     def _clean(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
-        # A space may belong to a password; a line break only ends the file that it was read from.
+        # A space may be part of a password; a trailing line break comes from the file that it was read from.
         text = value.strip("\r\n") if info.field_name == "password" else pasted.trimmed(value)
         if not text.isprintable():
             raise ValueError(
@@ -92,15 +92,15 @@ def _check_host(host: str) -> str:
     try:
         return str(IPv6Address(host.removeprefix("[").removesuffix("]")))
     except ValueError:
-        if _NO_HOST.search(host) or not _is_host(host):
+        if _NOT_IN_HOST.search(host) or not _is_host(host):
             raise ValueError("give the name or address of a host alone, without scheme, port and path") from None
     return host
 
 
 def _check_listen_address(address: str) -> str:
     found = _LISTEN.fullmatch(address)
-    if address and (found is None or int(found["port"]) > _LARGEST_PORT):
-        raise ValueError(f"give an address and a port of at most {_LARGEST_PORT}, such as 0.0.0.0:9464")
+    if address and (found is None or int(found["port"]) > _MAX_PORT):
+        raise ValueError(f"give an address and a port of at most {_MAX_PORT}, such as 0.0.0.0:9464")
     return address
 
 
@@ -108,22 +108,22 @@ Keys = Annotated[list[SecretStr], NoDecode, BeforeValidator(_comma_separated), A
 """Secrets, separated by commas: the first is used, all are accepted."""
 ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
 BaseUrl = Annotated[AnyHttpUrl, AfterValidator(_check_base_url)]
-"""What paths are appended to."""
+"""A base URL: paths are appended to it."""
 ListenAddress = Annotated[str, AfterValidator(_check_listen_address)]
-"""Address and port to listen on; empty: nowhere."""
+"""Address and port to listen on; empty: do not listen."""
 Rate = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""So many a second; 0: no limit."""
+"""Maximum a second; 0: no limit."""
 
 
 class SmtpSecurity(StrEnum):
     """How the connection to the mail server is protected."""
 
     STARTTLS = "starttls"
-    """Begins in clear and must turn to TLS before anything is said (usually port 587)."""
+    """Starts unencrypted and must switch to TLS before anything is sent (usually port 587)."""
     TLS = "tls"
     """TLS from the first byte (usually port 465)."""
     NONE = "none"
-    """In clear: for a mail server on this machine only."""
+    """Unencrypted: only for a mail server on this machine."""
 
 
 class SmtpSettings(Settings):
@@ -142,11 +142,11 @@ class SmtpSettings(Settings):
     ca_file: str = ""
     """Certificates to trust instead of the system's, for a mail server with a private authority."""
     connections: int = Field(default=8, ge=1, le=16)
-    """Connections kept open at once."""
+    """Maximum of open connections."""
     per_second: Rate = 0
-    """Mails a second that one worker hands over at most; 0: no limit."""
-    slices_per_second: Rate = 0
-    """Slices of up to 50 mails a second that all workers begin together; 0: no limit."""
+    """Mails a second that one worker sends at most; 0: no limit."""
+    batches_per_second: Rate = 0
+    """Batches of up to 50 mails a second that all workers together start; 0: no limit."""
 
     @field_validator("sender")
     @classmethod
@@ -165,9 +165,9 @@ class OpsgenieSettings(Settings):
     url: BaseUrl
     """https://api.opsgenie.com, or https://api.eu.opsgenie.com for accounts in the EU."""
     api_key: ApiKey
-    """Of an API integration that is not restricted from configuration access."""
+    """The key of an API integration with configuration access."""
     sso_domains: Annotated[list[str], NoDecode, BeforeValidator(_comma_separated), Field(default_factory=list)]
-    """Domains whose people sign in by SSO, separated by commas: Opsgenie's API does not say it of a user."""
+    """Domains whose people sign in by SSO, separated by commas: Opsgenie's API does not tell which users do."""
     per_second: Rate = 0
     """Calls a second of one worker, at most; 0: no limit."""
 
@@ -186,22 +186,23 @@ class AtlassianSettings(Settings):
     model_config = config("ATLASSIAN_")
 
     url: BaseUrl = AnyHttpUrl("https://api.atlassian.com")
-    """Without the `/admin` of its paths."""
+    """The base URL, without the `/admin` of the API's paths."""
     api_key: ApiKey
     """An organization's API key."""
     org_id: str
     """The organization's id."""
     provisioning_url: BaseUrl | None = None
-    """The emulator's endpoints for sign-up, site creation and connection; unset: those are tasks for an admin, since
-    Atlassian has no public API for them."""
+    """The emulator's endpoints for sign-up, site creation and connection; unset: these steps are tasks for an admin,
+    since Atlassian has no public API for them."""
     site_url: str = "https://{name}.atlassian.net"
-    """Where a site of this name is asked whether it is there, without credentials; empty: it is not asked."""
+    """The URL at which Landbridge checks, without credentials, that a site exists; empty: it does not check."""
     per_second: Rate = 0
     """Calls a second of one worker, at most; 0: no limit."""
-    slices_per_second: Rate = 0
-    """Slices of up to 500 people a second that all workers together begin to look up; 0: no limit."""
+    batches_per_second: Rate = 0
+    """Batches of up to 500 people a second that all workers together start to look up; 0: no limit."""
     sends_invitations: bool = False
-    """Atlassian mails its own invitation to those for whom we create an account; ours is then the reminder."""
+    """Atlassian mails its own invitation to each person for whom Landbridge creates an account; our mail is then the
+    reminder."""
 
     @field_validator("org_id")
     @classmethod
@@ -223,12 +224,12 @@ class AtlassianSettings(Settings):
 
 
 class PortalSettings(Settings):
-    """The web pages behind mailed links; shared by the portal and by the worker that writes the links."""
+    """The web pages of mailed links; shared by the portal and by the worker, which creates the links."""
 
     model_config = config()
 
     portal_url: BaseUrl
-    """Where people reach the portal; every link starts with it."""
+    """The public URL of the portal; every link starts with it."""
     token_keys: Keys = Field(min_length=1)
     """Keys that sign links, separated by commas: the first signs, all are accepted."""
     atlassian_signup_url: AnyHttpUrl = AnyHttpUrl("https://id.atlassian.com/signup")
@@ -238,7 +239,7 @@ class PortalSettings(Settings):
     trusted_proxies: Annotated[
         list[IPv4Network | IPv6Network], NoDecode, BeforeValidator(_comma_separated), Field(default_factory=list)
     ]
-    """Proxies in front of the portal whose `X-Forwarded-For` says who asks, as networks separated by commas."""
+    """Proxies in front of the portal whose `X-Forwarded-For` is trusted, as networks separated by commas."""
 
     @property
     def keys(self) -> list[str]:
@@ -247,12 +248,12 @@ class PortalSettings(Settings):
 
 
 class ProofSettings(Settings):
-    """What `starter.py` checks proofs with (`domain.proof`); it needs no other key for links."""
+    """The keys with which `starter.py` verifies proofs (`domain.proof`)."""
 
     model_config = config()
 
     token_keys: Keys = Field(default_factory=list)
-    """As `PortalSettings.token_keys`; none: nothing is proven."""
+    """As `PortalSettings.token_keys`; empty: no proof is verified."""
 
     @property
     def keys(self) -> list[str]:
@@ -261,18 +262,18 @@ class ProofSettings(Settings):
 
 
 class EncryptionSettings(Settings):
-    """What Temporal keeps is encrypted, and who may read it in its Web UI and command line."""
+    """Encryption of the data in Temporal, and access to it from Temporal's Web UI and command line."""
 
     model_config = config()
 
     encryption_keys: Keys = Field(default_factory=list)
     """Keys that encrypt payloads, separated by commas: the first encrypts, all decrypt; empty: nothing is encrypted."""
     encryption_accept_clear: bool = False
-    """Accept payloads in clear although there are keys, while encryption is turned on; they may be anyone's."""
+    """Accept unencrypted payloads although there are keys, while encryption is turned on; anyone can forge them."""
     codec_token: SecretStr = SecretStr("")
-    """What the Web UI and the `temporal` command line show to have the portal decrypt; empty: it does not."""
+    """The token with which the Web UI and the `temporal` command line have the portal decrypt; empty: it never does."""
     codec_origin: str = ""
-    """Origin of Temporal's Web UI, such as `https://temporal.example.com`, whose pages may ask; empty: no page may."""
+    """Origin of Temporal's Web UI, such as `https://temporal.example.com`, allowed to request that; empty: none is."""
 
     @field_validator("codec_origin")
     @classmethod
@@ -292,16 +293,16 @@ class EncryptionSettings(Settings):
         return _long_enough([value])[0] if value.get_secret_value() else value
 
 
-def _clause(found: str) -> str:
-    """Return what pydantic found, without the class of the error that one of our own checks raised."""
-    return found.removeprefix("Value error, ")
+def _clause(message: str) -> str:
+    """Return pydantic's message without the class of an error that our own validators raised."""
+    return message.removeprefix("Value error, ")
 
 
 def load(settings: type[_Settings]) -> _Settings:
     """Read one group of settings.
 
     Raises:
-        BadInput: naming each setting that is missing or wrong, without its value; or `.env` cannot be read.
+        BadInput: it names each setting that is missing or wrong, without its value; or `.env` cannot be read.
 
     """
     _check_env_file()
@@ -319,7 +320,7 @@ def load(settings: type[_Settings]) -> _Settings:
 
 
 def _check_env_file() -> None:
-    """Refuse a `.env` that is not text in UTF-8; there need not be one."""
+    """Reject a `.env` that is not UTF-8 text. The file is optional."""
     try:
         content = Path(_ENV_FILE).read_bytes()
     except FileNotFoundError:

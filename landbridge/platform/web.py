@@ -1,4 +1,4 @@
-"""A web server inside one of our processes, which minds the process's signals itself."""
+"""A web server inside a process that handles its signals itself."""
 
 import asyncio
 import socket
@@ -21,11 +21,11 @@ class Server(uvicorn.Server):
     """Serves until `stop`."""
 
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # wider, and used as such
-        """Leave signals to the process: uvicorn would raise them again in the end."""
+        """Leave signals to the process: uvicorn would raise them again when it stops."""
         return nullcontext()
 
     def stop(self) -> None:
-        """End in good order."""
+        """Shut down gracefully."""
         self.should_exit = True
 
 
@@ -37,9 +37,9 @@ async def health(
     setting: str = "LANDBRIDGE_HEALTH_ADDRESS",
     routes: Sequence[Route] = (),
 ) -> AsyncIterator[None]:
-    """Answer `/livez`, `/readyz` and `routes` at an address while the context is open; nowhere, if it is empty.
+    """Serve `/livez`, `/readyz` and `routes` at an address while the context is open; if it is empty, do nothing.
 
-    `ready` returns why the process cannot do its work just now; empty: it can. `setting` names the address in errors.
+    `ready` returns why the process is not ready; empty: it is ready. `setting` is the setting to name in errors.
 
     Raises:
         BadInput: the address cannot be used.
@@ -53,10 +53,8 @@ async def health(
         return PlainTextResponse("alive\n")
 
     async def readyz(_: Request) -> Response:
-        denial_reason = await ready()
-        return PlainTextResponse(
-            f"{denial_reason or 'ready'}\n", HTTPStatus.SERVICE_UNAVAILABLE if denial_reason else HTTPStatus.OK
-        )
+        reason = await ready()
+        return PlainTextResponse(f"{reason or 'ready'}\n", HTTPStatus.SERVICE_UNAVAILABLE if reason else HTTPStatus.OK)
 
     app = Starlette(routes=[Route("/livez", livez), Route("/readyz", readyz), *routes])
     server = Server(connections.config(app, ConnectionLimits(), timeout_graceful_shutdown=1))
@@ -69,15 +67,15 @@ async def health(
         await serving
 
 
-def listen(host: str, port: int, named: str) -> socket.socket:
-    """Return a socket that listens; `named` says where the address was set.
+def listen(host: str, port: int, setting: str) -> socket.socket:
+    """Return a listening socket; `setting` is the setting to name in errors.
 
     Raises:
-        BadInput: the address cannot be used: no host has it, it is taken, or no port has this number.
+        BadInput: the address cannot be used: it is not an address of this host, it is in use, or the port is invalid.
 
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host.strip("[]"), port), family=family)
-    except (OSError, ValueError, OverflowError) as error:  # ValueError: no host has such a name
-        raise BadInput(f"{named} cannot be used ({host}:{port}): {error}.") from None
+    except (OSError, ValueError, OverflowError) as error:  # ValueError: the host name is invalid
+        raise BadInput(f"{setting} cannot be used ({host}:{port}): {error}.") from None

@@ -41,7 +41,7 @@ async def serve(host: str, port: int) -> int:
     """
     logs.configure()
     portal_settings = settings.load(settings.PortalSettings)
-    limits = connections.affordable(settings.load(PortalServerSettings))
+    limits = connections.limits_for(settings.load(PortalServerSettings))
     metrics = Metrics()
     async with open_clients(portal_settings.keys, metrics) as clients:
         portal = app.create(portal_settings, metrics, lambda: nullcontext(clients))

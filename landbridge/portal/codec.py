@@ -103,7 +103,7 @@ class Codec:
                 "Add the workflow id to the codec endpoint: https://…/codec/WORKFLOW-ID\n",
                 HTTPStatus.BAD_REQUEST,
             )
-        return await self._answer(request, self._encryption.of_workflow(workflow_id).encode)
+        return await self._answer(request, self._encryption.for_workflow(workflow_id).encode)
 
     async def _decrypt_all(self, payloads: Sequence[Payload]) -> list[Payload]:
         return [await self._decrypt(payload) for payload in payloads]

@@ -26,7 +26,7 @@ def short_timeouts() -> Iterator[None]:
     with (
         # Otherwise the sandbox would import the workflow modules again, with the production values.
         patch.object(sandbox, "PASSED_THROUGH", (*sandbox.PASSED_THROUGH, "workflows")),
-        patch.object(batch_progress, "BEAT_SECONDS", 1.0),
+        patch.object(batch_progress, "HEARTBEAT_SECONDS", 1.0),
         patch.object(lifecycle, "FIRST_DEFERRAL", timedelta(seconds=1)),
         patch.object(lifecycle, "MAX_DEFERRAL", timedelta(seconds=4)),
         patch.dict(options.MAIL, heartbeat_timeout=HEARTBEAT_TIMEOUT),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
 
-from activities.mail import BATCH
+from activities.mail import GROUP
 from dev.demo import verifier
 from landbridge.domain import ids
 from landbridge.platform.settings import SmtpSettings
@@ -24,7 +24,7 @@ from tests.workflows.harness import eventually
 
 CONNECTIONS = SmtpSettings.model_fields["connections"].default
 """Mails that one worker sends concurrently."""
-REPORTED = BATCH - CONNECTIONS
+REPORTED = GROUP - CONNECTIONS
 """Mails that are acknowledged, and reported by heartbeat, before the others of a batch are left in flight."""
 
 UNREPORTED_SECONDS = 2.0

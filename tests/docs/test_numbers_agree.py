@@ -71,7 +71,7 @@ DEFAULTS = Rules()
         ("docs/reference/cli.md", f"an authentication link works (`{DEFAULTS.authentication_link_lifetime.days}d`)"),
         (
             "docs/decisions/adapters.md",
-            f"up to {length(opsgenie.MAX_PAUSE)} each and {_WORDS[int(opsgenie.PAUSES // 60)]} in all",
+            f"up to {length(opsgenie.MAX_WAIT)} each and {_WORDS[int(opsgenie.MAX_TOTAL_WAIT // 60)]} in all",
         ),
         ("docs/decisions/adapters.md", f"at most {roster.MAX_PEOPLE:,} people"),
         ("docs/decisions/workflows.md", f"At most {roster.MAX_COHORTS} cohorts"),

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from activities.mail import BATCH
+from activities.mail import GROUP
 from dev.demo.mails import MailKind
 from landbridge.platform.settings import SmtpSettings
 from tests.e2e import accounts, privacy
@@ -26,7 +26,7 @@ async def test_a_stopped_worker_sends_nothing_twice(machine: Machine) -> None:
     account = accounts.account("rolling", 90)
     async with migrating(machine, account) as scenario:
         waiting = asyncio.create_task(scenario.start("--wait"))
-        for number in (1, 1 + BATCH, 1 + 2 * BATCH, 1 + 3 * BATCH):
+        for number in (1, 1 + GROUP, 1 + 2 * GROUP, 1 + 3 * GROUP):
             await scenario.mailed(number)
             async with asyncio.timeout(2 * STOP_SECONDS):
                 assert await machine.stop("worker") == 0

@@ -1,4 +1,4 @@
-"""Links that are mailed: only we can make one, and one opens only its own door."""
+"""Mailed links: only Landbridge can create them, and each has one purpose."""
 
 import base64
 import random
@@ -16,7 +16,7 @@ from landbridge.domain import ids
 from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.ports import LinkSigner
 from landbridge.domain.sign_in import SignInClaims, digest, identity_digest
-from landbridge.integrations.link_tokens import MAX_TOKEN_LENGTH, OneSpelling, SignedLinks
+from landbridge.integrations.link_tokens import MAX_TOKEN_LENGTH, CanonicalSigner, SignedLinks
 
 OLD_KEY, NEW_KEY = "o" * 32, "n" * 32
 LINKS = SignedLinks("https://landbridge.example.com/", [NEW_KEY])
@@ -47,15 +47,15 @@ def _other(purpose: Purpose) -> Purpose:
 
 def _signed(payload: object) -> str:
     """Sign a payload that this version would not write, with its own key and salt."""
-    serializer = URLSafeTimedSerializer(NEW_KEY, salt="landbridge.link.verification", signer=OneSpelling)
+    serializer = URLSafeTimedSerializer(NEW_KEY, salt="landbridge.link.verification", signer=CanonicalSigner)
     token = serializer.dumps(payload)
     assert isinstance(token, str)
     return token
 
 
 @given(CLAIMS)
-def test_a_link_says_what_was_put_in(claims: LinkClaims) -> None:
-    """Whatever is minted is read back unchanged, fits the limit and stands under the configured URL."""
+def test_a_link_returns_its_claims(claims: LinkClaims) -> None:
+    """Unchanged; the token is within the limit and under the configured URL."""
     mint: LinkSigner = LINKS
     url = mint.url(claims)
     page = "verify" if claims.purpose is Purpose.VERIFICATION else "authenticate"
@@ -68,8 +68,8 @@ def test_a_link_says_what_was_put_in(claims: LinkClaims) -> None:
 
 
 @given(CLAIMS, SIGN_INS)
-def test_a_token_passes_proxies_and_mail_programs_untouched(claims: LinkClaims, sign_in: SignInClaims) -> None:
-    """A leading dot is a hidden file to proxies, and mail programs cut punctuation off the end of a link."""
+def test_a_token_passes_proxies_and_mail_programs(claims: LinkClaims, sign_in: SignInClaims) -> None:
+    """Proxies reject a leading dot, and mail programs cut punctuation off the end of a link."""
     urls = [LINKS.url(claims), LINKS.return_url(claims), LINKS.sign_in_url(sign_in)]
     for token in (url.rpartition("/")[2] for url in urls):
         assert re.fullmatch(r"[A-Za-z0-9]+([._-]+[A-Za-z0-9]+)*", token), token
@@ -78,22 +78,22 @@ def test_a_token_passes_proxies_and_mail_programs_untouched(claims: LinkClaims, 
 
 
 @pytest.mark.parametrize("account", ["a" * 100, "acme-acme-acme-acme-acme-acme-acme-acme"])
-def test_a_name_that_compresses_makes_no_other_token(account: str) -> None:
-    """The signing library would compress such a payload, and mark that with a leading dot."""
+def test_a_compressible_name_is_not_compressed(account: str) -> None:
+    """The signing library would mark compression with a leading dot."""
     claims = EXAMPLE.model_copy(update={"cohort_id": ids.cohort(account, 1)})
     assert LINKS.token(claims)[0].isalnum()
     assert LINKS.read(EXAMPLE.purpose, LINKS.token(claims)) == claims
 
 
 @given(CLAIMS)
-def test_a_link_serves_one_purpose(claims: LinkClaims) -> None:
-    """A verification link never authenticates, nor the other way round."""
+def test_a_link_has_one_purpose(claims: LinkClaims) -> None:
+    """A verification link never authenticates, and vice versa."""
     assert LINKS.read(_other(claims.purpose), LINKS.token(claims)) is None
 
 
 @given(CLAIMS.filter(lambda claims: claims.purpose is Purpose.AUTHENTICATION))
-def test_the_way_back_serves_nothing_else(claims: LinkClaims) -> None:
-    """Atlassian is handed it: it can neither authenticate nor decline, and no mailed link can stand for it."""
+def test_a_return_link_has_no_other_purpose(claims: LinkClaims) -> None:
+    """Atlassian receives it: it cannot authenticate or decline, and no mailed link is a return link."""
     prefix = "https://landbridge.example.com/return/"
     url = LINKS.return_url(claims)
     assert url.startswith(prefix)
@@ -104,8 +104,8 @@ def test_the_way_back_serves_nothing_else(claims: LinkClaims) -> None:
 
 
 @pytest.mark.parametrize("days", [-2, 2])
-def test_no_clock_but_the_cohorts_says_whether_a_link_works(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
-    """The worker that mails a link and the portal that reads it may be days apart."""
+def test_a_token_does_not_expire_by_itself(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
+    """Only the cohort decides: the worker and the portal may use a link days apart."""
     token = LINKS.token(EXAMPLE)
     there = time.time() + timedelta(days=days).total_seconds()
     monkeypatch.setattr(time, "time", lambda: there)
@@ -113,8 +113,8 @@ def test_no_clock_but_the_cohorts_says_whether_a_link_works(monkeypatch: pytest.
 
 
 @given(CLAIMS, st.data())
-def test_a_changed_link_is_worth_nothing(claims: LinkClaims, data: st.DataObject) -> None:
-    """One character replaced, added or taken away anywhere makes a token unreadable."""
+def test_a_changed_link_is_invalid(claims: LinkClaims, data: st.DataObject) -> None:
+    """One character replaced, added or removed anywhere."""
     token = LINKS.token(claims)
     at = data.draw(st.integers(0, len(token) - 1))
     character = data.draw(st.characters() | st.sampled_from(string.ascii_letters + string.digits + "-_.= \n"))
@@ -124,8 +124,8 @@ def test_a_changed_link_is_worth_nothing(claims: LinkClaims, data: st.DataObject
         assert LINKS.read(claims.purpose, changed) is None
 
 
-def test_spare_bits_of_a_signature_are_not_another_link() -> None:
-    """The last character of a signature has spare bits; only one spelling of them counts."""
+def test_only_the_canonical_signature_is_valid() -> None:
+    """The last character of a signature has unused bits."""
     token = LINKS.token(EXAMPLE)
     alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
     readable = [end for end in alphabet if LINKS.read(EXAMPLE.purpose, token[:-1] + end)]
@@ -133,20 +133,20 @@ def test_spare_bits_of_a_signature_are_not_another_link() -> None:
 
 
 @given(CLAIMS, st.data())
-def test_a_truncated_link_is_worth_nothing(claims: LinkClaims, data: st.DataObject) -> None:
-    """Mail programs break long lines; the first part of a link opens nothing."""
+def test_a_truncated_link_is_invalid(claims: LinkClaims, data: st.DataObject) -> None:
+    """Mail programs break long lines."""
     token = LINKS.token(claims)
     assert LINKS.read(claims.purpose, token[: data.draw(st.integers(0, len(token) - 1))]) is None
 
 
 @given(st.text(), st.sampled_from(Purpose))
-def test_any_text_can_be_tried(text: str, purpose: Purpose) -> None:
-    """Whatever somebody puts into the address bar, the answer is a plain no."""
+def test_any_text_is_rejected_without_an_error(text: str, purpose: Purpose) -> None:
+    """Whatever is in the address bar."""
     assert LINKS.read(purpose, text) is None
 
 
-def test_a_hundred_thousand_guesses_find_nothing() -> None:
-    """Whoever knows what a link looks like, and all of it but the signature, guesses in vain."""
+def test_guessing_signatures_fails() -> None:
+    """A hundred thousand guesses with the correct payload."""
     stem = LINKS.token(EXAMPLE).rpartition(".")[0]
     guesses = random.Random(20270405)  # noqa: S311 - guesses that are the same each time
     for _ in range(100_000):
@@ -154,8 +154,8 @@ def test_a_hundred_thousand_guesses_find_nothing() -> None:
         assert LINKS.read(EXAMPLE.purpose, f"{stem}.{signature}") is None
 
 
-def test_a_key_can_be_replaced() -> None:
-    """The first key signs and all are accepted; a link whose key was taken off the list is worth nothing."""
+def test_keys_can_be_rotated() -> None:
+    """The first key signs and all are accepted; a link with a removed key is invalid."""
     before, between = SignedLinks("https://a.example", [OLD_KEY]), SignedLinks("https://a.example", [NEW_KEY, OLD_KEY])
     assert between.read(EXAMPLE.purpose, before.token(EXAMPLE)) == EXAMPLE
     assert LINKS.read(EXAMPLE.purpose, between.token(EXAMPLE)) == EXAMPLE
@@ -185,17 +185,17 @@ def test_a_key_can_be_replaced() -> None:
     ],
     ids=str,
 )
-def test_a_signed_payload_of_another_shape_is_refused(payload: object) -> None:
-    """Even under our own signature, a payload that is not cohort, run, person and generation opens nothing."""
+def test_a_signed_payload_of_another_shape_is_rejected(payload: object) -> None:
+    """Even with a valid signature."""
     assert LINKS.read(Purpose.VERIFICATION, _signed(payload)) is None
 
 
-def test_an_oversized_token_is_refused() -> None:
-    """Longer than any of ours is refused unread, even when the signature is right."""
+def test_an_oversized_token_is_rejected() -> None:
+    """Unread, even with a valid signature."""
     assert LINKS.read(Purpose.VERIFICATION, _signed(["".join(map(chr, range(33, 800))), "r", 1, 1])) is None
 
 
-def test_a_url_under_a_path_keeps_it() -> None:
-    """A portal below a path of a shared host is linked below it."""
+def test_a_base_url_may_have_a_path() -> None:
+    """For a portal below a path of a shared host."""
     url = SignedLinks("https://tools.example.com/landbridge", [NEW_KEY]).url(EXAMPLE)
     assert url.startswith("https://tools.example.com/landbridge/verify/")

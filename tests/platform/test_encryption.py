@@ -1,4 +1,4 @@
-"""Payloads in and out of encryption; no server needed."""
+"""The codec for payloads; it needs no server."""
 
 import pytest
 from hypothesis import given
@@ -20,8 +20,8 @@ payloads = st.builds(
 
 
 @given(st.lists(payloads, max_size=4), keys)
-async def test_what_goes_in_comes_out(clear: list[Payload], key: str) -> None:
-    """Whatever it is, empty payloads and foreign encodings included; and not a second time."""
+async def test_encryption_round_trip(clear: list[Payload], key: str) -> None:
+    """Any payload, also empty ones and other encodings; an encrypted payload is not encrypted again."""
     codec = PayloadEncryption([key])
     encrypted = await codec.encode(clear)
     assert all(encryption.key_id(payload) == codec.key_ids[0] for payload in encrypted)
@@ -29,8 +29,8 @@ async def test_what_goes_in_comes_out(clear: list[Payload], key: str) -> None:
     assert await codec.decode(encrypted) == clear
 
 
-async def test_nothing_of_it_can_be_read() -> None:
-    """Neither the text nor the key; and the same text looks different each time."""
+async def test_an_encrypted_payload_reveals_nothing() -> None:
+    """Neither the text nor the key; the same text is encrypted differently each time."""
     codec = PayloadEncryption([OLD])
     clear = [Payload(data=ANN.encode() * number) for number in (1, 1, 100)]
     encrypted = await codec.encode(clear)
@@ -40,14 +40,14 @@ async def test_nothing_of_it_can_be_read() -> None:
     assert encrypted[0].data != encrypted[1].data
 
 
-async def test_a_long_payload_gets_shorter() -> None:
-    """Temporal bounds what an event may hold."""
+async def test_a_long_payload_is_compressed() -> None:
+    """Temporal limits the size of an event."""
     (encrypted,) = await PayloadEncryption([OLD]).encode([Payload(data=b'{"email": "ann@example.com"}' * 1_000)])
     assert len(encrypted.data) < 1_000
 
 
-async def test_keys_rotate() -> None:
-    """The first encrypts, all decrypt; a payload says which key it needs."""
+async def test_keys_can_be_rotated() -> None:
+    """The first key encrypts, all decrypt; a payload has the id of its key."""
     before = await PayloadEncryption([OLD]).encode([Payload(data=b"x")])
     both = PayloadEncryption([NEW, OLD])
     after = await both.encode([Payload(data=b"x")])
@@ -58,7 +58,7 @@ async def test_keys_rotate() -> None:
 
 @pytest.mark.parametrize("others", [[], [NEW]])
 async def test_a_missing_key_is_named_by_its_id(others: list[str]) -> None:
-    """Also where nothing is encrypted: the sentence names the setting, and holds no key."""
+    """Also without encryption: the message names the setting, and contains no key."""
     encrypted = await PayloadEncryption([OLD]).encode([Payload(data=b"x")])
     with pytest.raises(KeyMissing, match="LANDBRIDGE_ENCRYPTION_KEYS") as missing:
         await PayloadEncryption(others).decode(encrypted)
@@ -66,8 +66,8 @@ async def test_a_missing_key_is_named_by_its_id(others: list[str]) -> None:
     assert not {OLD, NEW} & set(str(missing.value).split())
 
 
-async def test_what_stands_in_clear_is_refused_where_there_are_keys() -> None:
-    """Anyone may have written it; unless a setting says that encryption is being turned on."""
+async def test_an_unencrypted_payload_is_rejected_if_there_are_keys() -> None:
+    """Anyone can write it; a setting allows it while encryption is turned on."""
     clear = [Payload(metadata={"encoding": b"json/plain"}, data=b"{}")]
     assert await PayloadEncryption([OLD]).decode(clear) == [encryption.UNTRUSTED]
     assert await PayloadEncryption([OLD], accept_clear=True).decode(clear) == clear
@@ -75,27 +75,27 @@ async def test_what_stands_in_clear_is_refused_where_there_are_keys() -> None:
     assert await PayloadEncryption([]).encode(clear) == clear
 
 
-async def test_a_payload_is_for_one_workflow() -> None:
-    """It cannot be copied into another one, nor written to belong there; readers of no workflow read all."""
+async def test_a_payload_belongs_to_one_workflow() -> None:
+    """It is rejected in any other workflow; a codec without a workflow reads all."""
     clear, codec = [Payload(data=b"x")], PayloadEncryption([OLD])
-    (encrypted,) = await codec.of_workflow("one").encode(clear)
+    (encrypted,) = await codec.for_workflow("one").encode(clear)
     moved = Payload(metadata={**encrypted.metadata, encryption.WORKFLOW_ID: b"two"}, data=encrypted.data)
     nobodys = Payload(data=encrypted.data)
     for name in ("encoding", encryption.KEY_ID):
         nobodys.metadata[name] = encrypted.metadata[name]
     activity = ActivitySerializationContext("default", "1", "t", "q", "one", "w", is_local=False)
-    assert await codec.of_workflow("one").decode([encrypted]) == clear
+    assert await codec.for_workflow("one").decode([encrypted]) == clear
     assert await codec.with_context(activity).decode([encrypted]) == clear
     assert await codec.decode([encrypted]) == clear
-    for reader in (codec, codec.of_workflow("one"), codec.of_workflow("two"), codec.of_workflow("")):
+    for reader in (codec, codec.for_workflow("one"), codec.for_workflow("two"), codec.for_workflow("")):
         assert await reader.decode([moved, nobodys]) == [encryption.UNTRUSTED] * 2
-    assert await codec.of_workflow("two").decode([encrypted]) == [encryption.UNTRUSTED]
-    assert await codec.of_workflow("two").decode(await codec.encode(clear)) == [encryption.UNTRUSTED]
+    assert await codec.for_workflow("two").decode([encrypted]) == [encryption.UNTRUSTED]
+    assert await codec.for_workflow("two").decode(await codec.encode(clear)) == [encryption.UNTRUSTED]
 
 
 @given(st.data())
-async def test_what_was_tampered_with_is_not_decrypted(data: st.DataObject) -> None:
-    """No message can be made of what comes in its place: nobody is wedged by it."""
+async def test_a_changed_payload_is_rejected(data: st.DataObject) -> None:
+    """No converter reads its replacement, so no workflow gets stuck."""
     codec = PayloadEncryption([OLD])
     (encrypted,) = await codec.encode([Payload(data=ANN.encode())])
     place = data.draw(st.integers(0, len(encrypted.data) - 1))

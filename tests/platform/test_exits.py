@@ -39,28 +39,28 @@ def run(main: str, *, piped: str = "", arguments: str = "") -> subprocess.Comple
         ("os.kill(os.getpid(), signal.SIGINT)\nawait asyncio.sleep(9)", 130, ""),
     ],
 )
-def test_every_end_has_its_documented_code(body: str, code: int, said: str) -> None:
-    """Scripts rely on the code, people on the sentence; a mistake of theirs is never a traceback."""
+def test_every_exit_has_its_documented_code(body: str, code: int, said: str) -> None:
+    """Users get a message, and never a traceback for their own mistakes."""
     ended = run(body)
     assert (ended.returncode, ended.stderr) == (code, said)
 
 
-def test_an_unexpected_error_is_told_in_full() -> None:
-    """A bug shows its traceback and fails."""
+def test_an_unexpected_error_is_logged_with_its_traceback() -> None:
+    """The exit code is a failure."""
     ended = run("raise RuntimeError('a bug')")
     assert ended.returncode == 1
     assert "unexpected_error" in ended.stderr
     assert "RuntimeError: a bug" in ended.stderr
 
 
-def test_nothing_that_was_said_is_lost_though_the_interpreter_does_not_shut_down() -> None:
-    """Output is written out before the end, and what could crash after it does not run."""
+def test_output_is_flushed_before_the_exit() -> None:
+    """Code that could crash during the shutdown does not run."""
     ended = run("sys.stdout.write('said')", arguments="atexit.register(os.abort)")
     assert (ended.returncode, ended.stdout) == (0, "said")
 
 
-def test_a_reader_who_has_seen_enough_gets_no_traceback() -> None:
-    """`... | head -1` ends quietly."""
+def test_a_closed_pipe_is_quiet() -> None:
+    """For example `... | head -1`."""
     ended = run("for _ in range(100_000):\n    print('line')", piped="| head -1")
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, "line\n", "")
 
@@ -68,15 +68,15 @@ def test_a_reader_who_has_seen_enough_gets_no_traceback() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("body", ["print('report')", "print('report', flush=True)"])
 def test_output_that_could_not_be_written_is_a_failure(body: str) -> None:
-    """A report on a full disk is no success, and no bug: one sentence, whenever it shows."""
+    """A report on a full disk is neither a success nor a bug: one sentence."""
     ended = run(body, piped="> /dev/full")
     assert ended.returncode == 1
     assert ended.stderr == "The output could not be written: [Errno 28] No space left on device.\n"
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_a_process_can_do_without_input_and_output(closed: str) -> None:
-    """Some supervisors start programs with all of it closed; no file that is opened later takes their place."""
+def test_a_process_runs_with_closed_standard_streams(closed: str) -> None:
+    """As some supervisors start it; no file gets their descriptors."""
     body = "assert not sys.stdin.isatty()\nprint('report')\nassert os.open(os.devnull, os.O_RDONLY) > 2"
     ended = run(body, piped=closed)
     assert (ended.returncode, ended.stderr) == (0, "")

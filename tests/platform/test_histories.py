@@ -1,4 +1,4 @@
-"""What a worker learns of a run's newest events: asked, as workflows ask, from a thread."""
+"""Queries about a run's newest events, from a thread, as workflows send them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ KIND = "Listening"
 
 @workflow.defn(name=KIND, sandboxed=False)
 class Listening:
-    """Hears news without end."""
+    """Receives signals forever."""
 
     def __init__(self) -> None:
         self._heard = 0
@@ -39,7 +39,7 @@ class Listening:
 
     @workflow.signal
     def news(self) -> None:
-        """Hear one."""
+        """Receive a signal."""
         self._heard += 1
 
 
@@ -64,8 +64,8 @@ async def _has(handle: WorkflowHandle[Listening, None], kind: EventType.ValueTyp
     return kind in [event.event_type async for event in handle.fetch_history_events()]
 
 
-async def _was_done(client: Client, handle: WorkflowHandle[Listening, None], started: int) -> bool:
-    return await asyncio.to_thread(Histories(client).was_done, handle.id, _run(handle), started)
+async def _task_completed(client: Client, handle: WorkflowHandle[Listening, None], started: int) -> bool:
+    return await asyncio.to_thread(Histories(client).task_completed, handle.id, _run(handle), started)
 
 
 async def _has_ended(client: Client, handle: WorkflowHandle[Listening, None]) -> bool:
@@ -85,33 +85,35 @@ async def _take(client: Client, queue: str) -> int:
     return taken.started_event_id
 
 
-async def test_a_completed_task_was_done(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
-    """However much has come since."""
-    assert await _was_done(client, begun, 3)
+async def test_a_completed_task_is_found(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
+    """However many events follow."""
+    assert await _task_completed(client, begun, 3)
     for _ in range(250):
         await begun.signal(Listening.news)
-    assert await _was_done(client, begun, 3)
+    assert await _task_completed(client, begun, 3)
 
 
-async def test_a_task_that_is_under_way_or_lost_was_not(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
-    """Whatever comes meanwhile."""
+async def test_a_running_or_lost_task_is_not_completed(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
+    """Whatever events follow."""
     await begun.signal(Listening.news)
     started = await _take(client, begun.id)
-    assert not await _was_done(client, begun, started)
+    assert not await _task_completed(client, begun, started)
     await begun.signal(Listening.news)
     await eventually(partial(_has, begun, EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT))
-    assert not await _was_done(client, begun, started)
-    assert await _was_done(client, begun, 3)
+    assert not await _task_completed(client, begun, started)
+    assert await _task_completed(client, begun, 3)
 
 
-async def test_an_event_that_began_no_task_is_no_proof(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
-    """Such as the number that a task had which left no trace."""
+async def test_an_event_that_started_no_task_proves_nothing(
+    client: Client, begun: WorkflowHandle[Listening, None]
+) -> None:
+    """For example the number of a task that left no event."""
     for started in (1, 2, 4, 5, 99):
-        assert not await _was_done(client, begun, started)
+        assert not await _task_completed(client, begun, started)
 
 
-async def test_only_an_end_is_one(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
-    """Also where news came before it that nobody heard."""
+async def test_only_a_closed_run_has_ended(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
+    """Even if it was closed before it received its signals."""
     await begun.signal(Listening.news)
     assert not await _has_ended(client, begun)
     other = await client.start_workflow(KIND, id=f"{begun.id}-other", task_queue=begun.id)
@@ -120,18 +122,18 @@ async def test_only_an_end_is_one(client: Client, begun: WorkflowHandle[Listenin
     assert await _has_ended(client, other)
 
 
-async def test_of_an_unknown_run_nothing_holds(client: Client) -> None:
+async def test_an_unknown_run_has_neither(client: Client) -> None:
     """Its history may have been deleted."""
     unknown = client.get_workflow_handle("nobody", first_execution_run_id=str(uuid4()))
-    assert not await _was_done(client, unknown, 3)
+    assert not await _task_completed(client, unknown, 3)
     assert not await _has_ended(client, unknown)
 
 
-async def test_while_temporal_is_away_nothing_holds(tmp_path: Path) -> None:
-    """The thread that asks is not kept waiting for it."""
+async def test_without_temporal_the_result_is_false(tmp_path: Path) -> None:
+    """The calling thread is not blocked."""
     server = TemporalServer(port=ports.preferred_or_free(0))
     async with running(server, tmp_path):
         client = await connection.connect(environment=server.environment)
     unknown = client.get_workflow_handle("nobody", first_execution_run_id=str(uuid4()))
-    assert not await _was_done(client, unknown, 3)
+    assert not await _task_completed(client, unknown, 3)
     assert not await _has_ended(client, unknown)

@@ -31,7 +31,7 @@ class Speaking:
 async def main():
     logs.configure(in_worker=True)
     client = await connection.connect()
-    # Without a cache every task replays the whole history: what is said twice would show.
+    # Without a cache every task replays the whole history: events that are logged twice would show.
     async with Worker(client, task_queue="logs", workflows=[Speaking], activities=[speak], max_cached_workflows=0):
         await client.execute_workflow(Speaking.run, id="speaking", task_queue="logs")
 
@@ -55,13 +55,13 @@ def said_by(code: str, environment: dict[str, str] | None = None) -> list[dict[s
 
 
 def configured(code: str, *, level: str = "INFO") -> list[dict[str, Any]]:
-    """Return what a process logs once logs are configured."""
+    """Return what a process logs with configured logs."""
     start = "import logging, warnings\nimport structlog\nfrom landbridge.platform import logs\nlogs.configure()\n"
     return said_by(start + code, {"LANDBRIDGE_LOG_LEVEL": level})
 
 
-def test_everyone_speaks_through_one_pipeline() -> None:
-    """Our events, other libraries' and warnings are JSON lines of one form."""
+def test_all_logs_use_one_pipeline() -> None:
+    """Our events, events of libraries, and warnings are JSON lines of the same form."""
     lines = configured(
         "structlog.get_logger('ours').info('mails_sent', cohort=7)\n"
         "logging.getLogger('theirs').warning('slow %s', 'answer', extra={'seconds': 3})\n"
@@ -78,14 +78,14 @@ def test_everyone_speaks_through_one_pipeline() -> None:
     assert all(line["timestamp"].endswith("Z") for line in lines)
 
 
-def test_the_level_is_a_setting_for_all() -> None:
-    """What is less important is not written, whoever says it."""
+def test_the_log_level_applies_to_all_loggers() -> None:
+    """Events below it are not written."""
     code = "structlog.get_logger().info('a')\nlogging.getLogger('x').info('b')\nlogging.getLogger('x').error('c')"
     assert [line["event"] for line in configured(code, level="warning")] == ["c"]
 
 
-def test_no_address_reaches_the_log() -> None:
-    """Texts of other libraries' errors are not ours to word."""
+def test_addresses_are_removed_from_the_log() -> None:
+    """Error messages of libraries may contain them."""
     lines = configured(
         "try:\n    raise ValueError('550 <ann.o-neil+x@mail.example.com> unknown')\n"
         "except ValueError:\n    logging.getLogger('theirs').exception('no mail for jürgen@exämple.com')"
@@ -95,8 +95,8 @@ def test_no_address_reaches_the_log() -> None:
     assert "@" not in json.dumps(lines)
 
 
-def test_no_address_in_a_url_reaches_the_log() -> None:
-    """There the at-sign is written as %40; what stands around an address is read on."""
+def test_addresses_in_urls_are_removed_from_the_log() -> None:
+    """With the at-sign encoded as %40; the rest of the URL stays."""
     lines = configured(
         "logging.getLogger('x').error('GET https://api.example.com/v2/users/ann.lee%40mail.example.com 404')\n"
         "logging.getLogger('x').error('303 https://id.example.com/signup?email=ann%40example.com&next=1 Found')\n"
@@ -104,14 +104,14 @@ def test_no_address_in_a_url_reaches_the_log() -> None:
     assert [line["event"] for line in lines] == ["GET https:[address] 404", "303 https:[address]&next=1 Found"]
 
 
-def test_a_long_word_does_not_hold_up_the_log() -> None:
-    """Whoever can have one logged could stop a process with it."""
+def test_a_long_word_is_logged_quickly() -> None:
+    """Otherwise anyone who can have it logged could block a process."""
     # At a square of its length in steps this would take minutes.
     assert configured("logging.getLogger('x').error('a' * 300_000)")[0]["event"] == "a" * 300_000
 
 
-def test_web_servers_and_clients_keep_urls_to_themselves() -> None:
-    """Paths are people's links, and queries hold their addresses."""
+def test_web_servers_and_clients_log_no_urls() -> None:
+    """Paths contain tokens, and queries contain addresses."""
     code = (
         "import uvicorn.config, logging.config\n"
         "logging.config.dictConfig(uvicorn.config.LOGGING_CONFIG)\nlogs.configure()\n"
@@ -122,8 +122,8 @@ def test_web_servers_and_clients_keep_urls_to_themselves() -> None:
     assert [line["event"] for line in configured(code)] == ["Started"]
 
 
-async def test_a_worker_says_once_what_belongs_to_which_workflow(temporal_environment: dict[str, str]) -> None:
-    """Events carry ids, the SDK's loggers go the same way, and nothing is said again on replay."""
+async def test_a_worker_logs_workflow_ids_once(temporal_environment: dict[str, str]) -> None:
+    """Events have ids, the SDK's loggers use the same pipeline, and a replay logs nothing."""
     everything = said_by(IN_WORKER, temporal_environment)
     lines = [line for line in everything if not line["logger"].startswith("temporalio.worker")]
     assert [line["event"] for line in lines] == ["from_workflow", "before_activity", "from_activity", "after_activity"]

@@ -1,4 +1,4 @@
-"""Settings with what people paste and mistype: understood, or refused in a sentence that names the variable."""
+"""Settings that were pasted or mistyped are understood, or rejected by name."""
 
 import asyncio
 import os
@@ -84,10 +84,10 @@ def check_refusal(variable: str, value: str) -> Iterator[None]:
 
 @pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
 @pytest.mark.parametrize("group", groups(), ids=lambda group: group.__name__)
-def test_each_setting_is_understood_or_refused_by_name(
+def test_each_setting_is_understood_or_rejected_by_name(
     monkeypatch: pytest.MonkeyPatch, group: type[settings.Settings], nonsense: str
 ) -> None:
-    """Whatever a variable holds: a value that can be used, or a sentence that names it and not its value."""
+    """The message names the variable and not its value."""
     for name, field in group.model_fields.items():
         variable = str(field.validation_alias or f"{group.model_config.get('env_prefix', '')}{name.upper()}")
         with monkeypatch.context() as patch:
@@ -97,27 +97,27 @@ def test_each_setting_is_understood_or_refused_by_name(
 
 
 @pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\u00a0", "\ufeff", "\u200b", "\t \u2028"])
-def test_what_a_copy_leaves_around_a_key_is_taken_away(monkeypatch: pytest.MonkeyPatch, around: str) -> None:
+def test_whitespace_around_a_key_is_removed(monkeypatch: pytest.MonkeyPatch, around: str) -> None:
     """A line break at the end of a secret's file is not part of the secret."""
     monkeypatch.setenv("LANDBRIDGE_OPSGENIE_API_KEY", f"{around}key{around}")
     assert settings.load(settings.OpsgenieSettings).api_key.get_secret_value() == "key"
 
 
-def test_spaces_of_a_password_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They may belong to it; a line break does not."""
+def test_spaces_in_a_password_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They may be part of it; a line break is not."""
     monkeypatch.setenv("LANDBRIDGE_SMTP_PASSWORD", " pass word \r\n")
     assert settings.load(settings.SmtpSettings).password.get_secret_value() == " pass word "
 
 
 @pytest.mark.parametrize("host", ["smtp.example.com", "127.0.0.1", "::1", "[::1]", "bücher.example", "mail_1"])
-def test_a_mail_server_has_a_name_or_an_address(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    """Brackets around an IPv6 address belong to URLs."""
+def test_the_mail_server_is_a_name_or_an_address(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Brackets around an IPv6 address are removed."""
     monkeypatch.setenv("LANDBRIDGE_SMTP_HOST", host)
     assert settings.load(settings.SmtpSettings).host == host.strip("[]")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_file_of_settings_may_begin_with_a_mark(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+def test_the_env_file_may_have_a_byte_order_mark(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
     """Some editors write one."""
     monkeypatch.delenv("LANDBRIDGE_PORTAL_URL")
     Path(".env").write_text("LANDBRIDGE_PORTAL_URL=https://move.example.com\n", encoding=encoding)
@@ -134,17 +134,17 @@ def test_a_file_of_settings_may_begin_with_a_mark(monkeypatch: pytest.MonkeyPatc
     ids=["UTF-16", "UTF-16 without a mark", "Latin-1"],
 )
 @pytest.mark.parametrize("group", groups(), ids=lambda group: group.__name__)
-def test_a_file_of_settings_in_another_encoding_is_one_sentence(
+def test_an_env_file_in_another_encoding_is_one_sentence(
     group: type[settings.Settings], content: bytes, line: int
 ) -> None:
-    """It says which line to look at and what to do."""
+    """It names the line and the remedy."""
     Path(".env").write_bytes(content)
     with pytest.raises(BadInput, match=rf"\.env is not UTF-8 \(line {line}\): save it as UTF-8"):
         settings.load(group)
 
 
-def test_a_file_of_settings_that_is_none_is_one_sentence() -> None:
-    """A folder of that name, for example."""
+def test_an_unreadable_env_file_is_one_sentence() -> None:
+    """For example a folder of that name."""
     Path(".env").mkdir()
     with pytest.raises(BadInput, match=r"\.env cannot be read: Is a directory"):
         settings.load(settings.PortalSettings)
@@ -152,18 +152,18 @@ def test_a_file_of_settings_that_is_none_is_one_sentence() -> None:
 
 @pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR", "HTTPS_PROXY", "http_proxy", "ALL_PROXY"])
-async def test_what_the_client_library_reads_is_usable_or_refused_by_name(
+async def test_proxies_and_certificates_are_usable_or_rejected_by_name(
     monkeypatch: pytest.MonkeyPatch, variable: str, nonsense: str
 ) -> None:
-    """A client is built, or a sentence names the variable of the environment that is wrong."""
+    """A client is built, or the message names the environment variable that is wrong."""
     monkeypatch.setenv(variable, nonsense)
     with check_refusal(variable, nonsense):
         async with OpsgenieRoster("https://api.example.com", "key"):
             pass
 
 
-async def test_a_proxy_that_is_not_used_need_not_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where nothing goes through a proxy, its variable may hold anything."""
+async def test_an_unused_proxy_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If no request uses a proxy, its variable may have any value."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     async with OpsgenieRoster("https://api.example.com", "key"):
@@ -194,10 +194,10 @@ STARTS = {
         ("TEMPORAL_PROFILE", "nowhere", ["worker", "portal", "start"]),
     ],
 )
-async def test_a_process_ends_with_a_sentence_that_names_the_setting(
+async def test_a_wrong_setting_ends_the_process_with_one_sentence(
     tmp_path: Path, variable: str, value: str, programs: list[str]
 ) -> None:
-    """Exit code 2 and no traceback: worker, portal and commands alike."""
+    """Exit code 2 and no traceback, for the worker, the portal and commands."""
     environment = {**USUAL, "PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), variable: value}
     for program in programs:
         first, *rest = STARTS[program]
@@ -209,8 +209,8 @@ async def test_a_process_ends_with_a_sentence_that_names_the_setting(
         assert (process.returncode, variable in said, said.count("\n")) == (2, True, 1), (program, said)
 
 
-async def test_a_variable_of_no_concern_may_hold_any_bytes(tmp_path: Path) -> None:
-    """The SDK's own reading of the environment would end the process."""
+async def test_other_variables_may_contain_any_bytes(tmp_path: Path) -> None:
+    """The SDK would crash the process on them."""
     environment = {**USUAL, "PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "OTHER": "k\udcff"}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(PROJECT / "starter.py"), "list"), cwd=tmp_path, env=environment, stdout=PIPE, stderr=PIPE

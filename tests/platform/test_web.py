@@ -1,4 +1,4 @@
-"""The health of a process by HTTP."""
+"""Health checks by HTTP."""
 
 import socket
 
@@ -10,8 +10,8 @@ from landbridge.domain.errors import BadInput
 from landbridge.platform import web
 
 
-async def test_it_tells_whether_and_why_not() -> None:
-    """Alive as long as it runs; ready as long as nothing speaks against it."""
+async def test_health_checks_report_the_reason() -> None:
+    """Alive while the process runs; ready unless there is a reason against it."""
     port = ports.preferred_or_free(0)
     reasons = ["starting", "", "draining"]
 
@@ -32,8 +32,8 @@ async def test_it_tells_whether_and_why_not() -> None:
     assert ports.is_free(port)
 
 
-async def test_without_an_address_nobody_listens() -> None:
-    """And nothing else is different."""
+async def test_without_an_address_no_server_runs() -> None:
+    """The process runs as usual."""
 
     async def never() -> str:
         raise AssertionError
@@ -43,8 +43,8 @@ async def test_without_an_address_nobody_listens() -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid"])
-async def test_an_address_that_cannot_be_used_is_a_mistake_in_the_settings(host: str) -> None:
-    """It is named, with the setting."""
+async def test_an_unusable_address_is_bad_input(host: str) -> None:
+    """The message names it and the setting."""
 
     async def ready() -> str:
         return ""

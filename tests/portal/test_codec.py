@@ -59,8 +59,8 @@ async def test_the_token_grants_decoding_and_encoding(
 async def test_encoding_binds_payloads_to_the_workflow_in_the_url(operator: httpx2.AsyncClient) -> None:
     """Without a workflow id the answer says how to add one."""
     (encrypted,) = from_json(await operator.post("/codec/acme:1/encode", content=to_json(CLEAR), headers=BEARER))
-    assert await PayloadEncryption([KEY]).of_workflow("acme:1").decode([encrypted]) == CLEAR
-    assert await PayloadEncryption([KEY]).of_workflow("acme:2").decode([encrypted]) == [UNTRUSTED]
+    assert await PayloadEncryption([KEY]).for_workflow("acme:1").decode([encrypted]) == CLEAR
+    assert await PayloadEncryption([KEY]).for_workflow("acme:2").decode([encrypted]) == [UNTRUSTED]
     answer = await operator.post("/codec/encode", content=to_json(CLEAR), headers=BEARER)
     assert (answer.status_code, "WORKFLOW-ID" in answer.text) == (400, True)
 

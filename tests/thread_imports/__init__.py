@@ -1,10 +1,10 @@
-"""Finds out what processes import outside their main thread."""
+"""Record what processes import outside their main thread."""
 
 import os
 from pathlib import Path
 
 LOG = "THREAD_IMPORTS_LOG"
-"""The variable that names the file with one line for each such import; see `sitecustomize` beside this."""
+"""The variable that names the file with one line for each such import; see `sitecustomize`."""
 
 
 def recorded_in(log: Path) -> dict[str, str]:

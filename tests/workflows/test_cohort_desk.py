@@ -40,7 +40,7 @@ class Confused:
 @pytest.fixture
 async def confused(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """The id of such a cohort."""
-    monkeypatch.setattr(query_retries, "TIMES", 2)
+    monkeypatch.setattr(query_retries, "MAX_ATTEMPTS", 2)
     queue = f"confused-{uuid4()}"
     async with Worker(client, task_queue=queue, workflows=[Confused]):
         cohort = await client.start_workflow(Confused.run, "", id=queue, task_queue=queue)

@@ -22,6 +22,7 @@ from landbridge.domain.refusals import MAX_IN_A_ROW
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.integrations.smtp.mailer import SmtpMailer
+from landbridge.integrations.smtp.relay import Server
 from tests.integrations.smtp.conftest import PlainLinks, parse, part
 from tests.integrations.smtp.scripted import DOT, Heard, ScriptedServer, few_connections, nothing_special
 from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, end_all, eventually, prepared, served
@@ -52,15 +53,9 @@ class Scenario:
     async def worker(self) -> AsyncIterator[None]:
         """Run a worker that knows nothing of those before it."""
         mailer = SmtpMailer(
-            host="127.0.0.1",
-            port=self.server.port,
-            username="",
-            password="",
-            security="none",
-            sender="no-reply@example.com",
-            ca_file="",
+            Server(host="127.0.0.1", port=self.server.port, sender="no-reply@example.com", security="none"),
+            PlainLinks(),
             connections=8,
-            links=PlainLinks(),
         )
         async with served(self.bench.client, self.bench.world, mailer=mailer):
             yield

@@ -47,7 +47,7 @@ class _History:
     asked: int = 0
     """Times that it was asked."""
 
-    def was_done(self, workflow_id: str, run_id: str, started: int) -> bool:
+    def task_completed(self, workflow_id: str, run_id: str, started: int) -> bool:
         assert (workflow_id, run_id) == RUN
         self.asked += 1
         return started in self.done

@@ -26,15 +26,14 @@ from landbridge.integrations.http import Body, Request, Transport
 NAME = "Atlassian"
 SETTINGS = "LANDBRIDGE_ATLASSIAN_URL, LANDBRIDGE_ATLASSIAN_API_KEY and LANDBRIDGE_ATLASSIAN_ORG_ID"
 _Item = TypeVar("_Item", bound=Body)
-_One = TypeVar("_One")
-_Done = Callable[[list[AccountOutcome]], None]
+_Element = TypeVar("_Element")
 
 
 class AtlassianDirectory:
-    """The ports `AccountDirectory`, `Invitations` and `DirectorySurvey` on one Atlassian organization.
+    """The ports `AccountDirectory`, `Invitations` and `DirectorySurvey`, for one Atlassian organization.
 
-    `url` is without the `/admin` of the API's paths; `api_key` is the organization's. With `sends_invitations`,
-    Atlassian mails its own invitation to people who may be mailed and for whom an account is created.
+    `url` excludes the `/admin` of the API's paths; `api_key` is the organization's. With `sends_invitations`, Atlassian
+    mails its own invitation to each person who may be mailed and whose account is created.
     """
 
     def __init__(
@@ -50,24 +49,25 @@ class AtlassianDirectory:
     async def __aexit__(self, *_: object) -> None:
         await self._transport.close()
 
-    async def find(self, questions: Sequence[AccountQuestion], done: _Done) -> None:
+    async def find(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
         """Look up accounts, 100 in one call; see the port."""
-        for some in _batches(questions, organizations.MAX_SEARCHED):
-            users = await self._search(some)
-            done([organizations.outcome(question, users.get(_key(question))) for question in some])
+        for batch in _batches(questions, organizations.MAX_SEARCHED):
+            users = await self._search(batch)
+            yield [organizations.outcome(question, users.get(_key(question))) for question in batch]
 
-    async def ensure(self, questions: Sequence[AccountQuestion], done: _Done) -> None:
-        """Look up accounts, invite whoever has none, 25 in one call, and look again; see the port.
+    async def ensure(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
+        """Look up accounts, invite people without one, 25 in one call, and look them up again; see the port.
 
-        Whatever an invitation answers, what was found before and is found after it decides: a lost answer creates
-        nothing twice. An account outside the organization is adopted by the same invitation.
+        The lookups before and after an invitation decide, whatever its response: a lost response creates nothing twice.
+        The same invitation adopts an account outside the organization.
         """
-        for some in _batches(questions, organizations.MAX_SEARCHED):
-            users = await self._search(some)
-            if there := [organizations.outcome(one, users[_key(one)]) for one in some if _key(one) in users]:
-                done(there)
-            if missing := [one for one in some if _key(one) not in users]:
-                await self._create(missing, done)
+        for batch in _batches(questions, organizations.MAX_SEARCHED):
+            users = await self._search(batch)
+            if found := [organizations.outcome(each, users[_key(each)]) for each in batch if _key(each) in users]:
+                yield found
+            if missing := [each for each in batch if _key(each) not in users]:
+                async for created in self._create(missing):
+                    yield created
 
     async def sites(self, email: str) -> list[Site]:
         """List the organization's sites on which this address has a role, or all of them for an organization admin."""
@@ -84,93 +84,96 @@ class AtlassianDirectory:
         )
         return organizations.sites_of(user, workspaces, assignments)
 
-    async def revoke(self, account_ids: Sequence[str], done: Callable[[list[Revocation]], None]) -> None:
-        """Remove accounts, ten at a time: each ten are looked up right before, so that no verified one is touched."""
+    async def revoke(self, account_ids: Sequence[str]) -> AsyncIterator[Revocation]:
+        """Remove accounts in batches of ten. Each batch is looked up first, so that no verified account is removed."""
         directories = await self._all(Directory, lambda cursor: organizations.directories_request(self._org_id, cursor))
-        for some in _batches(account_ids, organizations.MAX_SEARCHED_BY_ID):
-            # Ten at most are on one page.
-            answer = await self._transport.send(organizations.search_by_id_request(self._org_id, some))
-            members = {user.account_id: bool(user.email_verified) for user in answer.read(Page[User]).data}
-            for account_id in some:
+        for batch in _batches(account_ids, organizations.MAX_SEARCHED_BY_ID):
+            # Ten accounts fit on one page.
+            response = await self._transport.send(organizations.search_by_id_request(self._org_id, batch))
+            members = {user.account_id: bool(user.email_verified) for user in response.read(Page[User]).data}
+            for account_id in batch:
                 verified = members.get(account_id)
                 if verified is None:
                     outcome = Undone.REVOKED
                 else:
                     outcome = Undone.KEPT if verified else await self._remove(account_id, directories)
-                done([Revocation(account_id=account_id, outcome=outcome)])
+                yield Revocation(account_id=account_id, outcome=outcome)
 
     async def _remove(self, account_id: str, directories: Sequence[Directory]) -> Undone:
-        requests = [organizations.remove_request(self._org_id, one.directory_id, account_id) for one in directories]
-        answers = [(await self._transport.send(request)).status for request in requests]
-        return Undone.REVOKED if organizations.REMOVED in answers else Undone.FAILED
+        requests = [organizations.remove_request(self._org_id, each.directory_id, account_id) for each in directories]
+        statuses = [(await self._transport.send(request)).status for request in requests]
+        return Undone.REVOKED if organizations.REMOVED in statuses else Undone.FAILED
 
     async def lookups(self, emails: Iterable[str]) -> AsyncIterator[AccountLookup]:
-        """Say how addresses stand, 100 in one call; see the port."""
+        """Look up the state of addresses, 100 in one call; see the port."""
         domains = await self._all(survey.Domain, lambda cursor: survey.domains_request(self._org_id, cursor))
         own = survey.verified_domains(domains)
         questions = [AccountQuestion(person=number, email=email) for number, email in enumerate(emails)]
-        for some in _batches(questions, organizations.MAX_SEARCHED):
-            users = await self._search(some)
-            for one in some:
-                user = users.get(_key(one))
-                yield survey.standing(one.email, user, organizations.outcome(one, user), own)
+        for batch in _batches(questions, organizations.MAX_SEARCHED):
+            users = await self._search(batch)
+            for question in batch:
+                user = users.get(_key(question))
+                yield survey.lookup(question.email, user, organizations.outcome(question, user), own)
 
     async def seats(self) -> list[Seats]:
-        """List the licences; one more call for each that Atlassian limits without saying what of it is used."""
+        """List the licences; one more call for each licence that has a limit but no usage data."""
         workspaces = await self._all(Workspace, lambda cursor: organizations.workspaces_request(self._org_id, cursor))
         found = [survey.seats_of(workspace, await self._used(workspace)) for workspace in workspaces]
         return [seats for seats in found if seats is not None]
 
     async def _used(self, workspace: Workspace) -> int | None:
-        said = workspace.attributes
-        if said.usage is not None or said.capacity is None or organizations.site_of(workspace) is None:
-            return said.usage
-        answer = await self._transport.send(survey.user_count_request(self._org_id, workspace.id))
-        return answer.read(survey.UserCount).count
+        licence = workspace.attributes
+        if licence.usage is not None or licence.capacity is None or organizations.site_of(workspace) is None:
+            return licence.usage
+        response = await self._transport.send(survey.user_count_request(self._org_id, workspace.id))
+        return response.read(survey.UserCount).count
 
     async def _search(self, questions: Sequence[AccountQuestion]) -> dict[str, User]:
         emails = [question.email for question in questions]
         users = await self._all(User, lambda cursor: organizations.search_request(self._org_id, emails, cursor))
         return organizations.by_key(users)
 
-    async def _create(self, missing: Sequence[AccountQuestion], done: _Done) -> None:
-        """Invite people who were not found, and look again; trouble does not make us forget whom it did not stop."""
-        mailed = [one for one in missing if self._sends_invitations and one.may_be_mailed]
-        unmailed = [one for one in missing if one not in mailed]
+    async def _create(self, missing: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
+        """Invite people who were not found, and look them up again.
+
+        If one call fails, yield the outcomes of the calls that succeeded, then re-raise.
+        """
+        mailed = [each for each in missing if self._sends_invitations and each.may_be_mailed]
+        unmailed = [each for each in missing if each not in mailed]
         calls = [
-            (few, group is mailed) for group in (mailed, unmailed) for few in _batches(group, organizations.MAX_INVITED)
+            (batch, group is mailed)
+            for group in (mailed, unmailed)
+            for batch in _batches(group, organizations.MAX_INVITED)
         ]
-        asked: list[AccountQuestion] = []
+        done: list[AccountQuestion] = []
         invited: dict[str, Invited] = {}
         problem: ServiceUnavailable | ServiceRejected | None = None
-        for few, mail in calls:
+        for batch, mail in calls:
             try:
-                invited.update(await self._invite(few, mail=mail))
+                invited.update(await self._invite(batch, mail=mail))
             except (ServiceUnavailable, ServiceRejected) as error:
                 problem = error
                 break
-            asked += few
-        if asked:
-            found = await self._search(asked)
-            done(
-                [
-                    organizations.outcome_after_invitation(one, found.get(_key(one)), invited.get(_key(one), Invited()))
-                    for one in asked
-                ]
-            )
+            done += batch
+        if done:
+            found = await self._search(done)
+            yield [
+                organizations.outcome_after_invitation(each, found.get(_key(each)), invited.get(_key(each), Invited()))
+                for each in done
+            ]
         if problem is not None:
             raise problem
 
     async def _invite(self, questions: Sequence[AccountQuestion], *, mail: bool) -> dict[str, Invited]:
-        """Invite people; return what became of each by the key of the address."""
+        """Invite people; return each result by the key of the address."""
         emails = [question.email for question in questions]
-        answer = await self._transport.send(organizations.invite_request(self._org_id, emails, mail=mail))
-        if answer.status in organizations.INVITED:
-            return organizations.read_invitations(answer.read(organizations.Invitations), mail=mail)
-        problem = organizations.read_refusal(answer.status, answer.read(organizations.Errors))
+        response = await self._transport.send(organizations.invite_request(self._org_id, emails, mail=mail))
+        if response.status in organizations.INVITED:
+            return organizations.read_invitations(response.read(organizations.Invitations), mail=mail)
+        problem = organizations.read_refusal(response.status, response.read(organizations.Errors))
         if len(questions) == 1:
             return {_key(questions[0]): Invited(problem=problem)}
-        # One of them spoils the call for all, and the answer does not say who.
+        # One address makes the whole call fail, and the response does not say which.
         half = len(questions) // 2
         return {
             **await self._invite(questions[:half], mail=mail),
@@ -178,7 +181,7 @@ class AtlassianDirectory:
         }
 
     async def _all(self, model: type[_Item], request: Callable[[str], Request]) -> list[_Item]:
-        """Read all pages of anything; a cursor that comes again would lead round for ever."""
+        """Read all pages. A cursor that repeats would make this loop endless."""
         items: list[_Item] = []
         cursor, seen = "", set[str]()
         while cursor not in seen:
@@ -195,6 +198,6 @@ def _key(question: AccountQuestion) -> str:
     return addresses.key(question.email)
 
 
-def _batches(all_of_them: Sequence[_One], size: int) -> Iterator[Sequence[_One]]:
-    for start in range(0, len(all_of_them), size):
-        yield all_of_them[start : start + size]
+def _batches(elements: Sequence[_Element], size: int) -> Iterator[Sequence[_Element]]:
+    for start in range(0, len(elements), size):
+        yield elements[start : start + size]

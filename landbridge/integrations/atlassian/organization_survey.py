@@ -1,4 +1,4 @@
-"""The Atlassian Organizations API, spoken but not sent, as far as it tells what is there: domains, standing, seats.
+"""Requests and responses of the Organizations API for a dry run: domains, accounts, seats. No IO.
 
 Source: as in `integrations.atlassian.organizations`.
 """
@@ -19,41 +19,41 @@ _STATES = {
     "for_deletion": AccountState.FOR_DELETION,
     "suspended": AccountState.SUSPENDED,
 }
-"""Values of `accountStatus`, `status` and `membershipStatus` that stand in the way, in this order."""
+"""Values of `accountStatus`, `status` and `membershipStatus` that block a migration, in order of precedence."""
 
 
 class Claim(Body):
-    """The organization's claim to a domain."""
+    """The organization's claim of a domain."""
 
     status: str | None = None
 
 
 class DomainAttributes(Body):
-    """What is said of a domain."""
+    """The attributes of a domain."""
 
     name: str | None = None
     claim: Claim = Claim()
 
 
 class Domain(Body):
-    """A domain that the organization has claimed, or tried to."""
+    """A domain that the organization has claimed or tried to claim."""
 
     attributes: DomainAttributes
 
 
 class UserCount(Body):
-    """The answer to a question for how many people there are."""
+    """The response to a request for the number of users."""
 
     count: int
 
 
 def domains_request(org_id: str, cursor: str = "") -> Request:
-    """Ask which domains the organization has claimed."""
+    """Request the domains that the organization has claimed."""
     return Request("GET", f"/admin/v1/orgs/{quote(org_id, safe='')}/domains", {"cursor": cursor} if cursor else {})
 
 
 def user_count_request(org_id: str, workspace_id: str) -> Request:
-    """Ask how many people can use a workspace."""
+    """Request the number of people who can use a workspace."""
     path = f"/admin/v2/orgs/{quote(org_id, safe='')}/directories/{EVERY_DIRECTORY}/users/count"
     return Request("GET", path, {"resourceIds": workspace_id})
 
@@ -64,18 +64,18 @@ def verified_domains(domains: Iterable[Domain]) -> frozenset[str]:
     return frozenset(_domain(f"someone@{claim.name}") for claim in claimed if claim.name)
 
 
-def standing(email: str, user: User | None, found: AccountOutcome, own_domains: Collection[str]) -> AccountLookup:
-    """Return how an address stands; `found` is what the migration itself would make of `user`."""
+def lookup(email: str, user: User | None, found: AccountOutcome, own_domains: Collection[str]) -> AccountLookup:
+    """Return the state of an address; `found` is the outcome of the migration's own lookup."""
     ours = _domain(email) in own_domains
     if user is None:
         return AccountLookup(email=email, manager=Manager.THIS_ORGANIZATION if ours else Manager.UNKNOWN)
-    said = {user.account_status, user.status, user.membership_status}
+    states = {user.account_status, user.status, user.membership_status}
     manager = Manager.NOBODY
     if user.claim_status == _MANAGED:
         manager = Manager.THIS_ORGANIZATION if ours else Manager.ANOTHER_ORGANIZATION
     return AccountLookup(
         email=email,
-        state=next((state for word, state in _STATES.items() if word in said), AccountState.ACTIVE),
+        state=next((state for value, state in _STATES.items() if value in states), AccountState.ACTIVE),
         verified=found.verified,
         manager=manager,
         problem=found.problem,
@@ -83,7 +83,7 @@ def standing(email: str, user: User | None, found: AccountOutcome, own_domains: 
 
 
 def seats_of(workspace: Workspace, used: int | None) -> Seats | None:
-    """Return the licence of a workspace; none if it is not a product that is online on a site."""
+    """Return the licence of a workspace; None: it is not an online product on a site."""
     site = site_of(workspace)
     if site is None:
         return None

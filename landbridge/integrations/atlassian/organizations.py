@@ -1,7 +1,7 @@
-"""The Atlassian Organizations API, spoken but not sent: what to ask and what the answers mean.
+"""Requests and responses of the Atlassian Organizations API. No IO.
 
-Source: the published OpenAPI document of https://developer.atlassian.com/cloud/admin/organization/rest/. Paths have the
-`/admin` of its server URL.
+Source: the published OpenAPI document of https://developer.atlassian.com/cloud/admin/organization/rest/. Paths include
+the `/admin` of its server URL.
 """
 
 import re
@@ -23,15 +23,15 @@ MAX_SEARCHED, MAX_INVITED = 100, 25
 MAX_SEARCHED_BY_ID = 10
 """Account ids in one call of `users/search`."""
 REMOVED, NOT_THERE, MALFORMED = 204, 404, 400
-"""What an answer to a removal says of one person."""
+"""Status codes of the response to a removal."""
 MAX_WORKSPACES = 1000
 EVERY_DIRECTORY = "-"
-"""Stands for all directories of the organization that the key may manage."""
+"""All directories of the organization that the key may manage."""
 INVITED = frozenset({200, 206})
-"""All were invited, or at least one was not; the body says who."""
+"""All addresses were invited, or only some; the body lists the results."""
 _REFUSED = frozenset({400, 409})
-_SPOILT_BY_ONE = frozenset({"ADMIN-UAM-400-1", "ADMIN-UAM-400-2", "ADMIN-UAM-409-2"})
-"""Bad request, inactive user, conflict: what one address among 25 can cause."""
+_CAUSED_BY_ONE_ADDRESS = frozenset({"ADMIN-UAM-400-1", "ADMIN-UAM-400-2", "ADMIN-UAM-409-2"})
+"""Bad request, inactive user, conflict: a single address of a call can cause them."""
 _INACTIVE_USER, _LICENCE_LIMIT = "ADMIN-UAM-400-2", "ADMIN-UAM-409-3"
 _ORG_ADMIN, _SITE_ADMIN = "atlassian/org-admin", "atlassian/site-admin"
 _SITE_ARI = re.compile(r"ari:cloud:[^:]*:[^:]*:site/([^/]+)")
@@ -47,10 +47,10 @@ _Item = TypeVar("_Item")
 
 
 class Links(Body):
-    """Where the next page is."""
+    """The link to the next page."""
 
     next: str | None = None
-    """A cursor, or a URL that has it in its query: the documentation says both."""
+    """A cursor, or a URL with the cursor in its query: the documentation describes both."""
 
     @property
     def cursor(self) -> str:
@@ -60,7 +60,7 @@ class Links(Body):
 
 
 class Page(Body, Generic[_Item]):
-    """A page of anything."""
+    """One page of results."""
 
     data: list[_Item]
     links: Links = Links()
@@ -76,29 +76,29 @@ class User(Body):
     account_status: str | None = None
     membership_status: str | None = None
     status: str | None = None
-    """Made of the two above, and `for_deletion`."""
+    """A combination of the two statuses above, or `for_deletion`."""
     claim_status: str | None = None
-    """`managed` by an organization, or the person's own."""
+    """`managed`: an organization manages the account; otherwise the person does."""
     platform_roles: list[str] = Field(default_factory=list)
 
 
 class Directory(Body):
-    """Where an organization lists people."""
+    """A user directory of the organization."""
 
     directory_id: str
 
 
 class WorkspaceAttributes(Body):
-    """What is said of a workspace."""
+    """The attributes of a workspace."""
 
     type_key: str | None = None
     """The product, such as `jira`."""
     host_url: str | None = None
     status: str | None = None
     capacity: int | None = None
-    """People that the licence covers. Filled in for a site's products where licence data is there."""
+    """Seats of the licence. Set for a site's products if licence data is available."""
     usage: int | None = None
-    """People who use it. Documented for Bitbucket only."""
+    """Seats in use. Documented for Bitbucket only."""
 
 
 class Workspace(Body):
@@ -109,34 +109,34 @@ class Workspace(Body):
 
 
 class RoleOnResource(Body):
-    """A role and how it came about."""
+    """A role on a resource."""
 
     role: str | None = None
 
 
 class RoleAssignment(Body):
-    """What a person may do with one resource."""
+    """A person's roles on one resource."""
 
     resource_id: str | None = None
     role_assignments: list[RoleOnResource] = Field(default_factory=list)
 
 
 class AssignmentResult(Body):
-    """What became of one role or group of an invitation."""
+    """The result for one role or group of an invitation."""
 
     status: str | None = None
     status_reason: str | None = None
 
 
 class InvitationResult(Body):
-    """What became of all roles and groups of an invitation."""
+    """The results for all roles and groups of an invitation."""
 
     role_assignment_result: list[AssignmentResult] = Field(default_factory=list)
     group_assignment_result: list[AssignmentResult] = Field(default_factory=list)
 
 
 class Invitation(Body):
-    """What became of one invited address."""
+    """The result for one invited address."""
 
     email: str
     id: str | None = None
@@ -144,7 +144,7 @@ class Invitation(Body):
 
 
 class Invitations(Body):
-    """The answer to an invitation."""
+    """The response to an invitation."""
 
     data: list[Invitation]
 
@@ -156,24 +156,24 @@ class Error(Body):
 
 
 class Errors(Body):
-    """The body of an answer that refuses."""
+    """The body of an error response."""
 
     errors: list[Error] = Field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Invited:
-    """What an invitation did for one person."""
+    """The result of an invitation for one person."""
 
     account_id: str = ""
     problem: str = ""
-    """Why it did not work, as a sentence."""
+    """Why it failed, as a sentence."""
     mailed: bool = False
     """Atlassian mailed its own invitation."""
 
 
 def search_request(org_id: str, emails: Iterable[str], cursor: str = "", *, platform_roles: bool = False) -> Request:
-    """Ask for the members of the organization that have these addresses, at most 100."""
+    """Request the members of the organization with these addresses, at most 100."""
     body: dict[str, object] = {"emails": list(dict.fromkeys(emails)), "limit": MAX_SEARCHED}
     if cursor:
         body["cursor"] = cursor
@@ -189,46 +189,46 @@ def invite_request(org_id: str, emails: Iterable[str], *, mail: bool = False) ->
 
 
 def search_by_id_request(org_id: str, account_ids: Iterable[str]) -> Request:
-    """Ask for members of the organization by their accounts, at most 10."""
+    """Request members of the organization by account id, at most 10."""
     body = {"accountIds": list(account_ids), "limit": MAX_SEARCHED}
     return Request("POST", f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/search", body=body)
 
 
 def directories_request(org_id: str, cursor: str = "") -> Request:
-    """Ask for the organization's directories."""
+    """Request the organization's directories."""
     query: dict[str, str | int] = {"cursor": cursor} if cursor else {}
     return Request("GET", f"{_organization(org_id)}/directories", query)
 
 
 def remove_request(org_id: str, directory_id: str, account_id: str) -> Request:
-    """Remove someone from a directory. For this call, nothing is said to stand for all directories."""
-    where = f"{_organization(org_id)}/directories/{quote(directory_id, safe='')}"
+    """Remove a person from a directory. This call has no documented value for all directories."""
+    directory = f"{_organization(org_id)}/directories/{quote(directory_id, safe='')}"
     understood = frozenset({REMOVED, NOT_THERE, MALFORMED})
-    return Request("DELETE", f"{where}/users/{quote(account_id, safe='')}", understood=understood)
+    return Request("DELETE", f"{directory}/users/{quote(account_id, safe='')}", understood=understood)
 
 
 def workspaces_request(org_id: str, cursor: str = "") -> Request:
-    """Ask for the organization's workspaces. A cursor stands alone."""
+    """Request the organization's workspaces. With a cursor, the body has no other field."""
     body: dict[str, object] = {"cursor": cursor} if cursor else {"limit": MAX_WORKSPACES}
     return Request("POST", f"{_organization(org_id)}/workspaces", body=body)
 
 
 def role_assignments_request(org_id: str, account_id: str, cursor: str = "") -> Request:
-    """Ask what a person may do on the organization's sites."""
+    """Request a person's roles on the organization's sites."""
     query: dict[str, str | int] = {"limit": 100}
     if cursor:
         query["cursor"] = cursor
-    who = f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/{quote(account_id, safe='')}"
-    return Request("GET", f"{who}/role-assignments", query)
+    user = f"{_organization(org_id)}/directories/{EVERY_DIRECTORY}/users/{quote(account_id, safe='')}"
+    return Request("GET", f"{user}/role-assignments", query)
 
 
 def by_key(users: Iterable[User]) -> dict[str, User]:
-    """Return users by what all spellings of their address share."""
+    """Return users by the key of their address, which is the same for all its spellings."""
     return {addresses.key(user.email): user for user in users if user.email}
 
 
 def outcome(question: AccountQuestion, user: User | None) -> AccountOutcome:
-    """Return what a search says of one person."""
+    """Return the outcome of a search for one person."""
     if user is None:
         return AccountOutcome(person=question.person, email=question.email)
     states = (user.account_status, user.status, user.membership_status)
@@ -242,10 +242,10 @@ def outcome(question: AccountQuestion, user: User | None) -> AccountOutcome:
 
 
 def outcome_after_invitation(question: AccountQuestion, user: User | None, invited: Invited) -> AccountOutcome:
-    """Return what an invitation and the search after it say of one person who had not been found before.
+    """Return the outcome of an invitation and the search after it, for a person who was not found before.
 
-    Whoever the search does not show yet was invited all the same: Atlassian's directory lags behind. A verified account
-    cannot be one that was created just now: it existed outside the organization.
+    A person whom the search does not find yet was still invited: Atlassian's directory lags behind. A verified account
+    was not created by this invitation: it existed outside the organization.
     """
     if user is None:
         problem = invited.problem if not invited.account_id else ""
@@ -264,22 +264,22 @@ def outcome_after_invitation(question: AccountQuestion, user: User | None, invit
 
 
 def read_invitations(invitations: Invitations, *, mail: bool) -> dict[str, Invited]:
-    """Return what became of each invited address, by its key; `mail` as it was asked for."""
-    read = {addresses.key(one.email): _read_invitation(one) for one in invitations.data}
-    return {key: replace(one, mailed=mail and not one.problem) for key, one in read.items()}
+    """Return the result for each invited address, by its key; `mail` is the value in the request."""
+    results = {addresses.key(each.email): _read_invitation(each) for each in invitations.data}
+    return {key: replace(result, mailed=mail and not result.problem) for key, result in results.items()}
 
 
 def read_refusal(status: int, errors: Errors) -> str:
-    """Return the problem of one person that makes Atlassian refuse a whole call.
+    """Return the problem of the one person because of whom Atlassian refused a whole call.
 
     Raises:
-        ServiceRejected: it is not about one person.
+        ServiceRejected: the refusal does not concern one person.
 
     """
     code = next((error.code for error in errors.errors if error.code), "")
     if code == _LICENCE_LIMIT:
         raise ServiceRejected("Atlassian has no seat left for more people (409): buy seats, then resume.")
-    if code not in _SPOILT_BY_ONE:
+    if code not in _CAUSED_BY_ONE_ADDRESS:
         raise ServiceRejected(
             f"Atlassian refuses to invite people ({status}): look at the organization's licences, then resume."
         )
@@ -287,25 +287,25 @@ def read_refusal(status: int, errors: Errors) -> str:
 
 
 def sites_of(user: User, workspaces: Iterable[Workspace], assignments: Sequence[RoleAssignment]) -> list[Site]:
-    """Return the sites on which a person has any role, once each; organization admins have all.
+    """Return each site on which a person has a role; for an organization admin, every site.
 
-    `atlassian/site-admin` among the platform roles does not say of which site: the role assignments do. An
-    organization admin administers every site of the organization.
+    The platform role `atlassian/site-admin` does not name the site; the role assignments do. An organization admin
+    is an admin of every site of the organization.
     """
-    everywhere = _ORG_ADMIN in user.platform_roles
+    org_admin = _ORG_ADMIN in user.platform_roles
     roles: dict[str, set[str | None]] = {}
     for assignment in assignments:
         roles.setdefault(_cloud_id(assignment.resource_id), set()).update(r.role for r in assignment.role_assignments)
     sites: dict[str, Site] = {}
     for site in filter(None, map(site_of, workspaces)):
-        if everywhere or site.id in roles:
-            admin = everywhere or _SITE_ADMIN in roles[site.id]
+        if org_admin or site.id in roles:
+            admin = org_admin or _SITE_ADMIN in roles[site.id]
             sites.setdefault(site.id, site.model_copy(update={"admin": admin}))
     return list(sites.values())
 
 
 def site_of(workspace: Workspace) -> Site | None:
-    """Return the site that a workspace is on; none if it is on none, or not online."""
+    """Return the site of a workspace; None: the workspace has no site, or is not online."""
     cloud_id, url = _cloud_id(workspace.id), urlsplit(workspace.attributes.host_url or "")
     if not cloud_id or url.scheme != "https" or not url.hostname or workspace.attributes.status != "online":
         return None
@@ -323,8 +323,8 @@ def _cloud_id(resource: str | None) -> str:
 
 def _read_invitation(invitation: Invitation) -> Invited:
     for result in invitation.results:
-        for one in [*result.role_assignment_result, *result.group_assignment_result]:
-            if one.status == "ERROR":
-                reason = "".join(c for c in one.status_reason or "no reason given" if c.isprintable())
+        for assignment in [*result.role_assignment_result, *result.group_assignment_result]:
+            if assignment.status == "ERROR":
+                reason = "".join(c for c in assignment.status_reason or "no reason given" if c.isprintable())
                 return Invited(invitation.id or "", f"Atlassian refused the invitation: {reason[:_MAX_REASON_LENGTH]}")
     return Invited(invitation.id or "")

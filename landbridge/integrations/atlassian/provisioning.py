@@ -1,6 +1,6 @@
-"""Sign-up, a new site, the connection to Opsgenie: Atlassian has no public API for them.
+"""Sign-up, site creation and the connection to Opsgenie, for which Atlassian has no public API.
 
-`EmulatedProvisioning` does them at the emulator; `AdminProvisioning` hands them to an admin and checks what it can.
+`EmulatedProvisioning` uses the emulator; `AdminProvisioning` returns tasks for an admin and checks what it can.
 """
 
 from typing import Self
@@ -10,7 +10,6 @@ from pydantic import Field
 
 from landbridge.domain import sites
 from landbridge.domain.activity_io import (
-    AccountOutcome,
     AccountQuestion,
     AdminTask,
     Connected,
@@ -32,21 +31,21 @@ _CONFLICT = 409
 
 
 class SignUpResult(Body):
-    """The emulator's answer to a sign-up."""
+    """The emulator's response to a sign-up."""
 
     account_id: str
 
 
 class SiteResult(Body):
-    """The emulator's answer to a new site."""
+    """The emulator's response to a new site."""
 
     id: str
     name: str
     url: str
 
 
-class NameTakenAnswer(Body):
-    """The emulator's answer to a name that is or was in use."""
+class NameTakenResult(Body):
+    """The emulator's response to a site name that is or was in use."""
 
     suggestions: list[str] = Field(default_factory=list)
 
@@ -64,49 +63,48 @@ class EmulatedProvisioning:
         await self._transport.close()
 
     async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp:
-        """Sign the address up, unless it has an account."""
+        """Create an account for the address, unless it has one."""
         body = {"email": email, "firstName": first_name, "lastName": last_name}
-        answer = await self._transport.send(Request("POST", "/provisioning/v1/sign-ups", body=body))
-        return SignedUp(account_id=answer.read(SignUpResult).account_id)
+        response = await self._transport.send(Request("POST", "/provisioning/v1/sign-ups", body=body))
+        return SignedUp(account_id=response.read(SignUpResult).account_id)
 
     async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree:
-        """Create the site, unless the same person did so before."""
+        """Create the site, unless the same person created it before."""
         body = {"email": email, "name": site.name, "firstName": site.first_name, "lastName": site.last_name}
-        answer = await self._transport.send(
+        response = await self._transport.send(
             Request("POST", "/provisioning/v1/sites", body=body, understood=frozenset({200, _CONFLICT}))
         )
-        if answer.status == _CONFLICT:
-            taken = answer.read(NameTakenAnswer)
+        if response.status == _CONFLICT:
+            taken = response.read(NameTakenResult)
             return NameNotFree(
                 reason=f"The site name {site.name!r} is taken, now or in the past.",
                 suggestions=[name for name in taken.suggestions if _is_valid(name)],
             )
-        created = answer.read(SiteResult)
+        created = response.read(SiteResult)
         return Site(id=created.id, name=created.name, url=created.url, admin=True)
 
-    async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected:  # noqa: ARG002 - the port's; the emulator is asked
-        """Connect the Opsgenie account to the site, unless it is."""
+    async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected:  # noqa: ARG002 - part of the port; the emulator checks itself
+        """Connect the Opsgenie account to the site, unless it is connected."""
         path = f"/provisioning/v1/connections/{quote(opsgenie_account, safe='')}"
         await self._transport.send(Request("PUT", path, body={"siteId": site.id}))
         return Connected()
 
 
 class AdminProvisioning:
-    """The port `Provisioning` with an admin's hands, checked through the organization's directory.
+    """The port `Provisioning` with tasks for an admin, checked through the organization's directory.
 
-    `door` asks sites themselves as well; without it, whether a name is free is Atlassian's to tell the admin.
+    `probe` also checks the sites themselves; without it, only the admin learns from Atlassian whether a name is free.
     """
 
-    def __init__(self, directory: AccountDirectory, door: SiteProbe | None = None) -> None:
+    def __init__(self, directory: AccountDirectory, probe: SiteProbe | None = None) -> None:
         self._directory = directory
-        self._door = door
+        self._probe = probe
 
-    async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp | AdminTask:  # noqa: ARG002 - the names are typed by whoever signs up
-        """Find the account; ask for a sign-up if there is none in the organization."""
-        outcomes: list[AccountOutcome] = []
-        await self._directory.find([AccountQuestion(person=0, email=email)], outcomes.extend)
-        if outcomes and outcomes[0].account_id:
-            return SignedUp(account_id=outcomes[0].account_id)
+    async def ensure_signed_up(self, email: str, first_name: str, last_name: str) -> SignedUp | AdminTask:  # noqa: ARG002 - the person who signs up enters the names
+        """Find the account; return a sign-up task if the organization has none."""
+        async for outcomes in self._directory.find([AccountQuestion(person=0, email=email)]):
+            if outcomes[0].account_id:
+                return SignedUp(account_id=outcomes[0].account_id)
         return AdminTask(
             id="sign-up",
             task="The initiator has no Atlassian account in the organization: sign up at Atlassian with the "
@@ -115,11 +113,11 @@ class AdminProvisioning:
         )
 
     async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree | AdminTask:
-        """Find the site with the initiator as site admin; ask an admin for what is missing."""
+        """Find the site with the initiator as site admin; return a task for what is missing."""
         linked = {found.name: found for found in await self._directory.sites(email)}
         found = linked.get(site.name)
         if found is None:
-            if self._door is not None and await self._door.cloud_id(site.name) is not None:
+            if self._probe is not None and await self._probe.cloud_id(site.name) is not None:
                 return NameNotFree(
                     reason=f"A site {site.name!r} exists already, but the organization does not show the initiator "
                     "there. If it is yours, make the initiator a site admin of it and name it again after a minute.",
@@ -137,7 +135,7 @@ class AdminProvisioning:
                 task=f"Make the initiator a site admin of the site {site.name!r}, or choose another site.",
                 url=ADMINISTRATION_URL,
             )
-        if self._door is not None and await self._door.cloud_id(site.name) != found.id:
+        if self._probe is not None and await self._probe.cloud_id(site.name) != found.id:
             return AdminTask(
                 id=f"open-site:{site.name}",
                 task=f"The site {site.name!r} does not answer at its address yet, or another one does: open it, and "
@@ -147,12 +145,12 @@ class AdminProvisioning:
         return found
 
     async def _free_names(self, wanted: str) -> list[str]:
-        if self._door is None:
+        if self._probe is None:
             return []
-        return [name for name in sites.suggest_names(wanted) if await self._door.cloud_id(name) is None]
+        return [name for name in sites.suggest_names(wanted) if await self._probe.cloud_id(name) is None]
 
     async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected | AdminTask:
-        """Believe an admin who says that it is done; until then, ask for it: no API tells."""
+        """Trust the confirmation of an admin, since no API can check it; until then return a task."""
         if confirmed:
             return Connected()
         return AdminTask(

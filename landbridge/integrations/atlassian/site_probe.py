@@ -1,7 +1,7 @@
-"""What a site says of itself to anyone: whether it is there, and which it is.
+"""Check without credentials whether a site exists, and read its cloud id.
 
-Source: https://developer.atlassian.com/cloud/automation/api/base-paths documents `_edge/tenant_info` for finding a
-site's cloud id.
+Source: https://developer.atlassian.com/cloud/automation/api/base-paths documents `_edge/tenant_info` as the way to
+find a site's cloud id.
 """
 
 from landbridge.domain import sites
@@ -11,26 +11,26 @@ from landbridge.integrations.http import Body, Request, Transport
 NAME = "The site"
 SETTINGS = "LANDBRIDGE_ATLASSIAN_SITE_URL"
 SITE_URL = "https://{name}.atlassian.net"
-_THERE = 200
+_OK = 200
 _MOVED = frozenset({301, 302, 303, 307, 308})
-"""Who had the name before redirects to the one they have now."""
+"""The site was renamed: its old name redirects to the new one."""
 _GONE = frozenset({404, 410})
 
 
 class TenantInfo(Body):
-    """The answer to `_edge/tenant_info`."""
+    """The response to `_edge/tenant_info`."""
 
     cloud_id: str
 
 
 class SiteProbe:
-    """Asks sites who they are, without credentials and following nobody elsewhere."""
+    """Reads the cloud ids of sites, without credentials; it follows no redirects."""
 
     def __init__(self, url: str = SITE_URL) -> None:
-        """`url` is a site's with `{name}` in it.
+        """Take the URL of a site, with the placeholder `{name}`.
 
         Raises:
-            BadInput: it has none.
+            BadInput: the URL has no placeholder.
 
         """
         if "{name}" not in url:
@@ -38,19 +38,19 @@ class SiteProbe:
         self._url = url
 
     async def cloud_id(self, name: str) -> str | None:
-        """Return the id of the site that has this name: empty if only someone's old name leads elsewhere; none if free.
+        """Return the cloud id of the site with this name; empty: a renamed site had it; None: the name is free.
 
-        A free name may have been used before, which only Atlassian knows.
+        A free name may have been used before; only Atlassian knows.
 
         Raises:
-            ServiceUnavailable: nobody answers there, or nothing that can be read.
-            ServiceRejected: whoever answers there does not speak of sites.
+            ServiceUnavailable: there is no response, or it cannot be read.
+            ServiceRejected: the response is not that of an Atlassian site.
 
         """
         sites.check_name(name)
-        request = Request("GET", "/_edge/tenant_info", understood=_GONE | _MOVED | {_THERE})
+        request = Request("GET", "/_edge/tenant_info", understood=_GONE | _MOVED | {_OK})
         async with Transport(NAME, self._url.replace("{name}", name), settings=SETTINGS) as transport:
-            answer = await transport.send(request)
-        if answer.status in _GONE:
+            response = await transport.send(request)
+        if response.status in _GONE:
             return None
-        return answer.read(TenantInfo).cloud_id if answer.status == _THERE else ""
+        return response.read(TenantInfo).cloud_id if response.status == _OK else ""

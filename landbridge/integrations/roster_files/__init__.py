@@ -1,1 +1,1 @@
-"""Reads rosters from CSV and JSON files."""
+"""Read rosters from CSV and JSON files."""

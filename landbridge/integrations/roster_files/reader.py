@@ -1,4 +1,4 @@
-"""A roster from a file on the starter's disk, CSV or JSON, checked whole before anything else happens."""
+"""Read a roster from a local CSV or JSON file. The whole file is checked before anything else happens."""
 
 import codecs
 import csv
@@ -10,29 +10,29 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from landbridge.domain.errors import BadInput
-from landbridge.integrations.roster_files import csv_rows, json_rows
-from landbridge.integrations.roster_files.checks import Reading, RosterCheck
+from landbridge.integrations.roster_files import formats
+from landbridge.integrations.roster_files.rows import Reading, RosterCheck
 
-LARGEST = 256 * 1024 * 1024
-"""Bytes in a roster file: far beyond a million people, and bounds the memory that a wrong file can take."""
+MAX_SIZE = 256 * 1024 * 1024
+"""Maximum size in bytes: far beyond a million people; it bounds the memory that a wrong file can take."""
 STANDARD_INPUT = Path("-")
-_TOO_LARGE = f"The file has more than {LARGEST // 1024**2} MiB: that is no roster."
+_TOO_LARGE = f"The file has more than {MAX_SIZE // 1024**2} MiB: that is no roster."
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _WORKBOOKS = {b"PK\x03\x04": "an Excel or OpenDocument workbook", b"\xd0\xcf\x11\xe0": "an old Excel workbook"}
-"""How files begin that spreadsheets save unless told otherwise (ZIP archives, and OLE ones until Excel 2003)."""
+"""The first bytes of the default formats of spreadsheet programs (ZIP, or OLE until Excel 2003)."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def read(path: Path) -> Reading:
-    """Read a roster and check every row of it.
+    """Read a roster and check every row.
 
-    The file is UTF-8 (with or without a byte order mark) or UTF-16 with one. What starts with a bracket or brace,
-    empty lines aside, is JSON, all else CSV: see `roster_json` and `roster_csv` for the shapes.
+    The encoding is UTF-8, or UTF-16 with a byte order mark. A file whose first non-empty line starts with a bracket or
+    brace is JSON; any other file is CSV. See `formats`.
 
     `path` may also be a pipe, or `STANDARD_INPUT`.
 
     Raises:
-        BadInput: the file as a whole cannot be read; what concerns one row is a problem in the answer.
+        BadInput: the file as a whole cannot be read. Errors in single rows are in the result's `problems`.
 
     """
     try:
@@ -43,27 +43,27 @@ def read(path: Path) -> Reading:
             except UnicodeDecodeError as error:
                 raise BadInput(_undecodable(file, error)) from None
             finally:
-                text.detach()  # it would close the file while that is still needed
+                text.detach()  # otherwise it closes the file, which is still needed
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _opened(path: Path) -> BinaryIO:
-    """Return what the file holds, as something that can be read twice; a pipe is kept in memory for it."""
+    """Return the content as a stream that can be read twice; a pipe is read into memory."""
     if path == STANDARD_INPUT:
-        content = sys.stdin.buffer.read(LARGEST + 1)
+        content = sys.stdin.buffer.read(MAX_SIZE + 1)
     elif not path.exists():
         raise BadInput(f"There is no file {path}.")
     elif path.is_dir() or path.is_char_device() or path.is_block_device():
         raise BadInput(f"{path} is a {'folder' if path.is_dir() else 'device'}: name a file.")
     elif path.is_file():
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MAX_SIZE:
             raise BadInput(_TOO_LARGE)
         return path.open("rb")
     else:
         with path.open("rb") as pipe:
-            content = pipe.read(LARGEST + 1)
-    if len(content) > LARGEST:
+            content = pipe.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
         raise BadInput(_TOO_LARGE)
     return BytesIO(content)
 
@@ -82,7 +82,7 @@ def _encoding(path: Path, file: BinaryIO) -> str:
 def _undecodable(file: BinaryIO, error: UnicodeDecodeError) -> str:
     if error.encoding.startswith("utf-16"):
         return "The file begins as UTF-16 but is damaged: save it again, best as UTF-8."
-    # The error counts from the start of some buffer; to name the line, the whole has to be looked at.
+    # The position in the error is relative to a buffer; to find the line, decode the whole file.
     file.seek(0)
     data = file.read()
     try:
@@ -101,12 +101,12 @@ def _read(file: TextIO) -> Reading:
     lines = _without_nul(file)
     number, first = next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (1, ""))
     if first.lstrip().startswith(("[", "{")):
-        json_rows.check("\n" * (number - 1) + first + "".join(lines), check)  # errors name the line in the file
+        formats.read_json("\n" * (number - 1) + first + "".join(lines), check)  # errors name the line in the file
     else:
         try:
-            csv_rows.check(number, first, lines, check)
+            formats.read_csv(number, first, lines, check)
         except csv.Error as error:
-            raise BadInput(csv_rows.explain(error, check.last_row)) from None
+            raise BadInput(formats.explain_csv_error(error, check.last_row)) from None
     return check.finish()
 
 

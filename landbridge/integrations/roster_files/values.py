@@ -1,4 +1,4 @@
-"""What one value of a roster file may be, column by column."""
+"""Read the values of a roster file, column by column."""
 
 import re
 import unicodedata
@@ -10,9 +10,9 @@ from landbridge.domain.errors import BadInput
 from landbridge.domain.roster import ADMIN, OWNER, ProblemKind
 
 ROLES = (OWNER, ADMIN, "user", "stakeholder", "observer")
-"""Opsgenie's own roles. Accounts can have others: see `CUSTOM`."""
+"""Opsgenie's built-in roles. An Opsgenie account can also have custom roles: see `CUSTOM`."""
 CUSTOM = "custom:"
-"""Marks a custom role in a file made by hand, where an unknown word is more likely a slip than a custom role."""
+"""Marks a custom role in a handwritten file, where an unknown word is more likely a typo than a custom role."""
 MAX_NAME_LENGTH = 512
 """Characters; Opsgenie's limit for a full name."""
 MAX_ROLE_LENGTH = 100
@@ -20,10 +20,10 @@ MAX_ROLE_LENGTH = 100
 _YES, _NO = {"true", "yes", "y", "1"}, {"false", "no", "n", "0", ""}
 _LOCALE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8}){0,3}|")
 _SHOWN = 60
-"""Characters of a wrong value that a sentence shows."""
+"""Characters of a wrong value in an error message."""
 
 
-class Wrong(Exception):
+class InvalidValue(Exception):
     """One value of a row cannot be used."""
 
     def __init__(self, kind: ProblemKind, sentence: str, clause: str) -> None:
@@ -33,7 +33,7 @@ class Wrong(Exception):
 
 
 def shown(value: object) -> str:
-    """Return a value for a sentence: quoted, with its control characters made visible, and not too long."""
+    """Return a value for an error message: quoted, with escaped control characters, and shortened."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
@@ -43,30 +43,32 @@ def _text(column_name: str, value: object) -> str:
         return ""
     if not isinstance(value, str):
         sentence = f"{column_name!r} is to be a text, not {shown(value)}."
-        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, f"{column_name} is no text")
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, f"{column_name} is no text")
     return value.strip()
 
 
 def _email(value: object) -> str:
     text = _text("email", value)
     if not text:
-        raise Wrong(ProblemKind.MISSING, "There is no email address; add it or remove the row.", "no email address")
+        raise InvalidValue(
+            ProblemKind.MISSING, "There is no email address; add it or remove the row.", "no email address"
+        )
     try:
         return addresses.normalise(text)
     except BadInput as error:
         sentence = f"{shown(text)} cannot be used as an address: {error}. Correct it or remove the row."
-        raise Wrong(ProblemKind.INVALID_ADDRESS, sentence, addresses.UNUSABLE.format(error=error)) from None
+        raise InvalidValue(ProblemKind.INVALID_ADDRESS, sentence, addresses.UNUSABLE.format(error=error)) from None
 
 
 def _name(value: object) -> str:
     name = " ".join(unicodedata.normalize("NFC", _text("name", value)).split())
     if len(name) > MAX_NAME_LENGTH:
         sentence = f"The name has {len(name)} characters; shorten it to {MAX_NAME_LENGTH}."
-        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the name is too long")
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the name is too long")
     if any(unicodedata.category(character) == "Cc" for character in name):
         sentence = f"The name {shown(name)} holds a control character; remove it."
-        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the name holds a control character")
-    return name if names.is_visible(name) else ""  # lists and greetings then use the address
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the name holds a control character")
+    return name if names.is_visible(name) else ""  # lists and greetings use the address instead
 
 
 def _role(value: object) -> str:
@@ -77,7 +79,7 @@ def _role(value: object) -> str:
     meant = get_close_matches(role, ROLES, n=1)
     hint = f"did you mean {meant[0]!r}?" if meant else f"use one of {', '.join(ROLES)}."
     sentence = f"The role {shown(role)} is not known; {hint} A custom role is written “{CUSTOM} its name”."
-    raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the role is not known")
+    raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the role is not known")
 
 
 def _exported_role(value: object) -> str:
@@ -85,7 +87,7 @@ def _exported_role(value: object) -> str:
     role = _role_name(value.get("name") if isinstance(value, Mapping) else value)
     if len(role) > MAX_ROLE_LENGTH:
         sentence = f"The role {shown(role)} has {len(role)} characters, which no role of Opsgenie's has."
-        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the role is too long")
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the role is too long")
     return role
 
 
@@ -97,12 +99,12 @@ def _locale(value: object) -> str:
     locale = _text("locale", value)
     if not _LOCALE.fullmatch(locale):
         sentence = f"The locale {shown(locale)} is not known; write it like 'en_US', or leave it empty."
-        raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, "the locale is not known")
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the locale is not known")
     return locale
 
 
 class _Flag:
-    """Reads a yes or no."""
+    """Reads a boolean."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -113,12 +115,12 @@ class _Flag:
         word = _text(self._name, value).casefold()
         if word not in _YES | _NO:
             sentence = f"{self._name!r} is {shown(word)}; write true or false."
-            raise Wrong(ProblemKind.UNKNOWN_VALUE, sentence, f"{self._name} is neither true nor false")
+            raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, f"{self._name} is neither true nor false")
         return word in _YES
 
 
 Reader = Callable[[object], object]
-"""Reads the value of one column; None stands for a value that is not there. Raises `Wrong`."""
+"""Reads the value of one column; None means that the value is missing. Raises `InvalidValue`."""
 
 BY_HAND: dict[str, Reader] = {
     "email": _email,
@@ -129,6 +131,6 @@ BY_HAND: dict[str, Reader] = {
     "sso": _Flag("sso"),
     "locale": _locale,
 }
-"""The columns of a roster that a person wrote."""
+"""The columns of a handwritten roster."""
 EXPORTED = {**BY_HAND, "role": _exported_role}
-"""The columns of Opsgenie's own export, whose word for a custom role is to be trusted."""
+"""The columns of an export of Opsgenie, in which an unknown role is a custom role."""

@@ -1,6 +1,6 @@
-"""One connection to the mail server: mails are handed over one after the other, and each gets the server's last word.
+"""One connection to the mail server: send mails one after the other, and return the server's final reply to each.
 
-Errors are raised `from None`: their causes quote addresses, and causes are kept in workflow histories.
+Errors are raised `from None`: their causes contain addresses, and causes are kept in workflow histories.
 """
 
 import asyncio
@@ -9,25 +9,25 @@ from contextlib import suppress
 import aiosmtplib
 
 from landbridge.integrations.smtp.message import EncodedMessage
-from landbridge.integrations.smtp.replies import CLOSING, TAKEN, Answer, Kind, Stage, kind
+from landbridge.integrations.smtp.replies import ACCEPTED, CLOSING, Kind, Reply, Stage, kind
 
-GOODBYE_SECONDS = 5.0
-"""For the answer to QUIT."""
+QUIT_SECONDS = 5.0
+"""Timeout of the reply to QUIT."""
 
 
 class ConnectionLost(Exception):
-    """The connection ended while a mail was handed over."""
+    """The connection ended while a mail was being sent."""
 
     def __init__(self, *, in_doubt: bool, stale: bool) -> None:
-        super().__init__("the connection to the mail server ended before its answer")
+        super().__init__("the connection to the mail server ended before its reply")
         self.in_doubt = in_doubt
-        """The server may have taken the mail."""
+        """The server may have accepted the mail."""
         self.stale = stale
-        """It was a connection that had served before, and the server had had enough of it: this says nothing more."""
+        """A reused connection that the server had closed meanwhile: the server did not react to this mail."""
 
 
 class Connection:
-    """One connection, ready for mails one after the other."""
+    """An open connection that sends one mail at a time."""
 
     def __init__(self, smtp: aiosmtplib.SMTP, sender: str) -> None:
         self._smtp = smtp
@@ -36,43 +36,43 @@ class Connection:
 
     @property
     def usable(self) -> bool:
-        """Whether the connection stands, as far as one can know without asking."""
+        """Whether the connection is open, as far as this side knows."""
         return self._smtp.is_connected
 
-    async def hand_over(self, letter: EncodedMessage) -> Answer | None:
-        """Hand a mail to the server and return its last word; None for a mail that this server cannot take.
+    async def send(self, mail: EncodedMessage) -> Reply | None:
+        """Send a mail and return the server's final reply; None: this server does not support SMTPUTF8.
 
         Raises:
-            ConnectionLost: there was no answer, or one that makes no sense. The connection is closed.
+            ConnectionLost: there was no reply, or an invalid one. The connection is closed.
 
         """
-        if letter.needs_smtputf8 and not self._smtp.supports_extension("smtputf8"):
+        if mail.needs_smtputf8 and not self._smtp.supports_extension("smtputf8"):
             return None
-        options, encoding = (["SMTPUTF8"], "utf-8") if letter.needs_smtputf8 else ([], "ascii")
+        options, encoding = (["SMTPUTF8"], "utf-8") if mail.needs_smtputf8 else ([], "ascii")
         stage = Stage.SENDER
         try:
             await self._smtp.mail(self._sender, options=options, encoding=encoding)
             stage = Stage.RECIPIENT
-            await self._smtp.rcpt(letter.recipient, encoding=encoding)
+            await self._smtp.rcpt(mail.recipient, encoding=encoding)
             stage = Stage.CONTENT
-            await self._smtp.data(letter.content)
+            await self._smtp.data(mail.content)
         except aiosmtplib.SMTPResponseException as error:
-            return await self._refused(stage, error, smtputf8=letter.needs_smtputf8)
+            return await self._refused(stage, error, smtputf8=mail.needs_smtputf8)
         except (aiosmtplib.SMTPException, OSError):
             self._drop()
             raise self._lost(stage) from None
         except BaseException:
-            # Cancelled half-way: the answer to this mail would be taken for the answer to the next one.
+            # Cancelled midway: the reply to this mail would be taken for the reply to the next mail.
             self._drop()
             raise
         self._served = True
-        return Answer(stage, TAKEN)
+        return Reply(stage, ACCEPTED)
 
-    async def verify_sender(self) -> Answer:
-        """Name the sender of a mail and take it back; return what the server says of that sender.
+    async def verify_sender(self) -> Reply:
+        """Send MAIL FROM and reset; return the server's reply to the sender.
 
         Raises:
-            ConnectionLost: there was no answer, or one that makes no sense. The connection is closed.
+            ConnectionLost: there was no reply, or an invalid one. The connection is closed.
 
         """
         try:
@@ -83,17 +83,17 @@ class Connection:
         except (aiosmtplib.SMTPException, OSError):
             self._drop()
             raise self._lost(Stage.SENDER) from None
-        return Answer(Stage.SENDER, TAKEN)
+        return Reply(Stage.SENDER, ACCEPTED)
 
     async def close(self) -> None:
-        """Say goodbye and close."""
+        """Send QUIT and close."""
         with suppress(aiosmtplib.SMTPException, OSError):
-            await self._smtp.quit(timeout=GOODBYE_SECONDS)
+            await self._smtp.quit(timeout=QUIT_SECONDS)
         self._smtp.close()
 
-    async def _refused(self, stage: Stage, error: aiosmtplib.SMTPResponseException, *, smtputf8: bool) -> Answer:
-        """Return the answer to a mail that was not taken, and make ready for the next one."""
-        if kind(error.code) not in {Kind.NOT_NOW, Kind.NEVER}:
+    async def _refused(self, stage: Stage, error: aiosmtplib.SMTPResponseException, *, smtputf8: bool) -> Reply:
+        """Return the reply to a mail that was not accepted, and reset the session for the next mail."""
+        if kind(error.code) not in {Kind.TRANSIENT, Kind.PERMANENT}:
             self._drop()
             raise self._lost(stage) from None
         if error.code == CLOSING:
@@ -109,13 +109,13 @@ class Connection:
                 self._drop()
                 raise
         self._served = True
-        return Answer(stage, error.code, error.message, smtputf8=smtputf8)
+        return Reply(stage, error.code, error.message, smtputf8=smtputf8)
 
     def _lost(self, stage: Stage) -> ConnectionLost:
         return ConnectionLost(in_doubt=stage is Stage.CONTENT, stale=self._served and stage is Stage.SENDER)
 
     def _drop(self) -> None:
-        """Close at once: `close` alone would still send what waits in the buffer, perhaps up to the final dot."""
+        """Close immediately: `close` alone would flush the buffer first, perhaps including the final dot."""
         transport = self._smtp.transport
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()

@@ -1,4 +1,4 @@
-"""What each email says: from an order to the values of its templates. No network here."""
+"""Render each email: compute the values of its templates. No IO but reading templates."""
 
 import html
 import re
@@ -19,8 +19,8 @@ from landbridge.i18n import Language
 MAX_NAME_LENGTH = 80
 """Characters of a name that a greeting shows; Opsgenie allows 512."""
 _NAME, _URL = "the-name-e5b1c0", "the-link-e5b1c0"
-"""Marks that no template holds; letters that neither HTML nor a catalogue changes."""
-_MARK = re.compile(f"{_NAME}|{_URL}")
+"""Placeholders that occur in no template, and that neither HTML nor a translation changes."""
+_PLACEHOLDER = re.compile(f"{_NAME}|{_URL}")
 _NOTHING = "Nothing."
 _ENGLISH = "en"
 _PAGES = {
@@ -29,26 +29,26 @@ _PAGES = {
     NoticeKind.MIGRATION_COMPLETE: "report",
     NoticeKind.MIGRATION_CANCELLED: "general",
 }
-"""Where a notice leads to in the portal."""
-_MADE_IT = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED})
-"""States that nobody has to follow up."""
+"""The portal page that a notice links to."""
+_FINISHED = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED})
+"""States that need no follow-up."""
 
 
-def person_mail(context: MailContext, order: OutgoingMail, links: LinkSigner) -> Rendered:
-    """Write a person's mail, with their link in it."""
+def person_mail(context: MailContext, mail: OutgoingMail, links: LinkSigner) -> Rendered:
+    """Render a person's mail, with their link."""
     claims = LinkClaims(
         cohort_id=context.cohort_id,
         run=context.run,
-        person=order.person,
-        purpose=order.purpose,
-        generation=order.generation,
+        person=mail.person,
+        purpose=mail.purpose,
+        generation=mail.generation,
     )
     url = links.url(claims)
-    name = emails.plain(order.name[:MAX_NAME_LENGTH])
-    amount, unit = _in_words(context.rules.link_lifetime(order.purpose))
-    form = _form(
-        str(order.purpose),
-        i18n.negotiate(order.locale).tag,
+    name = emails.plain(mail.name[:MAX_NAME_LENGTH])
+    amount, unit = _rounded(context.rules.link_lifetime(mail.purpose))
+    shared = _shared_part(
+        str(mail.purpose),
+        i18n.negotiate(mail.locale).tag,
         has_name=bool(name),
         opsgenie_account=context.opsgenie_account,
         site_url=_web(context.site.url),
@@ -56,41 +56,41 @@ def person_mail(context: MailContext, order: OutgoingMail, links: LinkSigner) ->
         link_host=_host(url),
         link_amount=amount,
         link_unit=unit,
-        sso=order.sso and order.purpose is Purpose.AUTHENTICATION,
-        reminder=order.reminder,
+        sso=mail.sso and mail.purpose is Purpose.AUTHENTICATION,
+        reminder=mail.reminder,
     )
     return replace(
-        form,
-        text=_filled_in(form.text, name, url),
-        html=_filled_in(form.html, html.escape(name), html.escape(url)),
+        shared,
+        text=_filled_in(shared.text, name, url),
+        html=_filled_in(shared.html, html.escape(name), html.escape(url)),
     )
 
 
 @lru_cache(maxsize=256)
-def _form(folder: str, tag: str, *, has_name: bool, **values: str | int) -> Rendered:
-    """Write what the mails of one kind share, with marks where name and link stand.
+def _shared_part(folder: str, tag: str, *, has_name: bool, **values: str | int) -> Rendered:
+    """Render the part that all mails of one kind share, with placeholders for name and link.
 
-    Templates cost most of a millisecond for each mail; a slice's mails differ in these two alone.
+    Rendering templates takes most of a millisecond, and the mails of a batch differ only in name and link.
     """
-    marks = {"name": _NAME if has_name else "", "url": _URL}
-    return emails.render(folder, {**marks, **values}, i18n.negotiate(tag))
+    placeholders = {"name": _NAME if has_name else "", "url": _URL}
+    return emails.render(folder, {**placeholders, **values}, i18n.negotiate(tag))
 
 
-def _filled_in(words: str, name: str, url: str) -> str:
-    # In one go, so that a name that reads like a mark stays a name.
-    return _MARK.sub(lambda mark: name if mark[0] == _NAME else url, words)
+def _filled_in(text: str, name: str, url: str) -> str:
+    # A single pass, so that a placeholder inside a name is not replaced.
+    return _PLACEHOLDER.sub(lambda found: name if found[0] == _NAME else url, text)
 
 
-def notice_mail(order: OutgoingNotice, links: LinkSigner) -> Rendered:
-    """Write an owner's or admin's notice. It holds no link that acts for its reader."""
-    notice, counts = order.notice, order.notice.counts
-    language = i18n.negotiate(order.recipient.locale)
+def notice_mail(outgoing: OutgoingNotice, links: LinkSigner) -> Rendered:
+    """Render a notice to an owner or admin. Its links contain no token."""
+    notice, counts = outgoing.notice, outgoing.notice.counts
+    language = i18n.negotiate(outgoing.recipient.locale)
     task, task_url = language.translate(notice.task), _web(notice.url)
     page_url = links.settings_url(_PAGES[notice.kind])
     return emails.render(
         str(notice.kind),
         {
-            "name": order.recipient.name[:MAX_NAME_LENGTH],
+            "name": outgoing.recipient.name[:MAX_NAME_LENGTH],
             "opsgenie_account": notice.opsgenie_account,
             "site_url": _web(notice.site.url) if notice.site else "",
             "task": task,
@@ -106,32 +106,32 @@ def notice_mail(order: OutgoingNotice, links: LinkSigner) -> Rendered:
             "people_total": counts.total,
             "people_connected": counts[State.CONNECTED],
             "people_waiting": counts.waiting,
-            "people_missing": sum(people for state, people in counts.by_state.items() if state not in _MADE_IT),
+            "people_missing": sum(people for state, people in counts.by_state.items() if state not in _FINISHED),
         },
         language,
     )
 
 
-def sign_in_mail(order: SignInMail, links: LinkSigner) -> Rendered:
-    """Write the mail with a sign-in link in it."""
-    url = links.sign_in_url(order.claims)
-    amount, unit = _in_words(LINK_LIFETIME)
+def sign_in_mail(mail: SignInMail, links: LinkSigner) -> Rendered:
+    """Render the mail with a sign-in link."""
+    url = links.sign_in_url(mail.claims)
+    amount, unit = _rounded(LINK_LIFETIME)
     return emails.render(
         "sign_in",
         {
-            "name": order.recipient.name[:MAX_NAME_LENGTH],
-            "opsgenie_account": order.recipient.opsgenie_account,
+            "name": mail.recipient.name[:MAX_NAME_LENGTH],
+            "opsgenie_account": mail.recipient.opsgenie_account,
             "url": url,
             "link_host": _host(url),
             "link_amount": amount,
             "link_unit": unit,
         },
-        i18n.negotiate(order.recipient.locale),
+        i18n.negotiate(mail.recipient.locale),
     )
 
 
 def _rows(counts: Counts, language: Language) -> list[dict[str, str | int]]:
-    """Return a line for each state that someone is in: those who made it, then the rest and what to do for them."""
+    """Return a row for each state that has people: first the connected people, then the others with the next step."""
     states = sorted((state for state in State if counts[state]), key=lambda state: state is not State.CONNECTED)
     return [
         {
@@ -143,8 +143,8 @@ def _rows(counts: Counts, language: Language) -> list[dict[str, str | int]]:
     ]
 
 
-def _in_words(lifetime: timedelta) -> tuple[int, str]:
-    """Return a lifetime in the largest unit that does not make it longer than it is; at least a minute."""
+def _rounded(lifetime: timedelta) -> tuple[int, str]:
+    """Return a lifetime, rounded down, in the largest suitable unit; at least a minute."""
     minutes = max(1, int(lifetime.total_seconds() // 60))
     if minutes >= 2 * 24 * 60:
         return minutes // (24 * 60), "days"
@@ -154,11 +154,11 @@ def _in_words(lifetime: timedelta) -> tuple[int, str]:
 
 
 def _web(url: str) -> str:
-    """Return a web address that may be linked to; empty for anything else, such as a script."""
+    """Return a web address that may be linked to; empty: it is something else, such as a script."""
     return url if urlsplit(url).scheme in {"http", "https"} else ""
 
 
 def _host(url: str) -> str:
-    """Return where a link leads, as a person should check it: the host in its ASCII form and a port, no login."""
+    """Return the host of a link for people to check: in its ASCII form, with a port, without a login."""
     parts = urlsplit(url)
     return f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"

@@ -1,6 +1,6 @@
-"""The port `Mailer` by SMTP: a slice of mails over reused connections, an outcome for each as the server answers."""
+"""The port `Mailer` over SMTP: send mails over pooled connections, and yield each outcome when the server replies."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import structlog
@@ -14,31 +14,30 @@ from landbridge.domain.sign_in import SignInMail
 from landbridge.emails import Rendered
 from landbridge.integrations.bounded import run_bounded
 from landbridge.integrations.rate_limiter import RateLimiter
-from landbridge.integrations.smtp import content, message, relay
+from landbridge.integrations.smtp import content, message
 from landbridge.integrations.smtp.connection import ConnectionLost
 from landbridge.integrations.smtp.message import EncodedMessage
 from landbridge.integrations.smtp.pool import Pool
-from landbridge.integrations.smtp.replies import Verdict, judge, wants_fewer_connections
+from landbridge.integrations.smtp.relay import Server
+from landbridge.integrations.smtp.replies import Verdict, classify, wants_fewer_connections
 from landbridge.integrations.smtp.sent_mails import SentMails
 
-ANSWER_SECONDS = 600.0
-"""For one answer. RFC 5321, 4.5.3.2.6: a client that gives up on the final dot earlier makes duplicates."""
-TRIES = 2
-"""Times in one go that a mail is handed over whose connection gets lost; then the person's turn comes again later."""
+MAX_ATTEMPTS = 2
+"""Attempts to send a mail whose connection is lost; then the mail is deferred, and the workflow sends it later."""
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One mail to be sent; written only when its turn comes."""
+    """One mail to send. It is rendered right before it is sent."""
 
     person: int
     purpose: Purpose | None
     generation: int
     email: str
     message_id: str
-    write: Callable[[], Rendered]
+    render: Callable[[], Rendered]
 
     def outcome(self, delivery: Delivery, reason: str = "", if_many: str = "") -> MailOutcome:
         return MailOutcome(
@@ -54,164 +53,127 @@ class _Job:
 class SmtpMailer:
     """Sends mail through one SMTP server."""
 
-    def __init__(
-        self,
-        *,
-        host: str,
-        port: int,
-        username: str,
-        password: str,
-        security: str,
-        sender: str,
-        ca_file: str,
-        connections: int,
-        links: LinkSigner,
-        per_second: float = 0,
-        answer_seconds: float = ANSWER_SECONDS,
-    ) -> None:
-        """Prepare everything but connections, which are opened when there is mail.
+    def __init__(self, server: Server, links: LinkSigner, *, connections: int, per_second: float = 0) -> None:
+        """Prepare; connections are opened when there is mail.
 
         Arguments:
-            host: the server's name, which its certificate must bear.
-            port: its port.
-            username: empty for no login.
-            password: of that user.
-            security: `starttls`, which stops where the server does not offer it; `tls`; or `none`, in clear.
-            sender: the From address of every mail; its domain is also the right part of every Message-ID.
-            ca_file: certificates to trust instead of the system's; empty: the system's.
-            connections: open at the same time, at most.
+            server: the mail server; the domain of its sender is also the right part of every Message-ID.
             links: makes the links in people's mails.
-            per_second: mails handed over in a second, at most; 0: as many as the server takes.
-            answer_seconds: how long one answer of the server may take.
-
-        Raises:
-            BadInput: the security, the sender or the certificates cannot be used.
+            connections: maximum number of open connections.
+            per_second: maximum number of mails sent a second; 0: as many as the server takes.
 
         """
-        server = relay.configured(
-            host=host,
-            port=port,
-            username=username,
-            password=password,
-            security=security,
-            sender=sender,
-            ca_file=ca_file,
-            answer_seconds=answer_seconds,
-        )
-        self._sender = server.sender
+        self._sender = server.envelope_sender
         self._pool = Pool(server.open, connections)
         self._connections = connections
-        self._pace = RateLimiter("The mail server", per_second)
+        self._rate_limiter = RateLimiter("The mail server", per_second)
         self._links = links
         self._sent = SentMails()
         self._losses_in_a_row = 0
         self._refusal_reported: set[str] = set()
-        """Ids of the cohorts that have paused because the server refuses us."""
+        """Ids of the cohorts that paused because the server refused us."""
         self.mails_in_doubt = 0
-        """Mails whose connection was lost when the server may have taken them already."""
+        """Mails whose connection was lost when the server may have accepted them already."""
 
-    async def send(
-        self, context: MailContext, orders: Sequence[OutgoingMail], done: Callable[[MailOutcome], None]
-    ) -> None:
+    async def send(self, context: MailContext, mails: Iterable[OutgoingMail]) -> AsyncIterator[MailOutcome]:
         """Send people's mails; see `domain.ports.Mailer`."""
         if context.cohort_id in self._refusal_reported:
-            # It paused then, so somebody has resumed it since.
+            # The cohort paused after the refusal, so an admin has resumed it since.
             self._refusal_reported.clear()
-            self._pool.try_login_again()
+            self._pool.retry_login()
         try:
-            await self._work_off((self._person_job(context, order) for order in orders), len(orders), done)
+            async for outcome in self._deliver(self._person_job(context, mail) for mail in mails):
+                yield outcome
         except ServiceRejected:
             self._refusal_reported.add(context.cohort_id)
             raise
 
-    async def notify(self, orders: Sequence[OutgoingNotice], done: Callable[[MailOutcome], None]) -> None:
+    def notify(self, notices: Iterable[OutgoingNotice]) -> AsyncIterator[MailOutcome]:
         """Send notices to owners and admins; see `domain.ports.Mailer`."""
         # A notice is sent at one moment only, and the login may work again: another worker may have served the resume.
         # Notices are few, so these attempts do not lock the user.
-        self._pool.try_login_again()
-        await self._work_off((self._notice_job(order) for order in orders), len(orders), done)
+        self._pool.retry_login()
+        return self._deliver(self._notice_job(notice) for notice in notices)
 
-    async def send_sign_in_link(self, order: SignInMail) -> MailOutcome:
+    async def send_sign_in_link(self, mail: SignInMail) -> MailOutcome:
         """Send a sign-in link; see `domain.ports.Mailer`."""
-        return await self._settle(
+        return await self._deliver_once(
             _Job(
                 person=1,
                 purpose=None,
-                generation=order.claims.generation,
-                email=order.recipient.email,
-                message_id=ids.sign_in_message(order.claims.run_id, order.claims.generation),
-                write=lambda: content.sign_in_mail(order, self._links),
+                generation=mail.claims.generation,
+                email=mail.recipient.email,
+                message_id=ids.sign_in_message(mail.claims.run_id, mail.claims.generation),
+                render=lambda: content.sign_in_mail(mail, self._links),
             )
         )
 
     async def close(self) -> None:
-        """Close the connections, once nothing is sent any more."""
+        """Close the connections. Call it when nothing is being sent any more."""
         await self._pool.close()
 
-    def _person_job(self, context: MailContext, order: OutgoingMail) -> _Job:
+    def _person_job(self, context: MailContext, mail: OutgoingMail) -> _Job:
         return _Job(
-            person=order.person,
-            purpose=order.purpose,
-            generation=order.generation,
-            email=order.email,
-            message_id=ids.message(context.run, context.cohort_number, order.person, order.purpose, order.generation),
-            write=lambda: content.person_mail(context, order, self._links),
+            person=mail.person,
+            purpose=mail.purpose,
+            generation=mail.generation,
+            email=mail.email,
+            message_id=ids.message(context.run, context.cohort_number, mail.person, mail.purpose, mail.generation),
+            render=lambda: content.person_mail(context, mail, self._links),
         )
 
-    def _notice_job(self, order: OutgoingNotice) -> _Job:
+    def _notice_job(self, notice: OutgoingNotice) -> _Job:
         return _Job(
-            person=order.number,
+            person=notice.number,
             purpose=None,
             generation=1,
-            email=order.recipient.email,
-            message_id=order.message_id,
-            write=lambda: content.notice_mail(order, self._links),
+            email=notice.recipient.email,
+            message_id=notice.message_id,
+            render=lambda: content.notice_mail(notice, self._links),
         )
 
-    async def _work_off(self, jobs: Iterator[_Job], count: int, done: Callable[[MailOutcome], None]) -> None:
-        async def settle(job: _Job) -> None:
-            done(await self._settle(job))
+    def _deliver(self, jobs: Iterator[_Job]) -> AsyncIterator[MailOutcome]:
+        return run_bounded(jobs, self._connections, self._deliver_once)
 
-        await run_bounded(jobs, min(self._connections, count), settle)
+    async def _deliver_once(self, job: _Job) -> MailOutcome:
+        return await self._sent.once((job.message_id, job.email), lambda: self._attempt(job))
 
-    async def _settle(self, job: _Job) -> MailOutcome:
-        return await self._sent.once((job.message_id, job.email), lambda: self._send(job))
-
-    async def _send(self, job: _Job) -> MailOutcome:
+    async def _attempt(self, job: _Job) -> MailOutcome:
         try:
-            letter = message.compose(job.write(), sender=self._sender, recipient=job.email, message_id=job.message_id)
+            mail = message.compose(job.render(), sender=self._sender, recipient=job.email, message_id=job.message_id)
         except BadInput as error:
             return job.outcome(Delivery.REFUSED, f"The address cannot be used: {error}.")
-        for _ in range(TRIES):
-            await self._pace.turn()
+        for _ in range(MAX_ATTEMPTS):
+            await self._rate_limiter.acquire()
             try:
-                verdict = await self._hand_over(letter)
+                verdict = await self._send(mail)
             except ConnectionLost as lost:
-                self._note_loss(job, in_doubt=lost.in_doubt)
+                self._count_loss(job, in_doubt=lost.in_doubt)
             else:
                 self._losses_in_a_row = 0
                 return job.outcome(verdict.delivery, verdict.reason, verdict.if_many)
         return job.outcome(Delivery.DEFERRED, "the mail server ended the connection without an answer")
 
-    async def _hand_over(self, letter: EncodedMessage) -> Verdict:
+    async def _send(self, mail: EncodedMessage) -> Verdict:
+        """Send a mail over the first connection that the server does not close as idle or as one too many."""
         while True:
             async with self._pool.connection() as connection:
                 try:
-                    answer = await connection.hand_over(letter)
+                    reply = await connection.send(mail)
                 except ConnectionLost as lost:
                     if lost.stale:
                         continue
                     raise
-                if answer is not None and wants_fewer_connections(answer) and await self._pool.do_without(connection):
+                if reply is not None and wants_fewer_connections(reply) and await self._pool.discard(connection):
                     _log.warning(
-                        "mail_server_limits_connections", code=answer.code, setting="LANDBRIDGE_SMTP_CONNECTIONS"
+                        "mail_server_limits_connections", code=reply.code, setting="LANDBRIDGE_SMTP_CONNECTIONS"
                     )
                     continue
-            if answer is None:
+            if reply is None:
                 return Verdict(Delivery.REFUSED, "the mail server takes no letters outside ASCII before the @")
-            return judge(answer)
+            return classify(reply)
 
-    def _note_loss(self, job: _Job, *, in_doubt: bool) -> None:
+    def _count_loss(self, job: _Job, *, in_doubt: bool) -> None:
         if in_doubt:
             self.mails_in_doubt += 1
             _log.warning(
@@ -221,6 +183,6 @@ class SmtpMailer:
                 total=self.mails_in_doubt,
             )
         self._losses_in_a_row += 1
-        if self._losses_in_a_row > TRIES * self._connections:
+        if self._losses_in_a_row > MAX_ATTEMPTS * self._connections:
             self._losses_in_a_row = 0
             raise ServiceUnavailable("The mail server ends every connection without an answer.")

@@ -1,6 +1,6 @@
-"""How to reach the mail server: connections are opened and protected as configured, or not at all.
+"""Open connections to the mail server, protected as configured or not at all.
 
-Errors are raised `from None`: their causes quote addresses, and causes are kept in workflow histories.
+Errors are raised `from None`: their causes contain addresses, and causes are kept in workflow histories.
 """
 
 import asyncio
@@ -12,57 +12,79 @@ import aiosmtplib
 from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
 from landbridge.integrations.smtp import message
 from landbridge.integrations.smtp.connection import Connection, ConnectionLost
-from landbridge.integrations.smtp.replies import Answer, Kind, Stage, judge, kind, raise_if_everyones
+from landbridge.integrations.smtp.replies import Kind, Reply, Stage, classify, kind, raise_if_global
 
+REPLY_SECONDS = 600.0
+"""Timeout of one reply. RFC 5321, 4.5.3.2.6: a client that gives up on the final dot earlier creates duplicates."""
 OPENING_SECONDS = 60.0
-"""For the whole of connecting, TLS, greeting and login."""
+"""Timeout of connecting, TLS, greeting and login together."""
 SECURITIES = ("starttls", "tls", "none")
-"""How the connection can be protected; see `integrations.smtp.mailer.SmtpMailer`."""
+"""How the connection can be protected; see `Server.security`."""
 
 _NO_SUCH_MECHANISM = 504
-"""The server offers a mechanism that it does not have; it has not looked at a password (RFC 4954, 4)."""
+"""The server offers a mechanism that it does not support; it has not checked a password (RFC 4954, 4)."""
 
 
 class LoginRefused(ServiceRejected):
-    """The login is refused. Never leaves the pool of connections under this name."""
+    """The server refused the login. The pool of connections never raises it under this name."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """The mail server, and how to speak to it."""
+    """The mail server, and how to connect to it.
+
+    Raises:
+        BadInput: the security, the sender or the certificates cannot be used.
+
+    """
 
     host: str
+    """Its name, which its certificate must bear."""
     port: int
-    username: str
-    """Empty: no login."""
-    password: str = field(repr=False)
-    starttls: bool
-    """Begin in clear, and say nothing before STARTTLS has worked."""
-    tls: ssl.SSLContext | None
-    """Shared by all connections, since making one costs 20 ms of CPU; none: in clear."""
     sender: str
-    """The envelope's sender, in ASCII."""
-    answer_seconds: float
-    """For one answer."""
+    """The From address of every mail."""
+    security: str
+    """`starttls`: start unencrypted, and send nothing before STARTTLS has succeeded; `tls`; or `none`: unencrypted."""
+    username: str = ""
+    """Empty: no login."""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
+    """Certificates to trust instead of the system's; empty: the system's."""
+    reply_seconds: float = REPLY_SECONDS
+    """Timeout of one reply."""
+    envelope_sender: str = field(init=False)
+    """The sender's address on the envelope, in ASCII."""
+    tls: ssl.SSLContext | None = field(init=False, repr=False)
+    """Shared by all connections, since creating one costs 20 ms of CPU; None: unencrypted."""
 
-    async def open(self) -> "Connection":
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if self.security not in SECURITIES:
+            raise BadInput(f"LANDBRIDGE_SMTP_SECURITY is one of {', '.join(SECURITIES)}.")
+        envelope_sender = message.envelope_address(self.sender)
+        if not envelope_sender.isascii():
+            raise BadInput("LANDBRIDGE_SMTP_FROM can have letters outside ASCII only after the @.")
+        object.__setattr__(self, "envelope_sender", envelope_sender)
+        object.__setattr__(self, "tls", None if self.security == "none" else tls_context(self.ca_file))
+
+    async def open(self) -> Connection:
         """Connect, and log in.
 
         Raises:
-            ServiceUnavailable: it cannot be reached, or asks for patience.
-            LoginRefused: the login does not work; it was tried once.
-            ServiceRejected: TLS does not work, or there is no login; nothing else was said to it.
+            ServiceUnavailable: the server cannot be reached, or asks us to retry later.
+            LoginRefused: the server refused the login; it was tried once.
+            ServiceRejected: TLS failed, or the server offers no login; nothing else was sent to it.
 
         """
         smtp = aiosmtplib.SMTP(
             hostname=self.host,
             port=self.port,
-            use_tls=self.tls is not None and not self.starttls,
-            start_tls=self.starttls,
+            use_tls=self.security == "tls",
+            start_tls=self.security == "starttls",
             tls_context=self.tls,
-            timeout=self.answer_seconds,
-            # The sender's domain resolves, as servers check; the name of a container does not.
-            local_hostname=self.sender.rpartition("@")[2],
+            timeout=self.reply_seconds,
+            # Servers check that this name resolves. The sender's domain does; the name of a container does not.
+            local_hostname=self.envelope_sender.rpartition("@")[2],
         )
         try:
             async with asyncio.timeout(OPENING_SECONDS):
@@ -74,23 +96,23 @@ class Server:
         except BaseException:
             smtp.close()
             raise
-        return Connection(smtp, self.sender)
+        return Connection(smtp, self.envelope_sender)
 
     async def verify_sender(self) -> None:
-        """See whether mail could be sent now: connect, log in, name the sender, say goodbye. Nothing is sent.
+        """Check that mail could be sent: connect, log in, send MAIL FROM, and reset. No mail is sent.
 
         Raises:
-            ServiceUnavailable, ServiceRejected: as for `open`, or the sender is not accepted.
+            ServiceUnavailable, ServiceRejected: as for `open`, or the server does not accept the sender.
 
         """
         connection = await self.open()
         try:
-            answer = await connection.verify_sender()
+            reply = await connection.verify_sender()
         except ConnectionLost:
             raise ServiceUnavailable(f"The mail server {self._where} hung up when it heard of a mail.") from None
         finally:
             await connection.close()
-        judge(answer)
+        classify(reply)
 
     @property
     def _where(self) -> str:
@@ -101,7 +123,7 @@ class Server:
             await smtp.connect()
             await smtp.ehlo()
         except aiosmtplib.SMTPResponseException as error:
-            if kind(error.code) is Kind.NEVER:
+            if kind(error.code) is Kind.PERMANENT:
                 raise ServiceRejected(
                     f"The mail server {self._where} refuses the connection ({error.code}): check that it takes mail "
                     "from this network, and LANDBRIDGE_SMTP_PORT."
@@ -125,79 +147,45 @@ class Server:
         if not self.username:
             return
         try:
-            answer = await self._logged_in(smtp)
+            reply = await self._authenticate(smtp)
         except (aiosmtplib.SMTPException, OSError):
             raise ServiceUnavailable(f"The mail server {self._where} hung up during the login.") from None
-        if answer is None:
+        if reply is None:
             raise ServiceRejected(
                 f"The mail server {self._where} offers no login that we know (CRAM-MD5, PLAIN, LOGIN): check "
                 "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY, or leave LANDBRIDGE_SMTP_USERNAME empty."
             )
-        if kind(answer.code) is Kind.TAKEN:
+        if kind(reply.code) is Kind.ACCEPTED:
             return
-        if kind(answer.code) is not Kind.NEVER:
-            raise_if_everyones(answer)
-            raise ServiceUnavailable(f"The mail server {self._where} cannot check the login now ({answer.code}).")
+        if kind(reply.code) is not Kind.PERMANENT:
+            raise_if_global(reply)
+            raise ServiceUnavailable(f"The mail server {self._where} cannot check the login now ({reply.code}).")
         raise LoginRefused(
-            f"The mail server {self._where} refuses the login ({answer.code}): check LANDBRIDGE_SMTP_USERNAME and "
+            f"The mail server {self._where} refuses the login ({reply.code}): check LANDBRIDGE_SMTP_USERNAME and "
             "LANDBRIDGE_SMTP_PASSWORD."
         )
 
-    async def _logged_in(self, smtp: aiosmtplib.SMTP) -> Answer | None:
-        """Log in, and return the server's answer; None: it has no mechanism that we know.
+    async def _authenticate(self, smtp: aiosmtplib.SMTP) -> Reply | None:
+        """Log in, and return the server's reply; None: the server supports no mechanism that we know.
 
-        A password is sent once: with every further mechanism a wrong one would count again, and lock the user sooner.
+        The password is sent once: a wrong password that is tried with every mechanism would lock the user sooner.
         """
         mechanisms = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}
-        # Where nothing is encrypted, the one that does not show the password comes first.
+        # Without TLS, prefer the mechanism that does not reveal the password.
         for name in mechanisms if self.tls else reversed(mechanisms):
             if name in smtp.server_auth_methods:
                 try:
-                    answer = await mechanisms[name](self.username, self.password)
+                    reply = await mechanisms[name](self.username, self.password)
                 except aiosmtplib.SMTPAuthenticationError as error:
                     if error.code != _NO_SUCH_MECHANISM:
-                        return Answer(Stage.LOGIN, error.code, error.message)
+                        return Reply(Stage.LOGIN, error.code, error.message)
                 else:
-                    return Answer(Stage.LOGIN, answer.code)
+                    return Reply(Stage.LOGIN, reply.code)
         return None
 
 
-def configured(
-    *,
-    host: str,
-    port: int,
-    username: str,
-    password: str,
-    security: str,
-    sender: str,
-    ca_file: str,
-    answer_seconds: float,
-) -> Server:
-    """Return the server that settings describe; see `integrations.smtp.mailer.SmtpMailer` for what they mean.
-
-    Raises:
-        BadInput: the security, the sender or the certificates cannot be used.
-
-    """
-    if security not in SECURITIES:
-        raise BadInput(f"LANDBRIDGE_SMTP_SECURITY is one of {', '.join(SECURITIES)}.")
-    envelope_sender = message.envelope_address(sender)
-    if not envelope_sender.isascii():
-        raise BadInput("LANDBRIDGE_SMTP_FROM can have letters outside ASCII only after the @.")
-    return Server(
-        host=host,
-        port=port,
-        username=username,
-        password=password,
-        starttls=security == "starttls",
-        tls=None if security == "none" else tls_context(ca_file),
-        sender=envelope_sender,
-        answer_seconds=answer_seconds,
-    )
-
-
 def tls_context(ca_file: str) -> ssl.SSLContext:
-    """Return the TLS settings of all connections: certificates are checked, by the system's authorities or by ours.
+    """Return the TLS context of all connections; it verifies certificates by `ca_file` or the system's.
 
     Raises:
         BadInput: the file cannot be used.

@@ -1,6 +1,6 @@
-"""What a mail server's answer to one mail means: for the person, or for everyone. No network here.
+"""Classify a mail server's reply to one mail: does it concern the recipient, or every mail? No IO.
 
-The server's own words are read but never passed on: they quote addresses.
+The text of a reply is read but never passed on: it may contain addresses.
 """
 
 import re
@@ -13,21 +13,21 @@ from landbridge.integrations.smtp.reply_table import Concern, Row, row_for
 
 
 class Kind(IntEnum):
-    """The first digit of an answer (RFC 5321, 4.2.1)."""
+    """The first digit of a reply code (RFC 5321, 4.2.1)."""
 
-    TAKEN = 2
-    NOT_NOW = 4
-    NEVER = 5
+    ACCEPTED = 2
+    TRANSIENT = 4
+    PERMANENT = 5
 
 
 def kind(code: int) -> Kind | None:
-    """Return what an answer's code says; None if it makes no sense as a last word."""
+    """Return the kind of a reply code; None: it is not valid as a final reply."""
     digit = code // 100
     return Kind(digit) if digit in set(Kind) else None
 
 
 class Stage(StrEnum):
-    """The part of a conversation that an answer belongs to."""
+    """The SMTP command that a reply answers."""
 
     LOGIN = "AUTH"
     SENDER = "MAIL FROM"
@@ -36,20 +36,20 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The server's last word on one mail."""
+class Reply:
+    """The server's final reply to one mail."""
 
     stage: Stage
     code: int
-    """Of a `Kind`."""
-    words: str = ""
+    """A code of a `Kind`."""
+    text: str = ""
     smtputf8: bool = False
-    """The mail was handed over as one with an internationalised address (RFC 6531)."""
+    """The mail was sent with SMTPUTF8, to an internationalised address (RFC 6531)."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one mail."""
+    """The outcome of one mail."""
 
     delivery: Delivery
     reason: str = ""
@@ -57,12 +57,12 @@ class Verdict:
     """See `domain.activity_io.MailOutcome`."""
 
 
-TAKEN = 250
-"""The server has taken the mail and answers for it from now on (RFC 5321, 4.2.5)."""
+ACCEPTED = 250
+"""The server has accepted the mail, and is responsible for it from now on (RFC 5321, 4.2.5)."""
 CLOSING = 421
-"""The server ends the connection; what it was asked has not happened (RFC 5321, 3.8)."""
+"""The server closes the connection; it has not executed the command (RFC 5321, 3.8)."""
 _NOT_INTERNATIONAL = {504, 553, 555}
-"""Answers to MAIL FROM that mean SMTPUTF8 rather than the sender (RFC 6531, 3.5), beside those marked 5.6.7."""
+"""Replies to MAIL FROM that concern SMTPUTF8 and not the sender (RFC 6531, 3.5); so does the status code 5.6.7."""
 _TOO_FAST = "The mail server wants us to send more slowly, so mail waits now and then"
 _REFUSES_US = "The mail server refuses us as a sender"
 _NOT_FOR_US = "The mail server does not send mail for us"
@@ -78,57 +78,57 @@ _RECIPIENT_REASONS = {
     "5.4.4": "the domain takes no mail",
     "5.7.1": "the recipient's mail system does not permit this mail",
 }
-"""Our words for enhanced status codes (RFC 3463, RFC 7505) in answers to RCPT TO."""
+"""Our reasons for enhanced status codes (RFC 3463, RFC 7505) in replies to RCPT TO."""
 
 
-def judge(answer: Answer) -> Verdict:
-    """Return what an answer means for the person it concerns.
+def classify(reply: Reply) -> Verdict:
+    """Return what a reply means for the recipient of the mail.
 
     Raises:
-        QuotaExceeded: nobody gets mail from us for hours.
-        ServiceUnavailable: the server wants to be asked again later, whoever the mail is for.
-        ServiceRejected: the server refuses us, whoever the mail is for.
+        QuotaExceeded: the server accepts no mail from us for hours.
+        ServiceUnavailable: the server asks us to retry later, whatever the recipient.
+        ServiceRejected: the server refuses us, whatever the recipient.
 
     """
-    code, stage, said = answer.code, answer.stage, kind(answer.code)
-    if said is Kind.TAKEN:
+    code, stage, found = reply.code, reply.stage, kind(reply.code)
+    if found is Kind.ACCEPTED:
         return Verdict(Delivery.ACCEPTED)
-    raise_if_everyones(answer)
-    row = _row(answer)
+    raise_if_global(reply)
+    row = _row(reply)
     concern = row.concern if row else None
-    if code == CLOSING or (stage is Stage.SENDER and said is Kind.NOT_NOW):
+    if code == CLOSING or (stage is Stage.SENDER and found is Kind.TRANSIENT):
         raise ServiceUnavailable(f"The mail server asks for patience ({code} after {stage}).")
-    if said is Kind.NOT_NOW or concern is Concern.RECIPIENT_LATER:
-        return Verdict(Delivery.DEFERRED, f"{code}: {_reason(answer, 'the mail server asks to try again later')}")
+    if found is Kind.TRANSIENT or concern is Concern.RECIPIENT_LATER:
+        return Verdict(Delivery.DEFERRED, f"{code}: {_reason(reply, 'the mail server asks to try again later')}")
     if stage is Stage.SENDER:
-        if answer.smtputf8 and (code in _NOT_INTERNATIONAL or _enhanced(answer) == "5.6.7"):
+        if reply.smtputf8 and (code in _NOT_INTERNATIONAL or _enhanced(reply) == "5.6.7"):
             return Verdict(Delivery.REFUSED, f"{code}: the mail server takes no letters outside ASCII before the @")
         raise ServiceRejected(
             f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
             "LANDBRIDGE_SMTP_USERNAME may use it."
         )
-    in_question = "" if concern is Concern.RECIPIENT else _if_many(answer, row)
+    in_question = "" if concern is Concern.RECIPIENT else _if_many(reply, row)
     if stage is Stage.CONTENT:
-        refused = _reason(answer, "the mail server refuses the content of the mail")
+        refused = _reason(reply, "the mail server refuses the content of the mail")
     else:
-        refused = _reason(answer, "the mail server refuses the address")
+        refused = _reason(reply, "the mail server refuses the address")
     return Verdict(Delivery.REFUSED, f"{code}: {refused}", in_question)
 
 
-def raise_if_everyones(answer: Answer) -> None:
-    """Raise what an answer means for everyone's mail, if the table knows it to mean more than one person.
+def raise_if_global(reply: Reply) -> None:
+    """Raise an error if, by the table, a reply concerns every mail and not only one recipient.
 
     Raises:
-        QuotaExceeded, ServiceUnavailable, ServiceRejected: see `judge`.
+        QuotaExceeded, ServiceUnavailable, ServiceRejected: see `classify`.
 
     """
-    row, where = _row(answer), f"{answer.code} after {answer.stage}"
+    row, where = _row(reply), f"{reply.code} after {reply.stage}"
     if row is None:
         return
     match row.concern:
         case Concern.QUOTA:
             raise QuotaExceeded(
-                f"The sending quota of the mail provider is used up ({answer.code} after {answer.stage}).",
+                f"The sending quota of the mail provider is used up ({reply.code} after {reply.stage}).",
                 retry_after=row.wait,
                 lasts=row.lasts,
             )
@@ -143,22 +143,22 @@ def raise_if_everyones(answer: Answer) -> None:
             raise ServiceRejected(f"{_REFUSES_US}: {row.advice} ({where}).")
 
 
-def wants_fewer_connections(answer: Answer) -> bool:
-    """Return whether the mail may go over another connection that is open already."""
-    row = _row(answer)
+def wants_fewer_connections(reply: Reply) -> bool:
+    """Return whether the server limits connections: it may accept the mail over another one that is open."""
+    row = _row(reply)
     return row is not None and row.concern is Concern.CONNECTIONS
 
 
-def _row(answer: Answer) -> Row | None:
-    return row_for(answer.code, _enhanced(answer), answer.words)
+def _row(reply: Reply) -> Row | None:
+    return row_for(reply.code, _enhanced(reply), reply.text)
 
 
-def _if_many(answer: Answer, row: Row | None) -> str:
-    """Return what to tell if everyone's mail is refused like this."""
-    where = f"{answer.code} after {answer.stage}"
+def _if_many(reply: Reply, row: Row | None) -> str:
+    """Return the problem to report if the server refuses many mails like this."""
+    where = f"{reply.code} after {reply.stage}"
     if row is not None:
         return f"{_NOT_FOR_US}: {row.advice} ({where})."
-    if answer.stage is Stage.CONTENT:
+    if reply.stage is Stage.CONTENT:
         return (
             f"The mail server refuses the content of one mail after the other ({where}): its log says why; often the "
             "domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM."
@@ -169,12 +169,12 @@ def _if_many(answer: Answer, row: Row | None) -> str:
     )
 
 
-def _reason(answer: Answer, otherwise: str) -> str:
-    # Only in answers to RCPT TO are the codes about the recipient alone.
-    return _RECIPIENT_REASONS.get(_enhanced(answer), otherwise) if answer.stage is Stage.RECIPIENT else otherwise
+def _reason(reply: Reply, otherwise: str) -> str:
+    # Only in replies to RCPT TO do the codes concern the recipient alone.
+    return _RECIPIENT_REASONS.get(_enhanced(reply), otherwise) if reply.stage is Stage.RECIPIENT else otherwise
 
 
-def _enhanced(answer: Answer) -> str:
+def _enhanced(reply: Reply) -> str:
     """Return the enhanced status code (RFC 3463), for example `5.1.1`; empty if there is none."""
-    found = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", answer.words)
+    found = re.match(r"[245]\.\d{1,3}\.\d{1,3}\b", reply.text)
     return found[0] if found else ""

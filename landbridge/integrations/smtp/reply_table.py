@@ -1,4 +1,4 @@
-"""What the refusals of mail servers concern: one table, read from top to bottom; the first row that fits decides.
+"""What each refusal of a mail server concerns: one table, searched from top to bottom; the first match decides.
 
 Sources, read in November 2026. RFC 3463 and RFC 5321 for codes. Microsoft: "Email non-delivery reports in Exchange
 Online" and "Message storage and concurrent connection throttling for SMTP Authenticated Submission", and "Continuous
@@ -21,27 +21,27 @@ _FASTER = "set LANDBRIDGE_SMTP_PER_SECOND to what the mail provider allows"
 
 
 class Concern(Enum):
-    """Whom or what a refusal is about."""
+    """Whom or what a refusal concerns."""
 
     RECIPIENT = auto()
-    """This address or mailbox, for good."""
+    """This address or mailbox, permanently."""
     RECIPIENT_LATER = auto()
-    """This mailbox, for now, whatever the code says."""
+    """This mailbox, temporarily, whatever the code says."""
     SENDER = auto()
-    """Our address, login, network or contract: everyone's mail is refused until a person has mended it."""
+    """Our address, login, network or contract: the server refuses every mail until a person fixes the cause."""
     QUOTA = auto()
-    """We have sent as much as we may for hours."""
+    """Our sending quota is used up for hours."""
     RATE = auto()
     """We send too fast."""
     CONNECTIONS = auto()
     """We have too many connections open."""
     IN_QUESTION = auto()
-    """This mail or all of them: only further answers tell (`domain.refusals`)."""
+    """This mail or every mail: only further replies can show which (`domain.refusals`)."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Answers that mean the same. All that is given has to fit."""
+    """Replies with the same meaning. A reply matches if all patterns that are given match."""
 
     concern: Concern
     code: str = ""
@@ -49,16 +49,16 @@ class Row:
     status: str = ""
     """A pattern for the whole enhanced status code (RFC 3463)."""
     text: str = ""
-    """A pattern for a part of the text, in any case; addresses have been taken out of it."""
+    """A pattern for a part of the text, case-insensitive; addresses have been removed from the text."""
     advice: str = ""
-    """What to do, naming the setting."""
+    """What to do; names the setting."""
     wait: float = 0
-    """Seconds until it is tried again."""
+    """Seconds until the next attempt."""
     lasts: float = 0
-    """Seconds after which a quota is free again at the latest."""
+    """Seconds until the quota is available again, at the latest."""
 
-    def fits(self, code: int, status: str, text: str) -> bool:
-        """Return whether the row decides about an answer."""
+    def matches(self, code: int, status: str, text: str) -> bool:
+        """Return whether a reply matches."""
         return (
             (not self.code or re.fullmatch(self.code, str(code)) is not None)
             and (not self.status or re.fullmatch(self.status, status) is not None)
@@ -143,17 +143,17 @@ TABLE = (
 )
 
 
-def row_for(code: int, status: str, words: str) -> Row | None:
-    """Return the row that decides about an answer; None: its code and the command it answers say all there is.
+def row_for(code: int, status: str, text: str) -> Row | None:
+    """Return the first row that a reply matches; None: only its code and the command decide.
 
     Arguments:
         code: the three digits.
-        status: the enhanced status code (RFC 3463), or nothing.
-        words: what the server said, over all lines of its answer.
+        status: the enhanced status code (RFC 3463); empty: there is none.
+        text: the text of all lines of the reply.
 
     """
-    text = re.sub(r"^[245]\.\d{1,3}\.\d{1,3}[ \t]*", "", words, flags=re.MULTILINE)
-    # An address may contain any of the words: relay@example.com is no refusal to relay.
+    text = re.sub(r"^[245]\.\d{1,3}\.\d{1,3}[ \t]*", "", text, flags=re.MULTILINE)
+    # An address may contain any word: relay@example.com is no refusal to relay.
     text = re.sub(r"<[^>]*>|\S+@\S+", "", text)
     text = " ".join(text.split())
-    return next((row for row in TABLE if row.fits(code, status, text)), None)
+    return next((row for row in TABLE if row.matches(code, status, text)), None)

@@ -1,7 +1,7 @@
-"""The mails that this process handed over: none of them is handed over twice.
+"""Deduplicate mails in this process, by Message-ID and recipient.
 
-Temporal may have a batch sent again that was sent already, when it could not be told in time. The Message-ID of a mail
-is the same then.
+If a result does not reach Temporal in time, Temporal retries a batch that was already sent. Its mails then have the
+same Message-IDs.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from landbridge.domain.activity_io import Delivery, MailOutcome
 
 MAX_REMEMBERED = 20_000
-"""The newest accepted mails, some 15 MB. Only a batch whose result Temporal did not acknowledge can come again, as a
-rule within a minute. A worker has four batches of 50 at a time, and sends up to a thousand mails a second."""
+"""The newest accepted mails, some 15 MB. Only a batch whose result Temporal did not acknowledge is retried, usually
+within a minute. A worker runs four batches of 50 concurrently, and sends up to a thousand mails a second."""
 Key = tuple[str, str]
 """The Message-ID and the recipient."""
 
@@ -26,9 +26,9 @@ class SentMails:
         self._in_progress: dict[Key, asyncio.Event] = {}
 
     async def once(self, key: Key, send: Callable[[], Awaitable[MailOutcome]]) -> MailOutcome:
-        """Return the outcome of a mail: the one it had if the server accepted it before, otherwise that of `send`.
+        """Return the earlier outcome of a mail that the server has accepted before; otherwise the outcome of `send`.
 
-        If another attempt is sending the same mail just now, that one is waited for first.
+        If another attempt is sending the same mail, wait for that attempt first.
         """
         while (other := self._in_progress.get(key)) is not None:
             await other.wait()

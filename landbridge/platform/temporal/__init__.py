@@ -1,1 +1,1 @@
-"""How a process talks to Temporal: connection, encryption, and guards around the SDK."""
+"""The connection to Temporal, payload encryption, and workarounds for the SDK."""

@@ -1,6 +1,6 @@
-"""The connection to Temporal, set by `TEMPORAL_*` or a `temporal.toml` alone (the SDK's own settings).
+"""Connect to Temporal, as configured by `TEMPORAL_*` or a `temporal.toml` (the SDK's own settings).
 
-Importing this brings the SDK, which costs a third of a second: commands import it when they need it.
+This module imports the SDK, which takes a third of a second: commands import it on demand.
 """
 
 import asyncio
@@ -41,20 +41,20 @@ from landbridge.platform.temporal.encryption import PayloadEncryption
 from landbridge.platform.temporal.query_retries import QueryRetryInterceptor
 
 DEFAULT_ADDRESS = "localhost:7233"
-PATIENCE = timedelta(seconds=10)
-"""How long a connection may take."""
+CONNECT_TIMEOUT = timedelta(seconds=10)
+"""Timeout of connecting."""
 KEEP_ALIVE = KeepAliveConfig(interval_millis=15_000, timeout_millis=10_000)
-"""Replaces a connection that leads nowhere any more, as after a failover, within 25 seconds. Temporal's frontend allows
-a ping every 10 seconds (`frontend.keepAliveMinTime`)."""
+"""Replaces a dead connection, for example after a failover, within 25 seconds. Temporal's frontend allows a ping every
+10 seconds (`frontend.keepAliveMinTime`)."""
 
 
 def data_converter(keys: Sequence[str], *, accept_clear: bool = False) -> DataConverter:
-    """Return how messages become payloads, encrypted if there are keys; clients, workers and replayers need the same.
+    """Return the data converter, with encryption if there are keys; clients, workers and replayers need the same one.
 
-    `accept_clear`: also read what stands in clear although there are keys.
+    `accept_clear`: accept unencrypted payloads although there are keys.
 
-    Fields left at their defaults are written too: who changes a default must not change what a running migration was
-    told.
+    Fields with default values are written too, so that changing a default does not change the input of a running
+    migration.
     """
     failures = DefaultFailureConverterWithEncodedAttributes if keys else DefaultFailureConverter
     codec = PayloadEncryption(keys, accept_clear=accept_clear)
@@ -64,21 +64,21 @@ def data_converter(keys: Sequence[str], *, accept_clear: bool = False) -> DataCo
 async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics: bool = False) -> Client:
     """Connect to Temporal.
 
-    `environment` stands in for this process's own variables `TEMPORAL_*` and `LANDBRIDGE_ENCRYPTION_*`; with
-    `serve_metrics` (a worker), the SDK's metrics are served where the settings say.
+    `environment` replaces the variables `TEMPORAL_*` and `LANDBRIDGE_ENCRYPTION_*` of this process. With
+    `serve_metrics` (a worker), the SDK's metrics are served at the configured address.
 
     Raises:
-        TemporalUnreachable: it does not answer or refuses us.
+        TemporalUnreachable: Temporal does not respond, or refuses the connection.
         BadInput: the settings of the connection cannot be used.
 
     """
     try:
-        config = ClientConfig.load_client_connect_config(override_env_vars=_readable(environment or os.environ))
+        config = ClientConfig.load_client_connect_config(override_env_vars=_text_only(environment or os.environ))
     except OSError as error:
-        named = _naming(error.filename, environment or os.environ)
+        named = _variable_for(error.filename, environment or os.environ)
         raise BadInput(f"{named} cannot be read: {error.strerror}. See docs/reference/settings.md.") from None
     except RuntimeError as error:
-        # The first line alone: what follows is an excerpt of the file, which may hold a key.
+        # Only the first line: the rest is an excerpt of the file, which may contain a key.
         reason = str(error).partition("\n")[0]
         raise BadInput(
             f"Temporal's settings cannot be read: {reason}. Check TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE; see "
@@ -88,12 +88,12 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
     encryption = encryption_settings(environment)
     runtime = _runtime(settings.load(ProcessSettings).metrics_address if serve_metrics else "")
     try:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
+        async with asyncio.timeout(CONNECT_TIMEOUT.total_seconds()):
             client = await Client.connect(
                 **config,
                 data_converter=data_converter(encryption.keys, accept_clear=encryption.encryption_accept_clear),
                 interceptors=[QueryRetryInterceptor()],
-                connect_timeout=PATIENCE,
+                connect_timeout=CONNECT_TIMEOUT,
                 keep_alive_config=KEEP_ALIVE,
                 runtime=runtime,
             )
@@ -101,7 +101,7 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
     except ValueError as error:
         raise BadInput(f"Temporal's address cannot be used ({address}): {error}. Set TEMPORAL_ADDRESS.") from None
     except TimeoutError:
-        raise _unreachable(address, f"no answer within {PATIENCE.total_seconds():g} seconds") from None
+        raise _unreachable(address, f"no answer within {CONNECT_TIMEOUT.total_seconds():g} seconds") from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise BadInput(
@@ -113,30 +113,30 @@ async def connect(*, environment: Mapping[str, str] | None = None, serve_metrics
     return client
 
 
-def _naming(file: str | None, environment: Mapping[str, str]) -> str:
-    """Return the variable that names a file; "A file of Temporal's settings" where none does."""
+def _variable_for(file: str | None, environment: Mapping[str, str]) -> str:
+    """Return the variable that names a file; "A file of Temporal's settings" if none does."""
     named = (name for name, value in environment.items() if name.startswith("TEMPORAL_") and value)
     return next(
         (name for name in named if Path(environment[name]) == Path(file or "")), "A file of Temporal's settings"
     )
 
 
-def _readable(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that are text: the SDK takes the process down if any is not, whosever it is.
+def _text_only(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are valid text: the SDK crashes the process if any variable is not.
 
     Raises:
-        BadInput: one of Temporal's own is not.
+        BadInput: a variable `TEMPORAL_*` is not valid text.
 
     """
-    readable = {name: value for name, value in environment.items() if pasted.is_text(name) and pasted.is_text(value)}
-    for name in environment.keys() - readable.keys():
+    variables = {name: value for name, value in environment.items() if pasted.is_text(name) and pasted.is_text(value)}
+    for name in environment.keys() - variables.keys():
         if name.startswith("TEMPORAL_"):
             raise BadInput(f"{name!r} holds bytes that are not UTF-8: set it anew. See docs/reference/settings.md.")
-    return readable
+    return variables
 
 
 def encryption_settings(environment: Mapping[str, str] | None = None) -> EncryptionSettings:
-    """Return the settings of encryption: this process's own, or those of `environment`.
+    """Return the encryption settings of this process, or of `environment`.
 
     Raises:
         BadInput: a key is too short.
@@ -159,8 +159,8 @@ def _unreachable(address: str, reason: str) -> TemporalUnreachable:
     )
 
 
-def _reason(said: str) -> str:
-    """Return what went wrong in a few words; what the SDK says is a dump of its inner workings."""
+def _reason(message: str) -> str:
+    """Return the cause in a few words; the SDK's message is a dump of internals."""
     known = {
         "connectionrefused": "nothing listens there",
         "dns error": "the host's name is not known",
@@ -169,13 +169,13 @@ def _reason(said: str) -> str:
         "certificate": "its certificate is not trusted",
         "invalidcontenttype": "it does not speak TLS",
     }
-    plain = said.casefold().replace("_", "")
-    return next((words for sign, words in known.items() if sign in plain), "the connection failed")
+    plain = message.casefold().replace("_", "")
+    return next((reason for marker, reason in known.items() if marker in plain), "the connection failed")
 
 
 @functools.cache
 def _runtime(metrics_address: str) -> Runtime:
-    """Return the SDK's engine, one for each process, with its own logs sent through ours."""
+    """Return the SDK's runtime, one for each process; its logs are forwarded to our pipeline."""
     forwarding = LogForwardingConfig(
         logger=logging.getLogger(logs.CORE),
         append_target_to_name=False,

@@ -1,4 +1,4 @@
-"""A base class for what stands between the SDK and a workflow."""
+"""A base class for wrappers of a workflow instance of the SDK."""
 
 from typing import Any
 
@@ -23,11 +23,11 @@ class InstanceWrapper(WorkflowInstance):
         return self._instance.get_serialization_context(command_info)
 
     def get_external_store_context(self, command_info: Any) -> Any:  # noqa: ANN401 - as above
-        """Return the context of payloads that are stored elsewhere."""
+        """Return the context of payloads in external storage."""
         return self._instance.get_external_store_context(command_info)
 
     def get_info(self) -> Any:  # noqa: ANN401 - as above
-        """Return what the workflow knows of itself."""
+        """Return the workflow's info."""
         return self._instance.get_info()
 
     def get_thread_id(self) -> int | None:

@@ -1,4 +1,4 @@
-"""What a worker's log events say of Temporal: which workflow or activity they belong to."""
+"""Add the running workflow or activity to a worker's log events."""
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -16,8 +16,8 @@ def configure_sdk_loggers() -> None:
 def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Add the ids of the running workflow or activity."""
     if activity.in_activity():
-        doing = activity.info()
-        event.update(workflow_id=doing.workflow_id, activity_type=doing.activity_type, attempt=doing.attempt)
+        info = activity.info()
+        event.update(workflow_id=info.workflow_id, activity_type=info.activity_type, attempt=info.attempt)
     elif workflow.in_workflow():
         run = workflow.info()
         event.update(workflow_id=run.workflow_id, run_id=run.run_id, workflow_type=run.workflow_type)
@@ -25,7 +25,7 @@ def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def drop_while_replaying(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Say nothing twice: replayed workflow code has said it when it ran first."""
+    """Drop events during a replay: the workflow logged them when it first ran."""
     if workflow.in_workflow() and workflow.unsafe.is_replaying_history_events():
         raise structlog.DropEvent
     return event

@@ -1,7 +1,7 @@
-"""Messages that do not fit their handler are ignored or refused.
+"""Ignore or reject messages that do not match the signature of their handler.
 
-The SDK drops what it cannot read, but hands on what is null, missing or too much. The handler then breaks as a bug of
-ours would, and the workflow stands still for good.
+The SDK drops arguments that it cannot read, but passes on null, missing or extra arguments. The handler then raises an
+error, which fails the workflow task again and again: the workflow is stuck.
 """
 
 import inspect
@@ -20,25 +20,24 @@ from temporalio.worker import (
 
 
 class MalformedMessageInterceptor(Interceptor):
-    """Stands before every handler of our workflows, in workers and replays alike."""
+    """Checks the messages to all workflows, in workers and in replays."""
 
     def workflow_interceptor_class(self, _: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:
-        """Return what stands there."""
-        return _Tolerant
+        """Return the interceptor class."""
+        return _MessageCheck
 
 
-class _Tolerant(WorkflowInboundInterceptor):
+class _MessageCheck(WorkflowInboundInterceptor):
     def __init__(self, next: WorkflowInboundInterceptor) -> None:  # noqa: A002 - the SDK's name
         super().__init__(next)
-        # Each is worked out once: a task may bring 10,000 signals, and has seconds for them.
+        # Cached: a task may deliver 10,000 signals, and has a few seconds for them.
         self._signatures: dict[str, inspect.Signature] = {}
 
     async def handle_signal(self, input: HandleSignalInput) -> None:  # noqa: A002 - as above
-        if self._fits(input.signal, input.args):
+        if self._matches(input.signal, input.args):
             await super().handle_signal(input)
         else:
-            # Nobody can be told.
-            workflow.logger.warning("signal_ignored", extra={"signal": input.signal, "reason": "it does not fit"})
+            workflow.logger.warning("signal_ignored", extra={"signal": input.signal, "reason": "wrong arguments"})
 
     def handle_update_validator(self, input: HandleUpdateInput) -> None:  # noqa: A002 - as above
         self._check(input)
@@ -49,11 +48,11 @@ class _Tolerant(WorkflowInboundInterceptor):
         return await super().handle_update_handler(input)
 
     def _check(self, request: HandleUpdateInput) -> None:
-        if not self._fits(request.update, request.args):
+        if not self._matches(request.update, request.args):
             raise ApplicationError(f"This is no input for {request.update}.", type="Refused")
 
-    def _fits(self, name: str, args: Sequence[object]) -> bool:
-        """Return whether the handler of this name can be called so; none of ours takes a null."""
+    def _matches(self, name: str, args: Sequence[object]) -> bool:
+        """Return whether the handler accepts these arguments; no handler of ours accepts null."""
         if name not in self._signatures:
             self._signatures[name] = inspect.signature(getattr(workflow.instance(), name))
         try:

@@ -1,4 +1,4 @@
-"""The sandbox workflows run in, for workers and for replays alike."""
+"""The sandbox of workflows, for workers and for replays."""
 
 from typing import Protocol
 
@@ -13,19 +13,19 @@ from landbridge.platform.temporal.instance_wrapper import InstanceWrapper
 from landbridge.platform.temporal.untrusted_payloads import UntrustedPayloads
 
 PASSED_THROUGH = ("activities", "landbridge", "dns", "email_validator", "idna", "structlog")
-"""Modules that workflows share with the process. Pydantic loads the address check's parts only when it is first used,
-and inside the sandbox that would take too long."""
-_NEVER_HAPPENED = ("query_workflow", "remove_from_cache")
-"""Jobs that do not come from history."""
-_BESIDE_TASKS = "legacy_query"
-"""The id of a query that does not come with a workflow task."""
+"""Modules that workflows share with the process. Pydantic imports the modules that check addresses on first use: inside
+the sandbox, that would take too long."""
+_NOT_FROM_HISTORY = ("query_workflow", "remove_from_cache")
+"""Jobs of an activation that do not come from history."""
+_QUERY_WITHOUT_TASK = "legacy_query"
+"""The id of a query that is not delivered with a workflow task."""
 
 
 class Histories(Protocol):
-    """What Temporal knows of runs. It is asked while the workflow waits."""
+    """What Temporal knows about runs. The workflow waits for the result."""
 
-    def was_done(self, workflow_id: str, run_id: str, started: int) -> bool:
-        """Whether the workflow task that began with event number `started` is known to have been completed."""
+    def task_completed(self, workflow_id: str, run_id: str, started: int) -> bool:
+        """Whether the workflow task that started with event number `started` is known to have completed."""
         ...
 
     def has_ended(self, workflow_id: str, run_id: str) -> bool:
@@ -34,7 +34,7 @@ class Histories(Protocol):
 
 
 def runner(histories: Histories | None = None) -> SandboxedWorkflowRunner:
-    """Return the runner for a worker, which asks `histories`; without them, that of a replayer, which knows no more."""
+    """Return the workflow runner; a worker passes `histories`, a replayer has none."""
     return _Runner(histories, restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
 
 
@@ -45,69 +45,68 @@ class _Runner(SandboxedWorkflowRunner):
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         info = det.info
-        in_time = StaleQueryGuard(super().create_instance(det), info.workflow_id, info.run_id, self._histories)
-        return UntrustedPayloads(in_time, WorkflowSerializationContext(info.namespace, info.workflow_id))
+        guarded = StaleQueryGuard(super().create_instance(det), info.workflow_id, info.run_id, self._histories)
+        return UntrustedPayloads(guarded, WorkflowSerializationContext(info.namespace, info.workflow_id))
 
 
 class StaleQueryGuard(InstanceWrapper):
-    """A workflow that is never told of an event before its time has come.
+    """Rejects queries that would make the SDK process events before their workflow task.
 
-    A query that nobody answered until a new worker comes may reach that worker before the workflow task does which is
-    due by then. The SDK (1.35) brings the workflow to the end of its history for it, events included that no task has
-    delivered yet, and as these have no time of their own, it hands them over at the time of the task before. It keeps
-    that workflow, and its commands go out with the next task. Every later replay hands these events over at their
-    right time, decides otherwise by it, and the workflow is stuck for good: "Nondeterminism error".
+    A pending query may reach a new worker before the pending workflow task does. For the query, the SDK (1.35) brings
+    the workflow to the end of its history, including events that no task has delivered yet. These events have no time
+    of their own, so the SDK processes them at the time of the previous task. It keeps that workflow in its cache and
+    sends its commands with the next task. Every later replay processes these events at their correct time and may
+    decide differently: the workflow is stuck with a "Nondeterminism error".
 
-    So such a hand-over is refused. The SDK then fails the query (`platform.temporal.query_retries` retries it), drops
-    what it had built up, and replays the history when the task comes.
+    So such an activation is rejected. The SDK then fails the query (`platform.temporal.query_retries` retries it),
+    evicts the workflow, and replays the history when the task arrives.
 
-    A task may also be lost after it began: with the worker that had it, with a connection, or with what the SDK drops.
-    Temporal then waits for it until it times out, and hands its events out anew, together with what came since. But a
-    query may bring a history that ends with the start of that task: the SDK hands its events over, and leaves a
-    workflow behind that has done the lost task. Nothing in them tells such events from those of a task of our own. So
-    when a query follows events that were no replay, Temporal is asked whether their task was completed, and the query
-    is refused if it was not.
+    A task may also be lost after its start: with its worker, with a connection, or because the SDK drops it. Temporal
+    then waits until the task times out, and dispatches its events again, together with newer events. But a query may
+    deliver a history that ends with the start of the lost task: the SDK processes its events, and caches a workflow
+    that has executed the lost task. These events look like those of a task of this worker. So when a query follows
+    events that were not a replay, the guard asks Temporal whether their task completed, and rejects the query if not.
 
-    A run that was ended from outside may leave events that no task will ever deliver. These are passed over, and the
-    answer is what the run knew when it last decided something.
+    A run that was terminated may leave events that no task will ever deliver. They are skipped, and the query returns
+    the state after the last task.
     """
 
     def __init__(self, instance: WorkflowInstance, workflow_id: str, run_id: str, histories: Histories | None) -> None:
-        """Without `histories`, nothing is known but what is handed over."""
+        """Without `histories`, only the activations themselves are known."""
         super().__init__(instance)
         self._run = workflow_id, run_id
         self._histories = histories
         self._last: tuple[int, int] | None = None
-        self._unproved: int | None = None
-        """The number of the event that began the newest task, as long as it is not known to have been completed."""
+        self._unconfirmed: int | None = None
+        """Number of the event that started the newest task, while that task is not known to have completed."""
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        """Hand events over, unless it is too early or too late."""
-        if any(job.WhichOneof("variant") not in _NEVER_HAPPENED for job in act.jobs):
+        """Process an activation, unless its events come before their task or after the end of the run."""
+        if any(job.WhichOneof("variant") not in _NOT_FROM_HISTORY for job in act.jobs):
             time, events = act.timestamp.ToNanoseconds(), act.history_length
             if self._last is not None and not act.is_replaying and time == self._last[0] and events > self._last[1]:
                 ended = self._histories is not None and self._histories.has_ended(*self._run)
-                return _nothing() if ended else _refusal()
+                return _empty() if ended else _rejection()
             self._last = time, events
-            self._unproved = None if act.is_replaying else events
-        elif self._unproved is not None and _asks_beside_tasks(act):
-            if self._histories is None or not self._histories.was_done(*self._run, self._unproved):
-                return _refusal()
-            self._unproved = None
+            self._unconfirmed = None if act.is_replaying else events
+        elif self._unconfirmed is not None and _is_query_without_task(act):
+            if self._histories is None or not self._histories.task_completed(*self._run, self._unconfirmed):
+                return _rejection()
+            self._unconfirmed = None
         return self._instance.activate(act)
 
 
-def _refusal() -> WorkflowActivationCompletion:
-    refused = WorkflowActivationCompletion()
-    refused.failed.failure.message = ids.TOO_EARLY
-    return refused
+def _rejection() -> WorkflowActivationCompletion:
+    rejected = WorkflowActivationCompletion()
+    rejected.failed.failure.message = ids.TOO_EARLY
+    return rejected
 
 
-def _nothing() -> WorkflowActivationCompletion:
-    taken = WorkflowActivationCompletion()
-    taken.successful.SetInParent()
-    return taken
+def _empty() -> WorkflowActivationCompletion:
+    completion = WorkflowActivationCompletion()
+    completion.successful.SetInParent()
+    return completion
 
 
-def _asks_beside_tasks(act: WorkflowActivation) -> bool:
-    return any(job.query_workflow.query_id == _BESIDE_TASKS for job in act.jobs)
+def _is_query_without_task(act: WorkflowActivation) -> bool:
+    return any(job.query_workflow.query_id == _QUERY_WITHOUT_TASK for job in act.jobs)

@@ -1,8 +1,8 @@
-"""Turns payloads that encryption refuses (`platform.temporal.encryption`) into failures that a workflow can handle.
+"""Convert payloads that the codec rejects (`platform.temporal.encryption`) to failures that a workflow can handle.
 
-The SDK drops a signal that it cannot read, and rejects an update or a query. But a result of an activity or of a child
-workflow that cannot be read fails the workflow's task, again and again. Here it becomes a failure of that activity or
-child, which the workflow handles as it handles any other.
+The SDK drops a signal that it cannot read, and rejects an update or a query. But an unreadable result of an activity or
+a child workflow fails the workflow task again and again. Here it becomes a failure of that activity or child workflow,
+which the workflow handles like any other.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ ANSWER = (
     "Temporal handed over an answer that no worker of Landbridge wrote. Find out who else has access to Temporal, and "
     "then resume."
 )
-_BEGUN_IN_CLEAR = (
+_INPUT_NOT_ENCRYPTED = (
     "This workflow's input was written in clear, or by somebody without our keys. If it began before encryption was "
     "turned on, set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR until it is over; see docs/how-to/encrypt.md."
 )
@@ -32,44 +32,44 @@ _OF_ANOTHER_WORKFLOW = {
     CommandType.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION,
     CommandType.COMMAND_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION,
 }
-"""Commands whose payloads another workflow reads, or has written."""
+"""Commands whose payloads belong to another workflow."""
 
 
 class UntrustedPayloads(InstanceWrapper):
-    """Stands before a workflow, and turns refused payloads into failures."""
+    """Wraps a workflow, and converts rejected payloads to failures."""
 
     def __init__(self, instance: WorkflowInstance, context: WorkflowSerializationContext) -> None:
         super().__init__(instance)
         self._context = context
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        """Hand events over, without what cannot be trusted."""
+        """Process an activation without its untrusted payloads."""
         for job in act.jobs:
-            if job.HasField("initialize_workflow") and _any_refused(job.initialize_workflow.arguments):
-                return _not_begun(is_replaying=act.is_replaying)
+            if job.HasField("initialize_workflow") and _any_rejected(job.initialize_workflow.arguments):
+                return _reject_input(is_replaying=act.is_replaying)
             if job.HasField("resolve_activity"):
-                _distrust(job.resolve_activity.result, "activity_failure_info")
+                _check_result(job.resolve_activity.result, "activity_failure_info")
             if job.HasField("resolve_child_workflow_execution"):
-                _distrust(job.resolve_child_workflow_execution.result, "child_workflow_execution_failure_info")
+                _check_result(job.resolve_child_workflow_execution.result, "child_workflow_execution_failure_info")
         return self._instance.activate(act)
 
     def get_serialization_context(self, command_info: Any) -> Any:  # noqa: ANN401 - the SDK's types are its own
-        """Say which workflow a payload belongs to: this one, unless another one reads it.
+        """Return the context of a payload: this workflow, unless the payload belongs to another one.
 
-        Our codec asks for nothing else, so that the sandbox need not be entered for each payload.
+        Our codec needs nothing else, so the sandbox need not be entered for each payload.
         """
         if command_info is None or command_info.command_type not in _OF_ANOTHER_WORKFLOW:
             return self._context
         return self._instance.get_serialization_context(command_info)
 
 
-def _distrust(result: Any, info: str) -> None:  # noqa: ANN401 - an activity's result or a child's, alike in this
-    """Turn a result that is refused into a failure; leave the details out of a failure where they are refused.
+def _check_result(result: Any, info: str) -> None:  # noqa: ANN401 - the result of an activity or of a child workflow
+    """Convert a rejected result to a failure; remove rejected details from a failure.
 
-    Our workers always write a result, also where they return None. So one that is missing is not ours either.
+    Our workers always write a result, even for None. So a missing result is rejected too.
     """
     if result.HasField("completed") and (
-        not result.completed.HasField("result") or _any_refused([result.completed.result])
+        not result.completed.HasField("result") or _any_rejected([result.completed.result])
     ):
         failure = Failure(message=ANSWER)
         getattr(failure, info).SetInParent()
@@ -83,28 +83,28 @@ def _distrust(result: Any, info: str) -> None:  # noqa: ANN401 - an activity's r
 
 
 def _clear_details(failure: Failure) -> bool:
-    """Clear the details of a failure where they are refused; return whether it has a cause."""
+    """Remove the details of a failure if they are rejected; return whether it has a cause."""
     kind = failure.WhichOneof("failure_info")
     info: Any = getattr(failure, kind) if kind else failure
     for field in ("details", "last_heartbeat_details"):
         details = getattr(info, field, None)
-        if details is not None and _any_refused(details.payloads):
+        if details is not None and _any_rejected(details.payloads):
             info.ClearField(field)
     return failure.HasField("cause")
 
 
-def _any_refused(payloads: Sequence[Payload]) -> bool:
+def _any_rejected(payloads: Sequence[Payload]) -> bool:
     return any(payload.metadata.get("encoding") == ids.UNTRUSTED for payload in payloads)
 
 
-def _not_begun(*, is_replaying: bool) -> WorkflowActivationCompletion:
-    """Fail the workflow; or only its task, where it has been running: there a setting can mend it."""
+def _reject_input(*, is_replaying: bool) -> WorkflowActivationCompletion:
+    """Fail the workflow; during a replay only its task, because there a setting can fix the cause."""
     completion = WorkflowActivationCompletion()
     if is_replaying:
-        completion.failed.failure.message = _BEGUN_IN_CLEAR
+        completion.failed.failure.message = _INPUT_NOT_ENCRYPTED
     else:
         failure = completion.successful.commands.add().fail_workflow_execution.failure
-        failure.message = _BEGUN_IN_CLEAR
+        failure.message = _INPUT_NOT_ENCRYPTED
         failure.application_failure_info.type = Untrusted.__name__
         failure.application_failure_info.non_retryable = True
     return completion

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from landbridge.domain.base import Model
 from landbridge.domain.people import Actor, Source
 from landbridge.domain.sign_in import SESSION_LIFETIME, SignedIn
-from landbridge.integrations.link_tokens import OneSpelling
+from landbridge.integrations.link_tokens import CanonicalSigner
 
 SESSION_SECONDS = int(SESSION_LIFETIME.total_seconds())
 FLASH_SECONDS = 60
@@ -57,9 +57,9 @@ class Sessions:
     def __init__(self, keys: Sequence[str], *, secure: bool) -> None:
         """Take the keys, of which the first signs and all verify; `secure`: the portal is reached over HTTPS."""
         oldest_first = list(reversed(keys))
-        self._session = URLSafeTimedSerializer(oldest_first, salt="landbridge.session", signer=OneSpelling)
-        self._flash = URLSafeTimedSerializer(oldest_first, salt="landbridge.flash", signer=OneSpelling)
-        self._search = URLSafeTimedSerializer(oldest_first, salt="landbridge.search", signer=OneSpelling)
+        self._session = URLSafeTimedSerializer(oldest_first, salt="landbridge.session", signer=CanonicalSigner)
+        self._flash = URLSafeTimedSerializer(oldest_first, salt="landbridge.flash", signer=CanonicalSigner)
+        self._search = URLSafeTimedSerializer(oldest_first, salt="landbridge.search", signer=CanonicalSigner)
         self._secure = secure
         # Browsers accept a cookie with this prefix only over HTTPS and only from this exact host.
         prefix = "__Host-" if secure else ""

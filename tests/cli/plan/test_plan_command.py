@@ -20,6 +20,7 @@ from tests.cli.conftest import Cli, Ran
 from tests.cli.plan.conftest import OWNER, PLAN
 from tests.domain.test_plan import NOW
 from tests.emulator.running import ACCOUNT, OPSGENIE_KEY, ORGANIZATION, ORGANIZATION_KEY, Control
+from tests.streams import collect
 
 USERS: list[dict[str, Any]] = [
     {"username": OWNER, "fullName": "Olga", "role": "owner"},
@@ -104,7 +105,7 @@ async def come_true(service: str) -> dict[str, State]:
     outcomes: list[AccountOutcome] = []
     async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
         questions = [AccountQuestion(person=p.number, email=p.email) for p in people if p.state is State.ARRIVED]
-        await directory.ensure(questions, outcomes.extend)
+        await collect(directory.ensure(questions), outcomes.extend)
     for one in outcomes:
         event = (
             events.AccountProblem(one.email, one.problem)

@@ -1,4 +1,4 @@
-"""The emulator for the connectors; every request that they send is checked against all documents that describe it."""
+"""The emulator for the connectors; every request that they send is validated against the documents that describe it."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ OWN = Document(openapi.document(app.OPERATIONS))
 
 @pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Sent]]:
-    """Listen in on the wire, and judge what went over it at the end."""
+    """Record all requests, and validate them after the test."""
     requests: list[Sent] = []
     send = httpx2.AsyncHTTPTransport.handle_async_request
 

@@ -17,8 +17,8 @@ async def directory(service: str) -> AsyncIterator[AtlassianDirectory]:
         yield directory
 
 
-async def standing(directory: AtlassianDirectory, email: str) -> AccountLookup:
-    """Ask about one address."""
+async def lookup(directory: AtlassianDirectory, email: str) -> AccountLookup:
+    """Look up one address."""
     (answer,) = [one async for one in directory.lookups([email])]
     assert answer.email == email
     return answer
@@ -36,7 +36,7 @@ async def standing(directory: AtlassianDirectory, email: str) -> AccountLookup:
         ({"accountStatus": "closed"}, AccountState.CLOSED, False, Manager.NOBODY),
     ],
 )
-async def test_how_an_address_stands_is_told(
+async def test_the_state_of_each_address_is_reported(
     control: Control,
     directory: AtlassianDirectory,
     account: dict[str, object] | None,
@@ -45,9 +45,9 @@ async def test_how_an_address_stands_is_told(
     verified: bool,
     manager: Manager,
 ) -> None:
-    """Each kind that a plan has to tell apart; the sentence is there where the migration would stop for the person."""
+    """A problem is reported for each state that would stop the migration of the person."""
     control.load(accounts=[] if account is None else [{"email": "ann@example.com", **account}])
-    ann = await standing(directory, "ann@example.com")
+    ann = await lookup(directory, "ann@example.com")
     assert (ann.state, ann.verified, ann.manager) == (state, verified, manager)
     assert bool(ann.problem) == (state not in {AccountState.NOT_SHOWN, AccountState.ACTIVE})
 
@@ -55,24 +55,24 @@ async def test_how_an_address_stands_is_told(
 @pytest.mark.parametrize(
     "claim,ours", [("verified", True), ("unverified", False), ("superseded", False), ("deleted", False)]
 )
-async def test_only_a_verified_domain_makes_its_accounts_ours(
+async def test_only_a_verified_domain_makes_accounts_managed(
     control: Control, directory: AtlassianDirectory, claim: str, *, ours: bool
 ) -> None:
-    """Whether the account is there yet or not; a claim that was begun or lost gives nothing, and no subdomain."""
+    """Existing or not; a pending or lost claim does not, and neither does a parent domain."""
     control.load(accounts=[{"email": "ann@Example.com"}], domains={"example.com": claim})
-    assert (await standing(directory, "ann@example.com")).manager is (
+    assert (await lookup(directory, "ann@example.com")).manager is (
         Manager.THIS_ORGANIZATION if ours else Manager.NOBODY
     )
-    assert (await standing(directory, "new@example.com")).manager is (
+    assert (await lookup(directory, "new@example.com")).manager is (
         Manager.THIS_ORGANIZATION if ours else Manager.UNKNOWN
     )
-    assert (await standing(directory, "new@sub.example.com")).manager is Manager.UNKNOWN
+    assert (await lookup(directory, "new@sub.example.com")).manager is Manager.UNKNOWN
 
 
-async def test_a_survey_writes_nothing_and_asks_a_hundred_at_once(
+async def test_a_survey_changes_nothing_and_covers_a_hundred_addresses(
     control: Control, directory: AtlassianDirectory
 ) -> None:
-    """Everyone is answered in order; domains are asked for once."""
+    """Results keep the order; domains are requested once."""
     before = control.state()["calls"]
     emails = [f"person{number}@example.com" for number in range(201)]
     assert [one.email async for one in directory.lookups(emails)] == emails
@@ -84,8 +84,8 @@ async def test_a_survey_writes_nothing_and_asks_a_hundred_at_once(
     assert after["accounts"] == []
 
 
-async def test_seats_are_told_where_they_are_limited(control: Control, directory: AtlassianDirectory) -> None:
-    """What is used comes from a count of people, since Atlassian does not say it of a site's products."""
+async def test_seats_are_reported_for_limited_licences(control: Control, directory: AtlassianDirectory) -> None:
+    """The usage is a count of people, since Atlassian does not report it for a site's products."""
     people = [{"email": f"person{number}@example.com"} for number in range(3)]
     control.load(accounts=people, sites=[{"name": "ours"}], seats=5)
     (seats,) = await directory.seats()
@@ -95,11 +95,11 @@ async def test_seats_are_told_where_they_are_limited(control: Control, directory
     assert (seats.used, seats.allowed, seats.free) == (None, None, None)
 
 
-async def test_what_the_documents_leave_open_is_not_needed(control: Control, directory: AtlassianDirectory) -> None:
-    """Domains without a name or claim, licences that are over-used, workspaces that are no site."""
+async def test_optional_fields_may_be_missing(control: Control, directory: AtlassianDirectory) -> None:
+    """Domains without name or claim, over-used licences, workspaces without a site."""
     control.load(accounts=[{"email": "ann@example.com"}])
     control.order("/domains", status=200, body='{"data": [{"id": "1", "attributes": {}}]}')
-    assert (await standing(directory, "ann@example.com")).manager is Manager.NOBODY
+    assert (await lookup(directory, "ann@example.com")).manager is Manager.NOBODY
     site = '"id": "ari:cloud:jira::site/1", "attributes": {"hostUrl": "https://a.example", "status": "online"'
     bucket = '{"id": "ari:cloud:bitbucket::workspace/1", "attributes": {"usage": 1, "capacity": 5}}'
     control.order("/workspaces", status=200, body=f'{{"data": [{bucket}, {{{site}, "usage": 7, "capacity": 5}}}}]}}')

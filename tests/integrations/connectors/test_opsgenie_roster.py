@@ -37,8 +37,8 @@ def page(control: Control, offset: int) -> str:
     ).text
 
 
-async def test_people_come_with_all_that_the_migration_asks(control: Control, roster: OpsgenieRoster) -> None:
-    """Role, verification, blocks, locale and SSO are what Opsgenie says, in our words."""
+async def test_people_have_all_fields_that_the_migration_needs(control: Control, roster: OpsgenieRoster) -> None:
+    """Role, verification, blocks, locale and SSO, as Opsgenie reports them."""
     control.load(
         [
             {"username": " Ann@EXAMPLE.com", "fullName": "Ann", "role": "owner", "locale": "de_DE"},
@@ -54,8 +54,8 @@ async def test_people_come_with_all_that_the_migration_asks(control: Control, ro
 
 
 @pytest.mark.parametrize("unseen", ["   ", "\u3164\u00ad", "\u200b\u200e", "\u202e \u2066", "\t\n"])
-async def test_a_name_that_nobody_can_see_is_none(control: Control, roster: OpsgenieRoster, unseen: str) -> None:
-    """Lists and greetings then go by the address; in other names, blanks are single ones."""
+async def test_an_invisible_name_is_empty(control: Control, roster: OpsgenieRoster, unseen: str) -> None:
+    """Lists and greetings then use the address; in other names, spaces are normalised."""
     control.load(
         [{"username": "ann@example.com", "fullName": unseen}, {"username": "bo@x.example", "fullName": " Bo\t Lind "}]
     )
@@ -64,15 +64,13 @@ async def test_a_name_that_nobody_can_see_is_none(control: Control, roster: Opsg
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
 async def test_every_page_is_read(control: Control, roster: OpsgenieRoster, count: int) -> None:
-    """Everyone is listed once, wherever pages end."""
+    """Each person is listed once, wherever the pages end."""
     control.load(many(count))
     assert [person.email for person in await read(roster)] == [user["username"] for user in many(count)]
 
 
-async def test_addresses_that_cannot_be_used_stay_on_the_list_as_problems(
-    control: Control, roster: OpsgenieRoster
-) -> None:
-    """One bad row never stops the others; a mailbox that stands there twice counts once."""
+async def test_unusable_addresses_are_listed_with_a_problem(control: Control, roster: OpsgenieRoster) -> None:
+    """One bad row does not stop the others; a duplicate mailbox is listed once as usable."""
     control.load(
         [
             {"username": username}
@@ -85,7 +83,7 @@ async def test_addresses_that_cannot_be_used_stay_on_the_list_as_problems(
 
 
 async def test_a_key_of_another_opsgenie_account_is_refused(control: Control, roster: OpsgenieRoster) -> None:
-    """Nobody of another company is ever listed, not even if its name differs by case only."""
+    """No person of another company is listed, even if its name differs only in case."""
     control.load(many(1))
     before = control.state()["calls"].get("GET /v2/users", 0)
     with pytest.raises(Refused, match="another Opsgenie account"):
@@ -94,8 +92,8 @@ async def test_a_key_of_another_opsgenie_account_is_refused(control: Control, ro
 
 
 @pytest.mark.parametrize("status", [401, 403])
-async def test_a_key_that_may_not_pauses(control: Control, service: str, status: int) -> None:
-    """A wrong key and a restricted one are for a person to mend, and the sentence says so."""
+async def test_a_wrong_or_restricted_key_pauses(control: Control, service: str, status: int) -> None:
+    """The message says how to fix it."""
     control.order("/v2/users", status=status)
     async with OpsgenieRoster(service, OPSGENIE_KEY) as roster:
         with pytest.raises(ServiceRejected, match="API key"):
@@ -106,10 +104,8 @@ async def test_a_key_that_may_not_pauses(control: Control, service: str, status:
 
 
 @pytest.mark.parametrize("repeated", [0, 100])
-async def test_pages_that_repeat_end_and_are_read_again(
-    control: Control, roster: OpsgenieRoster, repeated: int
-) -> None:
-    """A page that comes twice neither leads round for ever nor loses anyone: the list does not add up."""
+async def test_repeated_pages_end_the_reading(control: Control, roster: OpsgenieRoster, repeated: int) -> None:
+    """A page that comes twice neither loops forever nor loses a person: the counts do not match."""
     control.load(many(250))
     control.order("offset=[12]00", status=200, body=page(control, repeated), times=2)
     with pytest.raises(ServiceUnavailable, match="read again"):
@@ -118,8 +114,8 @@ async def test_pages_that_repeat_end_and_are_read_again(
     assert len(await read(roster)) == 250
 
 
-async def test_a_list_that_changes_while_it_is_read_is_read_again(control: Control, roster: OpsgenieRoster) -> None:
-    """Someone who leaves shifts the pages, and another one would be missed: nobody is listed then."""
+async def test_a_list_that_changes_while_it_is_read_is_rejected(control: Control, roster: OpsgenieRoster) -> None:
+    """A person who leaves shifts the pages, and another person would be missed: nothing is listed."""
     control.load(many(150))
     second = page(control, 100)
     control.order("offset=100", status=200, body=second.replace('"totalCount":150', '"totalCount":149'))
@@ -139,21 +135,21 @@ USERS = "GET /v2/users"
     ],
     ids=["throttled", "unavailable", "truncated"],
 )
-async def test_trouble_in_the_middle_asks_for_that_page_again_and_for_no_other(
+async def test_an_error_midway_retries_only_that_page(
     control: Control, roster: OpsgenieRoster, fault: dict[str, object]
 ) -> None:
-    """However tight Opsgenie throttles, a long roster gets to its end: what was read stays read."""
+    """Whatever the rate limit, a long roster is read to its end."""
     control.load(many(350))
     for offset in (100, 200, 300):
         control.order(f"offset={offset}", **fault)
     before = control.state()["calls"].get(USERS, 0)
     assert len(await read(roster)) == 350
-    # A truncated answer is the real one, cut: it was counted too.
+    # A truncated response is the real one, cut: it is counted too.
     assert control.state()["calls"][USERS] - before == 4 + (3 if "truncate" in fault else 0)
 
 
-async def test_a_rate_limit_below_the_rosters_pages_is_lived_with(control: Control, roster: OpsgenieRoster) -> None:
-    """Three calls at a time, and five are needed: the roster is read once, more slowly."""
+async def test_a_rate_limit_below_the_number_of_pages_only_slows_down(control: Control, roster: OpsgenieRoster) -> None:
+    """Three calls are allowed at a time and five are needed: the roster is read once, more slowly."""
     control.load(many(350))
     control.http.post("/emulator/limits", json={"match": "/v2/", "calls": 3, "seconds": 0.2}).raise_for_status()
     before = control.state()["calls"].get(USERS, 0)
@@ -164,10 +160,10 @@ async def test_a_rate_limit_below_the_rosters_pages_is_lived_with(control: Contr
 @pytest.mark.parametrize(
     "fault,seconds", [({"headers": {"Retry-After": "900"}}, 900), ({"headers": {"Retry-After": "0"}, "times": 5}, 0)]
 )
-async def test_a_wait_that_is_too_long_or_has_no_end_is_left_to_who_asked(
+async def test_a_wait_that_is_too_long_is_left_to_temporal(
     control: Control, roster: OpsgenieRoster, fault: dict[str, object], seconds: float
 ) -> None:
-    """The trouble says how long Opsgenie asks us to wait; until then nobody asks it, and nothing holds a place."""
+    """The error has the wait that Opsgenie requests; until then no request is sent."""
     control.load(many(150))
     control.order("offset=100", status=429, **fault)
     with pytest.raises(ServiceUnavailable, match="429") as caught:
@@ -182,11 +178,11 @@ async def test_a_wait_that_is_too_long_or_has_no_end_is_left_to_who_asked(
     assert control.state()["calls"] == before
 
 
-async def test_the_waits_of_one_reading_are_bounded_in_all(
+async def test_the_total_wait_of_one_reading_is_bounded(
     control: Control, roster: OpsgenieRoster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who throttles for ever is tried again later, from the beginning."""
-    monkeypatch.setattr(opsgenie, "PAUSES", 0.015)
+    """If Opsgenie limits the rate for longer, the roster is read again later, from its start."""
+    monkeypatch.setattr(opsgenie, "MAX_TOTAL_WAIT", 0.015)
     control.load(many(350))
     for offset in (100, 200, 300):
         control.order(f"offset={offset}", status=429, headers={"Retry-After": "0.01"})
@@ -195,15 +191,15 @@ async def test_the_waits_of_one_reading_are_bounded_in_all(
     assert caught.value.retry_after == 0.01
 
 
-async def test_an_endless_promise_ends_with_the_first_empty_page(control: Control, roster: OpsgenieRoster) -> None:
-    """A total that no page fulfils is not waited for."""
+async def test_the_first_empty_page_ends_the_reading(control: Control, roster: OpsgenieRoster) -> None:
+    """Whatever total the pages announce."""
     control.order("/v2/users", status=200, body='{"data": [], "totalCount": 100000}')
     with pytest.raises(ServiceUnavailable, match="add up"):
         await read(roster)
 
 
-async def test_more_users_than_can_be_moved_are_not_read(control: Control, roster: OpsgenieRoster) -> None:
-    """How much memory a roster takes is not for Opsgenie to say: nothing but the first page is asked for."""
+async def test_a_roster_that_is_too_large_is_not_read(control: Control, roster: OpsgenieRoster) -> None:
+    """Only the first page is requested: Opsgenie does not decide how much memory a roster takes."""
     control.load(many(1))
     body = page(control, 0).replace('"totalCount":1', '"totalCount":1000000000')
     control.order("/v2/users", status=200, body=body, times=3)
@@ -213,8 +209,8 @@ async def test_more_users_than_can_be_moved_are_not_read(control: Control, roste
     assert control.state()["calls"].get("GET /v2/users", 0) - before <= 1
 
 
-def test_an_sso_domain_that_is_none_is_bad_input() -> None:
-    """A slip in the settings is told at the start, not by everyone being asked for a password."""
+def test_an_invalid_sso_domain_is_bad_input() -> None:
+    """A typo in the settings is reported at the start."""
     with pytest.raises(BadInput):
         OpsgenieRoster("http://127.0.0.1:1", "key", ["not a domain"])
 
@@ -230,7 +226,7 @@ LEADERS: list[dict[str, object]] = [
 async def test_an_owner_is_found_by_the_address(
     control: Control, roster: OpsgenieRoster, sent: list[Sent], spelling: str
 ) -> None:
-    """One user is looked up, not the list, and the answer names the Opsgenie account as migrations do."""
+    """One user is requested, and the result has the name of the Opsgenie account."""
     control.load(LEADERS)
     found = await roster.find_admin(spelling)
     assert found == SignedIn(
@@ -240,7 +236,7 @@ async def test_an_owner_is_found_by_the_address(
 
 
 @pytest.mark.parametrize("email", ["ulla@example.com", "bert@example.com", "nobody@example.com", "a/b?c@example.com"])
-async def test_nobody_else_is_a_leader(control: Control, roster: OpsgenieRoster, email: str) -> None:
-    """Users without the role, those who are blocked, and strangers."""
+async def test_other_users_are_not_admins(control: Control, roster: OpsgenieRoster, email: str) -> None:
+    """Users without the role, blocked users, and strangers."""
     control.load(LEADERS)
     assert await roster.find_admin(email) is None

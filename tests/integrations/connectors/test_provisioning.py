@@ -44,27 +44,27 @@ def provisioning(
 
 
 class TestEitherWay:
-    """What holds whoever does the work."""
+    """Behaviour of both adapters."""
 
-    async def test_an_account_that_is_there_is_signed_up(self, control: Control, provisioning: Provisioning) -> None:
-        """Nobody signs up twice."""
+    async def test_an_existing_account_is_signed_up(self, control: Control, provisioning: Provisioning) -> None:
+        """No second account is created."""
         signed_up = await provisioning.ensure_signed_up(ANN, "Ann", "Example")
         assert signed_up == SignedUp(account_id=control.account(ANN)["id"])
         assert len(control.state()["accounts"]) == 2
 
-    async def test_a_site_that_was_created_is_found_again(
+    async def test_a_retry_finds_the_created_site(
         self, emulated: EmulatedProvisioning, provisioning: Provisioning
     ) -> None:
-        """The repeat of a request that was fulfilled gives the same site."""
+        """The repeated request returns the same site."""
         created = await emulated.ensure_site(ANN, new("ours"))
         assert isinstance(created, Site)
         assert created.admin
         assert await provisioning.ensure_site(ANN, new("ours")) == created
 
-    async def test_a_connection_that_was_made_stands(
+    async def test_connecting_again_changes_nothing(
         self, emulated: EmulatedProvisioning, provisioning: Provisioning
     ) -> None:
-        """Connecting again changes nothing."""
+        """The connection exists already."""
         site = await emulated.ensure_site(ANN, new("ours"))
         assert isinstance(site, Site)
         await emulated.ensure_connected(ACCOUNT, site, confirmed=False)
@@ -72,21 +72,21 @@ class TestEitherWay:
 
 
 class TestEmulated:
-    """The emulator does it itself."""
+    """The emulator executes the steps."""
 
-    async def test_a_sign_up_creates_an_account_that_has_yet_to_be_verified(
+    async def test_a_sign_up_creates_an_unverified_account(
         self, control: Control, emulated: EmulatedProvisioning
     ) -> None:
-        """Typing an address proves nothing about it."""
+        """Entering an address proves nothing about it."""
         signed_up = await emulated.ensure_signed_up("new@example.com", "Neo", "New")
         account = control.account("new@example.com")
         assert (account["id"], account["name"], account["email_verified"]) == (signed_up.account_id, "Neo New", 0)
 
     @pytest.mark.parametrize("name", ["taken", "in-use"])
-    async def test_a_name_ever_used_is_not_free_and_free_ones_are_suggested(
+    async def test_a_used_name_is_not_free_and_free_names_are_suggested(
         self, control: Control, emulated: EmulatedProvisioning, name: str
     ) -> None:
-        """Whether a site bears the name today or did once: another is needed, and each suggestion works."""
+        """The name is in use, or was; each suggestion is free."""
         await emulated.ensure_site(BOB, new("in-use"))
         answer = await emulated.ensure_site(ANN, new(name))
         assert isinstance(answer, NameNotFree)
@@ -96,8 +96,10 @@ class TestEmulated:
             assert isinstance(await emulated.ensure_site(ANN, new(suggestion)), Site)
         assert len(control.state()["sites"]) == 1 + len(answer.suggestions)
 
-    async def test_a_lost_answer_creates_no_second_site(self, control: Control, emulated: EmulatedProvisioning) -> None:
-        """The site was created but the answer lost: the repeat finds it and does not call the name taken."""
+    async def test_a_lost_response_creates_no_second_site(
+        self, control: Control, emulated: EmulatedProvisioning
+    ) -> None:
+        """The retry finds the created site and does not report its name as taken."""
         control.order("provisioning/v1/sites", afterCommit=True, drop=True)
         with pytest.raises(ServiceUnavailable):
             await emulated.ensure_site(ANN, new("ours"))
@@ -105,7 +107,7 @@ class TestEmulated:
         assert len(control.state()["sites"]) == 1
 
     async def test_an_opsgenie_account_is_connected_to_one_site_only(self, emulated: EmulatedProvisioning) -> None:
-        """A second site is a conflict for a person to look at."""
+        """A second site is a conflict for a person to resolve."""
         first, second = [await emulated.ensure_site(ANN, new(name)) for name in ("first", "second")]
         assert isinstance(first, Site)
         assert isinstance(second, Site)
@@ -116,26 +118,26 @@ class TestEmulated:
 
 @pytest.mark.usefixtures("emulated")
 class TestByAdmin:
-    """An admin does it, and we check."""
+    """An admin executes the steps, and the adapter checks them."""
 
     async def test_a_missing_account_is_a_task(self, by_admin: AdminProvisioning) -> None:
-        """The sentence says what to do and where, without the address."""
+        """The task says what to do and where, without the address."""
         task = await by_admin.ensure_signed_up("new@example.com", "Neo", "New")
         assert isinstance(task, AdminTask)
         assert task.url.startswith("https://")
         assert "new@" not in task.task
 
-    async def test_a_missing_site_is_a_task_until_it_is_there(
+    async def test_a_missing_site_is_a_task_until_it_exists(
         self, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
     ) -> None:
-        """The site counts when Atlassian shows it with the initiator as site admin."""
+        """Atlassian has to list it with the initiator as site admin."""
         task = await by_admin.ensure_site(ANN, new("ours"))
         assert isinstance(task, AdminTask)
         assert "'ours'" in task.task
         created = await emulated.ensure_site(ANN, new("ours"))
         assert await by_admin.ensure_site(ANN, new("ours")) == created
 
-    async def test_a_site_on_which_the_initiator_is_no_site_admin_is_a_task(
+    async def test_a_site_without_the_initiator_as_site_admin_is_a_task(
         self, control: Control, by_admin: AdminProvisioning
     ) -> None:
         """Being a user of the site is not enough."""
@@ -144,10 +146,10 @@ class TestByAdmin:
         assert isinstance(task, AdminTask)
         assert "site admin" in task.task
 
-    async def test_a_name_that_anothers_site_bears_asks_for_another(
+    async def test_the_name_of_a_foreign_site_is_not_free(
         self, control: Control, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
     ) -> None:
-        """The site itself is asked, since the organization does not show it; what is suggested is free."""
+        """The probe finds the site, since the organization does not list it; the suggestions are free."""
         await emulated.ensure_site(BOB, new("ours"))
         await emulated.ensure_site(BOB, new("ours-team"))
         answer = await by_admin.ensure_site(ANN, new("ours"))
@@ -165,14 +167,14 @@ class TestByAdmin:
         ],
         ids=["not there", "redirected", "another site"],
     )
-    async def test_a_site_that_does_not_answer_as_itself_is_a_task(
+    async def test_a_site_with_another_cloud_id_is_a_task(
         self,
         control: Control,
         emulated: EmulatedProvisioning,
         by_admin: AdminProvisioning,
         fault: dict[str, object],
     ) -> None:
-        """Nobody's people are sent to a site that is not there; a redirect is not followed."""
+        """People are not sent to a site that does not respond; redirects are not followed."""
         created = await emulated.ensure_site(ANN, new("ours"))
         control.order("tenant_info", **fault)
         task = await by_admin.ensure_site(ANN, new("ours"))
@@ -180,18 +182,18 @@ class TestByAdmin:
         assert "answer" in task.task
         assert await by_admin.ensure_site(ANN, new("ours")) == created
 
-    async def test_a_site_that_has_trouble_is_asked_again(
+    async def test_a_failing_site_is_probed_again(
         self, control: Control, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
     ) -> None:
-        """Neither an error page nor an endless one says anything of the name."""
+        """An error page or an endless page says nothing about the name."""
         await emulated.ensure_site(ANN, new("ours"))
         for fault in ({"status": 503}, {"status": 200, "body": "<html>"}, {"body": "0" * 1024, "repeat": 17 * 1024}):
             control.order("tenant_info", **fault)
             with pytest.raises(ServiceUnavailable):
                 await by_admin.ensure_site(ANN, new("ours"))
 
-    async def test_sites_are_asked_without_the_key(self) -> None:
-        """Whoever answers at a site's address learns nothing of us."""
+    async def test_sites_are_probed_without_the_key(self) -> None:
+        """The server at a site's address gets no credentials."""
         heads = list[bytes]()
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -205,23 +207,23 @@ class TestByAdmin:
         assert heads[0].startswith(b"GET /sites/ours/_edge/tenant_info ")
         assert b"authorization" not in heads[0].lower()
 
-    async def test_the_url_of_sites_says_where_their_name_stands(self) -> None:
-        """A slip in the settings is told at the start."""
+    async def test_the_site_url_needs_a_placeholder(self) -> None:
+        """A typo in the settings is reported at the start."""
         with pytest.raises(BadInput, match="name"):
             SiteProbe("https://atlassian.example")
 
-    async def test_without_a_door_the_organizations_word_is_enough(
+    async def test_without_a_probe_only_the_organization_is_checked(
         self, service: str, emulated: EmulatedProvisioning
     ) -> None:
-        """Where sites cannot be reached from here."""
+        """For networks from which sites cannot be reached."""
         async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
             provisioning = AdminProvisioning(directory)
             assert isinstance(await provisioning.ensure_site(ANN, new("ours")), AdminTask)
             created = await emulated.ensure_site(ANN, new("ours"))
             assert await provisioning.ensure_site(ANN, new("ours")) == created
 
-    async def test_a_connection_counts_once_an_admin_confirms_it(self, by_admin: AdminProvisioning) -> None:
-        """No API tells, so an admin's recorded word does."""
+    async def test_a_connection_needs_the_confirmation_of_an_admin(self, by_admin: AdminProvisioning) -> None:
+        """No API can check it."""
         site = Site(id="1", name="ours", url="https://ours.example")
         assert isinstance(await by_admin.ensure_connected(ACCOUNT, site, confirmed=False), AdminTask)
         assert await by_admin.ensure_connected(ACCOUNT, site, confirmed=True) == Connected()

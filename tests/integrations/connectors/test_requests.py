@@ -5,12 +5,11 @@ from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from landbridge.integrations.opsgenie import OpsgenieRoster
 from tests.emulator.running import ACCOUNT, OPSGENIE_KEY, ORGANIZATION, ORGANIZATION_KEY, Control
 from tests.published import MISSING, Document, Sent, published
+from tests.streams import collect
 
 
-async def test_everything_that_the_connectors_ask_is_described(
-    control: Control, service: str, sent: list[Sent]
-) -> None:
-    """All verbs of all ports, further pages as well; the fixture judges each request, as it does in all these tests."""
+async def test_every_request_matches_the_published_documents(control: Control, service: str, sent: list[Sent]) -> None:
+    """All methods of all ports, including further pages; the fixture validates each request."""
     people = [{"username": f"person{number}@example.com"} for number in range(101)]
     control.load(
         people,
@@ -24,7 +23,7 @@ async def test_everything_that_the_connectors_ask_is_described(
     ):
         emails = [person.email async for person in roster.people(ACCOUNT)]
         questions = [AccountQuestion(person=n, email=email, may_be_mailed=n % 2 == 0) for n, email in enumerate(emails)]
-        await directory.ensure(questions, lambda _: None)
+        await collect(directory.ensure(questions), lambda _: None)
         for endpoint in ("users/search", "/workspaces", "/role-assignments"):
             control.order(endpoint, status=200, body='{"data": [], "links": {"next": "100:0"}}')
         assert [site.name for site in await directory.sites("ann@example.com")] == ["ours"]
@@ -49,15 +48,15 @@ async def test_everything_that_the_connectors_ask_is_described(
         Sent("POST", "/admin/v2/orgs/o/workspaces", body=b'{"pageSize": 10}', authorization="Bearer x"),
     ],
 )
-def test_the_judge_finds_what_is_wrong(request_: Sent) -> None:
+def test_the_validator_finds_errors(request_: Sent) -> None:
     """Types, limits, enumerations, unknown and missing names, schemes and methods."""
     (document,) = [one for one in published() if one.knows(request_.path)]
     with pytest.raises(AssertionError):
         document.check_request(request_)
 
 
-def test_the_judge_needs_no_published_document() -> None:
-    """Samples of what a document can say, written by hand: references, null, parts put together."""
+def test_the_validator_handles_all_features_of_documents() -> None:
+    """Handwritten samples: references, null, combined schemas."""
     document = Document(
         {
             "paths": {"/things/{id}": {"get": {"responses": {"200": {"schema": {"$ref": "#/definitions/Thing"}}}}}},

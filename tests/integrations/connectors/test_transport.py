@@ -9,7 +9,7 @@ import pytest
 from landbridge.domain.errors import BadInput, LandbridgeError, ServiceRejected, ServiceUnavailable
 from landbridge.integrations import http
 from landbridge.integrations.http import Request, Transport
-from landbridge.integrations.opsgenie import AccountAnswer, account_request
+from landbridge.integrations.opsgenie import AccountResult, account_request
 from tests.emulator.running import OPSGENIE_KEY, Control
 
 NOW = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
@@ -25,7 +25,7 @@ async def transport(service: str) -> AsyncIterator[Transport]:
 
 async def ask(transport: Transport) -> str:
     """Ask for the name of the Opsgenie account."""
-    return (await transport.send(account_request())).read(AccountAnswer).data.name
+    return (await transport.send(account_request())).read(AccountResult).data.name
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,13 @@ async def ask(transport: Transport) -> str:
         ({}, None),
     ],
 )
-def test_a_wait_is_read_from_what_the_neighbour_says_and_never_longer_than_an_hour(
-    headers: dict[str, str], seconds: float | None
-) -> None:
-    """Seconds, dates, Opsgenie's own header, nonsense: all give a wait that we can live with."""
+def test_a_requested_wait_is_parsed_and_at_most_an_hour(headers: dict[str, str], seconds: float | None) -> None:
+    """Seconds, dates, Opsgenie's own header, and nonsense."""
     assert http.retry_after(headers, NOW) == seconds
 
 
-def test_any_header_at_all_gives_a_bounded_wait_or_none() -> None:
-    """No text in these headers raises anything."""
+def test_any_header_gives_a_bounded_wait_or_none() -> None:
+    """No header value raises an error."""
     letters = random.Random(20270301)  # noqa: S311 - a repeatable choice, not a secret
     for _ in range(2000):
         text = "".join(letters.choice("0123456789 -+:,.einfMonGMTΩ\x00") for _ in range(letters.randrange(30)))
@@ -60,16 +58,16 @@ def test_any_header_at_all_gives_a_bounded_wait_or_none() -> None:
         assert wait is None or 0 <= wait <= http.MAX_WAIT
 
 
-async def test_the_wait_of_a_429_comes_with_the_error(control: Control, transport: Transport) -> None:
-    """What the neighbour asks for reaches whoever decides when to try again."""
+async def test_the_error_for_a_429_has_the_requested_wait(control: Control, transport: Transport) -> None:
+    """Temporal retries after it."""
     control.order("/v2/account", status=429, headers={"X-RateLimit-Period-In-Sec": "60"})
     with pytest.raises(ServiceUnavailable) as caught:
         await ask(transport)
     assert caught.value.retry_after == 60
 
 
-async def test_a_429_stops_everyone(control: Control, transport: Transport) -> None:
-    """Who asks meanwhile is told to wait as well, and the neighbour hears nothing of it."""
+async def test_a_429_pauses_all_calls(control: Control, transport: Transport) -> None:
+    """Other calls fail with the same wait, and are not sent."""
     control.order("/v2/account", status=429, headers={"Retry-After": "60"})
     with pytest.raises(ServiceUnavailable, match="429"):
         await ask(transport)
@@ -80,8 +78,8 @@ async def test_a_429_stops_everyone(control: Control, transport: Transport) -> N
         assert 0 < caught.value.retry_after <= 60
 
 
-async def test_a_429_is_over_when_its_time_is(control: Control, transport: Transport) -> None:
-    """Then calls go through again."""
+async def test_calls_resume_after_the_wait_of_a_429(control: Control, transport: Transport) -> None:
+    """Then calls are sent again."""
     control.order("/v2/account", status=429, headers={"Retry-After": "0.2"})
     with pytest.raises(ServiceUnavailable, match="429"):
         await ask(transport)
@@ -96,10 +94,10 @@ async def test_a_429_is_over_when_its_time_is(control: Control, transport: Trans
         *((status, ServiceRejected) for status in (301, 302, 307, 400, 401, 402, 403, 404, 405, 409, 410, 422, 451)),
     ],
 )
-async def test_a_status_decides_whether_trying_again_helps(
+async def test_the_status_decides_whether_to_retry(
     control: Control, transport: Transport, status: int, error: type[LandbridgeError]
 ) -> None:
-    """Trouble of theirs is tried again; what a person has to mend pauses us. Neither quotes the answer or the key."""
+    """Errors of the service are retried, other errors pause. No message contains the response or the key."""
     control.order("/v2/account", status=status, body=UNQUOTED)
     with pytest.raises(error) as caught:
         await ask(transport)
@@ -123,8 +121,8 @@ async def test_a_status_decides_whether_trying_again_helps(
     ],
     ids=["html", "empty", "null", "wrong type", "truncated", "dropped", "no gzip"],
 )
-async def test_garbage_is_trouble_of_theirs(control: Control, transport: Transport, fault: dict[str, object]) -> None:
-    """Whatever comes instead of the documented answer is tried again, and the transport works on."""
+async def test_an_invalid_response_is_retried(control: Control, transport: Transport, fault: dict[str, object]) -> None:
+    """The transport stays usable."""
     control.order("/v2/account", **fault)
     with pytest.raises(ServiceUnavailable) as caught:
         await ask(transport)
@@ -133,10 +131,10 @@ async def test_garbage_is_trouble_of_theirs(control: Control, transport: Transpo
 
 
 @pytest.mark.parametrize("fault", [{"repeat": 17 * 1024}, {"repeat": 40 * 1024, "gzip": True}], ids=["huge", "bomb"])
-async def test_no_more_is_read_than_an_answer_can_be(
+async def test_a_body_that_is_too_large_is_not_read(
     control: Control, transport: Transport, fault: dict[str, object]
 ) -> None:
-    """However small it was on the way: what is too much is put away before it is looked at, and asked for again."""
+    """However small it is when compressed; the request is retried."""
     control.order("/v2/account", status=200, body="0" * 1024, **fault)
     with pytest.raises(ServiceUnavailable, match="more than 16 MB"):
         await ask(transport)
@@ -144,7 +142,7 @@ async def test_no_more_is_read_than_an_answer_can_be(
 
 
 async def test_a_redirect_is_not_followed(control: Control, transport: Transport) -> None:
-    """The key goes nowhere but where it was meant to go."""
+    """The key is sent only to the configured service."""
     control.order("/v2/account", status=302, headers={"Location": f"{control.url}/v2/users/elsewhere"})
     before = control.state()["calls"].get("GET /v2/users/{identifier}", 0)
     with pytest.raises(ServiceRejected, match="redirects"):
@@ -152,18 +150,18 @@ async def test_a_redirect_is_not_followed(control: Control, transport: Transport
     assert control.state()["calls"].get("GET /v2/users/{identifier}", 0) == before
 
 
-async def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
+async def test_the_time_for_a_response_is_bounded(
     control: Control, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The time for a whole answer is bounded, however slowly it drips."""
-    monkeypatch.setattr(http, "MAX_ANSWER_SECONDS", 0.05)
+    """However slowly it arrives."""
+    monkeypatch.setattr(http, "MAX_RESPONSE_SECONDS", 0.05)
     control.order("/v2/account", delay=5)
     with pytest.raises(ServiceUnavailable, match="in time"):
         await ask(transport)
 
 
-async def test_nobody_listening_is_trouble_of_theirs(unused_tcp_port: int) -> None:
-    """A service that is down is tried again."""
+async def test_an_unreachable_service_is_retried(unused_tcp_port: int) -> None:
+    """A service that is down may return."""
     async with Transport(
         "Opsgenie", f"http://127.0.0.1:{unused_tcp_port}", "GenieKey x", settings="LANDBRIDGE_X"
     ) as nobody:
@@ -171,8 +169,8 @@ async def test_nobody_listening_is_trouble_of_theirs(unused_tcp_port: int) -> No
             await ask(nobody)
 
 
-async def test_tls_that_fails_pauses(service: str) -> None:
-    """A connection that cannot be made safely is never made in clear instead; a person has to look."""
+async def test_a_tls_failure_pauses(service: str) -> None:
+    """There is no fallback to an unencrypted connection."""
     async with Transport(
         "Opsgenie", service.replace("http:", "https:"), "GenieKey x", settings="LANDBRIDGE_X"
     ) as unsafe:
@@ -181,23 +179,23 @@ async def test_tls_that_fails_pauses(service: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["“key”", "key\n", "\u00a0key", "", "a b c"])
-def test_a_key_that_no_header_can_hold_is_bad_input(key: str) -> None:
-    """It is refused before anything is sent, with the settings to look at and without the key."""
+def test_a_key_that_does_not_fit_a_header_is_bad_input(key: str) -> None:
+    """It is rejected before a request is sent; the message names the settings, not the key."""
     with pytest.raises(BadInput, match="LANDBRIDGE_X") as caught:
         Transport("Opsgenie", "http://127.0.0.1", f"GenieKey {key}", settings="LANDBRIDGE_X")
     assert not key.strip() or key not in str(caught.value)
 
 
 async def test_a_request_that_cannot_be_sent_is_bad_input(service: str) -> None:
-    """An address that is longer than the client library takes is not the service's fault."""
+    """The client library rejects an address that is too long; the service did nothing wrong."""
     async with Transport("Opsgenie", service, settings="LANDBRIDGE_X") as transport:
         with pytest.raises(BadInput, match="cannot be sent: check LANDBRIDGE_X"):
             await transport.send(Request("GET", f"/{'x' * 70_000}"))
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_a_proxy_that_wants_a_login_pauses(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    """It would refuse every further try too."""
+async def test_a_proxy_that_requires_a_login_pauses(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """It would refuse every retry too."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

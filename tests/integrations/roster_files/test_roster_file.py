@@ -1,4 +1,4 @@
-"""Roster files: read whole, and everything that is wrong is told by row."""
+"""Roster files are read completely, and every problem is reported by row."""
 
 import csv
 import io
@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from landbridge.domain import names
 from landbridge.domain.errors import BadInput
 from landbridge.domain.roster import ProblemKind, RosterPerson, survey
-from landbridge.integrations.roster_files import checks
-from landbridge.integrations.roster_files.checks import Reading
-from landbridge.integrations.roster_files.reader import LARGEST, read
+from landbridge.integrations.roster_files import rows
+from landbridge.integrations.roster_files.reader import MAX_SIZE, read
+from landbridge.integrations.roster_files.rows import Reading
 
 OWNER_LINE = "olga@example.com,Olga Owner,owner"
 HEADER = "email,name,role"
@@ -51,10 +51,10 @@ def _refusal(folder: Path, content: str | bytes) -> str:
 
 
 class TestCsv:
-    """What spreadsheets and people write."""
+    """CSV files of spreadsheets and people."""
 
     def test_every_column_is_read(self, folder: Path) -> None:
-        """Headings in any case and order, with spaces or hyphens, and values in the usual spellings."""
+        """Headings in any case and order, with spaces or hyphens, and values in common spellings."""
         people, problems = _read(
             folder,
             "Role,E-Mail,NAME,Email Verified,blocked,SSO,Locale\n"
@@ -72,8 +72,10 @@ class TestCsv:
     @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
     @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-    def test_spreadsheets_differ(self, folder: Path, delimiter: str, line_end: str, encoding: str) -> None:
-        """Delimiters, line ends and encodings are recognised."""
+    def test_delimiters_line_ends_and_encodings_are_detected(
+        self, folder: Path, delimiter: str, line_end: str, encoding: str
+    ) -> None:
+        """As spreadsheet programs write them."""
         lines = [HEADER, "zoë@example.com,Zoë 象,owner", "bo@example.com,Bo,user"]
         people, problems = _read(folder, line_end.join(lines).replace(",", delimiter).encode(encoding))
         assert problems == []
@@ -82,14 +84,14 @@ class TestCsv:
             ("bo@example.com", "Bo"),
         ]
 
-    def test_rows_are_called_by_their_line(self, folder: Path) -> None:
-        """Also behind blank lines and names that go over two lines."""
+    def test_csv_rows_are_numbered_by_line(self, folder: Path) -> None:
+        """Also after blank lines and names that span two lines."""
         people, problems = _read_lines(folder, "", ",,", '"bo@example.com","Bo\nBerg",user', "nobody,No Body,user")
         assert [problem.row for problem in problems] == [7]
         assert people[1].name == "Bo Berg"
 
-    def test_empty_fields_at_the_end_are_nothing(self, folder: Path) -> None:
-        """Spreadsheets leave delimiters behind where columns once were."""
+    def test_empty_fields_at_the_end_are_ignored(self, folder: Path) -> None:
+        """Spreadsheets leave delimiters where columns once were."""
         assert _read(folder, f"{HEADER},,\n{OWNER_LINE},,\nbo@example.com,Bo,user,\n").problems == []
 
     @pytest.mark.parametrize(
@@ -103,28 +105,28 @@ class TestCsv:
             ("\n \n", ","),
         ],
     )
-    def test_lines_above_the_header_are_no_header(self, folder: Path, above: str, delimiter: str) -> None:
-        """Excel declares the delimiter, PowerShell the type of the rows, people leave lines empty; rows keep theirs."""
+    def test_lines_above_the_header_are_skipped(self, folder: Path, above: str, delimiter: str) -> None:
+        """Excel declares the delimiter, PowerShell the row type, people leave lines empty. Row numbers count them."""
         lines = [HEADER, OWNER_LINE, "bo@example.com,Bo,king"]
         people, problems = _read(folder, above + "\n".join(lines).replace(",", delimiter))
         assert [person.email for person in people] == ["olga@example.com", "bo@example.com"]
         assert [problem.row for problem in problems] == [above.count("\n") + 3]
 
-    def test_what_a_line_above_declares_counts(self, folder: Path) -> None:
-        """Even where another delimiter would find more columns."""
+    def test_a_declared_delimiter_is_used(self, folder: Path) -> None:
+        """Even if another delimiter would find more columns."""
         assert "'email,name,role' is not known" in _refusal(folder, f"sep=;\n{HEADER}\n{OWNER_LINE}\n")
 
     @pytest.mark.parametrize("header", ["username" + "," * 80_000, "," * 80_000 + "email", "username" + ",x" * 80_000])
-    def test_a_header_of_thousands_of_columns_takes_no_time(self, folder: Path, header: str) -> None:
-        """Empty headings at the end cost what they are long, and others are refused by their number."""
+    def test_a_header_with_thousands_of_columns_is_fast(self, folder: Path, header: str) -> None:
+        """Empty headings at the end take linear time, and other headings are limited in number."""
         began = time.process_time()
         with suppress(BadInput):
             _read(folder, f"{header}\n")
         assert time.process_time() - began < 5  # it was 43 seconds
 
     @pytest.mark.parametrize("line", ["bo@example.com,Bo", "bo@example.com,Bo,user,more", "bo@example.com;Bo;user"])
-    def test_a_row_that_does_not_fit_is_told(self, folder: Path, line: str) -> None:
-        """Too few fields, too many, or another delimiter: that row, and no other."""
+    def test_a_row_with_the_wrong_number_of_fields_is_reported(self, folder: Path, line: str) -> None:
+        """Too few fields, too many, or another delimiter: only that row is affected."""
         people, problems = _read_lines(folder, line, "cy@example.com,Cy,user")
         assert _reported(Reading(people, problems)) == [(3, ProblemKind.MISSING)]
         assert ("semicolons" in problems[0].sentence) == (";" in line)
@@ -149,8 +151,8 @@ class TestCsv:
             ("email,,name", "'' is not known"),
         ],
     )
-    def test_a_wrong_header_stops_everything(self, folder: Path, header: str, sentence: str) -> None:
-        """With a column missing, twice, unknown or misspelt, no row can be judged; the sentence says what to change."""
+    def test_a_wrong_header_rejects_the_file(self, folder: Path, header: str, sentence: str) -> None:
+        """A missing, duplicate, unknown or misspelt column; the message says what to change."""
         assert sentence in _refusal(folder, f"{header}\nbo@example.com,Bo\n")
 
     @pytest.mark.parametrize(
@@ -162,12 +164,12 @@ class TestCsv:
             (f'bo@example.com,"{"x" * 200_000}', "Row 3 has a field of more than 131072 characters"),
         ],
     )
-    def test_quotes_that_do_not_match_stop_everything(self, folder: Path, line: str, sentence: str) -> None:
-        """Nobody can tell where the rows after such a one begin."""
+    def test_unbalanced_quotes_reject_the_file(self, folder: Path, line: str, sentence: str) -> None:
+        """It is unknown where the next rows begin."""
         assert sentence in _refusal(folder, f"{HEADER}\n{OWNER_LINE}\n{line}\ncy@example.com,Cy,user\n")
 
-    def test_opsgenies_own_names_are_understood(self, folder: Path) -> None:
-        """An export needs no editing: its further columns are ignored and its custom roles are taken as they are."""
+    def test_an_opsgenie_export_is_read_unedited(self, folder: Path) -> None:
+        """Its other columns are ignored and its custom roles are accepted."""
         people, problems = _read(
             folder,
             "username,fullName,role,verified,timeZone\nann@example.com,Ann,Owner,true,Europe/Paris\n"
@@ -191,8 +193,8 @@ class TestCsv:
             unique_by=lambda row: row[0],
         )
     )
-    def test_what_was_written_is_what_is_read(self, folder: Path, rows: list[tuple[str, str, bool]]) -> None:
-        """Any names, with quotes and delimiters in them, come back from a file that the csv module wrote."""
+    def test_csv_round_trip(self, folder: Path, rows: list[tuple[str, str, bool]]) -> None:
+        """Any names, with quotes and delimiters, are read back from a file that the csv module wrote."""
         written = io.StringIO()
         writer = csv.writer(written)
         writer.writerow(["email", "name", "role", "blocked"])
@@ -204,7 +206,7 @@ class TestCsv:
 
 
 class TestRows:
-    """What is wrong with one person never hides what is wrong with another."""
+    """A problem of one person does not hide the problems of others."""
 
     @pytest.mark.parametrize(
         "first, second",
@@ -217,8 +219,8 @@ class TestRows:
             ("ann@example.com", "ann@\uff45xample.com"),
         ],
     )
-    def test_one_mailbox_twice_is_told_with_both_rows(self, folder: Path, first: str, second: str) -> None:
-        """By case, spaces, punycode and Unicode form; the first row stands."""
+    def test_a_duplicate_mailbox_is_reported_with_both_rows(self, folder: Path, first: str, second: str) -> None:
+        """By case, spaces, punycode and Unicode form; the first row is used."""
         reading = _read_lines(folder, f"{first},A,user", "bo@example.com,Bo,user", f"{second},B,user")
         assert _reported(reading) == [(5, ProblemKind.DUPLICATE)]
         assert "row 3" in reading.problems[0].sentence
@@ -232,8 +234,8 @@ class TestRows:
             ("ann@fass.example", "ann@faß.example"),
         ],
     )
-    def test_different_mailboxes_are_kept_apart(self, folder: Path, first: str, second: str) -> None:
-        """A tag is its owner's business, and two domains are two domains."""
+    def test_different_mailboxes_are_not_duplicates(self, folder: Path, first: str, second: str) -> None:
+        """A +tag makes another mailbox, and so does another domain."""
         assert _read_lines(folder, f"{first},A,user", f"{second},B,user").problems == []
 
     @pytest.mark.parametrize(
@@ -267,16 +269,16 @@ class TestRows:
             "a" * 5000,
         ],
     )
-    def test_an_address_that_cannot_be_used_is_told(self, folder: Path, address: str) -> None:
-        """One mailbox, which mail can be sent to, or a problem; the address is kept to be shown."""
+    def test_an_unusable_address_is_reported(self, folder: Path, address: str) -> None:
+        """An address is one mailbox that can receive mail; the original value is kept for display."""
         quoted = address.replace('"', '""')
         reading = _read_lines(folder, f'"{quoted}",Ann,user', "bo@example.com,Bo,user")
         assert _reported(reading) == [(3, ProblemKind.INVALID_ADDRESS)]
         assert [person.email for person in reading.people[1:]] == [address, "bo@example.com"]
         assert reading.people[1].problem
 
-    def test_a_missing_address_is_told(self, folder: Path) -> None:
-        """There is a name but no address; two such rows are not each other's duplicates."""
+    def test_a_missing_address_is_reported(self, folder: Path) -> None:
+        """Two rows without an address are not duplicates of each other."""
         reading = _read_lines(folder, ",Ann,user", " ,Bo,user")
         assert _reported(reading) == [(3, ProblemKind.MISSING), (4, ProblemKind.MISSING)]
 
@@ -284,14 +286,14 @@ class TestRows:
         "role, hint",
         [("onwer", "did you mean 'owner'?"), ("ad min", "did you mean 'admin'?"), ("night shift", "“custom: ")],
     )
-    def test_an_unknown_role_is_told(self, folder: Path, role: str, hint: str) -> None:
-        """A slip would take an owner's rights, so a custom role has to be marked as one."""
+    def test_an_unknown_role_is_reported(self, folder: Path, role: str, hint: str) -> None:
+        """A typo would remove an owner's rights, so a custom role has to be marked."""
         reading = _read_lines(folder, f"ann@example.com,Ann,{role}")
         assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
         assert hint in reading.problems[0].sentence
 
-    def test_known_and_custom_roles_are_taken(self, folder: Path) -> None:
-        """Opsgenie's five in any case, and custom ones by their mark."""
+    def test_known_and_custom_roles_are_accepted(self, folder: Path) -> None:
+        """Opsgenie's five roles in any case, and marked custom roles."""
         roles = ["OWNER", "Admin", "user", "Stakeholder", " observer ", "custom:Night  Shift", "Custom: Lead"]
         people, problems = _read_lines(folder, *(f"p{n}@example.com,P,{role}" for n, role in enumerate(roles)))
         assert problems == []
@@ -307,53 +309,53 @@ class TestRows:
 
     @pytest.mark.parametrize("column", ["email_verified", "blocked", "sso"])
     @pytest.mark.parametrize("word", ["maybe", "2", "tru", "-"])
-    def test_an_unknown_truth_is_told(self, folder: Path, column: str, word: str) -> None:
-        """Neither yes nor no is not taken for no."""
+    def test_an_unknown_boolean_is_reported(self, folder: Path, column: str, word: str) -> None:
+        """A value that is neither yes nor no does not count as no."""
         reading = _read(folder, f"email,role,{column}\nolga@example.com,owner,yes\nbo@example.com,user,{word}\n")
         assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
         assert f"'{column}'" in reading.problems[0].sentence
 
     @pytest.mark.parametrize("line", [f"b@example.com,{'x' * 513},user", "b@example.com,Bo\x07,user"])
-    def test_an_unusable_name_is_told(self, folder: Path, line: str) -> None:
-        """Too long for Opsgenie, or with a character that is no part of a name."""
+    def test_an_unusable_name_is_reported(self, folder: Path, line: str) -> None:
+        """Too long for Opsgenie, or with a control character."""
         assert _reported(_read_lines(folder, line)) == [(3, ProblemKind.UNKNOWN_VALUE)]
 
     @pytest.mark.parametrize(
         "name", ["\u200b", "\u00ad\u00ad", "\u3164", "\u2800 \u2060", "\u034f", "\ufe0f", "\u3000"]
     )
-    def test_a_name_that_nobody_can_see_is_none(self, folder: Path, name: str) -> None:
-        """It would be a link without words: lists and greetings go by the address then."""
+    def test_an_invisible_name_is_empty(self, folder: Path, name: str) -> None:
+        """It would be a link without text: lists and greetings use the address instead."""
         people, problems = _read_lines(folder, f"bo@example.com,{name},user", f"cy@example.com,{name}Cy,user")
         assert problems == []
         assert people[1].name == ""
         assert people[2].name.endswith("Cy")
 
-    def test_an_unusable_locale_is_told(self, folder: Path) -> None:
-        """A locale is a language, and perhaps a country."""
+    def test_an_unusable_locale_is_reported(self, folder: Path) -> None:
+        """A locale is a language, optionally with a country."""
         reading = _read(folder, "email,role,locale\nolga@example.com,owner,en\nbo@example.com,user,in English\n")
         assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
 
-    def test_all_that_is_wrong_is_told_at_once(self, folder: Path) -> None:
-        """Nobody has to try again after each correction."""
+    def test_all_problems_are_reported_together(self, folder: Path) -> None:
+        """No problem shows only after another was fixed."""
         reading = _read_lines(folder, "nobody,Ann,king", "olga@example.com,Olga,user", ",Bo,user", "x,y")
         assert [row for row, _ in _reported(reading)] == [3, 3, 4, 5, 6]
         assert survey(reading.people).problems == 4
 
-    def test_a_roster_without_owner_or_admin_is_told(self, folder: Path) -> None:
-        """Nobody on it may initiate the migration; that concerns the file as a whole."""
+    def test_a_roster_without_owner_or_admin_is_reported(self, folder: Path) -> None:
+        """Nobody on it may initiate the migration; the problem concerns the whole file."""
         reading = _read(folder, "email\nann@example.com\n")
         assert _reported(reading) == [(0, ProblemKind.MISSING)]
 
-    def test_an_owner_whose_row_cannot_be_used_does_not_count(self, folder: Path) -> None:
-        """Only somebody who can be reached can start."""
+    def test_an_owner_with_an_unusable_row_does_not_count(self, folder: Path) -> None:
+        """An initiator has to be reachable."""
         assert (0, ProblemKind.MISSING) in _reported(_read(folder, "email,role\nnobody,owner\nann@example.com,user\n"))
 
 
 class TestJson:
     """Lists of objects."""
 
-    def test_our_own_names(self, folder: Path) -> None:
-        """The columns of the CSV, with real truth values or words."""
+    def test_own_column_names_are_keys(self, folder: Path) -> None:
+        """The columns of the CSV, with booleans or words."""
         people, problems = _read(
             folder,
             json.dumps(
@@ -369,8 +371,8 @@ class TestJson:
             RosterPerson(email="bo@example.com", blocked=True),
         ]
 
-    def test_opsgenies_own_users(self, folder: Path) -> None:
-        """The users as the API lists them: roles are objects, custom ones included, and there is more data."""
+    def test_users_of_the_opsgenie_api_are_read(self, folder: Path) -> None:
+        """Roles are objects, custom roles included, and other data are ignored."""
         user = {"id": "1", "username": "Ann@example.com", "fullName": "Ann", "role": {"id": "Owner", "name": "Owner"}}
         more = {"blocked": False, "verified": True, "locale": "en_US", "userAddress": {"city": ""}, "tags": []}
         other = {"username": "bo@example.com", "fullName": "Bo", "role": {"id": "x", "name": "Night Shift"}}
@@ -381,8 +383,8 @@ class TestJson:
             RosterPerson(email="bo@example.com", name="Bo", role="night shift"),
         ]
 
-    def test_rows_are_called_by_their_place(self, folder: Path) -> None:
-        """Objects without an address, other values than expected, and what is no object at all."""
+    def test_json_rows_are_numbered_by_place(self, folder: Path) -> None:
+        """Objects without an address, wrong types, and elements that are not objects."""
         owner = {"email": "olga@example.com", "role": "owner"}
         wrong = [
             {"name": "Ann"},
@@ -400,14 +402,14 @@ class TestJson:
             (6, ProblemKind.DUPLICATE),
         ]
 
-    def test_empty_lines_may_come_first(self, folder: Path) -> None:
-        """What follows is JSON all the same, and what is wrong is told by its line in the file."""
+    def test_empty_lines_before_json_are_allowed(self, folder: Path) -> None:
+        """Errors name the line in the file."""
         assert _read(folder, '\n  \n [{"email": "olga@example.com", "role": "owner"}]').problems == []
         assert "Line 3, column 3 is not JSON" in _refusal(folder, "\n\n [")
 
     @pytest.mark.parametrize("element", ["{}", "7", "[]", '{"email": ""}'])
-    def test_what_is_no_roster_takes_no_memory(self, folder: Path, element: str) -> None:
-        """A million elements that are nobody are given up after the first ten thousand, with what is wrong in them."""
+    def test_a_file_that_is_not_a_roster_takes_little_memory(self, folder: Path, element: str) -> None:
+        """A million invalid elements are rejected after ten thousand problems; the message has the first ones."""
         content = f"[{','.join([element] * 1_000_000)}]"
         tracemalloc.start()
         try:
@@ -438,8 +440,8 @@ class TestJson:
             ('[{"email": "a@example.com", "name": "\\ud800"}]', "surrogate"),
         ],
     )
-    def test_what_stops_everything(self, folder: Path, text: str, sentence: str) -> None:
-        """What is no list of people is refused with the place and the reason."""
+    def test_invalid_json_rejects_the_file(self, folder: Path, text: str, sentence: str) -> None:
+        """The message names the place and the reason."""
         assert sentence in _refusal(folder, text)
 
 
@@ -462,34 +464,34 @@ class TestFiles:
             ("email\na@example.com\n".encode("utf-16")[:-1], "damaged"),
         ],
     )
-    def test_what_cannot_be_read_is_one_sentence(self, folder: Path, content: bytes, sentence: str) -> None:
-        """Nothing in it, another encoding, damage: the sentence names the line where there is one."""
+    def test_an_unreadable_file_is_one_sentence(self, folder: Path, content: bytes, sentence: str) -> None:
+        """Empty, in another encoding, or damaged: the message names the line if possible."""
         assert sentence in _refusal(folder, content)
 
     @pytest.mark.parametrize("start", [b"PK\x03\x04\x14\0\x06\0", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
-    def test_a_workbook_is_told_what_to_do(self, folder: Path, start: bytes) -> None:
-        """Spreadsheets save workbooks unless told otherwise."""
+    def test_a_workbook_is_rejected_with_advice(self, folder: Path, start: bytes) -> None:
+        """Spreadsheet programs save workbooks by default."""
         assert "export the sheet with the people (File, Save As, “CSV UTF-8”)" in _refusal(folder, start + bytes(100))
 
-    def test_a_roster_has_its_limit(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """More people than can be moved are refused while they are read."""
-        monkeypatch.setattr(checks, "MAX_PEOPLE", 2)
+    def test_the_number_of_people_is_limited(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Too many people are rejected while they are read."""
+        monkeypatch.setattr(rows, "MAX_PEOPLE", 2)
         assert _read_lines(folder, "bo@example.com,Bo,user").problems == []
         with pytest.raises(BadInput, match="more than 2 people"):
             _read_lines(folder, "bo@example.com,Bo,user", "cy@example.com,Cy,user")
 
-    def test_a_late_wrong_byte_is_found_in_its_line(self, folder: Path) -> None:
+    def test_a_wrong_byte_is_reported_with_its_line(self, folder: Path) -> None:
         """However far down in a long file."""
         content = (
             b"email\r\n" + b"".join(b"a%d@example.com\r\n" % row for row in range(20_000)) + b"z\xeb@example.com\r\n"
         )
         assert "Line 20002 is not UTF-8" in _refusal(folder, content)
 
-    def test_a_file_without_end_is_not_read(self, folder: Path) -> None:
-        """What is too large for a roster is refused by its size: reading it would take all memory."""
+    def test_an_endless_file_is_not_read(self, folder: Path) -> None:
+        """Its size is limited: reading it would use all memory."""
         endless = folder / "endless"
         with endless.open("wb") as file:
-            file.truncate(LARGEST + 1)
+            file.truncate(MAX_SIZE + 1)
         with pytest.raises(BadInput, match="256 MiB"):
             read(endless)
 
@@ -501,26 +503,26 @@ class TestFiles:
             ("file:///etc/passwd", "There is no file"),
         ],
     )
-    def test_only_a_file_is_a_roster(self, path: str, sentence: str) -> None:
-        """Nothing is fetched, and no device is read."""
+    def test_only_files_are_read(self, path: str, sentence: str) -> None:
+        """No URL is fetched, and no device is read."""
         with pytest.raises(BadInput, match=sentence):
             read(Path(path))
 
-    def test_a_file_that_is_not_there_is_one_sentence(self, folder: Path) -> None:
-        """So is a folder in its place, which is not said to be missing."""
+    def test_a_missing_file_is_one_sentence(self, folder: Path) -> None:
+        """A folder is another message."""
         for path, sentence in ((folder / "nothing", "There is no file"), (folder, "is a folder: name a file")):
             with pytest.raises(BadInput, match=sentence):
                 read(path)
 
     @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
     def test_any_bytes_are_read_or_refused(self, folder: Path, content: bytes) -> None:
-        """Whatever is handed in as a roster: people or a sentence, and no other error."""
+        """The result is people or a `BadInput`, and no other error."""
         with suppress(BadInput):
             assert _read(folder, content).people
 
     @given(st.lists(st.text(max_size=30), max_size=5))
-    def test_any_rows_are_told_or_taken(self, folder: Path, rows: list[str]) -> None:
-        """Below a right header every row that is no person is a problem of a row that is in the file."""
+    def test_any_rows_are_accepted_or_reported(self, folder: Path, rows: list[str]) -> None:
+        """With a valid header, every other row is a problem with the number of a row in the file."""
         written = io.StringIO(newline="")
         csv.writer(written).writerows([[row] for row in ["email", *rows]])
         try:

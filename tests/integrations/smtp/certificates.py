@@ -1,4 +1,4 @@
-"""Certificates made for one test: by an authority of their own, for the right name or another, valid or expired."""
+"""Certificates for one test: from their own authority, for the right name or another, valid or expired."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """Signs certificates; `file` is what whoever trusts it needs."""
+    """Signs certificates; `file` has the authority's own certificate."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""What the tests of mail share: orders, a mailer, and real SMTP servers on loopback."""
+"""Shared by the tests of mail: outgoing mails, a mailer, and real SMTP servers on loopback."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -17,6 +17,7 @@ from landbridge.domain.rules import Rules
 from landbridge.domain.sign_in import SignInClaims
 from landbridge.domain.sites import Site
 from landbridge.integrations.smtp.mailer import SmtpMailer
+from landbridge.integrations.smtp.relay import Server
 
 CONTEXT = MailContext(
     run="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d",
@@ -30,29 +31,29 @@ CONTEXT = MailContext(
 
 
 class PlainLinks:
-    """Links that show what they claim, for tests to compare."""
+    """Links with readable claims, for assertions."""
 
     def url(self, claims: LinkClaims) -> str:
-        """Return a link that is the claims."""
+        """Return a link with its claims in the path."""
         return f"https://move.example.com/{claims.purpose}/{claims.cohort_id}/{claims.person}/{claims.generation}"
 
     def sign_in_url(self, claims: SignInClaims) -> str:
-        """Return a link that is the claims."""
+        """Return a link with its claims in the path."""
         return f"https://move.example.com/sign-in/{claims.run_id}/{claims.generation}"
 
     def settings_url(self, page: str) -> str:
-        """Return where a page is."""
+        """Return the URL of a page."""
         return f"https://move.example.com/settings/{page}"
 
 
-def order(person: int = 1, email: str = "", **changes: Any) -> OutgoingMail:  # noqa: ANN401 - any field of the order
-    """Return an order for one mail, plain but for what is changed."""
+def outgoing(person: int = 1, email: str = "", **changes: Any) -> OutgoingMail:  # noqa: ANN401 - any field of the model
+    """Return an outgoing mail with default values, except for `changes`."""
     fields = {"purpose": Purpose.AUTHENTICATION, "generation": 1} | changes
     return OutgoingMail(person=person, email=email or f"person{person}@example.com", **fields)
 
 
 def parse(mail: bytes) -> EmailMessage:
-    """Return a mail as a mail program reads it."""
+    """Parse a mail."""
     return message_from_bytes(mail, policy=policy.default)
 
 
@@ -65,7 +66,7 @@ def part(mail: EmailMessage, kind: str) -> str:
 
 @pytest.fixture
 def outcomes() -> list[MailOutcome]:
-    """Collect what a mailer reports."""
+    """Return a list that collects outcomes."""
     return []
 
 
@@ -74,22 +75,13 @@ MakeMailer = Callable[..., SmtpMailer]
 
 @pytest.fixture
 async def make_mailer() -> AsyncIterator[MakeMailer]:
-    """Make mailers that are closed after the test."""
+    """Create mailers; they are closed after the test."""
     async with AsyncExitStack() as stack:
 
-        def make(port: int, **changes: Any) -> SmtpMailer:  # noqa: ANN401 - any argument of the mailer
-            arguments: dict[str, Any] = {
-                "host": "127.0.0.1",
-                "port": port,
-                "username": "",
-                "password": "",
-                "security": "none",
-                "sender": "no-reply@example.com",
-                "ca_file": "",
-                "connections": 4,
-                "links": PlainLinks(),
-            } | changes
-            mailer = SmtpMailer(**arguments)
+        def make(port: int, **changes: Any) -> SmtpMailer:  # noqa: ANN401 - any argument of the server or the mailer
+            limits = {name: changes.pop(name) for name in ("connections", "per_second") if name in changes}
+            server: dict[str, Any] = {"host": "127.0.0.1", "sender": "no-reply@example.com", "security": "none"}
+            mailer = SmtpMailer(Server(port=port, **(server | changes)), PlainLinks(), **({"connections": 4} | limits))
             stack.push_async_callback(mailer.close)
             return mailer
 
@@ -104,7 +96,7 @@ class RunningMailbox:
         self.directory = directory
 
     def mails(self) -> list[EmailMessage]:
-        """Return the mails in the order they came."""
+        """Return the mails in the order of their delivery."""
         return [parse(path.read_bytes()) for path in sorted(self.directory.glob("*.eml"))]
 
 

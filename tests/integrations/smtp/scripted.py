@@ -1,4 +1,4 @@
-"""An SMTP server that misbehaves as told, and remembers every byte that mattered."""
+"""An SMTP server that misbehaves by a script, and records commands and mails."""
 
 import asyncio
 import socket
@@ -15,50 +15,50 @@ CERTIFICATE = Path(__file__).with_name("localhost.pem")
 
 
 class Act(Enum):
-    """What the server does instead of answering."""
+    """What the server does instead of sending a reply."""
 
     DROP = auto()
     """Breaks the connection."""
     RESET = auto()
-    """Breaks it so that the other side hears of an error (RST)."""
+    """Breaks it with an error for the other side (RST)."""
     CUT = auto()
-    """Instead of going on to the content of a mail: takes a part of it, then breaks the connection."""
+    """Reads only a part of a mail's content, then breaks the connection."""
     LOSE = auto()
-    """Instead of answering to a whole mail: forgets it and breaks the connection."""
+    """Discards a complete mail and breaks the connection."""
     BABBLE = auto()
-    """Begins an answer and never ends it."""
+    """Begins a reply and never ends it."""
     HANG = auto()
-    """Does not answer until the test releases it."""
+    """Sends no reply until the test releases it."""
 
 
 DOT = "."
-"""The command that a script sees once a whole mail has arrived."""
+"""The command that a script gets for a complete mail."""
 
 
 @dataclass
 class Heard:
-    """What a client just said."""
+    """A command from a client."""
 
     connection: int
-    """Counts connections from 1."""
+    """The number of the connection, from 1."""
     line: str
     """The command, or `DOT`."""
     mails: int
-    """Mails that were answered with 250 on this connection before."""
+    """Mails that were accepted on this connection before."""
     recipient: str = ""
-    """Of the mail in hand, once it was named."""
+    """The recipient of the current mail, if known."""
 
 
 Script = Callable[[Heard], str | Act | None]
-"""Returns the answer; None for the usual one."""
+"""Returns the reply; None: the default reply."""
 
 
 Keep = Callable[[str, bytes], None]
-"""Gets the recipient and the content of every mail that arrived whole, before it is answered to."""
+"""Gets the recipient and the content of every complete mail, before the reply."""
 
 
 def nothing_special(_heard: Heard) -> None:
-    """Answer everything as usual."""
+    """Send default replies only."""
 
 
 def few_connections(limit: int) -> Script:
@@ -79,7 +79,7 @@ def few_connections(limit: int) -> Script:
 
 @dataclass
 class ScriptedServer:
-    """The server and its memory."""
+    """The server and what it recorded."""
 
     script: Script = nothing_special
     greeting: str | Act = "220 scripted.example ready"
@@ -89,25 +89,25 @@ class ScriptedServer:
     port: int = 0
     keep: Keep | None = None
     delay: float = 0
-    """Seconds before every answer."""
+    """Seconds before every reply."""
     bite: int = 100
-    """Bytes of a mail's content that are taken before it is cut."""
+    """Bytes of a mail's content that are read before it is cut."""
     connections: int = 0
     open_now: int = 0
     most_open: int = 0
     commands: list[str] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
-    """Every mail that arrived whole, whatever was answered."""
+    """Every complete mail, whatever the reply."""
     accepted: list[bytes] = field(default_factory=list)
-    """The mails that were answered with 250."""
+    """The mails that were accepted with 250."""
     unanswered: int = 0
-    """Mails that were kept, but whose acceptance was never said or may not have been heard."""
+    """Mails that were kept, but whose reply was not sent or may not have been received."""
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the server hangs."""
     release: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by the test: hang no more."""
+    """Set by the test to stop hanging."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set whenever a connection has ended."""
+    """Set when a connection ends."""
     _talking: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
@@ -119,19 +119,19 @@ class ScriptedServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop listening; connections end with their clients."""
+        """Stop listening; clients close their connections."""
         self.release.set()
         self._server.close()
 
     def crash(self) -> None:
-        """Stop listening and break all connections at once; `async with` starts it again."""
+        """Stop listening and break all connections immediately; `async with` starts the server again."""
         self._server.close()
         self.release.set()
         for writer in self._talking:
             writer.transport.abort()
 
     def let_go(self) -> None:
-        """Answer wherever it hangs; what hangs from now on is another matter."""
+        """Send the replies that hang now; later ones may hang again."""
         self.release.set()
         self.release.clear()
 
@@ -182,12 +182,12 @@ class ScriptedServer:
         try:
             await writer.start_tls(tls)
         except AttributeError:
-            # The client went away as soon as it had shaken hands; neither this call nor the writer expects it (3.11).
+            # The client left right after the handshake; neither this call nor the writer expects it (3.11).
             writer._transport = plain  # type: ignore[attr-defined]  # noqa: SLF001
             raise ConnectionResetError from None
 
     async def _take(self, heard: Heard, mail: bytes, writer: asyncio.StreamWriter) -> tuple[bool, bool]:
-        """Answer to a whole mail; return whether it was accepted, and whether the connection goes on."""
+        """Reply to a complete mail; return whether it was accepted, and whether the connection continues."""
         self.received.append(mail)
         answer = self.script(heard) or "250 OK"
         if answer is Act.LOSE:
@@ -214,7 +214,7 @@ class ScriptedServer:
     async def _say(self, answer: str | Act, writer: asyncio.StreamWriter) -> bool:
         await asyncio.sleep(self.delay)
         if answer is Act.RESET:
-            # Without lingering, what is closed is reset.
+            # Without lingering, closing resets the connection.
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if answer in {Act.DROP, Act.RESET}:
             return False

@@ -1,4 +1,4 @@
-"""What the emails say, in text and in HTML."""
+"""The content of the emails, in text and HTML."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from landbridge.domain.rules import Rules
 from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
 from landbridge.emails import Rendered
 from landbridge.integrations.smtp import content
-from tests.integrations.smtp.conftest import CONTEXT, PlainLinks, order
+from tests.integrations.smtp.conftest import CONTEXT, PlainLinks, outgoing
 
 NAME = "Zoë <b>& Sons</b>"
 NOTICE = Notice(
@@ -34,9 +34,9 @@ NOTICE = Notice(
 )
 
 
-def personal(**changes: Any) -> Rendered:  # noqa: ANN401 - any field of the order
+def personal(**changes: Any) -> Rendered:  # noqa: ANN401 - any field of the model
     """Return a person's mail."""
-    return content.person_mail(CONTEXT, order(**{"name": NAME} | changes), PlainLinks())
+    return content.person_mail(CONTEXT, outgoing(**{"name": NAME} | changes), PlainLinks())
 
 
 def notice(kind: NoticeKind, locale: str = "", **changes: object) -> Rendered:
@@ -59,13 +59,13 @@ def every_email() -> Iterator[Rendered]:
 
 
 def words(html: str) -> str:
-    """Return what a reader of the HTML sees, on one line."""
+    """Return the visible text of HTML, on one line."""
     return " ".join(BeautifulSoup(html, "html.parser").get_text(" ").split())
 
 
 @pytest.mark.parametrize("rendered", list(every_email()))
 def test_every_email_is_safe_and_complete(rendered: Rendered) -> None:
-    """Each has a subject of one line, text, and HTML with escaped names that loads nothing from elsewhere."""
+    """Each has a one-line subject, text, and HTML with escaped names that loads no external resources."""
     page = BeautifulSoup(rendered.html, "html.parser")
     assert rendered.subject
     assert "\n" not in rendered.subject
@@ -84,8 +84,8 @@ def test_every_email_is_safe_and_complete(rendered: Rendered) -> None:
 
 
 @pytest.mark.parametrize("purpose", Purpose)
-def test_persons_mail_lets_its_reader_judge_it(purpose: Purpose) -> None:
-    """It names account, site, initiator, where the link leads and how long it works, and shows the whole link."""
+def test_a_persons_mail_explains_itself(purpose: Purpose) -> None:
+    """It names account, site, initiator, the link's host and lifetime, and shows the whole link."""
     rendered = personal(purpose=purpose, person=4, generation=2)
     link = f"https://move.example.com/{purpose}/{CONTEXT.cohort_id}/4/2"
     lifetime = {Purpose.VERIFICATION: "24 hours", Purpose.AUTHENTICATION: "7 days"}[purpose]
@@ -98,8 +98,8 @@ def test_persons_mail_lets_its_reader_judge_it(purpose: Purpose) -> None:
 
 
 @pytest.mark.parametrize("reminder", [False, True])
-def test_people_with_sso_never_hear_of_passwords(*, reminder: bool) -> None:
-    """Their mail says to sign in by single sign-on as before, and that their settings stay; others set a password."""
+def test_mails_to_people_with_sso_mention_no_password(*, reminder: bool) -> None:
+    """They keep signing in by single sign-on; other people set a password."""
     sso = personal(sso=True, reminder=reminder)
     plain = personal(sso=False, reminder=reminder)
     assert "password" not in (sso.subject + sso.text + sso.html).casefold()
@@ -110,7 +110,7 @@ def test_people_with_sso_never_hear_of_passwords(*, reminder: bool) -> None:
 
 
 @pytest.mark.parametrize("purpose", Purpose)
-def test_reminders_say_so(purpose: Purpose) -> None:
+def test_a_reminder_says_that_it_is_one(purpose: Purpose) -> None:
     """In the subject and in the first line; a first mail does not."""
     first, reminder = personal(purpose=purpose), personal(purpose=purpose, reminder=True)
     assert reminder.subject.startswith("Reminder: ")
@@ -122,7 +122,7 @@ def test_reminders_say_so(purpose: Purpose) -> None:
 
 
 def test_link_in_a_notice_is_shown_with_its_host_and_escaped() -> None:
-    """A notice shows task, address with its host and port, and command as they are; scripts are never linked to."""
+    """A notice shows task, address with host and port, and command; scripts are never linked to."""
     task = notice(NoticeKind.ADMIN_TASK)
     for shown in (task.text, words(task.html)):
         for fact in (NOTICE.task, NOTICE.url, NOTICE.command, "admin.example.net:8443"):
@@ -140,8 +140,8 @@ def test_link_in_a_notice_is_shown_with_its_host_and_escaped() -> None:
         (NoticeKind.MIGRATION_CANCELLED, "general"),
     ],
 )
-def test_notices_lead_to_their_page_in_the_portal(kind: NoticeKind, page: str) -> None:
-    """Also where a task is open, which has an address of its own: only the notice of a task leads there."""
+def test_notices_link_to_their_page_in_the_portal(kind: NoticeKind, page: str) -> None:
+    """Even if a task is open with its own address: only the notice of that task links there."""
     where = f"https://move.example.com/settings/{page}"
     for rendered in (notice(kind), notice(kind, url="", command="")):
         assert where in rendered.text
@@ -149,8 +149,8 @@ def test_notices_lead_to_their_page_in_the_portal(kind: NoticeKind, page: str) -
     assert (NOTICE.url in notice(kind).text) is (kind is NoticeKind.ADMIN_TASK)
 
 
-def test_end_is_told_with_counts_and_next_steps() -> None:
-    """The end's notice counts each state and says what to do for those who did not make it, and when it was."""
+def test_the_final_notice_has_counts_and_next_steps() -> None:
+    """It counts each state, gives the next step for the people who are not connected, and says when it ended."""
     rendered = notice(NoticeKind.MIGRATION_COMPLETE)
     for shown in (rendered.text, words(rendered.html)):
         assert "3 of 6 people" in shown
@@ -161,8 +161,8 @@ def test_end_is_told_with_counts_and_next_steps() -> None:
     assert everyone.subject == "Opsgenie migration of acme complete"
 
 
-def test_passed_deadline_counts_those_who_are_missing() -> None:
-    """The notice of a passed deadline says how many are awaited."""
+def test_the_deadline_notice_counts_missing_people() -> None:
+    """It says how many people are awaited."""
     assert notice(NoticeKind.DEADLINE_PASSED).subject.startswith("Deadline passed: 2 people")
     one = notice(NoticeKind.DEADLINE_PASSED, counts=Counts(by_state={State.ARRIVED: 1}))
     assert one.subject.startswith("Deadline passed: one person has not moved")
@@ -178,8 +178,8 @@ def test_passed_deadline_counts_those_who_are_missing() -> None:
         (timedelta(seconds=5), "one minute"),
     ],
 )
-def test_lifetimes_are_told_in_words(lifetime: timedelta, said: str) -> None:
-    """A link's lifetime is told in a unit that people use, and never as longer than it is by a unit."""
+def test_lifetimes_use_a_suitable_unit(lifetime: timedelta, said: str) -> None:
+    """Never rounded up."""
     context = CONTEXT.model_copy(update={"rules": Rules(authentication_link_lifetime=lifetime)})
     mail = OutgoingMail(person=1, purpose=Purpose.AUTHENTICATION, generation=1, email="a@example.com")
     assert f"works for {said};" in content.person_mail(context, mail, PlainLinks()).text
@@ -196,13 +196,13 @@ def test_lifetimes_are_told_in_words(lifetime: timedelta, said: str) -> None:
         ("李小龙 O'Brien-Ångström", "李小龙 O'Brien-Ångström"),
     ],
 )
-def test_names_are_shown_but_cannot_pretend(value: str, shown: str) -> None:
-    """Names of every script stay; what breaks lines or turns the direction of writing goes."""
+def test_names_cannot_inject_text(value: str, shown: str) -> None:
+    """Names of every script stay; line breaks and direction marks are removed."""
     assert emails.plain(value) == shown
 
 
 LOCALES = {"de": "de_AT", "en": "en_US", "es": "es_MX", "fr": "fr_FR", "ja": "ja_JP", "tr": "tr_TR"}
-"""Somebody's locale for each language that there is."""
+"""A locale for each language."""
 
 
 def in_language(tag: str) -> Iterator[Rendered]:
@@ -217,8 +217,8 @@ def in_language(tag: str) -> Iterator[Rendered]:
 
 
 @pytest.mark.parametrize("tag", ["en", *i18n.available()])
-def test_every_email_is_whole_in_every_language(tag: str) -> None:
-    """It says which language it is in, and as much as the English one: the same facts, the same links, no gap."""
+def test_every_email_is_complete_in_every_language(tag: str) -> None:
+    """It declares its language, and has the same facts and links as the English email."""
     for english, rendered in zip(in_language("en"), in_language(tag), strict=True):
         page = BeautifulSoup(rendered.html, "html.parser")
         assert page.html is not None
@@ -238,15 +238,15 @@ def test_every_email_is_whole_in_every_language(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", ["en", *i18n.available()])
-def test_lines_are_left_to_the_readers_program(tag: str) -> None:
-    """A paragraph is one line: programs break lines at any width, also in scripts that write no spaces."""
+def test_a_paragraph_is_one_line(tag: str) -> None:
+    """Mail programs wrap lines at any width, also in scripts without spaces."""
     text = personal(locale=LOCALES[tag]).text
     paragraphs = [line for line in text.split("\n") if len(line) > 60]
     assert all(line[-1] in ".。:,?" for line in paragraphs if "http" not in line)
 
 
-def test_numbers_are_formed_and_written_as_the_language_has_it() -> None:
-    """One or many, and how thousands are set apart."""
+def test_numbers_follow_the_rules_of_the_language() -> None:
+    """Plural forms and thousands separators."""
     one, many = Counts(by_state={State.ARRIVED: 1}), Counts(by_state={State.ARRIVED: 12_345})
     subjects = {
         locale: [notice(NoticeKind.DEADLINE_PASSED, locale, counts=counts).subject for counts in (one, many)]
@@ -261,8 +261,8 @@ def test_numbers_are_formed_and_written_as_the_language_has_it() -> None:
     assert "12,345 名" in subjects["ja_JP"][1]
 
 
-def test_owners_read_states_and_moments_in_their_language() -> None:
-    """What the domain says in English is translated too, a task with the names in it; one of others stays as it is."""
+def test_notices_translate_states_times_and_tasks() -> None:
+    """English sentences of the domain are translated, with the names in them; other texts stay unchanged."""
     german = notice(NoticeKind.MIGRATION_COMPLETE, "de_DE")
     for shown in (german.text, words(german.html)):
         for said in ("Atlassian-Konto nicht eingerichtet", "Bitten Sie die Person", "14. März 2026, 10:00 UTC"):
@@ -278,20 +278,20 @@ def test_owners_read_states_and_moments_in_their_language() -> None:
     assert "Site-Admin der Site 'acme'" in task.get_text()
 
 
-def test_unknown_languages_are_written_to_in_english() -> None:
-    """Also where the locale is none."""
+def test_unknown_locales_get_english() -> None:
+    """Also invalid locales."""
     for locale in ("ru_RU", "", "../de"):
         assert personal(locale=locale) == personal()
 
 
-def test_missing_value_is_an_error() -> None:
-    """An email is never sent with a gap in it."""
+def test_a_missing_value_is_an_error() -> None:
+    """No email is sent with a gap."""
     with pytest.raises(jinja2.UndefinedError):
         emails.render("verification", {"name": "Ann"}, i18n.negotiate("en"))
 
 
 def test_every_kind_of_email_has_its_folder() -> None:
-    """One folder an email, three files each."""
+    """One folder with three files for each email."""
     root = Path(emails.__file__).parent
     folders = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("__")}
     assert folders == {*Purpose, *NoticeKind, "sign_in"}
@@ -300,7 +300,7 @@ def test_every_kind_of_email_has_its_folder() -> None:
 
 
 def test_the_sign_in_mail_says_what_the_link_does() -> None:
-    """Once, for a quarter of an hour, for which Opsgenie account, to which host; and its name is only a name."""
+    """It works once, for a quarter of an hour; the mail names the account and the host, and escapes the name."""
     leader = SignedIn(email="olga@example.com", name=NAME, role="owner", opsgenie_account="acme")
     claims = SignInClaims(sign_in_id="sign-in:0", run_id="r", generation=2, identity="0")
     mail = content.sign_in_mail(SignInMail(recipient=leader, claims=claims), PlainLinks())
@@ -312,8 +312,8 @@ def test_the_sign_in_mail_says_what_the_link_does() -> None:
 
 
 @pytest.mark.parametrize("person,name", [(1, "Ann"), (2, ""), (3, "Bob & \\1"), (4, "the-link-e5b1c0 the-name-e5b1c0")])
-def test_a_mail_holds_its_own_name_and_link_alone(person: int, name: str) -> None:
-    """What the mails of one kind share is written once: nobody reads of another, and a name stays a name."""
+def test_a_mail_has_only_its_own_name_and_link(person: int, name: str) -> None:
+    """The shared part is rendered once; a name that looks like a placeholder stays a name."""
     personal(person=9, name="Somebody Else")
     written = personal(person=person, name=name)
     page = BeautifulSoup(written.html, "html.parser")

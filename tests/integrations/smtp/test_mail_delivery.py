@@ -1,4 +1,4 @@
-"""Mails that arrive, at the local mail server."""
+"""Mails that are delivered to the local mail server."""
 
 import re
 from email.header import decode_header, make_header
@@ -11,14 +11,15 @@ from landbridge.domain.links import Purpose
 from landbridge.domain.people import Counts, State
 from landbridge.domain.roster import AccountAdmin
 from landbridge.integrations.smtp import content
-from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, PlainLinks, RunningMailbox, order, parse, part
+from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, PlainLinks, RunningMailbox, outgoing, parse, part
+from tests.streams import collect
 
 
-async def test_everyone_gets_one_mail_with_their_own_link(
+async def test_each_person_gets_one_mail_with_their_own_link(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """A slice is sent over few connections: one mail and one outcome each, the link theirs in both alternatives."""
-    await make_mailer(mailbox.port).send(CONTEXT, [order(n) for n in range(1, 31)], outcomes.append)
+    """A batch uses few connections; each person has one mail and one outcome."""
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing(n) for n in range(1, 31)]), outcomes.append)
     mails = {str(mail["X-Envelope-To"]): mail for mail in mailbox.mails()}
     assert sorted(outcome.person for outcome in outcomes) == list(range(1, 31))
     assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
@@ -31,11 +32,11 @@ async def test_everyone_gets_one_mail_with_their_own_link(
         assert mail["To"] == f"person{number}@example.com"
 
 
-async def test_header_says_who_when_and_that_a_machine_wrote_it(
+async def test_the_header_is_complete(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """A mail names its sender, one recipient, date and id, and asks for no answer."""
-    await make_mailer(mailbox.port).send(CONTEXT, [order(7, generation=3)], outcomes.append)
+    """Sender, one recipient, date, Message-ID, and that the mail is auto-generated."""
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing(7, generation=3)]), outcomes.append)
     (mail,) = mailbox.mails()
     assert not mail.defects
     assert mail["From"] == "Opsgenie migration <no-reply@example.com>"
@@ -45,23 +46,23 @@ async def test_header_says_who_when_and_that_a_machine_wrote_it(
     assert [found.get_content_type() for found in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
 
 
-async def test_refused_address_stops_nobody_else(
+async def test_a_refused_address_does_not_stop_the_others(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """An address that the server refuses for good is an outcome with a code and our words, and without the address."""
-    orders = [order(1), order(2, "gone@example.com"), order(3)]
-    await make_mailer(mailbox.port, connections=1).send(CONTEXT, orders, outcomes.append)
+    """The outcome has the code and our reason, without the address."""
+    orders = [outgoing(1), outgoing(2, "gone@example.com"), outgoing(3)]
+    await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, orders), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.ACCEPTED, Delivery.REFUSED, Delivery.ACCEPTED]
     assert outcomes[1].reason == "550: there is no such mailbox"
     assert outcomes[1].purpose is Purpose.AUTHENTICATION
 
 
-async def test_addresses_in_other_scripts_arrive(
+async def test_addresses_in_other_scripts_are_delivered(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """A domain travels in its ASCII form; letters outside ASCII before the @ travel by SMTPUTF8, and only then."""
-    orders = [order(1, "ann@bücher.example.com"), order(2, "用户@例子.example.com")]
-    await make_mailer(mailbox.port, connections=1).send(CONTEXT, orders, outcomes.append)
+    """A domain is sent in ASCII; a local part that is not ASCII is sent with SMTPUTF8."""
+    orders = [outgoing(1, "ann@bücher.example.com"), outgoing(2, "用户@例子.example.com")]
+    await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, orders), outcomes.append)
     first, second = mailbox.mails()
     assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
     assert first["To"] == first["X-Envelope-To"] == "ann@xn--bcher-kva.example.com"
@@ -69,17 +70,17 @@ async def test_addresses_in_other_scripts_arrive(
 
 
 @pytest.mark.parametrize("locale, encoding", [("ja_JP", "base64"), ("tr_TR", "quoted-printable")])
-async def test_mail_in_another_language_arrives_as_it_was_written(
+async def test_mail_in_another_language_is_delivered_unchanged(
     make_mailer: MakeMailer,
     mailbox: RunningMailbox,
     outcomes: list[MailOutcome],
     locale: str,
     encoding: str,
 ) -> None:
-    """Subject, sender's name and both bodies survive the way; each line on it is as short as RFC 5322 has it."""
-    told = order(name="小林", locale=locale)
+    """Subject, sender's name and both bodies; each line is within the limit of RFC 5322."""
+    told = outgoing(name="小林", locale=locale)
     written = content.person_mail(CONTEXT, told, PlainLinks())
-    await make_mailer(mailbox.port).send(CONTEXT, [told], outcomes.append)
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [told]), outcomes.append)
     (mail,) = mailbox.mails()
     assert not written.subject.isascii()
     assert (mail["Subject"], mail["Content-Language"]) == (written.subject, locale[:2])
@@ -93,10 +94,10 @@ async def test_mail_in_another_language_arrives_as_it_was_written(
     assert max(map(len, raw.read_bytes().splitlines())) <= 998
 
 
-async def test_notices_tell_and_carry_no_personal_link(
+async def test_notices_have_no_personal_link(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """Owners and admins get task, address and command; its one link to the portal asks them to sign in first."""
+    """They have task, address and command; the link to the portal requires a sign-in."""
     notice = Notice(
         kind=NoticeKind.ADMIN_TASK,
         opsgenie_account="acme",
@@ -109,7 +110,7 @@ async def test_notices_tell_and_carry_no_personal_link(
         OutgoingNotice(message_id=f"admin_task.{n}.run", number=n, recipient=leader, notice=notice)
         for n, leader in enumerate(admins, start=1)
     ]
-    await make_mailer(mailbox.port).notify(orders, outcomes.append)
+    await collect(make_mailer(mailbox.port).notify(orders), outcomes.append)
     assert sorted((o.person, o.purpose, o.delivery) for o in outcomes) == [
         (1, None, Delivery.ACCEPTED),
         (2, None, Delivery.ACCEPTED),
@@ -128,16 +129,16 @@ async def test_notices_tell_and_carry_no_personal_link(
             }
 
 
-async def test_completion_notice_counts_everyone(
+async def test_the_completion_notice_has_counts(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """The notice of the end has the counts, and for those who did not make it what to do next."""
+    """With the next step for people who are not connected."""
     counts = Counts(by_state={State.CONNECTED: 20, State.LEFT_BEHIND: 2, State.SKIPPED: 1})
     notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme", site=CONTEXT.site, counts=counts)
     order_ = OutgoingNotice(
         message_id="done.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
-    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    await collect(make_mailer(mailbox.port).notify([order_]), outcomes.append)
     (mail,) = mailbox.mails()
     text = part(mail, "plain")
     assert mail["Subject"] == "Opsgenie migration of acme complete; 2 people were not moved"
@@ -145,10 +146,10 @@ async def test_completion_notice_counts_everyone(
     assert "Left behind: 2\n    Invite them to the site by hand" in text.replace("\r\n", "\n")
 
 
-async def test_unusable_addresses_are_refused_without_a_byte(
+async def test_unusable_addresses_are_refused_before_connecting(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """What is not one plain mailbox is an outcome before any connection is opened; here the port is closed."""
+    """The port of this test is closed."""
     hostile = [
         "quentin@example.com\r\nBcc: all@example.com",
         "quentin@example.com>\r\nRCPT TO:<x@example.com",
@@ -162,17 +163,17 @@ async def test_unusable_addresses_are_refused_without_a_byte(
         "quentin",
         " ",
     ]
-    orders = [order(number, email) for number, email in enumerate(hostile, start=1)]
-    await make_mailer(1).send(CONTEXT, orders, outcomes.append)
+    orders = [outgoing(number, email) for number, email in enumerate(hostile, start=1)]
+    await collect(make_mailer(1).send(CONTEXT, orders), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.REFUSED] * len(hostile)
     assert not any("quentin" in outcome.reason or "example" in outcome.reason for outcome in outcomes)
     assert mailbox.mails() == []
 
 
-async def test_values_from_outside_cannot_change_the_mail(
+async def test_untrusted_values_cannot_change_the_mail(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """Line breaks, HTML and direction marks in names end up as harmless text: no header, no tag, no turned words."""
+    """Line breaks, HTML and direction marks in names become harmless text."""
     name = "Eve\r\nBcc: all@example.com\r\n\r\n<script>alert(1)</script>\u202eevil\u2066 {{ 7*7 }}"
     context = CONTEXT.model_copy(
         update={
@@ -181,7 +182,7 @@ async def test_values_from_outside_cannot_change_the_mail(
             "site": CONTEXT.site.model_copy(update={"url": "javascript:alert(1)"}),
         }
     )
-    await make_mailer(mailbox.port).send(context, [order(1, name=name)], outcomes.append)
+    await collect(make_mailer(mailbox.port).send(context, [outgoing(1, name=name)]), outcomes.append)
     (mail,) = mailbox.mails()
     assert mail["Bcc"] is None
     assert mail["X-Evil"] is None
@@ -194,15 +195,15 @@ async def test_values_from_outside_cannot_change_the_mail(
     assert not {"\u202e", "\u2066"} & set(html + text)
 
 
-async def test_notices_put_no_hostile_words_in_a_header(
+async def test_notices_cannot_inject_headers(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """A subject is one line, whatever stands in it."""
+    """A subject is one line, whatever its values."""
     notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account="acme\r\nX-Evil: 1", task="T", url="javascript:x")
     order_ = OutgoingNotice(
         message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
-    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    await collect(make_mailer(mailbox.port).notify([order_]), outcomes.append)
     (mail,) = mailbox.mails()
     assert mail["X-Evil"] is None
     assert mail["Subject"] == "Action needed: Opsgenie migration of acme X-Evil: 1"
@@ -221,12 +222,12 @@ async def test_notices_put_no_hostile_words_in_a_header(
 async def test_an_encoded_word_in_a_name_is_not_decoded(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome], name: str
 ) -> None:
-    """Encoded words (RFC 2047) in a value from outside stay text: Python before 3.11.10 wrote what they hide."""
+    """Encoded words (RFC 2047) stay text: Python before 3.11.10 wrote their hidden line breaks."""
     notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account=name, task="T", url="")
     order_ = OutgoingNotice(
         message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
-    await make_mailer(mailbox.port).notify([order_], outcomes.append)
+    await collect(make_mailer(mailbox.port).notify([order_]), outcomes.append)
     (raw,) = mailbox.directory.glob("*.eml")
     header = raw.read_bytes().partition(b"\r\n\r\n")[0]
     lines = re.sub(rb"\r\n[ \t]", b" ", header).split(b"\r\n")
@@ -238,15 +239,15 @@ async def test_an_encoded_word_in_a_name_is_not_decoded(
     assert told == f"Action needed: Opsgenie migration of {name}"
 
 
-async def test_mailbox_that_cannot_write_asks_to_try_again(
+async def test_a_full_disk_of_the_mail_server_defers(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """A full disk of the mail server loses nothing: the mail is deferred."""
+    """No mail is lost."""
     mailbox.directory.rmdir()
-    await make_mailer(mailbox.port).send(CONTEXT, [order(1)], outcomes.append)
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing(1)]), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.DEFERRED]
 
 
-def test_parse_helper_reads_what_was_written() -> None:
-    """The tests' own reading of mails keeps letters outside ASCII."""
+def test_the_parse_helper_keeps_other_scripts() -> None:
+    """The tests' own parsing of mails."""
     assert parse("To: zoë@example.com\r\n\r\n".encode())["To"] == "zoë@example.com"

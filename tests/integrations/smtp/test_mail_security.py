@@ -1,4 +1,4 @@
-"""TLS and login with the mail server: either as configured, or not a byte of mail."""
+"""TLS and login: the connection is as configured, or no mail is sent."""
 
 import asyncio
 import gc
@@ -21,20 +21,24 @@ from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
 from landbridge.emails import Rendered
 from landbridge.integrations.smtp.message import compose
 from tests.integrations.smtp.certificates import Authority
-from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order
+from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, outgoing
 from tests.integrations.smtp.scripted import CERTIFICATE, Heard, ScriptedServer, nothing_special, server_tls
+from tests.streams import collect
 
 WORD = "open sesame"
 LOGIN = {"username": "user", "password": WORD}
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_mail_travels_by_tls(make_mailer: MakeMailer, outcomes: list[MailOutcome], security: str) -> None:
-    """With a certificate that we trust for that name, mail is sent, and the login only under TLS."""
+async def test_mail_is_sent_over_tls(make_mailer: MakeMailer, outcomes: list[MailOutcome], security: str) -> None:
+    """With a trusted certificate for the host name; the login is sent only over TLS."""
     extensions = ("STARTTLS", "AUTH PLAIN") if security == "starttls" else ("AUTH PLAIN",)
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=extensions) as server:
-        await make_mailer(server.port, host="localhost", security=security, ca_file=str(CERTIFICATE), **LOGIN).send(
-            CONTEXT, [order(1)], outcomes.append
+        await collect(
+            make_mailer(server.port, host="localhost", security=security, ca_file=str(CERTIFICATE), **LOGIN).send(
+                CONTEXT, [outgoing(1)]
+            ),
+            outcomes.append,
         )
     assert [outcome.delivery for outcome in outcomes] == [Delivery.ACCEPTED]
     verbs = [line.split(" ")[0] for line in server.commands]
@@ -42,12 +46,13 @@ async def test_mail_travels_by_tls(make_mailer: MakeMailer, outcomes: list[MailO
     assert verbs[: len(expected) + 3] == [*expected, "EHLO", "AUTH", "MAIL"]
 
 
-async def test_server_without_starttls_gets_nothing(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """Where STARTTLS is not offered, or was stripped on the way, neither login nor mail is said in clear."""
+async def test_a_server_without_starttls_gets_nothing(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """STARTTLS is not offered, or was stripped: neither login nor mail is sent unencrypted."""
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
         with pytest.raises(ServiceRejected, match="does not offer STARTTLS"):
-            await make_mailer(server.port, security="starttls", **LOGIN).send(
-                CONTEXT, [order(1), order(2)], outcomes.append
+            await collect(
+                make_mailer(server.port, security="starttls", **LOGIN).send(CONTEXT, [outgoing(1), outgoing(2)]),
+                outcomes.append,
             )
     assert {line.split(" ")[0] for line in server.commands} == {"EHLO"}
     assert outcomes == []
@@ -57,49 +62,52 @@ async def test_server_without_starttls_gets_nothing(make_mailer: MakeMailer, out
     "host, ca_file", [("localhost", ""), ("127.0.0.1", str(CERTIFICATE))], ids=["unknown authority", "another name"]
 )
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-async def test_bad_certificate_stops_everything(
+async def test_an_untrusted_certificate_pauses(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], host: str, ca_file: str, security: str
 ) -> None:
-    """A certificate of an unknown authority or for another name pauses the migration; nothing is said after it."""
+    """An unknown authority or another name: nothing is sent."""
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=("STARTTLS",)) as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_CA_FILE"):
-            await make_mailer(server.port, host=host, security=security, ca_file=ca_file).send(
-                CONTEXT, [order(1)], outcomes.append
+            await collect(
+                make_mailer(server.port, host=host, security=security, ca_file=ca_file).send(CONTEXT, [outgoing(1)]),
+                outcomes.append,
             )
     assert {line.split(" ")[0] for line in server.commands} <= {"EHLO", "STARTTLS"}
     assert outcomes == []
 
 
-async def test_expired_certificate_stops_everything(
+async def test_an_expired_certificate_pauses(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], tmp_path: Path
 ) -> None:
-    """Even of an authority that we trust; one that is valid is taken."""
+    """Even from a trusted authority; a valid one is accepted."""
     authority = Authority(tmp_path)
     for valid_for, refused in ((timedelta(days=-1), True), (timedelta(days=1), False)):
         tls = server_tls(authority.certificate(valid_for=valid_for))
         async with ScriptedServer(tls=tls, extensions=("STARTTLS",)) as server:
             mailer = make_mailer(server.port, host="localhost", security="starttls", ca_file=str(authority.file))
             with pytest.raises(ServiceRejected, match="certificate is valid") if refused else nullcontext():
-                await mailer.send(CONTEXT, [order(1)], outcomes.append)
+                await collect(mailer.send(CONTEXT, [outgoing(1)]), outcomes.append)
         assert len(server.received) == len(outcomes) == (0 if refused else 1)
 
 
-async def test_tls_on_a_port_that_speaks_clear(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """A port that answers in clear when TLS was expected is a setting to mend, and is said so."""
+async def test_tls_on_an_unencrypted_port_pauses(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """The message names the setting to fix."""
     async with ScriptedServer() as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_SECURITY"):
-            await make_mailer(server.port, security="tls").send(CONTEXT, [order(1)], outcomes.append)
+            await collect(make_mailer(server.port, security="tls").send(CONTEXT, [outgoing(1)]), outcomes.append)
 
 
-async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """A refused login pauses the migration; many mails waiting do not make many logins, which would lock the user."""
+async def test_a_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """Many pending mails do not cause many logins, which would lock the user."""
 
     def script(heard: Heard) -> str | None:
         return "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
 
     async with ScriptedServer(script, extensions=("AUTH PLAIN",)) as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_PASSWORD") as caught:
-            await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(n) for n in range(1, 20)], outcomes.append)
+            await collect(
+                make_mailer(server.port, **LOGIN).send(CONTEXT, [outgoing(n) for n in range(1, 20)]), outcomes.append
+            )
     assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
     assert WORD not in repr(caught.value)
     assert outcomes == []
@@ -107,10 +115,10 @@ async def test_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: l
 
 @pytest.mark.parametrize("mechanisms", sorted(" ".join(one) for one in permutations(("CRAM-MD5", "PLAIN", "LOGIN"))))
 @pytest.mark.parametrize("security", ["none", "tls"])
-async def test_wrong_password_is_tried_by_one_mechanism(
+async def test_a_wrong_password_is_tried_with_one_mechanism(
     make_mailer: MakeMailer, mechanisms: str, security: str
 ) -> None:
-    """Whatever the server offers, and however many mails wait for however many connections."""
+    """Whatever the server offers, and however many mails and connections there are."""
 
     def script(heard: Heard) -> str | None:
         if heard.line.startswith(("AUTH CRAM-MD5", "AUTH LOGIN")):
@@ -123,8 +131,11 @@ async def test_wrong_password_is_tried_by_one_mechanism(
         how = {"host": "localhost", "security": security, "ca_file": str(CERTIFICATE), "connections": 16}
         mailer = make_mailer(server.port, **LOGIN, **how)
         slices = [
-            mailer.send(
-                CONTEXT.model_copy(update={"cohort_id": f"cohort {n}"}), [order(m) for m in range(1, 20)], print
+            collect(
+                mailer.send(
+                    CONTEXT.model_copy(update={"cohort_id": f"cohort {n}"}), [outgoing(m) for m in range(1, 20)]
+                ),
+                print,
             )
             for n in range(4)
         ]
@@ -140,17 +151,19 @@ async def test_wrong_password_is_tried_by_one_mechanism(
     assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
 
 
-async def test_a_cohort_that_is_resumed_logs_in_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """Others are told what was found out moments ago; whoever was told comes again only once they are resumed."""
+async def test_a_resumed_cohort_logs_in_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """Other cohorts get the recent refusal; a cohort that got it comes back only after it was resumed."""
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
         server.script = lambda heard: "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
         mailer = make_mailer(server.port, **LOGIN)
         for cohort in ("one", "two", "three"):
             with pytest.raises(ServiceRejected):
-                await mailer.send(CONTEXT.model_copy(update={"cohort_id": cohort}), [order(1)], outcomes.append)
+                await collect(
+                    mailer.send(CONTEXT.model_copy(update={"cohort_id": cohort}), [outgoing(1)]), outcomes.append
+                )
         assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
         server.script = nothing_special
-        await mailer.send(CONTEXT.model_copy(update={"cohort_id": "two"}), [order(1)], outcomes.append)
+        await collect(mailer.send(CONTEXT.model_copy(update={"cohort_id": "two"}), [outgoing(1)]), outcomes.append)
     assert len(server.accepted) == 1
 
 
@@ -158,27 +171,27 @@ async def test_a_notice_logs_in_again(make_mailer: MakeMailer, outcomes: list[Ma
     """A login that was rejected a moment before fails no notice: another worker may have served the resume."""
     recipient = AccountAdmin(email="olga@example.com")
     notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme", counts=Counts())
-    outgoing = OutgoingNotice(message_id="done.1.run", number=1, recipient=recipient, notice=notice)
+    completed = OutgoingNotice(message_id="done.1.run", number=1, recipient=recipient, notice=notice)
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
         server.script = lambda heard: "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
         mailer = make_mailer(server.port, **LOGIN)
         with pytest.raises(ServiceRejected):
-            await mailer.send(CONTEXT, [order(1)], outcomes.append)
+            await collect(mailer.send(CONTEXT, [outgoing(1)]), outcomes.append)
         server.script = nothing_special
-        await mailer.notify([outgoing], outcomes.append)
+        await collect(mailer.notify([completed]), outcomes.append)
     assert len(server.accepted) == 1
 
 
-async def test_a_mechanism_that_the_server_does_not_have_is_no_attempt(
+async def test_an_unsupported_mechanism_is_not_a_failed_login(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """Some servers offer what they do not have."""
+    """Some servers offer mechanisms that they do not support."""
 
     def script(heard: Heard) -> str | None:
         return "504 5.5.4 unrecognized authentication type" if heard.line.startswith("AUTH CRAM-MD5") else None
 
     async with ScriptedServer(script, extensions=("AUTH CRAM-MD5 PLAIN",)) as server:
-        await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)], outcomes.append)
+        await collect(make_mailer(server.port, **LOGIN).send(CONTEXT, [outgoing(1)]), outcomes.append)
     assert len(server.accepted) == 1
 
 
@@ -190,24 +203,24 @@ async def test_a_mechanism_that_the_server_does_not_have_is_no_attempt(
         ("250", ("AUTH EXTERNAL",), ServiceRejected),
     ],
 )
-async def test_login_that_cannot_be_tried(
+async def test_a_login_that_cannot_be_checked_is_retried(
     make_mailer: MakeMailer, answer: str, extensions: tuple[str, ...], error: type[Exception]
 ) -> None:
-    """A login that cannot be checked now is tried again; a server without a login that we know is a setting to mend."""
+    """A server without a supported mechanism is a wrong setting."""
 
     def script(heard: Heard) -> str | None:
         return answer if heard.line.startswith("AUTH") else None
 
     async with ScriptedServer(script, extensions=(*extensions, "8BITMIME")) as server:
         with pytest.raises(error):
-            await make_mailer(server.port, **LOGIN).send(CONTEXT, [order(1)], print)
+            await collect(make_mailer(server.port, **LOGIN).send(CONTEXT, [outgoing(1)]), print)
 
 
-async def test_server_that_refuses_us_at_the_door(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """A greeting with 5xx pauses the migration."""
+async def test_a_greeting_that_refuses_us_pauses(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """A greeting with 5xx."""
     async with ScriptedServer(greeting="554 5.7.1 go away") as server:
         with pytest.raises(ServiceRejected, match="this network"):
-            await make_mailer(server.port).send(CONTEXT, [order(1)], outcomes.append)
+            await collect(make_mailer(server.port).send(CONTEXT, [outgoing(1)]), outcomes.append)
 
 
 @pytest.mark.parametrize(
@@ -219,16 +232,16 @@ async def test_server_that_refuses_us_at_the_door(make_mailer: MakeMailer, outco
         ({"sender": "zoë@example.com"}, "LANDBRIDGE_SMTP_FROM"),
     ],
 )
-def test_settings_that_cannot_work_are_refused_at_once(
-    changes: dict[str, str], sentence: str, make_mailer: MakeMailer
-) -> None:
-    """A mailer that could never send is not made."""
+def test_unusable_settings_are_rejected(changes: dict[str, str], sentence: str, make_mailer: MakeMailer) -> None:
+    """No mailer is created with them."""
     with pytest.raises(BadInput, match=sentence):
         make_mailer(25, **changes)
 
 
-async def test_the_scripted_server_survives_who_leaves_after_the_handshake(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test that is over must not fail for it."""
+async def test_the_scripted_server_survives_a_client_that_leaves_after_the_handshake(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It must not fail a test that has ended."""
 
     async def gone(*_: object, **__: object) -> None:
         """Answer as the loop does then."""
@@ -247,8 +260,8 @@ async def test_the_scripted_server_survives_who_leaves_after_the_handshake(monke
 @given(
     name=st.text(st.characters(exclude_categories=["Cs"])), subject=st.text(st.characters(exclude_categories=["Cs"]))
 )
-def test_no_words_add_a_line_to_a_header(name: str, subject: str) -> None:
-    """Whatever sender's name and subject say, they are told as they are in one field each, or no mail is made."""
+def test_no_text_adds_a_header_line(name: str, subject: str) -> None:
+    """Sender's name and subject stay in one field each, or no mail is created."""
     written = Rendered(subject=subject, sender=name, language="en", text="text", html="html")
     try:
         letter = compose(written, sender="from@example.com", recipient="to@example.com", message_id="1.run")

@@ -27,8 +27,8 @@ def running(directory: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen
             process.kill()
 
 
-def test_nothing_acknowledged_is_lost_when_killed(tmp_path: Path) -> None:
-    """Every mail answered with 250 is a whole file after `kill -9`, and the next start goes on counting behind it."""
+def test_no_acknowledged_mail_is_lost_when_killed(tmp_path: Path) -> None:
+    """Each mail with a 250 is a complete file after `kill -9`, and the numbers continue after a restart."""
     acknowledged = []
     for life in range(2):
         with running(tmp_path) as (process, port), smtplib.SMTP("127.0.0.1", port) as client:
@@ -60,8 +60,8 @@ def test_refuses_whom_it_is_told_to_refuse(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ends_cleanly_when_told_to(tmp_path: Path, number: signal.Signals) -> None:
-    """SIGTERM and Ctrl-C end it with exit code 0, open connections or not."""
+def test_signals_end_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    """SIGTERM and Ctrl-C end it with exit code 0, with or without open connections."""
     with running(tmp_path) as (process, port), smtplib.SMTP("127.0.0.1", port) as client:
         client.noop()
         process.send_signal(number)

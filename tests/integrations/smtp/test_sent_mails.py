@@ -1,4 +1,4 @@
-"""A mail that the server accepted is not handed over again by the same process."""
+"""A process does not send an accepted mail again."""
 
 import asyncio
 
@@ -6,41 +6,40 @@ import pytest
 
 from landbridge.domain.activity_io import Delivery, MailOutcome
 from landbridge.integrations.smtp.sent_mails import SentMails
-from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, order
+from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, outgoing
 from tests.integrations.smtp.scripted import DOT, Act, Heard, ScriptedServer
+from tests.streams import collect
 
 
 def outcome(delivery: Delivery) -> MailOutcome:
-    """Return what became of a mail."""
+    """Return the outcome of a mail."""
     return MailOutcome(person=1, delivery=delivery)
 
 
-async def test_a_batch_that_comes_again_is_answered_and_not_sent(
-    make_mailer: MakeMailer, outcomes: list[MailOutcome]
-) -> None:
-    """Its outcomes are those of the first time; a new generation is another mail, and so is another address."""
+async def test_a_repeated_batch_is_not_sent_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """It has the earlier outcomes; a new generation or another address is another mail."""
     async with ScriptedServer() as server:
         mailer = make_mailer(server.port)
-        orders = [order(1), order(2)]
+        orders = [outgoing(1), outgoing(2)]
         for _ in range(2):
-            await mailer.send(CONTEXT, orders, outcomes.append)
+            await collect(mailer.send(CONTEXT, orders), outcomes.append)
         assert len(server.accepted) == 2
         assert outcomes[:2] == outcomes[2:]
-        await mailer.send(CONTEXT, [order(1, generation=2), order(2, "moved@example.com")], outcomes.append)
+        await collect(
+            mailer.send(CONTEXT, [outgoing(1, generation=2), outgoing(2, "moved@example.com")]), outcomes.append
+        )
         assert len(server.accepted) == 4
 
 
-async def test_a_mail_that_is_being_sent_is_not_sent_beside(
-    make_mailer: MakeMailer, outcomes: list[MailOutcome]
-) -> None:
-    """The attempt that comes second waits for the answer to the first."""
+async def test_a_mail_is_not_sent_twice_concurrently(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
+    """The second attempt waits for the first."""
 
     def mute(heard: Heard) -> Act | None:
         return Act.HANG if heard.line == DOT else None
 
     async with ScriptedServer(mute) as server:
         mailer = make_mailer(server.port)
-        attempts = [asyncio.create_task(mailer.send(CONTEXT, [order()], outcomes.append)) for _ in range(2)]
+        attempts = [asyncio.create_task(collect(mailer.send(CONTEXT, [outgoing()]), outcomes.append)) for _ in range(2)]
         await server.hanging.wait()
         server.release.set()
         await asyncio.gather(*attempts)
@@ -49,8 +48,8 @@ async def test_a_mail_that_is_being_sent_is_not_sent_beside(
 
 
 @pytest.mark.parametrize("delivery", [Delivery.DEFERRED, Delivery.REFUSED])
-async def test_what_was_not_accepted_is_sent_again(delivery: Delivery) -> None:
-    """It is for the next attempt to try."""
+async def test_a_mail_that_was_not_accepted_is_sent_again(delivery: Delivery) -> None:
+    """By the next attempt."""
     sent, answers = SentMails(), [outcome(delivery), outcome(Delivery.ACCEPTED)]
 
     async def send() -> MailOutcome:
@@ -60,8 +59,8 @@ async def test_what_was_not_accepted_is_sent_again(delivery: Delivery) -> None:
     assert await sent.once(("id", "p@example.com"), send) == outcome(Delivery.ACCEPTED)
 
 
-async def test_an_attempt_that_fails_leaves_the_mail_to_the_next() -> None:
-    """Also to one that waits for it already."""
+async def test_after_a_failed_attempt_the_next_one_sends() -> None:
+    """Also if it is waiting already."""
     sent, fail = SentMails(), asyncio.Event()
 
     async def break_off() -> MailOutcome:

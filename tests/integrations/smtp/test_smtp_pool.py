@@ -1,4 +1,4 @@
-"""How long connections are kept."""
+"""The pool of connections."""
 
 import asyncio
 
@@ -10,35 +10,26 @@ from tests.integrations.smtp.scripted import ScriptedServer
 
 def at(port: int) -> Server:
     """Return the settings for a server on loopback."""
-    return Server(
-        host="127.0.0.1",
-        port=port,
-        username="",
-        password="",
-        starttls=False,
-        tls=None,
-        sender="no-reply@example.com",
-        answer_seconds=60,
-    )
+    return Server(host="127.0.0.1", port=port, sender="no-reply@example.com", security="none")
 
 
-async def test_connection_nobody_uses_is_closed_politely() -> None:
-    """After a while without mail the connection ends with QUIT; the next mail opens another."""
-    letter = EncodedMessage(recipient="ann@example.com", content=b"Subject: hello\r\n\r\nhello\r\n")
+async def test_an_idle_connection_is_closed_with_quit() -> None:
+    """The next mail opens another connection."""
+    mail = EncodedMessage(recipient="ann@example.com", content=b"Subject: hello\r\n\r\nhello\r\n")
     async with ScriptedServer() as server:
         pool = Pool(at(server.port).open, 2, idle_seconds=0.01)
         async with pool.connection() as connection:
-            await connection.hand_over(letter)
+            await connection.send(mail)
         await server.gone.wait()
         assert server.commands[-1] == "QUIT"
         async with pool.connection() as connection:
-            await connection.hand_over(letter)
+            await connection.send(mail)
         await pool.close()
     assert server.connections == 2
 
 
-async def test_slots_come_back_once_no_connection_is_left() -> None:
-    """A server that allowed few connections once is asked anew when all have ended."""
+async def test_slots_are_restored_when_no_connection_is_open() -> None:
+    """The pool then finds out again how many connections the server allows."""
     async with ScriptedServer() as server:
         pool = Pool(at(server.port).open, 2)
         server.script = lambda heard: "421 busy" if server.open_now > 1 and heard.line.startswith("EHLO") else None

@@ -1,4 +1,4 @@
-"""What history keeps of an error names nobody."""
+"""Temporal's history keeps no personal data of an error."""
 
 import dataclasses
 from datetime import timedelta
@@ -22,7 +22,7 @@ class _Fails(ActivityInboundInterceptor):
 
 
 async def failure(error: Exception, scheduled: timedelta = timedelta(0)) -> ApplicationError:
-    """Return what Temporal gets to see of an error of an activity that is tried for ten minutes, `scheduled` ago."""
+    """Return the error for Temporal; the activity has a timeout of ten minutes and was scheduled `scheduled` ago."""
     translated, environment = ErrorSanitizer().intercept_activity(_Fails(error)), ActivityEnvironment()
     environment.info = dataclasses.replace(
         environment.info,
@@ -37,20 +37,20 @@ async def failure(error: Exception, scheduled: timedelta = timedelta(0)) -> Appl
     return failed.value
 
 
-async def test_our_own_sentences_are_kept() -> None:
-    """With the kind that says whether to try again."""
+async def test_own_error_messages_are_kept() -> None:
+    """Together with the type, which decides about retries."""
     kept = await failure(ServiceRejected("The mail server refuses the login."))
     assert (kept.message, kept.type) == ("The mail server refuses the login.", "ServiceRejected")
 
 
-async def test_the_wait_that_a_neighbour_asks_for_is_kept() -> None:
-    """And only that: without one Temporal's own backoff holds."""
+async def test_a_requested_wait_becomes_the_retry_delay() -> None:
+    """Without one, Temporal's own backoff applies."""
     assert (await failure(ServiceUnavailable("Busy.", retry_after=7))).next_retry_delay == timedelta(seconds=7)
     assert (await failure(ServiceUnavailable("Busy."))).next_retry_delay is None
 
 
-async def test_a_wait_beyond_what_temporal_tries_is_cut_to_a_last_try() -> None:
-    """Or Temporal gives up at once, and the workflow asks at once again; after the last try it may."""
+async def test_a_long_wait_is_cut_to_allow_a_last_attempt() -> None:
+    """A delay beyond the timeout would fail the activity immediately; after the last attempt it may."""
     hour = ServiceUnavailable("Busy.", retry_after=3600)
     cut = (await failure(hour, timedelta(minutes=4))).next_retry_delay
     assert cut is not None
@@ -58,14 +58,14 @@ async def test_a_wait_beyond_what_temporal_tries_is_cut_to_a_last_try() -> None:
     assert (await failure(hour, timedelta(minutes=9, seconds=56))).next_retry_delay == timedelta(hours=1)
 
 
-async def test_the_text_of_any_other_error_is_not() -> None:
-    """It could say anything of anyone."""
+async def test_the_message_of_any_other_error_is_dropped() -> None:
+    """It may contain personal data."""
     kept = await failure(ValueError("ann@example.com is not in the list"))
     assert kept.type == "ValueError"
     assert "ann" not in str(kept)
 
 
-async def test_what_is_meant_for_temporal_passes() -> None:
-    """Unchanged."""
+async def test_application_errors_pass_unchanged() -> None:
+    """Errors that are meant for Temporal are not converted."""
     meant = ApplicationError("as it is", type="Meant")
     assert await failure(meant) is meant

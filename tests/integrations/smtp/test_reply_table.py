@@ -1,4 +1,4 @@
-"""Each row of the table of refusals, with the answers that providers document."""
+"""Each row of the table of refusals, with the replies that providers document."""
 
 from itertools import chain
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from landbridge.domain.activity_io import Delivery
 from landbridge.domain.errors import QuotaExceeded, ServiceRejected, ServiceUnavailable
-from landbridge.integrations.smtp.replies import Answer, Stage, judge, wants_fewer_connections
+from landbridge.integrations.smtp.replies import Reply, Stage, classify, wants_fewer_connections
 from landbridge.integrations.smtp.reply_table import DAY, HOUR, MINUTE, TABLE, row_for
 
 MAIL, RCPT, CONTENT = Stage.SENDER, Stage.RECIPIENT, Stage.CONTENT
@@ -96,67 +96,67 @@ OPEN = [
 ]
 
 
-def heard(stage: Stage, words: str) -> Answer:
+def heard(stage: Stage, words: str) -> Reply:
     """Return an answer as the connection hands it on."""
-    return Answer(stage, int(words[:3]), words[4:])
+    return Reply(stage, int(words[:3]), words[4:])
 
 
 @pytest.mark.parametrize("stage, words, lasts", QUOTAS)
-def test_a_quota_is_waited_for(stage: Stage, words: str, lasts: float) -> None:
-    """At most for the time over which the provider counts, asked again before."""
+def test_a_used_up_quota_is_a_long_wait(stage: Stage, words: str, lasts: float) -> None:
+    """At most for the period of the quota, with retries in between."""
     with pytest.raises(QuotaExceeded) as caught:
-        judge(heard(stage, words))
+        classify(heard(stage, words))
     assert (caught.value.lasts, 0 < (caught.value.retry_after or 0) <= lasts) == (lasts, True)
 
 
 @pytest.mark.parametrize("stage, words, advice", SENDERS)
-def test_what_concerns_the_sender_says_what_to_mend(stage: Stage, words: str, advice: str) -> None:
-    """And quotes nobody."""
+def test_a_refusal_of_the_sender_says_what_to_fix(stage: Stage, words: str, advice: str) -> None:
+    """Without quoting an address."""
     with pytest.raises(ServiceRejected, match=advice) as caught:
-        judge(heard(stage, words))
+        classify(heard(stage, words))
     assert "example.com" not in str(caught.value)
 
 
 @pytest.mark.parametrize("stage, words, wait", SLOWER)
 def test_a_rate_limit_is_a_short_wait(stage: Stage, words: str, wait: float) -> None:
-    """With the setting that avoids it."""
+    """The message names the setting that avoids it."""
     with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_") as caught:
-        judge(heard(stage, words))
+        classify(heard(stage, words))
     assert caught.value.retry_after == wait
     assert not isinstance(caught.value, QuotaExceeded)
 
 
 @pytest.mark.parametrize("stage, words", FEWER)
-def test_too_many_connections_are_told_apart(stage: Stage, words: str) -> None:
-    """The pool goes on with fewer; without any, the server is unavailable."""
+def test_a_connection_limit_is_detected(stage: Stage, words: str) -> None:
+    """The pool continues with fewer connections; without any, the server is unavailable."""
     assert wants_fewer_connections(heard(stage, words))
     with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
-        judge(heard(stage, words))
+        classify(heard(stage, words))
 
 
 @pytest.mark.parametrize("stage, words", THEIRS)
-def test_what_concerns_one_recipient_never_concerns_us(stage: Stage, words: str) -> None:
-    """However many are refused so. A 4xx means later, whatever its words."""
-    verdict = judge(heard(stage, words))
+def test_a_refusal_of_the_recipient_never_concerns_the_sender(stage: Stage, words: str) -> None:
+    """However many there are. A 4xx is transient, whatever its text."""
+    verdict = classify(heard(stage, words))
     assert verdict.delivery is (Delivery.DEFERRED if words[0] == "4" else Delivery.REFUSED)
     assert not verdict.if_many
 
 
 @pytest.mark.parametrize("stage, words", LATER)
-def test_a_busy_mailbox_is_tried_later(stage: Stage, words: str) -> None:
-    """Also where the code says never."""
-    assert judge(heard(stage, words)).delivery is Delivery.DEFERRED
+def test_a_busy_mailbox_is_deferred(stage: Stage, words: str) -> None:
+    """Even if the code is permanent."""
+    assert classify(heard(stage, words)).delivery is Delivery.DEFERRED
 
 
 @pytest.mark.parametrize("stage, words", OPEN)
-def test_the_rest_is_in_question(stage: Stage, words: str) -> None:
-    """The person is refused, unless there are many in a row."""
-    verdict = judge(heard(stage, words))
+def test_other_refusals_are_ambiguous(stage: Stage, words: str) -> None:
+    """The person is refused, unless many refusals follow each other."""
+    verdict = classify(heard(stage, words))
     assert (verdict.delivery, bool(verdict.if_many)) == (Delivery.REFUSED, True)
 
 
 def test_every_row_is_used() -> None:
-    """By one of the answers above."""
+    """By one of the replies above."""
     groups: list[list[Any]] = [QUOTAS, SENDERS, SLOWER, FEWER, THEIRS, LATER, OPEN]
     used = []
     for _, words, *_ in chain.from_iterable(groups):
