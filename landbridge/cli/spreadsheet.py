@@ -32,4 +32,4 @@ SheetOutput_ = Annotated[
 
 def as_csv(model: type[BaseModel], lines: Iterable[BaseModel]) -> str:
     """Return lines of a model as CSV."""
-    return csv_export.head(model) + csv_export.rows(lines)
+    return csv_export.header(model) + csv_export.rows(lines)

@@ -83,7 +83,7 @@ async def _stands(migration: Migration, *, again: bool) -> bool:
         status = await migration.status()
     except NotFound:
         return False
-    return status.run_state is RunState.RUNNING or (status.stays and not again)
+    return status.run_state is RunState.RUNNING or (status.restart_needs_again and not again)
 
 
 async def _wait(migration: Migration, output: Output) -> int:

@@ -275,12 +275,12 @@ async def test_mails_that_are_to_come_are_not_numbered(
     person = Person(number=1, email="a@example.com", since=NOW, mailings=mailings)
     found = FoundPerson(cohort=1, cohort_id="site-migration:acme:cohort:1", person=person, next_step="")
 
-    class AccountLookup:
+    class MigrationReader:
         async def person(self, _: str) -> FoundPerson:
             return found
 
-    async def migration(_: str) -> AccountLookup:
-        return AccountLookup()
+    async def migration(_: str) -> MigrationReader:
+        return MigrationReader()
 
     monkeypatch.setattr(session, "migration", migration)
     await people.person("acme", person.email)

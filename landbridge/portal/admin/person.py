@@ -93,7 +93,7 @@ async def _shown_person(visit: AdminRequest) -> FoundPerson:
         Refused: the number is somebody else's by now, in another migration, or the address was corrected.
 
     """
-    await visit.shown_migration.seen()
+    await visit.shown_migration.expected_summary()
     found = await _person(visit)
     if why := stale.another_address(visit.field("address"), found.person.email):
         raise Refused(why)
