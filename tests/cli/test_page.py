@@ -1,4 +1,4 @@
-"""docs/cli.md says what the commands really take and answer."""
+"""docs/cli.md documents the commands, their options and their JSON."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from cyclopts import Argument
 from pydantic import TypeAdapter
 
-from landbridge.cli import app, checkup, commands
+from landbridge.cli import app, checks, commands
 from landbridge.client import answers
 from landbridge.domain import audit, messages, people, plan, sites
 from landbridge.platform.exits import Exit
@@ -31,7 +31,7 @@ MODELS = (
     answers.FoundPerson,
     answers.Report,
     answers.ReportLine,
-    checkup.Finding,
+    checks.CheckResult,
     plan.Plan,
     plan.PlanLine,
     plan.Totals,
@@ -44,51 +44,51 @@ MODELS = (
 )
 
 
-def taken_by(command: commands.Command) -> list[Argument]:
-    """Return the arguments and options that a command takes, as the whole command line has them."""
+def arguments_of(command: commands.Command) -> list[Argument]:
+    """Return the arguments and options of a command."""
     root = app.build()
     with root.app_stack([command.name]):
         return list(root[command.name].assemble_argument_collection())
 
 
 def section(command: str) -> str:
-    """Return what the page says of a command."""
+    """Return the page's section about a command."""
     found = re.search(rf"^### `{command}\b.*?(?=^##)", PAGE, re.MULTILINE | re.DOTALL)
     assert found
     return found[0]
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_option_stands_on_the_page_and_no_other(command: commands.Command) -> None:
-    """The page is neither behind the commands nor ahead of them."""
-    options = {name for argument in taken_by(command) for name in argument.names if name.startswith("-")}
+def test_the_page_documents_exactly_the_options(command: commands.Command) -> None:
+    """None is missing, and none is outdated."""
+    options = {name for argument in arguments_of(command) for name in argument.names if name.startswith("-")}
     assert set(re.findall(r"`(--?[a-z][a-z-]*)`", section(command.name))) == options
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_every_argument_stands_in_the_heading(command: commands.Command) -> None:
-    """In the order in which they are typed."""
-    arguments = [argument.name for argument in taken_by(command) if re.match("[A-Z]", argument.name)]
+def test_headings_name_the_arguments_in_order(command: commands.Command) -> None:
+    """As they are typed."""
+    arguments = [argument.name for argument in arguments_of(command) if re.match("[A-Z]", argument.name)]
     heading = section(command.name).splitlines()[0].strip("# `").split()
     assert [word.strip("[]") for word in heading[1:]] == arguments
 
 
-def test_no_command_is_told_that_is_none() -> None:
-    """Nor in another order than --help has them."""
+def test_the_page_documents_exactly_the_commands() -> None:
+    """In the order of --help."""
     assert re.findall(r"^### `([a-z-]+)", PAGE, re.MULTILINE) == [command.name for command in COMMANDS]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_every_field_of_an_answer_stands_on_the_page(model: type) -> None:
-    """Programs can rely on it, so nothing of it changes unseen."""
+def test_the_page_documents_exactly_the_json_fields(model: type) -> None:
+    """Programs rely on them."""
     row = re.search(rf"^\| `{model.__name__}` \| (.*) \|$", PAGE, re.MULTILINE)
     assert row
-    told = set(re.findall(r"`([a-z_]+)`", row[1])) - {"null", "false"}
-    known = set(TypeAdapter(model).json_schema(mode="serialization")["properties"])
+    documented = set(re.findall(r"`([a-z_]+)`", row[1])) - {"null", "false"}
+    fields = set(TypeAdapter(model).json_schema(mode="serialization")["properties"])
     inherited = set(answers.MigrationSummary.model_fields) if model is answers.MigrationStatus else set()
-    assert told == known - inherited
+    assert documented == fields - inherited
 
 
-def test_every_exit_code_stands_on_the_page() -> None:
-    """Scripts branch on them."""
+def test_the_page_documents_every_exit_code() -> None:
+    """Scripts rely on them."""
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)] == [int(code) for code in Exit]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from landbridge.cli import check_temporal, checkup, ending, planning
+from landbridge.cli import check_temporal, checks, finish, planning
 from landbridge.domain import audit, lifecycle, messages, roster, sign_in
 from landbridge.domain.rules import Rules
 from landbridge.integrations import opsgenie
@@ -56,10 +56,10 @@ DEFAULTS = Rules()
         ("docs/settings.md", f"slices of up to {options.MAIL_BATCH} mails"),
         ("docs/settings.md", f"slices of up to {options.ACCOUNT_BATCH} people"),
         ("docs/reliability.md", f"a slice of {options.MAIL_BATCH}"),
-        ("docs/cli.md", f"at most {checkup.SECONDS:g} seconds at each"),
-        ("docs/cli.md", f"within the last {length(check_temporal.RECENTLY)}"),
+        ("docs/cli.md", f"at most {checks.TIMEOUT_SECONDS:g} seconds at each"),
+        ("docs/cli.md", f"within the last {length(check_temporal.MAX_POLL_AGE)}"),
         ("docs/cli.md", f"up to {length(planning.MAX_PAUSE)} at a time"),
-        ("docs/cli.md", f"It waits up to {length(ending.PATIENCE_SECONDS)}"),
+        ("docs/cli.md", f"It waits up to {length(finish.TIMEOUT_SECONDS)}"),
         ("docs/cli.md", f"at most {messages.MAX_REASON_LENGTH} characters"),
         (
             "docs/cli.md",
