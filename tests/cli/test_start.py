@@ -73,7 +73,7 @@ async def test_start_assigns_the_people_of_a_roster_file(cli: Cli, client: Clien
 async def test_a_roster_that_differs_from_the_plan_is_refused(
     cli: Cli, client: Client, account: str, roster: Path, world: World
 ) -> None:
-    """A file is refused before anything starts, Opsgenie's roster in the first step; an unchanged roster is accepted."""
+    """A file is refused before anything starts, Opsgenie's roster in the first step; the same roster is accepted."""
     start = ("start", account, "--initiator", OWNER_EMAIL, "--yes")
     file_digest, opsgenie_digest = digest(reader.read(roster).people), digest(world.opsgenie.people_listed)
     ran = await cli(*start, "--roster", roster, "--plan", opsgenie_digest)

@@ -84,10 +84,10 @@ async def test_a_build_that_nobody_made_current_is_told(tmp_path: Path, monkeypa
         monkeypatch.setenv("TEMPORAL_ADDRESS", client.service_client.config.target_host)
         bench = MigrationHarness(client, "not-current")
         async with served(client, bench.world, deployment=worker.deployment(NAME, "7")):
-            await eventually(lambda: finds(f"they are build 7 of {NAME}, and the current version is workers without"))
+            await eventually(lambda: finds(f"they are build 7 of {NAME}, but the current version is workers without"))
             assert f"set-current-version --deployment-name {NAME} --build-id 7" in (await workers_found()).remedy
             await eventually(lambda: make_current(client, "7"))
-            await eventually(lambda: finds("every task queue is looked after"))
+            await eventually(lambda: finds("every task queue is polled"))
 
 
 async def workers_found() -> CheckResult:
