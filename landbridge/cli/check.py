@@ -1,3 +1,5 @@
+"""The command `check`."""
+
 from collections.abc import Sequence
 
 from rich.table import Table

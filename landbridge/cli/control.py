@@ -1,3 +1,5 @@
+"""Commands that control a running migration: site, tasks, pause, refresh, deadline."""
+
 import shlex
 from typing import Annotated
 

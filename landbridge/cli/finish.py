@@ -1,3 +1,5 @@
+"""The commands `cancel`, `undo` and `forget`."""
+
 import asyncio
 import time
 from typing import Annotated

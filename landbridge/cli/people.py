@@ -1,3 +1,5 @@
+"""Commands about people: list, show, resend, record, exclude, correct an address."""
+
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 

@@ -1,3 +1,5 @@
+"""The command `plan`."""
+
 import shlex
 from pathlib import Path
 from typing import Annotated

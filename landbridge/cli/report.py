@@ -1,3 +1,5 @@
+"""The commands `report` and `audit`."""
+
 from collections.abc import Sequence
 
 from rich.table import Table

@@ -1,3 +1,5 @@
+"""The command `start`."""
+
 import asyncio
 from pathlib import Path
 from typing import Annotated

@@ -1,3 +1,5 @@
+"""The commands `status` and `list`."""
+
 from typing import Annotated
 
 from cyclopts import Parameter

@@ -52,7 +52,10 @@ async def test_bad_input_exits_with_2_and_one_line(cli: Cli, arguments: list[str
         (["start", "acme", "--initiator", "a@example.com", "--roster", "/"], "/ is a folder"),
         (["choose-site", "acme", " "], "name is empty"),
         (["set-deadline", "acme", "1999-01-01"], "past"),
-        (["set-deadline", "acme", "none", "--at-deadline", "complete_partial"], "leave it out if you remove the deadline"),
+        (
+            ["set-deadline", "acme", "none", "--at-deadline", "complete_partial"],
+            "leave it out if you remove the deadline",
+        ),
         (["verify", "acme", "ada@example.com", "--by", "x" * 255], "shorten it to 254"),
         (["status", "acme", "--watch", "-o", "json"], "--watch"),
         (["resend", "acme"], "--state"),
