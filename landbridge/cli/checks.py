@@ -62,7 +62,7 @@ class Check(NamedTuple):
     remedy: str
     """The remedy if an error does not name a setting."""
     requires: str = ""
-    """The service whose check has to pass first; it stands earlier in the list. Empty: none."""
+    """The service whose check has to pass first; it comes earlier in the list. Empty: none."""
 
 
 async def run_checks(checks: Sequence[Check]) -> list[CheckResult]:
@@ -99,7 +99,7 @@ async def _run(check: Check, required: "asyncio.Task[CheckResult] | None") -> Ch
 
 
 def _split(sentence: str, settings: str) -> tuple[str, str]:
-    """Split a sentence of ours at its colon into what is wrong and what to do; append the settings if it names none."""
+    """Split an error message at its colon into problem and remedy; append the settings if it names none."""
     message, _, remedy = sentence.partition(": ")
     if not remedy:
         return sentence, settings

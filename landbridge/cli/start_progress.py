@@ -50,7 +50,7 @@ async def follow_start(
 async def _poll(
     migration: Migration, until: Callable[[messages.Progress], bool], timeout_seconds: float | None = None
 ) -> MigrationStatus:
-    """Poll the status until a condition holds, the migration ends, or a timeout passes; print new problems."""
+    """Poll the status until a condition is met, the migration ends, or a timeout passes; print new problems."""
     started = answered = time.monotonic()
     printed: set[str] = set()
     while True:

@@ -141,8 +141,9 @@ def _people(status: MigrationStatus) -> RenderableType:
 
 
 def _counts(status: MigrationStatus) -> str:
-    need_attention = f", {status.counts.for_admins} of them need your attention" if status.counts.for_admins else ""
-    return f": {status.people_connected} connected, {status.people_waiting} waiting{need_attention}"
+    for_admins = status.counts.for_admins
+    attention = f", {for_admins} of them {'needs' if for_admins == 1 else 'need'} your attention" if for_admins else ""
+    return f": {status.people_connected} connected, {status.people_waiting} waiting{attention}"
 
 
 def _bars(counts: Counts) -> Table:
@@ -166,7 +167,11 @@ def _remarks(status: MigrationStatus) -> list[str]:
         remarks.append("The numbers may be up to an hour old, and older while no worker runs.")
     if status.deadline is not None and status.run_state is RunState.RUNNING:
         partial = status.progress is not None and status.progress.at_deadline is AtDeadline.COMPLETE_PARTIAL
-        then = "the migration ends with the people who are connected" if partial else "you are notified"
+        then = (
+            "the migration ends with the people who are connected"
+            if partial
+            else "you are notified and the migration continues"
+        )
         remarks.append(f"Deadline: {text.local(status.deadline)}. Then {then}.")
     return remarks
 

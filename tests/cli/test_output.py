@@ -61,7 +61,7 @@ async def test_tables_in_a_pipe_are_plain_and_unwrapped(cli: Cli, moving: Migrat
     assert [line for line in lines if line.startswith(OWNER_EMAIL) and "connected" in line]
     assert "5 people, end of the list." in people.err
     assert "running (people)" in status.out
-    assert "5 people: 1 connected, 4 waiting, 1 of them need your attention" in status.out
+    assert "5 people: 1 connected, 4 waiting, 1 of them needs your attention" in status.out
     assert "550: there is no such mailbox" in report.out
     assert OWNER_EMAIL not in report.out
 

@@ -204,7 +204,7 @@ def test_the_status_fits_80_columns_and_begins_with_the_task() -> None:
     assert url in "".join(line.strip("│ ") for line in shown.splitlines())
     assert shown.index("Create the site acme.") < shown.index(STEP_TITLES[Step.INITIATE])
     assert "The mail server does not answer." in shown
-    assert "100000 connected, 1 waiting, 1 of them need your attention" in shown
+    assert "100000 connected, 1 waiting, 1 of them needs your attention" in shown
 
 
 def test_a_pause_is_shown_once() -> None:
