@@ -103,7 +103,7 @@ async def _make(
 
 
 async def _lines(
-    planner_: Planner, people: list[RosterPerson], directory: AtlassianDirectory
+    line_planner: Planner, people: list[RosterPerson], directory: AtlassianDirectory
 ) -> tuple[list[PlanLine], Totals]:
     looked_up = [person for person in people if planner.asks_atlassian(person)]
     lookups = _lookups(looked_up, directory)
@@ -116,8 +116,8 @@ async def _lines(
             if planner.asks_atlassian(person):
                 lookup = await anext(lookups)
                 bar.advance(task)
-            lines.append(planner_.take(person, lookup))
-    return lines, planner_.totals
+            lines.append(line_planner.take(person, lookup))
+    return lines, line_planner.totals
 
 
 async def _lookups(people: Sequence[RosterPerson], directory: AtlassianDirectory) -> AsyncIterator[AccountLookup]:

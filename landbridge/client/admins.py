@@ -129,7 +129,7 @@ class TemporalAdminClient:
         confirmed_at = self._proofs.role_confirmed_at(proof, _session(admin), ids.session(session_id))
         if confirmed_at is None or datetime.now(UTC) - confirmed_at > SESSION_CONFIRMED_FOR:
             return False
-        # Each run starts when Opsgenie has confirmed the role; the first run, shortly after the link was mailed.
+        # Opsgenie confirms the role right before each run starts; for the first run, when the link was mailed.
         # Compare the run's start time, not the proof's time: rosters are dated by Temporal's clock too.
         if await self._has_lost_role(admin, session.start_time):
             await self.close_session(session_id, "no owner or admin any more")
