@@ -159,11 +159,11 @@ class Migration(MigrationReader):
         except NotFound:
             await self._start_undo(request)
 
-    async def _start_undo(self, asked: RevokeInvitations) -> None:
+    async def _start_undo(self, request: RevokeInvitations) -> None:
         summary = await self.expected_summary()
         async with translate_rpc_errors(self._what):
             denial_reason = await self._handle.query(
-                SiteMigrationWorkflow.denial_reason, asked.by, rpc_timeout=QUERY_SECONDS
+                SiteMigrationWorkflow.denial_reason, request.by, rpc_timeout=QUERY_SECONDS
             )
         if denial_reason:
             raise Refused(denial_reason)
@@ -171,16 +171,16 @@ class Migration(MigrationReader):
             raise Refused(stale.STARTED_AGAIN)
         if summary.run_state is RunState.COMPLETED:
             raise Refused(f"The {self._what} was completed: there is nothing to undo.")
-        request = UndoRequest(
+        undo = UndoRequest(
             opsgenie_account=self._account,
             run=summary.run,
             cohorts=await self._number_of_cohorts(),
-            asked=asked,
+            asked=request,
         )
         async with translate_rpc_errors(f"undo of the {self._what}"):
             await self._client.start_workflow(
                 UndoWorkflow.run,
-                request,
+                undo,
                 id=ids.undo(self._account),
                 task_queue=options.WORKFLOWS,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,

@@ -50,7 +50,7 @@ async def start(
 
     """
     workflow_id = ids.migration(ids.check_opsgenie_account(request.opsgenie_account))
-    memo = {"asked": _asked(request)}
+    memo = {"asked": _start_values(request)}
     await _refuse_while_undoing(client, request.opsgenie_account)
     by = proofs.of_request(request.by, Act.START, request, workflow_id)
     request = request.model_copy(update={"by": by})
@@ -90,7 +90,7 @@ async def _refuse_while_undoing(client: Client, opsgenie_account: str) -> None:
             raise Refused("The last migration is being undone; start this one when that has ended.")
 
 
-def _asked(request: MigrationRequest) -> dict[str, str]:
+def _start_values(request: MigrationRequest) -> dict[str, str]:
     """Return what has to be equal when a running migration is started again; it contains no personal data."""
     return {
         "roster": request.file_roster.digest if request.file_roster else "Opsgenie",
@@ -98,12 +98,12 @@ def _asked(request: MigrationRequest) -> dict[str, str]:
     }
 
 
-async def _existing(client: Client, workflow_id: str, asked: dict[str, str]) -> Started:
+async def _existing(client: Client, workflow_id: str, requested: dict[str, str]) -> Started:
     async with translate_rpc_errors("migration"):
         description = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
         before: dict[str, str] = await description.memo_value("asked", {}, type_hint=dict[str, str])
     summary = summarise(description)
-    different = [what for what, value in asked.items() if value and before.get(what, "") not in {value, ""}]
+    different = [what for what, value in requested.items() if value and before.get(what, "") not in {value, ""}]
     if different and summary.run_state is RunState.RUNNING:
         raise Refused(
             f"A migration of this Opsgenie account runs with another {' and another '.join(different)}. "

@@ -82,8 +82,8 @@ async def test_a_roster_can_come_through_a_pipe(
 ) -> None:
     """From standard input, in any of the encodings that are recognised."""
     assert world
-    code, said = await start_with(cli, account, roster, ROSTER.encode("utf-16"))
-    assert code == 0, said
+    code, output = await start_with(cli, account, roster, ROSTER.encode("utf-16"))
+    assert code == 0, output
     migration = Migration(client, account)
     assert (await migration.person("ann@example.com")).person.email == "ann@example.com"
     await client.get_workflow_handle(ids.migration(account)).terminate()
@@ -91,18 +91,18 @@ async def test_a_roster_can_come_through_a_pipe(
 
 async def test_a_piped_roster_is_checked_like_a_file(cli: Cli, tmp_path: Path) -> None:
     """Wrong rows and unknown encodings are reported."""
-    code, said = await start_with(cli, "acme", "-", f"{ROSTER}nobody,user,yes\n".encode())
-    assert (code, "standard input: row 4: 'nobody' cannot be used" in said) == (2, True), said
-    code, said = await start_with(cli, "acme", "-", f"{ROSTER}# für".encode("latin-1"))
-    assert (code, "Line 4 is not UTF-8" in said) == (2, True), said
-    code, said = await start_with(cli, "acme", "-")
-    assert (code, "empty" in said) == (2, True), said
+    code, output = await start_with(cli, "acme", "-", f"{ROSTER}nobody,user,yes\n".encode())
+    assert (code, "standard input: row 4: 'nobody' cannot be used" in output) == (2, True), output
+    code, output = await start_with(cli, "acme", "-", f"{ROSTER}# für".encode("latin-1"))
+    assert (code, "Line 4 is not UTF-8" in output) == (2, True), output
+    code, output = await start_with(cli, "acme", "-")
+    assert (code, "empty" in output) == (2, True), output
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     writing = asyncio.create_task(asyncio.to_thread(fifo.write_text, "name\nAnn\n", encoding="utf-8"))
-    code, said = await start_with(cli, "acme", str(fifo))
+    code, output = await start_with(cli, "acme", str(fifo))
     await writing
-    assert (code, "'email'" in said) == (2, True), said
+    assert (code, "'email'" in output) == (2, True), output
 
 
 @pytest.mark.parametrize("signum, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -114,8 +114,8 @@ async def test_waiting_for_a_pipe_can_be_interrupted(cli: Cli, tmp_path: Path, s
         # A FIFO can be opened for writing without blocking once it has a reader.
         await eventually(lambda: _has_reader(fifo))
         process.send_signal(signum)
-        _, said = await process.communicate()
-    assert (process.returncode, said.decode()) == (code, "")
+        _, output = await process.communicate()
+    assert (process.returncode, output.decode()) == (code, "")
 
 
 _writers: list[int] = []
@@ -184,8 +184,8 @@ async def test_watch_ends_when_its_reader_exits(cli: Cli, moving: Migration, acc
     os.close(writing)
     await asyncio.to_thread(os.read, reading, 1)
     os.close(reading)
-    _, said = await process.communicate()
-    assert (process.returncode, said.decode()) == (1, "")
+    _, output = await process.communicate()
+    assert (process.returncode, output.decode()) == (1, "")
 
 
 @pytest.fixture

@@ -31,11 +31,11 @@ class Cohorts:
             [replace(arrive(n, RosterPerson(email=f"p{n}@example.com"), NOW), state=s) for n, s in enumerate(c, 1)]
             for c in cohorts
         ]
-        self.asked = Counter[int]()
+        self.queries = Counter[int]()
 
     async def ask(self, number: int, query: PeopleQuery) -> PeoplePage:
         """Query one cohort."""
-        self.asked[number] += 1
+        self.queries[number] += 1
         page = CohortPeople(self.people[number - 1]).page(query)
         assert len(page.people) <= query.limit
         return page
@@ -109,9 +109,9 @@ async def test_a_page_queries_only_the_cohorts_it_needs(cohorts: int, limit: int
     """The first page takes one query, whatever the migration's size, if the first cohort can fill it."""
     world = Cohorts([[State.CONNECTED] * 10] * cohorts)
     await world.page(PeopleQuery(limit=limit), FIRST)
-    assert world.asked == {1: 1}
+    assert world.queries == {1: 1}
     await world.page(PeopleQuery(limit=limit), Position(cohorts, 1))
-    assert sum(world.asked.values()) == 2
+    assert sum(world.queries.values()) == 2
 
 
 async def test_a_search_for_few_people_queries_each_cohort_at_most_once() -> None:
@@ -119,8 +119,8 @@ async def test_a_search_for_few_people_queries_each_cohort_at_most_once() -> Non
     world = Cohorts([[State.CONNECTED]] * 20 + [[State.ATTENTION] * 3] + [[State.CONNECTED]] * 379)
     page = await world.page(PeopleQuery(states=[State.ATTENTION], limit=2), FIRST)
     assert page.next == Position(21, 3)
-    assert set(world.asked.values()) == {1}
-    assert max(world.asked) <= 21 + COHORT_CONCURRENCY
+    assert set(world.queries.values()) == {1}
+    assert max(world.queries) <= 21 + COHORT_CONCURRENCY
 
 
 @pytest.mark.parametrize(
