@@ -38,7 +38,15 @@ _SENTENCE = re.compile(r"(?:[A-Z]|\{\w+\} [a-z]+ ).+[\w)}]\.", re.DOTALL)
 _CLAUSE = re.compile(r"[a-z].* ")
 _VALUE = re.compile(r"\{\w+\}")
 _SETTING = "LANDBRIDGE_"
-_CLAUSES = {"BadInput": 0, "Verdict": 1, "_note": 2, "_reason": 1, "answered": 0, "outcome": 1, "told": 0}
+_CLAUSES = {
+    "BadInput": 0,
+    "Verdict": 1,
+    "_note": 2,
+    "_reason": 1,
+    "execute_update_once": 0,
+    "outcome": 1,
+    "translate_rpc_errors": 0,
+}
 """Which arguments of which calls are put into a sentence, or stand by themselves in a timeline."""
 _LISTED = {
     "UNUSABLE",

@@ -1,1 +1,1 @@
-"""The commands of starter.py. Each is imported when it is called, so that help is there at once."""
+"""The commands of starter.py. Each module is imported when its command is called, so that help is fast."""

@@ -1,39 +1,39 @@
-"""Is everything well that is not Temporal: the mail server, Opsgenie, Atlassian, the portal."""
+"""Checks of the mail server, Opsgenie, Atlassian and the portal."""
 
 from urllib.parse import urlsplit
 
 from landbridge.cli import services
-from landbridge.cli.checkup import SECONDS, Check, Unwell, Well
+from landbridge.cli.checks import TIMEOUT_SECONDS, Check, CheckFailed, Passed
 from landbridge.integrations.http import Request, Transport
 from landbridge.integrations.smtp.relay import Server
 from landbridge.platform import settings
 from landbridge.platform.settings import SmtpSecurity
 
-_NOBODY = "nobody@example.com"
-"""An address that is nobody's (RFC 2606), for a question about an address."""
-_HERE = {"127.0.0.1", "::1", "localhost"}
-_FEW = 5
-"""Sites that are named one by one."""
+_TEST_ADDRESS = "nobody@example.com"
+"""An address that belongs to nobody (RFC 2606), for a test lookup."""
+_LOCAL_HOSTS = {"127.0.0.1", "::1", "localhost"}
+_MAX_SITES_NAMED = 5
+"""If there are more sites, only their number is printed."""
 _OK, _METHOD_NOT_ALLOWED = 200, 405
 _ANY_STATUS = frozenset(range(200, 600))
-_SECURITIES = {SmtpSecurity.STARTTLS: "STARTTLS", SmtpSecurity.TLS: "TLS", SmtpSecurity.NONE: "in clear"}
+_SECURITY_NAMES = {SmtpSecurity.STARTTLS: "STARTTLS", SmtpSecurity.TLS: "TLS", SmtpSecurity.NONE: "unencrypted"}
 
 _PROVISIONING = "Check LANDBRIDGE_ATLASSIAN_PROVISIONING_URL; leave it unset for the real Atlassian."
-_PORTAL = "Start it, and check LANDBRIDGE_PORTAL_URL and the way from here to there."
+_PORTAL = "Start the portal; check LANDBRIDGE_PORTAL_URL and the network."
 
 
 def checks() -> list[Check]:
-    """Return them."""
+    """Return the checks."""
     return [
-        Check("Mail", _mail, "Check LANDBRIDGE_SMTP_HOST and LANDBRIDGE_SMTP_PORT, and the way from here to there."),
-        Check("Opsgenie", _opsgenie, "See LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY."),
-        Check("Atlassian", _atlassian, "See LANDBRIDGE_ATLASSIAN_URL, _API_KEY and _ORG_ID."),
+        Check("Mail", _mail, "Check LANDBRIDGE_SMTP_HOST, LANDBRIDGE_SMTP_PORT and the network."),
+        Check("Opsgenie", _opsgenie, "Check LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY."),
+        Check("Atlassian", _atlassian, "Check LANDBRIDGE_ATLASSIAN_URL, _API_KEY and _ORG_ID."),
         Check("Provisioning", _provisioning, _PROVISIONING),
         Check("Portal", _portal, _PORTAL),
     ]
 
 
-async def _mail() -> Well:
+async def _mail() -> Passed:
     smtp = settings.load(settings.SmtpSettings)
     server = Server(
         host=smtp.host,
@@ -43,59 +43,62 @@ async def _mail() -> Well:
         security=smtp.security,
         sender=smtp.sender,
         ca_file=smtp.ca_file,
-        reply_seconds=SECONDS,
+        reply_seconds=TIMEOUT_SECONDS,
     )
     await server.verify_sender()
     login = "logged in" if smtp.username else "no login"
-    exposed = smtp.security is SmtpSecurity.NONE and smtp.host not in _HERE
-    return Well(
-        f"{smtp.host}:{smtp.port}, {_SECURITIES[smtp.security]}, {login}; it takes mail from {smtp.sender}.",
-        "LANDBRIDGE_SMTP_SECURITY=none sends in clear: use starttls or tls." if exposed else "",
+    exposed = smtp.security is SmtpSecurity.NONE and smtp.host not in _LOCAL_HOSTS
+    return Passed(
+        f"{smtp.host}:{smtp.port}, {_SECURITY_NAMES[smtp.security]}, {login}; accepts mail from {smtp.sender}.",
+        "LANDBRIDGE_SMTP_SECURITY=none sends mail unencrypted: use starttls or tls." if exposed else "",
     )
 
 
-async def _opsgenie() -> Well:
+async def _opsgenie() -> Passed:
     async with services.opsgenie() as source:
         name, users = await source.check()
-    return Well(f"The key is for the account {name!r} and may list its {users} users.")
+    return Passed(f"The key is for the account {name!r} and may list its {users} users.")
 
 
-async def _atlassian() -> Well:
+async def _atlassian() -> Passed:
     async with services.atlassian() as directory:
-        async for _ in directory.lookups([_NOBODY]):
+        async for _ in directory.lookups([_TEST_ADDRESS]):
             pass
         sites = {seats.site.name for seats in await directory.seats()}
-    named = f": {', '.join(sorted(sites))}" if 0 < len(sites) <= _FEW else ""
-    return Well(f"The key may search people and list sites; {len(sites)} online{named}.")
+    names = f": {', '.join(sorted(sites))}" if 0 < len(sites) <= _MAX_SITES_NAMED else ""
+    plural = " is" if len(sites) == 1 else "s are"
+    return Passed(f"The key may search people and list sites; {len(sites)} site{plural} online{names}.")
 
 
-async def _provisioning() -> Well:
+async def _provisioning() -> Passed:
     atlassian = settings.load(settings.AtlassianSettings)
     if atlassian.provisioning_url is None:
-        return Well("Not set: sign-up, a new site and the connection are tasks for an admin.")
-    # There is nothing to ask without doing something, but an endpoint that takes no GET says that it is there.
+        return Passed("No emulator is set: sign-up, creating a site and connecting it are manual tasks for an admin.")
+    # Every request of this API changes something. A GET, which it does not support, only shows that it is there.
     request = Request("GET", "/provisioning/v1/sites", understood=_ANY_STATUS)
     async with Transport(
         "The emulator", str(atlassian.provisioning_url), settings="LANDBRIDGE_ATLASSIAN_PROVISIONING_URL"
     ) as transport:
         status = (await transport.send(request)).status
     if status != _METHOD_NOT_ALLOWED:
-        raise Unwell(f"The URL does not lead to the emulator ({status}).", _PROVISIONING)
-    return Well("The emulator is there. It stands in for Atlassian: not for a real migration.")
+        raise CheckFailed(f"The URL is not that of the emulator (HTTP {status}).", _PROVISIONING)
+    return Passed("The emulator answers. It replaces Atlassian: do not use it for a real migration.")
 
 
-async def _portal() -> Well:
+async def _portal() -> Passed:
     pages = settings.load(settings.PortalSettings)
     url = str(pages.portal_url).rstrip("/")
     async with Transport("The portal", url, settings="LANDBRIDGE_PORTAL_URL") as transport:
         alive = await transport.send(Request("GET", "/livez", understood=_ANY_STATUS))
         if alive.status != _OK:
-            raise Unwell(f"{url} does not lead to the portal ({alive.status}).", _PORTAL)
+            raise CheckFailed(f"{url} is not the URL of the portal (HTTP {alive.status}).", _PORTAL)
         ready = await transport.send(Request("GET", "/readyz", understood=_ANY_STATUS))
     if ready.status != _OK:
-        raise Unwell("The portal runs, but does not reach Temporal.", "Check its TEMPORAL_* settings and its log.")
+        raise CheckFailed(
+            "The portal is running, but cannot reach Temporal.", "Check its TEMPORAL_* settings and its log."
+        )
     keys = len(pages.token_keys)
-    found = f"{url} is alive and ready; {keys} key{' signs' if keys == 1 else 's sign'} links."
+    found = f"{url} is ready; {keys} signing key{'' if keys == 1 else 's'} for links."
     parts = urlsplit(url)
-    exposed = parts.scheme != "https" and parts.hostname not in _HERE
-    return Well(found, "https is recommended: links are secrets on their way." if exposed else "")
+    exposed = parts.scheme != "https" and parts.hostname not in _LOCAL_HOSTS
+    return Passed(found, "Use https: the links contain secrets." if exposed else "")

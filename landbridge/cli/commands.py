@@ -1,119 +1,127 @@
-"""All commands by name: what each is for, and where it stands."""
+"""The list of all commands, with their help texts."""
 
 from typing import NamedTuple
 
 PROGRAM = "./starter.py"
-HELP_FLAGS = ("--help", "-h")
 
 
 class Command(NamedTuple):
-    """A command that is imported when it is called."""
+    """A command; its module is imported only when it is called."""
 
     name: str
     path: str
-    """`module:function`, the module under `cli`."""
+    """`module:function`; the module is in `landbridge.cli`."""
     help: str
-    """Shown by `--help`; the first line also in the list of all commands (`cli.overview`)."""
+    """The help text; its first line is also shown in the list of all commands."""
 
 
 COMMANDS = {
-    "Before it": (
+    "Prepare": (
         Command(
             "check",
             "check:check",
-            "Look whether every neighbour is well, and what to do.\n\n"
-            "One line for each: Temporal, encryption, mail, Opsgenie, Atlassian, the portal. Run it with the settings "
-            "of a worker; it changes nothing, sends nothing, and needs no migration.",
+            "Check all services and settings.\n\n"
+            "Prints one line for each service (Temporal, mail, Opsgenie, Atlassian, the portal …) and how to fix it. "
+            "Run it with the worker's settings. It changes nothing, sends no mail and needs no migration.",
         ),
         Command(
             "plan",
             "plan:plan",
-            "Say what a migration would do, and what stops it.\n\n"
-            "A dry run, for each person and with the reason: it reads from Opsgenie (or a file) and Atlassian and "
-            "changes nothing anywhere. Run it with the settings of a worker; it needs no Temporal. Its digest is for "
-            "start --plan: with another roster, nothing is started then.",
+            "Show what a migration would do, and what blocks it.\n\n"
+            "A dry run: it reads from Opsgenie (or a file) and Atlassian, changes nothing, and shows for each person "
+            "what would happen and why. Run it with the worker's settings; it does not need Temporal. Pass its digest "
+            "to start --plan: then nothing is started if the roster has changed since.",
         ),
     ),
-    "A migration": (
+    "Migrate": (
         Command(
             "start",
             "start:start",
             "Start the migration of an Opsgenie account.\n\n"
-            "Who is to move is read from Opsgenie, or from a file. Without a site, Landbridge lists the initiator's "
-            "sites and waits until you choose one. Starting it again while it runs changes nothing: it shows how it "
-            "stands, and goes on with handing out a roster file.",
+            "Reads the people from Opsgenie, or from a file. Without a site, Landbridge lists the initiator's sites "
+            "and waits until you choose one. It is safe to run start again: if the migration is already running, it "
+            "shows the status, and completes an interrupted transfer of a roster file.",
         ),
-        Command("status", "status:status", "Show how a migration stands, and what waits for you."),
-        Command("list", "listing:show_list", "List all migrations."),
-        Command("report", "report:report", "Show who made it, who did not, and what to do next for each."),
+        Command("status", "status:status", "Show the status of a migration and what needs your attention."),
+        Command("list", "status:list_migrations", "List all migrations."),
+        Command("report", "report:report", "Show who is connected, who is not, and what to do next."),
         Command(
             "audit",
-            "audit:audit",
-            "Show who asked what of a migration, and when.\n\nAlso of one that is over.",
+            "report:audit",
+            "Show who requested what in a migration, and when.\n\nAlso works after the migration has ended.",
         ),
     ),
-    "Its people": (
+    "People": (
         Command("people", "people:people", "List the people of a migration."),
-        Command("person", "people:person", "Show one person: the state, how it came to it, and what is next."),
-        Command("resend", "acts:resend", "Send the mail again, to some people or to everyone in a state."),
+        Command("person", "people:person", "Show one person: state, history and next step."),
+        Command("resend", "people:resend", "Resend mails, to some people or to everyone in a state."),
         Command(
             "verify",
-            "acts:verify",
-            "Record that someone's Opsgenie email is verified, by your word.\n\n"
-            "They get the authentication email next. Works while no worker runs.",
+            "people:verify",
+            "Record that a person's Opsgenie email address is verified.\n\n"
+            "Your name is recorded with it. The person gets the authentication email next. Works without a worker.",
         ),
         Command(
             "authenticate",
-            "acts:authenticate",
-            "Record that someone's Atlassian account is set up, by your word.\n\n"
-            "They count as connected from then on. Works while no worker runs.",
+            "people:authenticate",
+            "Record that a person's Atlassian account is set up.\n\n"
+            "Your name is recorded with it. The person is connected from then on. Works without a worker.",
         ),
-        Command("exclude", "acts:exclude", "Take someone out of the migration."),
+        Command("exclude", "people:exclude", "Exclude a person from the migration."),
         Command(
             "correct-email",
-            "acts:correct_email",
-            "Give someone another address.\n\nWhoever holds it has yet to prove it, and gets the mails from then on.",
+            "people:correct_email",
+            "Change a person's email address.\n\n"
+            "Mails go to the new address from then on, and the person has to verify it.",
         ),
     ),
-    "Its course": (
-        Command("choose-site", "sites:choose_site", "Select an existing Atlassian site."),
-        Command("name-site", "sites:name_site", "Name a new Atlassian site, to be created."),
-        Command("confirm", "sites:confirm", "Report a task done that the migration waits for."),
-        Command("pause", "course:pause", "Start nothing new until resumed: no accounts, no mails."),
-        Command("resume", "course:resume", "Go on after a pause, or after mending what a neighbour refused."),
+    "Control": (
+        Command("choose-site", "control:choose_site", "Choose an existing Atlassian site."),
+        Command("name-site", "control:name_site", "Name a new Atlassian site to create."),
+        Command("confirm", "control:confirm", "Report that a task of yours is done."),
+        Command("pause", "control:pause", "Pause a migration: no new accounts, no new mails."),
+        Command(
+            "resume",
+            "control:resume",
+            "Resume a paused migration.\n\n"
+            "Also use it after you have fixed a problem for which Landbridge paused the migration.",
+        ),
         Command(
             "refresh",
-            "course:refresh",
-            "Ask Opsgenie and Atlassian at once who joined, who verified, who has set up the account.\n\n"
-            "They are asked now and then anyway.",
+            "control:refresh",
+            "Check Opsgenie and Atlassian for changes now.\n\n"
+            "Reads who joined, who verified an email address and who set up an account. Landbridge also does this "
+            "regularly by itself.",
         ),
-        Command("set-deadline", "course:set_deadline", "Set another deadline, or none."),
+        Command("set-deadline", "control:set_deadline", "Change or remove the deadline."),
     ),
-    "Its end": (
+    "Finish": (
         Command(
             "cancel",
-            "ending:cancel",
-            "End a migration before its time: no more mail, no link works, owners and admins are told.\n\n"
-            "Whoever is connected stays so; everyone else is left behind with the reason. With --undo, people whom "
-            "Landbridge invited and who have not set up the account are removed from the Atlassian organization; undo "
-            "does that later.",
+            "finish:cancel",
+            "Cancel a migration.\n\n"
+            "No more mail is sent, all mailed links stop working, and owners and admins are notified. Connected people "
+            "are not affected. Everyone else is left behind, with your reason in the report. With --undo, people whom "
+            "Landbridge invited and who have not set up their account are also removed from the Atlassian "
+            "organization; you can do that later with undo.",
         ),
         Command(
             "undo",
-            "ending:undo",
-            "Remove whom Landbridge invited and who has not accepted, after a migration was cancelled or failed.\n\n"
-            "Whoever is connected stays so. A migration that runs is never touched.",
+            "finish:undo",
+            "Revoke open invitations of a cancelled or failed migration.\n\n"
+            "Removes people from the Atlassian organization whom Landbridge invited and who have not set up their "
+            "account. Connected people are not affected. A running migration is never touched.",
         ),
         Command(
             "forget",
-            "ending:forget",
-            "Delete everything that Temporal keeps of a migration that is over: people, timelines, audit, report.\n\n"
-            "Save the report and the audit first. Mail servers, Opsgenie, Atlassian, logs and archives keep what they "
-            "have.",
+            "finish:forget",
+            "Delete the data of an ended migration from Temporal.\n\n"
+            "Deletes people, timelines, audit and report: save the report and the audit first. Mail servers, Opsgenie, "
+            "Atlassian, logs and backups keep their data.",
         ),
     ),
-    "On this machine": (
-        Command("demo", "local:demo", "Migrate a sample account, with everything that needs running on this machine."),
-        Command("dev", "local:dev", "Run everything on this machine, for development, until Ctrl-C."),
+    "Local": (
+        Command("demo", "local:demo", "Run a sample migration, with all services on this machine."),
+        Command("dev", "local:dev", "Run all services on this machine until Ctrl-C."),
     ),
 }

@@ -13,27 +13,27 @@ _STATE = Path(__file__).resolve().parents[2] / ".landbridge"
 
 async def demo(
     *,
-    keep: Annotated[bool, Parameter(help="Leave all running in the end, to play with, until Ctrl-C.")] = False,
+    keep: Annotated[bool, Parameter(help="Keep everything running at the end, until Ctrl-C.")] = False,
     folder: Annotated[
-        Path, Parameter(help="For stores, mails and logs; what it holds is forgotten.", metavar="DIR")
+        Path, Parameter(help="Folder for data, mails and logs; its contents are deleted.", metavar="DIR")
     ] = (_STATE / "demo"),
 ) -> int:
-    """Migrate a sample account."""
-    code: int = await _local("run").main(folder, keep=keep)
+    """Run a sample migration."""
+    code: int = await _load("run").main(folder, keep=keep)
     return code
 
 
 async def dev(
     *,
-    folder: Annotated[Path, Parameter(help="For stores, mails and logs; what it holds goes on.", metavar="DIR")] = (
-        _STATE / "dev"
-    ),
+    folder: Annotated[
+        Path, Parameter(help="Folder for data, mails and logs; its contents are kept.", metavar="DIR")
+    ] = (_STATE / "dev"),
 ) -> None:
-    """Run everything in the foreground."""
-    await _local("dev").main(folder)
+    """Run all services in the foreground."""
+    await _load("dev").main(folder)
 
 
-def _local(part: str) -> Any:  # noqa: ANN401 - a module
+def _load(part: str) -> Any:  # noqa: ANN401 - a module
     try:
         return importlib.import_module(f"dev.demo.{part}")
     except ModuleNotFoundError as error:

@@ -1,20 +1,23 @@
-from datetime import UTC, datetime
+"""Commands about people: list, show, resend, record, exclude, correct an address."""
+
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
-from rich.table import Table
-from rich.text import Text
 
-from landbridge.cli import session, text
-from landbridge.cli.options import SHOWN, Account, Email, Output, Output_, States
-from landbridge.cli.status_view import STATE_STYLES
-from landbridge.client.answers import FoundPerson, People
-from landbridge.domain import pasted
-from landbridge.domain.people import Person, State
+from landbridge.cli import options, people_view, session, text
+from landbridge.cli.options import CHOICE, SHOWN, Account, By, Email, Output, Output_, Run, States
+from landbridge.client.calls import NoWorkerAnswers
+from landbridge.client.migration import Migration
+from landbridge.domain import addresses, pasted
+from landbridge.domain.errors import BadInput, Refused
+from landbridge.domain.messages import NotSent, Resent
+from landbridge.domain.people import Actor, State
+from landbridge.platform.exits import Exit
 
-_MAX_NAME_LENGTH = 18
-"""Columns for a name in a list: beside it the address must fit into 80, whole."""
+_DONE = {State.CONNECTED, State.SKIPPED}
+"""States of people who need neither a verified email address nor an account any more."""
 
 
 async def people(
@@ -22,12 +25,12 @@ async def people(
     /,
     *,
     state: States = None,
-    search: Annotated[
-        str, Parameter(help="Only people whose name or address holds this, in any spelling.", metavar="TEXT")
+    search: Annotated[str, Parameter(help="Only people whose name or address contains this.", metavar="TEXT")] = "",
+    page: Annotated[
+        str, Parameter(help="The page, as the previous page names it. Default: the first.", metavar="PAGE")
     ] = "",
-    page: Annotated[str, Parameter(help="Which page, as the one before it says; else the first.", metavar="PAGE")] = "",
     limit: Annotated[
-        int, Parameter(help="People on a page, 250 at most.", metavar="N", validator=Number(gte=1, lte=250)), SHOWN
+        int, Parameter(help="People per page, at most 250.", metavar="N", validator=Number(gte=1, lte=250)), SHOWN
     ] = 50,
     output: Output_ = Output.TABLE,
 ) -> None:
@@ -38,68 +41,126 @@ async def people(
         text.write_json(found)
         return
     if found.people:
-        text.out().print(_list(found))
+        text.out().print(people_view.render_list(found))
     shown = text.people(len(found.people))
-    text.say(f"{shown}. There may be more: --page {found.next}" if found.next else f"{shown}, and no more.")
-
-
-def _list(page: People) -> Table:
-    now = datetime.now(UTC)
-    table = text.table("email", "name", "state", "for")
-    if text.out().is_terminal:
-        name = table.columns[1]
-        name.no_wrap, name.overflow, name.max_width = True, "ellipsis", _MAX_NAME_LENGTH
-    table.columns[2].no_wrap = table.columns[3].no_wrap = True
-    for person in page.people:
-        table.add_row(
-            text.cell(person.email), text.cell(person.name), _state(person.state), text.age(now - person.since)
-        )
-    return table
+    text.say(f"{shown}. For the next page: --page {found.next}" if found.next else f"{shown}, end of the list.")
 
 
 async def person(account: Account, email: Email, /, *, output: Output_ = Output.TABLE) -> None:
     """Show one person."""
     migration = await session.migration(account)
     found = await migration.person(email)
-    session.say_if_unchecked(migration, [entry.by for entry in found.person.timeline])
+    session.warn_if_unverified(migration, [entry.by for entry in found.person.timeline])
     if output is Output.JSON:
         text.write_json(found)
     else:
-        text.out().print(_facts(found), Text(), _timeline(found.person), sep="\n")
+        text.out().print(people_view.render_person(found))
 
 
-def _facts(found: FoundPerson) -> Table:
-    person = found.person
-    facts = Table.grid(padding=(0, 2, 0, 0))
-    facts.add_column(style="dim", no_wrap=True)
-    facts.add_column(overflow="fold")
-    facts.add_row("email", text.cell(person.email, "bold"))
-    if person.former_emails:
-        facts.add_row("formerly", text.cell(", ".join(person.former_emails)))
-    facts.add_row("name", text.cell(person.name))
-    facts.add_row("role", text.cell(f"{person.role}{', signs in by SSO' if person.sso else ''}"))
-    facts.add_row("state", _state(person.state).append(f" since {text.local(person.since)}", "default"))
-    if person.reason:
-        facts.add_row("reason", text.cell(person.reason))
-    facts.add_row("Opsgenie email", "verified" if person.email_verified else "not verified")
-    if person.account_id:
-        facts.add_row("Atlassian account", text.cell(person.account_id))
-    for purpose, mailing in person.mailings.items():
-        last = f", the last {text.local(mailing.sent_at)}" if mailing.sent_at else ""
-        facts.add_row(f"{purpose} mails", f"{mailing.sent or 'none yet'}{last}")
-    if person.due is not None:
-        facts.add_row("Landbridge acts", text.local(person.due))
-    facts.add_row("what next", found.next_step)
-    return facts
+async def resend(
+    account: Account,
+    /,
+    *emails: Annotated[str, Parameter(help="The people's addresses.")],
+    state: Annotated[State | None, CHOICE, Parameter(help="Or: everyone in this state.", metavar="STATE")] = None,
+    run: Run = "",
+    by: By = "",
+    output: Output_ = Output.TABLE,
+) -> int:
+    """Resend mails; people who cannot get a mail now do not affect the others."""
+    if bool(emails) is (state is not None):
+        raise BadInput("Give either the people's addresses or --state.")
+    actor = options.actor(by)
+    migration = await session.migration(account, run)
+    people = [pasted.address(email) for email in emails]
+    resent = await (_resend(migration, people, actor) if state is None else migration.resend_all(state, actor))
+    for refused in resent.refused:
+        text.say(f"{refused.email}: {refused.reason}")
+    if output is Output.JSON:
+        text.write_json(resent)
+    else:
+        not_now = f" {text.people(resent.not_now)} cannot get a mail now." if resent.not_now else ""
+        text.say(f"{resent.queued} mail{'' if resent.queued == 1 else 's'} queued.{not_now}")
+    return Exit.REFUSED if resent.refused else Exit.DONE
 
 
-def _timeline(person: Person) -> Table:
-    table = text.table("when", "what", "by")
-    table.columns[0].no_wrap = True
-    for entry in person.timeline:
-        table.add_row(text.local(entry.at, "seconds"), text.cell(entry.what), text.cell(text.who(entry.by)))
-    return table
+async def _resend(migration: Migration, emails: Sequence[str], actor: Actor) -> Resent:
+    try:
+        return await migration.resend(*emails, by=actor)
+    except Refused as error:
+        # A request for one person is refused as a whole: report it in the same form as for several people.
+        return Resent(not_now=1, refused=[NotSent(email=emails[0], reason=str(error))])
 
 
-def _state(state: State) -> Text:
-    return Text(str(state), STATE_STYLES.get(state, "cyan"))
+async def verify(account: Account, email: Email, /, *, run: Run = "", by: By = "") -> None:
+    """Record that a person's Opsgenie email address is verified."""
+    actor = options.actor(by)
+    migration = await session.migration(account, run)
+    await _record(migration, email, lambda: migration.verify(email, actor))
+
+
+async def authenticate(account: Account, email: Email, /, *, run: Run = "", by: By = "") -> None:
+    """Record that a person's Atlassian account is set up."""
+    actor = options.actor(by)
+    migration = await session.migration(account, run)
+    await _record(migration, email, lambda: migration.authenticate(email, actor))
+
+
+async def _record(migration: Migration, email: str, record: Callable[[], Awaitable[None]]) -> None:
+    """Record a fact about a person; without a worker, record it unchecked, since only a worker knows the people."""
+    try:
+        person = (await migration.person(email)).person
+    except NoWorkerAnswers:
+        await record()
+        text.say(
+            "Recorded, but not checked, because no worker answers. It takes effect when a worker runs, if this person "
+            "is in the migration."
+        )
+        return
+    if addresses.key(email) != addresses.key(person.email):
+        raise Refused(f"This person's address is now {person.email}. If you mean this person, use that address.")
+    if person.settled:
+        message = f"Nothing was recorded: this person is already {person.state}."
+        if person.state not in _DONE:
+            raise Refused(message)
+        text.say(message)
+        return
+    await record()
+    text.say("Recorded.")
+
+
+async def exclude(
+    account: Account,
+    email: Email,
+    /,
+    *,
+    reason: Annotated[str, options.Reason, Parameter(help="Shown in the report.")],
+    run: Run = "",
+    by: By = "",
+) -> None:
+    """Exclude a person from the migration."""
+    reason = options.reason(reason)
+    actor = options.actor(by)
+    migration = await session.migration(account, run)
+    await migration.exclude(email, reason, actor)
+    text.say("Excluded: the migration no longer waits for this person.")
+
+
+async def correct_email(
+    account: Account,
+    email: Email,
+    new: Annotated[str, Parameter(help="The new address.")],
+    /,
+    *,
+    run: Run = "",
+    by: By = "",
+) -> None:
+    """Change a person's email address."""
+    new = pasted.address(new)
+    try:
+        addresses.normalise(new)
+    except BadInput as error:
+        raise BadInput(f"The new address cannot be used: {error}.") from None
+    actor = options.actor(by)
+    migration = await session.migration(account, run)
+    await migration.correct_email(email, new, actor)
+    text.say("Changed: mails now go to the new address.")

@@ -1,3 +1,5 @@
+"""The command `plan`."""
+
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -5,8 +7,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from landbridge.cli import options, plan_view, planning, start_options, text
-from landbridge.cli.options import Account
-from landbridge.cli.spreadsheet import SheetOutput, SheetOutput_, as_csv
+from landbridge.cli.options import Account, ExportFormat, ExportFormat_
 from landbridge.cli.start_options import SiteOptions
 from landbridge.domain import ids
 from landbridge.domain.messages import MigrationRequest
@@ -19,35 +20,35 @@ async def plan(
     account: Account,
     /,
     *,
-    initiator: Annotated[str, Parameter(help="Address of the owner or admin who is to initiate it.", metavar="EMAIL")],
+    initiator: Annotated[str, Parameter(help="Address of the owner or admin who will initiate it.", metavar="EMAIL")],
     roster: Annotated[Path | None, options.ROSTER] = None,
-    output: SheetOutput_ = SheetOutput.TABLE,
+    output: ExportFormat_ = ExportFormat.TABLE,
     site: SiteOptions | None = None,
 ) -> int:
-    """Say what a migration would do, and what stops it; exit with 2 if something does."""
+    """Show what a migration would do; exit with 2 if something blocks it."""
     logs.configure()
-    existing, new = (site or SiteOptions()).named()
+    existing, new = (site or SiteOptions()).parse()
     request = MigrationRequest(
         opsgenie_account=ids.check_opsgenie_account(account),
         initiator=start_options.address("--initiator", initiator),
         site=existing,
         new_site=new,
     )
-    made = await (planning.from_file(request, roster) if roster else planning.from_opsgenie(request))
+    result = await (planning.from_file(request, roster) if roster else planning.from_opsgenie(request))
     match output:
-        case SheetOutput.JSON:
-            text.write_json(made)
-        case SheetOutput.CSV:
-            text.write(as_csv(PlanLine, made.people))
-            for stop in made.stops:
-                text.say(stop.sentence)
-        case SheetOutput.TABLE:
-            text.out().print(plan_view.render(made, _start_of(request, roster)), crop=False)
-    return Exit.BAD_INPUT if made.stops else Exit.DONE
+        case ExportFormat.JSON:
+            text.write_json(result)
+        case ExportFormat.CSV:
+            text.write_csv(PlanLine, result.people)
+            for blocker in result.stops:
+                text.say(blocker.sentence)
+        case ExportFormat.TABLE:
+            text.out().print(plan_view.render(result, _start_command(request, roster)), crop=False)
+    return Exit.BAD_INPUT if result.stops else Exit.DONE
 
 
-def _start_of(request: MigrationRequest, roster: Path | None) -> str:
-    """Return the command that starts what was planned."""
+def _start_command(request: MigrationRequest, roster: Path | None) -> str:
+    """Return the command that starts the planned migration."""
     words = ["./starter.py", "start", request.opsgenie_account, "--initiator", request.initiator]
     words += ["--roster", str(roster)] if roster else []
     words += ["--site", request.site] if request.site else []

@@ -1,4 +1,4 @@
-"""Rosters from where the shell hands them: a file, a pipe, or standard input."""
+"""Reads a roster from a file, a pipe or standard input."""
 
 import asyncio
 from contextlib import suppress
@@ -12,8 +12,8 @@ from landbridge.integrations.roster_files.rows import Reading
 async def read(path: Path) -> Reading:
     """Read a roster; `-` is standard input.
 
-    A pipe may keep us waiting, so a thread reads it that nothing waits for, unlike asyncio's own: Ctrl-C and SIGTERM
-    end the process at once.
+    Reading a pipe can block. A daemon thread reads it, so that Ctrl-C and SIGTERM end the process immediately: the
+    threads of `asyncio.to_thread` would be joined at exit.
 
     Raises:
         BadInput: as `integrations.roster_files.reader.read`.
@@ -22,7 +22,7 @@ async def read(path: Path) -> Reading:
     loop = asyncio.get_running_loop()
     reading: asyncio.Future[Reading | Exception] = loop.create_future()
 
-    def tell(outcome: Reading | Exception) -> None:
+    def finish(outcome: Reading | Exception) -> None:
         if not reading.done():
             reading.set_result(outcome)
 
@@ -32,8 +32,8 @@ async def read(path: Path) -> Reading:
             outcome = reader.read(path)
         except Exception as error:  # noqa: BLE001 - raised again where it is awaited
             outcome = error
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(tell, outcome)
+        with suppress(RuntimeError):  # the loop is closed: the process is ending
+            loop.call_soon_threadsafe(finish, outcome)
 
     Thread(target=work, daemon=True).start()
     outcome = await reading
@@ -43,5 +43,5 @@ async def read(path: Path) -> Reading:
 
 
 def name(path: Path) -> str:
-    """Return what a person calls it."""
+    """Return the roster's name for messages."""
     return "standard input" if path == reader.STANDARD_INPUT else str(path)

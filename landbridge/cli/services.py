@@ -1,4 +1,4 @@
-"""Opsgenie and Atlassian for commands that ask them themselves, without a worker."""
+"""Opsgenie and Atlassian, for commands that call them directly instead of through a worker."""
 
 from landbridge.domain.errors import LandbridgeError
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
@@ -8,40 +8,40 @@ from landbridge.platform import settings
 
 
 def opsgenie() -> OpsgenieRoster:
-    """Return Opsgenie as it is set.
+    """Return the Opsgenie client for the current settings.
 
     Raises:
         BadInput: a setting is missing or wrong.
 
     """
-    found = settings.load(settings.OpsgenieSettings)
-    return OpsgenieRoster(str(found.url), found.api_key.get_secret_value(), found.sso_domains)
+    config = settings.load(settings.OpsgenieSettings)
+    return OpsgenieRoster(str(config.url), config.api_key.get_secret_value(), config.sso_domains)
 
 
 def atlassian() -> AtlassianDirectory:
-    """Return the Atlassian organization as it is set.
+    """Return the Atlassian client for the current settings.
 
     Raises:
         BadInput: a setting is missing or wrong.
 
     """
-    found = settings.load(settings.AtlassianSettings)
-    return AtlassianDirectory(str(found.url), found.api_key.get_secret_value(), found.org_id)
+    config = settings.load(settings.AtlassianSettings)
+    return AtlassianDirectory(str(config.url), config.api_key.get_secret_value(), config.org_id)
 
 
 def site_probe() -> SiteProbe | None:
-    """Return what asks sites themselves; none where a worker does not ask them either.
+    """Return the site probe; None if the worker does not probe sites with the current settings either.
 
     Raises:
         BadInput: a setting is missing or wrong.
 
     """
-    found = settings.load(settings.AtlassianSettings)
-    return SiteProbe(found.site_url) if found.site_url and found.provisioning_url is None else None
+    config = settings.load(settings.AtlassianSettings)
+    return SiteProbe(config.site_url) if config.site_url and config.provisioning_url is None else None
 
 
 def invites() -> bool:
-    """Return whether Atlassian mails its own invitations.
+    """Return whether Atlassian sends its own invitation emails.
 
     Raises:
         BadInput: a setting is missing or wrong.
@@ -51,5 +51,5 @@ def invites() -> bool:
 
 
 def sentence(error: LandbridgeError) -> str:
-    """Return what a neighbour's refusal means here: errors speak to a migration that pauses, and none does."""
+    """Return an error's message without the advice to resume: no migration is paused here."""
     return str(error).replace(", then resume", "")

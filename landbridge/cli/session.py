@@ -1,4 +1,4 @@
-"""The connection to Temporal, for commands."""
+"""Connects commands to Temporal."""
 
 import logging
 from collections.abc import Iterable
@@ -14,45 +14,45 @@ from landbridge.platform.temporal import connection
 
 
 async def connect() -> Client:
-    """Connect to Temporal, with this process's logs sent through our pipeline.
+    """Configure logging and connect to Temporal.
 
     Raises:
-        TemporalUnreachable: it does not answer or refuses us.
-        BadInput: a setting cannot be used.
+        TemporalUnreachable: Temporal does not answer, or rejects the credentials.
+        BadInput: a setting is missing or wrong.
 
     """
     logs.configure()
-    return await connect_quietly()
+    return await connect_without_logs()
 
 
-async def connect_quietly() -> Client:
-    """Connect to Temporal, with logs as they are set up.
+async def connect_without_logs() -> Client:
+    """Connect to Temporal; the caller configures logging.
 
     Raises:
         TemporalUnreachable, BadInput: as `connect`.
 
     """
-    # The SDK warns of each try to reach a server that is away; the user gets one sentence when they have all failed.
+    # The SDK logs a warning for each retry; the user gets one message when all have failed.
     logging.getLogger(logs.CORE).setLevel(logging.ERROR)
     return await connection.connect()
 
 
-def say_if_unchecked(migration: Migration, actors: Iterable[Actor]) -> None:
-    """Tell why admins and people are shown as claims, where this process has no key to check them."""
+def warn_if_unverified(migration: Migration, actors: Iterable[Actor]) -> None:
+    """Explain why admins and people are shown as claims, if this process has no key to verify them."""
     if any(by.claimed in CLAIMABLE for by in actors) and not migration.checks_proofs:
         text.say(
-            "Whoever claims to be an admin or a person was not checked: that takes the LANDBRIDGE_TOKEN_KEYS of the "
-            "portal. See docs/reference/settings.md."
+            "Entries of admins and people were not verified: set LANDBRIDGE_TOKEN_KEYS as for the portal. "
+            "See docs/reference/settings.md."
         )
 
 
 async def migration(opsgenie_account: str, run: str = "") -> Migration:
-    """Connect, and return the migration of an account; whether there is one shows when it is asked.
+    """Connect, and return the client of an account's migration; it does not check that the migration exists.
 
-    Requests are about the migration `run`, if it is given, and else about whichever runs.
+    Requests apply to the migration `run`, or without it to whichever migration is running.
 
     Raises:
-        TemporalUnreachable, BadInput: as `connect`; also for a name that no Opsgenie account has.
+        TemporalUnreachable, BadInput: as `connect`; BadInput also for an invalid account name.
 
     """
     proofs = Proofs(settings.load(settings.ProofSettings).keys)

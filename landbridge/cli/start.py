@@ -1,10 +1,12 @@
+"""The command `start`."""
+
 import asyncio
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from landbridge.cli import asking, first_step, following, options, session, start_options, status_view, text
+from landbridge.cli import options, prompts, session, start_options, start_progress, status_view, text, watch
 from landbridge.cli.options import Account, By, Output, Output_
 from landbridge.cli.start_options import RuleOptions, SiteOptions
 from landbridge.client import migrations
@@ -22,23 +24,23 @@ async def start(
     notify: Annotated[
         list[str] | None,
         Parameter(
-            help="Who is told of tasks and of the end, instead of all owners and admins; may be repeated.",
+            help="Whom to notify of tasks and of the end, instead of all owners and admins; can be repeated.",
             metavar="EMAIL",
         ),
     ] = None,
     plan: Annotated[
         str,
-        Parameter(help="The plan that was agreed on: with another roster, nothing is started.", metavar="DIGEST"),
+        Parameter(help="Digest of a plan; nothing is started if the roster has changed since.", metavar="DIGEST"),
     ] = "",
-    yes: Annotated[bool, Parameter(help="Do not ask.")] = False,
-    again: Annotated[bool, Parameter(help="Start another one although one was completed or cancelled.")] = False,
-    wait: Annotated[bool, Parameter(help="Wait for its end, and exit by its outcome.")] = False,
+    yes: Annotated[bool, Parameter(help="Do not ask for confirmation.")] = False,
+    again: Annotated[bool, Parameter(help="Start even if a migration was completed or cancelled.")] = False,
+    wait: Annotated[bool, Parameter(help="Wait for the end; the exit code is the outcome.")] = False,
     output: Output_ = Output.TABLE,
     site: SiteOptions | None = None,
     rules: RuleOptions | None = None,
     by: By = "",
 ) -> int:
-    """Start a migration, or show the one that runs."""
+    """Start a migration, or show the one that is already running."""
     people = await start_options.read_roster(roster) if roster else None
     request = start_options.request(
         account,
@@ -50,52 +52,53 @@ async def start(
         plan=plan.strip(),
         by=options.actor(by),
     )
-    if not yes and not asking.possible():
+    if not yes and not prompts.can_prompt():
         raise BadInput("Cannot prompt: stdin is not a terminal. Pass --yes.")
     client = await session.connect()
     migration = Migration(client, account)
-    if not yes and not await _stands(migration, again=again) and not await asking.agreed(request, people, roster):
+    needs_prompt = not yes and not await _would_only_show(migration, again=again)
+    if needs_prompt and not await prompts.confirm_start(request, people, roster):
         raise BadInput("Nothing was started.")
 
     started = await migrations.start(client, request, again=again)
     if output is Output.JSON:
         text.write_json(started)
     if started.already is not None and started.already is not RunState.RUNNING:
-        how = "cancelled" if started.already is RunState.CANCELED else "completed"
-        text.say(f"The migration of {account} was {how}; nothing was started. For another one: --again")
+        outcome = "cancelled" if started.already is RunState.CANCELED else "completed"
+        text.say(f"The migration of {account} was {outcome}; nothing was started. To start another one: --again")
         status = await migration.status()
         _show(status, output)
-        return following.exit_of(status)
-    text.say(f"The migration of {account} {'runs already' if started.already else 'is started'}.")
+        return watch.exit_code(status)
+    text.say(f"The migration of {account} {'is already running' if started.already else 'has started'}.")
 
-    status = await first_step.take(client, migration, request, people)
+    status = await start_progress.follow_start(client, migration, request, people)
     if wait:
         return await _wait(migration, output)
     _show(status, output)
     if status.progress is None and status.run_state is RunState.RUNNING:
-        text.say(f"It waits for a worker. See how it goes on: ./starter.py status {account}")
-    return following.exit_of(status)
+        text.say(f"The migration waits for a worker. To follow it: ./starter.py status {account}")
+    return watch.exit_code(status)
 
 
-async def _stands(migration: Migration, *, again: bool) -> bool:
-    """Return whether one stands that would only be shown, so that there is nothing to ask."""
+async def _would_only_show(migration: Migration, *, again: bool) -> bool:
+    """Return whether `start` would only show an existing migration, so that there is nothing to confirm."""
     try:
         status = await migration.status()
     except NotFound:
         return False
-    return status.run_state is RunState.RUNNING or (status.stays and not again)
+    return status.run_state is RunState.RUNNING or (status.restart_needs_again and not again)
 
 
 async def _wait(migration: Migration, output: Output) -> int:
     try:
         if output is Output.TABLE and text.redraws():
-            return following.exit_of(await following.watch(migration))
-        status = await following.tell(migration)
+            return watch.exit_code(await watch.watch(migration))
+        status = await watch.wait(migration)
     except asyncio.CancelledError:
-        text.say("The migration goes on; only the waiting has ended.")
+        text.say("Stopped waiting; the migration continues.")
         raise
     _show(status, output)
-    return following.exit_of(status)
+    return watch.exit_code(status)
 
 
 def _show(status: MigrationStatus, output: Output) -> None:

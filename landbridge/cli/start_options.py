@@ -1,4 +1,4 @@
-"""What a migration is started with: from options to a request, checked before anything happens."""
+"""Options of `start` and `plan`, and their conversion into a checked request."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 from pydantic import ValidationError
 
-from landbridge.cli import moments, options, roster_input, text
+from landbridge.cli import options, roster_input, text, times
 from landbridge.cli.options import SHOWN
 from landbridge.domain import addresses, ids, pasted, roster, sites
 from landbridge.domain.errors import BadInput, Refused
@@ -19,40 +19,42 @@ from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import NewSite
 
 _DEFAULTS = Rules()
-_OPTIONS_OF_RULES = {
+_OPTION_NAMES = {
     "reminder_interval": "--reminder-every",
     "reminders_at_most": "--reminders",
     "verification_link_lifetime": "--verification-lifetime",
     "authentication_link_lifetime": "--authentication-lifetime",
 }
-"""Rules with limits."""
+"""Options for rules that have limits, by the rule's field name."""
 _Length = Annotated[timedelta, Parameter(metavar="TIME", show_default=text.span)]
 
 
-@Parameter(name="*", group=Group.create_ordered("The site"))
+@Parameter(name="*", group=Group.create_ordered("Site"))
 @dataclass(frozen=True, kw_only=True)
 class SiteOptions:
-    """Which site; none named: Landbridge asks."""
+    """The site; without one, the admin chooses after the start."""
 
     site: Annotated[str, Parameter(help="An existing site, by name or URL.", metavar="SITE")] = ""
     new_site: Annotated[str, Parameter(help="Name of a site to create.", metavar="NAME")] = ""
-    first_name: Annotated[str, Parameter(help="Of the new site's admin, the initiator.", metavar="NAME")] = ""
-    last_name: Annotated[str, Parameter(help="Of the new site's admin, the initiator.", metavar="NAME")] = ""
+    first_name: Annotated[
+        str, Parameter(help="First name of the site admin, who is the initiator.", metavar="NAME")
+    ] = ""
+    last_name: Annotated[str, Parameter(help="Last name of the site admin, who is the initiator.", metavar="NAME")] = ""
 
-    def wanted(self) -> tuple[str, NewSite | None]:
-        """Return the existing site that was named, or the one to create.
+    def parse_and_check(self) -> tuple[str, NewSite | None]:
+        """Return the name of the existing site, or the site to create.
 
         Raises:
-            BadInput: the options contradict each other, or break a rule.
+            BadInput: the options contradict each other, or the new site's name is invalid.
 
         """
-        existing, new = self.named()
+        existing, new = self.parse()
         if new is not None:
             sites.check(new)
         return existing, new
 
-    def named(self) -> tuple[str, NewSite | None]:
-        """Return the same without a look at the rules for new sites.
+    def parse(self) -> tuple[str, NewSite | None]:
+        """Return the name of the existing site, or the site to create, without checking the new site's name.
 
         Raises:
             BadInput: the options contradict each other.
@@ -70,38 +72,38 @@ class SiteOptions:
 @Parameter(name="*", group=Group.create_ordered("Rules"))
 @dataclass(frozen=True, kw_only=True)
 class RuleOptions:
-    """What may be set; the defaults are those of `domain.rules`."""
+    """The migration's rules; the defaults are those of `domain.rules`."""
 
-    deadline: moments.When | None = None
+    deadline: times.When | None = None
     at_deadline: options.AtDeadline_ = AtDeadline.KEEP_WAITING
-    reminder_every: Annotated[_Length, Parameter(help="Between two mails to someone who has not acted.")] = field(
+    reminder_every: Annotated[_Length, Parameter(help="Time between reminders to a person who has not acted.")] = field(
         default=_DEFAULTS.reminder_interval
     )
-    reminders: Annotated[int, Parameter(help="Reminders to one person at most.", metavar="N"), SHOWN] = (
+    reminders: Annotated[int, Parameter(help="Maximum number of reminders per person.", metavar="N"), SHOWN] = (
         _DEFAULTS.reminders_at_most
     )
-    resend_cooldown: Annotated[_Length, Parameter(help="Between two mails to one person on request.")] = field(
+    resend_cooldown: Annotated[_Length, Parameter(help="Minimum time between requested mails to a person.")] = field(
         default=_DEFAULTS.resend_cooldown
     )
-    verification_lifetime: Annotated[_Length, Parameter(help="How long a verification link works.")] = field(
+    verification_lifetime: Annotated[_Length, Parameter(help="How long a verification link is valid.")] = field(
         default=_DEFAULTS.verification_link_lifetime
     )
-    authentication_lifetime: Annotated[_Length, Parameter(help="How long an authentication link works.")] = field(
+    authentication_lifetime: Annotated[_Length, Parameter(help="How long an authentication link is valid.")] = field(
         default=_DEFAULTS.authentication_link_lifetime
     )
     click_counts: Annotated[
-        bool, Parameter(help="The click on the authentication link counts: where Atlassian cannot be asked.")
+        bool, Parameter(help="Accept a click on the authentication link as proof; only if Atlassian cannot be asked.")
     ] = False
 
     def rules(self) -> Rules:
         """Return the migration's rules.
 
         Raises:
-            BadInput: a value is out of its limits.
+            BadInput: a value is outside its limits.
 
         """
         if self.deadline is None and self.at_deadline is AtDeadline.COMPLETE_PARTIAL:
-            raise BadInput("--at-deadline says what happens at a deadline: give --deadline too.")
+            raise BadInput("--at-deadline needs a deadline: pass --deadline too.")
         try:
             return Rules(
                 deadline=self.deadline,
@@ -114,8 +116,8 @@ class RuleOptions:
                 click_counts=self.click_counts,
             )
         except ValidationError as error:
-            wrong = error.errors()[0]
-            raise BadInput(f"{_OPTIONS_OF_RULES[str(wrong['loc'][0])]}: {wrong['msg']}.") from None
+            first = error.errors()[0]
+            raise BadInput(f"{_OPTION_NAMES[str(first['loc'][0])]}: {first['msg']}.") from None
 
 
 def request(
@@ -129,19 +131,17 @@ def request(
     plan: str,
     by: Actor,
 ) -> MigrationRequest:
-    """Return what is asked for.
+    """Return the request to start the migration.
 
     Raises:
-        BadInput: something of it cannot be used.
+        BadInput: an option is wrong.
         Refused: the plan was made with another roster file.
 
     """
-    existing, new = site.wanted()
+    existing, new = site.parse_and_check()
     file_roster = None if people is None else roster.survey(people)
     if plan and file_roster is not None and plan != file_roster.digest:
-        raise Refused(
-            "The roster file is another one than the plan was made with; nothing was started. Look at a new plan."
-        )
+        raise Refused("The roster file has changed since the plan; nothing was started. Make a new plan.")
     return MigrationRequest(
         opsgenie_account=ids.check_opsgenie_account(account),
         initiator=address("--initiator", initiator),
@@ -156,29 +156,29 @@ def request(
 
 
 def address(option: str, email: str) -> str:
-    """Return the address that an option names, normalised.
+    """Parse and normalise the address that was given for an option.
 
     Raises:
-        BadInput: it is none; the sentence names the option.
+        BadInput: it is not an address; the message names the option.
 
     """
     try:
         return addresses.normalise(pasted.address(email))
     except BadInput as error:
-        raise BadInput(f"{option} {email!r} is no address: {error}.") from None
+        raise BadInput(f"{option}: {email!r} is not an email address: {error}.") from None
 
 
 async def read_roster(path: Path) -> list[RosterPerson]:
-    """Return the people of a roster file.
+    """Read the people of a roster file; print every problem in it.
 
     Raises:
-        BadInput: the file, or any row of it, cannot be used; every problem was told.
+        BadInput: the file, or a row of it, cannot be used.
 
     """
     reading = await roster_input.read(path)
     for problem in reading.problems:
-        where = f"row {problem.row}: " if problem.row else ""
-        text.say(f"{roster_input.name(path)}: {where}{problem.sentence}")
+        row = f"row {problem.row}: " if problem.row else ""
+        text.say(f"{roster_input.name(path)}: {row}{problem.sentence}")
     if reading.problems:
         count = len(reading.problems)
         raise BadInput(f"{count} problem{'' if count == 1 else 's'} in the roster; nothing was started.")

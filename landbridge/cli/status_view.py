@@ -1,4 +1,6 @@
-"""A migration's status on a terminal: first what waits for you, then the steps and the people."""
+"""Renders migrations on a terminal: the status (first what needs your attention), and the list of all migrations."""
+
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -7,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from landbridge.cli import text
-from landbridge.client.answers import MigrationStatus, RunState
+from landbridge.client.answers import MigrationStatus, MigrationSummary, RunState
 from landbridge.domain.messages import ChecklistItem, Progress, StepStatus
 from landbridge.domain.people import Counts, State
 from landbridge.domain.rules import AtDeadline
@@ -29,12 +31,12 @@ STATE_STYLES = {
     State.SKIPPED: "dim",
     State.EXCLUDED: "dim",
 }
-_BAR = 30
+_BAR_WIDTH = 30
 """Columns of the longest bar."""
 
 
 def render(status: MigrationStatus, problem: str = "") -> RenderableType:
-    """Return the whole picture; `problem` is what keeps us from looking right now."""
+    """Render the whole status; `problem` says why it may be out of date."""
     parts: list[RenderableType] = [_heading(status)]
     parts += [_warning(sentence) for sentence in _problems(status, problem)]
     progress = status.progress
@@ -48,11 +50,11 @@ def render(status: MigrationStatus, problem: str = "") -> RenderableType:
 
 
 def line(status: MigrationStatus, problem: str = "") -> str:
-    """Return the same in one line, as far as it changes while a migration goes on."""
+    """Return the changing parts of the status in one line."""
     step = f" in step {status.step}" if status.step and status.run_state is RunState.RUNNING else ""
-    parts = [f"{status.run_state}{step}, {text.people(status.people_total)}{_how_many(status)}."]
+    parts = [f"{status.run_state}{step}, {text.people(status.people_total)}{_counts(status)}."]
     if status.progress is not None and status.progress.task:
-        parts.append(f"Waits for you: {status.progress.task} {status.progress.command}")
+        parts.append(f"Needs your attention: {status.progress.task} {status.progress.command}")
     return " ".join(" ".join([*parts, *_problems(status, problem)]).split())
 
 
@@ -71,22 +73,22 @@ def _problems(status: MigrationStatus, problem: str) -> list[str]:
     progress = status.progress
     problems = [problem] if problem else []
     if progress is not None and progress.cancelled:
-        problems.append(f"{'It is being cancelled' if running else 'It was cancelled'}: {progress.cancelled}")
+        problems.append(f"{'Being cancelled' if running else 'Cancelled'}: {progress.cancelled}")
     if status.failure:
-        problems.append(f"It failed: {status.failure}")
+        problems.append(f"Failed: {status.failure}")
     problems += [f"{task.problem} {task.remedy}" for task in status.failing]
     if progress is None and not status.failing:
         problems.append(
-            "No worker answers: nothing goes on until one is started (worker.py)."
+            "No worker answers: the migration makes no progress until you start one (worker.py)."
             if running
-            else "No worker answers: the steps cannot be shown."
+            else "No worker answers, so the steps cannot be shown."
         )
     elif progress is not None and running and progress.paused:
-        # What Landbridge pauses for is its task as well.
+        # If Landbridge paused by itself, the reason is also shown as the task.
         problems.append("Paused." if progress.paused == progress.task else f"Paused: {progress.paused}")
-    # Cohorts that are paused tell it too, in the same words.
-    told = progress.paused if progress is not None else ""
-    return problems + [problem for problem in status.problems if running and problem != told]
+    # Paused cohorts report the reason of the pause as a problem too.
+    shown = progress.paused if progress is not None else ""
+    return problems + [problem for problem in status.problems if running and problem != shown]
 
 
 def _warning(sentence: str) -> RenderableType:
@@ -96,19 +98,19 @@ def _warning(sentence: str) -> RenderableType:
 def _task(progress: Progress) -> RenderableType:
     lines = [text.cell(progress.task)]
     if progress.url:
-        lines.append(text.cell(f"There: {progress.url}"))
+        lines.append(text.cell(f"Open: {progress.url}"))
     if progress.site is None and progress.sites:
         lines.append(text.cell(f"Sites of {progress.initiator}: {', '.join(map(_site, progress.sites))}"))
     if progress.suggestions:
         lines.append(text.cell(f"Free names: {', '.join(progress.suggestions)}"))
     lines.append(text.cell(progress.command, "bold"))
     return Panel(
-        text.lines(*lines), title="This waits for you", title_align="left", border_style="yellow", expand=False
+        text.lines(*lines), title="Needs your attention", title_align="left", border_style="yellow", expand=False
     )
 
 
 def _site(site: Site) -> str:
-    return site.name if site.admin else f"{site.name} (not a site admin of it)"
+    return site.name if site.admin else f"{site.name} (not a site admin)"
 
 
 def _steps(progress: Progress) -> RenderableType:
@@ -118,14 +120,14 @@ def _steps(progress: Progress) -> RenderableType:
     steps.add_column(overflow="fold")
     for number, item in enumerate(progress.checklist, start=1):
         mark, style = _MARKS[item.status]
-        steps.add_row(Text(mark, style), Text(f"{number} {item.title}", style), text.cell(_how_far(item)))
+        steps.add_row(Text(mark, style), Text(f"{number} {item.title}", style), text.cell(_item_status(item)))
     return Padding(steps, (1, 0, 0, 0), expand=False)
 
 
-def _how_far(item: ChecklistItem) -> str:
+def _item_status(item: ChecklistItem) -> str:
     match item.status:
         case StepStatus.WAITING:
-            # What waits is told above, whole.
+            # The task is shown in full above.
             return str(item.status)
         case StepStatus.TODO | StepStatus.RUNNING:
             return f"{item.status} ({item.owner}){f': {item.note}' if item.note else ''}"
@@ -134,17 +136,18 @@ def _how_far(item: ChecklistItem) -> str:
 
 def _people(status: MigrationStatus) -> RenderableType:
     summary = Text(f"\n{text.people(status.people_total)}", "bold")
-    summary.append(_how_many(status), "not bold")
+    summary.append(_counts(status), "not bold")
     return Group(summary, _bars(status.counts)) if status.counts.total else summary
 
 
-def _how_many(status: MigrationStatus) -> str:
-    for_you = f", {status.counts.for_admins} of them for you" if status.counts.for_admins else ""
-    return f": {status.people_connected} connected, {status.people_waiting} waiting{for_you}"
+def _counts(status: MigrationStatus) -> str:
+    for_admins = status.counts.for_admins
+    attention = f", {for_admins} of them {'needs' if for_admins == 1 else 'need'} your attention" if for_admins else ""
+    return f": {status.people_connected} connected, {status.people_waiting} waiting{attention}"
 
 
 def _bars(counts: Counts) -> Table:
-    most = max(counts.by_state.values())
+    largest = max(counts.by_state.values())
     bars = Table.grid(padding=(0, 1))
     bars.add_column()
     bars.add_column(justify="right")
@@ -152,7 +155,9 @@ def _bars(counts: Counts) -> Table:
     for state in State:
         if number := counts[state]:
             style = STATE_STYLES.get(state, "cyan")
-            bars.add_row(Text(f"  {state}", style), str(number), Text("━" * max(1, _BAR * number // most), style))
+            bars.add_row(
+                Text(f"  {state}", style), str(number), Text("━" * max(1, _BAR_WIDTH * number // largest), style)
+            )
     return bars
 
 
@@ -162,6 +167,26 @@ def _remarks(status: MigrationStatus) -> list[str]:
         remarks.append("The numbers may be up to an hour old, and older while no worker runs.")
     if status.deadline is not None and status.run_state is RunState.RUNNING:
         partial = status.progress is not None and status.progress.at_deadline is AtDeadline.COMPLETE_PARTIAL
-        then = "the migration ends with whoever is there" if partial else "you are told and it waits on"
-        remarks.append(f"Deadline {text.local(status.deadline)}: then {then}.")
+        then = (
+            "the migration ends with the people who are connected"
+            if partial
+            else "you are notified and the migration continues"
+        )
+        remarks.append(f"Deadline: {text.local(status.deadline)}. Then {then}.")
     return remarks
+
+
+def render_list(summaries: Sequence[MigrationSummary]) -> Table:
+    """Return one row per migration; in 80 columns only a long account name is wrapped."""
+    table = text.table("migration", "state", "step", "started", "deadline")
+    for column in table.columns[1:]:
+        column.no_wrap = True
+    for summary in summaries:
+        table.add_row(
+            text.cell(summary.opsgenie_account),
+            summary.condition,
+            text.cell(summary.step),
+            text.local(summary.started_at),
+            text.local(summary.deadline),
+        )
+    return table

@@ -1,8 +1,8 @@
-"""How things are written: consoles, times, and names from outside that nobody should trust."""
+"""Writes to stdout and stderr: tables, messages, JSON, CSV, times, and untrusted names made safe to print."""
 
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 
@@ -12,60 +12,61 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from landbridge.client import csv_export
 from landbridge.domain.people import Actor
 
 _JOINERS = {"\u200c", "\u200d"}
-"""Format characters that names and emoji need; the others can hide or turn round what stands beside them."""
+"""Format characters that names and emoji need. Other format characters can hide or reorder text."""
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
-_UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_UNBROKEN = 10_000
-"""Columns when nobody looks: a program that reads lines gets each row on one."""
+_UNSAFE_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_PIPE_WIDTH = 10_000
+"""Columns when the output is not a terminal, so that each row stays on one line."""
 
 
 def _console(*, stderr: bool) -> Console:
     console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console.width = _UNBROKEN
+        console.width = _PIPE_WIDTH
     return console
 
 
 @cache
 def out() -> Console:
-    """Return where answers go."""
+    """Return the console for answers."""
     return _console(stderr=False)
 
 
 @cache
 def err() -> Console:
-    """Return where messages, questions and progress go."""
+    """Return the console for messages, questions and progress."""
     return _console(stderr=True)
 
 
 def redraws() -> bool:
-    """Return whether what was written can be written over; on a dumb terminal, or where nobody looks, it cannot."""
+    """Return whether the output can be redrawn: it cannot in a pipe, or on a dumb terminal."""
     return out().is_terminal and not out().is_dumb_terminal
 
 
 def say(sentence: str) -> None:
-    """Tell the user something that is not the answer."""
+    """Print a message that is not part of the answer."""
     err().print(plain(sentence), soft_wrap=not err().is_terminal)
 
 
 def who(by: Actor) -> str:
-    """Return who did something, in words for a table."""
+    """Return an actor's name for a table."""
     if by.claimed:
         return f"{by.source}, claims to be {by.claimed} {by.name}".rstrip()
     return f"{by.source} {by.name}".rstrip()
 
 
-def write(text: str) -> None:
-    """Write an answer for programs to stdout, in UTF-8 wherever we are."""
-    _write(text.encode())
-
-
 def write_json(answer: BaseModel | Sequence[BaseModel]) -> None:
-    """Write an answer of steering's as it is."""
+    """Write the client's answer to stdout as JSON, in UTF-8 whatever the locale."""
     _write(to_json(answer, indent=2) + b"\n")
+
+
+def write_csv(model: type[BaseModel], records: Iterable[BaseModel]) -> None:
+    """Write records of a model to stdout as CSV, in UTF-8 whatever the locale."""
+    _write((csv_export.header(model) + csv_export.rows(records)).encode())
 
 
 def _write(encoded: bytes) -> None:
@@ -75,55 +76,55 @@ def _write(encoded: bytes) -> None:
 
 
 def plain(text: str) -> str:
-    """Return the text with everything replaced that could steer a terminal or reorder what is read."""
+    """Return the text with all characters replaced that could control the terminal or reorder the text."""
     return "".join(
-        "\ufffd" if unicodedata.category(character) in _UNSHOWN and character not in _JOINERS else character
+        "\ufffd" if unicodedata.category(character) in _UNSAFE_CATEGORIES and character not in _JOINERS else character
         for character in text
     )
 
 
 def cell(text: str, style: str = "") -> Text:
-    """Return the text for a table: harmless, and never taken for markup."""
+    """Return the text for a table cell: safe to print, and never parsed as markup."""
     return Text(plain(text), style=style)
 
 
 def table(*headings: str) -> Table:
-    """Return an empty table without lines, as wide as it needs to be."""
-    made = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    """Return an empty table without borders."""
+    empty = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
     for heading in headings:
-        made.add_column(heading, overflow="fold")
-    return made
+        empty.add_column(heading, overflow="fold")
+    return empty
 
 
 def lines(*parts: Text) -> Text:
-    """Return these lines, one beneath the other."""
+    """Join the parts with line breaks."""
     return Text("\n").join(parts)
 
 
-def local(moment: datetime | None, to_the: str = "minutes") -> str:
-    """Return a time as people here read it, with its zone."""
+def local(moment: datetime | None, timespec: str = "minutes") -> str:
+    """Format a time in the local time zone; empty for None. `timespec` as in `datetime.isoformat`."""
     if moment is None:
         return ""
     try:
         here = moment.astimezone()
-    except OverflowError:  # the calendar ends at midnight in UTC: further east, the last of it has no time
+    except OverflowError:  # the last hours of year 9999 in UTC do not exist in zones further east
         here = moment
-    return f"{here.replace(tzinfo=None).isoformat(' ', to_the)} {here.tzname()}"
+    return f"{here.replace(tzinfo=None).isoformat(' ', timespec)} {here.tzname()}"
 
 
 def people(number: int) -> str:
-    """Return how many people there are, in words."""
+    """Return a number of people: `1 person`, `2 people`."""
     return f"{number} {'person' if number == 1 else 'people'}"
 
 
 def age(length: timedelta) -> str:
-    """Return a length of time in as few columns as it takes: `3d`, `2h`."""
+    """Return a length of time in its largest unit, short: `3d`, `2h`."""
     number, unit = span(length).split()
     return f"{number}{unit[0]}"
 
 
 def span(length: timedelta) -> str:
-    """Return a length of time in its greatest unit: `3 days`, `2 hours`."""
+    """Return a length of time in its largest unit: `3 days`, `2 hours`."""
     seconds = max(0, int(length.total_seconds()))
     size, name = next(unit for unit in _UNITS if seconds >= unit[0] or unit is _UNITS[-1])
     number = seconds // size

@@ -1,1 +1,1 @@
-"""How the starter, the portal and the worker's activities talk to running migrations."""
+"""The client for running migrations, used by the command line, the portal and the worker's activities."""

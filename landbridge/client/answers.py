@@ -1,4 +1,4 @@
-"""What the steering verbs answer; `starter.py -o json` prints these models as they are."""
+"""Answers of the client; `starter.py … -o json` prints these models unchanged."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,27 +13,27 @@ from landbridge.domain.sites import Site
 
 
 class RunState(StrEnum):
-    """How Temporal sees a migration."""
+    """The execution status of a migration."""
 
     RUNNING = "running"
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELED = "canceled"
-    """Somebody cancelled it; for Temporal itself it may be running still, or completed."""
+    """An admin cancelled the migration; the workflow itself may be completed."""
     TERMINATED = "terminated"
     TIMED_OUT = "timed_out"
 
 
 class FailingTask(Model):
-    """A workflow task that fails again and again: its workflow stands still until workers run other code."""
+    """A workflow task that fails repeatedly: its workflow is stuck until workers run other code."""
 
     workflow_id: str
     event: int
-    """The number of the event in the workflow's history that says so first."""
+    """Id of the first failure event in the workflow's history."""
     since: datetime
     attempts: int
     problem: str
-    """What fails, and why, as a sentence."""
+    """What failed and why, as a sentence."""
     remedy: str
     """What to do, as a sentence."""
 
@@ -43,55 +43,55 @@ class MigrationSummary(Model):
 
     opsgenie_account: str
     run: str
-    """Tells it from other migrations of the account (`domain.ids.run_of`): requests name what they are about."""
+    """Distinguishes the migration from others of the same account (`domain.ids.run_of`); requests carry it."""
     run_state: RunState
     step: str
-    """The value of `domain.messages.Step` it is in, or ended in; `cancelled` once it was."""
+    """The current or last step (a value of `domain.messages.Step`), or `cancelled`."""
     started_at: datetime
     closed_at: datetime | None = None
     deadline: datetime | None = None
     paused: bool = False
-    """It, or one of its cohorts, starts nothing new until somebody resumes it."""
+    """The migration or one of its cohorts starts nothing new until it is resumed."""
     stuck: bool = False
-    """Its workflow tasks, or those of a cohort, fail again and again; `status` says why."""
+    """Workflow tasks of the migration or of a cohort fail repeatedly; `status` says why."""
 
     @property
     def condition(self) -> str:
-        """How it is, in a word for people."""
+        """The state in one word, for people."""
         return "stuck" if self.stuck else "paused" if self.paused else str(self.run_state)
 
     @property
-    def stays(self) -> bool:
-        """Whether another one is started only if somebody insists: it came to its end, or was cancelled."""
+    def restart_needs_again(self) -> bool:
+        """Whether `start` starts another migration only with `--again`: this one was completed or cancelled."""
         return self.run_state is RunState.COMPLETED or self.step == CANCELLED
 
 
 class MigrationStatus(MigrationSummary):
-    """Where a migration stands."""
+    """The status of a migration."""
 
     failure: str = ""
-    """Why it failed, as a sentence."""
+    """Why the migration failed, as a sentence; empty if it did not."""
     counts: Counts
     """How many people are in each state; see `exact`."""
     people_total: int
     people_waiting: int
     people_connected: int
     exact: bool
-    """The numbers are of this moment; otherwise they are as the cohorts last showed them, up to an hour ago
-    or before the last worker ended."""
+    """Whether the numbers are current. Otherwise they are the cohorts' search attributes, up to an hour old, or older
+    if no worker runs."""
     problems: list[str] = Field(default_factory=list)
-    """What keeps work from going on at this moment, each once: why cohorts pause, which neighbour is away."""
+    """What currently blocks progress, without duplicates: why cohorts pause, which service is unavailable."""
     failing: list[FailingTask] = Field(default_factory=list)
-    """Workflow tasks that fail again and again. Of more than 20 cohorts, some of those that the server reports."""
+    """Workflow tasks that fail repeatedly. With more than 20 cohorts, only a few of those that the server reports."""
     progress: Progress | None = None
-    """None: no worker answers."""
+    """None if no worker answers."""
 
 
 class ReportLine(Model):
     """One person in a report or a list."""
 
     cohort: int
-    """With `number`: what the person is called in addresses of pages, links and logs."""
+    """Cohort and number together identify the person in page URLs, links and logs."""
     number: int
     email: str
     name: str
@@ -100,22 +100,22 @@ class ReportLine(Model):
     reason: str
     since: datetime
     mails: int
-    """Mails that were sent to them."""
+    """Number of mails sent to the person."""
     mailed_at: datetime | None = None
-    """When the newest was sent; none: there was none."""
+    """When the last mail was sent; None if there was none."""
     next_mail: datetime | None = None
-    """When the next is due (the first, a reminder, or another try); none: no more go out by themselves."""
+    """When the next mail (the first, a reminder or a retry) is due; None if no more mails are sent automatically."""
     next_step: str
-    """What to do next; see `domain.people.next_step`."""
+    """What has to happen next; see `domain.people.next_step`."""
     declined: bool = False
-    """They say that this is not their account."""
+    """The person said that the account is not theirs."""
     undone: str = ""
-    """What became of the invitation when the migration was undone (`domain.activity_io.Undone`); empty: there was none
-    of ours to revoke."""
+    """The outcome for the invitation when the migration was undone (`domain.activity_io.Undone`); empty: Landbridge had
+    not invited the person."""
 
     @classmethod
     def of(cls, cohort: int, person: Person) -> Self:
-        """Return the line of someone whom a cohort looks after."""
+        """Return the line of a person in a cohort."""
         return cls(
             cohort=cohort,
             number=person.number,
@@ -138,11 +138,11 @@ class People(Model):
 
     people: list[ReportLine]
     next: str = ""
-    """Names the next page; empty: that was everyone. A search that takes long names one before the page is full."""
+    """Token of the next page; empty on the last page. After a long search a page may not be full."""
 
 
 class Report(Model):
-    """Everyone in a migration, and what is left to do."""
+    """Everyone in a migration, with the next step for each person."""
 
     opsgenie_account: str
     site: Site | None
@@ -161,10 +161,10 @@ class FoundPerson(Model):
 
 
 class Started(Model):
-    """What came of starting a migration."""
+    """The result of `start`."""
 
     workflow_id: str
     run: str
     """As `MigrationSummary.run`."""
     already: RunState | None = None
-    """The state of the migration that was there before and is shown instead; none: a new one was started."""
+    """The state of the migration that existed before; None: a new migration was started."""

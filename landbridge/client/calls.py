@@ -1,4 +1,4 @@
-"""One call to Temporal, its trouble told in our words."""
+"""Calls to Temporal: timeouts, and translation of Temporal's errors into Landbridge's errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -20,90 +20,93 @@ from landbridge.domain.errors import LandbridgeError, NotFound, Refused, Untrust
 from landbridge.platform.exits import TemporalUnreachable
 
 QUERY_SECONDS = timedelta(seconds=5)
-"""How long Temporal has to answer, and a worker to say how a migration stands: `status` can do without."""
+"""Timeout of calls to the server, and of the progress query: `status` can do without a worker's answer."""
 READ_SECONDS = timedelta(seconds=30)
-"""How long a worker has to answer about people, acts and reports. It may have to replay the whole run first: a second
-of CPU for 1,000 events, and eight cohorts are asked at the same time."""
+"""Timeout of queries for people, audit and report. The worker may have to replay the whole run first: about one second
+of CPU per 1,000 events, and eight cohorts are queried concurrently."""
 UPDATE_SECONDS = timedelta(seconds=20)
-"""How long a worker has to answer a request; some of them ask Atlassian first."""
-_DROPPED = "unexpected workflow task failure"
-"""The server's words for a request that it let fall; see `answered`."""
-_ENDED = "AcceptedUpdateCompletedWorkflow"
-"""Temporal's word for a request that was under way when its workflow ended."""
-_AGAIN_SECONDS = 0.05
+"""Timeout of an update; some updates call Atlassian before they answer."""
+_UPDATE_DROPPED = "unexpected workflow task failure"
+"""The server's message for an update that it dropped; see `execute_update_once`."""
+_WORKFLOW_COMPLETED = "AcceptedUpdateCompletedWorkflow"
+"""The server's error type for an update that was running when its workflow ended."""
+_RETRY_SECONDS = 0.05
 _Answer = TypeVar("_Answer")
-_UNANSWERED = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
+_NO_ANSWER = {RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION}
 
 
 class NoWorkerAnswers(TemporalUnreachable):
-    """Temporal answers, but no worker of Landbridge does."""
+    """Temporal answers, but no Landbridge worker does."""
 
 
 @asynccontextmanager
-async def told(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[None]:
-    """Tell trouble with a call about `what` (a migration, for example) as one of our errors.
+async def translate_rpc_errors(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[None]:
+    """Translate Temporal's errors from a call about `what` (such as "migration of acme") into Landbridge's errors.
 
-    `within` bounds the call whatever the SDK does about it, such as trying again.
+    `within` is the timeout of the whole call, including the SDK's own retries.
 
     Raises:
-        NotFound: there is no such workflow, or nobody with that address in it.
-        Refused: the workflow's rules do not allow it.
-        NoWorkerAnswers: the call took too long; a request may still be carried out.
+        NotFound: there is no such workflow, or no person with that address in it.
+        Refused: the workflow's rules do not allow the request.
+        NoWorkerAnswers: the call timed out; an update may still be carried out.
         TemporalUnreachable: Temporal does not answer.
-        Untrusted: the answer is not from a process of ours.
+        Untrusted: the answer was not encrypted by a Landbridge process with our keys.
 
     """
     try:
         async with asyncio.timeout(within.total_seconds()):
-            with _only_ours(what):
+            with _reject_untrusted(what):
                 yield
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         if isinstance(cause, ApplicationError):
-            if cause.type == _ENDED:
+            if cause.type == _WORKFLOW_COMPLETED:
                 raise NotFound(f"The {what} is over.") from None
             raise (NotFound if cause.type == "NotFound" else Refused)(cause.message) from None
         raise LandbridgeError(f"The request about {what} failed.") from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
-        raise _nobody(what) from None
+        raise _no_worker(what) from None
     except WorkflowQueryFailedError as error:
         if error.message == ids.TOO_EARLY:
-            raise _nobody(what) from None
-        # Its words are the SDK's: the worker cannot replay the history, for example.
+            raise _no_worker(what) from None
+        # Do not pass on the SDK's message. A typical cause: the worker cannot replay the history.
         raise NoWorkerAnswers(f"The workers cannot answer about the {what}; its status says why.") from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             over = "already completed" in error.message
             raise NotFound(f"The {what} is over." if over else f"There is no {what}.") from None
-        if error.status in _UNANSWERED:
-            raise _nobody(what) from None
+        if error.status in _NO_ANSWER:
+            raise _no_worker(what) from None
         raise TemporalUnreachable(f"Temporal does not answer: {error.status.name}.") from None
 
 
-async def answered(what: str, ask: Callable[[str], Awaitable[_Answer]]) -> _Answer:
-    """Return the answer to a request (an update) about `what`; `ask` sends it under the id it is given.
+async def execute_update_once(what: str, send: Callable[[str], Awaitable[_Answer]]) -> _Answer:
+    """Execute an update about `what` and return its answer; `send` gets the update id to use.
 
-    The server lets a request fall that comes in at the moment in which a run of the workflow ends and the next begins:
-    then it is sent again, under the same id, so that it cannot be carried out twice.
+    The server drops an update that arrives while one run of the workflow ends and the next one starts. The update is
+    then retried with the same id: Temporal deduplicates by this id, so it is never executed twice.
 
     Raises:
-        NotFound, Refused, NoWorkerAnswers, TemporalUnreachable: as `told`.
+        NotFound, Refused, NoWorkerAnswers, TemporalUnreachable: as `translate_rpc_errors`.
 
     """
-    request_id = uuid4().hex
-    async with told(what):
+    update_id = uuid4().hex
+    async with translate_rpc_errors(what):
         while True:
             try:
-                return await ask(request_id)
+                return await send(update_id)
             except RPCError as error:
-                if error.status is not RPCStatusCode.FAILED_PRECONDITION or _DROPPED not in error.message:
+                if error.status is not RPCStatusCode.FAILED_PRECONDITION or _UPDATE_DROPPED not in error.message:
                     raise
-                await asyncio.sleep(_AGAIN_SECONDS)
+                await asyncio.sleep(_RETRY_SECONDS)
 
 
 @contextmanager
-def _only_ours(what: str) -> Iterator[None]:
-    """Tell an answer that encryption refused; the SDK finds a payload of an unknown encoding in its place."""
+def _reject_untrusted(what: str) -> Iterator[None]:
+    """Raise `Untrusted` for an answer that the payload codec rejected.
+
+    The codec replaces such a payload by one of an unknown encoding, for which the SDK raises a KeyError.
+    """
     try:
         yield
     except KeyError as error:
@@ -115,7 +118,7 @@ def _only_ours(what: str) -> Iterator[None]:
         ) from None
 
 
-def _nobody(what: str) -> NoWorkerAnswers:
+def _no_worker(what: str) -> NoWorkerAnswers:
     return NoWorkerAnswers(
         f"No worker answers about the {what}. Start one (worker.py) and look again: what was asked may still be done."
     )

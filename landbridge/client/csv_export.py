@@ -1,4 +1,4 @@
-"""Answers as CSV that a spreadsheet takes for nothing but text."""
+"""CSV export, protected against formula injection in spreadsheets."""
 
 import csv
 import io
@@ -8,25 +8,25 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 _FORMULA = re.compile(r'(?:^|(?<=[,;|\t\r\n]))(?=[ "]*[=+\-@\t\r\n＝＋－＠])')  # noqa: RUF001 - spreadsheets take the wide ones too
-"""Where a spreadsheet may find a formula: at the start of a value, and behind every separator in it (OWASP, CSV
-Injection). By country or by choice spreadsheets split lines at semicolons or tabs, and then at those in values too."""
+"""Where a spreadsheet may see a formula: at the start of a value, and after each separator inside a value (OWASP, CSV
+Injection). Depending on locale and settings, spreadsheets also split lines at semicolons or tabs inside values."""
 
 
-def head(model: type[BaseModel]) -> str:
-    """Return the line that names the columns."""
-    return _lines([model.model_fields])
+def header(model: type[BaseModel]) -> str:
+    """Return the header line: the names of the model's fields."""
+    return _csv([model.model_fields])
 
 
-def rows(lines: Iterable[BaseModel]) -> str:
-    """Return a line for each."""
-    return _lines([_harmless(value) for value in line.model_dump(mode="json").values()] for line in lines)
+def rows(records: Iterable[BaseModel]) -> str:
+    """Return one CSV line per record."""
+    return _csv([_escaped(value) for value in record.model_dump(mode="json").values()] for record in records)
 
 
-def _lines(cells: Iterable[Iterable[object]]) -> str:
+def _csv(rows: Iterable[Iterable[object]]) -> str:
     file = io.StringIO()
-    csv.writer(file, lineterminator="\n").writerows(cells)
+    csv.writer(file, lineterminator="\n").writerows(rows)
     return file.getvalue()
 
 
-def _harmless(value: object) -> object:
+def _escaped(value: object) -> object:
     return _FORMULA.sub("'", value) if isinstance(value, str) else value

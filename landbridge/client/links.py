@@ -1,3 +1,5 @@
+"""Passes uses of mailed links from the portal to the cohorts: signals in batches, and one query."""
+
 import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -7,7 +9,7 @@ from temporalio.api.workflowservice.v1 import GetSystemInfoRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from landbridge.client.calls import told
+from landbridge.client.calls import translate_rpc_errors
 from landbridge.domain.errors import LandbridgeError, NotFound, ServiceUnavailable
 from landbridge.domain.links import LinkClaims, LinkState, LinkView
 from landbridge.domain.messages import LinksUsed, LinkUse, LinkUsed
@@ -15,96 +17,102 @@ from landbridge.domain.proof import NO_PROOFS, Proofs
 from workflows.cohort import CohortWorkflow
 
 _PAGE_SECONDS = timedelta(seconds=2)
-"""How long someone who opened a link waits for a worker's answer; the page can do without it."""
+"""Timeout for a page behind a link: the page can be shown without a worker's answer."""
 MAX_LINKS_PER_SIGNAL = 100
-"""Uses of links in one signal: some 17 kB."""
+"""Link uses in one signal: about 17 kB."""
 
 
 @dataclass
-class _Signal:
-    """What a cohort is about to be told."""
+class _Batch:
+    """Link uses that go to a cohort in one signal."""
 
     used: list[LinkUsed] = field(default_factory=list)
-    tried: asyncio.Event = field(default_factory=asyncio.Event)
-    heard: bool | None = None
-    """Whether there is such a cohort; None: Temporal did not take the signal."""
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the signal was sent, or failed."""
+    delivered: bool | None = None
+    """True: Temporal accepted the signal; False: there is no such cohort; None: Temporal did not accept it."""
 
 
 class TemporalLinkClient:
     """Implements `portal.clients.LinkClient` by signals and a query to the person's cohort."""
 
     def __init__(self, client: Client, proofs: Proofs = NO_PROOFS) -> None:
-        """`proofs` proves that the links were ours."""
+        """`proofs` signs the link uses, so that the cohort knows that the portal checked the links."""
         self._client = client
         self._proofs = proofs
-        self._next: dict[str, _Signal] = {}
-        """The signal of each cohort that still takes more, while another one may be under way."""
-        self._turns = WeakValueDictionary[str, asyncio.Lock]()
+        self._open: dict[str, _Batch] = {}
+        """The batch of each cohort that still accepts link uses, while another batch may be on its way."""
+        self._locks = WeakValueDictionary[str, asyncio.Lock]()
         self._tasks = set[asyncio.Task[None]]()
 
     async def view(self, claims: LinkClaims) -> LinkView | None:
-        """Ask what the page should show; None when no worker answers."""
+        """Return what the page should show; None if no worker answers."""
         try:
-            async with told("cohort", _PAGE_SECONDS):
+            async with translate_rpc_errors("cohort", _PAGE_SECONDS):
                 cohort = self._client.get_workflow_handle_for(CohortWorkflow.run, claims.cohort_id)
                 return await cohort.query(CohortWorkflow.link, claims, rpc_timeout=_PAGE_SECONDS)
         except NotFound:
-            # Forgotten, or not kept any longer.
+            # Deleted by `forget`, or by Temporal's retention.
             return LinkView(state=LinkState.CLOSED)
         except LandbridgeError:
             return None
 
     async def follow(self, claims: LinkClaims) -> bool:
-        """Tell that the person pressed the button."""
-        return await self._tell(claims, LinkUse.FOLLOWED)
+        """Report that the person pressed the button behind the link."""
+        return await self._report(claims, LinkUse.FOLLOWED)
 
     async def decline(self, claims: LinkClaims) -> bool:
-        """Tell that the person says that this is not their account."""
-        return await self._tell(claims, LinkUse.DECLINED)
+        """Report that the person declined: the account is not theirs."""
+        return await self._report(claims, LinkUse.DECLINED)
 
     async def returned(self, claims: LinkClaims) -> bool:
-        """Tell that the person came back from Atlassian's page."""
-        return await self._tell(claims, LinkUse.RETURNED)
+        """Report that the person came back from Atlassian's page."""
+        return await self._report(claims, LinkUse.RETURNED)
 
     async def request_new_link(self, claims: LinkClaims) -> bool:
-        """Tell that the person asks for the mail again."""
-        return await self._tell(claims, LinkUse.NEW_WANTED)
+        """Report that the person requested the mail again."""
+        return await self._report(claims, LinkUse.NEW_WANTED)
 
     async def reachable(self) -> bool:
-        """Return whether Temporal answers now."""
+        """Probe whether Temporal answers now."""
         try:
             await self._client.workflow_service.get_system_info(GetSystemInfoRequest(), timeout=_PAGE_SECONDS)
         except RPCError:
             return False
         return True
 
-    async def _tell(self, claims: LinkClaims, use: LinkUse) -> bool:
-        """Signal the cohort; whoever comes while a signal to it is under way shares the next one."""
+    async def _report(self, claims: LinkClaims, use: LinkUse) -> bool:
+        """Signal the cohort; return whether it exists. Uses that arrive while a signal is on its way share the next.
+
+        Raises:
+            ServiceUnavailable: Temporal does not accept the signal.
+
+        """
         used = LinkUsed(
             use=use, run=claims.run, person=claims.person, purpose=claims.purpose, generation=claims.generation
         )
-        signal = self._next.get(claims.cohort_id)
-        if signal is None or len(signal.used) >= MAX_LINKS_PER_SIGNAL:
-            signal = self._next[claims.cohort_id] = _Signal()
-            task = asyncio.create_task(self._send(claims.cohort_id, signal))
+        batch = self._open.get(claims.cohort_id)
+        if batch is None or len(batch.used) >= MAX_LINKS_PER_SIGNAL:
+            batch = self._open[claims.cohort_id] = _Batch()
+            task = asyncio.create_task(self._send(claims.cohort_id, batch))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        signal.used.append(self._proofs.of_link(used, claims))
-        await signal.tried.wait()
-        if signal.heard is None:
-            raise ServiceUnavailable("Temporal does not take the signal.")
-        return signal.heard
+        batch.used.append(self._proofs.of_link(used, claims))
+        await batch.finished.wait()
+        if batch.delivered is None:
+            raise ServiceUnavailable("Temporal does not accept the signal.")
+        return batch.delivered
 
-    async def _send(self, cohort_id: str, signal: _Signal) -> None:
-        async with self._turns.setdefault(cohort_id, asyncio.Lock()):
-            if self._next.get(cohort_id) is signal:
-                del self._next[cohort_id]
+    async def _send(self, cohort_id: str, batch: _Batch) -> None:
+        async with self._locks.setdefault(cohort_id, asyncio.Lock()):
+            if self._open.get(cohort_id) is batch:
+                del self._open[cohort_id]
             cohort = self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id)
             try:
-                await cohort.signal(CohortWorkflow.links_used, LinksUsed(used=signal.used), rpc_timeout=_PAGE_SECONDS)
-                signal.heard = True
+                await cohort.signal(CohortWorkflow.links_used, LinksUsed(used=batch.used), rpc_timeout=_PAGE_SECONDS)
+                batch.delivered = True
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:
-                    signal.heard = False
+                    batch.delivered = False
             finally:
-                signal.tried.set()
+                batch.finished.set()

@@ -1,8 +1,8 @@
-"""People of many cohorts as pages: asked in order, a few cohorts at once, and no more of them than a page takes.
+"""Pages through the people of many cohorts, querying only as many cohorts as a page needs.
 
-A page says where the next one begins: at a number in a cohort. Numbers never change, so whoever is wanted during the
-whole listing is on exactly one of its pages; who comes to be wanted, or ceases to be, is there as they stood when their
-cohort was asked.
+A page token is a position: a cohort and a person's number in it. Numbers never change, so a person who matches the
+query during the whole listing is on exactly one page. A person who starts or stops matching meanwhile is listed
+according to their state at the time when their cohort was queried.
 """
 
 import asyncio
@@ -16,34 +16,34 @@ from landbridge.domain.errors import BadInput
 from landbridge.domain.messages import PeoplePage, PeopleQuery
 from landbridge.domain.people import Person
 
-AT_ONCE = 8
-"""Cohorts that are asked at the same time."""
+COHORT_CONCURRENCY = 8
+"""Cohorts that are queried concurrently."""
 PAGE_SECONDS = 5.0
-"""After these a page is answered as it is, even if it is not full: a search may have to go through all cohorts."""
-_WRITTEN = re.compile(r"([1-9][0-9]{0,3})\.([1-9][0-9]{0,6})")
+"""After this time a page is returned even if it is not full: a search may have to go through all cohorts."""
+_TOKEN = re.compile(r"([1-9][0-9]{0,3})\.([1-9][0-9]{0,6})")
 
 
 class Position(NamedTuple):
-    """Where a page begins."""
+    """The start of a page; its string form is the page token."""
 
     cohort: int
     number: int
 
     def __str__(self) -> str:
-        """Return it as `read` takes it; it holds nothing personal."""
+        """Return the page token; it contains no personal data."""
         return f"{self.cohort}.{self.number}"
 
     @classmethod
-    def read(cls, written: str) -> "Position":
-        """Return the position that a page told; of nothing, the first.
+    def read(cls, token: str) -> "Position":
+        """Parse a page token; an empty token is the first page.
 
         Raises:
-            BadInput: no page told it.
+            BadInput: this is no page token.
 
         """
-        if not written:
+        if not token:
             return FIRST
-        match = _WRITTEN.fullmatch(written)
+        match = _TOKEN.fullmatch(token)
         if match is None:
             raise BadInput("There is no such page: name one as the page before it does, or none for the first.")
         return cls(int(match[1]), int(match[2]))
@@ -54,11 +54,11 @@ FIRST = Position(1, 1)
 
 @dataclass(frozen=True)
 class Page:
-    """Some people, each with the number of the cohort."""
+    """One page of people, each with the cohort's number."""
 
     people: list[tuple[int, Person]]
     next: Position | None
-    """Where to go on; none: that was everyone."""
+    """The start of the next page; None: this was the last page."""
 
 
 async def read_page(
@@ -68,36 +68,36 @@ async def read_page(
     begin: Position = FIRST,
     seconds: float = PAGE_SECONDS,
 ) -> Page:
-    """Return up to `query.limit` people from `begin` on.
+    """Return up to `query.limit` people, starting at `begin`.
 
     Args:
-        ask: asks one cohort, by its number.
-        cohorts: how many there are.
-        query: who is wanted.
-        begin: where the page before left off.
-        seconds: how long to go on asking while the page is not full.
+        ask: queries one cohort, by its number.
+        cohorts: number of cohorts.
+        query: whom to list.
+        begin: the start of the page.
+        seconds: stop querying more cohorts after this time, even if the page is not full.
 
     """
     people: list[tuple[int, Person]] = []
-    until, at_once = time.monotonic() + seconds, 1
+    deadline, concurrency = time.monotonic() + seconds, 1
     first = begin.cohort
     while first <= cohorts:
-        numbers = range(first, min(first + at_once, cohorts + 1))
-        left = query.limit - len(people)
+        numbers = range(first, min(first + concurrency, cohorts + 1))
+        missing = query.limit - len(people)
         pages = await asyncio.gather(
             *(
-                ask(n, query.model_copy(update={"start": begin.number if n == begin.cohort else 1, "limit": left}))
+                ask(n, query.model_copy(update={"start": begin.number if n == begin.cohort else 1, "limit": missing}))
                 for n in numbers
             )
         )
         for number, page in zip(numbers, pages, strict=True):
-            left = query.limit - len(people)
-            people += ((number, person) for person in page.people[:left])
-            if len(page.people) > left:
-                return Page(people, Position(number, page.people[left].number))
+            missing = query.limit - len(people)
+            people += ((number, person) for person in page.people[:missing])
+            if len(page.people) > missing:
+                return Page(people, Position(number, page.people[missing].number))
             if page.next:
                 return Page(people, Position(number, page.next))
-        first, at_once = numbers.stop, min(at_once * 2, AT_ONCE)
-        if first <= cohorts and time.monotonic() >= until:
+        first, concurrency = numbers.stop, min(concurrency * 2, COHORT_CONCURRENCY)
+        if first <= cohorts and time.monotonic() >= deadline:
             return Page(people, Position(first, 1))
     return Page(people, None)

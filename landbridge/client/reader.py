@@ -1,4 +1,4 @@
-"""How one migration stands: the whole, its people, the report."""
+"""Reads one migration: its status, people, report, audit and undo."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -28,8 +28,8 @@ from landbridge.client.answers import (
     ReportLine,
     RunState,
 )
-from landbridge.client.calls import QUERY_SECONDS, READ_SECONDS, NoWorkerAnswers, told
-from landbridge.client.paging import AT_ONCE, FIRST, Position, read_page
+from landbridge.client.calls import QUERY_SECONDS, READ_SECONDS, NoWorkerAnswers, translate_rpc_errors
+from landbridge.client.paging import COHORT_CONCURRENCY, FIRST, Position, read_page
 from landbridge.domain import addresses, ids, proof
 from landbridge.domain import audit as audits
 from landbridge.domain.audit import Audit
@@ -52,22 +52,22 @@ from workflows.support import search_attributes
 from workflows.undo import UndoWorkflow
 
 MAX_COHORTS_QUERIED = 20
-"""Cohorts that `status` looks at one by one; of more it adds up the search attributes, up to an hour old."""
-SOON_SECONDS = 1.0
-"""How long `status` waits for the cohorts' own numbers, before it takes those that they have shown."""
+"""Up to this number of cohorts, `status` queries each; beyond it, it adds up search attributes (up to an hour old)."""
+COHORT_QUERY_SECONDS = 1.0
+"""How long `status` waits for the cohorts' answers before it falls back to their search attributes."""
 _PAGE = 250
-_LISTED_AT_ONCE = 500
-"""More than a migration has cohorts: one call, since Temporal allows ten a second for everyone together."""
-_FEW = 3
-"""Failing cohorts that are looked at, beside those that are looked at anyway: the cause is the same."""
+_COHORT_LIST_PAGE = 500
+"""More than a migration has cohorts, so listing them takes one call: Temporal limits list calls to ten a second."""
+_MAX_EXTRA_FAILING = 3
+"""Failing cohorts to describe beyond the first `MAX_COHORTS_QUERIED`: they usually fail for the same reason."""
 _Answer = TypeVar("_Answer")
 
 
-class AccountLookup:
-    """The migration of one Opsgenie account, running or over, as one can look at it."""
+class MigrationReader:
+    """Reads the migration of one Opsgenie account, running or ended."""
 
     def __init__(self, client: Client, opsgenie_account: str, proofs: Proofs = NO_PROOFS) -> None:
-        """`proofs` checks who did what, and proves what admins ask for; without it, neither admins nor people count."""
+        """`proofs` verifies and signs acts of admins and people; without keys they are reported as mere claims."""
         self._client = client
         self._proofs = proofs
         self._account = ids.check_opsgenie_account(opsgenie_account)
@@ -81,16 +81,16 @@ class AccountLookup:
 
     @property
     def checks_proofs(self) -> bool:
-        """Whether there are keys to check who did what; without, everyone but operators is shown as a claim."""
+        """Whether there are keys to verify who did what; without keys, admins and people are shown as claims."""
         return bool(self._proofs)
 
-    # How it stands.
+    # Status.
 
     async def status(self) -> MigrationStatus:
-        """Return how the migration stands; answered without a worker too, then from the search attributes.
+        """Return the migration's status; without a worker, what the server and the search attributes know.
 
         Raises:
-            NotFound: there never was one, or its history is gone.
+            NotFound: there is no such migration, or Temporal has deleted it.
 
         """
         description = await self._description()
@@ -101,22 +101,24 @@ class AccountLookup:
         except NoWorkerAnswers:
             progress = None
         few = progress is not None and progress.cohorts <= MAX_COHORTS_QUERIED
-        # A neighbour that is away is so for all of them: what some are trying just now tells it.
-        some = min(progress.cohorts, MAX_COHORTS_QUERIED) if progress else 0
-        described = await self._of_each_cohort(self._describe, some)
-        views = await self._asked(progress.cohorts) if progress and few else None
+        # A service that is down is down for all cohorts, so the pending activities of some cohorts show it.
+        sample = min(progress.cohorts, MAX_COHORTS_QUERIED) if progress else 0
+        described = await self._of_each_cohort(self._describe, sample)
+        views = await self._query_cohorts(progress.cohorts) if progress and few else None
         if views is None:
-            counts = sum(map(_shown_counts, await self._listed_cohorts(description)), Counts())
-            told_of = progress.problems if progress else []
+            counts = sum(map(_counts_attribute, await self._listed_cohorts(description)), Counts())
+            reported = progress.problems if progress else []
         else:
             counts = sum((view.counts for view in views), Counts())
-            told_of = [view.problem for view in views if view.problem]
+            reported = [view.problem for view in views if view.problem]
         failing_tasks = await self._failing_tasks(description, described, all_described=few)
         if views is None:
             paused = bool(await runs.running(self._client, runs.PAUSED, self._account))
         else:
             paused = bool(progress and progress.paused) or any(view.paused for view in views)
-        problems = {sentence for workflow in (description, *described) for sentence in await self._retried(workflow)}
+        problems = {
+            sentence for workflow in (description, *described) for sentence in await self._retry_reasons(workflow)
+        }
         return MigrationStatus(
             **{
                 **summary.model_dump(),
@@ -125,7 +127,7 @@ class AccountLookup:
             },
             failure=failure,
             failing=failing_tasks,
-            problems=sorted(problems.union(told_of)),
+            problems=sorted(problems.union(reported)),
             progress=progress,
             counts=counts,
             exact=views is not None,
@@ -141,44 +143,44 @@ class AccountLookup:
         *,
         all_described: bool,
     ) -> list[FailingTask]:
-        """Return the tasks that fail again and again, of cohorts that were not described as the server reports them."""
+        """Return repeatedly failing tasks; of cohorts that were not described, a few that the server reports."""
         described = [migration, *cohorts]
         if migration.status is WorkflowExecutionStatus.RUNNING and not all_described:
             known = {workflow.id for workflow in described}
             reported = await runs.running(self._client, runs.FAILING, self._account)
             others = [workflow.id for workflow in reported if workflow.id not in known]
-            described += await asyncio.gather(*map(self._describe, others[:_FEW]))
+            described += await asyncio.gather(*map(self._describe, others[:_MAX_EXTRA_FAILING]))
         tasks = await asyncio.gather(*(stuck_tasks.task_of(self._client, workflow) for workflow in described))
         return [task for task in tasks if task is not None]
 
-    async def _asked(self, cohorts: int) -> list[CohortView] | None:
-        """Return how cohorts stand at this moment; None where they are too busy to say it soon."""
+    async def _query_cohorts(self, cohorts: int) -> list[CohortView] | None:
+        """Return the cohorts' current state; None if they do not answer within `COHORT_QUERY_SECONDS`."""
         try:
-            async with asyncio.timeout(SOON_SECONDS):
+            async with asyncio.timeout(COHORT_QUERY_SECONDS):
                 return await self._of_each_cohort(self._view, cohorts)
         except (TimeoutError, NoWorkerAnswers):
             return None
 
     async def summary(self) -> MigrationSummary:
-        """Return what Temporal itself knows of the migration; answered without a worker.
+        """Return what the Temporal server knows about the migration; needs no worker.
 
         Raises:
-            NotFound: there never was one, or its history is gone.
+            NotFound: there is no such migration, or Temporal has deleted it.
 
         """
         return await self._summary_of(await self._description())
 
     async def _description(self) -> WorkflowExecutionDescription:
-        async with told(self._what):
+        async with translate_rpc_errors(self._what):
             return await self._handle.describe(rpc_timeout=QUERY_SECONDS)
 
     async def _summary_of(self, description: WorkflowExecutionDescription) -> MigrationSummary:
         summary, first_run_id = summarise(description), runs.first_run_id(description)
         if description.run_id == first_run_id:
             return summary
-        # Temporal keeps the first run a little less long than the last.
+        # The retention of the first run ends before that of the last run.
         with suppress(NotFound):
-            async with told(self._what):
+            async with translate_rpc_errors(self._what):
                 first = await self._client.get_workflow_handle(description.id, run_id=first_run_id).describe(
                     rpc_timeout=QUERY_SECONDS
                 )
@@ -186,8 +188,8 @@ class AccountLookup:
         return summary
 
     async def progress(self, within: timedelta = READ_SECONDS) -> Progress:
-        """Return the checklist, and what waits for whom; a worker has so long to answer."""
-        async with told(self._what, within):
+        """Return the checklist and the open task; `within` is the timeout for the worker's answer."""
+        async with translate_rpc_errors(self._what, within):
             return await self._handle.query(SiteMigrationWorkflow.progress, rpc_timeout=within)
 
     async def _failure(self) -> str:
@@ -202,11 +204,11 @@ class AccountLookup:
         return await asyncio.gather(*(ask(ids.cohort(self._account, number)) for number in range(1, cohorts + 1)))
 
     async def _describe(self, workflow_id: str) -> WorkflowExecutionDescription:
-        async with told(self._what):
+        async with translate_rpc_errors(self._what):
             return await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
 
-    async def _retried(self, workflow: WorkflowExecutionDescription) -> list[str]:
-        """Return why activities have to be tried again; the sentences are ours (`activities.error_sanitizer`)."""
+    async def _retry_reasons(self, workflow: WorkflowExecutionDescription) -> list[str]:
+        """Return why activities are being retried, without personal data (see `activities.error_sanitizer`)."""
         failures = [
             await self._client.data_converter.decode_failure(activity.last_failure)
             for activity in workflow.raw_description.pending_activities
@@ -215,7 +217,7 @@ class AccountLookup:
         return [failure.message for failure in failures if isinstance(failure, FailureError) and failure.message]
 
     async def _view(self, cohort_id: str) -> CohortView:
-        async with told(self._what):
+        async with translate_rpc_errors(self._what):
             return await self._client.get_workflow_handle_for(CohortWorkflow.run, cohort_id).query(
                 CohortWorkflow.cohort, rpc_timeout=QUERY_SECONDS
             )
@@ -225,69 +227,76 @@ class AccountLookup:
             f"WorkflowType = 'CohortWorkflow' AND RootRunId = '{runs.first_run_id(description)}' "
             "AND ExecutionStatus != 'ContinuedAsNew'"
         )
-        async with told(self._what):
-            return [execution async for execution in self._client.list_workflows(query, page_size=_LISTED_AT_ONCE)]
+        async with translate_rpc_errors(self._what):
+            return [execution async for execution in self._client.list_workflows(query, page_size=_COHORT_LIST_PAGE)]
 
     # People.
 
     async def people(
         self, states: Sequence[State] = (), *, search: str = "", page: str = "", limit: int = _PAGE
     ) -> People:
-        """Return a page of people in these states (none: all) whose name or address holds what is searched for.
+        """Return a page of the people in these states (none given: all) whose name or address contains the search text.
 
-        They stand in the roster's order, cohort by cohort. A whole address that is someone's finds just them.
+        They are in roster order, cohort by cohort. A search for a complete address finds only the person it belongs to.
 
         Raises:
-            BadInput: no page before told this one.
+            BadInput: `page` is no page token.
 
         """
         begin = Position.read(page)
         query = PeopleQuery(states=list(states), search=search, limit=limit)
         cohorts = await self._number_of_cohorts()
-        if cohorts and begin == FIRST and _may_be_address(search) and (found := await self._holder(search, states)):
+        if (
+            cohorts
+            and begin == FIRST
+            and _may_be_address(search)
+            and (found := await self._person_with(search, states))
+        ):
             return People(people=found)
-        read = await read_page(self._ask_people, cohorts, query, begin)
-        return People(people=[ReportLine.of(*one) for one in read.people], next=str(read.next) if read.next else "")
+        read = await read_page(self._query_people, cohorts, query, begin)
+        return People(
+            people=[ReportLine.of(*listed) for listed in read.people], next=str(read.next) if read.next else ""
+        )
 
     async def everyone(self, states: Sequence[State] = ()) -> AsyncIterator[list[ReportLine]]:
-        """Yield all people in these states (none: all) in pages, without holding them all."""
+        """Yield all people in these states (none given: all) page by page, so that memory stays bounded."""
         cohorts, position = await self._number_of_cohorts(), FIRST
         query, undo = PeopleQuery(states=list(states), limit=_PAGE), await self.undo()
         while True:
-            read = await read_page(self._ask_people, cohorts, query, position)
-            lines = [ReportLine.of(*one) for one in read.people]
+            read = await read_page(self._query_people, cohorts, query, position)
+            lines = [ReportLine.of(*listed) for listed in read.people]
             yield await self._with_undone(lines) if undo else lines
             if read.next is None:
                 return
             position = read.next
 
-    async def _holder(self, email: str, states: Sequence[State]) -> list[ReportLine]:
+    async def _person_with(self, email: str, states: Sequence[State]) -> list[ReportLine]:
         number = await self._cohort_number(email)
-        page = await self._ask_people(number, PeopleQuery(states=list(states), email=email))
+        page = await self._query_people(number, PeopleQuery(states=list(states), email=email))
         return [ReportLine.of(number, person) for person in page.people]
 
     async def person(self, email: str) -> FoundPerson:
-        """Return one person, by any spelling of an address they have or had.
+        """Return one person, by any spelling of their current or a former address.
 
         Raises:
-            NotFound: nobody with this address is in the migration.
+            NotFound: no person with this address is in the migration.
 
         """
         number = await self._cohort_number(email)
-        # A cohort that is asked for no address answers with everyone.
-        page = await self._ask_people(number, PeopleQuery(email=email)) if email else PeoplePage(people=[])
+        # A query without an address would return everyone.
+        page = await self._query_people(number, PeopleQuery(email=email)) if email else PeoplePage(people=[])
         return await self._found(number, page)
 
     async def person_numbered(self, cohort: int, number: int) -> FoundPerson:
-        """Return one person, by the numbers that lists give.
+        """Return one person, by the cohort and number of `ReportLine`.
 
         Raises:
-            NotFound: there is nobody with these numbers.
+            NotFound: there is no such person.
 
         """
         if not (1 <= cohort <= await self._number_of_cohorts() and number >= 1):
             return await self._found(cohort, PeoplePage(people=[]))
-        return await self._found(cohort, await self._ask_people(cohort, PeopleQuery(person=number)))
+        return await self._found(cohort, await self._query_people(cohort, PeopleQuery(person=number)))
 
     async def _found(self, cohort: int, page: PeoplePage) -> FoundPerson:
         if not page.people:
@@ -307,7 +316,7 @@ class AccountLookup:
         )
 
     async def report(self) -> Report:
-        """Return everyone, with what to do next for those who have not made it."""
+        """Return everyone, with the next step for each person who is not connected."""
         summary = await self.summary()
         progress = await self.progress()
         lines = [line async for page in self.everyone() for line in page]
@@ -320,21 +329,21 @@ class AccountLookup:
             people=lines,
         )
 
-    # Who did what.
+    # Audit.
 
     async def audit(self) -> Audit:
-        """Return who asked what of the migration and about its people, newest first; also once it is over.
+        """Return who requested what of the migration and its people, newest first; also after the migration has ended.
 
-        Earlier migrations of the account stand in it for as long as Temporal keeps them: whoever begins anew does not
-        hide what was done before. Acts that are not proven are an operator's, who claims to be somebody else.
+        It includes earlier migrations of the account for as long as Temporal keeps them, so that starting again hides
+        nothing. Acts without a valid proof are attributed to an operator who claims another identity.
         """
-        async with told(self._what, READ_SECONDS):
+        async with translate_rpc_errors(self._what, READ_SECONDS):
             own = await self._handle.query(SiteMigrationWorkflow.audit, rpc_timeout=READ_SECONDS)
-        at_once, run = asyncio.Semaphore(AT_ONCE), await self._current_run()
+        slots, run = asyncio.Semaphore(COHORT_CONCURRENCY), await self._current_run()
 
-        async def one(workflow: WorkflowHandle[Any, Any], run: str) -> Audit:
-            async with at_once, told(self._what, READ_SECONDS):
-                # It has the same name in all of our workflows.
+        async def audit_of(workflow: WorkflowHandle[Any, Any], run: str) -> Audit:
+            async with slots, translate_rpc_errors(self._what, READ_SECONDS):
+                # The query has the same name in all workflows.
                 found: Audit = await workflow.query("audit", result_type=Audit, rpc_timeout=READ_SECONDS)
             return self._proofs.checked_audit(found, proof.in_migration(self._account, run))
 
@@ -345,16 +354,16 @@ class AccountLookup:
             workflows.append((self._undo_handle, run))
         workflows += await self._ended_before(own.entries[0].at)
         own = self._proofs.checked_audit(own, proof.in_migration(self._account, run))
-        return audits.merge([own, *await asyncio.gather(*(one(*workflow) for workflow in workflows))])
+        return audits.merge([own, *await asyncio.gather(*(audit_of(*workflow) for workflow in workflows))])
 
     async def _current_run(self) -> str:
-        """Return what tells this migration of the account from others."""
+        """Return the id that distinguishes this migration of the account from others; see `domain.ids.run_of`."""
         return ids.run_of(runs.first_run_id(await self._description()))
 
     async def _ended_before(self, began: datetime) -> list[tuple[WorkflowHandle[Any, Any], str]]:
         """Return the workflows of earlier migrations, each with the run of its migration.
 
-        Of each, the last run: it carried its acts on to the next until it ended.
+        Only the last run of each: continue-as-new carries the audit on.
         """
         return [
             (self._client.get_workflow_handle(run.id, run_id=run.run_id), await self._run_of(run))
@@ -367,47 +376,47 @@ class AccountLookup:
     async def _run_of(self, execution: WorkflowExecution) -> str:
         if execution.id == self._handle.id:
             handle = self._client.get_workflow_handle(execution.id, run_id=execution.run_id)
-            async with told(self._what):
+            async with translate_rpc_errors(self._what):
                 return ids.run_of(runs.first_run_id(await handle.describe(rpc_timeout=QUERY_SECONDS)))
         if execution.id != self._undo_handle.id and execution.parent_run_id:
-            # A migration starts its cohorts in its first run.
+            # A migration starts its cohorts in its first run, so the parent run id is the first run id.
             return ids.run_of(execution.parent_run_id)
         undo = self._client.get_workflow_handle_for(UndoWorkflow.run, execution.id, run_id=execution.run_id)
-        async with told(self._what):
+        async with translate_rpc_errors(self._what):
             return (await undo.query(UndoWorkflow.progress, rpc_timeout=READ_SECONDS)).run
 
-    # Its undo.
+    # Undo.
 
     async def undo(self) -> UndoProgress | None:
-        """Return how far the undo of the cancelled migration is; none: nobody asked for it."""
+        """Return the progress of this migration's undo; None if nobody requested one."""
         run = await self._current_run()
         try:
-            progress = await self._ask_undo(UndoWorkflow.progress)
+            progress = await self._query_undo(UndoWorkflow.progress)
         except NotFound:
             return None
-        # Otherwise it is of an earlier migration of this account.
+        # The undo may belong to an earlier migration of this account.
         return progress if progress.run == run else None
 
-    async def _ask_undo(self, question: Callable[[UndoWorkflow], _Answer]) -> _Answer:
-        async with told(self._what, READ_SECONDS):
-            return await self._undo_handle.query(question, rpc_timeout=READ_SECONDS)
+    async def _query_undo(self, query: Callable[[UndoWorkflow], _Answer]) -> _Answer:
+        async with translate_rpc_errors(self._what, READ_SECONDS):
+            return await self._undo_handle.query(query, rpc_timeout=READ_SECONDS)
 
     async def _with_undone(self, lines: Sequence[ReportLine]) -> list[ReportLine]:
         outcomes = {number: await self._undone_people(number) for number in {line.cohort for line in lines}}
         return [line.model_copy(update={"undone": outcomes[line.cohort].get(line.number, "")}) for line in lines]
 
     async def _undone_people(self, number: int) -> dict[int, str]:
-        """Return what became of the invitations of one cohort, by the people's numbers."""
-        async with told(self._what, READ_SECONDS):
-            found = await self._undo_handle.query(UndoWorkflow.revocations, number, rpc_timeout=READ_SECONDS)
+        """Return the outcome of revoking one cohort's invitations, by the people's numbers."""
+        async with translate_rpc_errors(self._what, READ_SECONDS):
+            revocations = await self._undo_handle.query(UndoWorkflow.revocations, number, rpc_timeout=READ_SECONDS)
         outcomes: dict[int, list[str]] = {}
-        for outcome, people in found.items():
+        for outcome, people in revocations.items():
             for person in dict.fromkeys(people):
                 outcomes.setdefault(person, []).append(outcome)
-        return {person: ", ".join(said) for person, said in outcomes.items()}
+        return {person: ", ".join(found) for person, found in outcomes.items()}
 
-    async def _ask_people(self, number: int, query: PeopleQuery) -> PeoplePage:
-        async with told(self._what, READ_SECONDS):
+    async def _query_people(self, number: int, query: PeopleQuery) -> PeoplePage:
+        async with translate_rpc_errors(self._what, READ_SECONDS):
             return await self._cohort(number).query(CohortWorkflow.people, query, rpc_timeout=READ_SECONDS)
 
     async def _number_of_cohorts(self) -> int:
@@ -418,7 +427,7 @@ class AccountLookup:
 
     async def _cohort_numbers(self, emails: Sequence[str]) -> list[int]:
         question = list(emails)
-        async with told(self._what, READ_SECONDS):
+        async with translate_rpc_errors(self._what, READ_SECONDS):
             return await self._handle.query(SiteMigrationWorkflow.cohorts_of, question, rpc_timeout=READ_SECONDS)
 
     def _cohort(self, number: int) -> WorkflowHandle[CohortWorkflow, CohortResult]:
@@ -434,12 +443,12 @@ def _may_be_address(text: str) -> bool:
 
 
 def summarise(execution: WorkflowExecution) -> MigrationSummary:
-    """Return what Temporal itself knows of a migration, from its only or last run."""
+    """Return what the Temporal server knows about a migration, from its last run."""
     attributes = execution.typed_search_attributes
     status = execution.status or WorkflowExecutionStatus.RUNNING
     run_state, step = RunState(status.name.lower()), attributes.get(search_attributes.MIGRATION_STEP, "")
     if run_state is RunState.COMPLETED and step == CANCELLED:
-        # For Temporal it came to its end as its code says, so that it is not started again by accident.
+        # The workflow of a cancelled migration completes, so that it is not started again by accident.
         run_state = RunState.CANCELED
     return MigrationSummary(
         opsgenie_account=execution.id.partition(":")[2],
@@ -452,5 +461,5 @@ def summarise(execution: WorkflowExecution) -> MigrationSummary:
     )
 
 
-def _shown_counts(cohort: WorkflowExecution) -> Counts:
+def _counts_attribute(cohort: WorkflowExecution) -> Counts:
     return Counts.unpacked(cohort.typed_search_attributes.get(search_attributes.PEOPLE_BY_STATE, ""))

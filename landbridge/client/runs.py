@@ -1,33 +1,33 @@
-"""The runs of an account's workflows that Temporal still keeps."""
+"""Lists the workflow runs that Temporal still keeps."""
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription
 from temporalio.service import RPCError, RPCStatusCode
 
-from landbridge.client.calls import told
+from landbridge.client.calls import translate_rpc_errors
 from landbridge.domain import ids
 
 PAUSED = "MigrationPaused = true"
-"""Workflows that start nothing new until somebody resumes them, as Temporal's list filter says it."""
+"""List filter: paused workflows, which start nothing new until an admin resumes them."""
 FAILING = "TemporalReportedProblems IS NOT NULL"
-"""Workflows whose tasks fail again and again. The server sets the attribute after five attempts, about a minute."""
+"""List filter: workflows whose tasks fail repeatedly. The server sets it after five attempts, about a minute."""
 
 
 async def of_account(client: Client, opsgenie_account: str) -> list[WorkflowExecution]:
-    """Return the runs of an account's migrations, of their cohorts and undos; new ones may not be listed yet."""
-    async with told(f"migration of {opsgenie_account}"):
+    """Return all runs of an account's migrations, cohorts and undos; runs that just started may be missing."""
+    async with translate_rpc_errors(f"migration of {opsgenie_account}"):
         return [execution async for execution in client.list_workflows(_of(opsgenie_account))]
 
 
 async def running(client: Client, condition: str, opsgenie_account: str = "") -> list[WorkflowExecution]:
-    """Return the running workflows that a list filter finds, of one account or of all."""
+    """Return the running workflows that match a list filter, of one account or of all accounts."""
     query = f"ExecutionStatus = 'Running' AND {condition}"
     if opsgenie_account:
         query += f" AND ({_of(opsgenie_account)})"
-    async with told("list of migrations"):
+    async with translate_rpc_errors("list of migrations"):
         try:
             return [execution async for execution in client.list_workflows(query)]
         except RPCError as error:
-            # Where nobody has registered the attribute yet, no workflow has it.
+            # The search attribute is not registered in this namespace, so no workflow has it.
             if error.status is RPCStatusCode.INVALID_ARGUMENT:
                 return []
             raise
@@ -39,5 +39,5 @@ def _of(opsgenie_account: str) -> str:
 
 
 def first_run_id(workflow: WorkflowExecutionDescription) -> str:
-    """Return the id of the run that a chain of runs began with: it tells one migration of an account from another."""
+    """Return the first run id of a chain of runs: it distinguishes one migration of an account from another."""
     return workflow.raw_description.workflow_execution_info.first_run_id

@@ -1,7 +1,7 @@
-"""Workflow tasks that fail again and again: which, since when, why, and what to do.
+"""Diagnoses workflow tasks that fail repeatedly: which task, since when, why, and what to do.
 
-The usual cause is a deploy: the new code decides otherwise than the history says, so it cannot replay it. Nothing is
-lost, but the workflow stands still until workers run code that can.
+The usual cause is a deploy of code that cannot replay the workflow's history (a nondeterminism error). No data is lost,
+but the workflow is stuck until workers run code that can replay the history.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -13,17 +13,17 @@ from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryReverse
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 
 from landbridge.client.answers import FailingTask
-from landbridge.client.calls import QUERY_SECONDS, told
+from landbridge.client.calls import QUERY_SECONDS, translate_rpc_errors
 
 MIN_ATTEMPTS = 3
-"""A task that was lost with its worker succeeds at the second."""
+"""From this attempt on a task is reported: a task that was lost with its worker succeeds at the second attempt."""
 _EVENTS = 100
-"""Events of one answer, newest first."""
+"""History events per page, newest first."""
 _MAX_PAGES = 20
 
 
 async def task_of(client: Client, workflow: WorkflowExecutionDescription) -> FailingTask | None:
-    """Return the task of a workflow that fails again and again, if there is one."""
+    """Return the workflow's repeatedly failing task; None if there is none."""
     pending = workflow.raw_description.pending_workflow_task
     if workflow.status is not WorkflowExecutionStatus.RUNNING or pending.attempt < MIN_ATTEMPTS:
         return None
@@ -43,14 +43,14 @@ async def task_of(client: Client, workflow: WorkflowExecutionDescription) -> Fai
         event=first.event_id,
         since=since,
         attempts=pending.attempt,
-        problem=_problem(workflow.id, failures, _moment(since)),
+        problem=_problem(workflow.id, failures, _utc(since)),
         remedy=_remedy(completed),
     )
 
 
 def _is_failure(event: HistoryEvent) -> bool:
     if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT:
-        # One that no worker began means only that the worker is gone that had the workflow in memory.
+        # A schedule-to-start timeout is no failure: the worker that had the workflow in its cache is gone.
         timeout = event.workflow_task_timed_out_event_attributes.timeout_type
         return timeout == TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE
     return event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
@@ -61,7 +61,7 @@ async def _newest_first(client: Client, workflow: WorkflowExecutionDescription) 
         namespace=client.namespace, execution=workflow.raw_info.execution, maximum_page_size=_EVENTS
     )
     for _ in range(_MAX_PAGES):
-        async with told("history"):
+        async with translate_rpc_errors("history"):
             page = await client.workflow_service.get_workflow_execution_history_reverse(request, timeout=QUERY_SECONDS)
         for event in page.history.events:
             yield event
@@ -71,7 +71,8 @@ async def _newest_first(client: Client, workflow: WorkflowExecutionDescription) 
 
 
 def _problem(workflow_id: str, failures: Sequence[HistoryEvent], since: str) -> str:
-    # Never the failures' own words: they may name people. The SDK reports only the first; later attempts time out.
+    # Do not pass on the failures' messages: they may contain personal data.
+    # The SDK reports only the first failure; later attempts time out.
     causes = {
         event.workflow_task_failed_event_attributes.cause
         for event in failures
@@ -91,7 +92,7 @@ def _remedy(completed: HistoryEvent | None) -> str:
     if completed is None:
         return "Nothing is lost: deploy a corrected build (docs/how-to/deploy.md)."
     build = completed.workflow_task_completed_event_attributes.deployment_version.build_id
-    until = _moment(completed.event_time.ToDatetime(tzinfo=UTC))
+    until = _utc(completed.event_time.ToDatetime(tzinfo=UTC))
     if build:
         return (
             f"Nothing is lost: go back to build {build}, which worked until {until}, or deploy a corrected one "
@@ -103,5 +104,5 @@ def _remedy(completed: HistoryEvent | None) -> str:
     )
 
 
-def _moment(at: datetime) -> str:
+def _utc(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -1,4 +1,4 @@
-"""A real Temporal server, a worker with a small world in memory, and starter.py as a process."""
+"""A real Temporal server, a worker with fake services, and starter.py as a process."""
 
 import asyncio
 import itertools
@@ -29,7 +29,7 @@ from tests.workflows.harness import OWNER_EMAIL, eventually, served
 
 STARTER = Path(__file__).parents[2] / "starter.py"
 EVIL = "[bold]Eve[/bold] \x1b[31m\u202egnp.exe"
-"""A name that is markup, steers a terminal and turns round what follows."""
+"""A name with markup, a terminal control sequence and a character that reverses the text."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,12 @@ class Ran:
 
 @dataclass(frozen=True)
 class Cli:
-    """starter.py, called as people and programs do: nobody at a terminal."""
+    """Runs starter.py without a terminal."""
 
     environment: dict[str, str]
 
     async def __call__(self, *arguments: str | Path, **environment: str) -> Ran:
-        """Run it to its end."""
+        """Run a command to its end."""
         async with self.running(*arguments, **environment) as process:
             out, err = await process.communicate()
         assert process.returncode is not None
@@ -56,7 +56,7 @@ class Cli:
 
     @asynccontextmanager
     async def running(self, *arguments: str | Path, **environment: str) -> AsyncIterator[Process]:
-        """Run it beside the test."""
+        """Run a command in the background."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             STARTER,
@@ -74,38 +74,38 @@ class Cli:
                 await process.wait()
 
     @asynccontextmanager
-    async def asked(self, *arguments: str, shown: bytes) -> AsyncIterator[tuple[Process, int]]:
-        """Run it at a terminal up to its question, above which it has shown something.
+    async def at_prompt(self, *arguments: str, shown: bytes) -> AsyncIterator[tuple[Process, int]]:
+        """Run a command on a terminal up to its prompt; check that it has printed `shown`.
 
-        Yields the process, and our end of the terminal.
+        Yields the process, and the controlling end of the terminal.
         """
-        ours, theirs = pty.openpty()
+        controller, terminal = pty.openpty()
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             STARTER,
             *arguments,
             env={**self.environment, "TERM": "xterm"},
-            stdin=theirs,
+            stdin=terminal,
             stdout=asyncio.subprocess.DEVNULL,
-            stderr=theirs,
+            stderr=terminal,
         )
-        os.close(theirs)
+        os.close(terminal)
         screen = b""
         try:
             while b"[y/N]" not in screen:
-                screen += await asyncio.to_thread(os.read, ours, 4096)
+                screen += await asyncio.to_thread(os.read, controller, 4096)
             assert shown in screen
-            yield process, ours
+            yield process, controller
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-            os.close(ours)
+            os.close(controller)
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> TemporalServer:
-    """Where Temporal is for these tests."""
+    """The Temporal server of these tests."""
     return TemporalServer(
         port=ports.preferred_or_free(0), database=tmp_path_factory.mktemp("cli-temporal") / "temporal.db"
     )
@@ -113,14 +113,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> TemporalServer:
 
 @pytest.fixture(scope="session")
 async def client(server: TemporalServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    """Run the server, and connect to it."""
+    """Run the server and connect to it."""
     async with running(server, tmp_path_factory.mktemp("cli-logs")):
         yield await connection.connect(environment=server.environment)
 
 
 @pytest.fixture(scope="session")
 async def world(client: Client) -> AsyncIterator[World]:
-    """One world for all accounts, served by a worker."""
+    """Fake services for all accounts, with a worker."""
     world = World()
     world.opsgenie.add(
         RosterPerson(email=OWNER_EMAIL, name="Olga Owner", role=OWNER, email_verified=True),
@@ -142,32 +142,32 @@ async def world(client: Client) -> AsyncIterator[World]:
 
 @pytest.fixture(scope="session")
 def cli(server: TemporalServer) -> Cli:
-    """starter.py in an environment of its own."""
+    """starter.py with an isolated environment."""
     return Cli({"PATH": os.environ["PATH"], "HOME": os.devnull, "LANDBRIDGE_ACTOR": "tester", **server.environment})
 
 
 @pytest.fixture(scope="session")
 def numbers() -> Iterator[int]:
-    """Numbers that no other test gets."""
+    """Unique numbers."""
     return itertools.count(1)
 
 
 @pytest.fixture
 def account(numbers: Iterator[int]) -> str:
-    """Name an Opsgenie account of the test's own."""
+    """The test's own Opsgenie account."""
     return f"account-{next(numbers)}"
 
 
-def asked(account: str, *, site: str = "", file_roster: RosterSurvey | None = None) -> MigrationRequest:
-    """Return the owner's request for an account."""
+def request_for(account: str, *, site: str = "", file_roster: RosterSurvey | None = None) -> MigrationRequest:
+    """Return the owner's request to start a migration."""
     return MigrationRequest(opsgenie_account=account, initiator=OWNER_EMAIL, site=site, file_roster=file_roster)
 
 
 @pytest.fixture
 async def moving(client: Client, world: World, account: str) -> AsyncIterator[Migration]:
-    """Take a migration to where everyone has got their first mail."""
+    """A migration in which everyone has got their first mail."""
     assert world
-    await migrations.start(client, asked(account, site="acme"))
+    await migrations.start(client, request_for(account, site="acme"))
     migration = Migration(client, account)
 
     async def waits_for_people() -> bool:
@@ -175,6 +175,6 @@ async def moving(client: Client, world: World, account: str) -> AsyncIterator[Mi
 
     await eventually(waits_for_people)
     yield migration
-    # A test may have ended it.
+    # The test may have ended it.
     with suppress(RPCError):
         await client.get_workflow_handle(ids.migration(account)).terminate()

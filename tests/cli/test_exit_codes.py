@@ -1,4 +1,4 @@
-"""Scripts rely on these: every exit code, provoked."""
+"""Every exit code: scripts rely on them."""
 
 import asyncio
 
@@ -21,14 +21,14 @@ from tests.workflows.harness import OWNER_EMAIL
         (["sing"], 'Unknown command "sing"'),
         (["status"], "ACCOUNT"),
         (["status", "acme", "--loud"], "--loud"),
-        (["status", "acme", "now"], "There is an argument too many: 'now'."),
+        (["status", "acme", "now"], "Unexpected argument: 'now'."),
         (["people", "acme", "--limit", "few"], "Invalid value for --limit: 'few' is not a whole number."),
-        (["set-deadline", "acme", "soon"], "no time"),
+        (["set-deadline", "acme", "soon"], "Cannot read 'soon' as a time."),
         (["start", "acme", "--initiator", "a@example.com"], "--yes"),
     ],
 )
-async def test_bad_input_is_2_and_one_sentence(cli: Cli, arguments: list[str], sentence: str) -> None:
-    """Whoever mistypes learns what is wrong, without a traceback, and nothing was done."""
+async def test_bad_input_exits_with_2_and_one_line(cli: Cli, arguments: list[str], sentence: str) -> None:
+    """The message says what is wrong, without a traceback."""
     ran = await cli(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert sentence in ran.err
@@ -40,8 +40,8 @@ async def test_bad_input_is_2_and_one_sentence(cli: Cli, arguments: list[str], s
     "arguments, sentence",
     [
         (["start", "a b", "--initiator", "a@example.com"], "'a b' does not fit"),
-        (["start", "acme", "--initiator", "nobody"], "--initiator 'nobody' is no address"),
-        (["start", "acme", "--initiator", "a@example.com", "--notify", "b"], "--notify 'b' is no address"),
+        (["start", "acme", "--initiator", "nobody"], "--initiator: 'nobody' is not an email address"),
+        (["start", "acme", "--initiator", "a@example.com", "--notify", "b"], "--notify: 'b' is not an email address"),
         (["start", "acme", "--initiator", "a@example.com", "--site", "x", "--new-site", "y"], "not both"),
         (["start", "acme", "--initiator", "a@example.com", "--new-site", "Y!"], "site name"),
         (["start", "acme", "--initiator", "a@example.com", "--new-site", "yes"], "first and the last name"),
@@ -50,9 +50,12 @@ async def test_bad_input_is_2_and_one_sentence(cli: Cli, arguments: list[str], s
         (["start", "acme", "--initiator", "a@example.com", "--at-deadline", "complete_partial"], "--deadline"),
         (["start", "acme", "--initiator", "a@example.com", "--roster", "no.csv"], "There is no file no.csv."),
         (["start", "acme", "--initiator", "a@example.com", "--roster", "/"], "/ is a folder"),
-        (["choose-site", "acme", " "], "Name the site"),
+        (["choose-site", "acme", " "], "name is empty"),
         (["set-deadline", "acme", "1999-01-01"], "past"),
-        (["set-deadline", "acme", "none", "--at-deadline", "complete_partial"], "leave --at-deadline out"),
+        (
+            ["set-deadline", "acme", "none", "--at-deadline", "complete_partial"],
+            "leave it out if you remove the deadline",
+        ),
         (["verify", "acme", "ada@example.com", "--by", "x" * 255], "shorten it to 254"),
         (["status", "acme", "--watch", "-o", "json"], "--watch"),
         (["resend", "acme"], "--state"),
@@ -66,15 +69,15 @@ async def test_bad_input_is_2_and_one_sentence(cli: Cli, arguments: list[str], s
         (["name-site", "acme", "acme-", "--first-name", "A", "--last-name", "B"], "hyphens in the middle"),
     ],
 )
-async def test_bad_input_is_found_before_temporal_is_asked(arguments: list[str], sentence: str) -> None:
-    """Nothing was done; the sentence names what to mend."""
-    with pytest.raises(BadInput) as told:
+async def test_bad_input_is_found_before_connecting_to_temporal(arguments: list[str], sentence: str) -> None:
+    """The message names what to correct."""
+    with pytest.raises(BadInput) as raised:
         await app.build().run_async(arguments)
-    assert sentence in str(told.value)
+    assert sentence in str(raised.value)
 
 
-async def test_temporal_that_cannot_be_reached_is_4(cli: Cli) -> None:
-    """The sentence names the address that was tried, and what to do."""
+async def test_unreachable_temporal_exits_with_4(cli: Cli) -> None:
+    """The message names the address and what to do."""
     address = f"127.0.0.1:{ports.preferred_or_free(0)}"
     ran = await cli("list", TEMPORAL_ADDRESS=address)
     assert (ran.code, ran.out) == (4, "")
@@ -82,29 +85,29 @@ async def test_temporal_that_cannot_be_reached_is_4(cli: Cli) -> None:
     assert "Traceback" not in ran.err
 
 
-async def test_no_such_migration_is_5(client: Client, cli: Cli) -> None:
-    """Reading, asking and recording alike."""
+async def test_an_unknown_migration_exits_with_5(client: Client, cli: Cli) -> None:
+    """For commands that read and for commands that record."""
     assert client
-    asked = (
+    commands = (
         ["status", "unheard-of"],
         ["verify", "unheard-of", "a@example.com"],
     )
-    for ran in await asyncio.gather(*(cli(*arguments) for arguments in asked)):
+    for ran in await asyncio.gather(*(cli(*arguments) for arguments in commands)):
         assert (ran.code, ran.out) == (5, ""), ran
         assert "no migration of unheard-of" in ran.err
 
 
-async def test_no_such_person_is_5(cli: Cli, moving: Migration, account: str) -> None:
-    """A fact about nobody is not taken silently while a worker can tell."""
+async def test_an_unknown_person_exits_with_5(cli: Cli, moving: Migration, account: str) -> None:
+    """While a worker runs, a fact about an unknown person is not recorded."""
     assert moving
-    asked = (["person"], ["verify"], ["exclude", "--reason", "x"])
-    for ran in await asyncio.gather(*(cli(verb, account, "who@example.com", *rest) for verb, *rest in asked)):
+    commands = (["person"], ["verify"], ["exclude", "--reason", "x"])
+    for ran in await asyncio.gather(*(cli(verb, account, "who@example.com", *rest) for verb, *rest in commands)):
         assert (ran.code, ran.out) == (5, ""), ran
         assert "Nobody with this address" in ran.err
 
 
-async def test_what_the_rules_forbid_is_3(cli: Cli, world: World, account: str) -> None:
-    """Only an owner or admin may initiate; the sentence of the first step says so."""
+async def test_a_refusal_exits_with_3(cli: Cli, world: World, account: str) -> None:
+    """Only an owner or admin may initiate a migration."""
     assert world
     ran = await cli("start", account, "--initiator", "anna@example.com", "--yes")
     assert (ran.code, ran.out) == (3, "")
@@ -112,11 +115,11 @@ async def test_what_the_rules_forbid_is_3(cli: Cli, world: World, account: str) 
 
 
 @pytest.mark.usefixtures("moving")
-async def test_a_migration_that_ends_badly_is_1(cli: Cli, client: Client, account: str) -> None:
-    """Who waits for the end learns how it was."""
+async def test_a_terminated_migration_exits_with_1(cli: Cli, client: Client, account: str) -> None:
+    """`start --wait` reports the outcome by its exit code."""
     arguments = ["start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes", "--wait"]
     async with cli.running(*arguments) as process:
         assert process.stderr is not None
-        assert "runs already" in (await process.stderr.readline()).decode()
+        assert "is already running" in (await process.stderr.readline()).decode()
         await client.get_workflow_handle(ids.migration(account)).terminate()
         assert await process.wait() == 1

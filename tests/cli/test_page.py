@@ -1,4 +1,4 @@
-"""docs/reference/cli.md matches the commands: options, arguments, JSON fields and exit codes."""
+"""docs/reference/cli.md documents the commands, their options and their JSON."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 from cyclopts import Argument
 from pydantic import TypeAdapter
 
-from landbridge.cli import app, checkup, commands
+from landbridge.cli import app, checks, commands
 from landbridge.client import answers
 from landbridge.domain import audit, messages, people, plan, sites
 from landbridge.platform.exits import Exit
@@ -31,7 +31,7 @@ MODELS = (
     answers.FoundPerson,
     answers.Report,
     answers.ReportLine,
-    checkup.Finding,
+    checks.CheckResult,
     plan.Plan,
     plan.PlanLine,
     plan.Totals,
@@ -44,8 +44,8 @@ MODELS = (
 )
 
 
-def taken_by(command: commands.Command) -> list[Argument]:
-    """Return the arguments and options of a command, as the application parses them."""
+def arguments_of(command: commands.Command) -> list[Argument]:
+    """Return the arguments and options of a command."""
     root = app.build()
     with root.app_stack([command.name]):
         return list(root[command.name].assemble_argument_collection())
@@ -59,36 +59,36 @@ def section(command: str) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_the_page_lists_the_options_of_each_command(command: commands.Command) -> None:
-    """No option is missing, and none is invented."""
-    options = {name for argument in taken_by(command) for name in argument.names if name.startswith("-")}
+def test_the_page_documents_exactly_the_options(command: commands.Command) -> None:
+    """None is missing, and none is outdated."""
+    options = {name for argument in arguments_of(command) for name in argument.names if name.startswith("-")}
     assert set(re.findall(r"`(--?[a-z][a-z-]*)`", section(command.name))) == options
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
-def test_each_heading_lists_the_arguments(command: commands.Command) -> None:
-    """The order is that of the command line."""
-    arguments = [argument.name for argument in taken_by(command) if re.match("[A-Z]", argument.name)]
+def test_headings_name_the_arguments_in_order(command: commands.Command) -> None:
+    """As they are typed."""
+    arguments = [argument.name for argument in arguments_of(command) if re.match("[A-Z]", argument.name)]
     heading = section(command.name).splitlines()[0].strip("# `").split()
     assert [word.strip("[]") for word in heading[1:]] == arguments
 
 
-def test_the_page_lists_the_commands_in_the_order_of_help() -> None:
-    """No command is missing, and none is invented."""
+def test_the_page_documents_exactly_the_commands() -> None:
+    """In the order of --help."""
     assert re.findall(r"^### `([a-z-]+)", PAGE, re.MULTILINE) == [command.name for command in COMMANDS]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_the_page_lists_the_fields_of_each_answer(model: type) -> None:
-    """Programs rely on the fields, so a change must show up here."""
+def test_the_page_documents_exactly_the_json_fields(model: type) -> None:
+    """Programs rely on them."""
     row = re.search(rf"^\| `{model.__name__}` \| (.*) \|$", PAGE, re.MULTILINE)
     assert row
-    listed = set(re.findall(r"`([a-z_]+)`", row[1])) - {"null", "false"}
-    known = set(TypeAdapter(model).json_schema(mode="serialization")["properties"])
+    documented = set(re.findall(r"`([a-z_]+)`", row[1])) - {"null", "false"}
+    fields = set(TypeAdapter(model).json_schema(mode="serialization")["properties"])
     inherited = set(answers.MigrationSummary.model_fields) if model is answers.MigrationStatus else set()
-    assert listed == known - inherited
+    assert documented == fields - inherited
 
 
-def test_the_page_lists_every_exit_code() -> None:
-    """Scripts branch on exit codes."""
+def test_the_page_documents_every_exit_code() -> None:
+    """Scripts rely on them."""
     assert [int(code) for code in re.findall(r"^\| (\d+) \|", PAGE, re.MULTILINE)] == [int(code) for code in Exit]

@@ -1,4 +1,4 @@
-"""starter.py finds the libraries that lie beside it."""
+"""starter.py finds the libraries in the project's .venv."""
 
 import shutil
 import subprocess
@@ -13,8 +13,8 @@ def bare(starter: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run([sys.executable, "-S", starter, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - our own code
 
 
-def test_it_goes_on_with_the_projects_environment(tmp_path: Path) -> None:
-    """Whoever types ./starter.py gets there, whatever python3 is on this machine."""
+def test_starter_uses_the_projects_environment(tmp_path: Path) -> None:
+    """Whichever python3 runs it."""
     starter = Path(shutil.copy(STARTER, tmp_path))
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -24,8 +24,8 @@ def test_it_goes_on_with_the_projects_environment(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stdout) == (0, f"{starter} list -o json\n")
 
 
-def test_without_one_it_says_how_to_get_it(tmp_path: Path) -> None:
-    """One sentence, and not a traceback about a module."""
+def test_without_libraries_starter_says_how_to_install_them(tmp_path: Path) -> None:
+    """In one line, without a traceback."""
     ran = bare(Path(shutil.copy(STARTER, tmp_path)), "list")
     assert ran.returncode == 1
     assert ran.stderr.count("\n") == 1

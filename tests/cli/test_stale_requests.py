@@ -1,4 +1,4 @@
-"""A command counts for what its user saw: other admins may act between the look at the status and the command."""
+"""Commands apply to what their user saw: another admin may act between `status` and the command."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,19 +12,19 @@ from landbridge.client.migration import Migration
 from landbridge.domain.messages import Step
 from landbridge.domain.people import Actor, State
 from landbridge.domain.sites import NewSite
-from tests.cli.conftest import Cli, asked
+from tests.cli.conftest import Cli, request_for
 from tests.fakes import World
 from tests.workflows.harness import eventually
 
-BY = Actor(name="somebody else")
+BY = Actor(name="another admin")
 AGAIN = "started again meanwhile; nothing was changed"
 
 
 async def restarted(client: Client, migration: Migration, account: str) -> None:
-    """Let somebody else cancel the migration and start it again, up to where it waits for people."""
+    """Cancel the migration as another admin and start it again, until it waits for people."""
     await migration.cancel("Another try.", BY)
     await eventually(lambda: _is(migration, RunState.CANCELED))
-    await migrations.start(client, asked(account, site="acme"), again=True)
+    await migrations.start(client, request_for(account, site="acme"), again=True)
 
     async def waits_for_people() -> bool:
         return (await migration.progress()).step is Step.VERIFY
@@ -36,10 +36,10 @@ async def _is(migration: Migration, run_state: RunState) -> bool:
     return (await migration.summary()).run_state is run_state
 
 
-async def test_no_command_for_the_last_migration_changes_the_next_one(
+async def test_commands_for_an_earlier_run_are_refused(
     cli: Cli, client: Client, moving: Migration, account: str
 ) -> None:
-    """Each was typed with the run that status had shown."""
+    """Each command names the run that status showed before."""
     for_programs, for_people = await asyncio.gather(cli("status", account, "-o", "json"), cli("status", account))
     run = ["--run", MigrationStatus.model_validate_json(for_programs.out).run]
     assert run[1] in for_people.out
@@ -61,7 +61,7 @@ async def test_no_command_for_the_last_migration_changes_the_next_one(
 
 
 async def test_an_undo_never_cancels_a_migration_that_runs(cli: Cli, moving: Migration, account: str) -> None:
-    """Even if its run is named."""
+    """Even if it names the run."""
     ran = await cli("undo", account, "--run", (await moving.summary()).run)
     assert (ran.code, "was not cancelled" in ran.err) == (3, True)
     assert (await moving.progress()).cancelled == ""
@@ -69,17 +69,17 @@ async def test_an_undo_never_cancels_a_migration_that_runs(cli: Cli, moving: Mig
 
 @pytest.fixture
 async def by_hand(world: World) -> AsyncIterator[World]:
-    """Sites and connections are tasks for an admin, as with the real service."""
+    """Make sites and connections manual tasks, as with the real Atlassian."""
     world.atlassian.by_hand = True
     yield world
     world.atlassian.by_hand = False
 
 
-async def test_who_confirms_names_the_task(cli: Cli, client: Client, by_hand: World, account: str) -> None:
-    """Two admins have read the same status: the command of the second one does not confirm the next task."""
+async def test_confirm_names_the_task(cli: Cli, client: Client, by_hand: World, account: str) -> None:
+    """If two admins saw the same status, the second command does not confirm the next task."""
     name = f"site-of-{account}"
     new_site = NewSite(name=name, first_name="Olga", last_name="Owner")
-    await migrations.start(client, asked(account).model_copy(update={"new_site": new_site}))
+    await migrations.start(client, request_for(account).model_copy(update={"new_site": new_site}))
     migration = Migration(client, account)
 
     async def waits_for(task: str) -> bool:
@@ -104,13 +104,11 @@ async def test_who_confirms_names_the_task(cli: Cli, client: Client, by_hand: Wo
     await eventually(lambda: account in by_hand.atlassian.connections)
 
 
-async def test_a_choice_does_not_replace_another_one_unseen(
-    cli: Cli, client: Client, by_hand: World, account: str
-) -> None:
-    """A new site was named, and waits to be created: to choose another site, name that task."""
+async def test_replacing_a_chosen_site_needs_the_task(cli: Cli, client: Client, by_hand: World, account: str) -> None:
+    """A new site was named and has not been created yet: choosing another site needs that task's id."""
     assert by_hand
     new_site = NewSite(name="fresh", first_name="Olga", last_name="Owner")
-    await migrations.start(client, asked(account).model_copy(update={"new_site": new_site}))
+    await migrations.start(client, request_for(account).model_copy(update={"new_site": new_site}))
     migration = Migration(client, account)
 
     async def waits_for_the_site() -> bool:

@@ -1,4 +1,4 @@
-"""`start`: what is checked before, what is followed after, and what a second start does."""
+"""`start`: checks, prompts, roster files, --wait, and starting again."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from landbridge.domain.messages import StepStatus
 from landbridge.domain.people import State
 from landbridge.domain.roster import OWNER, RosterPerson, digest, survey
 from landbridge.integrations.roster_files import reader
-from tests.cli.conftest import Cli, asked
+from tests.cli.conftest import Cli, request_for
 from tests.fakes import World
 from tests.workflows.harness import OWNER_EMAIL
 
@@ -35,7 +35,7 @@ def roster(tmp_path: Path) -> Path:
 
 
 async def test_a_roster_with_problems_starts_nothing(cli: Cli, client: Client, account: str, tmp_path: Path) -> None:
-    """Every problem is told by its row, so that one round of mending is enough."""
+    """All problems are reported together, by row."""
     path = tmp_path / "people.csv"
     path.write_text("email,role\nnobody,owner\na@example.com,king\nb@example.com,owner\nb@example.com,user\n")
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", path, "--yes")
@@ -47,21 +47,21 @@ async def test_a_roster_with_problems_starts_nothing(cli: Cli, client: Client, a
         await Migration(client, account).status()
 
 
-async def test_a_start_without_a_site_ends_with_what_to_choose_from(cli: Cli, client: Client, account: str) -> None:
-    """The task stands there with its sites and commands; a second start shows the same and changes nothing."""
-    for said in ("is started", "runs already"):
+async def test_start_without_a_site_lists_the_sites(cli: Cli, client: Client, account: str) -> None:
+    """With the command to choose one; a second start shows the same and changes nothing."""
+    for message in ("has started", "is already running"):
         ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--yes")
         assert ran.code == 0
-        assert said in ran.err
+        assert message in ran.err
         assert f"./starter.py choose-site {account} SITE" in ran.out
         assert "acme" in ran.out
-        assert "other (not a site admin of it)" in ran.out
+        assert "other (not a site admin)" in ran.out
     status = await Migration(client, account).status()
     assert status.people_total == 5
 
 
-async def test_a_roster_file_is_handed_out(cli: Cli, client: Client, account: str, roster: Path) -> None:
-    """Its people are there when the command ends, and nobody else."""
+async def test_start_assigns_the_people_of_a_roster_file(cli: Cli, client: Client, account: str, roster: Path) -> None:
+    """And nobody else."""
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", roster, "--yes", "-o", "json")
     assert ran.code == 0
     run = (await Migration(client, account).summary()).run
@@ -70,54 +70,56 @@ async def test_a_roster_file_is_handed_out(cli: Cli, client: Client, account: st
     assert sorted(person.email for person in page.people) == ["cara@example.com", OWNER_EMAIL]
 
 
-async def test_another_roster_than_the_plans_is_refused(
+async def test_a_roster_that_differs_from_the_plan_is_refused(
     cli: Cli, client: Client, account: str, roster: Path, world: World
 ) -> None:
-    """A file before anything is started, Opsgenie's in the first step; the very roster of the plan is taken."""
+    """A file is refused before anything starts, Opsgenie's roster in the first step; the same roster is accepted."""
     start = ("start", account, "--initiator", OWNER_EMAIL, "--yes")
-    of_file, of_opsgenie = digest(reader.read(roster).people), digest(world.opsgenie.people_listed)
-    ran = await cli(*start, "--roster", roster, "--plan", of_opsgenie)
+    file_digest, opsgenie_digest = digest(reader.read(roster).people), digest(world.opsgenie.people_listed)
+    ran = await cli(*start, "--roster", roster, "--plan", opsgenie_digest)
     assert (ran.code, ran.out) == (3, "")
-    assert "another one than the plan was made with; nothing was started" in ran.err
+    assert "has changed since the plan; nothing was started" in ran.err
     with pytest.raises(NotFound):
         await Migration(client, account).status()
-    ran = await cli(*start, "--plan", of_file)
+    ran = await cli(*start, "--plan", file_digest)
     assert (ran.code, ran.out) == (3, "")
     assert "another one than the plan was made with" in ran.err
-    for planned in (("--plan", of_opsgenie), ("--roster", str(roster), "--plan", of_file, "--again")):
+    for planned in (("--plan", opsgenie_digest), ("--roster", str(roster), "--plan", file_digest, "--again")):
         ran = await cli(*start, *planned)
         assert ran.code == 0, ran
         await client.get_workflow_handle(ids.migration(account)).terminate()
 
 
-async def test_a_second_start_goes_on_with_the_hand_out(cli: Cli, client: Client, account: str, roster: Path) -> None:
-    """A starter that died before it handed out its roster is simply started again."""
+async def test_a_second_start_completes_the_roster_transfer(
+    cli: Cli, client: Client, account: str, roster: Path
+) -> None:
+    """The first start was killed before it had sent its roster."""
     people = [
         RosterPerson(email=OWNER_EMAIL, name="Olga", role=OWNER, email_verified=True),
         RosterPerson(email="cara@example.com", name="Cara", email_verified=True),
     ]
-    await migrations.start(client, asked(account, file_roster=survey(people)))
+    await migrations.start(client, request_for(account, file_roster=survey(people)))
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", roster, "--yes")
     assert ran.code == 0
-    assert "runs already" in ran.err
+    assert "is already running" in ran.err
     progress = await Migration(client, account).progress()
     assert progress.checklist[0].status is StepStatus.DONE
 
 
-async def test_another_roster_under_a_running_migration_is_refused(
+async def test_another_roster_for_a_running_migration_is_refused(
     cli: Cli, moving: Migration, account: str, roster: Path
 ) -> None:
-    """Nobody learns weeks later that the second file was never read."""
+    """Otherwise the second file would be ignored silently."""
     assert moving
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", roster, "--yes")
     assert (ran.code, ran.out) == (3, "")
     assert "another roster" in ran.err
 
 
-async def test_waiting_ends_with_the_migration_and_a_completed_one_is_shown(
+async def test_wait_ends_with_the_migration_and_a_completed_one_is_shown(
     cli: Cli, client: Client, account: str, tmp_path: Path
 ) -> None:
-    """Exit code 0 says that it is complete; the same command later says that there is nothing to do."""
+    """It exits with 0 when the migration is complete; the same command then starts nothing."""
     path = tmp_path / "people.json"
     path.write_text(f'[{{"email": "{OWNER_EMAIL}", "role": "owner", "email_verified": true}}]')
     command = ["start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--roster", str(path), "--yes"]
@@ -126,22 +128,22 @@ async def test_waiting_ends_with_the_migration_and_a_completed_one_is_shown(
     assert (await Migration(client, account).status()).counts[State.CONNECTED] == 1
     ran = await cli(*command)
     assert ran.code == 0
-    assert "was completed; nothing was started. For another one: --again" in ran.err
+    assert "was completed; nothing was started. To start another one: --again" in ran.err
     assert "1 connected" in ran.out
     ran = await cli(*command, "--again", "-o", "json")
     assert ran.code == 0
     assert Started.model_validate_json(ran.out).already is None
 
 
-def asked_on_a_terminal(cli: Cli, account: str) -> AbstractAsyncContextManager[tuple[Process, int]]:
-    """Start it at a terminal up to its question."""
-    return cli.asked("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", shown=b"everyone in Opsgenie")
+def start_at_prompt(cli: Cli, account: str) -> AbstractAsyncContextManager[tuple[Process, int]]:
+    """Run `start` on a terminal up to its prompt."""
+    return cli.at_prompt("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", shown=b"everyone in Opsgenie")
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"], ids=["no", "nothing", "end of input"])
-async def test_on_a_terminal_one_can_say_no(cli: Cli, client: Client, account: str, answer: bytes) -> None:
-    """Whatever is not a yes starts nothing."""
-    async with asked_on_a_terminal(cli, account) as (process, terminal):
+async def test_any_answer_but_yes_starts_nothing(cli: Cli, client: Client, account: str, answer: bytes) -> None:
+    """Exit code 2, and there is no migration."""
+    async with start_at_prompt(cli, account) as (process, terminal):
         os.write(terminal, answer)
         assert await process.wait() == 2
     with pytest.raises(NotFound):
@@ -149,27 +151,27 @@ async def test_on_a_terminal_one_can_say_no(cli: Cli, client: Client, account: s
 
 
 @pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-async def test_the_question_can_be_interrupted(
+async def test_the_prompt_can_be_interrupted(
     cli: Cli, client: Client, account: str, number: signal.Signals, code: int
 ) -> None:
-    """At once, without an answer."""
-    async with asked_on_a_terminal(cli, account) as (process, _):
+    """Without an answer."""
+    async with start_at_prompt(cli, account) as (process, _):
         process.send_signal(number)
         assert await process.wait() == code
     with pytest.raises(NotFound):
         await Migration(client, account).status()
 
 
-async def test_a_yes_starts_it(cli: Cli, client: Client, account: str) -> None:
-    """And only a yes."""
-    async with asked_on_a_terminal(cli, account) as (process, terminal):
+async def test_yes_starts_the_migration(cli: Cli, client: Client, account: str) -> None:
+    """At the prompt."""
+    async with start_at_prompt(cli, account) as (process, terminal):
         os.write(terminal, b"yes\n")
         assert await process.wait() == 0
     assert (await Migration(client, account).progress()).site is not None
 
 
-async def test_what_keeps_the_roster_from_being_read_is_told(cli: Cli, world: World, account: str) -> None:
-    """The start ends with the task for an admin; once it is mended and resumed, the migration goes on."""
+async def test_start_shows_why_the_roster_cannot_be_read(cli: Cli, world: World, account: str) -> None:
+    """With the command to resume; after the problem is fixed, `resume` continues the migration."""
     world.opsgenie.problem = ServiceRejected("Opsgenie refuses the API key.")
     try:
         ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes")

@@ -1,4 +1,4 @@
-"""Pages across cohorts: everyone once, whoever stays is never missed, and no more cohorts are asked than it takes."""
+"""Paging across cohorts: each person is listed once, nobody is missed, and no cohort is queried needlessly."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landbridge.client.paging import AT_ONCE, FIRST, Page, Position, read_page
+from landbridge.client.paging import COHORT_CONCURRENCY, FIRST, Page, Position, read_page
 from landbridge.domain.cohort import CohortPeople
 from landbridge.domain.errors import BadInput
 from landbridge.domain.messages import PeoplePage, PeopleQuery
@@ -20,22 +20,22 @@ COHORTS = st.lists(st.lists(st.sampled_from(State), max_size=8), min_size=1, max
 FILTERS = st.lists(st.sampled_from(State), max_size=3)
 LIMITS = st.integers(1, 9)
 SECONDS = st.sampled_from([0.0, 60.0])
-"""None for a page but what one round of questions takes, or more than enough."""
+"""A page may end after one round of queries, or has more time than it needs."""
 
 
 class Cohorts:
-    """What stands for a migration's cohorts: the very people of one, without Temporal."""
+    """A fake for a migration's cohorts: the real `CohortPeople`, without Temporal."""
 
     def __init__(self, cohorts: list[list[State]]) -> None:
         self.people = [
             [replace(arrive(n, RosterPerson(email=f"p{n}@example.com"), NOW), state=s) for n, s in enumerate(c, 1)]
             for c in cohorts
         ]
-        self.asked = Counter[int]()
+        self.queries = Counter[int]()
 
     async def ask(self, number: int, query: PeopleQuery) -> PeoplePage:
-        """Ask one cohort."""
-        self.asked[number] += 1
+        """Query one cohort."""
+        self.queries[number] += 1
         page = CohortPeople(self.people[number - 1]).page(query)
         assert len(page.people) <= query.limit
         return page
@@ -45,7 +45,7 @@ class Cohorts:
         return await read_page(self.ask, len(self.people), query, begin, seconds)
 
     def move(self, cohort: int, number: int, state: State) -> None:
-        """Let someone come to another state."""
+        """Move a person to another state."""
         people = self.people[cohort - 1]
         people[number - 1] = replace(people[number - 1], state=state)
 
@@ -55,16 +55,16 @@ class Cohorts:
 
 
 def key(listed: tuple[int, Person]) -> tuple[int, int]:
-    """What stands for a person."""
+    """Return what identifies a person."""
     return listed[0], listed[1].number
 
 
 @settings(deadline=None)
 @given(COHORTS, FILTERS, LIMITS, SECONDS)
-async def test_everyone_is_on_one_page(
+async def test_each_person_is_on_exactly_one_page(
     cohorts: list[list[State]], states: list[State], limit: int, seconds: float
 ) -> None:
-    """In the roster's order, whatever is asked for; a next page is told only if somebody is on it or time was up."""
+    """In roster order, for every filter; a page has a next one only if more people follow or the time was up."""
     world, found, begin = Cohorts(cohorts), list[tuple[int, Person]](), FIRST
     while True:
         page = await world.page(PeopleQuery(states=states, limit=limit), begin, seconds)
@@ -80,10 +80,10 @@ async def test_everyone_is_on_one_page(
 
 @settings(deadline=None)
 @given(COHORTS, FILTERS, LIMITS, st.data())
-async def test_who_stays_is_not_missed_while_others_move(
+async def test_people_who_match_throughout_are_listed_while_others_move(
     cohorts: list[list[State]], states: list[State], limit: int, data: st.DataObject
 ) -> None:
-    """Nobody stands on two pages; who was asked for all the time stands on one, who never was on none."""
+    """Nobody is on two pages; a person who matched all the time is on one, a person who never matched on none."""
     world, found, begin = Cohorts(cohorts), list[tuple[int, int]](), FIRST
     everyone = [key(one) for one in world.all()]
     seen = {key(one): {one[1].state} for one in world.all()}
@@ -105,28 +105,28 @@ async def test_who_stays_is_not_missed_while_others_move(
 
 @settings(deadline=None)
 @given(st.integers(1, 100), LIMITS)
-async def test_a_page_asks_the_cohorts_it_needs(cohorts: int, limit: int) -> None:
-    """The first page of a migration of any size is one question, if the first cohort can fill it."""
+async def test_a_page_queries_only_the_cohorts_it_needs(cohorts: int, limit: int) -> None:
+    """The first page takes one query, whatever the migration's size, if the first cohort can fill it."""
     world = Cohorts([[State.CONNECTED] * 10] * cohorts)
     await world.page(PeopleQuery(limit=limit), FIRST)
-    assert world.asked == {1: 1}
+    assert world.queries == {1: 1}
     await world.page(PeopleQuery(limit=limit), Position(cohorts, 1))
-    assert sum(world.asked.values()) == 2
+    assert sum(world.queries.values()) == 2
 
 
-async def test_only_so_many_cohorts_are_asked_for_a_rare_find() -> None:
-    """Each once, and not many beyond the one that fills the page."""
+async def test_a_search_for_few_people_queries_each_cohort_at_most_once() -> None:
+    """And few cohorts beyond the one that fills the page."""
     world = Cohorts([[State.CONNECTED]] * 20 + [[State.ATTENTION] * 3] + [[State.CONNECTED]] * 379)
     page = await world.page(PeopleQuery(states=[State.ATTENTION], limit=2), FIRST)
     assert page.next == Position(21, 3)
-    assert set(world.asked.values()) == {1}
-    assert max(world.asked) <= 21 + AT_ONCE
+    assert set(world.queries.values()) == {1}
+    assert max(world.queries) <= 21 + COHORT_CONCURRENCY
 
 
 @pytest.mark.parametrize(
-    "written", ["2", "0.1", "1.0", "1.-1", "x", "1.1 ", "99999.1", "1.1.1", "1.1\N{ARABIC-INDIC DIGIT ONE}"]
+    "token", ["2", "0.1", "1.0", "1.-1", "x", "1.1 ", "99999.1", "1.1.1", "1.1\N{ARABIC-INDIC DIGIT ONE}"]
 )
-def test_what_no_page_told_is_refused(written: str) -> None:
-    """A slip is told, and not taken for the first page."""
+def test_an_invalid_page_token_is_bad_input(token: str) -> None:
+    """It is not taken for the first page."""
     with pytest.raises(BadInput):
-        Position.read(written)
+        Position.read(token)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from landbridge.cli import check_temporal, checkup, ending, planning
+from landbridge.cli import check_temporal, checks, finish, planning
 from landbridge.domain import audit, lifecycle, messages, roster, sign_in
 from landbridge.domain.rules import Rules
 from landbridge.integrations import opsgenie
@@ -57,10 +57,10 @@ DEFAULTS = Rules()
         ("docs/reference/settings.md", f"batches of up to {options.MAIL_BATCH} mails"),
         ("docs/reference/settings.md", f"batches of up to {options.ACCOUNT_BATCH} people"),
         ("docs/explanation/reliability.md", f"a batch of {options.MAIL_BATCH}"),
-        ("docs/reference/cli.md", f"at most {checkup.SECONDS:g} seconds at each"),
-        ("docs/reference/cli.md", f"within the last {length(check_temporal.RECENTLY)}"),
+        ("docs/reference/cli.md", f"at most {checks.TIMEOUT_SECONDS:g} seconds at each"),
+        ("docs/reference/cli.md", f"within the last {length(check_temporal.MAX_POLL_AGE)}"),
         ("docs/reference/cli.md", f"up to {length(planning.MAX_PAUSE)} at a time"),
-        ("docs/reference/cli.md", f"It waits up to {length(ending.PATIENCE_SECONDS)} for the"),
+        ("docs/reference/cli.md", f"It waits up to {length(finish.TIMEOUT_SECONDS)} for the"),
         ("docs/reference/cli.md", f"at most {messages.MAX_REASON_LENGTH} characters"),
         (
             "docs/reference/cli.md",

@@ -11,9 +11,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 import worker
-from landbridge.cli import checkup
+from landbridge.cli import checks
 from landbridge.cli.check_temporal import TemporalChecks
-from landbridge.cli.checkup import Finding
+from landbridge.cli.checks import CheckResult
 from landbridge.domain.messages import PersonFact
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
@@ -84,21 +84,21 @@ async def test_a_build_that_nobody_made_current_is_told(tmp_path: Path, monkeypa
         monkeypatch.setenv("TEMPORAL_ADDRESS", client.service_client.config.target_host)
         bench = MigrationHarness(client, "not-current")
         async with served(client, bench.world, deployment=worker.deployment(NAME, "7")):
-            await eventually(lambda: finds(f"they are build 7 of {NAME}, and the current version is workers without"))
+            await eventually(lambda: finds(f"they are build 7 of {NAME}, but the current version is workers without"))
             assert f"set-current-version --deployment-name {NAME} --build-id 7" in (await workers_found()).remedy
             await eventually(lambda: make_current(client, "7"))
-            await eventually(lambda: finds("every task queue is looked after"))
+            await eventually(lambda: finds("every task queue is polled"))
 
 
-async def workers_found() -> Finding:
+async def workers_found() -> CheckResult:
     """Return what `check` finds of the workers."""
-    findings = await checkup.examine(TemporalChecks().checks())
-    return next(finding for finding in findings if finding.neighbour == "Workers")
+    findings = await checks.run_checks(TemporalChecks().checks())
+    return next(finding for finding in findings if finding.service == "Workers")
 
 
 async def finds(words: str) -> bool:
     """Whether `check` says these words of the workers."""
-    return words in (await workers_found()).found
+    return words in (await workers_found()).message
 
 
 def test_without_a_name_workers_are_of_no_version() -> None:

@@ -7,9 +7,9 @@ import pytest
 from temporalio.client import Client
 
 import worker
-from landbridge.cli import checkup
+from landbridge.cli import checks
 from landbridge.cli.check_temporal import TemporalChecks
-from landbridge.cli.checkup import Health
+from landbridge.cli.checks import CheckStatus
 from landbridge.client import migrations
 from landbridge.client.answers import MigrationStatus
 from landbridge.domain.errors import ServiceRejected
@@ -114,7 +114,7 @@ class TestIncompatibleCode:
                 await eventually(lambda: is_listed_as(begun, "stuck"))
                 status = await begun.migration.status()
                 monkeypatch.setenv("TEMPORAL_ADDRESS", begun.client.service_client.config.target_host)
-                checked = {one.neighbour: one for one in await checkup.examine(TemporalChecks().checks())}
+                checked = {one.service: one for one in await checks.run_checks(TemporalChecks().checks())}
                 with pytest.raises(TemporalUnreachable) as refused:
                     await begun.migration.person(BO.email)
         (task,) = status.failing
@@ -124,7 +124,7 @@ class TestIncompatibleCode:
         assert f"{task.since:%Y-%m-%d %H:%M} UTC" in task.problem
         assert "go back to the build that worked until" in task.remedy
         found = checked["Workflow tasks"]
-        assert (found.health, found.found, found.remedy) == (Health.UNWELL, task.problem, task.remedy)
+        assert (found.status, found.message, found.remedy) == (CheckStatus.FAILED, task.problem, task.remedy)
         assert "ondetermin" not in f"{status}{refused.value}"
         async with served(begun.client, begun.world):
             assert (await begun.handle.result()).counts[State.CONNECTED] == 2

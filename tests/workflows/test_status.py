@@ -49,7 +49,7 @@ async def test_cohorts_that_cannot_say_at_once_are_not_waited_for(
     """What they have shown is told instead, and that it may be older."""
     await bench.start()
     await eventually(lambda: _is_counted(bench))
-    monkeypatch.setattr(reader, "SOON_SECONDS", 0)
+    monkeypatch.setattr(reader, "COHORT_QUERY_SECONDS", 0)
     status = await bench.migration.status()
     assert (status.exact, status.progress is not None) == (False, True)
 

@@ -93,7 +93,7 @@ async def _shown_person(request: AdminRequest) -> FoundPerson:
         Refused: another migration runs now, so the number belongs to someone else, or the address was corrected.
 
     """
-    await request.shown_migration.seen()
+    await request.shown_migration.expected_summary()
     found = await _person(request)
     if reason := stale.another_address(request.field("address"), found.person.email):
         raise Refused(reason)

@@ -60,5 +60,5 @@ class ReportPages:
         )
         name = f"landbridge-{request.session.opsgenie_account}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        text = csv_export.head(ReportLine) + csv_export.rows(lines)
+        text = csv_export.header(ReportLine) + csv_export.rows(lines)
         return Response(text, media_type="text/csv; charset=utf-8", headers=headers)

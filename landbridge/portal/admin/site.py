@@ -84,7 +84,7 @@ class SitePages:
             else:
                 decided = await migration.name_site(_new_site(request), request.actor, task=task)
         except Refused as error:
-            run = (await migration.seen()).run
+            run = (await migration.expected_summary()).run
             progress = await migration.progress()
             if not can_choose_site(progress):
                 raise

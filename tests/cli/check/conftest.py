@@ -1,4 +1,4 @@
-"""Every neighbour, real and well: a Temporal server with a worker, a mail server, the emulator, the portal."""
+"""All services, working: a Temporal server with a worker, a mail server, the emulator, the portal."""
 
 import asyncio
 import os
@@ -28,14 +28,14 @@ PROJECT = Path(__file__).parents[3]
 
 @pytest.fixture(scope="session")
 async def worker(client: Client) -> AsyncIterator[None]:
-    """Serve migrations."""
+    """Run a worker."""
     async with served(client, World()):
         yield
 
 
 @pytest.fixture(scope="session")
 async def mailbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[int, Path]]:
-    """Take mail; yields the port, and the folder where it would be."""
+    """Run a mail server; yields its port, and the folder for its mails."""
     folder = tmp_path_factory.mktemp("check") / "mailbox"
     listening = await asyncio.get_running_loop().create_server(Mailbox(folder).session, "127.0.0.1", 0)
     yield listening.sockets[0].getsockname()[1], folder
@@ -46,7 +46,7 @@ async def mailbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
 async def portal(
     server: TemporalServer, client: Client, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[str]:
-    """Run the portal as a process; its URL."""
+    """Run the portal as a process; yields its URL."""
     assert client
     port = ports.preferred_or_free(0)
     url = f"http://127.0.0.1:{port}"
@@ -67,7 +67,7 @@ async def portal(
 
 @pytest.fixture
 def cli(server: TemporalServer, worker: None, mailbox: tuple[int, Path], service: str, portal: str) -> Cli:
-    """Set starter.py up so that all is well."""
+    """starter.py with settings with which all checks pass."""
     assert worker is None
     return Cli(
         {

@@ -1,4 +1,4 @@
-"""The emulator, and starter.py in an environment that knows nothing else; there is no Temporal."""
+"""The emulator, and starter.py with settings for it only; there is no Temporal server."""
 
 import os
 
@@ -14,7 +14,7 @@ PLAN = ("plan", ACCOUNT, "--initiator", OWNER)
 
 @pytest.fixture
 def cli(service: str) -> Cli:
-    """Set starter.py up for the emulator."""
+    """starter.py with settings for the emulator."""
     return Cli(
         {
             "PATH": os.environ["PATH"],

@@ -1,4 +1,4 @@
-"""`plan`: starter.py as a process against the emulator, which must be as it was before."""
+"""`plan`, run as a process against the emulator, whose data must not change."""
 
 import asyncio
 import csv
@@ -50,33 +50,33 @@ ORGANIZED: dict[str, Any] = {
 }
 
 
-def made(ran: Ran) -> Plan:
-    """Return the plan that was printed."""
+def plan_of(ran: Ran) -> Plan:
+    """Parse the printed plan."""
     return Plan.model_validate_json(ran.out)
 
 
 def kinds(ran: Ran) -> list[BlockerKind]:
-    """Return what stops the migration, having exit code 2 for it."""
-    stops = [stop.kind for stop in made(ran).stops]
+    """Return the kinds of blockers; check that the exit code matches."""
+    stops = [stop.kind for stop in plan_of(ran).stops]
     assert ran.code == (2 if stops else 0), ran
     return stops
 
 
 def tables(control: Control) -> dict[str, Any]:
-    """Return everything that is stored behind the emulator's APIs."""
+    """Return the emulator's data."""
     return {name: table for name, table in control.state().items() if name != "calls"}
 
 
-async def test_everyone_has_one_line_that_comes_true(control: Control, cli: Cli, service: str) -> None:
-    """Each kind of fate; when the migration's own calls are made, everyone ends where the plan said."""
+async def test_each_plan_line_matches_what_a_migration_does(control: Control, cli: Cli, service: str) -> None:
+    """Each planned action; with the calls that a migration makes, everyone gets the planned state."""
     control.load(USERS, **ORGANIZED)
     before = tables(control)
     ran = await cli(*PLAN, "--site", "ours", "-o", "json")
     assert tables(control) == before
     assert kinds(ran) == []
-    lines = made(ran).people
-    told = {line.email: (line.fate, line.account, line.manager) for line in lines}
-    assert told == {
+    lines = plan_of(ran).people
+    planned = {line.email: (line.fate, line.account, line.manager) for line in lines}
+    assert planned == {
         OWNER: (PlannedAction.NEEDS_NOTHING, AccountState.ACTIVE, Manager.NOBODY),
         "new@example.com": (PlannedAction.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
         "later@example.com": (PlannedAction.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
@@ -95,11 +95,11 @@ async def test_everyone_has_one_line_that_comes_true(control: Control, cli: Cli,
     assert "no password" in reasons["single@sso.example.com"]
     assert "deactivated" in reasons["sleeping@example.com"]
     assert "Another organization manages" in reasons["theirs@other.example"]
-    assert {line.email: line.state for line in lines} == await come_true(service)
+    assert {line.email: line.state for line in lines} == await states_after_accounts(service)
 
 
-async def come_true(service: str) -> dict[str, State]:
-    """Create the accounts as a migration does; return where everyone of the roster stands then."""
+async def states_after_accounts(service: str) -> dict[str, State]:
+    """Create the accounts as a migration does; return everyone's state then."""
     async with OpsgenieRoster(service, OPSGENIE_KEY, ["sso.example.com"]) as source:
         people = [arrive(number, row, NOW) for number, row in enumerate([row async for row in source.people(ACCOUNT)])]
     outcomes: list[AccountOutcome] = []
@@ -116,28 +116,28 @@ async def come_true(service: str) -> dict[str, State]:
     return {person.email: person.state for person in people}
 
 
-async def test_the_digest_is_the_one_that_a_start_compares(control: Control, cli: Cli, service: str) -> None:
-    """That of the roster as a worker reads it, and another one once somebody joined."""
+async def test_the_digest_is_the_one_that_start_compares(control: Control, cli: Cli, service: str) -> None:
+    """The digest of the roster as a worker reads it; it changes when a person joins."""
     control.load(USERS, **ORGANIZED)
-    first = made(await cli(*PLAN, "-o", "json"))
+    first = plan_of(await cli(*PLAN, "-o", "json"))
     async with OpsgenieRoster(service, OPSGENIE_KEY, ["sso.example.com"]) as source:
         assert first.digest == roster.digest([row async for row in source.people(ACCOUNT)])
     control.load([*USERS, {"username": "joined@example.com"}], **ORGANIZED)
-    assert made(await cli(*PLAN, "-o", "json")).digest not in {"", first.digest}
+    assert plan_of(await cli(*PLAN, "-o", "json")).digest not in {"", first.digest}
 
 
-async def test_too_few_seats_are_told_and_who_goes_without(control: Control, cli: Cli) -> None:
-    """The first on the roster get what is left."""
+async def test_too_few_seats_block_the_migration(control: Control, cli: Cli) -> None:
+    """The first people on the roster get the seats."""
     users = [USERS[0], *({"username": f"person{number}@example.com"} for number in range(4))]
     control.load(users, **ORGANIZED, seats=8)
     ran = await cli(*PLAN, "--site", "ours", "-o", "json")
     assert kinds(ran) == [BlockerKind.LICENCE]
-    assert [line.fate for line in made(ran).people[1:]] == [PlannedAction.NEW] * 2 + [PlannedAction.OVER_LICENCE] * 2
-    assert made(ran).people[-1].mail is None
+    assert [line.fate for line in plan_of(ran).people[1:]] == [PlannedAction.NEW] * 2 + [PlannedAction.OVER_LICENCE] * 2
+    assert plan_of(ran).people[-1].mail is None
 
 
-async def test_what_stops_it_is_told_all_at_once(control: Control, cli: Cli) -> None:
-    """Each stop, with what to do; the exit code is 2, and the plan is there as far as it goes."""
+async def test_all_blockers_are_reported_together(control: Control, cli: Cli) -> None:
+    """With the remedy of each; the exit code is 2, and the plan is as complete as possible."""
     control.load(USERS, **ORGANIZED)
     new = ("--first-name", "O", "--last-name", "W", "-o", "json")
     ran = await asyncio.gather(
@@ -156,28 +156,28 @@ async def test_what_stops_it_is_told_all_at_once(control: Control, cli: Cli) -> 
         [],
         [BlockerKind.ROSTER],
     ]
-    assert "not a site admin of wiki" in made(ran[1]).stops[0].sentence
-    assert "nowhere.example' is linked" in made(ran[2]).stops[0].sentence
-    assert "No site has the name now" in made(ran[4]).remarks[0]
-    assert (made(ran[5]).digest, made(ran[5]).people) == ("", [])
-    assert all(made(one).totals.people == len(USERS) for one in ran[:5])
+    assert "not a site admin of wiki" in plan_of(ran[1]).stops[0].sentence
+    assert "nowhere.example' is linked" in plan_of(ran[2]).stops[0].sentence
+    assert "No site has this name now" in plan_of(ran[4]).remarks[0]
+    assert (plan_of(ran[5]).digest, plan_of(ran[5]).people) == ("", [])
+    assert all(plan_of(one).totals.people == len(USERS) for one in ran[:5])
 
 
-async def test_a_name_that_a_site_has_is_no_name_for_a_new_one(control: Control, cli: Cli) -> None:
-    """Asked of the site itself; where none answers, it is only remarked."""
+async def test_a_taken_site_name_blocks_the_migration(control: Control, cli: Cli) -> None:
+    """The site itself is probed; if it does not answer, the plan only contains a remark."""
     control.load(USERS, **{**ORGANIZED, "sites": [{"name": "elsewhere", "siteAdmins": ["x@example.com"]}]})
     wanted = (*PLAN, "--new-site", "elsewhere", "--first-name", "O", "--last-name", "W", "-o", "json")
     taken, unknown = await asyncio.gather(
         cli(*wanted), cli(*wanted, LANDBRIDGE_ATLASSIAN_SITE_URL="http://127.0.0.1:9/{name}")
     )
     assert kinds(taken) == [BlockerKind.SITE]
-    assert "such as elsewhere-team" in made(taken).stops[0].sentence
+    assert "such as elsewhere-team" in plan_of(taken).stops[0].sentence
     assert kinds(unknown) == []
-    assert "shows only when the site is created" in made(unknown).remarks[0]
+    assert "is known when the site is created" in plan_of(unknown).remarks[0]
 
 
-async def test_credentials_that_do_not_work_stop_it(control: Control, cli: Cli) -> None:
-    """Both are told at once, without a word of a migration that could be resumed, and without the keys."""
+async def test_rejected_credentials_block_the_migration(control: Control, cli: Cli) -> None:
+    """Both are reported, without the keys and without the advice to resume a migration."""
     control.load(USERS, **ORGANIZED)
     ran = await cli(
         *PLAN,
@@ -187,20 +187,20 @@ async def test_credentials_that_do_not_work_stop_it(control: Control, cli: Cli) 
         LANDBRIDGE_ATLASSIAN_API_KEY="secret-two",
     )
     assert kinds(ran) == [BlockerKind.NEIGHBOUR, BlockerKind.NEIGHBOUR]
-    assert "Opsgenie does not accept the API key" in made(ran).stops[0].sentence
-    assert "Atlassian does not accept the API key" in made(ran).stops[1].sentence
+    assert "Opsgenie does not accept the API key" in plan_of(ran).stops[0].sentence
+    assert "Atlassian does not accept the API key" in plan_of(ran).stops[1].sentence
     assert not any(word in ran.out + ran.err for word in ("resume", "secret"))
 
 
 async def test_a_missing_setting_is_bad_input(cli: Cli) -> None:
-    """Named, as everywhere."""
+    """The message names it."""
     ran = await cli(*PLAN, LANDBRIDGE_ATLASSIAN_URL="nonsense")
     assert (ran.code, ran.out) == (2, "")
     assert "LANDBRIDGE_ATLASSIAN_URL is wrong" in ran.err
 
 
-async def test_a_file_is_planned_with_too(control: Control, cli: Cli, tmp_path: Path) -> None:
-    """Opsgenie is not asked; every problem of the file stops it, since a start would refuse the file."""
+async def test_a_roster_file_can_be_planned(control: Control, cli: Cli, tmp_path: Path) -> None:
+    """Opsgenie is not called; every problem in the file is a blocker, as `start` would refuse the file."""
     control.load(USERS, **ORGANIZED)
     before = control.state()["calls"].get("GET /v2/users", 0)
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
@@ -210,11 +210,11 @@ async def test_a_file_is_planned_with_too(control: Control, cli: Cli, tmp_path: 
         *(cli(*PLAN, "--site", "ours", "--roster", path, "-o", "json") for path in (good, bad))
     )
     assert kinds(planned) == []
-    assert made(planned).digest == roster.digest([RosterPerson(email=OWNER, role="owner", email_verified=True)])
+    assert plan_of(planned).digest == roster.digest([RosterPerson(email=OWNER, role="owner", email_verified=True)])
     assert kinds(stopped) == [BlockerKind.ROSTER] * 3
-    assert [stop.sentence.partition(":")[0] for stop in made(stopped).stops] == ["Row 3", "Row 4", "Row 5"]
-    assert made(stopped).digest == ""
-    assert [line.fate for line in made(stopped).people[1:]] == [
+    assert [stop.sentence.partition(":")[0] for stop in plan_of(stopped).stops] == ["Row 3", "Row 4", "Row 5"]
+    assert plan_of(stopped).digest == ""
+    assert [line.fate for line in plan_of(stopped).people[1:]] == [
         PlannedAction.DUPLICATE,
         PlannedAction.INVALID,
         PlannedAction.INVALID,
@@ -222,8 +222,8 @@ async def test_a_file_is_planned_with_too(control: Control, cli: Cli, tmp_path: 
     assert control.state()["calls"].get("GET /v2/users", 0) == before
 
 
-async def test_passing_trouble_is_waited_for(control: Control, cli: Cli) -> None:
-    """A plan for many is hundreds of calls: one that is throttled, or lost, must not be the end of it."""
+async def test_temporary_errors_are_retried(control: Control, cli: Cli) -> None:
+    """A plan for many people takes hundreds of calls: a rate limit or a lost answer must not fail it."""
     users = [USERS[0], *({"username": f"person{number}@example.com"} for number in range(249))]
     control.load(users, **ORGANIZED)
     control.order("users/search", skip=2, status=429, headers={"Retry-After": "0"})
@@ -231,12 +231,12 @@ async def test_passing_trouble_is_waited_for(control: Control, cli: Cli) -> None
     control.order("/v2/account", status=503, headers={"Retry-After": "0"})
     ran = await cli(*PLAN, "-o", "json")
     assert kinds(ran) == []
-    assert [line.email for line in made(ran).people] == [str(user["username"]) for user in users]
-    assert "Atlassian asks for patience (429). The next try is in 0 s." in ran.err
+    assert [line.email for line in plan_of(ran).people] == [str(user["username"]) for user in users]
+    assert "Atlassian asks for patience (429). Retrying in 0 s." in ran.err
 
 
-async def test_trouble_that_stays_is_an_error(control: Control, cli: Cli) -> None:
-    """Whoever asks us to wait for an hour is not waited for, and a half-made plan is none."""
+async def test_permanent_errors_fail_the_plan(control: Control, cli: Cli) -> None:
+    """A service that demands a pause of an hour fails the plan; no partial plan is printed."""
     control.load(USERS, **ORGANIZED)
     control.order("users/search", skip=1, times=9, status=429, headers={"Retry-After": "3600"})
     ran = await cli(*PLAN, "-o", "csv")
@@ -244,8 +244,8 @@ async def test_trouble_that_stays_is_an_error(control: Control, cli: Cli) -> Non
     assert ran.err == "Atlassian asks for patience (429).\n"
 
 
-async def test_as_a_spreadsheet_it_runs_nothing(control: Control, cli: Cli) -> None:
-    """Everyone in it, with what stops it beside; what would be a formula is text."""
+async def test_the_csv_plan_contains_no_formulas(control: Control, cli: Cli) -> None:
+    """It lists everyone; the blockers are printed on stderr."""
     control.load(USERS, **ORGANIZED)
     ran = await cli(*PLAN, "--site", "wiki", "-o", "csv")
     rows = list(csv.DictReader(io.StringIO(ran.out)))
@@ -254,25 +254,25 @@ async def test_as_a_spreadsheet_it_runs_nothing(control: Control, cli: Cli) -> N
     assert "not a site admin of wiki" in ran.err
 
 
-async def test_people_read_numbers_names_and_the_next_command(control: Control, cli: Cli) -> None:
-    """Who needs a look is named with the reason; the command at the end is the one to type."""
+async def test_the_table_shows_counts_people_and_the_start_command(control: Control, cli: Cli) -> None:
+    """People with problems are listed with the reason; the last line is the command to start."""
     control.load(USERS, **ORGANIZED)
     ran = await cli(*PLAN, "--site", "ours")
     assert (ran.code, ran.err) == (0, "")
     assert "12 people" in ran.out
     assert "sleeping@example.com  The Atlassian account is deactivated" in ran.out
-    digest = made(await cli(*PLAN, "--site", "ours", "-o", "json")).digest
+    digest = plan_of(await cli(*PLAN, "--site", "ours", "-o", "json")).digest
     assert ran.out.splitlines()[-1].strip() == (
         f"./starter.py start {ACCOUNT} --initiator {OWNER} --site ours --plan {digest}"
     )
 
 
-async def test_json_is_what_the_page_says(control: Control, cli: Cli) -> None:
-    """Enumerations by their values, and nothing beside the answer on stdout."""
+async def test_the_json_plan_matches_the_documentation(control: Control, cli: Cli) -> None:
+    """Enum members by their values, and nothing else on stdout."""
     control.load(USERS, **ORGANIZED)
     ran = await cli(*PLAN, "-o", "json")
     answer = json.loads(ran.out)
     assert answer["totals"]["by_fate"]["needs_nothing"] == 2
     assert answer["totals"]["by_mail"] == {"verification": 1, "authentication": 4}
     assert answer["people"][2]["mail"] == "verification"
-    assert "To choose from: ours." in answer["remarks"][0]
+    assert "Sites to choose from after the start: ours." in answer["remarks"][0]

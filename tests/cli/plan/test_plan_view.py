@@ -1,4 +1,4 @@
-"""How a plan looks on a terminal."""
+"""The plan on a terminal."""
 
 import io
 
@@ -15,27 +15,27 @@ START = "./starter.py start acme --initiator olivia.owens@example.com --site acm
 
 
 def shown(plan: Plan) -> str:
-    """Return what a terminal of 80 columns shows."""
+    """Return the plan as a terminal of 80 columns shows it."""
     screen = io.StringIO()
     console = Console(file=screen, width=80, markup=False, highlight=False)
     console.print(plan_view.render(plan, START), crop=False)
     return screen.getvalue()
 
 
-def test_many_of_a_kind_are_counted_and_some_named() -> None:
-    """Nobody scrolls through thousands of lines; where the others are is told."""
+def test_long_lists_of_people_are_truncated() -> None:
+    """The rest are counted, with how to list them."""
     planner = Planner()
     rows = [RosterPerson(email=f"person{number}@example.com", blocked=True) for number in range(500)]
     lines = [planner.take(row, None) for row in rows]
     screen = shown(Plan(opsgenie_account="acme", initiator="a@example.com", totals=planner.totals, people=lines))
     assert "person11@example.com" in screen
     assert "person12@example.com" not in screen
-    assert "… and 488 more: -o csv has all." in screen
+    assert "… and 488 more; -o csv lists all." in screen
     assert "500 are blocked in Opsgenie" in screen
 
 
-def test_names_from_outside_are_harmless_and_nothing_is_cut_off() -> None:
-    """A name cannot steer the terminal; a long sentence wraps."""
+def test_untrusted_names_are_safe_and_long_texts_wrap() -> None:
+    """A name cannot control the terminal; a long sentence wraps."""
     line = PlanLine(
         email="eve@example.com",
         name=EVIL,
@@ -57,7 +57,7 @@ def test_names_from_outside_are_harmless_and_nothing_is_cut_off() -> None:
     assert "--plan" not in screen
 
 
-def test_the_command_can_be_copied_from_a_narrow_terminal() -> None:
-    """A line break in it would start it without its digest."""
+def test_the_start_command_is_never_wrapped() -> None:
+    """A copied line break would start the migration without the digest."""
     plan = Plan(opsgenie_account="acme", initiator="a@example.com", digest="a14695ea774fc80c")
     assert f"\n{START} --plan a14695ea774fc80c\n" in shown(plan)

@@ -1,4 +1,4 @@
-"""How single things are written and read."""
+"""How names, times, tables and CSV are rendered, and how times are parsed."""
 
 import csv
 import io
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from landbridge.cli import listing, moments, people, session, status_view, text
+from landbridge.cli import people_view, status_view, text, times
 from landbridge.client import csv_export
 from landbridge.client.answers import FoundPerson, MigrationStatus, MigrationSummary, ReportLine, RunState
 from landbridge.domain.errors import BadInput
@@ -24,8 +24,8 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
 @given(st.text())
-def test_what_is_shown_cannot_steer(name: str) -> None:
-    """Whatever a name holds, no control or direction character reaches the terminal, and its length stays."""
+def test_printed_names_contain_no_control_characters(name: str) -> None:
+    """No control or direction character reaches the terminal, and the length stays the same."""
     shown = text.plain(name)
     assert len(shown) == len(name)
     assert not [character for character in shown if ord(character) < 32 or 0x7F <= ord(character) < 0xA0]
@@ -33,14 +33,14 @@ def test_what_is_shown_cannot_steer(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["Zoë", "محمد علي", "李小龙", "נועה", "क्\u200dष", "👩\u200d💻", "O'Brien [x]"])
-def test_names_of_all_scripts_stay_as_they_are(name: str) -> None:
-    """Caution does not spoil anyone's name."""
+def test_names_in_all_scripts_are_unchanged(name: str) -> None:
+    """Letters, joiners and emoji are safe."""
     assert text.plain(name) == name
 
 
 @given(st.text(), st.sampled_from([*"=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"]))
-def test_no_cell_of_the_csv_is_a_formula(rest: str, sign: str) -> None:
-    """Whatever sign a spreadsheet takes for a formula stands behind an apostrophe."""
+def test_no_csv_cell_is_a_formula(rest: str, sign: str) -> None:
+    """An apostrophe precedes every sign with which a formula can start."""
     line = ReportLine(
         cohort=1,
         number=1,
@@ -62,8 +62,8 @@ def test_no_cell_of_the_csv_is_a_formula(rest: str, sign: str) -> None:
     st.text(st.sampled_from([*"=+-@,;\t|\r\n\"' x\uff1d"]), max_size=12)
     | st.sampled_from(["x;=cmd|' /C calc'!A0;", 'x;"=cmd"', "x|@SUM(1)", "x;; \t+1", "x\n-1"])
 )
-def test_no_part_of_a_cell_is_a_formula_wherever_it_is_split(delimiter: str, quoting: Literal[0, 3], name: str) -> None:
-    """Some spreadsheets split lines at semicolons or tabs, by country or by choice: each piece is text all the same."""
+def test_no_part_of_a_csv_cell_is_a_formula_when_split(delimiter: str, quoting: Literal[0, 3], name: str) -> None:
+    """Depending on locale and settings, spreadsheets split lines at semicolons or tabs: each part is still text."""
     line = ReportLine(
         cohort=1,
         number=1,
@@ -82,8 +82,8 @@ def test_no_part_of_a_cell_is_a_formula_wherever_it_is_split(delimiter: str, quo
 
 
 @pytest.mark.parametrize("name", ["Jean-Luc", "a@example.com", "Lee, Ann", "Ann | Ops", "1 + 1 = 2"])
-def test_other_text_stays_as_it_is_in_the_csv(name: str) -> None:
-    """An apostrophe stands only where something could be run."""
+def test_other_text_is_unchanged_in_csv(name: str) -> None:
+    """An apostrophe is added only where a formula could start."""
     assert next(csv.reader(csv_export.rows([Site(id="1", name=name, url="")]).splitlines()))[1] == name
 
 
@@ -98,19 +98,19 @@ def test_other_text_stays_as_it_is_in_the_csv(name: str) -> None:
         ("2026-12-24", datetime(2026, 12, 24, 23, 59, 59).astimezone(UTC)),
     ],
 )
-def test_a_moment_is_understood(typed: str, meant: datetime) -> None:
-    """By date, by time here or elsewhere, or by how long it is from now."""
-    assert moments.read(typed, NOW) == meant
+def test_times_are_parsed(typed: str, meant: datetime) -> None:
+    """A date, a local time, a time with an offset, or a time from now."""
+    assert times.parse(typed, NOW) == meant
 
 
 @pytest.mark.parametrize(
     "typed",
     ["", "tomorrow", "14", "-3d", "0d", "2026-02-30", "2025-01-01", "99999999y", "9999-12-31", "9999-12-31T00:00Z"],
 )
-def test_what_is_no_moment_to_come_is_refused(typed: str) -> None:
-    """A deadline that was mistyped is not one."""
+def test_invalid_and_past_times_are_refused(typed: str) -> None:
+    """A mistyped deadline is not guessed."""
     with pytest.raises(BadInput):
-        moments.read(typed, NOW)
+        times.parse(typed, NOW)
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ def test_what_is_no_moment_to_come_is_refused(typed: str) -> None:
         (timedelta(seconds=-5), "0 seconds", "0s"),
     ],
 )
-def test_lengths_of_time_are_told_in_their_greatest_unit(length: timedelta, words: str, short: str) -> None:
-    """Nobody needs the minutes of a week."""
+def test_lengths_of_time_are_shown_in_their_largest_unit(length: timedelta, words: str, short: str) -> None:
+    """Long and short."""
     assert (text.span(length), text.age(length)) == (words, short)
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
-def test_every_moment_has_a_time_everywhere(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A deadline at the end of the calendar, set elsewhere, hides no migration from those further east."""
+def test_the_last_time_can_be_shown_in_every_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of the year 9999 in UTC does not exist in zones further east; it must not break the list."""
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -141,15 +141,15 @@ def test_every_moment_has_a_time_everywhere(zone: str, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("number, words", [(0, "0 people"), (1, "1 person"), (2, "2 people")])
-def test_one_person_is_not_people(number: int, words: str) -> None:
-    """A migration of one reads as well as one of many."""
+def test_counts_of_people_have_a_singular(number: int, words: str) -> None:
+    """One person, two people."""
     assert text.people(number) == words
 
 
-def test_a_list_keeps_its_times_whole_in_80_columns() -> None:
-    """What gives way is a long name, and all of it can still be read."""
+def test_the_list_of_migrations_fits_80_columns() -> None:
+    """Only a long account name is wrapped, and all of it is shown."""
     account, screen = "a-long-name-of-an-account", io.StringIO()
-    one = MigrationSummary(
+    summary = MigrationSummary(
         opsgenie_account=account,
         run="0198c2f47b1c",
         run_state=RunState.TERMINATED,
@@ -157,14 +157,14 @@ def test_a_list_keeps_its_times_whole_in_80_columns() -> None:
         started_at=NOW,
         deadline=NOW,
     )
-    Console(file=screen, width=80).print(listing.table([one]))
+    Console(file=screen, width=80).print(status_view.render_list([summary]))
     rows = [line.split() for line in screen.getvalue().splitlines()[1:]]
     assert rows[0][1:] == ["terminated", "authenticate", *text.local(NOW).split(), *text.local(NOW).split()]
     assert "".join(row[0] for row in rows) == account
 
 
-def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
-    """Whole on the smallest terminal: the task, its link and its command are not cut."""
+def test_the_status_fits_80_columns_and_begins_with_the_task() -> None:
+    """The task, its link and its command are not cut off."""
     url = "https://start.example.com/" + "x" * 90
     progress = Progress(
         opsgenie_account="acme",
@@ -204,11 +204,11 @@ def test_the_status_fits_80_columns_and_begins_with_what_waits() -> None:
     assert url in "".join(line.strip("│ ") for line in shown.splitlines())
     assert shown.index("Create the site acme.") < shown.index(STEP_TITLES[Step.INITIATE])
     assert "The mail server does not answer." in shown
-    assert "100000 connected, 1 waiting, 1 of them for you" in shown
+    assert "100000 connected, 1 waiting, 1 of them needs your attention" in shown
 
 
-def test_a_pause_is_told_once() -> None:
-    """Its cohorts tell it as their trouble too."""
+def test_a_pause_is_shown_once() -> None:
+    """Although the cohorts report it as a problem too."""
     progress = Progress(
         opsgenie_account="acme",
         initiator="olga@example.com",
@@ -238,8 +238,8 @@ def test_a_pause_is_told_once() -> None:
     assert "1 person: 0 connected" in shown
 
 
-def test_a_pause_of_landbridges_own_is_told_once() -> None:
-    """It is the task that waits for an admin as well."""
+def test_a_pause_by_landbridge_is_shown_once() -> None:
+    """Although it is also the task."""
     progress = Progress(
         opsgenie_account="acme",
         initiator="olga@example.com",
@@ -267,25 +267,14 @@ def test_a_pause_of_landbridges_own_is_told_once() -> None:
     assert "Paused.\n" in screen.getvalue()
 
 
-async def test_mails_that_are_to_come_are_not_numbered(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Someone whose address was corrected before the first mail has none yet, and no last one."""
+def test_mails_that_were_not_sent_yet_are_shown_as_none() -> None:
+    """After an address was corrected before the first mail, there is a mailing without a sent mail."""
     mailings = {Purpose.VERIFICATION: Mailing(), Purpose.AUTHENTICATION: Mailing(generation=2, sent=2, sent_at=NOW)}
     person = Person(number=1, email="a@example.com", since=NOW, mailings=mailings)
     found = FoundPerson(cohort=1, cohort_id="site-migration:acme:cohort:1", person=person, next_step="")
-
-    class AccountLookup:
-        async def person(self, _: str) -> FoundPerson:
-            return found
-
-    async def migration(_: str) -> AccountLookup:
-        return AccountLookup()
-
-    monkeypatch.setattr(session, "migration", migration)
-    await people.person("acme", person.email)
-    said = capsys.readouterr().out
-    assert [line.split() for line in said.splitlines() if " mails " in line] == [
+    screen = io.StringIO()
+    Console(file=screen, width=80).print(people_view.render_person(found))
+    assert [line.split() for line in screen.getvalue().splitlines() if " mails " in line] == [
         ["verification", "mails", "none", "yet"],
-        ["authentication", "mails", "2,", "the", "last", *text.local(NOW).split()],
+        ["authentication", "mails", "2,", "last", "sent", *text.local(NOW).split()],
     ]

@@ -1,4 +1,4 @@
-"""What is asked of a migration: it happens, under the name of who asked, or is refused with a sentence."""
+"""Commands that change a migration or a person: they take effect, are recorded, or are refused with a reason."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from landbridge.domain.errors import Refused
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import Decided, NotSent, Resent
 from landbridge.domain.people import Actor, State
-from tests.cli.conftest import Cli, asked
+from tests.cli.conftest import Cli, request_for
 from tests.fakes import World
 from tests.workflows.harness import eventually
 
@@ -24,8 +24,8 @@ async def _until(migration: Migration, email: str, state: State) -> None:
     await eventually(there)
 
 
-async def test_an_admins_word_moves_people(cli: Cli, moving: Migration, account: str) -> None:
-    """Who verified whom, and who set up what, stands in the person's timeline."""
+async def test_recorded_facts_move_people_on(cli: Cli, moving: Migration, account: str) -> None:
+    """The timeline records who stated what."""
     verified, authenticated = await asyncio.gather(
         cli("verify", account, "ben@example.com"),
         cli("authenticate", account, "anna@example.com", "--by", "Ada"),
@@ -38,11 +38,11 @@ async def test_an_admins_word_moves_people(cli: Cli, moving: Migration, account:
     assert (await moving.person("anna@example.com")).person.timeline[-1].by.name == "Ada"
     again = await cli("verify", account, "anna@example.com")
     assert again.code == 0
-    assert "Nothing is awaited of this person any more: connected." in again.err
+    assert "Nothing was recorded: this person is already connected." in again.err
 
 
-async def test_mails_are_sent_again(cli: Cli, world: World, moving: Migration, account: str) -> None:
-    """One who has just got one has to wait; one who is unreachable is tried again."""
+async def test_resend_respects_the_cool_down(cli: Cli, world: World, moving: Migration, account: str) -> None:
+    """A person who just got a mail has to wait; an unreachable person gets another one."""
     assert moving
     before = len(world.post.sent("anna@example.com", Purpose.AUTHENTICATION))
     soon, some, tried = await asyncio.gather(
@@ -64,7 +64,7 @@ async def test_mails_are_sent_again(cli: Cli, world: World, moving: Migration, a
 
 
 async def test_people_are_excluded_and_addresses_corrected(cli: Cli, moving: Migration, account: str) -> None:
-    """The reason stands in the report; a former address still means the person."""
+    """The reason is recorded, and a former address still finds the person."""
     excluded, corrected, taken = await asyncio.gather(
         cli("exclude", account, "anna@example.com", "--reason", "left the company"),
         cli("correct-email", account, "gone@example.com", f"{account}@example.com"),
@@ -72,44 +72,46 @@ async def test_people_are_excluded_and_addresses_corrected(cli: Cli, moving: Mig
     )
     assert (excluded.code, corrected.code) == (0, 0)
     late = await cli("authenticate", account, "anna@example.com")
-    assert (late.code, late.err) == (3, "Nothing is awaited of this person any more: excluded.\n")
+    assert (late.code, late.err) == (3, "Nothing was recorded: this person is already excluded.\n")
     assert taken.code == 3
     assert "someone's already" in taken.err
     anna = (await moving.person("anna@example.com")).person
     assert (anna.state, anna.reason) == (State.EXCLUDED, "left the company")
     assert (await moving.person("gone@example.com")).person.email == f"{account}@example.com"
     former = await cli("verify", account, "gone@example.com")
-    assert (former.code, f"address is {account}@example.com now" in former.err) == (3, True)
+    assert (former.code, f"address is now {account}@example.com" in former.err) == (3, True)
 
 
-async def test_an_empty_address_is_nobodys(cli: Cli, moving: Migration, account: str) -> None:
-    """Such as that of a variable that is not set: it stands for no person, and cannot be used as a new address."""
+async def test_an_empty_address_matches_nobody(cli: Cli, moving: Migration, account: str) -> None:
+    """For example from an unset shell variable: it finds no person, and is refused as a new address."""
     shown = await cli("person", account, "")
     assert (shown.code, "Nobody with this address" in shown.err) == (5, True)
     with pytest.raises(Refused, match="The new address cannot be used"):
         await moving.correct_email("ben@example.com", "", Actor(name="tester"))
 
 
-async def test_the_neighbours_are_asked_at_once(cli: Cli, moving: Migration, world: World, account: str) -> None:
-    """Instead of some minutes later."""
+async def test_refresh_reads_from_the_services_immediately(
+    cli: Cli, moving: Migration, world: World, account: str
+) -> None:
+    """Without `refresh`, Landbridge polls only every few minutes."""
     assert (await moving.progress()).site
     before = world.atlassian.calls["find"]
     assert (await cli("refresh", account)).code == 0
     await eventually(lambda: world.atlassian.calls["find"] > before)
 
 
-async def test_a_terminal_shows_the_pause_that_is_to_end(cli: Cli, moving: Migration, account: str) -> None:
-    """Nobody has to type its reason; an answer other than yes changes nothing."""
+async def test_resume_shows_the_pause_and_asks(cli: Cli, moving: Migration, account: str) -> None:
+    """The reason need not be typed; an answer other than yes changes nothing."""
     assert (await cli("pause", account, "--reason", "the audit")).code == 0
     for answer, code, paused in ((b"n\n", 2, "the audit"), (b"y\n", 0, "")):
-        async with cli.asked("resume", account, shown=b"Paused: the audit. Resume?") as (process, terminal):
+        async with cli.at_prompt("resume", account, shown=b"Paused: the audit. Resume?") as (process, terminal):
             os.write(terminal, answer)
             assert await process.wait() == code
         assert (await moving.progress()).paused == paused
 
 
-async def test_the_course_is_changed(cli: Cli, moving: Migration, account: str) -> None:
-    """Pause, resume and the deadline are seen in the status at once."""
+async def test_pause_resume_and_deadline_take_effect_immediately(cli: Cli, moving: Migration, account: str) -> None:
+    """The status shows each change immediately; resume needs the reason of the pause."""
     assert (await cli("pause", account, "--reason", "the audit")).code == 0
     assert (await moving.progress()).paused == "the audit"
     ran = await cli("resume", account)
@@ -127,9 +129,9 @@ async def test_the_course_is_changed(cli: Cli, moving: Migration, account: str) 
 
 
 @pytest.mark.usefixtures("world")
-async def test_a_site_is_chosen(cli: Cli, client: Client, account: str) -> None:
-    """What cannot be chosen is refused with what can; a taken name with free ones."""
-    await migrations.start(client, asked(account))
+async def test_a_site_is_chosen_or_created(cli: Cli, client: Client, account: str) -> None:
+    """A refusal lists the sites that can be chosen, or free names."""
+    await migrations.start(client, request_for(account))
     migration = Migration(client, account)
 
     async def is_asked() -> bool:

@@ -1,4 +1,4 @@
-"""What is shown: for people in tables, for programs as the answers of steering."""
+"""Tables for people, JSON and CSV for programs."""
 
 import asyncio
 import csv
@@ -17,13 +17,13 @@ from landbridge.client.migration import Migration
 from landbridge.domain import ids
 from landbridge.domain.people import State
 from landbridge.domain.roster import OWNER, RosterPerson, survey
-from tests.cli.conftest import EVIL, Cli, asked
+from tests.cli.conftest import EVIL, Cli, request_for
 from tests.fakes import World
 from tests.workflows.harness import OWNER_EMAIL, eventually
 
 
-async def test_json_is_what_steering_answers(cli: Cli, client: Client, moving: Migration, account: str) -> None:
-    """Programs get the models whole, on a stdout that holds nothing else."""
+async def test_json_output_is_the_clients_answer(cli: Cli, client: Client, moving: Migration, account: str) -> None:
+    """The models are complete, and stdout contains nothing else."""
     commands = (
         ("list",),
         ("status", account),
@@ -46,8 +46,8 @@ async def test_json_is_what_steering_answers(cli: Cli, client: Client, moving: M
     assert Report.model_validate_json(report) == await moving.report()
 
 
-async def test_tables_are_plain_in_a_pipe(cli: Cli, moving: Migration, account: str) -> None:
-    """Whoever greps finds each person on one line, whole and without colours."""
+async def test_tables_in_a_pipe_are_plain_and_unwrapped(cli: Cli, moving: Migration, account: str) -> None:
+    """So that grep finds each person on one line, without colours."""
     assert moving
     listed, people, status, report = await asyncio.gather(
         cli("list"), cli("people", account), cli("status", account), cli("report", account)
@@ -59,22 +59,22 @@ async def test_tables_are_plain_in_a_pipe(cli: Cli, moving: Migration, account: 
     lines = people.out.splitlines()
     assert len(lines) == 6
     assert [line for line in lines if line.startswith(OWNER_EMAIL) and "connected" in line]
-    assert "5 people, and no more." in people.err
+    assert "5 people, end of the list." in people.err
     assert "running (people)" in status.out
-    assert "5 people: 1 connected, 4 waiting, 1 of them for you" in status.out
+    assert "5 people: 1 connected, 4 waiting, 1 of them needs your attention" in status.out
     assert "550: there is no such mailbox" in report.out
     assert OWNER_EMAIL not in report.out
 
 
-async def test_a_page_says_which_is_next(cli: Cli, moving: Migration, account: str) -> None:
-    """Everyone once, from page to page; what is no page is bad input."""
+async def test_pages_list_everyone_once(cli: Cli, moving: Migration, account: str) -> None:
+    """Each page names the next one; an invalid page is bad input."""
     assert moving
     emails, page = list[str](), tuple[str, ...]()
     while True:
         ran = await cli("people", account, "--limit", "2", *page)
         assert ran.code == 0
         emails += [line.split()[0] for line in ran.out.splitlines()[1:]]
-        if "and no more" in ran.err:
+        if "end of the list" in ran.err:
             break
         page = tuple(ran.err.split()[-2:])
     assert len(emails) == len(set(emails)) == 5
@@ -82,16 +82,16 @@ async def test_a_page_says_which_is_next(cli: Cli, moving: Migration, account: s
 
 
 @pytest.mark.parametrize("command", ["people", "person"])
-async def test_names_cannot_steer_the_terminal(cli: Cli, moving: Migration, account: str, command: str) -> None:
-    """Markup stays text; control and direction characters turn into placeholders."""
+async def test_names_cannot_control_the_terminal(cli: Cli, moving: Migration, account: str, command: str) -> None:
+    """Markup is printed as text; control and direction characters are replaced."""
     assert moving
     ran = await cli(*(command, account, *(["eve@example.com"] if command == "person" else [])))
     assert "[bold]Eve[/bold] \ufffd" in ran.out
     assert not {"\x1b", "\u202e"} & set(ran.out)
 
 
-async def test_the_report_as_csv_runs_nothing(cli: Cli, moving: Migration, account: str) -> None:
-    """A spreadsheet shows a name that is a formula, and everyone is there."""
+async def test_the_csv_report_contains_no_formulas(cli: Cli, moving: Migration, account: str) -> None:
+    """A name that looks like a formula is exported as text; everyone is in the file."""
     ran = await cli("report", account, "-o", "csv")
     rows = {row["email"]: row for row in csv.DictReader(io.StringIO(ran.out))}
     assert ran.code == 0
@@ -101,14 +101,12 @@ async def test_the_report_as_csv_runs_nothing(cli: Cli, moving: Migration, accou
     assert rows["gone@example.com"]["state"] == (await moving.person("gone@example.com")).person.state
 
 
-async def test_a_report_that_cannot_be_read_to_its_end_is_no_csv(
-    cli: Cli, client: Client, world: World, account: str
-) -> None:
-    """The last of five cohorts is gone: nothing is written that could be taken for everyone."""
+async def test_an_incomplete_report_writes_no_csv(cli: Cli, client: Client, world: World, account: str) -> None:
+    """The last of five cohorts was deleted: nothing is written that looks like a complete report."""
     assert world
     roster = [RosterPerson(email=OWNER_EMAIL, role=OWNER)]
     roster += [RosterPerson(email=f"p{number}@example.com", blocked=True) for number in range(1_100)]
-    request = asked(account, site="acme", file_roster=survey(roster))
+    request = request_for(account, site="acme", file_roster=survey(roster))
     await migrations.start(client, request)
     await migrations.assign_people(client, request, roster, lambda _: None)
     await client.get_workflow_handle(ids.migration(account)).result()
@@ -131,8 +129,8 @@ async def _is_gone(client: Client, workflow_id: str) -> bool:
     return False
 
 
-async def test_a_watch_ends_with_the_migration(cli: Cli, client: Client, moving: Migration, account: str) -> None:
-    """It shows the end and stops by itself."""
+async def test_watch_ends_with_the_migration(cli: Cli, client: Client, moving: Migration, account: str) -> None:
+    """It shows the final status and exits."""
     async with cli.running("status", account, "--watch") as process:
         await client.get_workflow_handle(f"site-migration:{account}").terminate()
         out, _ = await process.communicate()
