@@ -196,7 +196,7 @@ class Migration(AccountLookup):
 
         """
         summary = await self.summary()
-        if why := stale.another_run(self._run, summary.run):
+        if why := stale.run_mismatch(self._run, summary.run):
             raise Refused(why)
         return summary
 

@@ -91,5 +91,5 @@ def test_what_is_remembered_is_what_would_be_worked_out_anew(happened: list[tupl
 
 
 def _answers(people: CohortPeople) -> list[object]:
-    questions = (people.next_account, people.next_mail, people.to_ask_about, people.opened, people.settled)
+    questions = (people.next_account, people.next_mail, people.to_look_up, people.opened, people.settled)
     return [people.counts(), *(question() for question in questions)]

@@ -37,7 +37,7 @@ def ann(*events_in_order: events.Event, verified: bool = True, now: datetime = S
     """Return Ann, after some events at one moment."""
     person = arrive(1, RosterPerson(email=ANN, email_verified=verified), now)
     for event in events_in_order:
-        person = lifecycle.after(person, event, now, RULES)
+        person = lifecycle.transition(person, event, now, RULES)
     return person
 
 
@@ -50,7 +50,7 @@ def mailed(person: Person, now: datetime = START) -> Person:
     """Let the mail that is due reach the person."""
     mail = lifecycle.due_mail(person, now)
     assert mail is not None
-    return lifecycle.after(person, events.MailSent(mail.purpose, mail.generation), now, RULES)
+    return lifecycle.transition(person, events.MailSent(mail.purpose, mail.generation), now, RULES)
 
 
 class TestFirstState:
@@ -83,9 +83,9 @@ class TestFirstState:
         person = arrive(1, RosterPerson(email="broken@", problem="it is not an email address"), START)
         assert person.state is State.ATTENTION
         assert "correct the address" in lifecycle.resend_denial_reason(person, START, RULES)
-        person = lifecycle.after(person, events.MailRequested(ADMIN), START, RULES)
+        person = lifecycle.transition(person, events.MailRequested(ADMIN), START, RULES)
         assert person.state is State.ATTENTION
-        person = lifecycle.after(person, events.EmailCorrected(ANN, ADMIN), START, RULES)
+        person = lifecycle.transition(person, events.EmailCorrected(ANN, ADMIN), START, RULES)
         assert lifecycle.needs_account(person, START)
 
 
@@ -95,7 +95,7 @@ class TestVerification:
     @pytest.mark.parametrize("by", [LINK, OPSGENIE, ADMIN])
     def test_whoever_verifies_gets_the_authentication_email_at_once(self, by: Actor) -> None:
         """By link, by Opsgenie's word, or by an admin's."""
-        person = lifecycle.after(mailed(ann(seen(), verified=False)), events.EmailVerified(by), START, RULES)
+        person = lifecycle.transition(mailed(ann(seen(), verified=False)), events.EmailVerified(by), START, RULES)
         assert person.state is State.AUTHENTICATING
         assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
         assert person.timeline[-1].by == by
@@ -103,7 +103,7 @@ class TestVerification:
     def test_the_click_verifies(self) -> None:
         """The verification link reached that mailbox."""
         person = mailed(ann(seen(), verified=False))
-        person = lifecycle.after(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
+        person = lifecycle.transition(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
         assert person.state is State.AUTHENTICATING
 
     def test_early_news_is_kept(self) -> None:
@@ -115,8 +115,8 @@ class TestVerification:
         """Only Atlassian's answer does, unless the rules say that it cannot be asked."""
         person = mailed(ann(seen()))
         click = events.LinkFollowed(Purpose.AUTHENTICATION, 1)
-        assert lifecycle.after(person, click, START, RULES).state is State.AUTHENTICATING
-        assert lifecycle.after(person, click, START, Rules(click_counts=True)).state is State.CONNECTED
+        assert lifecycle.transition(person, click, START, RULES).state is State.AUTHENTICATING
+        assert lifecycle.transition(person, click, START, Rules(click_counts=True)).state is State.CONNECTED
 
 
 class TestAtlassiansOwnInvitation:
@@ -138,9 +138,9 @@ class TestAtlassiansOwnInvitation:
     def test_without_reminders_ours_never_comes_by_itself_but_on_request(self) -> None:
         """Who lost Atlassian's mail asks for ours."""
         rules = Rules(reminders_at_most=0)
-        person = lifecycle.after(ann(), self.INVITED, START, rules)
+        person = lifecycle.transition(ann(), self.INVITED, START, rules)
         assert person.due is None
-        asked = lifecycle.after(person, events.MailRequested(ADMIN), START, rules)
+        asked = lifecycle.transition(person, events.MailRequested(ADMIN), START, rules)
         assert lifecycle.due_mail(asked, START) == Mail(Purpose.AUTHENTICATION, 1)
 
     def test_an_unverified_email_gets_our_verification_email_all_the_same(self) -> None:
@@ -166,27 +166,29 @@ class TestMails:
         """Thirty seconds between two mails on request."""
         person = mailed(ann(seen()))
         assert "wait 30 seconds" in lifecycle.resend_denial_reason(person, START + timedelta(seconds=1), RULES)
-        assert lifecycle.after(person, events.MailRequested(ADMIN), START, RULES) == person
+        assert lifecycle.transition(person, events.MailRequested(ADMIN), START, RULES) == person
         later = START + timedelta(seconds=31)
-        person = lifecycle.after(person, events.MailRequested(ADMIN), later, RULES)
+        person = lifecycle.transition(person, events.MailRequested(ADMIN), later, RULES)
         assert lifecycle.due_mail(person, later) == Mail(Purpose.AUTHENTICATION, 2)
 
     def test_a_refusal_that_is_withdrawn_leaves_the_person_as_before(self) -> None:
         """The same mail is due again; a withdrawal that comes too late changes nothing."""
-        refused = lifecycle.after(ann(seen()), events.MailRefused(Purpose.AUTHENTICATION, 1, "554: no"), START, RULES)
+        refused = lifecycle.transition(
+            ann(seen()), events.MailRefused(Purpose.AUTHENTICATION, 1, "554: no"), START, RULES
+        )
         withdrawal = events.RefusalWithdrawn(Purpose.AUTHENTICATION, 1)
-        person = lifecycle.after(refused, withdrawal, START, RULES)
+        person = lifecycle.transition(refused, withdrawal, START, RULES)
         assert (person.state, person.reason) == (State.AUTHENTICATING, "")
         assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
-        corrected = lifecycle.after(refused, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
-        for other in (person, corrected, lifecycle.after(refused, events.Excluded("left", ADMIN), START, RULES)):
-            assert lifecycle.after(other, withdrawal, START, RULES) == other
+        corrected = lifecycle.transition(refused, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
+        for other in (person, corrected, lifecycle.transition(refused, events.Excluded("left", ADMIN), START, RULES)):
+            assert lifecycle.transition(other, withdrawal, START, RULES) == other
 
     def test_resends_while_a_mail_is_on_its_way_make_no_second_mail(self) -> None:
         """However many ask."""
         person, later = mailed(ann(seen())), START + timedelta(minutes=1)
         for _ in range(50):
-            person = lifecycle.after(person, events.MailRequested(ADMIN), later, RULES)
+            person = lifecycle.transition(person, events.MailRequested(ADMIN), later, RULES)
         person = mailed(person, later)
         assert lifecycle.due_mail(person, later) is None
         assert person.mailing(Purpose.AUTHENTICATION).generation == 2
@@ -196,7 +198,7 @@ class TestMails:
         person = ann(seen())
         # A mailbox that is full for a month is tried some four hundred times.
         for attempt in range(400):
-            person = lifecycle.after(person, events.MailDeferred(Purpose.AUTHENTICATION, 1, "451"), START, RULES)
+            person = lifecycle.transition(person, events.MailDeferred(Purpose.AUTHENTICATION, 1, "451"), START, RULES)
             assert person.due == START + timedelta(minutes=min(2**attempt, 120))
             assert next_step(person) == AFTER_DEFERRAL
         assert lifecycle.due_mail(person, START + timedelta(hours=2)) == Mail(Purpose.AUTHENTICATION, 1)
@@ -207,8 +209,10 @@ class TestMails:
         """An admin corrects it; the new address has to prove itself."""
         person = ann(seen(), events.MailRefused(Purpose.AUTHENTICATION, 1, "550 no such mailbox"))
         assert person.state is State.UNREACHABLE
-        person = lifecycle.after(person, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
-        person = lifecycle.after(person, events.AccountSeen("ann.new@example.com", "2", verified=False), START, RULES)
+        person = lifecycle.transition(person, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
+        person = lifecycle.transition(
+            person, events.AccountSeen("ann.new@example.com", "2", verified=False), START, RULES
+        )
         assert person.state is State.EMAIL_UNVERIFIED
         assert person.former_emails == [ANN]
 
@@ -229,7 +233,7 @@ class TestLinks:
         person = mailed(person, later)
         assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, 1), later, RULES) is LinkState.OPEN
         later += timedelta(minutes=1)
-        person = mailed(lifecycle.after(person, events.MailRequested(LINK), later, RULES), later)
+        person = mailed(lifecycle.transition(person, events.MailRequested(LINK), later, RULES), later)
         for old in (1, 2):
             assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, old), later, RULES) is LinkState.EXPIRED
         assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, 3), later, RULES) is LinkState.OPEN
@@ -238,15 +242,15 @@ class TestLinks:
         """Some people are fast."""
         person = ann(seen(), verified=False)
         assert lifecycle.link_state(person, Mail(Purpose.VERIFICATION, 1), START, RULES) is LinkState.OPEN
-        person = lifecycle.after(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
+        person = lifecycle.transition(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
         assert person.state is State.AUTHENTICATING
 
     def test_links_to_a_corrected_address_are_dead(self) -> None:
         """Even one whose mail was on its way when the address was corrected."""
         for person in (ann(seen(), verified=False), mailed(ann(seen(), verified=False))):
-            corrected = lifecycle.after(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
-            corrected = lifecycle.after(corrected, events.MailSent(Purpose.VERIFICATION, 1), START, RULES)
-            corrected = lifecycle.after(
+            corrected = lifecycle.transition(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
+            corrected = lifecycle.transition(corrected, events.MailSent(Purpose.VERIFICATION, 1), START, RULES)
+            corrected = lifecycle.transition(
                 corrected, events.AccountSeen("b@example.com", "2", verified=False), START, RULES
             )
             assert lifecycle.link_state(corrected, Mail(Purpose.VERIFICATION, 1), START, RULES) is LinkState.EXPIRED
@@ -254,21 +258,21 @@ class TestLinks:
     def test_a_link_to_a_corrected_address_asks_for_no_mail(self) -> None:
         """Neither one that was mailed nor one that was on its way; the first to the new address does."""
         person = mailed(ann(seen(), verified=False))
-        person = lifecycle.after(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
-        person = lifecycle.after(person, events.AccountSeen("b@example.com", "2", verified=False), START, RULES)
-        may = [lifecycle.may_ask(mailed(person), Mail(Purpose.VERIFICATION, old), START) for old in (1, 2, 3)]
+        person = lifecycle.transition(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
+        person = lifecycle.transition(person, events.AccountSeen("b@example.com", "2", verified=False), START, RULES)
+        may = [lifecycle.may_request_mail(mailed(person), Mail(Purpose.VERIFICATION, old), START) for old in (1, 2, 3)]
         assert may == [False, False, True]
 
     def test_a_link_asks_for_mail_seldom(self) -> None:
         """A handful in a quarter of an hour, whichever link; whoever has an old one cannot fill the mailbox."""
         person, now = mailed(ann(seen())), START
-        for times in range(lifecycle.MAX_COHORTS_QUERIED + 1):
+        for times in range(lifecycle.MAX_LINK_REQUESTS + 1):
             now += timedelta(minutes=1)
-            may = lifecycle.may_ask(person, Mail(Purpose.AUTHENTICATION, 1), now)
-            assert may is (times < lifecycle.MAX_COHORTS_QUERIED)
+            may = lifecycle.may_request_mail(person, Mail(Purpose.AUTHENTICATION, 1), now)
+            assert may is (times < lifecycle.MAX_LINK_REQUESTS)
             if may:
-                person = mailed(lifecycle.after(person, events.MailRequested(LINK), now, RULES), now)
-        assert lifecycle.may_ask(person, Mail(Purpose.AUTHENTICATION, 1), now + lifecycle.ASKED_WITHIN)
+                person = mailed(lifecycle.transition(person, events.MailRequested(LINK), now, RULES), now)
+        assert lifecycle.may_request_mail(person, Mail(Purpose.AUTHENTICATION, 1), now + lifecycle.LINK_REQUEST_WINDOW)
         assert not lifecycle.resend_denial_reason(person, now + timedelta(minutes=1), RULES)
 
     def test_atlassians_late_answer_about_the_old_address_says_nothing_of_the_new_one(self) -> None:
@@ -284,7 +288,7 @@ class TestDeclining:
 
     def test_they_get_no_more_mail_and_wait_for_an_admin(self) -> None:
         """The reason says why, the timeline says that it came by the link, and what to do next fits."""
-        person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
+        person = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, RULES)
         assert (person.state, person.reason) == (State.ATTENTION, lifecycle.DECLINED)
         assert person.timeline[-1].by == LINK
         assert lifecycle.due_mail(person, START + timedelta(days=365)) is None
@@ -293,8 +297,8 @@ class TestDeclining:
     def test_all_their_links_say_so(self) -> None:
         """Those of earlier mails, of the other purpose, and of a mail that is on its way."""
         person = ann(seen(), verified=False)
-        person = lifecycle.after(mailed(person), events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
-        person = lifecycle.after(mailed(person), self.DECLINED, START, RULES)
+        person = lifecycle.transition(mailed(person), events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
+        person = lifecycle.transition(mailed(person), self.DECLINED, START, RULES)
         for purpose in Purpose:
             for generation in (1, 2, 3):
                 link = Mail(purpose, generation)
@@ -303,31 +307,31 @@ class TestDeclining:
     @pytest.mark.parametrize("purpose", Purpose)
     def test_a_button_in_an_old_mail_does_nothing_any_more(self, purpose: Purpose) -> None:
         """Not now, and not once an admin has asked again: that takes the new mail."""
-        declined = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, Rules(click_counts=True))
+        declined = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, Rules(click_counts=True))
         click = events.LinkFollowed(purpose, 1)
-        assert lifecycle.after(declined, click, START, Rules(click_counts=True)) == declined
-        asked = lifecycle.after(declined, events.MailRequested(ADMIN), START, RULES)
-        asked = mailed(lifecycle.after(asked, seen(), START, RULES))
-        assert lifecycle.after(asked, click, START, Rules(click_counts=True)) == asked
+        assert lifecycle.transition(declined, click, START, Rules(click_counts=True)) == declined
+        asked = lifecycle.transition(declined, events.MailRequested(ADMIN), START, RULES)
+        asked = mailed(lifecycle.transition(asked, seen(), START, RULES))
+        assert lifecycle.transition(asked, click, START, Rules(click_counts=True)) == asked
         newest = Mail(Purpose.AUTHENTICATION, asked.mailing(Purpose.AUTHENTICATION).generation)
         assert lifecycle.link_state(asked, newest, START, RULES) is LinkState.OPEN
 
     def test_only_an_open_link_declines(self) -> None:
         """Not an expired one, nor one that a resend replaced."""
         person, later = mailed(ann(seen())), START + timedelta(days=8)
-        assert lifecycle.after(person, self.DECLINED, later, RULES) == person
-        asked = lifecycle.after(person, events.MailRequested(ADMIN), START + timedelta(minutes=1), RULES)
-        assert lifecycle.after(asked, self.DECLINED, START + timedelta(minutes=1), RULES) == asked
+        assert lifecycle.transition(person, self.DECLINED, later, RULES) == person
+        asked = lifecycle.transition(person, events.MailRequested(ADMIN), START + timedelta(minutes=1), RULES)
+        assert lifecycle.transition(asked, self.DECLINED, START + timedelta(minutes=1), RULES) == asked
 
     def test_neighbours_do_not_talk_over_it(self) -> None:
         """Trouble that Atlassian has with the account, a refused mail: the person's word stays the reason."""
-        person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
+        person = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, RULES)
         for event in (
             events.AccountProblem(ANN, "deactivated"),
             events.MailRefused(Purpose.AUTHENTICATION, 2, "550"),
             seen(),
         ):
-            person = lifecycle.after(person, event, START, RULES)
+            person = lifecycle.transition(person, event, START, RULES)
         assert (person.state, person.reason) == (State.ATTENTION, lifecycle.DECLINED)
 
     @pytest.mark.parametrize(
@@ -342,8 +346,8 @@ class TestDeclining:
     )
     def test_what_an_admin_does_next_is_taken(self, event: events.Event, state: State) -> None:
         """And a verified Atlassian account needs nothing, whatever was said before."""
-        person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
-        person = lifecycle.after(person, event, START, RULES)
+        person = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, RULES)
+        person = lifecycle.transition(person, event, START, RULES)
         assert (person.state, person.declined) == (state, False)
 
 
@@ -384,7 +388,7 @@ class OneWay(RuleBasedStateMachine):
     def happens(self, event: events.Event) -> None:
         """Anything at all."""
         before = self.person
-        self.person = lifecycle.after(before, event, self.now, RULES)
+        self.person = lifecycle.transition(before, event, self.now, RULES)
         if before.settled:
             assert self.person == before
         if self.person.state is State.CONNECTED and before.state is not State.CONNECTED:
@@ -421,7 +425,7 @@ class OneWay(RuleBasedStateMachine):
             assert self.person.email_verified
             assert self.person.account_id
         self.sent.append((self.person.email, mail))
-        self.person = lifecycle.after(self.person, events.MailSent(mail.purpose, mail.generation), self.now, RULES)
+        self.person = lifecycle.transition(self.person, events.MailSent(mail.purpose, mail.generation), self.now, RULES)
 
     @rule(passing=st.timedeltas(timedelta(0), timedelta(days=5)))
     def time_passes(self, passing: timedelta) -> None:

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from landbridge.domain import activity_io, messages, people
 from landbridge.domain.base import Model
 from landbridge.domain.cohort import unpacked
-from landbridge.domain.messages import CohortInput, LinksUsed, MigrationRequest
+from landbridge.domain.cohort_state import CohortInput
+from landbridge.domain.messages import LinksUsed, MigrationRequest
 
 MODELS = sorted(
     {
@@ -75,7 +76,7 @@ def _fields(model: type) -> set[str]:
                 "number": 1,
                 "run": "r",
                 "initiator": "olga@example.com",
-                "rules": {"retired": 1},
+                "state": {"rules": {"retired": 1}, "admins": []},
             },
         ),
         (

@@ -17,6 +17,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, W
 from temporalio.service import RPCError
 
 from landbridge.client.links import TemporalLinkClient
+from landbridge.domain.cohort_state import MAX_PROBLEMS_REPORTED
 from landbridge.domain.errors import NotFound, Refused
 from landbridge.domain.links import LinkClaims, LinkState, Purpose
 from landbridge.domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact, Resent
@@ -26,7 +27,7 @@ from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.platform.temporal.sandbox import StaleQueryGuard
 from tests.histories import health
 from tests.workflows.harness import AT_ONCE, MigrationHarness, end_all, eventually, prepared, served, with_keys
-from workflows.cohort import MAX_PROBLEMS_REPORTED, CohortWorkflow
+from workflows.cohort import CohortWorkflow
 
 BY = Actor(name="olga@example.com")
 BO = RosterPerson(email="bo@example.com", name="Bo User")

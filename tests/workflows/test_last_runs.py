@@ -10,12 +10,12 @@ from landbridge.client.answers import MigrationSummary, RunState
 from landbridge.client.links import TemporalLinkClient
 from landbridge.domain import ids
 from landbridge.domain.audit import Act
-from landbridge.domain.cohort import CohortPeople, packed
+from landbridge.domain.cohort import CohortPeople
+from landbridge.domain.cohort_state import CohortInput, CohortState
 from landbridge.domain.errors import NotFound
 from landbridge.domain.links import LinkState, Purpose
 from landbridge.domain.messages import (
     AssignPeople,
-    CohortInput,
     Pause,
     PeopleQuery,
     PersonFact,
@@ -227,9 +227,7 @@ async def test_what_comes_between_the_last_two_runs_is_kept(client: Client) -> N
         number=1,
         run="run",
         initiator=OWNER_EMAIL,
-        rules=Rules(),
-        carried=packed(people.everyone()),
-        closing=True,
+        state=CohortState(rules=Rules(), admins=[], people=people, closing=True),
     )
     cohort = await client.start_workflow(
         CohortWorkflow.run,

@@ -95,7 +95,7 @@ async def _shown_person(visit: AdminRequest) -> FoundPerson:
     """
     await visit.shown_migration.seen()
     found = await _person(visit)
-    if why := stale.another_address(visit.field("address"), found.person.email):
+    if why := stale.address_mismatch(visit.field("address"), found.person.email):
         raise Refused(why)
     return found
 
