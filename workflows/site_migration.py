@@ -40,7 +40,6 @@ with workflow.unsafe.imports_passed_through():
         CohortStatus,
         Confirm,
         Decided,
-        MigrationRequest,
         MigrationResult,
         NameSite,
         Pause,
@@ -54,7 +53,7 @@ with workflow.unsafe.imports_passed_through():
         StepStatus,
         UndoRequest,
     )
-    from landbridge.domain.migration import MigrationState, Outcome, SiteDecision, Task
+    from landbridge.domain.migration import MigrationInput, MigrationState, Outcome, SiteDecision, Task
     from landbridge.domain.people import Actor, Counts, State
     from landbridge.domain.sign_in import RoleQuestion
     from landbridge.domain.sites import NewSite, Site
@@ -75,29 +74,26 @@ class SiteMigrationWorkflow:
     """Moves the people of an Opsgenie account to an Atlassian site, in the guide's seven steps."""
 
     @workflow.init
-    def __init__(self, request: MigrationRequest, ended: MigrationState | None = None) -> None:
-        self._request = request
-        if ended is None:
+    def __init__(self, start: MigrationInput) -> None:
+        self._request = start.request
+        if start.state is None:
             run = ids.run_of(workflow.info().first_execution_run_id)
-            self._state, entry = MigrationState.initial(request, run, workflow.info().start_time)
+            self._state, entry = MigrationState.initial(start.request, run, workflow.info().start_time)
             audit_log.log(entry)
         else:
-            self._state = ended
-        self._cohorts = Cohorts(request.opsgenie_account)
-        self._admins = Admins(request, self._state, self._mark)
+            self._state = start.state
+        self._cohorts = Cohorts(self._request.opsgenie_account)
+        self._admins = Admins(self._request, self._state, self._mark)
         self._visible: tuple[str, datetime | None, bool] | None = None
 
     @workflow.run
-    async def run(self, request: MigrationRequest, ended: MigrationState | None = None) -> MigrationResult:
-        """Take the seven steps, unless the migration is cancelled; then complete in a short run.
-
-        `ended`: set by continue-as-new alone, once the migration has ended. That run only answers queries.
-        """
-        if ended is None:
+    async def run(self, start: MigrationInput) -> MigrationResult:
+        """Take the seven steps, unless the migration is cancelled; complete in a short run to keep queries cheap."""
+        if self._state.outcome is None:
             outcome = await self._outcome_of(self._take_steps())
             self._state.end(outcome)
             if workflow.info().get_current_history_length() > options.MAX_LAST_RUN_EVENTS:
-                workflow.continue_as_new(args=[request, self._state])
+                workflow.continue_as_new(start.model_copy(update={"state": self._state}))
         return await self._complete_run()
 
     async def _take_steps(self) -> MigrationResult:

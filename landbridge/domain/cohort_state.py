@@ -52,7 +52,7 @@ _TAKEN = "The new address is someone's already."
 
 @dataclass(kw_only=True)
 class CohortState:
-    """Everything a cohort knows. Continue-as-new hands this object to the next run.
+    """Everything a cohort knows. Continue-as-new carries this object to the next run.
 
     `check_*` methods raise `Refused` or `NotFound` if a request is not allowed now, and change nothing. The methods
     that apply a request return the entries that they added to the audit.

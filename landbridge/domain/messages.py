@@ -44,7 +44,7 @@ STEP_TITLES = {
 
 
 class MigrationRequest(Model):
-    """The input of `SiteMigrationWorkflow`."""
+    """What to migrate, and by which rules; who starts a migration sends it."""
 
     opsgenie_account: str
     initiator: str
@@ -332,7 +332,7 @@ class InvitedAccount(Model):
 
 
 class UndoState(Model):
-    """What an undo knows. Continue-as-new hands it to the next run."""
+    """What an undo knows. Continue-as-new carries it to the next run."""
 
     started_at: datetime
     """When the first run began."""

@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 
 from landbridge.domain import addresses, authority, proof, roster, sites, stale
 from landbridge.domain.audit import Act, Audit, AuditEntry
+from landbridge.domain.base import Model
 from landbridge.domain.checklist import Checklist
 from landbridge.domain.errors import BadInput, NotFound, Refused
 from landbridge.domain.messages import (
@@ -86,7 +87,7 @@ class Outcome:
 
 @dataclass(kw_only=True)
 class MigrationState:
-    """Everything a migration knows. Continue-as-new hands this object to the next run.
+    """Everything a migration knows. Continue-as-new carries this object to the next run.
 
     `check_*` methods raise `Refused` or `NotFound` if a request is not allowed now, and change nothing. The methods
     that apply a request expect that it was checked; they return the entry that they added to the audit.
@@ -468,6 +469,14 @@ class MigrationState:
         """Record how the migration ended; nothing pauses it or is a problem any more."""
         self.outcome = outcome
         self.paused, self.paused_on_request, self.task, self.cohort_statuses = "", False, None, {}
+
+
+class MigrationInput(Model):
+    """The input of `SiteMigrationWorkflow`."""
+
+    request: MigrationRequest
+    state: MigrationState | None = None
+    """Set by continue-as-new alone, once the migration has ended: that run only answers queries and completes."""
 
 
 def _same_reason(given: str, reason: str) -> bool:
