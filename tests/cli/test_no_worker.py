@@ -11,6 +11,7 @@ from landbridge.cli import first_step
 from landbridge.client.answers import MigrationStatus, RunState
 from landbridge.client.migration import Migration
 from landbridge.domain import ids
+from landbridge.domain.migration import MigrationInput
 from tests.cli.conftest import Cli, Ran, asked
 from workflows.site_migration import SiteMigrationWorkflow
 
@@ -30,7 +31,12 @@ async def answers(client: Client, cli: Cli) -> AsyncIterator[Answers]:
     """Ask all at once, each of a migration of its own: a question waits for a worker for up to half a minute."""
     accounts = ("silent-status", "silent-people", "silent-verify", "silent-start")
     handles = [
-        await client.start_workflow(SiteMigrationWorkflow.run, asked(name), id=ids.migration(name), task_queue="nobody")
+        await client.start_workflow(
+            SiteMigrationWorkflow.run,
+            MigrationInput(request=asked(name)),
+            id=ids.migration(name),
+            task_queue="nobody",
+        )
         for name in accounts
     ]
     with pytest.MonkeyPatch.context() as patch:
