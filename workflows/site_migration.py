@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
 
     from activities.accounts import AccountActivities
     from activities.roster import RosterActivities
-    from landbridge.domain import authority, ids, markdown, sites, stale
+    from landbridge.domain import authority, ids, sites, stale
     from landbridge.domain.activity_io import (
         AdminTask,
         AssignPeopleInput,
@@ -30,7 +30,6 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.cohort_state import CohortInput, CohortState
     from landbridge.domain.errors import BadInput, NotFound, Refused
     from landbridge.domain.messages import (
-        CANCELLED,
         AdminsChanged,
         Begin,
         Cancel,
@@ -57,11 +56,12 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.people import Actor, Counts, State
     from landbridge.domain.sign_in import RoleQuestion
     from landbridge.domain.sites import NewSite, Site
-    from workflows.support import audit_log, options, search_attributes
+    from workflows.support import audit_log, options
     from workflows.support.activity_errors import Failure, execute
     from workflows.support.admins import Admins
     from workflows.support.async_update import async_update
     from workflows.support.cohorts import Cohorts
+    from workflows.support.migration_visibility import MigrationVisibility
     from workflows.undo import UndoWorkflow
 
 _Input = TypeVar("_Input")
@@ -84,7 +84,7 @@ class SiteMigrationWorkflow:
             self._state = start.state
         self._cohorts = Cohorts(self._request.opsgenie_account)
         self._admins = Admins(self._request, self._state, self._mark)
-        self._visible: tuple[str, datetime | None, bool] | None = None
+        self._visibility = MigrationVisibility(self._request.opsgenie_account, self._state)
 
     @workflow.run
     async def run(self, start: MigrationInput) -> MigrationResult:
@@ -354,7 +354,7 @@ class SiteMigrationWorkflow:
     async def _close_cancelled(self, cancelled: Cancel) -> MigrationResult:
         """End the cohorts, start the undo if it was requested, and notify owners and admins."""
         self._state.close_cancelled(cancelled, workflow.now())
-        self._update_visibility()
+        self._visibility.update()
         await self._cohorts.broadcast("cancel", cancelled)
         counts = _sum(await self._cohorts.available_results())
         await self._start_undo()
@@ -377,7 +377,7 @@ class SiteMigrationWorkflow:
 
     async def _complete_run(self) -> MigrationResult:
         """Complete, or fail, as the outcome says."""
-        self._update_visibility()
+        self._visibility.update()
         # The undo may have been requested while the run before ended.
         await self._survive_cancellation(self._start_undo())
         outcome = self._state.outcome
@@ -467,32 +467,11 @@ class SiteMigrationWorkflow:
             until=lambda: self._state.task_confirmed or self._state.open_decision is not None,
         )
 
-    # What operators see in Temporal's Web UI, and what `status` reads without a worker.
-
     def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:
+        """Set the status and the note of a step of the checklist."""
         self._state.checklist.mark(step, status, workflow.now(), note)
         workflow.logger.info("step_marked", extra={"step": str(step), "status": str(status)})
-        self._update_visibility()
-
-    def _update_visibility(self) -> None:
-        state = self._state
-        step = CANCELLED if state.cancelled else str(state.checklist.step)
-        visible = (step, state.rules.deadline, bool(state.paused))
-        if visible != self._visible:
-            self._visible = visible
-            deadline = search_attributes.MIGRATION_DEADLINE
-            workflow.upsert_search_attributes(
-                [
-                    search_attributes.OPSGENIE_ACCOUNT.value_set(self._request.opsgenie_account),
-                    search_attributes.MIGRATION_STEP.value_set(step),
-                    search_attributes.MIGRATION_PAUSED.value_set(bool(state.paused)),
-                    deadline.value_set(state.rules.deadline) if state.rules.deadline else deadline.value_unset(),
-                ]
-            )
-        task = ""
-        if state.task:
-            task = f"**{markdown.plain(state.task.task)}**\n\n{markdown.code(state.task.command)}\n\n"
-        workflow.set_current_details(task + state.checklist.markdown())
+        self._visibility.update()
 
     # Signals.
 
@@ -615,7 +594,7 @@ class SiteMigrationWorkflow:
         self, signal: str, request: Pause | Resume | Refresh | SetDeadline, entry: AuditEntry
     ) -> None:
         audit_log.log(entry)
-        self._update_visibility()
+        self._visibility.update()
         await self._cohorts.broadcast(signal, request)
 
     @workflow.update(name="cancel", description="Cancel the migration: no more mail is sent, no link works.")
