@@ -189,11 +189,11 @@ class CohortState:
     def check_resend(self, request: Resend, run: str, now: datetime) -> None:
         """Check a request to send mail again; raises as `check_sender`.
 
-        A request about a single person is refused if that person gets no mail now.
+        A request about a single person is refused if that person may get no mail now; raises `NotFound` as `find`.
         """
         self.check_sender(request, run)
         if request.emails and not request.one_of_many:
-            person = self.people.find(request.emails[0])
+            person = self.find(request.emails[0])
             if reason := self._resend_denial_reason(person, request.emails[0], now):
                 raise Refused(reason)
 

@@ -96,6 +96,8 @@ class TestRequests:
 
     def test_an_unknown_person_is_not_found(self) -> None:
         with pytest.raises(NotFound):
+            mailed(ANN).check_resend(Resend(emails=[BO]), "run", LATER)
+        with pytest.raises(NotFound):
             mailed(ANN).check_exclude(Exclude(email=BO, reason="left"), "run")
 
     def test_an_exclusion_needs_a_reason(self) -> None:
