@@ -39,7 +39,7 @@ async def waits(bench: MigrationHarness) -> bool:
     return any(activity.activity_type.name == "send_mails" for activity in pending)
 
 
-async def test_a_few_do_not_wait_for_many(bench: MigrationHarness) -> None:
+async def test_a_small_migration_does_not_wait_for_a_large_one(bench: MigrationHarness) -> None:
     """What workers had begun goes out before the mails of a migration of ten, and hardly anything else."""
     bench.world.opsgenie.add(*people(COHORTS * SLICE, "many"))
     post, begun = bench.world.post, worker.AT_ONCE[options.MAIL_QUEUE]
