@@ -1,4 +1,4 @@
-"""Who may ask what: operators all, owners and admins by their addresses, services and links nothing."""
+"""Who may send requests: operators, and owners and admins by their addresses; not services and links."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What a cohort hands on to its next run, and what it shows of itself."""
+"""The people of a cohort: how they are packed and counted."""
 
 import random
 import string

@@ -1,4 +1,4 @@
-"""One person's way: the guide's rules hold whatever happens in whatever order."""
+"""The state machine of one person: the guide's rules apply to any events in any order."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -120,7 +120,7 @@ class TestVerification:
 
 
 class TestAtlassiansOwnInvitation:
-    """Where Atlassian mails people itself."""
+    """Atlassian sends its own invitation."""
 
     INVITED = events.AccountSeen(ANN, "account-1", verified=False, created=True, mailed=True)
 
@@ -218,7 +218,7 @@ class TestMails:
 
 
 class TestLinks:
-    """What a link is good for."""
+    """Which links work."""
 
     @given(st.timedeltas(timedelta(0), timedelta(days=30)))
     def test_links_expire(self, age: timedelta) -> None:
@@ -282,7 +282,7 @@ class TestLinks:
 
 
 class TestDeclining:
-    """Whoever reads the mail says that this is not their account."""
+    """The reader of a mail says that this is not their account."""
 
     DECLINED = events.LinkDeclined(Purpose.AUTHENTICATION, 1)
 
@@ -374,7 +374,7 @@ ANY_EVENT = st.one_of(
 
 
 class OneWay(RuleBasedStateMachine):
-    """Any events in any order, repeated, late and early, and the mails that really go out because of them."""
+    """Any events in any order, duplicate, late and early, and the mails that are sent because of them."""
 
     @initialize(verified=st.booleans(), blocked=st.booleans())
     def arrives(self, verified: bool, blocked: bool) -> None:  # noqa: FBT001 - given by name

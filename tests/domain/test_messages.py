@@ -1,4 +1,4 @@
-"""What is said to workflows may come from an older or newer version."""
+"""Messages to workflows may come from an older or newer version."""
 
 import base64
 import inspect

@@ -1,4 +1,4 @@
-"""Who may ask what of a running migration, and what stands of it in the audit afterwards."""
+"""Who may send requests to a migration, and what the audit records of them."""
 
 import logging
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Cohorts that do not answer as they should: whoever asked asks again later."""
+"""Cohorts that do not respond: assignments and queries are retried."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4

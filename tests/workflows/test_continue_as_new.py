@@ -1,4 +1,4 @@
-"""A cohort's history is cut often here: nothing is lost where one run ends and the next begins."""
+"""Cohorts that continue as new very often: nothing is lost between two runs."""
 
 import asyncio
 from collections.abc import AsyncIterator

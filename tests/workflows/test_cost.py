@@ -1,6 +1,6 @@
-"""What a person's way costs Temporal, from the roster to the end, counted from histories so that it cannot creep.
+"""Upper limits for the events and billable actions of one person, from the roster to the end, counted from histories.
 
-The actions that Temporal Cloud would bill leave out queries, which are in no history: each page behind a link is one.
+Queries are billable actions too, but are in no history: each page behind a link is one query.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Somebody gets a mail that is not for them, and says so: from the page to the cohort, and on to the admin."""
+"""A person declines a mail that is not for them: page, cohort, and what the admin sees."""
 
 from urllib.parse import urlsplit
 

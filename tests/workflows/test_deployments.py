@@ -1,4 +1,4 @@
-"""A new build takes over while migrations run: the worker of build 1 hands nothing on, and build 2 goes on with all."""
+"""A new build replaces the old one while migrations run."""
 
 import asyncio
 import sysconfig

@@ -1,4 +1,4 @@
-"""Migrations whose payloads are encrypted, from the start or from some moment on."""
+"""Migrations with encrypted payloads, from the start or turned on later."""
 
 from collections.abc import Iterator
 

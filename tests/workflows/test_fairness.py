@@ -1,4 +1,4 @@
-"""A migration of many people, and a few who come meanwhile: how many mails go out before theirs."""
+"""A small migration during a large one: how many mails are sent before its own."""
 
 import asyncio
 from collections.abc import AsyncIterator
