@@ -329,7 +329,7 @@ class SiteMigrationWorkflow:
     # The end: the last step, a cancel request, or a cancellation of the workflow in Temporal.
 
     async def _outcome_of(self, steps: Coroutine[Any, Any, MigrationResult]) -> Outcome:
-        """Take the steps until they end or the migration is cancelled."""
+        """Return how the migration ends; meanwhile, send a notice whenever a deadline has passed."""
         deadline_notices = asyncio.create_task(self._admins.notify_of_passed_deadlines())
         try:
             outcome = Outcome(result=await self._survive_cancellation(self._take_or_cancel(steps)))
@@ -340,6 +340,7 @@ class SiteMigrationWorkflow:
         return outcome
 
     async def _take_or_cancel(self, steps: Coroutine[Any, Any, MigrationResult]) -> MigrationResult:
+        """Take the steps; if the migration is cancelled meanwhile, interrupt them and close it instead."""
         work = asyncio.create_task(steps)
         # A cohort that is being started cannot receive the cancellation yet.
         await workflow.wait_condition(
@@ -518,7 +519,7 @@ class SiteMigrationWorkflow:
 
     @async_update(name="choose_site")
     async def choose_site(self, request: ChooseSite) -> Decided:
-        """Select a site; return the result once Atlassian was asked."""
+        """Select a site; return the result once Atlassian has confirmed it."""
         return await self._decide(SiteDecision(request.site.strip()), request)
 
     @choose_site.validator

@@ -89,7 +89,7 @@ class CohortState:
     """Addresses that hash to this cohort and belong to people of other cohorts, by `domain.addresses.key`."""
     deadline_passed: bool = False
     reported: CohortStatus | None = None
-    """The status that was reported to the migration last."""
+    """The status that was last reported to the migration; none: nothing was reported yet."""
     problems_reported: int = 0
     """Problems that were reported to the migration."""
     closing: bool = False
@@ -349,7 +349,7 @@ class CohortState:
         self.poll_due = self.poll_due or now + (self.poll_interval or self.rules.poll_interval)
 
     def next_poll(self) -> datetime | None:
-        """Return when Atlassian is to be polled; none: there is nobody to ask about."""
+        """Return when Atlassian is to be polled; none: everyone is settled or has no account yet."""
         return self.poll_due if self.people.to_look_up() else None
 
     def record_poll(self, *, changed: bool, now: datetime) -> None:
@@ -422,7 +422,7 @@ class CohortState:
         self.cancelled, self.closing = request, True
 
     def end(self, now: datetime) -> None:
-        """Drop problems, which nobody has to solve any more; in a cancelled migration, leave people behind."""
+        """Drop the problems, which are irrelevant now; in a cancelled migration, leave people behind."""
         self.problems.clear()
         if self.cancelled:
             by = proof.recorded(self.cancelled.by, Act.CANCEL, self.cancelled)
