@@ -1,6 +1,6 @@
-"""A session of an owner or admin in the portal: it is open as long as its workflow runs.
+"""A portal session of an owner or admin: the session is open while its workflow runs.
 
-Temporal's server alone can answer whether it does, so the portal needs no worker to recognise, or to close, a session.
+Temporal's server knows whether a workflow runs, so the portal needs no worker to check or close a session.
 """
 
 from temporalio import workflow
@@ -14,21 +14,23 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="AdminSessionWorkflow")
 class AdminSessionWorkflow:
-    """Asks Opsgenie again and again whether somebody is an owner or admin still, and ends when they are not.
+    """Polls Opsgenie whether a person is still an owner or admin, and ends when they are not.
 
-    Each run stands for one answer of Opsgenie's. Its run timeout ends the session where no new answer comes in time,
-    and its execution timeout ends it in any case (`client.admins`); the server keeps both, even without a worker.
-    The memo holds the proof of that answer, without which the portal takes no session for open.
+    Each run represents one answer of Opsgenie. The run timeout ends the session if no new answer arrives in time, and
+    the execution timeout limits the whole session (`client.admins`); the server enforces both, even without a worker.
+    The memo holds the proof of the answer; without a valid proof the portal treats the session as closed.
     """
 
     @workflow.run
     async def run(self, session: AdminSession) -> None:
-        """Wait, ask Opsgenie, and continue as new if it confirms the role."""
-        await workflow.sleep(SESSION_RENEWAL, summary="Until Opsgenie is asked again")
+        """Wait, query Opsgenie, and continue as new if it confirms the role."""
+        await workflow.sleep(SESSION_RENEWAL, summary="Next check with Opsgenie")
         while True:
-            answer = await execute(SignInActivities.is_still_admin, session, options.LEADER, "Still an owner or admin?")
-            if not isinstance(answer, Failure):
+            result = await execute(
+                SignInActivities.is_still_admin, session, options.ADMIN_LOOKUPS, "Still an owner or admin?"
+            )
+            if not isinstance(result, Failure):
                 break
-            await workflow.sleep(SESSION_RETRY, summary="Opsgenie gave no answer")
-        if answer.proof:
-            workflow.continue_as_new(session, memo={SESSION_PROOF: answer.proof})
+            await workflow.sleep(SESSION_RETRY, summary="Retry: Opsgenie did not answer")
+        if result.proof:
+            workflow.continue_as_new(session, memo={SESSION_PROOF: result.proof})

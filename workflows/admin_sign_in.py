@@ -1,6 +1,7 @@
-"""An owner or admin signs in to the portal: one link at a time, good once.
+"""The sign-in of an owner or admin to the portal, by a mailed link that works once.
 
-Whoever is neither gets no mail, but a sign-in that takes just as long: nothing tells the two apart from outside.
+An address that is neither an owner's nor an admin's gets no mail, but its sign-in takes just as long: from outside the
+two cannot be distinguished.
 """
 
 from contextlib import suppress
@@ -24,10 +25,10 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="AdminSignInWorkflow")
 class AdminSignInWorkflow:
-    """Mails a link to an owner or admin, and says once, to the portal that redeems it, who that is.
+    """Mails a link to an owner or admin, and returns the identity once, to the portal that redeems the link.
 
-    Who that is, is an identity token: signed by the activity that asked Opsgenie, checked by the one that mails the
-    link and by the portal. This workflow only passes it on.
+    The identity is a token. The activity that queries Opsgenie signs it; the activity that mails the link and the
+    portal verify it. This workflow only passes it on.
     """
 
     @workflow.init
@@ -35,57 +36,59 @@ class AdminSignInWorkflow:
         self._email = request.email
         self._identity = ""
         self._generation = 0
-        self._wanted = True
+        self._link_requested = True
         self._redeemed = False
 
     @workflow.run
     async def run(self, _: SignInRequest) -> None:
-        """Mail links as they are asked for, until one is used or the newest is too old."""
-        while self._wanted and self._generation < MAX_LINKS:
+        """Mail requested links, until one is used or the newest has expired."""
+        while self._link_requested and self._generation < MAX_LINKS:
             await self._mail_link()
             with suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._redeemed, timeout=COOL_DOWN, timeout_summary="Until another mail may go out"
+                    lambda: self._redeemed, timeout=COOL_DOWN, timeout_summary="Cool-down before another mail"
                 )
-            # Asked for again meanwhile: the mail was on its way.
-            self._wanted = False
+            # Ignore requests during the cool-down: the mail was already sent.
+            self._link_requested = False
             with suppress(TimeoutError):
                 await workflow.wait_condition(
-                    lambda: self._redeemed or (self._wanted and self._generation < MAX_LINKS),
+                    lambda: self._redeemed or (self._link_requested and self._generation < MAX_LINKS),
                     timeout=LINK_LIFETIME - COOL_DOWN,
-                    timeout_summary="Until the link is too old",
+                    timeout_summary="Lifetime of the link",
                 )
             if self._redeemed:
                 return
 
     async def _mail_link(self) -> None:
-        """Mail a link that replaces those before it, if Opsgenie says that this is an owner or admin."""
-        found = await execute(SignInActivities.find_admin, self._email, options.LEADER, "Is this an owner or admin?")
-        self._identity = "" if isinstance(found, Failure) else found.identity
-        # Counted for strangers too, so that their sign-in ends as everyone's does.
+        """Mail a link that invalidates earlier links, if Opsgenie confirms that this is an owner or admin."""
+        result = await execute(
+            SignInActivities.find_admin, self._email, options.ADMIN_LOOKUPS, "Is this an owner or admin?"
+        )
+        self._identity = "" if isinstance(result, Failure) else result.identity
+        # Count links for strangers too, so that their sign-in ends after the same time.
         self._generation += 1
         if not self._identity or self._redeemed:
             return
-        order = SendSignInLinkInput(identity=self._identity, generation=self._generation)
-        await execute(SignInActivities.send_sign_in_link, order, options.SIGN_IN_MAIL, "Mail the link")
+        link = SendSignInLinkInput(identity=self._identity, generation=self._generation)
+        await execute(SignInActivities.send_sign_in_link, link, options.SIGN_IN_MAIL, "Mail the link")
 
-    @workflow.signal(name="link_wanted", description="Somebody asks for a link to this address.")
+    @workflow.signal(name="link_wanted", description="A link for this address is requested.")
     def link_wanted(self) -> None:
-        """Mail another link, unless the last one was mailed just now."""
-        self._wanted = True
+        """Mail another link, unless the cool-down still runs."""
+        self._link_requested = True
 
     @workflow.update(name="redeem")
     def redeem(self, request: Redeem) -> str:
-        """Return the identity token of whoever has signed in, and end."""
-        identity = self._identity_behind(request)
+        """Return the identity token of the owner or admin, and end."""
+        identity = self._redeemable_identity(request)
         self._redeemed = True
         return identity
 
     @redeem.validator
     def _check_redeem(self, request: Redeem) -> None:
-        self._identity_behind(request)
+        self._redeemable_identity(request)
 
-    def _identity_behind(self, request: Redeem) -> str:
+    def _redeemable_identity(self, request: Redeem) -> str:
         if not self._identity or self._redeemed or request.generation != self._generation:
             raise ApplicationError("This link does not work any more.", type="Refused")
         return self._identity

@@ -1,4 +1,4 @@
-"""A slice of the roster, from the look-up of the accounts to everyone's end."""
+"""A part of the roster: from the look-up of the accounts until every person is settled."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -12,336 +12,453 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.accounts import AccountActivities
     from activities.mail import MailActivities
-    from landbridge.domain import events, markdown, proof
-    from landbridge.domain.activity_io import (
-        AccountQuestion,
-        AccountsInput,
-        AccountsResult,
-        Delivery,
-        MailContext,
-        MailOutcome,
-        MailProblem,
-        OutgoingMail,
-        SendMailsInput,
-        SendMailsResult,
-    )
-    from landbridge.domain.audit import Act
+    from landbridge.domain import addresses
+    from landbridge.domain.activity_io import AccountQuestion, AccountsInput, MailContext, OutgoingMail, SendMailsInput
+    from landbridge.domain.audit import Act, Audit
+    from landbridge.domain.cohort_state import CohortInput
+    from landbridge.domain.errors import NotFound, Refused
     from landbridge.domain.lifecycle import Mail
-    from landbridge.domain.messages import Cancel, CohortInput, CohortResult, CohortStatus, MailHold
-    from landbridge.domain.people import SYSTEM, Counts, Person, State
-    from landbridge.domain.rules import AtDeadline
-    from workflows.cohort_record import CohortRecord
-    from workflows.support import options, search_attributes
+    from landbridge.domain.links import LinkClaims, LinkState, LinkView
+    from landbridge.domain.messages import (
+        AddressClaim,
+        AdminsChanged,
+        AssignPeople,
+        Begin,
+        Cancel,
+        ClaimAnswer,
+        CohortResult,
+        CohortStatus,
+        CohortView,
+        CorrectEmail,
+        Exclude,
+        InvitedAccount,
+        Known,
+        LinksUsed,
+        Pause,
+        PeoplePage,
+        PeopleQuery,
+        PersonFact,
+        Refresh,
+        Resend,
+        Resent,
+        Resume,
+        SetDeadline,
+    )
+    from landbridge.domain.people import SYSTEM, Person, State
+    from workflows.support import audit_log, options
     from workflows.support.activity_errors import Failure, execute
+    from workflows.support.address_claims import AddressClaims
+    from workflows.support.async_update import async_update
+    from workflows.support.cohort_visibility import CohortVisibility
+    from workflows.support.shared_timer import SharedTimer
 
-_Order = TypeVar("_Order")
-_Answer = TypeVar("_Answer")
+_Input = TypeVar("_Input")
+_Result = TypeVar("_Result")
 
-GATHERING = timedelta(seconds=1)
-"""How long people who come back from Atlassian are gathered for one question, where one was asked just before."""
-MAX_PROBLEMS_REPORTED = 8
-"""Troubles of which a cohort tells its migration, and of the end of each. Temporal takes 10,000 signals for one run: of
-400 cohorts, that is 25 each, and a migration that hears nothing any more would wait for ever. `status` asks cohorts."""
-SHOWN_AFTER_SHARE = 10
-"""One person in so many has moved on: that is worth an update of the search attributes, which is a billable action."""
-SHOWN_SOON = timedelta(minutes=1)
-"""But not more often than that: whoever needs to know sooner asks the cohort."""
-MIN_UPDATE_INTERVAL = timedelta(minutes=10)
-"""Fewer people are worth one when something else happens in the cohort, at the earliest this long after the last."""
-MAX_UPDATE_INTERVAL = timedelta(hours=1)
-"""What nothing else brings along is shown by a timer of its own, this long after the last update."""
+LOOKUP_BATCH_WINDOW = timedelta(seconds=1)
+"""After a look-up of people who returned from Atlassian: wait this long, so that others share the next look-up."""
 
 
-@workflow.defn(name="CohortWorkflow")
-class CohortWorkflow(CohortRecord):
-    """Looks after its people: one loop for each kind of work that can be due, until the migration closes it."""
+@workflow.defn(name="CohortWorkflow", failure_exception_types=[NotFound, Refused])
+class CohortWorkflow:
+    """Moves its people: one loop for each kind of work that can be due, until the migration closes the cohort."""
 
     @workflow.init
     def __init__(self, start: CohortInput) -> None:
-        super().__init__(start)
+        self._cohort = start
+        self._state = start.state
+        self._timer = SharedTimer()
+        self._visibility = CohortVisibility(start.opsgenie_account, self._status, lambda: self._timer.now)
+        self._claims = AddressClaims(start, lambda: self._state.closing)
+        self._looked_up_at: datetime | None = None
+        """When people who returned from Atlassian were looked up last."""
+        self._running_activities = 0
 
     @workflow.run
     async def run(self, _: CohortInput) -> CohortResult:
-        """Work until the migration closes the cohort; complete in a run that is short, so that queries stay cheap."""
+        """Work until the migration closes the cohort; complete in a short run, so that queries stay cheap."""
         try:
             await asyncio.gather(
                 self._provide_accounts(),
                 self._send_mails(),
-                self._ask_about_returned(),
+                self._look_up_returned(),
                 self._poll_atlassian(),
-                self._keep_deadline(),
+                self._watch_deadline(),
                 self._report_status(),
-                self._show(),
+                self._update_visibility(),
             )
         except (asyncio.CancelledError, ActivityError):
-            # Somebody ended the migration in Temporal, and did not let it tell its cohorts. The cohort completes as
-            # after a cancel, since the next run could not end as cancelled.
-            if self._cancelled is None:
-                self._leave_behind("The migration was ended from outside.", SYSTEM)
-                self.cancel(Cancel(reason="It was ended from outside.", by=SYSTEM))
-        if self._cancelled:
-            by = proof.recorded(self._cancelled.by, Act.CANCEL, self._cancelled)
-            self._leave_behind(f"The migration was cancelled: {self._cancelled.reason.rstrip('.')}.", by)
+            # The migration ended in Temporal without signalling its cohorts. Complete as after a cancel request: a
+            # workflow that continues as new cannot end as cancelled.
+            if self._state.cancelled is None:
+                self._state.end_from_outside(SYSTEM, workflow.now())
+        if self._state.closing:
+            self._state.end(workflow.now())
         await workflow.wait_condition(workflow.all_handlers_finished)
         is_long = workflow.info().get_current_history_length() > options.MAX_LAST_RUN_EVENTS
-        if is_long or not self._closing:
-            workflow.continue_as_new(self._carried_on())
-        self._upsert()
-        return CohortResult(number=self._start.number, counts=self._people.counts())
+        if is_long or not self._state.closing:
+            workflow.continue_as_new(self._cohort.model_copy(update={"state": self._state}))
+        self._visibility.update(paused=bool(self._state.paused))
+        return CohortResult(number=self._cohort.number, counts=self._state.people.counts())
 
-    # What is due.
+    # The loops. Each ends when the run is to end.
 
     async def _provide_accounts(self) -> None:
         """Look up or create the Atlassian accounts of people who arrived (the guide, step 5)."""
-        while (now := await self._due(self._people.next_account)) is not None:
-            people = self._people.accounts_due(now, options.ACCOUNT_BATCH)
+        state = self._state
+        while (now := await self._due(state.people.next_account)) is not None:
+            people = state.people.accounts_due(now, options.ACCOUNT_BATCH)
+            how = options.for_people(options.ACCOUNTS, len(people))
             summary = f"Atlassian accounts of {len(people)} people"
-            questions, how = _questions(people), options.for_people(options.ACCOUNTS, len(people))
-            self._learn(await self._execute(AccountActivities.ensure_accounts, questions, how, summary))
-            self._poll_due = self._poll_due or workflow.now() + self._poll_interval
+            result = await self._execute(AccountActivities.ensure_accounts, _questions(people), how, summary)
+            if result is not None:
+                state.record_accounts(result.outcomes, workflow.now())
+            state.start_polling(workflow.now())
 
     async def _send_mails(self) -> None:
-        """Send the mails that are due: first ones, reminders, and those asked for (the guide, steps 5 and 6)."""
-        while (now := await self._due(self._next_mail)) is not None:
-            due = self._people.mails_due(now, options.MAIL_BATCH, last=self._refusals.withdrawn)
-            mails = [_order(person, mail) for person, mail in due]
-            order = SendMailsInput(context=self._context(), mails=mails, refusals=self._refusals)
+        """Send the mails that are due: first mails, reminders and requested mails (the guide, steps 5 and 6)."""
+        state = self._state
+        while (now := await self._due(state.next_mail)) is not None:
+            due = state.people.mails_due(now, options.MAIL_BATCH, last=state.refusals.withdrawn)
+            mails = [_outgoing(person, mail) for person, mail in due]
+            batch = SendMailsInput(context=self._mail_context(), mails=mails, refusals=state.refusals)
             how = options.for_people(options.MAIL, len(due))
-            answer = await self._execute(MailActivities.send_mails, order, how, f"{len(due)} mails")
-            if answer is not None:
-                self._mails_sent(order, answer)
+            result = await self._execute(MailActivities.send_mails, batch, how, f"{len(due)} mails")
+            if result is not None:
+                state.record_mails(result, batch.refusals, options.MAIL_QUEUE, workflow.now())
 
-    def _mails_sent(self, order: SendMailsInput, answer: SendMailsResult) -> None:
-        """Record each mail's outcome, and do what the problem calls for that ended the slice early."""
-        for outcome in answer.outcomes:
-            self._apply(outcome.person, _delivered(outcome))
-        resumed_meanwhile = self._refusals != order.refusals
-        self._refusals = answer.refusals
-        if resumed_meanwhile:
-            self._withdraw_refusals()
-        problem, hold = answer.problem, self._mail_hold
-        self._mail_hold = None
-        if problem is None:
-            return
-        if problem.needs_people:
-            self._paused = problem.sentence
-            self._withdraw_refusals()
-        elif problem.retry_after:
-            self._mail_hold = _hold(problem, hold, workflow.now())
-        else:
-            self._problems[options.MAIL_QUEUE] = problem.sentence
-
-    async def _ask_about_returned(self) -> None:
-        """Ask Atlassian at once about those who come back from its page, or soon where it was asked only just now."""
+    async def _look_up_returned(self) -> None:
+        """Look up people who returned from Atlassian's page, immediately or with those who return soon after."""
+        state = self._state
         while True:
-            await workflow.wait_condition(lambda: self._ending or (self._may_act and bool(self._came_back)))
+            await workflow.wait_condition(lambda: self._ending or (state.may_act and bool(state.returned)))
             if self._ending:
                 return
-            if self._asked_at is not None and workflow.now() - self._asked_at < GATHERING:
-                await workflow.sleep(GATHERING, summary="Others who come back meanwhile")
-            asked_now = sorted(self._came_back)[: options.ACCOUNT_BATCH]
-            self._came_back.difference_update(asked_now)
-            people = [person for person in self._people.to_ask_about() if person.number in asked_now]
-            if people:
-                await self._learn_about(people)
-                self._asked_at = workflow.now()
+            if self._looked_up_at is not None and workflow.now() - self._looked_up_at < LOOKUP_BATCH_WINDOW:
+                await workflow.sleep(LOOKUP_BATCH_WINDOW, summary="Others who return meanwhile")
+            if people := state.next_returned(options.ACCOUNT_BATCH):
+                await self._look_up(people)
+                self._looked_up_at = workflow.now()
 
     async def _poll_atlassian(self) -> None:
-        """Ask Atlassian about everybody now and then: some set the account up and never come back to our page."""
-        while await self._due(lambda: self._poll_due if self._people.to_ask_about() else None) is not None:
-            people = self._people.to_ask_about()
-            before = self._people.counts()
+        """Poll Atlassian about everyone who waits: some set up the account and never return to our page."""
+        state = self._state
+        while await self._due(state.next_poll) is not None:
+            people, before = state.people.to_look_up(), state.people.counts()
             for start in range(0, len(people), options.ACCOUNT_BATCH):
-                await self._learn_about(people[start : start + options.ACCOUNT_BATCH])
-            moved = self._people.counts() != before
-            longer = min(self._poll_interval * 2, self._rules.poll_interval_at_most)
-            self._poll_interval = self._rules.poll_interval if moved else longer
-            self._poll_due = workflow.now() + self._poll_interval
+                await self._look_up(people[start : start + options.ACCOUNT_BATCH])
+            state.record_poll(changed=state.people.counts() != before, now=workflow.now())
 
-    async def _learn_about(self, people: Sequence[Person]) -> None:
-        """Ask about these people; whoever the answer leaves out is asked about again."""
-        find, how = AccountActivities.find_accounts, options.for_people(options.ACCOUNT_LOOKUPS, len(people))
-        answer = await self._execute(find, _questions(people), how, f"Are {len(people)} accounts verified?")
-        self._learn(answer)
-        answered = {outcome.person for outcome in answer.outcomes} if answer else set()
+    async def _look_up(self, people: Sequence[Person]) -> None:
+        """Look up accounts; people without an answer are looked up again."""
+        how = options.for_people(options.ACCOUNT_LOOKUPS, len(people))
+        summary = f"Are {len(people)} accounts verified?"
+        result = await self._execute(AccountActivities.find_accounts, _questions(people), how, summary)
+        outcomes = result.outcomes if result else []
+        self._state.record_accounts(outcomes, workflow.now())
+        answered = {outcome.person for outcome in outcomes}
         for person in people:
             if person.number not in answered:
-                self._ask_soon(person.number)
+                self._state.look_up_soon(person.number)
 
-    async def _keep_deadline(self) -> None:
-        """See to what the rules say of the deadline."""
-        while await self._due(self._next_deadline, even_paused=True) is not None:
-            self._deadline_passed = True
-            if self._rules.at_deadline is AtDeadline.COMPLETE_PARTIAL and self._site:
-                for person in self._people.everyone():
-                    self._apply(person.number, events.MigrationEnded("The deadline passed."))
+    async def _watch_deadline(self) -> None:
+        """Apply the rules when the deadline passes, also while the cohort is paused."""
+        while await self._due(self._state.next_deadline, even_paused=True) is not None:
+            self._state.pass_deadline(workflow.now())
 
     async def _report_status(self) -> None:
-        """Tell the migration of milestones, and of nothing else."""
+        """Report milestones to the migration; nothing else, so that its history stays small."""
+        state, number = self._state, self._cohort.number
         while True:
-            await workflow.wait_condition(lambda: self._ending or self._news_is_due())
+            await workflow.wait_condition(lambda: self._ending or state.report_is_due(number))
             if self._ending:
                 return
-            news = self._status()
-            if news.problem and (self._reported is None or news.problem != self._reported.problem):
-                self._problems_reported += 1
-            parent = workflow.info().parent
-            if parent is not None:
-                # A migration that is gone takes its cohorts with it: there is nobody to tell.
+            status = state.status(number)
+            if (parent := workflow.info().parent) is not None:
+                # A migration that has ended also ends its cohorts, and needs no report.
                 with suppress(ApplicationError):
-                    await workflow.get_external_workflow_handle(parent.workflow_id).signal("cohort_status", news)
-            self._reported = news
+                    await workflow.get_external_workflow_handle(parent.workflow_id).signal("cohort_status", status)
+            state.record_report(status)
 
-    async def _show(self) -> None:
-        """Keep what operators see in the Web UI and `status` adds up."""
-        while await self._due(self._next_show, even_paused=True) is not None:
-            self._upsert()
+    async def _update_visibility(self) -> None:
+        """Update search attributes and details, also while the cohort is paused."""
+        while await self._due(self._visibility.next_update, even_paused=True) is not None:
+            self._visibility.update(paused=bool(self._state.paused))
 
-    # When the next of these is due.
-
-    def _next_mail(self) -> datetime | None:
-        due = self._people.next_mail()
-        return due if due is None or self._mail_hold is None else max(due, self._mail_hold.until)
-
-    def _next_deadline(self) -> datetime | None:
-        return None if self._deadline_passed else self._rules.deadline
-
-    def _next_show(self) -> datetime | None:
-        news, shown = self._status(), self._shown
-        if news == shown:
-            return None
-        if shown is None or self._shown_at is None or _milestones(news) != _milestones(shown):
-            return workflow.now()
-        if news.counts.moved_since(shown.counts) * SHOWN_AFTER_SHARE >= news.counts.total:
-            return self._shown_at + SHOWN_SOON
-        if self._timer.now - self._shown_at >= MIN_UPDATE_INTERVAL:
-            return workflow.now()
-        return self._shown_at + MAX_UPDATE_INTERVAL
-
-    def _news_is_due(self) -> bool:
-        told, news = self._reported or CohortStatus(number=self._start.number), self._status()
-        if news.problem and self._problems_reported >= MAX_PROBLEMS_REPORTED:
-            news = news.model_copy(update={"problem": told.problem})
-        return _milestones(news) != _milestones(told)
-
-    async def _due(self, when: Callable[[], datetime | None], *, even_paused: bool = False) -> datetime | None:
-        """Wait until something is due; return the moment to act for, or None when this run is to end."""
-
-        def plan() -> datetime | None:
-            return when() if even_paused or self._may_act else None
-
-        def is_news() -> bool:
-            planned = plan()
-            return planned is not None and (planned <= self._timer.now or not self._timer.is_set_for(planned))
-
-        while not self._ending:
-            planned = plan()
-            if planned is not None and planned <= self._timer.now:
-                return self._timer.now
-            if planned is not None:
-                self._timer.set_for(planned)
-            await workflow.wait_condition(lambda: self._ending or is_news())
-        return None
-
-    @property
-    def _may_act(self) -> bool:
-        return self._site is not None and not self._paused
+    async def _due(self, next_due: Callable[[], datetime | None], *, even_paused: bool = False) -> datetime | None:
+        """Wait until work is due; return the time to act for, or None when the run is to end."""
+        return await self._timer.wait_until_due(
+            lambda: next_due() if even_paused or self._state.may_act else None, stop=lambda: self._ending
+        )
 
     @property
     def _ending(self) -> bool:
-        """Whether this run starts nothing new: the cohort closes, or the next run is to take over.
+        """Whether this run starts nothing new, because the cohort closes or is to continue as new.
 
-        A run of `MAX_RUN_EVENTS` ends once no activity is under way: a mail server that takes long to answer must not
-        keep other people's verification waiting. Temporal's suggestion (events, bytes, updates) is not put off.
+        A run of `MAX_RUN_EVENTS` ends once no activity runs: a slow mail server must not delay other people's
+        verification. Temporal's own suggestion (by events, bytes and updates) is followed immediately.
         """
         run = workflow.info()
-        is_long = run.get_current_history_length() >= options.MAX_RUN_EVENTS and not self._activities
-        return self._closing or is_long or run.is_continue_as_new_suggested()
+        is_long = run.get_current_history_length() >= options.MAX_RUN_EVENTS and not self._running_activities
+        return self._state.closing or is_long or run.is_continue_as_new_suggested()
 
     async def _execute(
-        self, method: Callable[[Any, _Order], Awaitable[_Answer]], order: _Order, how: dict[str, Any], summary: str
-    ) -> _Answer | None:
-        """Have an activity done; trouble is told, and pauses the cohort where only people can mend it.
-
-        When the migration is cancelled, it breaks off, and what was done by then is the answer.
-        """
-        work = asyncio.create_task(execute(method, order, how, summary))
-        self._activities += 1
+        self,
+        method: Callable[[Any, _Input], Awaitable[_Result]],
+        argument: _Input,
+        how: dict[str, Any],
+        summary: str,
+    ) -> _Result | None:
+        """Return the result of an activity. None: it failed; the status shows why, or the cohort is paused."""
+        self._running_activities += 1
         try:
-            answer = await self._unless_cancelled(work)
+            result = await self._until_cancelled(asyncio.create_task(execute(method, argument, how, summary)))
         finally:
-            self._activities -= 1
-        if answer is None:
-            return None
+            self._running_activities -= 1
         queue = str(how["task_queue"])
-        if not isinstance(answer, Failure):
-            self._problems.pop(queue, None)
-            return answer
-        if answer.needs_people:
-            self._paused = answer.sentence
-        else:
-            self._problems[queue] = answer.sentence
-        return None
+        if isinstance(result, Failure):
+            if result.needs_people:
+                self._state.paused = result.sentence
+            else:
+                self._state.problems[queue] = result.sentence
+            return None
+        if result is not None:
+            self._state.problems.pop(queue, None)
+        return result
 
-    async def _unless_cancelled(self, work: "asyncio.Task[_Answer | Failure]") -> _Answer | Failure | None:
-        """Return what comes of the work; None where the cancel of the migration left no answer."""
-        await workflow.wait_condition(lambda: work.done() or self._cancelled is not None)
+    async def _until_cancelled(self, work: "asyncio.Task[_Result | Failure]") -> _Result | Failure | None:
+        """Return the result of an activity; if the migration is cancelled, interrupt the activity.
+
+        An interrupted activity returns what it has done so far. None: it returned nothing.
+        """
+        await workflow.wait_condition(lambda: work.done() or self._state.cancelled is not None)
         if not work.done():
             work.cancel()
         try:
             return await work
         except (asyncio.CancelledError, ActivityError):
-            if self._cancelled is None:
+            if self._state.cancelled is None:
                 raise
             return None
 
-    def _learn(self, answer: AccountsResult | None) -> None:
-        for outcome in answer.outcomes if answer else []:
-            if outcome.problem:
-                self._apply(outcome.person, events.AccountProblem(outcome.email, outcome.problem))
-            elif outcome.account_id:
-                seen = events.AccountSeen(
-                    outcome.email,
-                    outcome.account_id,
-                    verified=outcome.verified,
-                    created=outcome.created,
-                    mailed=outcome.mailed,
-                )
-                self._apply(outcome.person, seen)
+    def _status(self) -> CohortStatus:
+        return self._state.status(self._cohort.number)
 
-    def _upsert(self) -> None:
-        self._shown, self._shown_at = self._status(), workflow.now()
-        counts = self._shown.counts
-        workflow.upsert_search_attributes(
-            [
-                search_attributes.OPSGENIE_ACCOUNT.value_set(self._start.opsgenie_account),
-                search_attributes.MIGRATION_PAUSED.value_set(bool(self._paused)),
-                search_attributes.PEOPLE_TOTAL.value_set(counts.total),
-                search_attributes.PEOPLE_WAITING.value_set(counts.waiting),
-                search_attributes.PEOPLE_CONNECTED.value_set(counts[State.CONNECTED]),
-                search_attributes.PEOPLE_BY_STATE.value_set(counts.packed()),
-            ]
-        )
-        rows = "\n".join(f"| {state} | {number} |" for state, number in counts.by_state.items())
-        problem = f"**{markdown.plain(self._shown.problem)}**\n\n" if self._shown.problem else ""
-        workflow.set_current_details(f"{problem}| state | people |\n| --- | ---: |\n{rows}\n")
-
-    def _context(self) -> MailContext:
-        if self._site is None:
-            raise AssertionError("mails are due only once the site stands")
+    def _mail_context(self) -> MailContext:
+        if self._state.site is None:
+            raise AssertionError("without a site no mail is due")
         return MailContext(
-            run=self._start.run,
-            cohort_number=self._start.number,
+            run=self._cohort.run,
+            cohort_number=self._cohort.number,
             cohort_id=workflow.info().workflow_id,
-            opsgenie_account=self._start.opsgenie_account,
-            site=self._site,
-            initiator=self._start.initiator,
-            rules=self._rules,
+            opsgenie_account=self._cohort.opsgenie_account,
+            site=self._state.site,
+            initiator=self._cohort.initiator,
+            rules=self._state.rules,
         )
 
+    # Signals from the migration.
 
-def _milestones(news: CohortStatus) -> CohortStatus:
-    return news.model_copy(update={"counts": Counts()})
+    @workflow.signal(name="begin", description="The site is chosen: provide accounts and send mail.")
+    def begin(self, message: Begin) -> None:
+        """Begin the guide's step 5."""
+        self._state.site = message.site
+
+    @workflow.signal(name="close", description="The migration is over.")
+    def close(self) -> None:
+        """Complete once running activities have ended."""
+        self._state.closing = True
+
+    @workflow.signal(name="cancel", description="The migration is cancelled.")
+    def cancel(self, message: Cancel) -> None:
+        """Complete as soon as running activities are interrupted; no link works from now on."""
+        self._state.cancel(message)
+
+    @workflow.signal(name="pause", description="Start nothing new until resumed.")
+    def pause(self, message: Pause) -> None:
+        """Pause."""
+        self._state.paused = message.reason
+
+    @workflow.signal(name="resume", description="Resume after a pause.")
+    def resume(self, _: Resume) -> None:
+        """Resume, and retry mail that was refused or held; another cohort may have found the cause."""
+        self._state.resume(workflow.now())
+
+    @workflow.signal(name="refresh", description="Poll Atlassian now.")
+    def refresh(self, _: Refresh) -> None:
+        """Poll Atlassian without waiting for the interval."""
+        self._state.poll_due = workflow.now()
+
+    @workflow.signal(name="set_deadline", description="Replace the deadline.")
+    def set_deadline(self, message: SetDeadline) -> None:
+        """Replace the deadline."""
+        self._state.set_deadline(message)
+
+    @workflow.signal(name="admins_changed", description="Replace the owners and admins.")
+    def admins_changed(self, message: AdminsChanged) -> None:
+        """Accept requests from the new owners and admins only."""
+        self._state.admins = message.keys
+
+    # Signals from other cohorts.
+
+    @workflow.signal(name="address_claimed", description="Another cohort needs an address that hashes to this cohort.")
+    async def address_claimed(self, claim: AddressClaim) -> None:
+        """Grant the address to the first claim, unless somebody in this cohort has it."""
+        await self._claims.answer(claim, granted=self._state.claim(claim))
+
+    @workflow.signal(name="address_released", description="Another cohort does not need a claimed address any more.")
+    def address_released(self, claim: AddressClaim) -> None:
+        """Let others have the address."""
+        self._state.release(claim)
+
+    @workflow.signal(name="claim_answered", description="Another cohort grants or refuses an address.")
+    def claim_answered(self, answer: ClaimAnswer) -> None:
+        """Record the answer for the update that waits for it."""
+        self._claims.record_answer(answer)
+
+    # Signals about people.
+
+    @workflow.signal(name="email_verified", description="A person's Opsgenie email is verified.")
+    def email_verified(self, fact: PersonFact) -> None:
+        """Record a verified email."""
+        self._record_fact(Act.VERIFY, fact)
+
+    @workflow.signal(name="account_authenticated", description="A person's Atlassian account is set up.")
+    def account_authenticated(self, fact: PersonFact) -> None:
+        """Record an account that is set up."""
+        self._record_fact(Act.AUTHENTICATE, fact)
+
+    def _record_fact(self, act: Act, fact: PersonFact) -> None:
+        try:
+            entry = self._state.record_fact(act, fact, self._cohort.run, workflow.now())
+        except (NotFound, Refused) as error:
+            workflow.logger.warning("signal_ignored", extra={"signal": str(act), "reason": str(error)})
+            return
+        if entry is not None:
+            audit_log.log(entry)
+
+    @workflow.signal(name="links_used", description="People used their mailed links.")
+    def links_used(self, message: LinksUsed) -> None:
+        """Record what people did with links of this migration."""
+        for used in message.used:
+            if used.run == self._cohort.run:
+                self._state.use_link(used, workflow.now())
+
+    # Updates. Validators refuse a request before it is written to the history.
+
+    @workflow.update(name="assign_people", description="Assign people from the roster.")
+    def assign_people(self, message: AssignPeople) -> int:
+        """Add new people and newly verified emails; return the number of people in the cohort."""
+        return self._state.assign(message, workflow.now())
+
+    @workflow.update(name="resend", description="Send mail again, to named people or to everyone in a state.")
+    def resend(self, message: Resend) -> Resent:
+        """Send mail again to those who may get mail now."""
+        resent, entries = self._state.resend(message, workflow.now())
+        for entry in entries:
+            audit_log.log(entry)
+        return resent
+
+    @resend.validator
+    def _check_resend(self, message: Resend) -> None:
+        self._state.check_resend(message, self._cohort.run, workflow.now())
+
+    @workflow.update(name="exclude", description="Take a person out of the migration.")
+    def exclude(self, message: Exclude) -> None:
+        """Exclude a person, with a reason."""
+        audit_log.log(self._state.exclude(message, workflow.now()))
+
+    @exclude.validator
+    def _check_exclude(self, message: Exclude) -> None:
+        self._state.check_exclude(message, self._cohort.run)
+
+    @async_update(name="correct_email")
+    async def correct_email(self, message: CorrectEmail) -> None:
+        """Give a person another address, once the cohort of that address has granted it."""
+        email, number = addresses.normalise(message.new_email), self._state.find(message.email).number
+        granted = await self._claims.claim(email, number)
+        if not granted:
+            raise Refused("The migration is over." if granted is None else "The new address is someone's already.")
+        try:
+            # The person may have been excluded or connected meanwhile.
+            entry = self._state.correct_email(message, workflow.now())
+        except Refused:
+            await self._claims.release(email, self._state.find(message.email))
+            raise
+        audit_log.log(entry)
+
+    @correct_email.validator
+    def _check_correct_email(self, message: CorrectEmail) -> None:
+        self._state.check_correct_email(message, self._cohort.run)
+        if self._claims.is_pending(self._state.find(message.email).number):
+            raise Refused("Another correction of this address is being checked; try again in a moment.")
+
+    # Queries.
+
+    @workflow.query(name="cohort", description="Numbers, and why the cohort is paused.")
+    def cohort(self) -> CohortView:
+        """Return the status of the cohort."""
+        status = self._status()
+        return CohortView(
+            number=status.number,
+            counts=status.counts,
+            problem=status.problem,
+            paused=bool(self._state.paused),
+            begun=self._state.site is not None,
+        )
+
+    @workflow.query(name="audit", description="Who requested what about the cohort's people, and when.")
+    def audit(self) -> Audit:
+        """Return the audit of the cohort."""
+        return self._state.audit
+
+    @workflow.query(name="people", description="People, by state, name or address, in pages.")
+    def people(self, query: PeopleQuery) -> PeoplePage:
+        """Return people."""
+        return self._state.people.page(query)
+
+    @workflow.query(
+        name="invited", description="Accounts that Landbridge's invitations created, of people who are not connected."
+    )
+    def invited(self, run: str) -> list[InvitedAccount]:
+        """Return the accounts that an undo of the migration `run` may revoke."""
+        if run != self._cohort.run:
+            return []
+        return [
+            InvitedAccount(person=person.number, account_id=account_id)
+            for person in self._state.people.everyone()
+            if person.state is not State.CONNECTED
+            for account_id in person.invited
+        ]
+
+    @workflow.query(name="known", description="What is known of the roster's rows.")
+    def known(self) -> list[Known]:
+        """Return every address, and whether it is verified."""
+        return [
+            Known(email=email, email_verified=p.email_verified or email != p.email)
+            for p in self._state.people.everyone()
+            for email in (p.email, *p.former_emails)
+        ]
+
+    @workflow.query(name="link", description="The state of a mailed link.")
+    def link(self, claims: LinkClaims) -> LinkView:
+        """Return what the page behind a link shows; a link of another migration is closed."""
+        person = self._state.people.get(claims.person) if claims.run == self._cohort.run else None
+        if person is None or self._state.site is None:
+            return LinkView(state=LinkState.CLOSED)
+        state = self._state.link_state(person, claims.purpose, claims.generation, workflow.now())
+        return LinkView(
+            state=state,
+            site_name=self._state.site.name,
+            site_url=self._state.site.url,
+            opsgenie_account=self._cohort.opsgenie_account,
+            # Only an open link shows the address that it was sent to.
+            email=person.email if state is LinkState.OPEN else "",
+            sso=person.sso,
+            click_counts=self._state.rules.click_counts,
+            locale=person.locale,
+            initiator=self._cohort.initiator,
+        )
 
 
 def _questions(people: Sequence[Person]) -> AccountsInput:
@@ -350,7 +467,7 @@ def _questions(people: Sequence[Person]) -> AccountsInput:
     )
 
 
-def _order(person: Person, mail: Mail) -> OutgoingMail:
+def _outgoing(person: Person, mail: Mail) -> OutgoingMail:
     return OutgoingMail(
         person=person.number,
         purpose=mail.purpose,
@@ -361,26 +478,3 @@ def _order(person: Person, mail: Mail) -> OutgoingMail:
         sso=person.sso,
         reminder=person.mails_in_state > 0,
     )
-
-
-def _hold(problem: MailProblem, before: MailHold | None, now: datetime) -> MailHold:
-    """Return for how long no mail is sent; a quota that was exceeded before is over when it was to be over then."""
-    until = now + timedelta(seconds=problem.retry_after)
-    if not problem.lasts:
-        return MailHold(sentence=problem.sentence, until=until)
-    over_by = before.over_by if before and before.over_by and before.over_by > now else None
-    over_by = over_by or now + timedelta(seconds=problem.lasts)
-    at_the_latest = f"Sending goes on by itself, at the latest at about {over_by:%Y-%m-%d %H:%M} UTC."
-    return MailHold(sentence=f"{problem.sentence} {at_the_latest}", until=until, over_by=over_by)
-
-
-def _delivered(outcome: MailOutcome) -> events.Event:
-    if outcome.purpose is None:
-        raise AssertionError("a person's mail has a purpose")
-    match outcome.delivery:
-        case Delivery.ACCEPTED:
-            return events.MailSent(outcome.purpose, outcome.generation)
-        case Delivery.DEFERRED:
-            return events.MailDeferred(outcome.purpose, outcome.generation, outcome.reason)
-        case Delivery.REFUSED:
-            return events.MailRefused(outcome.purpose, outcome.generation, outcome.reason)

@@ -1,17 +1,23 @@
-"""The migration of one Opsgenie account, as the guide tells it."""
+"""The migration of one Opsgenie account, step by step as in Atlassian's guide."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
-from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
     from activities.accounts import AccountActivities
     from activities.roster import RosterActivities
-    from landbridge.domain import authority, ids, sites
+    from landbridge.domain import authority, ids, sites, stale
     from landbridge.domain.activity_io import (
+        AdminTask,
         AssignPeopleInput,
         ConnectInput,
         NameNotFree,
@@ -20,44 +26,79 @@ with workflow.unsafe.imports_passed_through():
         SiteInput,
         SiteResult,
     )
-    from landbridge.domain.errors import BadInput
+    from landbridge.domain.audit import Audit, AuditEntry
+    from landbridge.domain.cohort_state import CohortInput, CohortState
+    from landbridge.domain.errors import BadInput, NotFound, Refused
     from landbridge.domain.messages import (
+        AdminsChanged,
         Begin,
-        CohortInput,
+        Cancel,
+        ChecklistItem,
+        ChooseSite,
         CohortResult,
+        CohortStatus,
+        Confirm,
         Decided,
-        MigrationRequest,
         MigrationResult,
+        NameSite,
+        Pause,
+        PersonFact,
+        Progress,
+        Refresh,
+        Resume,
+        RevokeInvitations,
+        SetDeadline,
         Step,
         StepStatus,
+        UndoRequest,
     )
-    from landbridge.domain.people import Counts, State
-    from landbridge.domain.roster import RosterSurvey
+    from landbridge.domain.migration import MigrationInput, MigrationState, Outcome, SiteDecision, Task
+    from landbridge.domain.people import Actor, Counts, State
+    from landbridge.domain.sign_in import RoleQuestion
     from landbridge.domain.sites import NewSite, Site
-    from workflows.cohort import CohortWorkflow
-    from workflows.migration_end import MigrationEnd
-    from workflows.migration_record import Task
-    from workflows.support import options
+    from workflows.support import audit_log, options
+    from workflows.support.activity_errors import Failure, execute
+    from workflows.support.admins import Admins
+    from workflows.support.async_update import async_update
+    from workflows.support.cohorts import Cohorts
+    from workflows.support.migration_visibility import MigrationVisibility
+    from workflows.undo import UndoWorkflow
 
-_UNTOLD = "Owners and admins could not be told by mail."
+_Input = TypeVar("_Input")
+_Result = TypeVar("_Result")
+_NOT_NOTIFIED = "Owners and admins could not be told by mail."
 
 
-@workflow.defn(name="SiteMigrationWorkflow")
-class SiteMigrationWorkflow(MigrationEnd):
+@workflow.defn(name="SiteMigrationWorkflow", failure_exception_types=[NotFound, Refused])
+class SiteMigrationWorkflow:
     """Moves the people of an Opsgenie account to an Atlassian site, in the guide's seven steps."""
 
     @workflow.init
-    def __init__(self, request: MigrationRequest) -> None:
-        super().__init__(request)
+    def __init__(self, start: MigrationInput) -> None:
+        self._request = start.request
+        if start.state is None:
+            run = ids.run_of(workflow.info().first_execution_run_id)
+            self._state, entry = MigrationState.initial(start.request, run, workflow.info().start_time)
+            audit_log.log(entry)
+        else:
+            self._state = start.state
+        self._cohorts = Cohorts(self._request.opsgenie_account)
+        self._admins = Admins(self._request, self._state, self._mark)
+        self._visibility = MigrationVisibility(self._request.opsgenie_account, self._state)
 
     @workflow.run
-    async def run(self, request: MigrationRequest) -> MigrationResult:
-        """Take the seven steps, unless somebody cancels the migration."""
-        return await self._end_in_short_run(request.ended or await self._until_over(self._seven_steps()))
+    async def run(self, start: MigrationInput) -> MigrationResult:
+        """Take the seven steps, unless the migration is cancelled; complete in a short run to keep queries cheap."""
+        if self._state.outcome is None:
+            outcome = await self._outcome_of(self._take_steps())
+            self._state.end(outcome)
+            if workflow.info().get_current_history_length() > options.MAX_LAST_RUN_EVENTS:
+                workflow.continue_as_new(start.model_copy(update={"state": self._state}))
+        return await self._complete_run()
 
-    async def _seven_steps(self) -> MigrationResult:
+    async def _take_steps(self) -> MigrationResult:
         # 1 - Initiating the connection
-        survey = await self._initiate()
+        await self._initiate()
         # 2 - Connect an existing Atlassian site
         choice = await self._choose_site()
         # 3 - Create a new Atlassian account
@@ -67,68 +108,59 @@ class SiteMigrationWorkflow(MigrationEnd):
         # 5 - Authentication Process
         await self._connect(site)
         # 6 - Check if your users are verified
-        await self._await_people(survey)
+        await self._await_people()
         # 7 - Migration complete
-        return await self._complete(site)
+        return await self._complete()
 
-    async def _initiate(self) -> RosterSurvey:
-        """Check the initiator and the whole roster, and hand every cohort its people; nothing is changed outside."""
+    # Step 1.
+
+    async def _initiate(self) -> None:
+        """Read and check the whole roster, start the cohorts and assign their people; nothing is changed outside."""
         self._mark(Step.INITIATE, StepStatus.RUNNING, "The roster is read.")
         account = self._request.opsgenie_account
-        if self._survey is None:
+        if self._state.survey is None:
             read_at = workflow.now()
-            self._survey = await self._have(RosterActivities.survey, account, options.ROSTER, "Read the roster")
-            self._roster_read_at = read_at
-        survey = self._survey
-        if not survey.has_admin(self._request.initiator):
-            raise _refusal(
-                "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither."
+            self._state.survey = await self._execute(
+                RosterActivities.survey, account, options.ROSTER, "Read the roster"
             )
-        if why := authority.denial_reason(self._request.by, self._admins):
-            raise _refusal(why)
-        if self._request.plan and self._request.plan != survey.digest:
-            raise _refusal("The roster is another one than the plan was made with; look at a new plan.")
-        self._starting = True
-        starts = (self._start_cohort(number) for number in range(1, survey.cohorts + 1))
-        self._cohorts = list(await asyncio.gather(*starts))
-        self._number_of_cohorts, self._starting = survey.cohorts, False
+            self._state.roster_read_at = read_at
+        survey = self._state.survey
+        try:
+            self._state.check_initiator(self._request)
+        except Refused as error:
+            raise ApplicationError(f"{error} Nothing was done.", type="Refused", non_retryable=True) from None
+        await self._cohorts.start(
+            [self._cohort_input(number, survey.cohorts) for number in range(1, survey.cohorts + 1)]
+        )
+        self._state.cohorts = survey.cohorts
         if self._request.file_roster is None:
-            order = AssignPeopleInput(opsgenie_account=account, cohorts=survey.cohorts)
-            await self._have(RosterActivities.assign_people, order, options.ROSTER, "Hand out the roster")
-            self._people_assigned = True
+            assignment = AssignPeopleInput(opsgenie_account=account, cohorts=survey.cohorts)
+            await self._execute(RosterActivities.assign_people, assignment, options.ROSTER, "Assign people to cohorts")
+            self._state.people_assigned = True
         else:
-            await self._ask(
-                Task(
-                    "hand-out-roster",
-                    "Hand out the roster: run the start command again with the same file.",
-                    f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
-                ),
-                until=lambda: self._people_assigned,
+            task = Task(
+                id="hand-out-roster",
+                task="Hand out the roster: run the start command again with the same file.",
+                command=f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
             )
+            await self._admins.wait_for(task, until=lambda: self._state.people_assigned)
         self._mark(Step.INITIATE, StepStatus.DONE, f"People on the roster: {survey.total}.")
-        return survey
 
-    async def _start_cohort(self, number: int) -> ChildWorkflowHandle[CohortWorkflow, CohortResult]:
-        account = self._request.opsgenie_account
-        start = CohortInput(
-            opsgenie_account=account,
+    def _cohort_input(self, number: int, cohorts: int) -> CohortInput:
+        state = self._state
+        return CohortInput(
+            opsgenie_account=self._request.opsgenie_account,
             number=number,
-            cohorts=self._survey.cohorts if self._survey else 1,
-            run=self._run,
+            cohorts=cohorts,
+            run=state.run,
             initiator=self._request.initiator,
-            admins=self._admins,
-            rules=self._rules,
+            state=CohortState(rules=state.rules, admins=state.admins, paused=state.paused),
         )
-        return await workflow.start_child_workflow(
-            CohortWorkflow.run,
-            start,
-            id=ids.cohort(account, number),
-            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-            static_summary=f"Cohort {number} of {account}",
-        )
+
+    # Step 2.
 
     async def _choose_site(self) -> Site | NewSite:
-        """Wait for a choice that the rules allow: a site the initiator is a site admin of, or a new one."""
+        """Wait for an allowed choice: a site whose site admin the initiator is, or a new site."""
         self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, "The initiator's sites are listed.")
         await self._list_sites()
         choice = await self._next_choice("Choose a site, or name a new one.")
@@ -136,29 +168,62 @@ class SiteMigrationWorkflow(MigrationEnd):
         self._mark(Step.CHOOSE_SITE, StepStatus.DONE, note)
         return choice
 
+    async def _next_choice(self, task: str, suggestions: Sequence[str] = ()) -> Site | NewSite:
+        """Return the next allowed choice; until there is one, show `task` as what an admin has to do."""
+        account = self._request.opsgenie_account
+        command = (
+            f"./starter.py choose-site {account} SITE, "
+            f"or ./starter.py name-site {account} NAME --first-name … --last-name …"
+        )
+        while True:
+            if (decision := self._state.open_decision) is None:
+                await self._admins.wait_for(
+                    Task(id="choose-site", task=task, command=command, suggestions=list(suggestions)),
+                    until=lambda: self._state.open_decision is not None,
+                )
+            elif isinstance(decision.choice, NewSite):
+                return decision.choice
+            else:
+                await self._list_sites()
+                site = sites.pick(self._state.sites, decision.choice)
+                if site is not None and site.admin:
+                    return site
+                task, suggestions = sites.denial_reason(decision.choice, site, self._state.sites), ()
+                self._state.refuse_decision(task)
+
+    async def _list_sites(self) -> None:
+        result = await self._execute(
+            AccountActivities.list_sites, self._request.initiator, options.SITES, "List the initiator's sites"
+        )
+        self._state.sites = result.sites
+
+    # Step 3.
+
     async def _sign_up(self, choice: Site | NewSite) -> None:
-        """See to it that the initiator has an Atlassian account."""
+        """Make sure that the initiator has an Atlassian account."""
         if isinstance(choice, Site):
             self._mark(Step.SIGN_UP, StepStatus.SKIPPED, "The initiator has an Atlassian account.")
             return
         self._mark(Step.SIGN_UP, StepStatus.RUNNING)
-        order = SignUpInput(email=self._request.initiator, first_name=choice.first_name, last_name=choice.last_name)
+        sign_up = SignUpInput(email=self._request.initiator, first_name=choice.first_name, last_name=choice.last_name)
         while True:
-            answer = await self._have(AccountActivities.ensure_signed_up, order, options.SITES, "Sign up")
-            if answer.task is None:
+            result = await self._execute(AccountActivities.ensure_signed_up, sign_up, options.SITES, "Sign up")
+            if result.task is None:
                 break
-            await self._ask_to_confirm(answer.task)
+            await self._wait_for_confirmation(result.task)
         self._mark(Step.SIGN_UP, StepStatus.DONE, "The initiator has an Atlassian account.")
 
+    # Step 4.
+
     async def _create_site(self, choice: Site | NewSite) -> Site:
-        """Create the site; a name that is not free asks again, as often as it takes."""
+        """Create the site; if its name is not free, wait for another choice, as often as needed."""
         while isinstance(choice, NewSite):
             self._mark(Step.CREATE_SITE, StepStatus.RUNNING, f"The site {choice.name} is created.")
-            answer = await self._ensure_site(choice)
-            if answer.site is not None:
-                self._mark(Step.CREATE_SITE, StepStatus.DONE, answer.site.url)
-                return self._accept(answer.site)
-            choice = await self._choice_after(answer, choice)
+            result = await self._ensure_site(choice)
+            if result.site is not None:
+                self._mark(Step.CREATE_SITE, StepStatus.DONE, result.site.url)
+                return self._accept(result.site)
+            choice = await self._choice_after(result, choice)
         self._mark(Step.CHOOSE_SITE, StepStatus.DONE, choice.url)
         self._mark(Step.CREATE_SITE, StepStatus.SKIPPED, "An existing site is used.")
         return self._accept(choice)
@@ -168,114 +233,428 @@ class SiteMigrationWorkflow(MigrationEnd):
             sites.check(site)
         except BadInput as error:
             return SiteResult(not_free=NameNotFree(reason=str(error), suggestions=sites.suggest_names(site.name)))
-        order = SiteInput(
+        wanted = SiteInput(
             email=self._request.initiator, name=site.name, first_name=site.first_name, last_name=site.last_name
         )
-        return await self._have(AccountActivities.ensure_site, order, options.SITES, "Create the site")
+        return await self._execute(AccountActivities.ensure_site, wanted, options.SITES, "Create the site")
 
-    async def _choice_after(self, answer: SiteResult, choice: NewSite) -> Site | NewSite:
-        """Return what to go on with where a site could not be created: the same, once an admin has, or another."""
-        if answer.not_free is not None:
-            return await self._another_choice(answer.not_free.reason, answer.not_free.suggestions)
-        if answer.task is not None:
-            await self._ask_to_confirm(answer.task)
-        return choice if self._open_decision() is None else await self._next_choice("")
+    async def _choice_after(self, result: SiteResult, choice: NewSite) -> Site | NewSite:
+        """Return the choice to continue with after a site was not created: another one, or the same to check again."""
+        if result.not_free is not None:
+            problem, suggestions = result.not_free.reason, result.not_free.suggestions
+            free = f"Free names near it: {', '.join(suggestions)}." if suggestions else ""
+            self._state.refuse_decision(f"{problem} {free}".rstrip())
+            return await self._next_choice(problem, suggestions)
+        if result.task is not None:
+            await self._wait_for_confirmation(result.task)
+        return choice if self._state.open_decision is None else await self._next_choice("")
+
+    def _accept(self, site: Site) -> Site:
+        self._state.site = site
+        self._state.accept_decision(Decided(site=site))
+        return site
+
+    # Step 5.
 
     async def _connect(self, site: Site) -> None:
-        """Connect Opsgenie to the site, and let the cohorts begin with accounts and emails."""
+        """Connect Opsgenie to the site; let the cohorts provide accounts and send emails."""
         self._mark(Step.AUTHENTICATE, StepStatus.RUNNING, "Accounts are looked up or created, emails sent.")
-        order = ConnectInput(opsgenie_account=self._request.opsgenie_account, site=site)
+        connection = ConnectInput(opsgenie_account=self._request.opsgenie_account, site=site)
         while True:
-            answer = await self._have(AccountActivities.ensure_connected, order, options.SITES, "Connect")
-            if answer.task is None:
+            result = await self._execute(AccountActivities.ensure_connected, connection, options.SITES, "Connect")
+            if result.task is None:
                 break
-            await self._ask_to_confirm(answer.task)
-            order = order.model_copy(update={"confirmed": True})
-        await self._signal_all("begin", Begin(site=site))
-        await self._until(lambda: self._all_cohorts(lambda news: news.opened))
+            await self._wait_for_confirmation(result.task)
+            connection = connection.model_copy(update={"confirmed": True})
+        await self._cohorts.broadcast("begin", Begin(site=site))
+        await self._wait_until(lambda: self._state.all_opened)
         self._mark(Step.AUTHENTICATE, StepStatus.DONE, "Everyone has an Atlassian account or a reason why not.")
 
-    async def _await_people(self, survey: RosterSurvey) -> None:
-        """Wait until nobody is awaited any more, and keep an eye on who joins the Opsgenie account meanwhile."""
+    # Step 6.
+
+    async def _await_people(self) -> None:
+        """Wait until everyone is settled; meanwhile look for people who join the Opsgenie account."""
         self._mark(Step.VERIFY, StepStatus.RUNNING, "People verify their emails and set up their accounts.")
-        from_file = self._request.file_roster is not None
-        every = None if from_file else self._rules.roster_refresh_interval
+        state, from_file = self._state, self._request.file_roster is not None
+        interval = None if from_file else state.rules.roster_refresh_interval
         while True:
-            await self._until(lambda: self._settled() or self._refresh_wanted, every, "Next look at the roster")
-            if self._settled():
+            await self._wait_until(
+                lambda: state.all_settled or state.refresh_requested, interval, "Read the roster again"
+            )
+            if state.all_settled:
                 break
-            self._refresh_wanted = False
+            state.refresh_requested = False
             if not from_file:
-                order = AssignPeopleInput(
-                    opsgenie_account=self._request.opsgenie_account,
-                    cohorts=survey.cohorts,
-                    moved=self._moved,
-                    refresh=True,
-                )
-                read_at = workflow.now()
-                answer = await self._have(
-                    RosterActivities.assign_people, order, options.ROSTER, "Who joined, who is verified?"
-                )
-                await self._follow(answer.admins, read_at)
+                await self._refresh_roster()
         self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
 
-    async def _complete(self, site: Site) -> MigrationResult:
-        """Close the cohorts, and tell owners and admins."""
+    async def _refresh_roster(self) -> None:
+        """Assign people who joined, report emails that Opsgenie has verified, and update owners and admins."""
+        refresh = AssignPeopleInput(
+            opsgenie_account=self._request.opsgenie_account,
+            cohorts=self._state.cohorts,
+            moved=self._state.moved,
+            refresh=True,
+        )
+        read_at = workflow.now()
+        result = await self._execute(
+            RosterActivities.assign_people, refresh, options.ROSTER, "Look for new people and verified emails"
+        )
+        if self._state.update_admins(result.admins, read_at):
+            await self._cohorts.broadcast("admins_changed", AdminsChanged(keys=self._state.admins))
+
+    # Step 7.
+
+    async def _complete(self) -> MigrationResult:
+        """Close the cohorts and notify owners and admins."""
         self._mark(Step.COMPLETE, StepStatus.RUNNING, "Owners and admins are told.")
-        await self._signal_all("close")
-        results = await asyncio.gather(*self._cohorts)
-        counts = sum((result.counts for result in results), Counts())
-        told = await self._notify(NoticeKind.MIGRATION_COMPLETE, counts)
+        await self._cohorts.broadcast("close")
+        counts = _sum(await self._cohorts.results())
+        notified = await self._admins.notify(NoticeKind.MIGRATION_COMPLETE, counts)
         note = f"{counts[State.CONNECTED]} of {counts.total} people are connected."
-        self._mark(Step.COMPLETE, StepStatus.DONE, note if told else f"{note} {_UNTOLD}")
+        self._mark(Step.COMPLETE, StepStatus.DONE, note if notified else f"{note} {_NOT_NOTIFIED}")
+        return await self._result(counts)
+
+    async def _result(self, counts: Counts, *, cancelled: bool = False) -> MigrationResult:
+        """Return the result, once all handlers have finished."""
         await workflow.wait_condition(workflow.all_handlers_finished)
         return MigrationResult(
             opsgenie_account=self._request.opsgenie_account,
-            site=site,
+            site=self._state.site,
             counts=counts,
             partial=counts[State.LEFT_BEHIND] > 0,
+            cancelled=cancelled,
         )
 
-    # Choosing a site.
+    # The end: the last step, a cancel request, or a cancellation of the workflow in Temporal.
 
-    async def _next_choice(self, task: str, suggestions: Sequence[str] = ()) -> Site | NewSite:
-        """Return the next choice that the rules allow; until there is one, `task` stands as what an admin has to do."""
+    async def _outcome_of(self, steps: Coroutine[Any, Any, MigrationResult]) -> Outcome:
+        """Return how the migration ends; meanwhile, send a notice whenever a deadline has passed."""
+        deadline_notices = asyncio.create_task(self._admins.notify_of_passed_deadlines())
+        try:
+            outcome = Outcome(result=await self._survive_cancellation(self._take_or_cancel(steps)))
+        except ApplicationError as error:
+            outcome = Outcome(failure=error.message, failure_type=error.type or "")
+        deadline_notices.cancel()
+        await asyncio.gather(deadline_notices, return_exceptions=True)
+        return outcome
+
+    async def _take_or_cancel(self, steps: Coroutine[Any, Any, MigrationResult]) -> MigrationResult:
+        """Take the steps; if the migration is cancelled meanwhile, interrupt them and close it instead."""
+        work = asyncio.create_task(steps)
+        # A cohort that is being started cannot receive the cancellation yet.
+        await workflow.wait_condition(
+            lambda: work.done() or (self._state.cancelled is not None and not self._cohorts.starting)
+        )
+        if self._state.cancelled is None or work.done():
+            return await work
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        return await self._close_cancelled(self._state.cancelled)
+
+    async def _close_cancelled(self, cancelled: Cancel) -> MigrationResult:
+        """End the cohorts, start the undo if it was requested, and notify owners and admins."""
+        self._state.close_cancelled(cancelled, workflow.now())
+        self._visibility.update()
+        await self._cohorts.broadcast("cancel", cancelled)
+        counts = _sum(await self._cohorts.available_results())
+        await self._start_undo()
+        await self._admins.notify(NoticeKind.MIGRATION_CANCELLED, counts)
+        # The undo may have been requested while the notice was being sent.
+        await self._start_undo()
+        return await self._result(counts, cancelled=True)
+
+    async def _survive_cancellation(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        """Return the result of the work. A cancellation in Temporal cancels the migration, not the work."""
+        task = asyncio.create_task(work)
+        while not task.done():
+            try:
+                await workflow.wait_condition(task.done)
+            except asyncio.CancelledError:
+                # Temporal cancels only once. On cache eviction the next `await` raises and this code never continues.
+                if (entry := self._state.cancel_in_temporal(workflow.now())) is not None:
+                    audit_log.log(entry)
+        return task.result()
+
+    async def _complete_run(self) -> MigrationResult:
+        """Complete, or fail, as the outcome says."""
+        self._visibility.update()
+        # The undo may have been requested while the run before ended.
+        await self._survive_cancellation(self._start_undo())
+        outcome = self._state.outcome
+        if outcome is None or outcome.result is None:
+            failure, kind = (outcome.failure, outcome.failure_type) if outcome else ("", "")
+            raise ApplicationError(failure, type=kind, non_retryable=True)
+        await self._survive_cancellation(workflow.wait_condition(workflow.all_handlers_finished))
+        return outcome.result
+
+    async def _start_undo(self) -> None:
+        """Start the undo if it was requested; it runs independently of the migration."""
+        if self._state.undo_request is None or self._state.undo_started:
+            return
+        self._state.undo_started = True
         account = self._request.opsgenie_account
-        command = (
-            f"./starter.py choose-site {account} SITE, "
-            f"or ./starter.py name-site {account} NAME --first-name … --last-name …"
+        request = UndoRequest(
+            opsgenie_account=account, run=self._state.run, cohorts=self._state.cohorts, asked=self._state.undo_request
         )
+        with suppress(WorkflowAlreadyStartedError):
+            await workflow.start_child_workflow(
+                UndoWorkflow.run,
+                request,
+                id=ids.undo(account),
+                parent_close_policy=ParentClosePolicy.ABANDON,
+                static_summary=f"Undo of the migration of {account}",
+            )
+
+    # Waiting.
+
+    async def _wait_until(
+        self, condition: Callable[[], bool], at_most: timedelta | None = None, timeout_summary: str = ""
+    ) -> None:
+        """Wait for a condition, or until `at_most` has passed.
+
+        Raises:
+            ApplicationError: a cohort was ended from outside, so the condition might never come true.
+
+        """
+        if condition():
+            return
+        with suppress(TimeoutError):
+            await workflow.wait_condition(
+                lambda: condition() or bool(self._cohorts.ended()), timeout=at_most, timeout_summary=timeout_summary
+            )
+        if lost := self._cohorts.ended():
+            raise ApplicationError(
+                f"Somebody ended {', '.join(lost)} from outside; start the migration again. "
+                "Whoever has made it stays connected.",
+                type="CohortLost",
+                non_retryable=True,
+            )
+
+    async def _execute(
+        self,
+        method: Callable[[Any, _Input], Awaitable[_Result]],
+        argument: _Input,
+        how: dict[str, Any],
+        summary: str,
+    ) -> _Result:
+        """Return the result of an activity; retry until it succeeds, and pause where only people can fix the problem.
+
+        Raises:
+            ApplicationError: the service belongs to another account, for example, and no site is chosen yet. Once a
+                site is chosen, the migration pauses instead.
+
+        """
         while True:
-            if (decision := self._open_decision()) is None:
-                asked = Task("choose-site", task, command, suggestions=list(suggestions))
-                await self._ask(asked, until=lambda: self._open_decision() is not None)
-            elif isinstance(decision.choice, NewSite):
-                return decision.choice
-            else:
-                await self._list_sites()
-                site = sites.pick(self._sites, decision.choice)
-                if site is not None and site.admin:
-                    return site
-                task, suggestions = sites.denial_reason(decision.choice, site, self._sites), ()
-                decision.refusal = task
+            result = await execute(method, argument, how, summary)
+            if not isinstance(result, Failure):
+                return result
+            if result.refused and self._state.site is None:
+                raise ApplicationError(result.sentence, type="Refused", non_retryable=True)
+            if result.needs_people:
+                self._state.pause_for(result.sentence)
+                command = f"./starter.py resume {self._request.opsgenie_account}"
+                await self._admins.wait_for(
+                    Task(id="resume", task=result.sentence, command=command), until=lambda: not self._state.paused
+                )
 
-    async def _another_choice(self, problem: str, suggestions: Sequence[str]) -> Site | NewSite:
-        """Refuse the choice that was made, and return the next one."""
-        if (decision := self._open_decision()) is not None:
-            free = f"Free names near it: {', '.join(suggestions)}." if suggestions else ""
-            decision.refusal = f"{problem} {free}".rstrip()
-        return await self._next_choice(problem, suggestions)
+    async def _wait_for_confirmation(self, task: AdminTask) -> None:
+        """Wait until an admin reports a task done that Landbridge cannot do, or chooses another site."""
+        self._state.task_confirmed = False
+        command = f"./starter.py confirm {self._request.opsgenie_account} --task {task.id} --run {self._state.run}"
+        self._state.accept_decision(Decided(task=task.task, command=command))
+        await self._admins.wait_for(
+            Task(id=task.id, task=task.task, command=command, url=task.url, can_be_confirmed=True),
+            until=lambda: self._state.task_confirmed or self._state.open_decision is not None,
+        )
 
-    async def _list_sites(self) -> None:
-        answer = await self._have(AccountActivities.list_sites, self._request.initiator, options.SITES, "List sites")
-        self._sites = answer.sites
+    def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:
+        """Set the status and the note of a step of the checklist."""
+        self._state.checklist.mark(step, status, workflow.now(), note)
+        workflow.logger.info("step_marked", extra={"step": str(step), "status": str(status)})
+        self._visibility.update()
 
-    def _accept(self, site: Site) -> Site:
-        self._site = site
-        if (decision := self._open_decision()) is not None:
-            decision.answer = Decided(site=site)
-        return site
+    # Signals.
+
+    @workflow.signal(name="people_assigned", description="The starter has assigned every cohort its people.")
+    def people_assigned(self) -> None:
+        """Continue with step 2."""
+        self._state.people_assigned = True
+
+    @workflow.signal(name="cohort_status", description="A cohort's milestone.")
+    def cohort_status(self, status: CohortStatus) -> None:
+        """Record what a cohort reports."""
+        self._state.update_cohort_status(status)
+
+    @workflow.signal(
+        name="email_verified", description='Record that an Opsgenie email is verified. Input: {"email": "..."}'
+    )
+    async def email_verified(self, fact: Any) -> None:  # noqa: ANN401 - sent by hand: it may be anything
+        """Forward the fact to the person's cohort."""
+        await self._forward_fact("email_verified", fact)
+
+    @workflow.signal(
+        name="account_authenticated",
+        description='Record that an Atlassian account is set up. Input: {"email": "..."}',
+    )
+    async def account_authenticated(self, fact: Any) -> None:  # noqa: ANN401 - sent by hand: it may be anything
+        """Forward the fact to the person's cohort."""
+        await self._forward_fact("account_authenticated", fact)
+
+    async def _forward_fact(self, signal: str, raw: object) -> None:
+        try:
+            fact = PersonFact.model_validate({"email": raw} if isinstance(raw, str) else raw)
+        except ValidationError:
+            workflow.logger.warning("signal_ignored", extra={"signal": signal, "reason": "it needs an email"})
+            return
+        if stale.run_mismatch(fact.run, self._state.run):
+            workflow.logger.warning("signal_ignored", extra={"signal": signal, "reason": "it is for another migration"})
+            return
+        await workflow.wait_condition(lambda: self._state.people_assigned or self._state.cancelled is not None)
+        if self._state.cancelled is None:
+            await self._cohorts.signal(self._state.cohort_of(fact.email), signal, fact)
+
+    # Updates. Validators refuse a request before it is written to the history. Handlers that signal cohorts are not cut
+    # off: the migration ends, and continues as new, only once its handlers have finished.
+
+    @async_update(name="choose_site")
+    async def choose_site(self, request: ChooseSite) -> Decided:
+        """Select a site; return the result once Atlassian has confirmed it."""
+        return await self._decide(SiteDecision(request.site.strip()), request)
+
+    @choose_site.validator
+    def _check_choose_site(self, request: ChooseSite) -> None:
+        self._state.check_choose_site(request)
+
+    @async_update(name="name_site")
+    async def name_site(self, request: NameSite) -> Decided:
+        """Name a new site; return the result once it exists, is refused, or is an admin's task."""
+        return await self._decide(SiteDecision(request.new_site), request)
+
+    @name_site.validator
+    def _check_name_site(self, request: NameSite) -> None:
+        self._state.check_name_site(request)
+
+    async def _decide(self, decision: SiteDecision, request: ChooseSite | NameSite) -> Decided:
+        self._state.decision = decision
+        await workflow.wait_condition(lambda: decision.is_resolved)
+        if decision.result is None:
+            raise Refused(decision.refusal)
+        audit_log.log(self._state.record_decision(request, decision, workflow.now()))
+        return decision.result
+
+    @workflow.update(
+        name="confirm",
+        description='Report a task done. Input: {"task": "..."}, with the task_id that the query progress returns',
+    )
+    def confirm(self, request: Confirm) -> None:
+        """Check again whether the task is done."""
+        audit_log.log(self._state.confirm(request, workflow.now()))
+
+    @confirm.validator
+    def _check_confirm(self, request: Confirm) -> None:
+        self._state.check_confirm(request)
+
+    @async_update(name="pause")
+    async def pause(self, request: Pause) -> None:
+        """Pause the migration and all cohorts."""
+        await self._apply_to_all("pause", request, self._state.pause(request, workflow.now()))
+
+    @pause.validator
+    def _check_pause(self, request: Pause) -> None:
+        self._state.check_pause(request)
+
+    @async_update(name="resume")
+    async def resume(self, request: Resume) -> None:
+        """Resume the migration and all cohorts."""
+        await self._apply_to_all("resume", request, self._state.resume(request, workflow.now()))
+
+    @resume.validator
+    def _check_resume(self, request: Resume) -> None:
+        self._state.check_resume(request)
+
+    @async_update(name="refresh")
+    async def refresh(self, request: Refresh) -> None:
+        """Query Opsgenie and Atlassian now instead of at the next poll."""
+        await self._apply_to_all("refresh", request, self._state.request_refresh(request, workflow.now()))
+
+    @refresh.validator
+    def _check_refresh(self, request: Refresh) -> None:
+        self._state.check_active(request)
+
+    @async_update(name="set_deadline")
+    async def set_deadline(self, request: SetDeadline) -> None:
+        """Replace the deadline of the migration and all cohorts."""
+        await self._apply_to_all("set_deadline", request, self._state.set_deadline(request, workflow.now()))
+
+    @set_deadline.validator
+    def _check_set_deadline(self, request: SetDeadline) -> None:
+        self._state.check_set_deadline(request, workflow.now())
+
+    async def _apply_to_all(
+        self, signal: str, request: Pause | Resume | Refresh | SetDeadline, entry: AuditEntry
+    ) -> None:
+        audit_log.log(entry)
+        self._visibility.update()
+        await self._cohorts.broadcast(signal, request)
+
+    @workflow.update(name="cancel", description="Cancel the migration: no more mail is sent, no link works.")
+    def cancel(self, request: Cancel) -> None:
+        """Cancel; work that has begun is interrupted."""
+        audit_log.log(self._state.cancel(request, workflow.now()))
+
+    @cancel.validator
+    def _check_cancel(self, request: Cancel) -> None:
+        self._state.check_cancel(request)
+
+    @workflow.update(
+        name="revoke_invitations",
+        description="Revoke the invitations of a cancelled migration; it never cancels a migration.",
+    )
+    def revoke_invitations(self, request: RevokeInvitations) -> None:
+        """Start the undo before the migration has ended; afterwards the client starts the undo itself."""
+        self._state.undo_request = request
+
+    @revoke_invitations.validator
+    def _check_revoke_invitations(self, request: RevokeInvitations) -> None:
+        self._state.check_revoke_invitations(request)
+
+    # Queries.
+
+    @workflow.query(
+        name="denial_reason", description="Why somebody may not send requests to the migration; empty if they may."
+    )
+    def denial_reason(self, by: Actor) -> str:
+        """Return a sentence, or an empty text; also when the migration is over."""
+        return authority.denial_reason(by, self._state.admins)
+
+    @workflow.query(
+        name="has_lost_role", description="Whether an address is known to be no owner's or admin's any more."
+    )
+    def has_lost_role(self, question: RoleQuestion) -> bool:
+        """Return whether the newest roster shows that the role is lost; then the portal ends the session."""
+        return self._state.has_lost_role(question.email, question.confirmed_at)
+
+    @workflow.query(name="progress", description="The steps, and what waits for whom.")
+    def progress(self) -> Progress:
+        """Return the progress of the migration; the cohorts count people."""
+        return self._state.progress(self._request.opsgenie_account, self._request.initiator)
+
+    @workflow.query(name="checklist", description="The steps: owner, kind, status.")
+    def checklist(self) -> list[ChecklistItem]:
+        """Return the seven steps."""
+        return self._state.checklist.items
+
+    @workflow.query(name="audit", description="Who requested what of the migration as a whole, and when.")
+    def audit(self) -> Audit:
+        """Return the audit of the migration; requests about people are in their cohorts' audits."""
+        return self._state.audit
+
+    @workflow.query(name="cohorts_of", description="Which cohorts have these addresses.")
+    def cohorts_of(self, emails: list[str]) -> list[int]:
+        """Return the number of each address's cohort."""
+        return [self._state.cohort_of(email) for email in emails]
 
 
-def _refusal(sentence: str) -> ApplicationError:
-    return ApplicationError(f"{sentence} Nothing was done.", type="Refused", non_retryable=True)
+def _sum(results: Sequence[CohortResult]) -> Counts:
+    return sum((result.counts for result in results), Counts())

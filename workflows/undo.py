@@ -1,4 +1,4 @@
-"""The undo of a migration that was cancelled: a workflow of its own, since it may be asked for when that is over."""
+"""The undo of a cancelled migration: a workflow of its own, since it can be requested after the migration has ended."""
 
 from temporalio import workflow
 
@@ -14,81 +14,82 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="UndoWorkflow")
 class UndoWorkflow:
-    """Revokes the invitations that nobody has accepted, cohort by cohort. Whoever is connected is not touched."""
+    """Revokes the invitations that nobody has accepted, cohort by cohort. Connected people keep their accounts."""
 
     @workflow.init
     def __init__(self, request: UndoRequest) -> None:
-        carried = request.carried or UndoState(started_at=workflow.info().start_time)
         self._request = request
-        self._started_at = carried.started_at
-        self._people = dict(carried.people)
-        self._problem = carried.problem
-        self._over = carried.over
+        self._state = request.state or UndoState(started_at=workflow.info().start_time)
 
     @workflow.run
     async def run(self, request: UndoRequest) -> UndoProgress:
-        """Go through the cohorts; where only people can mend what stands in the way, end, and say so.
+        """Revoke the invitations of each cohort; give up where only people can fix a problem.
 
-        It completes in a run that is short, so that queries stay cheap.
+        It completes in a short run, so that queries stay cheap.
         """
         workflow.upsert_search_attributes([search_attributes.OPSGENIE_ACCOUNT.value_set(request.opsgenie_account)])
-        if request.carried is None:
+        if request.state is None:
             audit_log.log(self._entry())
-        if not self._over:
-            for number in range(len(self._people) + 1, request.cohorts + 1):
+        if not self._state.over:
+            for number in range(len(self._state.people) + 1, request.cohorts + 1):
                 if not await self._revoke(number):
                     break
-            self._over = True
+            self._update(over=True)
             self._continue_as_new_beyond(options.MAX_LAST_RUN_EVENTS)
         return self.progress()
 
+    def _update(self, **changes: object) -> None:
+        self._state = self._state.model_copy(update=changes)
+
     def _continue_as_new_beyond(self, events: int) -> None:
-        """Let another run take over if this one has more events."""
+        """Continue as new if this run has more events."""
         if workflow.info().get_current_history_length() > events:
-            state = UndoState(started_at=self._started_at, people=self._people, problem=self._problem, over=self._over)
-            workflow.continue_as_new(self._request.model_copy(update={"carried": state}))
+            workflow.continue_as_new(self._request.model_copy(update={"state": self._state}))
 
     async def _revoke(self, number: int) -> bool:
-        order = RevokeInvitationsInput(
+        """Revoke the invitations of a cohort, and retry until it succeeds; return False to give up."""
+        cohort = RevokeInvitationsInput(
             cohort_id=ids.cohort(self._request.opsgenie_account, number), run=self._request.run
         )
         while True:
             self._continue_as_new_beyond(options.MAX_RUN_EVENTS)
-            answer = await execute(
-                UndoActivities.revoke_invitations, order, options.UNDO, f"Invitations of cohort {number}"
+            result = await execute(
+                UndoActivities.revoke_invitations, cohort, options.UNDO, f"Invitations of cohort {number}"
             )
-            if not isinstance(answer, Failure):
-                self._people[number] = {
-                    outcome: [one.person for one in answer.outcomes if one.outcome is outcome] for outcome in Undone
+            if not isinstance(result, Failure):
+                people = {
+                    outcome: [revocation.person for revocation in result.outcomes if revocation.outcome is outcome]
+                    for outcome in Undone
                 }
-                self._problem = ""
+                self._update(people={**self._state.people, number: people}, problem="")
                 return True
-            self._problem = answer.sentence
-            if answer.needs_people:
+            self._update(problem=result.sentence)
+            if result.needs_people:
                 return False
 
-    @workflow.query(name="progress", description="How far it is.")
+    @workflow.query(name="progress", description="How many invitations were revoked, and why it stopped.")
     def progress(self) -> UndoProgress:
         """Return the numbers."""
-        numbers = {outcome: sum(len(people[outcome]) for people in self._people.values()) for outcome in Undone}
+        state = self._state
+        numbers = {outcome: sum(len(people[outcome]) for people in state.people.values()) for outcome in Undone}
         return UndoProgress(
             run=self._request.run,
-            cohorts=len(self._people),
+            cohorts=len(state.people),
             revoked=numbers[Undone.REVOKED],
             kept=numbers[Undone.KEPT],
             failed=numbers[Undone.FAILED],
-            problem=self._problem,
-            over=self._over,
+            problem=state.problem,
+            over=state.over,
         )
 
-    @workflow.query(name="revocations", description="What became of each invitation of a cohort.")
+    @workflow.query(name="revocations", description="The outcome of each invitation of a cohort.")
     def revocations(self, cohort: int) -> dict[Undone, list[int]]:
-        """Return the numbers of the people whose invitations came to each outcome."""
-        return self._people.get(cohort, {})
+        """Return people's numbers by the outcomes of their invitations."""
+        return self._state.people.get(cohort, {})
 
-    @workflow.query(name="audit", description="Who asked for it, and when.")
+    @workflow.query(name="audit", description="Who requested the undo, and when.")
     def audit(self) -> Audit:
-        """Return the one act."""
+        """Return an audit with one entry."""
         return Audit().with_entry(self._entry())
 
     def _entry(self) -> AuditEntry:
@@ -96,6 +97,6 @@ class UndoWorkflow:
         if isinstance(asked, RevokeInvitations):
             by = proof.recorded(asked.by, Act.UNDO, asked)
         else:
-            # A proof that somebody cancelled does not prove that they wanted the invitations revoked.
+            # A proof that an admin cancelled does not prove that the admin requested an undo.
             by = proof.recorded(asked.by, Act.CANCEL, asked.model_copy(update={"undo": True}))
-        return AuditEntry(at=self._started_at, by=by, act=Act.UNDO)
+        return AuditEntry(at=self._state.started_at, by=by, act=Act.UNDO)

@@ -196,7 +196,7 @@ class Migration(MigrationReader):
 
         """
         summary = await self.summary()
-        if reason := stale.another_run(self._run, summary.run):
+        if reason := stale.run_mismatch(self._run, summary.run):
             raise Refused(reason)
         return summary
 

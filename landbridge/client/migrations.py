@@ -24,6 +24,7 @@ from landbridge.domain import ids, roster
 from landbridge.domain.audit import Act
 from landbridge.domain.errors import NotFound, Refused, ServiceUnavailable
 from landbridge.domain.messages import MigrationRequest, Step
+from landbridge.domain.migration import MigrationInput
 from landbridge.domain.proof import NO_PROOFS, Proofs
 from landbridge.domain.roster import RosterPerson
 from workflows.site_migration import SiteMigrationWorkflow
@@ -58,7 +59,7 @@ async def start(
         async with translate_rpc_errors(f"migration of {request.opsgenie_account}"):
             started = await client.start_workflow(
                 SiteMigrationWorkflow.run,
-                request,
+                MigrationInput(request=request),
                 id=workflow_id,
                 task_queue=options.WORKFLOWS,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL,

@@ -1,4 +1,4 @@
-"""Who may ask what of a migration."""
+"""Who may send requests and facts to a migration."""
 
 import hashlib
 from collections.abc import Collection, Iterable
@@ -8,26 +8,26 @@ from landbridge.domain import addresses
 from landbridge.domain.people import Actor, Source
 from landbridge.domain.roster import AccountAdmin
 
-_LEADERS_ONLY = "Only an owner or admin of the Opsgenie account may ask this, and this address is neither."
+_ADMINS_ONLY = "Only an owner or admin of the Opsgenie account may ask this, and this address is neither."
 _PEOPLE_ONLY = "A request is somebody's: an owner's, an admin's or an operator's."
 
 
 def admin_keys(admins: Iterable[AccountAdmin]) -> list[str]:
-    """Return what owners and admins are known by, in any spelling of their addresses; short, and no address."""
-    return sorted({_key(leader.email) for leader in admins})
+    """Return a short hash for each owner and admin; all spellings of an address have the same hash."""
+    return sorted({_key(admin.email) for admin in admins})
 
 
 def denial_reason(by: Actor, admins: Collection[str]) -> str:
-    """Return why someone may not ask anything of a migration, as a sentence; empty if they may.
+    """Return why a sender may not send requests to a migration, as a sentence; empty if they may.
 
-    An operator is whoever can speak to Temporal, and could do all by themselves: Temporal's own authorization says who.
-    An owner or admin comes through the portal, by an address that is one of the `admins`.
+    An operator has access to Temporal, so Temporal's own authorization decides who is an operator. An owner or admin
+    uses the portal, with an address whose key is among the `admins`.
     """
     match by.source:
         case Source.OPERATOR:
             return ""
         case Source.ADMIN:
-            return "" if _key(by.name) in admins else _LEADERS_ONLY
+            return "" if _key(by.name) in admins else _ADMINS_ONLY
         case _:
             return _PEOPLE_ONLY
 
@@ -36,18 +36,19 @@ def has_lost_role(email: str, confirmed_at: datetime, admins: Collection[str], r
     """Return whether an address is known to be no owner's or admin's any more.
 
     That is so if it is not among the `admins` of the newest roster, and this roster was read from Opsgenie after
-    `confirmed_at`, when Opsgenie last confirmed the role. `roster_read_at`: None if no roster came from Opsgenie.
-    A roster without any owner or admin was read badly and says nothing.
+    `confirmed_at`, when Opsgenie last confirmed the role. `roster_read_at` is None if no roster came from Opsgenie.
+    A roster without any owner or admin was read incompletely and proves nothing.
     """
     newer = roster_read_at is not None and roster_read_at > confirmed_at
     return newer and bool(admins) and _key(email) not in admins
 
 
 def resolve_actor(by: Actor, admins: Collection[str]) -> Actor | None:
-    """Return whose word a signal brings; none if it does not count.
+    """Return the actor to record for a signal; none: the signal is to be ignored.
 
-    A signal cannot be refused. One that claims to be a service's or a person's own was sent by hand all the same: it is
-    the word of an operator, which says what it claimed. An address that leads nobody has no word.
+    A signal cannot be refused. Services and links do not send these signals, so a signal that claims one of them as its
+    source was sent by an operator; the actor keeps the claim. A signal from an address that is not an owner's or
+    admin's is ignored.
     """
     if not denial_reason(by, admins):
         return by

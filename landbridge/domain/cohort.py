@@ -1,4 +1,4 @@
-"""The people of one cohort as a collection: who is who, who needs what now, and when the next is due."""
+"""The people of one cohort: find them, apply events to them, and find out what is due when."""
 
 import base64
 import functools
@@ -25,21 +25,21 @@ _PEOPLE = TypeAdapter(list[Person], config=ConfigDict(hide_input_in_errors=True)
 _Answer = TypeVar("_Answer")
 
 
-def _remembered(answer: Callable[["CohortPeople"], _Answer]) -> Callable[["CohortPeople"], _Answer]:
-    """Work an answer out once, until somebody changes: a workflow's conditions ask again with each step they take."""
+def _cached(answer: Callable[["CohortPeople"], _Answer]) -> Callable[["CohortPeople"], _Answer]:
+    """Cache the result of a method until a person changes: a workflow re-checks its conditions very often."""
 
     @functools.wraps(answer)
-    def remembered(people: "CohortPeople") -> _Answer:
-        answers = people._answers  # noqa: SLF001 - its own
+    def cached(people: "CohortPeople") -> _Answer:
+        answers = people._answers  # noqa: SLF001 - a decorator of this class
         if answer.__name__ not in answers:
             answers[answer.__name__] = answer(people)
         return answers[answer.__name__]  # type: ignore[return-value]  # each name has its own type
 
-    return remembered
+    return cached
 
 
 class CohortPeople:
-    """Everyone a cohort looks after, by number and by mailbox."""
+    """Everyone in a cohort, by number and by mailbox."""
 
     def __init__(self, people: Iterable[Person] = ()) -> None:
         self._answers: dict[str, object] = {}
@@ -49,7 +49,7 @@ class CohortPeople:
             self._index(person)
 
     def _index(self, person: Person) -> None:
-        """Find a person by each address they ever had; the first row of a mailbox keeps it."""
+        """Index a person by all current and former addresses; the first row of a mailbox keeps it."""
         for email in (person.email, *person.former_emails):
             self._numbers.setdefault(addresses.key(email), person.number)
 
@@ -70,12 +70,12 @@ class CohortPeople:
         return None if number is None else self._by_number[number]
 
     def receive(self, row: RosterPerson, now: datetime) -> Person | None:
-        """Take a row of the roster; return the person it already stands for, or None if it is someone new.
+        """Add the person of a roster row; return the person if the cohort has them already, or None if they are new.
 
-        A row that cannot be used is someone of its own, even where its address is another's.
+        An unusable row is a person of its own, even if another person has the same address.
         """
         known = self._numbers.get(row.key)
-        if known is not None and not (row.problem and not self._stands_for(row)):
+        if known is not None and not (row.problem and not self._has_row(row)):
             return self._by_number[known]
         number = len(self._by_number) + 1
         self._set(arrive(number, row, now))
@@ -86,82 +86,83 @@ class CohortPeople:
         self._by_number[person.number] = person
         self._answers.clear()
 
-    def _stands_for(self, row: RosterPerson) -> bool:
+    def _has_row(self, row: RosterPerson) -> bool:
         return any(
             row.email in person.former_emails or (person.email == row.email and person.problem == row.problem)
             for person in self._by_number.values()
         )
 
-    def apply(self, number: int, event: Event, now: datetime, rules: Rules) -> None:
-        """Apply an event to one person; an unknown number changes nothing."""
+    def apply(self, number: int, event: Event, now: datetime, rules: Rules) -> bool:
+        """Apply an event to one person; return whether it changed the person. An unknown number changes nothing."""
         before = self._by_number.get(number)
         if before is None:
-            return
-        person = lifecycle.after(before, event, now, rules)
+            return False
+        person = lifecycle.transition(before, event, now, rules)
         if person is before:
-            return
+            return False
         self._set(person)
         if person.email != before.email:
             self._index(person)
+        return True
 
     def accounts_due(self, now: datetime, limit: int) -> list[Person]:
-        """Return whose Atlassian account is to be looked up or created now."""
-        return list(islice((one for one in self._by_number.values() if lifecycle.needs_account(one, now)), limit))
+        """Return the people whose Atlassian accounts are to be looked up or created now."""
+        return list(islice((p for p in self._by_number.values() if lifecycle.needs_account(p, now)), limit))
 
     def mails_due(self, now: datetime, limit: int, last: Collection[int] = ()) -> list[tuple[Person, Mail]]:
-        """Return who is to get which mail now; the people numbered in `last` come after all others."""
+        """Return the mails to send now, each with its recipient; the people numbered in `last` come last."""
         people = sorted(self._by_number.values(), key=lambda person: person.number in last)
         due = ((person, lifecycle.due_mail(person, now)) for person in people)
         return list(islice(((person, mail) for person, mail in due if mail is not None), limit))
 
-    @_remembered
+    @_cached
     def next_account(self) -> datetime | None:
-        """Return when the next account is to be looked up."""
+        """Return when the next account is to be looked up or created."""
         return self._next_due(lambda person: person.state is State.ARRIVED)
 
-    @_remembered
+    @_cached
     def next_mail(self) -> datetime | None:
-        """Return when the next mail is to go out."""
+        """Return when the next mail is due."""
         return self._next_due(lambda person: person.state in MAILED)
 
-    def _next_due(self, concerned: Callable[[Person], bool]) -> datetime | None:
-        dues = (person.due for person in self._by_number.values() if person.due is not None and concerned(person))
+    def _next_due(self, applies_to: Callable[[Person], bool]) -> datetime | None:
+        dues = (person.due for person in self._by_number.values() if person.due is not None and applies_to(person))
         return min(dues, default=None)
 
-    @_remembered
-    def to_ask_about(self) -> list[Person]:
-        """Return whom Atlassian is asked about: everyone who waits and has an account there."""
+    @_cached
+    def to_look_up(self) -> list[Person]:
+        """Return the people to poll Atlassian about: everyone who has an account and is not settled."""
         return [person for person in self._by_number.values() if person.account_id and not person.settled]
 
-    @_remembered
+    @_cached
     def opened(self) -> bool:
-        """Return whether everyone's account is known and everyone's first mail was tried."""
+        """Return whether every account was looked up and every first mail was tried."""
         return not any(
             person.state is State.ARRIVED
             or (person.state in MAILED and not person.mails_in_state and not person.deferrals)
             for person in self._by_number.values()
         )
 
-    @_remembered
+    @_cached
     def moved(self) -> list[str]:
-        """Return every address that people were given by a correction: its hash may name another cohort."""
+        """Return all corrected addresses: these may hash to another cohort."""
         corrected = (person for person in self._by_number.values() if person.former_emails)
-        # The first one is the roster's.
+        # The first address is the roster's.
         return [email for person in corrected for email in (*person.former_emails, person.email)[1:]]
 
-    @_remembered
+    @_cached
     def settled(self) -> bool:
-        """Return whether nobody is awaited."""
+        """Return whether everyone is settled."""
         return all(person.settled for person in self._by_number.values())
 
-    @_remembered
+    @_cached
     def counts(self) -> Counts:
         """Return how many people are in each state."""
         counted = Counter(person.state for person in self._by_number.values())
         return Counts(by_state={state: counted[state] for state in State if counted[state]})
 
     def page(self, query: PeopleQuery) -> PeoplePage:
-        """Return the people a query asks for, and who would be next; with the timeline only of a single person."""
+        """Return the people who match a query, and the number of the next match; timelines only for a single person."""
         wanted = self._wanted(query)
         found = list(islice(wanted, query.limit))
         after = next(wanted, None)
@@ -185,10 +186,10 @@ class CohortPeople:
 
 
 def packed(people: list[Person]) -> str:
-    """Return people as a short text for the next run: with long timelines they would not fit into a payload."""
+    """Return people as a compressed text: uncompressed, long timelines would exceed the limit of a payload."""
     return base64.b85encode(zlib.compress(_PEOPLE.dump_json(people))).decode()
 
 
 def unpacked(text: str) -> list[Person]:
-    """Return what `packed` was made of."""
+    """Return the people in a text that `packed` returned."""
     return _PEOPLE.validate_json(zlib.decompress(base64.b85decode(text))) if text else []

@@ -1,7 +1,7 @@
-"""The rules of one person's way, as a pure function: state + event + now → state and when to act next.
+"""The state machine of one person: state + event + now → new state, and when to act next.
 
-The guide's rules that hold here whatever the order of events: a verified Atlassian account needs nothing; an
-unverified Opsgenie email never gets the authentication email; everyone is in exactly one state.
+These rules of the guide apply in any order of events: a person with a verified Atlassian account gets no mail; a person
+with an unverified Opsgenie email never gets the authentication email; everyone is in exactly one state.
 """
 
 from dataclasses import dataclass, replace
@@ -26,9 +26,9 @@ from landbridge.domain.people import (
 from landbridge.domain.rules import Rules
 
 FIRST_DEFERRAL, MAX_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
-"""Waits after the mail server asked us to try one person again later; doubled each time."""
-MAX_COHORTS_QUERIED, ASKED_WITHIN = 5, timedelta(minutes=15)
-"""Mails that people may ask for by their links: each replaces the link before it."""
+"""The backoff after the mail server defers mail to one person: it doubles each time, up to the maximum."""
+MAX_LINK_REQUESTS, LINK_REQUEST_WINDOW = 5, timedelta(minutes=15)
+"""The rate limit for mails that a person requests by a link: each mail invalidates the links before it."""
 _CAME_BACK = "came back from Atlassian"
 _MAIL_REQUESTED = "mail requested"
 _REFUSAL_WITHDRAWN = "refused because of the sender, to be sent again"
@@ -41,7 +41,7 @@ _LINK_DECLINED = {
     Purpose.AUTHENTICATION: "authentication link declined",
 }
 DECLINED = "They say that this is not their account."
-"""Why someone who declined needs attention."""
+"""The reason of a person who needs attention because they declined."""
 _MISSING = {
     State.ARRIVED: "The Atlassian account had not been looked up.",
     State.EMAIL_UNVERIFIED: "The Opsgenie email was not verified.",
@@ -51,7 +51,7 @@ _MISSING = {
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail to be sent: what names it, wherever and however often the sending is tried."""
+    """Identifies a mail to one person: every attempt to send it has the same purpose and generation."""
 
     purpose: Purpose
     generation: int
@@ -84,18 +84,18 @@ def resend_denial_reason(person: Person, now: datetime, rules: Rules) -> str:
     return ""
 
 
-def may_ask(person: Person, link: Mail, now: datetime) -> bool:
-    """Return whether whoever has a link may have mail sent again that the person waits for.
+def may_request_mail(person: Person, link: Mail, now: datetime) -> bool:
+    """Return whether a link may request the mail that the person waits for.
 
-    Old links may, for people find old mails; but none to a former address, and no more often than people need it.
+    Expired links may, because people find old mails. Links to a former address may not. Requests are rate-limited.
     """
-    asked = [entry.at for entry in person.timeline if entry.what == _MAIL_REQUESTED and entry.by.source is Source.LINK]
-    seldom = sum(now - at < ASKED_WITHIN for at in asked) < MAX_COHORTS_QUERIED
-    return seldom and link.generation > person.mailing(link.purpose).former
+    requests = [e.at for e in person.timeline if e.what == _MAIL_REQUESTED and e.by.source is Source.LINK]
+    below_limit = sum(now - at < LINK_REQUEST_WINDOW for at in requests) < MAX_LINK_REQUESTS
+    return below_limit and link.generation > person.mailing(link.purpose).former
 
 
 def link_state(person: Person, link: Mail, now: datetime, rules: Rules) -> LinkState:
-    """Return what a link is still good for."""
+    """Return the state of a link."""
     if person.declined:
         return LinkState.DECLINED
     if person.state is State.CONNECTED or (link.purpose is Purpose.VERIFICATION and person.email_verified):
@@ -103,20 +103,20 @@ def link_state(person: Person, link: Mail, now: datetime, rules: Rules) -> LinkS
     if person.settled:
         return LinkState.CLOSED
     mailing = person.mailing(link.purpose)
-    # The person may be faster than the news that their mail was accepted.
-    on_its_way = link.generation == mailing.generation + 1
+    # The person may open the link before the mail server's acceptance is recorded.
+    being_sent = link.generation == mailing.generation + 1
     mailed_at = mailing.links.get(link.generation)
     in_time = mailed_at is not None and now - mailed_at <= rules.link_lifetime(link.purpose)
-    return LinkState.OPEN if on_its_way or in_time else LinkState.EXPIRED
+    return LinkState.OPEN if being_sent or in_time else LinkState.EXPIRED
 
 
-def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clearest whole
+def transition(  # noqa: C901, PLR0911, PLR0912 - one case for each event, in one table
     person: Person, event: events.Event, now: datetime, rules: Rules
 ) -> Person:
-    """Return the person as they are once `event` has happened at `now`.
+    """Return the person after `event` at `now`; the same object if the event changes nothing.
 
-    A person of whom nothing is awaited any more stays as they are, and so does anyone whom the event does not concern:
-    facts that come twice, late or early change nothing.
+    An event changes nothing for a settled person, or if it does not apply to the person's state: duplicate, late and
+    early facts are harmless.
     """
     if person.settled:
         return person
@@ -144,7 +144,7 @@ def after(  # noqa: C901, PLR0911, PLR0912 - one arm an event: the table is clea
         case events.MailDeferred(purpose, generation, reason):
             return _mail_deferred(person, Mail(purpose, generation), reason, now)
         case events.MailRefused(purpose, generation, reason):
-            if _awaited(person, Mail(purpose, generation)):
+            if _is_next_mail(person, Mail(purpose, generation)):
                 return _enter(person, State.UNREACHABLE, now, SYSTEM, reason=reason)
             return person
         case events.RefusalWithdrawn(purpose, generation):
@@ -174,7 +174,7 @@ def _account_seen(person: Person, seen: events.AccountSeen, now: datetime, rules
 
 
 def _invited_by_atlassian(person: Person, now: datetime, rules: Rules) -> Person:
-    """Let Atlassian's own mail stand for our first one; what follows are our reminders."""
+    """Count Atlassian's own invitation as the first authentication email; our reminders follow."""
     invited = _note(person, now, "invitation sent by Atlassian", ATLASSIAN)
     if person.state is not State.AUTHENTICATING:
         return invited
@@ -191,7 +191,7 @@ def _email_verified(person: Person, by: Actor, now: datetime) -> Person:
         return person
     verified = _note(replace(person, email_verified=True), now, "email verified", by)
     if person.state is State.EMAIL_UNVERIFIED or (
-        # Somebody saw a mail that the server had refused to take.
+        # The person got a mail although the mail server refused it.
         person.state is State.UNREACHABLE and person.account_id
     ):
         return _enter(verified, State.AUTHENTICATING, now, by)
@@ -209,7 +209,7 @@ def _link_followed(person: Person, link: Mail, by: Actor, now: datetime, rules: 
 
 
 def _came_back(person: Person, by: Actor, now: datetime) -> Person:
-    # A page that is loaded again is no news; it would drive other entries out.
+    # A reloaded page adds no entry: it would evict other entries of the timeline.
     newest = person.timeline[-1].what if person.timeline else ""
     return person if newest == _CAME_BACK else _note(person, now, _CAME_BACK, by)
 
@@ -217,16 +217,16 @@ def _came_back(person: Person, by: Actor, now: datetime) -> Person:
 def _link_declined(person: Person, link: Mail, by: Actor, now: datetime, rules: Rules) -> Person:
     if link_state(person, link, now, rules) is not LinkState.OPEN:
         return person
-    told = _note(_without_links(person), now, _LINK_DECLINED[link.purpose], by)
-    return replace(_enter(told, State.ATTENTION, now, by, reason=DECLINED), declined=True)
+    noted = _note(_without_links(person), now, _LINK_DECLINED[link.purpose], by)
+    return replace(_enter(noted, State.ATTENTION, now, by, reason=DECLINED), declined=True)
 
 
 def _without_links(person: Person) -> Person:
-    """Let all links die that were mailed, and one that may be on its way."""
-    return replace(person, mailings={purpose: _dead(person.mailing(purpose)) for purpose in Purpose})
+    """Invalidate all links that were mailed, and the link of a mail that is being sent."""
+    return replace(person, mailings={purpose: _invalidated(person.mailing(purpose)) for purpose in Purpose})
 
 
-def _dead(mailing: Mailing) -> Mailing:
+def _invalidated(mailing: Mailing) -> Mailing:
     newest = mailing.generation + 1
     return Mailing(generation=newest, sent=mailing.sent, former=newest)
 
@@ -234,12 +234,12 @@ def _dead(mailing: Mailing) -> Mailing:
 def _mail_requested(person: Person, by: Actor, now: datetime, rules: Rules) -> Person:
     if resend_denial_reason(person, now, rules):
         return person
-    asked = _note(person, now, _MAIL_REQUESTED, by)
+    requested = _note(person, now, _MAIL_REQUESTED, by)
     if person.state in FOR_ADMINS:
-        return _enter(asked, State.ARRIVED, now, by)
+        return _enter(requested, State.ARRIVED, now, by)
     purpose = MAILED[person.state]
     mailing = replace(person.mailing(purpose), links={})
-    return replace(asked, due=now, deferrals=0, mailings={**person.mailings, purpose: mailing})
+    return replace(requested, due=now, deferrals=0, mailings={**person.mailings, purpose: mailing})
 
 
 def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Person:
@@ -269,25 +269,25 @@ def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Perso
 
 
 def _mail_deferred(person: Person, mail: Mail, reason: str, now: datetime) -> Person:
-    if not _awaited(person, mail):
+    if not _is_next_mail(person, mail):
         return person
-    # The factor is bounded, and not the product: after three days that would be more than a duration can hold.
+    # Bound the factor, not the product: after three days the product would overflow a timedelta.
     wait = FIRST_DEFERRAL * min(2**person.deferrals, MAX_DEFERRAL // FIRST_DEFERRAL)
     noted = person if person.deferrals else _note(person, now, f"mail server asks for patience: {reason}", SYSTEM)
     return replace(noted, due=now + wait, deferrals=person.deferrals + 1)
 
 
 def _refusal_withdrawn(person: Person, mail: Mail, now: datetime) -> Person:
-    """Let a person wait again as before the refusal; one who is unreachable for another reason stays so."""
+    """Put a person back into the state before the refusal, if this mail's refusal made them unreachable."""
     state = _waiting_state(person)
-    is_theirs = MAILED[state] is mail.purpose and mail.generation == person.mailing(mail.purpose).generation + 1
-    if person.state is not State.UNREACHABLE or not is_theirs:
+    is_next = MAILED[state] is mail.purpose and mail.generation == person.mailing(mail.purpose).generation + 1
+    if person.state is not State.UNREACHABLE or not is_next:
         return person
     return _enter(_note(person, now, _REFUSAL_WITHDRAWN, SYSTEM), state, now, SYSTEM)
 
 
-def _awaited(person: Person, mail: Mail) -> bool:
-    """Whether this is the mail that the person is to get next, and not news of an earlier one."""
+def _is_next_mail(person: Person, mail: Mail) -> bool:
+    """Whether this is the next mail to the person; outcomes of earlier mails are ignored."""
     return MAILED.get(person.state) is mail.purpose and mail.generation == person.mailing(mail.purpose).generation + 1
 
 
@@ -295,23 +295,23 @@ def _email_corrected(person: Person, email: str, by: Actor, now: datetime) -> Pe
     if email == person.email:
         return person
     former = [*person.former_emails, person.email]
-    anew = replace(person, email=email, former_emails=former, email_verified=False, account_id="", problem="")
-    corrected = _note(anew, now, "email corrected", by)
-    # Links that went to the old address must not speak for the new one.
+    restarted = replace(person, email=email, former_emails=former, email_verified=False, account_id="", problem="")
+    corrected = _note(restarted, now, "email corrected", by)
+    # Links that went to the old address must not verify the new address.
     return _enter(_without_links(corrected), State.ARRIVED, now, by)
 
 
 def _enter(person: Person, state: State, now: datetime, by: Actor, *, reason: str = "") -> Person:
     if state is person.state:
         return replace(person, reason=reason)
-    acts = state is State.ARRIVED or state in MAILED
+    system_acts = state is State.ARRIVED or state in MAILED
     entered = replace(
         person,
         state=state,
         reason=reason,
         declined=False,
         since=now,
-        due=now if acts else None,
+        due=now if system_acts else None,
         mails_in_state=0,
         deferrals=0,
     )

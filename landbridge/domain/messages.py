@@ -5,8 +5,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from landbridge.domain.activity_io import Refusals, Undone
-from landbridge.domain.audit import Audit
+from landbridge.domain.activity_io import Undone
 from landbridge.domain.base import Model
 from landbridge.domain.links import Purpose
 from landbridge.domain.people import Actor, Counts, Person, Proof, State
@@ -45,7 +44,7 @@ STEP_TITLES = {
 
 
 class MigrationRequest(Model):
-    """The input of `SiteMigrationWorkflow`."""
+    """What to migrate, and by which rules; who starts a migration sends it."""
 
     opsgenie_account: str
     initiator: str
@@ -63,8 +62,6 @@ class MigrationRequest(Model):
     """A roster from the starter's disk, which the starter hands out; none: it is read from Opsgenie."""
     by: Actor = Actor()
     """Who starts it."""
-    ended: "EndedMigration | None" = None
-    """Set by continue-as-new alone: the migration is over, and this run only answers queries and completes."""
 
 
 class AddressClaim(Model):
@@ -87,48 +84,6 @@ class ClaimAnswer(Model):
     person: int
     granted: bool
     """Nobody else has the address or had it, and nobody else gets it from now on."""
-
-
-class CohortInput(Model):
-    """What a cohort is, and what continue-as-new carries on."""
-
-    opsgenie_account: str
-    number: int
-    """Counts the migration's cohorts from 1."""
-    cohorts: int = 1
-    """How many cohorts the migration has: with the hash of an address, that names its cohort."""
-    run: str
-    """See `domain.activity_io.MailContext.run`."""
-    initiator: str
-    admins: list[str] = Field(default_factory=list)
-    """What owners and admins are known by; see `domain.authority`."""
-    rules: Rules
-    site: Site | None = None
-    """Known from the moment the cohort begins its work."""
-    paused: str = ""
-    """Why the cohort's work pauses; empty while it goes on."""
-    carried: str = ""
-    """Everyone as they were when the run before ended, packed by `domain.cohort.packed`; empty for the first run."""
-    claims: list[AddressClaim] = Field(default_factory=list)
-    """Addresses of this cohort by their hash that people of other cohorts have or had."""
-    came_back: list[int] = Field(default_factory=list)
-    """Numbers of people about whom Atlassian is to be asked at once."""
-    told: "CohortStatus | None" = None
-    """What the migration was last told."""
-    problems_reported: int = 0
-    """How many troubles it was told of."""
-    poll_due: datetime | None = None
-    poll_interval_seconds: float = 0
-    deadline_passed: bool = False
-    audit: Audit = Audit()
-    refusals: Refusals = Refusals()
-    """Refused mails of which it is open whom they concern."""
-    mail_hold: "MailHold | None" = None
-    """Why no mail is sent for a while."""
-    closing: bool = False
-    """The migration has closed the cohort: this run only answers queries and completes."""
-    cancelled: "Cancel | None" = None
-    """Why the migration ended before its time; none: it did not."""
 
 
 class MailHold(Model):
@@ -175,37 +130,6 @@ class MigrationResult(Model):
     partial: bool
     """Ended with people left behind."""
     cancelled: bool = False
-
-
-class EndedMigration(Model):
-    """What a migration that is over hands to its short last run: all that its queries answer."""
-
-    result: MigrationResult | None = None
-    """None: it failed."""
-    failure: str = ""
-    """Why it failed, as a sentence."""
-    failure_kind: str = ""
-    """The type of the error it failed with."""
-    survey: RosterSurvey | None = None
-    """The roster with the owners and admins of today; none: it could not be read."""
-    cohorts: int = 0
-    """How many there were."""
-    moved: dict[str, int] = Field(default_factory=dict)
-    """See `domain.activity_io.AssignPeopleInput.moved`."""
-    sites: list[Site] = Field(default_factory=list)
-    """The sites linked to the initiator's email."""
-    site: Site | None = None
-    """The one that was chosen or created; none: it did not come to that."""
-    step: Step
-    """The step that the migration ended in."""
-    checklist: list["ChecklistItem"]
-    """The seven steps."""
-    cancelled: "Cancel | None" = None
-    """Why it was cancelled; none: it was not."""
-    undo_asked: "Cancel | RevokeInvitations | None" = None
-    """The request for an undo, which has been started; none: nobody wants it."""
-    audit: Audit
-    """What was asked of it."""
 
 
 class AdminsChanged(Model):
@@ -407,30 +331,30 @@ class InvitedAccount(Model):
     account_id: str
 
 
+class UndoState(Model):
+    """What an undo knows. Continue-as-new carries it to the next run."""
+
+    started_at: datetime
+    """When the first run began."""
+    people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
+    """The outcome of each invitation: people's numbers by cohort and outcome. For 100,000 people some 600 kB."""
+    problem: str = ""
+    """Why the undo makes no progress, or why it gave up, as a sentence."""
+    over: bool = False
+    """No invitation is left to revoke, or the undo gave up."""
+
+
 class UndoRequest(Model):
     """The input of `UndoWorkflow`."""
 
     opsgenie_account: str
     run: str
-    """Which migration of the account it was; see `domain.ids.run_of`."""
+    """Which migration of the account it undoes; see `domain.ids.run_of`."""
     cohorts: int
     asked: Cancel | RevokeInvitations
-    """The request for it."""
-    carried: "UndoState | None" = None
+    """The request for the undo."""
+    state: UndoState | None = None
     """Set by continue-as-new alone."""
-
-
-class UndoState(Model):
-    """What an undo hands to its next run."""
-
-    started_at: datetime
-    """When the first run began."""
-    people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
-    """What became of each invitation: the people's numbers, by cohort and outcome. For 100,000 people some 600 kB."""
-    problem: str = ""
-    """What keeps it from going on, or why it gave up."""
-    over: bool = False
-    """Nothing is left to revoke, or it gave up."""
 
 
 class UndoProgress(Model):

@@ -71,7 +71,7 @@ class Planner:
         return line
 
     def _looked_up(self, row: RosterPerson, arrived: Person, standing: AccountLookup) -> PlanLine:
-        person = lifecycle.after(arrived, _answer(row, standing), _ANY_MOMENT, Rules())
+        person = lifecycle.transition(arrived, _answer(row, standing), _ANY_MOMENT, Rules())
         if person.state is State.CONNECTED:
             return _line(row, person, PlannedAction.NEEDS_NOTHING, standing)
         if person.state is State.ATTENTION:

@@ -1,8 +1,8 @@
-"""A request names what its sender saw: which migration, which task, whose address. If that has changed, it is refused.
+"""Refuses requests whose sender saw an outdated state: another run, another task, a former address.
 
-Two admins may look at the same page or status, and one of them may act first. Without these names, the request of the
-other would do something that its sender did not ask for: end a migration that was started since, or report a task done
-that nobody has done.
+Two admins may look at the same page, and one of them acts first. Then the other admin's request would do something that
+its sender did not intend: cancel a migration that was started since, or confirm a task that nobody has done. So
+requests name what their sender saw.
 """
 
 from landbridge.domain import addresses
@@ -12,27 +12,27 @@ CORRECTED = "The address of this person was corrected meanwhile; nothing was cha
 DEADLINE_CHANGED = "Somebody changed the deadline meanwhile; nothing was changed: look at how it stands now."
 
 
-def another_run(seen: str, run: str) -> str:
-    """Return why a request about the migration `seen` is refused by the migration `run`; empty if it is not.
+def run_mismatch(seen: str, run: str) -> str:
+    """Return why the migration `run` refuses a request about the migration `seen`; empty if they are the same.
 
-    Both are as `domain.ids.run_of` returns them. `seen` is empty where the request means whichever migration runs.
+    Both are as `domain.ids.run_of` returns them. `seen` is empty if the request is for any migration of the account.
     """
     return STARTED_AGAIN if seen not in {"", run} else ""
 
 
-def another_task(seen: str, task: str) -> str:
+def task_mismatch(seen: str, task: str) -> str:
     """Return why a request about the task `seen` is refused while `task` is the current one; empty if it is not.
 
-    Both are ids of tasks (`domain.messages.Progress.task_id`), empty for none.
+    Both are ids of tasks (`domain.messages.Progress.task_id`); empty means no task.
     """
     if seen in {"", task}:
         return ""
     return f"The migration no longer waits for the task {seen}; nothing was changed: look at how it stands now."
 
 
-def another_address(seen: str, email: str) -> str:
-    """Return why a request about the address `seen` is refused, if the person's address is now `email`; else empty.
+def address_mismatch(seen: str, email: str) -> str:
+    """Return why a request about the address `seen` is refused if the person's address is `email`; empty if it is not.
 
-    A former address still finds its person, but who names it has not seen the correction.
+    A former address still finds its person, but a sender who uses it has not seen the correction.
     """
     return CORRECTED if addresses.key(seen) != addresses.key(email) else ""

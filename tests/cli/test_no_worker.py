@@ -11,6 +11,7 @@ from landbridge.cli import start_progress
 from landbridge.client.answers import MigrationStatus, RunState
 from landbridge.client.migration import Migration
 from landbridge.domain import ids
+from landbridge.domain.migration import MigrationInput
 from tests.cli.conftest import Cli, Ran, request_for
 from workflows.site_migration import SiteMigrationWorkflow
 
@@ -31,7 +32,10 @@ async def answers(client: Client, cli: Cli) -> AsyncIterator[Answers]:
     accounts = ("silent-status", "silent-people", "silent-verify", "silent-start")
     handles = [
         await client.start_workflow(
-            SiteMigrationWorkflow.run, request_for(name), id=ids.migration(name), task_queue="nobody"
+            SiteMigrationWorkflow.run,
+            MigrationInput(request=request_for(name)),
+            id=ids.migration(name),
+            task_queue="nobody",
         )
         for name in accounts
     ]

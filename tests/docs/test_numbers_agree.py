@@ -11,8 +11,7 @@ from landbridge.domain.rules import Rules
 from landbridge.integrations import opsgenie
 from landbridge.platform import settings
 from landbridge.portal import limits
-from workflows import cohort
-from workflows.support import options
+from workflows.support import cohort_visibility, options
 
 PROJECT = Path(__file__).parents[2]
 _WORDS = {1: "a", 2: "two", 5: "five", 8: "eight", 20: "twenty"}
@@ -29,7 +28,8 @@ def length(time: timedelta | float) -> str:
     return f"{_WORDS.get(number, str(number))} {name}s"
 
 
-OLDEST = length(cohort.MAX_UPDATE_INTERVAL)
+WINDOW = length(lifecycle.LINK_REQUEST_WINDOW)
+OLDEST = length(cohort_visibility.MAX_UPDATE_INTERVAL)
 DEFAULTS = Rules()
 
 
@@ -78,7 +78,7 @@ DEFAULTS = Rules()
         ("docs/decisions/workflows.md", f"Each keeps {audit.KEPT}, cut to {audit.MAX_LENGTH} characters"),
         (
             "docs/decisions/workflows.md",
-            f"Links ask for {_WORDS[lifecycle.MAX_COHORTS_QUERIED]} mails in {length(lifecycle.ASKED_WITHIN)} at most",
+            f"Links ask for {_WORDS[lifecycle.MAX_LINK_REQUESTS]} mails in {WINDOW} at most",
         ),
     ],
 )

@@ -30,8 +30,8 @@ def of(entries: list[AuditEntry]) -> Audit:
 
 
 @given(st.lists(ENTRIES, max_size=20))
-def test_nothing_is_changed_or_moved_once_it_stands(entries: list[AuditEntry]) -> None:
-    """Each act comes after all others, with its time and its actor; only overlong texts are cut."""
+def test_entries_keep_their_order_and_content(entries: list[AuditEntry]) -> None:
+    """Only overlong texts are cut."""
     for number in range(len(entries)):
         before, after = of(entries[:number]), of(entries[: number + 1])
         assert after.entries[:-1] == before.entries
@@ -45,8 +45,8 @@ def test_nothing_is_changed_or_moved_once_it_stands(entries: list[AuditEntry]) -
             assert kept == said[:MAX_LENGTH]
 
 
-def test_a_long_list_keeps_who_started_and_what_is_newest() -> None:
-    """And says how many acts are missing; it stays small enough to be carried on and answered."""
+def test_a_full_audit_keeps_the_first_and_the_newest_entries() -> None:
+    """It counts the missing entries, and stays small enough for continue-as-new."""
     acts = [
         AuditEntry(
             at=BEGIN + timedelta(seconds=n),
@@ -63,8 +63,8 @@ def test_a_long_list_keeps_who_started_and_what_is_newest() -> None:
     assert len(made.model_dump_json().encode()) < 1024 * 1024
 
 
-def test_nobody_can_drive_an_act_out_by_asking_for_others() -> None:
-    """However often: what is asked for most gives way, so a flood drives out itself."""
+def test_one_action_cannot_evict_the_others() -> None:
+    """The most frequent action is evicted first."""
     flood = [Act.PAUSE, Act.RESUME, Act.REFRESH]
     acts = [Act.START, Act.VERIFY, Act.EXCLUDE, *flood * KEPT, Act.VERIFY]
     made = of([AuditEntry(at=BEGIN + timedelta(seconds=n), by=Actor(), act=act) for n, act in enumerate(acts)])
@@ -79,15 +79,15 @@ def test_nobody_can_drive_an_act_out_by_asking_for_others() -> None:
 
 
 @given(st.lists(st.lists(ENTRIES, max_size=6), max_size=5))
-def test_one_list_of_all_is_newest_first_and_complete(lists: list[list[AuditEntry]]) -> None:
-    """Acts about single people are never put together."""
+def test_merged_audits_are_complete_and_newest_first(lists: list[list[AuditEntry]]) -> None:
+    """Entries about single people are never merged."""
     merged = audit.merge(map(of, lists))
     assert [entry.at for entry in merged.entries] == sorted((e.at for one in lists for e in one), reverse=True)
 
 
 @given(st.permutations(range(1, 6)))
-def test_a_request_to_all_cohorts_is_one_act(cohorts: list[int]) -> None:
-    """With the people of all of them; the same request an hour later is another one."""
+def test_a_request_to_all_cohorts_is_one_entry(cohorts: list[int]) -> None:
+    """With the number of people in all cohorts; the same request an hour later is another entry."""
     by = Actor(name="ops")
 
     def resent(people: int, after: timedelta) -> AuditEntry:

@@ -1,4 +1,4 @@
-"""Who may ask what: operators all, owners and admins by their addresses, services and links nothing."""
+"""Who may send requests: operators, and owners and admins by their addresses; not services and links."""
 
 from datetime import datetime
 
@@ -13,8 +13,8 @@ EMAILS = st.from_regex(r"[a-z]{1,8}(\+[a-z]{1,3})?@example\.(com|org)", fullmatc
 
 
 @given(st.lists(EMAILS), EMAILS)
-def test_admins_are_those_who_lead(admins: list[str], email: str) -> None:
-    """In any spelling of their addresses, and nobody else; what is kept of them is no address."""
+def test_only_listed_admins_are_admins(admins: list[str], email: str) -> None:
+    """In any spelling of their addresses; the keys contain no address."""
     keys = authority.admin_keys(AccountAdmin(email=leader) for leader in admins)
     denial_reason = authority.denial_reason(Actor(source=Source.ADMIN, name=f" {email.upper()}"), keys)
     assert (denial_reason == "") == (email in admins)
@@ -26,7 +26,7 @@ def test_admins_are_those_who_lead(admins: list[str], email: str) -> None:
 def test_a_role_is_lost_only_by_a_newer_roster(
     admins: list[str], email: str, read_at: datetime | None, confirmed_at: datetime
 ) -> None:
-    """One from a file, one read before Opsgenie last confirmed the role, or one that lists no admin says nothing."""
+    """A roster from a file, an older roster, and a roster without any admin prove nothing."""
     keys = authority.admin_keys(AccountAdmin(email=leader) for leader in admins)
     lost = authority.has_lost_role(f" {email.upper()}", confirmed_at, keys, read_at)
     newer = read_at is not None and read_at > confirmed_at
@@ -34,16 +34,16 @@ def test_a_role_is_lost_only_by_a_newer_roster(
 
 
 @given(st.text())
-def test_operators_may_ask_everything_and_others_nothing(name: str) -> None:
-    """Whatever the name."""
+def test_operators_may_send_requests_and_other_sources_may_not(name: str) -> None:
+    """Whatever their name."""
     for source in Source:
         may = not authority.denial_reason(Actor(source=source, name=name), [])
         assert may == (source is Source.OPERATOR)
 
 
 @given(st.sampled_from(Source), st.text(max_size=20))
-def test_a_signal_is_somebodys_word_or_nobodys(source: Source, name: str) -> None:
-    """Never that of a service or a link, which do not signal so; what it claimed is not forgotten."""
+def test_a_signal_is_an_operators_or_ignored(source: Source, name: str) -> None:
+    """Services and links send no such signal: the actor is an operator with that claim."""
     resolve_actor = authority.resolve_actor(Actor(source=source, name=name), [])
     if source is Source.ADMIN:
         assert resolve_actor is None

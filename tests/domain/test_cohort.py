@@ -1,4 +1,4 @@
-"""What a cohort hands on to its next run, and what it shows of itself."""
+"""The people of a cohort: how they are packed and counted."""
 
 import random
 import string
@@ -23,8 +23,8 @@ LARGEST_COHORT = 330
 """400 cohorts share 100,000 people by their addresses' hashes: 250 each, and five standard deviations more."""
 
 
-def test_the_longest_lives_fit_into_a_payload() -> None:
-    """Of a large cohort: all have the longest names, full timelines of proven acts, and nothing in common."""
+def test_a_large_cohort_fits_into_a_payload() -> None:
+    """With the longest names and full timelines of proven entries."""
     chance = random.Random(1)  # noqa: S311 - no secret
 
     def noise(length: int) -> str:
@@ -57,28 +57,28 @@ def test_the_longest_lives_fit_into_a_payload() -> None:
     assert unpacked(text) == people
 
 
-def test_nobody_is_packed_as_nothing() -> None:
-    """A first run begins so."""
+def test_an_empty_cohort_is_packed() -> None:
+    """The first run starts with it."""
     assert unpacked("") == []
     assert unpacked(packed([])) == []
 
 
 @given(st.dictionaries(st.sampled_from(State), st.integers(min_value=0, max_value=10_000_000)))
 def test_the_numbers_by_state_fit_into_a_search_attribute(numbers: dict[State, int]) -> None:
-    """And come out of it as they were."""
+    """And unpack to the same counts."""
     counts = Counts(by_state=numbers)
     assert len(counts.packed()) <= 255
     assert Counts.unpacked(counts.packed()) == counts
 
 
-def test_numbers_of_another_release_are_read_as_far_as_they_are_known() -> None:
+def test_counts_of_unknown_states_are_ignored() -> None:
     """A worker may be newer than the command line."""
     assert Counts.unpacked("connected=3 levitating=2 arrived=x") == Counts(by_state={State.CONNECTED: 3})
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), ANY_EVENT), max_size=12))
-def test_what_is_remembered_is_what_would_be_worked_out_anew(happened: list[tuple[int, events.Event]]) -> None:
-    """Whatever happens, to whomever, and whoever joins meanwhile."""
+def test_cached_results_equal_fresh_ones(happened: list[tuple[int, events.Event]]) -> None:
+    """After any events, and when people join."""
     people = CohortPeople()
     for number in range(1, 4):
         people.receive(RosterPerson(email=f"p{number}@example.com", email_verified=number % 2 == 0), START)
@@ -91,5 +91,5 @@ def test_what_is_remembered_is_what_would_be_worked_out_anew(happened: list[tupl
 
 
 def _answers(people: CohortPeople) -> list[object]:
-    questions = (people.next_account, people.next_mail, people.to_ask_about, people.opened, people.settled)
+    questions = (people.next_account, people.next_mail, people.to_look_up, people.opened, people.settled)
     return [people.counts(), *(question() for question in questions)]

@@ -1,4 +1,4 @@
-"""One person's way: the guide's rules hold whatever happens in whatever order."""
+"""The state machine of one person: the guide's rules apply to any events in any order."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +37,7 @@ def ann(*events_in_order: events.Event, verified: bool = True, now: datetime = S
     """Return Ann, after some events at one moment."""
     person = arrive(1, RosterPerson(email=ANN, email_verified=verified), now)
     for event in events_in_order:
-        person = lifecycle.after(person, event, now, RULES)
+        person = lifecycle.transition(person, event, now, RULES)
     return person
 
 
@@ -50,25 +50,25 @@ def mailed(person: Person, now: datetime = START) -> Person:
     """Let the mail that is due reach the person."""
     mail = lifecycle.due_mail(person, now)
     assert mail is not None
-    return lifecycle.after(person, events.MailSent(mail.purpose, mail.generation), now, RULES)
+    return lifecycle.transition(person, events.MailSent(mail.purpose, mail.generation), now, RULES)
 
 
 class TestFirstState:
     """What the roster and Atlassian's first answer decide."""
 
-    def test_a_verified_account_needs_nothing(self) -> None:
-        """Connected at once, and no mail ever."""
+    def test_a_verified_account_gets_no_mail(self) -> None:
+        """The person is connected immediately."""
         person = ann(seen(verified=True))
         assert person.state is State.CONNECTED
         assert lifecycle.due_mail(person, START + timedelta(days=30)) is None
 
     def test_a_verified_email_gets_the_authentication_email(self) -> None:
-        """At once."""
+        """Immediately."""
         person = ann(seen())
         assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
 
     def test_an_unverified_email_gets_the_verification_email_only(self) -> None:
-        """At once; the authentication email has to wait."""
+        """Immediately; the authentication email follows after verification."""
         person = ann(seen(), verified=False)
         assert lifecycle.due_mail(person, START) == Mail(Purpose.VERIFICATION, 1)
 
@@ -78,14 +78,14 @@ class TestFirstState:
         assert person.state is State.SKIPPED
         assert "Blocked" in person.reason
 
-    def test_a_row_that_cannot_be_used_waits_for_an_admin_and_is_never_mailed(self) -> None:
-        """Neither a resend nor Atlassian's answer gets mail to it; a correction does."""
+    def test_an_unusable_row_waits_for_an_admin_and_is_never_mailed(self) -> None:
+        """Neither a resend nor Atlassian's answer sends mail to it; a correction does."""
         person = arrive(1, RosterPerson(email="broken@", problem="it is not an email address"), START)
         assert person.state is State.ATTENTION
         assert "correct the address" in lifecycle.resend_denial_reason(person, START, RULES)
-        person = lifecycle.after(person, events.MailRequested(ADMIN), START, RULES)
+        person = lifecycle.transition(person, events.MailRequested(ADMIN), START, RULES)
         assert person.state is State.ATTENTION
-        person = lifecycle.after(person, events.EmailCorrected(ANN, ADMIN), START, RULES)
+        person = lifecycle.transition(person, events.EmailCorrected(ANN, ADMIN), START, RULES)
         assert lifecycle.needs_account(person, START)
 
 
@@ -93,39 +93,39 @@ class TestVerification:
     """The guide's step 6."""
 
     @pytest.mark.parametrize("by", [LINK, OPSGENIE, ADMIN])
-    def test_whoever_verifies_gets_the_authentication_email_at_once(self, by: Actor) -> None:
-        """By link, by Opsgenie's word, or by an admin's."""
-        person = lifecycle.after(mailed(ann(seen(), verified=False)), events.EmailVerified(by), START, RULES)
+    def test_verification_triggers_the_authentication_email(self, by: Actor) -> None:
+        """By link, by Opsgenie or by an admin."""
+        person = lifecycle.transition(mailed(ann(seen(), verified=False)), events.EmailVerified(by), START, RULES)
         assert person.state is State.AUTHENTICATING
         assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
         assert person.timeline[-1].by == by
 
-    def test_the_click_verifies(self) -> None:
-        """The verification link reached that mailbox."""
+    def test_a_click_on_the_verification_link_verifies(self) -> None:
+        """The link was sent to that mailbox."""
         person = mailed(ann(seen(), verified=False))
-        person = lifecycle.after(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
+        person = lifecycle.transition(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
         assert person.state is State.AUTHENTICATING
 
-    def test_early_news_is_kept(self) -> None:
-        """Verified before the account is known: no verification email at all."""
+    def test_verification_before_the_look_up_is_kept(self) -> None:
+        """No verification email is sent."""
         person = ann(events.EmailVerified(OPSGENIE), seen(), verified=False)
         assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
 
     def test_a_click_on_the_authentication_link_does_not_connect(self) -> None:
-        """Only Atlassian's answer does, unless the rules say that it cannot be asked."""
+        """Only Atlassian's answer does, unless the rules say that the click connects."""
         person = mailed(ann(seen()))
         click = events.LinkFollowed(Purpose.AUTHENTICATION, 1)
-        assert lifecycle.after(person, click, START, RULES).state is State.AUTHENTICATING
-        assert lifecycle.after(person, click, START, Rules(click_counts=True)).state is State.CONNECTED
+        assert lifecycle.transition(person, click, START, RULES).state is State.AUTHENTICATING
+        assert lifecycle.transition(person, click, START, Rules(click_counts=True)).state is State.CONNECTED
 
 
 class TestAtlassiansOwnInvitation:
-    """Where Atlassian mails people itself."""
+    """Atlassian sends its own invitation."""
 
     INVITED = events.AccountSeen(ANN, "account-1", verified=False, created=True, mailed=True)
 
-    def test_it_stands_for_the_first_authentication_email(self) -> None:
-        """Ours comes as the first reminder, and as often as after a mail of our own."""
+    def test_it_replaces_the_first_authentication_email(self) -> None:
+        """Our first mail is the first reminder, and there are as many reminders as after a mail of our own."""
         person, now, sent = ann(self.INVITED), START, 0
         assert person.state is State.AUTHENTICATING
         assert lifecycle.due_mail(person, START) is None
@@ -135,16 +135,16 @@ class TestAtlassiansOwnInvitation:
         assert now == START + RULES.reminders_at_most * RULES.reminder_interval
         assert sent == RULES.reminders_at_most
 
-    def test_without_reminders_ours_never_comes_by_itself_but_on_request(self) -> None:
-        """Who lost Atlassian's mail asks for ours."""
+    def test_without_reminders_our_mail_is_sent_only_on_request(self) -> None:
+        """For a person who lost Atlassian's mail."""
         rules = Rules(reminders_at_most=0)
-        person = lifecycle.after(ann(), self.INVITED, START, rules)
+        person = lifecycle.transition(ann(), self.INVITED, START, rules)
         assert person.due is None
-        asked = lifecycle.after(person, events.MailRequested(ADMIN), START, rules)
+        asked = lifecycle.transition(person, events.MailRequested(ADMIN), START, rules)
         assert lifecycle.due_mail(asked, START) == Mail(Purpose.AUTHENTICATION, 1)
 
-    def test_an_unverified_email_gets_our_verification_email_all_the_same(self) -> None:
-        """Whatever Atlassian sent, the Opsgenie email has yet to be proved."""
+    def test_an_unverified_email_still_gets_our_verification_email(self) -> None:
+        """Atlassian's invitation does not verify the Opsgenie email."""
         person = ann(self.INVITED, verified=False)
         assert lifecycle.due_mail(person, START) == Mail(Purpose.VERIFICATION, 1)
 
@@ -152,8 +152,8 @@ class TestAtlassiansOwnInvitation:
 class TestMails:
     """Reminders, resends, refusals."""
 
-    def test_reminders_come_and_end(self) -> None:
-        """The first mail and five reminders, three days apart; then people are waited for."""
+    def test_reminders_are_limited(self) -> None:
+        """The first mail and five reminders, three days apart."""
         person, now = ann(seen()), START
         for _ in range(6):
             person = mailed(person, now)
@@ -162,41 +162,43 @@ class TestMails:
         assert person.mailing(Purpose.AUTHENTICATION).sent == 6
         assert lifecycle.due_mail(person, now + timedelta(days=365)) is None
 
-    def test_a_resend_waits_for_the_cool_down(self) -> None:
-        """Thirty seconds between two mails on request."""
+    def test_resend_respects_the_cool_down(self) -> None:
+        """Thirty seconds between two requested mails."""
         person = mailed(ann(seen()))
         assert "wait 30 seconds" in lifecycle.resend_denial_reason(person, START + timedelta(seconds=1), RULES)
-        assert lifecycle.after(person, events.MailRequested(ADMIN), START, RULES) == person
+        assert lifecycle.transition(person, events.MailRequested(ADMIN), START, RULES) == person
         later = START + timedelta(seconds=31)
-        person = lifecycle.after(person, events.MailRequested(ADMIN), later, RULES)
+        person = lifecycle.transition(person, events.MailRequested(ADMIN), later, RULES)
         assert lifecycle.due_mail(person, later) == Mail(Purpose.AUTHENTICATION, 2)
 
-    def test_a_refusal_that_is_withdrawn_leaves_the_person_as_before(self) -> None:
-        """The same mail is due again; a withdrawal that comes too late changes nothing."""
-        refused = lifecycle.after(ann(seen()), events.MailRefused(Purpose.AUTHENTICATION, 1, "554: no"), START, RULES)
+    def test_a_withdrawn_refusal_restores_the_state(self) -> None:
+        """The same mail is due again; a late withdrawal changes nothing."""
+        refused = lifecycle.transition(
+            ann(seen()), events.MailRefused(Purpose.AUTHENTICATION, 1, "554: no"), START, RULES
+        )
         withdrawal = events.RefusalWithdrawn(Purpose.AUTHENTICATION, 1)
-        person = lifecycle.after(refused, withdrawal, START, RULES)
+        person = lifecycle.transition(refused, withdrawal, START, RULES)
         assert (person.state, person.reason) == (State.AUTHENTICATING, "")
         assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
-        corrected = lifecycle.after(refused, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
-        for other in (person, corrected, lifecycle.after(refused, events.Excluded("left", ADMIN), START, RULES)):
-            assert lifecycle.after(other, withdrawal, START, RULES) == other
+        corrected = lifecycle.transition(refused, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
+        for other in (person, corrected, lifecycle.transition(refused, events.Excluded("left", ADMIN), START, RULES)):
+            assert lifecycle.transition(other, withdrawal, START, RULES) == other
 
-    def test_resends_while_a_mail_is_on_its_way_make_no_second_mail(self) -> None:
-        """However many ask."""
+    def test_resends_while_a_mail_is_being_sent_make_no_second_mail(self) -> None:
+        """However many requests there are."""
         person, later = mailed(ann(seen())), START + timedelta(minutes=1)
         for _ in range(50):
-            person = lifecycle.after(person, events.MailRequested(ADMIN), later, RULES)
+            person = lifecycle.transition(person, events.MailRequested(ADMIN), later, RULES)
         person = mailed(person, later)
         assert lifecycle.due_mail(person, later) is None
         assert person.mailing(Purpose.AUTHENTICATION).generation == 2
 
-    def test_deferred_mail_is_tried_again_under_the_same_generation(self) -> None:
-        """Later and later, but never beyond two hours."""
+    def test_deferred_mail_is_retried_with_the_same_generation(self) -> None:
+        """With a backoff of at most two hours."""
         person = ann(seen())
         # A mailbox that is full for a month is tried some four hundred times.
         for attempt in range(400):
-            person = lifecycle.after(person, events.MailDeferred(Purpose.AUTHENTICATION, 1, "451"), START, RULES)
+            person = lifecycle.transition(person, events.MailDeferred(Purpose.AUTHENTICATION, 1, "451"), START, RULES)
             assert person.due == START + timedelta(minutes=min(2**attempt, 120))
             assert next_step(person) == AFTER_DEFERRAL
         assert lifecycle.due_mail(person, START + timedelta(hours=2)) == Mail(Purpose.AUTHENTICATION, 1)
@@ -204,17 +206,19 @@ class TestMails:
         assert next_step(mailed(person, later)) == next_step(ann(seen()))
 
     def test_a_refused_address_is_unreachable_until_corrected(self) -> None:
-        """An admin corrects it; the new address has to prove itself."""
+        """The new address has yet to be verified."""
         person = ann(seen(), events.MailRefused(Purpose.AUTHENTICATION, 1, "550 no such mailbox"))
         assert person.state is State.UNREACHABLE
-        person = lifecycle.after(person, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
-        person = lifecycle.after(person, events.AccountSeen("ann.new@example.com", "2", verified=False), START, RULES)
+        person = lifecycle.transition(person, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
+        person = lifecycle.transition(
+            person, events.AccountSeen("ann.new@example.com", "2", verified=False), START, RULES
+        )
         assert person.state is State.EMAIL_UNVERIFIED
         assert person.former_emails == [ANN]
 
 
 class TestLinks:
-    """What a link is good for."""
+    """Which links work."""
 
     @given(st.timedeltas(timedelta(0), timedelta(days=30)))
     def test_links_expire(self, age: timedelta) -> None:
@@ -223,111 +227,111 @@ class TestLinks:
         state = lifecycle.link_state(person, Mail(Purpose.VERIFICATION, 1), START + age, RULES)
         assert state is (LinkState.OPEN if age <= timedelta(hours=24) else LinkState.EXPIRED)
 
-    def test_a_reminder_leaves_older_links_alive_and_a_resend_does_not(self) -> None:
+    def test_a_resend_invalidates_older_links_and_a_reminder_does_not(self) -> None:
         """Until they expire."""
         person, later = mailed(ann(seen())), START + timedelta(days=3)
         person = mailed(person, later)
         assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, 1), later, RULES) is LinkState.OPEN
         later += timedelta(minutes=1)
-        person = mailed(lifecycle.after(person, events.MailRequested(LINK), later, RULES), later)
+        person = mailed(lifecycle.transition(person, events.MailRequested(LINK), later, RULES), later)
         for old in (1, 2):
             assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, old), later, RULES) is LinkState.EXPIRED
         assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, 3), later, RULES) is LinkState.OPEN
 
-    def test_a_link_works_before_the_news_that_its_mail_was_taken(self) -> None:
-        """Some people are fast."""
+    def test_a_link_works_before_the_acceptance_is_recorded(self) -> None:
+        """A person may click before the batch has returned."""
         person = ann(seen(), verified=False)
         assert lifecycle.link_state(person, Mail(Purpose.VERIFICATION, 1), START, RULES) is LinkState.OPEN
-        person = lifecycle.after(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
+        person = lifecycle.transition(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
         assert person.state is State.AUTHENTICATING
 
-    def test_links_to_a_corrected_address_are_dead(self) -> None:
-        """Even one whose mail was on its way when the address was corrected."""
+    def test_links_to_a_former_address_do_not_work(self) -> None:
+        """Also the link of a mail that was being sent during the correction."""
         for person in (ann(seen(), verified=False), mailed(ann(seen(), verified=False))):
-            corrected = lifecycle.after(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
-            corrected = lifecycle.after(corrected, events.MailSent(Purpose.VERIFICATION, 1), START, RULES)
-            corrected = lifecycle.after(
+            corrected = lifecycle.transition(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
+            corrected = lifecycle.transition(corrected, events.MailSent(Purpose.VERIFICATION, 1), START, RULES)
+            corrected = lifecycle.transition(
                 corrected, events.AccountSeen("b@example.com", "2", verified=False), START, RULES
             )
             assert lifecycle.link_state(corrected, Mail(Purpose.VERIFICATION, 1), START, RULES) is LinkState.EXPIRED
 
-    def test_a_link_to_a_corrected_address_asks_for_no_mail(self) -> None:
-        """Neither one that was mailed nor one that was on its way; the first to the new address does."""
+    def test_a_link_to_a_former_address_cannot_request_mail(self) -> None:
+        """Also the link of a mail that was being sent; the first link to the new address can."""
         person = mailed(ann(seen(), verified=False))
-        person = lifecycle.after(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
-        person = lifecycle.after(person, events.AccountSeen("b@example.com", "2", verified=False), START, RULES)
-        may = [lifecycle.may_ask(mailed(person), Mail(Purpose.VERIFICATION, old), START) for old in (1, 2, 3)]
+        person = lifecycle.transition(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
+        person = lifecycle.transition(person, events.AccountSeen("b@example.com", "2", verified=False), START, RULES)
+        may = [lifecycle.may_request_mail(mailed(person), Mail(Purpose.VERIFICATION, old), START) for old in (1, 2, 3)]
         assert may == [False, False, True]
 
-    def test_a_link_asks_for_mail_seldom(self) -> None:
-        """A handful in a quarter of an hour, whichever link; whoever has an old one cannot fill the mailbox."""
+    def test_mail_requests_by_link_are_rate_limited(self) -> None:
+        """For all links of a person together, so that an old link cannot fill the mailbox."""
         person, now = mailed(ann(seen())), START
-        for times in range(lifecycle.MAX_COHORTS_QUERIED + 1):
+        for times in range(lifecycle.MAX_LINK_REQUESTS + 1):
             now += timedelta(minutes=1)
-            may = lifecycle.may_ask(person, Mail(Purpose.AUTHENTICATION, 1), now)
-            assert may is (times < lifecycle.MAX_COHORTS_QUERIED)
+            may = lifecycle.may_request_mail(person, Mail(Purpose.AUTHENTICATION, 1), now)
+            assert may is (times < lifecycle.MAX_LINK_REQUESTS)
             if may:
-                person = mailed(lifecycle.after(person, events.MailRequested(LINK), now, RULES), now)
-        assert lifecycle.may_ask(person, Mail(Purpose.AUTHENTICATION, 1), now + lifecycle.ASKED_WITHIN)
+                person = mailed(lifecycle.transition(person, events.MailRequested(LINK), now, RULES), now)
+        assert lifecycle.may_request_mail(person, Mail(Purpose.AUTHENTICATION, 1), now + lifecycle.LINK_REQUEST_WINDOW)
         assert not lifecycle.resend_denial_reason(person, now + timedelta(minutes=1), RULES)
 
-    def test_atlassians_late_answer_about_the_old_address_says_nothing_of_the_new_one(self) -> None:
-        """The account belongs to whoever holds the old address."""
+    def test_a_late_answer_about_a_former_address_is_ignored(self) -> None:
+        """The account belongs to the owner of the former address."""
         person = ann(seen(), events.EmailCorrected("b@example.com", ADMIN), seen(verified=True))
         assert person.state is State.ARRIVED
 
 
 class TestDeclining:
-    """Whoever reads the mail says that this is not their account."""
+    """The reader of a mail says that this is not their account."""
 
     DECLINED = events.LinkDeclined(Purpose.AUTHENTICATION, 1)
 
     def test_they_get_no_more_mail_and_wait_for_an_admin(self) -> None:
-        """The reason says why, the timeline says that it came by the link, and what to do next fits."""
-        person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
+        """Reason, timeline and next step say that the person declined by the link."""
+        person = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, RULES)
         assert (person.state, person.reason) == (State.ATTENTION, lifecycle.DECLINED)
         assert person.timeline[-1].by == LINK
         assert lifecycle.due_mail(person, START + timedelta(days=365)) is None
         assert next_step(person) == AFTER_DECLINE != next_step(ann())
 
-    def test_all_their_links_say_so(self) -> None:
-        """Those of earlier mails, of the other purpose, and of a mail that is on its way."""
+    def test_all_their_links_show_that_they_declined(self) -> None:
+        """Links of earlier mails, of the other purpose, and of a mail that is being sent."""
         person = ann(seen(), verified=False)
-        person = lifecycle.after(mailed(person), events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
-        person = lifecycle.after(mailed(person), self.DECLINED, START, RULES)
+        person = lifecycle.transition(mailed(person), events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
+        person = lifecycle.transition(mailed(person), self.DECLINED, START, RULES)
         for purpose in Purpose:
             for generation in (1, 2, 3):
                 link = Mail(purpose, generation)
                 assert lifecycle.link_state(person, link, START, RULES) is LinkState.DECLINED
 
     @pytest.mark.parametrize("purpose", Purpose)
-    def test_a_button_in_an_old_mail_does_nothing_any_more(self, purpose: Purpose) -> None:
-        """Not now, and not once an admin has asked again: that takes the new mail."""
-        declined = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, Rules(click_counts=True))
+    def test_links_from_before_the_decline_stay_invalid(self, purpose: Purpose) -> None:
+        """Also after a resend: only the link of the new mail works."""
+        declined = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, Rules(click_counts=True))
         click = events.LinkFollowed(purpose, 1)
-        assert lifecycle.after(declined, click, START, Rules(click_counts=True)) == declined
-        asked = lifecycle.after(declined, events.MailRequested(ADMIN), START, RULES)
-        asked = mailed(lifecycle.after(asked, seen(), START, RULES))
-        assert lifecycle.after(asked, click, START, Rules(click_counts=True)) == asked
+        assert lifecycle.transition(declined, click, START, Rules(click_counts=True)) == declined
+        asked = lifecycle.transition(declined, events.MailRequested(ADMIN), START, RULES)
+        asked = mailed(lifecycle.transition(asked, seen(), START, RULES))
+        assert lifecycle.transition(asked, click, START, Rules(click_counts=True)) == asked
         newest = Mail(Purpose.AUTHENTICATION, asked.mailing(Purpose.AUTHENTICATION).generation)
         assert lifecycle.link_state(asked, newest, START, RULES) is LinkState.OPEN
 
     def test_only_an_open_link_declines(self) -> None:
-        """Not an expired one, nor one that a resend replaced."""
+        """Expired and invalidated links do not."""
         person, later = mailed(ann(seen())), START + timedelta(days=8)
-        assert lifecycle.after(person, self.DECLINED, later, RULES) == person
-        asked = lifecycle.after(person, events.MailRequested(ADMIN), START + timedelta(minutes=1), RULES)
-        assert lifecycle.after(asked, self.DECLINED, START + timedelta(minutes=1), RULES) == asked
+        assert lifecycle.transition(person, self.DECLINED, later, RULES) == person
+        asked = lifecycle.transition(person, events.MailRequested(ADMIN), START + timedelta(minutes=1), RULES)
+        assert lifecycle.transition(asked, self.DECLINED, START + timedelta(minutes=1), RULES) == asked
 
-    def test_neighbours_do_not_talk_over_it(self) -> None:
-        """Trouble that Atlassian has with the account, a refused mail: the person's word stays the reason."""
-        person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
+    def test_service_problems_do_not_replace_the_reason(self) -> None:
+        """A problem with the account or a refused mail does not hide that the person declined."""
+        person = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, RULES)
         for event in (
             events.AccountProblem(ANN, "deactivated"),
             events.MailRefused(Purpose.AUTHENTICATION, 2, "550"),
             seen(),
         ):
-            person = lifecycle.after(person, event, START, RULES)
+            person = lifecycle.transition(person, event, START, RULES)
         assert (person.state, person.reason) == (State.ATTENTION, lifecycle.DECLINED)
 
     @pytest.mark.parametrize(
@@ -340,10 +344,10 @@ class TestDeclining:
             (events.AccountSeen(ANN, "account-1", verified=True), State.CONNECTED),
         ],
     )
-    def test_what_an_admin_does_next_is_taken(self, event: events.Event, state: State) -> None:
-        """And a verified Atlassian account needs nothing, whatever was said before."""
-        person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
-        person = lifecycle.after(person, event, START, RULES)
+    def test_an_admin_can_act_on_a_decline(self, event: events.Event, state: State) -> None:
+        """Also, a verified Atlassian account connects the person."""
+        person = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, RULES)
+        person = lifecycle.transition(person, event, START, RULES)
         assert (person.state, person.declined) == (state, False)
 
 
@@ -370,7 +374,7 @@ ANY_EVENT = st.one_of(
 
 
 class OneWay(RuleBasedStateMachine):
-    """Any events in any order, repeated, late and early, and the mails that really go out because of them."""
+    """Any events in any order, duplicate, late and early, and the mails that are sent because of them."""
 
     @initialize(verified=st.booleans(), blocked=st.booleans())
     def arrives(self, verified: bool, blocked: bool) -> None:  # noqa: FBT001 - given by name
@@ -384,7 +388,7 @@ class OneWay(RuleBasedStateMachine):
     def happens(self, event: events.Event) -> None:
         """Anything at all."""
         before = self.person
-        self.person = lifecycle.after(before, event, self.now, RULES)
+        self.person = lifecycle.transition(before, event, self.now, RULES)
         if before.settled:
             assert self.person == before
         if self.person.state is State.CONNECTED and before.state is not State.CONNECTED:
@@ -421,7 +425,7 @@ class OneWay(RuleBasedStateMachine):
             assert self.person.email_verified
             assert self.person.account_id
         self.sent.append((self.person.email, mail))
-        self.person = lifecycle.after(self.person, events.MailSent(mail.purpose, mail.generation), self.now, RULES)
+        self.person = lifecycle.transition(self.person, events.MailSent(mail.purpose, mail.generation), self.now, RULES)
 
     @rule(passing=st.timedeltas(timedelta(0), timedelta(days=5)))
     def time_passes(self, passing: timedelta) -> None:

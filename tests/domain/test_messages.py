@@ -1,4 +1,4 @@
-"""What is said to workflows may come from an older or newer version."""
+"""Messages to workflows may come from an older or newer version."""
 
 import base64
 import inspect
@@ -13,7 +13,8 @@ from pydantic import TypeAdapter, ValidationError
 from landbridge.domain import activity_io, messages, people
 from landbridge.domain.base import Model
 from landbridge.domain.cohort import unpacked
-from landbridge.domain.messages import CohortInput, LinksUsed, MigrationRequest
+from landbridge.domain.cohort_state import CohortInput
+from landbridge.domain.messages import LinksUsed, MigrationRequest
 
 MODELS = sorted(
     {
@@ -29,7 +30,7 @@ MODELS = sorted(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_unknown_fields_are_ignored(model: type) -> None:
-    """A newer version may write more than we know: that is never why a message is not understood."""
+    """A newer version may write more fields."""
     wrong = set[object]()
     try:
         TypeAdapter(model).validate_python({"of_a_newer_version": {"x": 1}, **dict.fromkeys(_fields(model), object())})
@@ -42,8 +43,8 @@ NAME = "Ann Person"
 
 
 @pytest.mark.parametrize("model", [model for model in MODELS if issubclass(model, Model)])
-def test_what_is_wrong_is_told_without_showing_it(model: type[Model]) -> None:
-    """The SDK writes such an error into the log, and into a failure: it names the field, and nobody in it."""
+def test_validation_errors_do_not_show_values(model: type[Model]) -> None:
+    """The SDK writes such an error into logs and failures: it names the field, and no person."""
     said = ""
     try:
         model.model_validate({field: [{"name": NAME}] for field in _fields(model)})
@@ -52,8 +53,8 @@ def test_what_is_wrong_is_told_without_showing_it(model: type[Model]) -> None:
     assert NAME not in said
 
 
-def test_people_who_cannot_be_read_are_not_shown() -> None:
-    """What a run carried on to the next may be of another version."""
+def test_unreadable_people_are_not_shown() -> None:
+    """A run may carry people that another version has packed."""
     wrong = base64.b85encode(zlib.compress(json.dumps([{"name": NAME}]).encode())).decode()
     with pytest.raises(ValidationError, match="email") as caught:
         unpacked(wrong)
@@ -75,7 +76,7 @@ def _fields(model: type) -> set[str]:
                 "number": 1,
                 "run": "r",
                 "initiator": "olga@example.com",
-                "rules": {"retired": 1},
+                "state": {"rules": {"retired": 1}, "admins": []},
             },
         ),
         (
@@ -95,12 +96,12 @@ def _fields(model: type) -> set[str]:
         ),
     ],
 )
-def test_old_messages_are_understood(model: type[Model], old: dict[str, Any]) -> None:
-    """With what they could not say yet at its default."""
+def test_messages_of_older_versions_are_accepted(model: type[Model], old: dict[str, Any]) -> None:
+    """Missing fields have their defaults."""
     assert model.model_validate(old).model_dump(mode="json")
 
 
-def test_a_field_that_was_renamed_is_an_explicit_failure() -> None:
-    """What is missing is named, and nothing is made up."""
+def test_a_renamed_field_is_an_error() -> None:
+    """The error names the missing field."""
     with pytest.raises(ValidationError, match="opsgenie_account"):
         MigrationRequest.model_validate({"account": "acme", "initiator": "olga@example.com"})

@@ -1,4 +1,4 @@
-"""A real Temporal server for the whole run, whose clocks tests turn; a world and a worker of its own for each test."""
+"""A real Temporal server with time skipping for the whole run; fake services and a worker for each test."""
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -10,7 +10,7 @@ from landbridge.client import admins, deletion, links, migration, reader
 from tests.workflows.harness import CACHED, MigrationHarness, benched, server_for
 
 _WITHOUT_CACHE = timedelta(seconds=30)
-"""How long a question may take where each of fifty at once has a history replayed."""
+"""Timeout of a query where each of fifty concurrent queries replays a history."""
 
 
 @pytest.fixture(autouse=True)

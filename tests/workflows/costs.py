@@ -1,4 +1,4 @@
-"""What workflows cost, counted from their histories: events, and the actions that Temporal Cloud would bill."""
+"""Counts the events of workflows, and the actions that Temporal Cloud would bill, from their histories."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One migration under test: what starts and steers it, the world around it, and its clock."""
+"""One migration under test: its client, fake services, and its clock."""
 
 import asyncio
 import itertools
@@ -46,20 +46,20 @@ from workflows.site_migration import SiteMigrationWorkflow
 
 OWNER_EMAIL = "olga@example.com"
 CACHED = int(os.environ.get("WORKFLOWS_CACHED", "1000"))
-"""Workflows that a worker keeps in memory; with 0 every task replays the whole history."""
-AT_ONCE = pytest.mark.skipif(not CACHED, reason="Workers that keep nothing lose questions that come at once (SDK 1.35)")
-"""On tests that ask fifty questions at once."""
+"""Size of the workers' workflow cache; with 0 every task replays the whole history."""
+AT_ONCE = pytest.mark.skipif(not CACHED, reason="Workers without a cache drop concurrent queries (SDK 1.35)")
+"""For tests with fifty concurrent queries."""
 KEYS = "the-key-of-tests-has-thirty-two-characters-or-more"
 """Encrypts what Temporal keeps."""
 TOKEN_KEY = "k" * 32
-"""Signs links, and identities of those who sign in."""
+"""Signs links and identity tokens."""
 PROOFS = Proofs([TOKEN_KEY])
 _numbers = itertools.count(1)
 
 
 @dataclass
 class MigrationHarness:
-    """One Opsgenie account, its migration, and the world around it."""
+    """One Opsgenie account, its migration, and fake services."""
 
     client: Client
     account: str
@@ -67,7 +67,7 @@ class MigrationHarness:
 
     @property
     def migration(self) -> Migration:
-        """What steers it."""
+        """The client that controls the migration."""
         return Migration(self.client, self.account, proofs=PROOFS)
 
     @property
@@ -90,32 +90,32 @@ class MigrationHarness:
         return await migrations.start(self.client, self.request(**changes), proofs=PROOFS)
 
     async def skip(self, time: timedelta, cohort: int = 1) -> None:
-        """Let time pass for a cohort, or as much of it as it takes until the cohort ends."""
+        """Skip time for a cohort, at most until the cohort ends."""
         await let_pass(self.client, self.cohort(cohort), time)
 
     async def person(self, email: str) -> Person:
-        """How someone stands."""
+        """The current state of a person."""
         return (await self.migration.person(email)).person
 
     async def until(self, email: str, state: State) -> Person:
-        """Wait until someone is in a state."""
+        """Wait until a person is in a state."""
         await eventually(lambda: self._is(email, state))
         return await self.person(email)
 
     async def waits_for(self, task: str) -> bool:
-        """Whether the migration waits for an admin, with these words."""
+        """Whether the migration waits for a task whose text contains these words."""
         return task in (await self.migration.progress()).task
 
     async def has_problem(self, sentence: str) -> bool:
-        """Whether its cohorts tell just this trouble."""
+        """Whether its cohorts report exactly this problem."""
         return (await self.migration.progress()).problems == ([sentence] if sentence else [])
 
     async def status_shows(self, sentence: str) -> bool:
-        """Whether `status` tells this trouble."""
+        """Whether `status` shows this problem."""
         return sentence in (await self.migration.status()).problems
 
     async def step_is(self, step: Step) -> bool:
-        """Whether it has come to a step."""
+        """Whether the migration is in a step."""
         return (await self.migration.progress()).step is step
 
     async def checklist(self) -> list[ChecklistItem]:
@@ -130,45 +130,47 @@ class MigrationHarness:
         try:
             return (await self.person(email)).state is state
         except NotFound:
-            # The roster is not handed out yet.
+            # The people are not assigned yet.
             return False
 
 
 async def end_all(client: Client) -> None:
-    """End every workflow, so that the next test's worker has nothing of this one to do."""
+    """Terminate every workflow, so that the next test's worker gets no task of this test."""
     while running := [execution async for execution in client.list_workflows("ExecutionStatus = 'Running'")]:
-        # Migrations before their cohorts, whose end would be theirs.
+        # Terminate migrations first: the end of a cohort would fail its migration.
         for execution in sorted(running, key=lambda execution: len(execution.id)):
             with suppress(RPCError):
                 await client.get_workflow_handle(execution.id).terminate()
 
 
 async def let_pass(client: Client, workflow: WorkflowHandle[Any, Any], time: timedelta) -> None:
-    """Let time pass for a workflow, once nothing of it is under way.
+    """Skip time for a workflow, once no activity and no task of it runs.
 
-    Asked while a mail was being handed over on a busy machine, the server has let fifteen minutes pass instead of one.
+    During a running activity on a busy machine, the server skipped fifteen minutes instead of one.
     """
 
-    async def waits() -> bool:
-        told = (await workflow.describe()).raw_description
-        under_way = [
-            one for one in told.pending_activities if one.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
+    async def is_idle() -> bool:
+        described = (await workflow.describe()).raw_description
+        started = [
+            activity
+            for activity in described.pending_activities
+            if activity.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
         ]
-        return not under_way and not told.HasField("pending_workflow_task")
+        return not started and not described.HasField("pending_workflow_task")
 
-    await eventually(waits)
+    await eventually(is_idle)
     await TimeSkipper(client, config=TimeSkippingConfig(enabled=False)).fast_forward(workflow, time)
 
 
 async def eventually(condition: Callable[[], Any]) -> None:
-    """Wait until a condition holds; the test's timeout is the limit."""
+    """Wait until a condition is true; the test's timeout is the limit."""
     while True:
         try:
             result = condition()
             if await result if asyncio.iscoroutine(result) else result:
                 return
         except NoWorkerAnswers:
-            # Workers that keep nothing in memory drop a question now and then (SDK 1.35).
+            # Workers without a cache sometimes drop a query (SDK 1.35).
             if CACHED:
                 raise
         await asyncio.sleep(0.02)
@@ -183,7 +185,7 @@ async def served(
     deployment: WorkerDeploymentConfig | None = None,
     mailer: Mailer | None = None,
 ) -> AsyncIterator[None]:
-    """Serve workflows and activities with a world, as the worker does; `mailer` stands in for the world's."""
+    """Run workers with fake services; `mailer` replaces the mailer of the fake services."""
     workers = build_workers(client, world, workflows_cached=workflows_cached, deployment=deployment, mailer=mailer)
     async with worker.serving(workers):
         yield
@@ -197,7 +199,7 @@ def build_workers(
     deployment: WorkerDeploymentConfig | None = None,
     mailer: Mailer | None = None,
 ) -> list[Worker]:
-    """Return the workers of all task queues, in a world."""
+    """Return the workers of all task queues, with fake services."""
     return worker.build(
         client,
         AccountActivities(world.atlassian, world.atlassian),
@@ -212,9 +214,9 @@ def build_workers(
 
 @asynccontextmanager
 async def server_for(folder: Path, *, keys: str = KEYS, **dynamic_config: str) -> AsyncIterator[Client]:
-    """Run a server whose workflows' time can be skipped; yield a client of it. `__` in a setting's name is a dot.
+    """Run a server with time skipping; yield a client of it. `__` in a setting's name is a dot.
 
-    Payloads are encrypted, as in production; without `keys` they stand in clear.
+    Payloads are encrypted, as in production; without `keys` they are unencrypted.
     """
     server = TemporalServer(
         port=ports.preferred_or_free(0),
@@ -230,14 +232,14 @@ async def server_for(folder: Path, *, keys: str = KEYS, **dynamic_config: str) -
 
 
 def with_keys(client: Client, keys: Sequence[str], *, accept_clear: bool = False) -> Client:
-    """Return a client of the same server that has these keys; without any, it reads and writes in clear."""
+    """Return a client of the same server with these keys; without keys it does not encrypt."""
     config = client.config()
     config["data_converter"] = connection.data_converter(keys, accept_clear=accept_clear)
     return Client(**config)
 
 
 def prepared(world: World) -> None:
-    """Bring in an owner who is admin of the site acme."""
+    """Add an owner who is a site admin of the site acme."""
     world.opsgenie.add(RosterPerson(email=OWNER_EMAIL, name="Olga Owner", role=OWNER, email_verified=True))
     world.atlassian.account(OWNER_EMAIL, verified=True)
     world.atlassian.listed_sites.append(
@@ -249,7 +251,7 @@ def prepared(world: World) -> None:
 async def benched(
     client: Client, *, workflows_cached: int = CACHED, post: Post | None = None
 ) -> AsyncIterator[MigrationHarness]:
-    """Yield an Opsgenie account of one owner, whose migration a worker serves; `post`: with another mail server."""
+    """Yield an Opsgenie account with one owner and a running worker; `post` replaces the mail server."""
     bench = MigrationHarness(client, f"acme-{next(_numbers)}", World(post=post) if post else World())
     prepared(bench.world)
     async with served(client, bench.world, workflows_cached=workflows_cached):

@@ -1,4 +1,4 @@
-"""Workflows of a build that decides otherwise than ours: it cannot replay what ours has begun."""
+"""Workflows of an incompatible build: they cannot replay our histories."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from temporalio import workflow
 
 @workflow.defn(name="CohortWorkflow")
 class IncompatibleCohort:
-    """Waits, where ours looks up accounts."""
+    """Waits where our workflow looks up accounts."""
 
     @workflow.run
     async def run(self, _: Any) -> None:  # noqa: ANN401 - it reads nothing
@@ -18,7 +18,7 @@ class IncompatibleCohort:
 
 @workflow.defn(name="SiteMigrationWorkflow")
 class IncompatibleMigration:
-    """Waits, where ours reads the roster."""
+    """Waits where our workflow reads the roster."""
 
     @workflow.run
     async def run(self, _: Any) -> None:  # noqa: ANN401 - it reads nothing

@@ -1,4 +1,4 @@
-"""Who may ask what of a running migration, and what stands of it in the audit afterwards."""
+"""Who may send requests to a migration, and what the audit records of them."""
 
 import logging
 from collections import Counter
@@ -82,8 +82,8 @@ async def _undone(bench: MigrationHarness) -> bool:
     return progress is not None and progress.over
 
 
-async def test_every_act_stands_there_once_with_who_and_when(bench: MigrationHarness) -> None:
-    """Of the migration and about its people; newest first."""
+async def test_every_request_is_recorded_once_with_its_sender(bench: MigrationHarness) -> None:
+    """Requests to the migration and about its people, newest first."""
     began = datetime.now(UTC) - timedelta(seconds=1)
     bench.world.opsgenie.add(*PEOPLE)
     bench.world.atlassian.by_hand = True
@@ -131,8 +131,8 @@ async def test_every_act_stands_there_once_with_who_and_when(bench: MigrationHar
     assert all(began <= entry.at <= datetime.now(UTC) + timedelta(seconds=1) for entry in found)
 
 
-async def test_the_audit_outlives_its_histories(cutting: Client) -> None:
-    """However often a cohort continued as new, and when all is over: once each, in order, with the same words."""
+async def test_continue_as_new_carries_the_audit(cutting: Client) -> None:
+    """Also after the end: each entry once, in order, unchanged."""
     async with benched(cutting) as bench:
         await everyone_is_mailed(bench)
         await bench.migration.exclude(PEOPLE[1].email, "left", OWNER)
@@ -180,8 +180,8 @@ REQUESTS: dict[str, Callable[[Migration, Actor], Awaitable[object]]] = {
 }
 
 
-async def test_whoever_begins_anew_hides_nothing(bench: MigrationHarness) -> None:
-    """What was done in an earlier migration of the account, and about its people, stands there still."""
+async def test_earlier_migrations_stay_in_the_audit(bench: MigrationHarness) -> None:
+    """Requests of earlier migrations of the account, and about their people."""
     await everyone_is_mailed(bench)
     await bench.migration.pause("a look", OWNER)
     await bench.migration.exclude(PEOPLE[0].email, "left", OWNER)
@@ -205,8 +205,8 @@ async def test_whoever_begins_anew_hides_nothing(bench: MigrationHarness) -> Non
     await eventually(told)
 
 
-async def test_who_may_not_is_refused_and_leaves_no_trace(bench: MigrationHarness) -> None:
-    """Strangers, users, and whoever claims to be a service or a link: no event, no act, no mail."""
+async def test_refused_requests_leave_no_trace(bench: MigrationHarness) -> None:
+    """Strangers, users, and senders that claim to be a service or a link: no event, no audit entry, no mail."""
     await everyone_is_mailed(bench)
     mails, events = len(bench.world.post.mails), await _events(bench)
     for ask in REQUESTS.values():
@@ -236,8 +236,8 @@ async def _events(bench: MigrationHarness) -> list[str]:
     ]
 
 
-async def test_an_admin_may_not_start_what_is_not_theirs(bench: MigrationHarness) -> None:
-    """Whatever initiator they name."""
+async def test_an_admin_of_another_account_cannot_start_a_migration(bench: MigrationHarness) -> None:
+    """Whichever initiator the request names."""
     await bench.start(by=Actor(source=Source.ADMIN, name="stranger@example.com"))
     await eventually(lambda: _failed(bench))
     assert "Only an owner or admin" in (await bench.migration.status()).failure
@@ -247,8 +247,8 @@ async def _failed(bench: MigrationHarness) -> bool:
     return (await bench.migration.status()).run_state == "failed"
 
 
-async def test_the_rights_are_those_of_the_newest_roster(bench: MigrationHarness) -> None:
-    """Who became an admin may ask, and who is none any more may not, once Opsgenie was read again."""
+async def test_the_newest_roster_decides_who_is_an_admin(bench: MigrationHarness) -> None:
+    """New admins may send requests, former admins may not, once the roster was read again."""
     await everyone_is_mailed(bench)
     with pytest.raises(Refused):
         await bench.migration.exclude(PEOPLE[1].email, "left", ADA)
@@ -281,8 +281,8 @@ async def _may_not(bench: MigrationHarness, by: Actor) -> bool:
     return not await _may(bench, by)
 
 
-async def test_a_signal_by_hand_is_an_operators_word(bench: MigrationHarness) -> None:
-    """Unnamed if it says no name; as what it claimed; not at all where it claims to be an admin who leads nobody."""
+async def test_a_signal_by_hand_is_recorded_as_an_operators(bench: MigrationHarness) -> None:
+    """With the source that it claims; a signal that claims to be from an unknown admin is ignored."""
     await everyone_is_mailed(bench)
     await bench.handle.signal("email_verified", {"email": PEOPLE[0].email})
     # Temporal does not promise that what the migration passes on arrives in its order.

@@ -1,4 +1,4 @@
-"""A migration that is cancelled stops at once wherever it is, tells owners and admins, and can be undone."""
+"""A cancelled migration ends immediately in every step, notifies owners and admins, and can be undone."""
 
 import asyncio
 
@@ -38,8 +38,8 @@ async def moving(bench: MigrationHarness) -> None:
     await eventually(lambda: bench.step_is(Step.VERIFY))
 
 
-async def test_it_ends_at_once_and_says_so_everywhere(bench: MigrationHarness) -> None:
-    """Connected people stay so, the others are left behind with the reason; links, status, report and mail tell it."""
+async def test_cancel_ends_the_migration_and_is_shown_everywhere(bench: MigrationHarness) -> None:
+    """Connected people stay connected, others are left behind; links, status, report and mail show the reason."""
     await moving(bench)
     link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
     await bench.migration.authenticate(CY.email, BY)
@@ -71,8 +71,8 @@ async def test_it_ends_at_once_and_says_so_everywhere(bench: MigrationHarness) -
     assert bench.world.atlassian.calls["revoke"] == 0
 
 
-async def test_mail_under_way_breaks_off_and_is_counted(bench: MigrationHarness) -> None:
-    """What was handed over by then stands in the report; nothing follows it."""
+async def test_cancel_interrupts_a_batch_of_mails(bench: MigrationHarness) -> None:
+    """Mails that were sent by then are in the report; no other mail follows."""
     post = bench.world.post
     post.held = asyncio.Event()
     bench.world.opsgenie.add(ANN, BO, CY)
@@ -86,8 +86,8 @@ async def test_mail_under_way_breaks_off_and_is_counted(bench: MigrationHarness)
     assert sum(lines.values()) == 1
 
 
-async def test_a_link_is_dead_before_its_cohort_has_ended(client: Client) -> None:
-    """A click that comes behind the cancel counts for nothing, even where one task brings both."""
+async def test_no_link_works_after_the_cancel_signal(client: Client) -> None:
+    """A click after the cancel signal changes nothing, even if one task brings both."""
     bench = MigrationHarness(client, "cancelled-and-clicked")
     prepared(bench.world)
     bench.world.opsgenie.add(BO)
@@ -107,8 +107,8 @@ async def test_a_link_is_dead_before_its_cohort_has_ended(client: Client) -> Non
     assert WHY in bo.reason
 
 
-async def test_before_a_site_is_chosen(bench: MigrationHarness) -> None:
-    """Nobody has heard of the migration but owners and admins, and only they are told."""
+async def test_cancel_before_a_site_is_chosen(bench: MigrationHarness) -> None:
+    """Only owners and admins know of the migration, and only they are notified."""
     bench.world.opsgenie.add(ANN)
     await bench.start(site="")
     await eventually(lambda: bench.waits_for("Choose a site"))
@@ -120,7 +120,7 @@ async def test_before_a_site_is_chosen(bench: MigrationHarness) -> None:
     assert (await bench.migration.progress()).task == ""
 
 
-async def test_while_the_roster_cannot_be_read(bench: MigrationHarness) -> None:
+async def test_cancel_while_the_roster_cannot_be_read(bench: MigrationHarness) -> None:
     """There are no cohorts yet."""
     bench.world.opsgenie.problem = ServiceUnavailable("Opsgenie is away.")
     await bench.start()
@@ -130,8 +130,8 @@ async def test_while_the_roster_cannot_be_read(bench: MigrationHarness) -> None:
     assert (await bench.migration.report()).people == []
 
 
-async def test_while_it_pauses(bench: MigrationHarness) -> None:
-    """A pause does not hold up the end."""
+async def test_cancel_while_paused(bench: MigrationHarness) -> None:
+    """A pause does not delay the end."""
     await moving(bench)
     await bench.migration.pause("Freeze.", BY)
     await bench.migration.cancel(WHY, BY)
@@ -139,8 +139,8 @@ async def test_while_it_pauses(bench: MigrationHarness) -> None:
     assert (await bench.migration.progress()).paused == ""
 
 
-async def test_while_no_neighbour_answers(bench: MigrationHarness) -> None:
-    """Cohorts end and links die at once; only the notice waits for the mail server."""
+async def test_cancel_while_no_service_responds(bench: MigrationHarness) -> None:
+    """Cohorts end and links stop working immediately; only the notice waits for the mail server."""
     await moving(bench)
     link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
     problem = ServiceUnavailable("Nobody is there.")
@@ -158,8 +158,8 @@ async def test_while_no_neighbour_answers(bench: MigrationHarness) -> None:
     assert len(bench.world.post.told(NoticeKind.MIGRATION_CANCELLED)) == 1
 
 
-async def test_twice_is_refused_and_nothing_else_is_let_in(bench: MigrationHarness) -> None:
-    """While it ends; afterwards it is over."""
+async def test_requests_after_a_cancel_are_refused(bench: MigrationHarness) -> None:
+    """First because the migration is cancelled, then because it is over."""
     await moving(bench)
     bench.world.post.problem = ServiceUnavailable("Nobody is there.")
     await bench.migration.cancel(WHY, BY)
@@ -182,15 +182,15 @@ async def _until_closed_refuses(bench: MigrationHarness) -> None:
     await bench.migration.exclude(ANN.email, "x", BY)
 
 
-async def test_a_reason_is_needed(bench: MigrationHarness) -> None:
-    """Refused before history is written."""
+async def test_cancel_needs_a_reason(bench: MigrationHarness) -> None:
+    """The request is refused before history is written."""
     await moving(bench)
     with pytest.raises(Refused, match="reason"):
         await bench.migration.cancel(" ", BY)
 
 
-async def test_temporals_own_cancellation_ends_it_in_the_same_way(bench: MigrationHarness) -> None:
-    """From the Web UI or the temporal command: cohorts close, owners and admins are told."""
+async def test_a_cancellation_in_temporal_cancels_the_migration(bench: MigrationHarness) -> None:
+    """From the Web UI or the temporal command: cohorts close, owners and admins are notified."""
     await moving(bench)
     await bench.handle.cancel()
     result = await bench.handle.result()
@@ -201,8 +201,8 @@ async def test_temporals_own_cancellation_ends_it_in_the_same_way(bench: Migrati
     assert (cancel.act, cancel.by, cancel.detail) == (Act.CANCEL, Actor(), "It was cancelled in Temporal.")
 
 
-async def test_temporals_cancellation_does_not_disturb_an_end(bench: MigrationHarness) -> None:
-    """It comes while owners and admins are being told."""
+async def test_a_cancellation_in_temporal_does_not_interrupt_the_end(bench: MigrationHarness) -> None:
+    """It arrives while owners and admins are being notified."""
     await moving(bench)
     bench.world.post.problem = ServiceUnavailable("Nobody is there.")
     await bench.migration.cancel(WHY, BY)
@@ -213,8 +213,8 @@ async def test_temporals_cancellation_does_not_disturb_an_end(bench: MigrationHa
     assert (await bench.migration.progress()).cancelled == WHY
 
 
-async def test_a_migration_that_was_terminated_leaves_no_living_link(bench: MigrationHarness) -> None:
-    """Its cohorts end by themselves, and leave people behind with a reason."""
+async def test_no_link_works_after_a_termination(bench: MigrationHarness) -> None:
+    """The cohorts end without the migration, and leave people behind with a reason."""
     await moving(bench)
     link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
     await bench.handle.terminate()
@@ -230,8 +230,8 @@ async def _cohort_ended(bench: MigrationHarness) -> bool:
     return status is not None and status.name == "COMPLETED"
 
 
-async def test_another_one_is_started_only_on_insistence(bench: MigrationHarness) -> None:
-    """The same command must not mail everyone again; with a word for it, all begins anew."""
+async def test_starting_again_after_a_cancel_must_be_explicit(bench: MigrationHarness) -> None:
+    """The same command must not mail everyone again."""
     await moving(bench)
     await bench.migration.cancel(WHY, BY)
     await bench.handle.result()
@@ -245,8 +245,8 @@ async def test_another_one_is_started_only_on_insistence(bench: MigrationHarness
 class TestUndo:
     """Invitations that nobody has accepted are taken back; the judge is Atlassian's own list of accounts."""
 
-    async def test_only_ours_and_only_those_that_are_not_verified(self, bench: MigrationHarness) -> None:
-        """Whoever was there before, is connected, or has set up the account a moment ago, is not touched."""
+    async def test_undo_revokes_only_our_unverified_invitations(self, bench: MigrationHarness) -> None:
+        """Existing, connected and newly set up accounts stay."""
         atlassian = bench.world.atlassian
         people = {
             name: RosterPerson(email=f"{name}@example.com", email_verified=True)
@@ -288,8 +288,8 @@ class TestUndo:
         assert (Act.UNDO, OWNER) in acts
         assert (Act.CANCEL, OWNER) in acts
 
-    async def test_it_can_be_asked_for_later_and_again(self, bench: MigrationHarness) -> None:
-        """By who may; a repeat tells the same."""
+    async def test_undo_can_be_requested_later_and_repeated(self, bench: MigrationHarness) -> None:
+        """By owners, admins and operators; a repeated request returns the same result."""
         await moving(bench)
         await bench.migration.cancel(WHY, BY)
         await bench.handle.result()
@@ -305,8 +305,7 @@ class TestUndo:
             assert progress is not None
             assert (progress.revoked, progress.kept, progress.failed) == (3, 0, 0)
 
-    async def test_it_may_come_to_a_cancel_that_is_under_way(self, bench: MigrationHarness) -> None:
-        """Once."""
+    async def test_undo_during_a_cancel_runs_once(self, bench: MigrationHarness) -> None:
         await moving(bench)
         bench.world.post.problem = ServiceUnavailable("Nobody is there.")
         await bench.migration.cancel(WHY, BY)
@@ -320,8 +319,8 @@ class TestUndo:
         await eventually(lambda: _undone(bench))
         assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
 
-    async def test_while_atlassian_refuses_it_gives_up_and_says_so(self, bench: MigrationHarness) -> None:
-        """Once that is mended, it is asked for again."""
+    async def test_undo_gives_up_while_atlassian_rejects_us(self, bench: MigrationHarness) -> None:
+        """Once the problem is fixed, the undo can be requested again."""
         await moving(bench)
         bench.world.atlassian.problem = ServiceRejected("Atlassian forbids this to the API key (403).")
         await bench.migration.cancel(WHY, BY, undo=True)
@@ -337,21 +336,20 @@ class TestUndo:
         assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
 
     async def test_a_completed_migration_is_not_undone(self, bench: MigrationHarness) -> None:
-        """There is nothing to undo."""
         await bench.start()
         await bench.handle.result()
         with pytest.raises(Refused, match="was completed"):
             await bench.migration.revoke_invitations(BY)
 
-    async def test_it_never_cancels_a_migration_that_runs(self, bench: MigrationHarness) -> None:
-        """Whether or not it is said which one was seen."""
+    async def test_undo_never_cancels_a_running_migration(self, bench: MigrationHarness) -> None:
+        """With and without the run that the sender saw."""
         await moving(bench)
         with pytest.raises(Refused, match="was not cancelled"):
             await bench.migration.revoke_invitations(BY)
         assert (await bench.migration.progress()).cancelled == ""
 
-    async def test_the_next_migration_is_not_undone_with_the_last(self, bench: MigrationHarness) -> None:
-        """The undo knows which one was meant, and the next one does not begin while it goes on."""
+    async def test_undo_does_not_touch_the_next_migration(self, bench: MigrationHarness) -> None:
+        """The undo is for one run, and the next migration cannot start while the undo runs."""
         await moving(bench)
         bench.world.atlassian.problem = ServiceUnavailable("Atlassian is away.")
         await bench.migration.cancel(WHY, BY, undo=True)
@@ -375,8 +373,8 @@ async def _undone(bench: MigrationHarness) -> bool:
 class TestForgetting:
     """What Temporal keeps can be deleted once all is over."""
 
-    async def test_nothing_is_left_of_a_migration_and_its_undo(self, bench: MigrationHarness) -> None:
-        """Of no run of any of its workflows, and its links are dead; and it can be asked for again."""
+    async def test_forget_deletes_the_migration_and_its_undo(self, bench: MigrationHarness) -> None:
+        """All runs of all its workflows; its links stop working; the request can be repeated."""
         await moving(bench)
         link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
         with pytest.raises(Refused, match="not over"):
@@ -396,8 +394,8 @@ class TestForgetting:
         assert not await desk.follow(link)
         assert await deletion.forget(bench.client, bench.account, done.append) == 0
 
-    async def test_others_are_not_forgotten(self, bench: MigrationHarness) -> None:
-        """Not even where one name begins with another."""
+    async def test_forget_keeps_other_migrations(self, bench: MigrationHarness) -> None:
+        """Also if one name begins with the other."""
         longer = MigrationHarness(bench.client, f"{bench.account}0", bench.world)
         for one in (bench, longer):
             await one.start()

@@ -1,4 +1,4 @@
-"""Cohorts that do not answer as they should: whoever asked asks again later."""
+"""Cohorts that do not respond: assignments and queries are retried."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -48,13 +48,11 @@ async def confused(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIter
         await cohort.terminate()
 
 
-async def test_whom_a_cohort_did_not_take_is_handed_out_again(client: Client, confused: str) -> None:
-    """It refuses nobody by itself."""
+async def test_people_whom_a_cohort_did_not_receive_are_assigned_again(client: Client, confused: str) -> None:
     with pytest.raises(ServiceUnavailable, match="no worker answers"):
         await TemporalCohortClient(client).assign_people(confused, [BO])
 
 
-async def test_a_cohort_that_may_not_answer_yet_is_asked_again(client: Client, confused: str) -> None:
-    """News of the roster wait for it."""
+async def test_a_cohort_that_cannot_answer_yet_is_queried_again(client: Client, confused: str) -> None:
     with pytest.raises(ServiceUnavailable, match="does not answer"):
         await TemporalCohortClient(client).refresh(confused, [BO])

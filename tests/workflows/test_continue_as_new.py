@@ -1,4 +1,4 @@
-"""A cohort's history is cut often here: nothing is lost where one run ends and the next begins."""
+"""Cohorts that continue as new very often: nothing is lost between two runs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -53,8 +53,8 @@ async def everyone_is_mailed(bench: MigrationHarness) -> None:
 
 
 @AT_ONCE
-async def test_a_flood_of_facts_and_requests_loses_nothing(bench: MigrationHarness) -> None:
-    """Hundreds of signals and updates at once, most of them repeated, some about nobody."""
+async def test_no_signal_or_update_is_lost_in_a_flood(bench: MigrationHarness) -> None:
+    """Hundreds of concurrent signals and updates, most of them duplicates, some about unknown people."""
     await bench.start(rules=UNASKED)
     await everyone_is_mailed(bench)
     before = await runs(bench)
@@ -87,8 +87,8 @@ async def test_a_flood_of_facts_and_requests_loses_nothing(bench: MigrationHarne
     assert len({(m.email, m.purpose, m.generation) for _, m in bench.world.post.mails}) == len(bench.world.post.mails)
 
 
-async def test_reminders_and_links_live_on(bench: MigrationHarness) -> None:
-    """The next run knows when what is due, and which links still work."""
+async def test_continue_as_new_carries_reminders_and_links(bench: MigrationHarness) -> None:
+    """The next run sends reminders on time and accepts the same links."""
     bench.world.opsgenie.people_listed = bench.world.opsgenie.people_listed[:2]
     (person,) = PEOPLE[:1]
     await bench.start(rules=UNASKED)
@@ -107,8 +107,7 @@ async def test_reminders_and_links_live_on(bench: MigrationHarness) -> None:
     await bench.until(person.email, State.AUTHENTICATING)
 
 
-async def test_the_deadline_lives_on(bench: MigrationHarness) -> None:
-    """However often the history was cut before it."""
+async def test_continue_as_new_carries_the_deadline(bench: MigrationHarness) -> None:
     deadline = datetime.now(UTC) + timedelta(days=10)
     changes = {"deadline": deadline, "at_deadline": AtDeadline.COMPLETE_PARTIAL}
     await bench.start(rules=UNASKED.model_copy(update=changes))
@@ -122,8 +121,8 @@ async def test_the_deadline_lives_on(bench: MigrationHarness) -> None:
     assert result.counts[State.LEFT_BEHIND] == len(PEOPLE)
 
 
-async def test_a_pause_lives_on(bench: MigrationHarness) -> None:
-    """And so does the news of it."""
+async def test_continue_as_new_carries_a_pause(bench: MigrationHarness) -> None:
+    """And what was reported of it."""
     await bench.start(rules=UNASKED)
     await everyone_is_mailed(bench)
     await bench.migration.pause("Freeze.", BY)
@@ -140,8 +139,8 @@ async def _more(bench: MigrationHarness, before: int) -> bool:
     return await runs(bench) > before
 
 
-async def test_a_quota_is_still_waited_for(bench: MigrationHarness) -> None:
-    """The next run says the same of it, sends nothing before it is time, and then goes on by itself."""
+async def test_continue_as_new_carries_a_mail_hold(bench: MigrationHarness) -> None:
+    """The next run shows the same problem, sends nothing too early, and then resumes by itself."""
     bench.world.post.problem = QuotaExceeded("The quota is used up.", retry_after=3_600, lasts=86_400)
     await bench.start(rules=UNASKED)
 

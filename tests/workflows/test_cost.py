@@ -1,6 +1,6 @@
-"""What a person's way costs Temporal, from the roster to the end, counted from histories so that it cannot creep.
+"""Upper limits for the events and billable actions of one person, from the roster to the end, counted from histories.
 
-The actions that Temporal Cloud would bill leave out queries, which are in no history: each page behind a link is one.
+Queries are billable actions too, but are in no history: each page behind a link is one query.
 """
 
 import asyncio
@@ -146,8 +146,8 @@ async def _more_than(bench: MigrationHarness, number: int) -> bool:
     return await connected(bench) > number
 
 
-async def test_a_mail_and_a_click_that_counts(bench: MigrationHarness) -> None:
-    """Alone, at most 1.3 actions and 5.5 events for each; in bursts signals are shared."""
+async def test_cost_of_a_mail_and_a_click_that_connects(bench: MigrationHarness) -> None:
+    """Alone, at most 1.3 actions and 5.5 events for each person; in bursts, clicks share signals."""
     roster = prepare(bench, email_verified=True)
     await bench.start(rules=Rules(click_counts=True))
     in_burst, alone = await each(bench, TemporalLinkClient.follow, await mailed(bench, roster, Purpose.AUTHENTICATION))
@@ -157,8 +157,8 @@ async def test_a_mail_and_a_click_that_counts(bench: MigrationHarness) -> None:
     assert alone.events <= 5.5
 
 
-async def test_a_mail_and_a_return_each(bench: MigrationHarness) -> None:
-    """In bursts as cheap as a click that counts; alone, Atlassian's answer costs 2 actions and 6 events more."""
+async def test_cost_of_a_mail_and_a_return(bench: MigrationHarness) -> None:
+    """In bursts the same; alone, the look-up at Atlassian costs 2 actions and 6 events more."""
     roster = prepare(bench, email_verified=True)
     await bench.start()
     in_burst, alone = await each(
@@ -170,8 +170,8 @@ async def test_a_mail_and_a_return_each(bench: MigrationHarness) -> None:
     assert alone.events <= 11
 
 
-async def test_two_mails_a_click_and_a_return_each(bench: MigrationHarness) -> None:
-    """Who has to verify first costs half as much again in bursts."""
+async def test_cost_of_two_mails_a_click_and_a_return(bench: MigrationHarness) -> None:
+    """In bursts, a person who has to verify first costs half as much again."""
     roster = prepare(bench, email_verified=False)
     await bench.start()
     clicks = await mailed(bench, roster, Purpose.VERIFICATION)

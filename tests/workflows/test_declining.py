@@ -1,4 +1,4 @@
-"""Somebody gets a mail that is not for them, and says so: from the page to the cohort, and on to the admin."""
+"""A person declines a mail that is not for them: page, cohort, and what the admin sees."""
 
 from urllib.parse import urlsplit
 
@@ -21,8 +21,8 @@ def page(bench: MigrationHarness, number: int = -1) -> str:
     return urlsplit(SignedLinks(PORTAL_URL, [KEY]).url(claims)).path
 
 
-async def test_who_declines_gets_no_more_mail_until_an_admin_asks_again(bench: MigrationHarness) -> None:
-    """The admin reads why and what to do; a resend asks again by a new link, and the old one stays dead."""
+async def test_a_person_who_declines_gets_no_mail_until_an_admin_resends(bench: MigrationHarness) -> None:
+    """The admin sees the reason and the next step; a resend makes a new link, and the old link stays invalid."""
     bench.world.opsgenie.add(BO)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(BO.email))

@@ -1,4 +1,4 @@
-"""A new build takes over while migrations run: the worker of build 1 hands nothing on, and build 2 goes on with all."""
+"""A new build replaces the old one while migrations run."""
 
 import asyncio
 import sysconfig
@@ -60,8 +60,8 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clie
         yield client
 
 
-async def test_running_migrations_go_on_with_the_next_build(client: Client) -> None:
-    """Begun by build 1, ended by build 2; the history can be replayed."""
+async def test_running_migrations_continue_on_the_next_build(client: Client) -> None:
+    """Started by build 1, completed by build 2; the history can be replayed."""
     bench = MigrationHarness(client, "deployed")
     prepared(bench.world)
     bench.world.opsgenie.add(RosterPerson(email="bo@example.com"))
@@ -78,8 +78,8 @@ async def test_running_migrations_go_on_with_the_next_build(client: Client) -> N
         await end_all(client)
 
 
-async def test_a_build_that_nobody_made_current_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`check` names the command; that a worker polls is not enough."""
+async def test_check_reports_a_build_that_is_not_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check` names the command; a polling worker is not enough."""
     async with server_for(tmp_path) as client:
         monkeypatch.setenv("TEMPORAL_ADDRESS", client.service_client.config.target_host)
         bench = MigrationHarness(client, "not-current")
@@ -101,6 +101,6 @@ async def finds(words: str) -> bool:
     return words in (await workers_found()).message
 
 
-def test_without_a_name_workers_are_of_no_version() -> None:
-    """A version that nobody makes the current one would get no work at all."""
+def test_workers_without_a_deployment_name_are_unversioned() -> None:
+    """A version that is never made current would get no work."""
     assert worker.deployment("", "") is None

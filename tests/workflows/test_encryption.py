@@ -1,4 +1,4 @@
-"""Migrations whose payloads are encrypted, from the start or from some moment on."""
+"""Migrations with encrypted payloads, from the start or turned on later."""
 
 from collections.abc import Iterator
 
@@ -82,8 +82,8 @@ async def test_everything_that_temporal_keeps_is_encrypted(client: Client) -> No
         assert not await health.failures(bench.client, bench.account)
 
 
-async def test_failures_tell_nothing_but_their_kind(client: Client) -> None:
-    """Nor does the failure of a whole migration."""
+async def test_failures_show_only_their_type(client: Client) -> None:
+    """Also the failure of a whole migration."""
     async with benched(with_keys(client, [OLD])) as bench:
         await bench.start(initiator="stranger@example.com")
         await eventually(lambda: _failed(bench))
@@ -98,8 +98,8 @@ async def _failed(bench: MigrationHarness) -> bool:
 
 
 @pytest.mark.parametrize("keys", [[OLD], []], ids=["encrypted", "clear"])
-async def test_status_says_which_service_is_away(client: Client, keys: list[str]) -> None:
-    """What Temporal shows of a pending activity is decrypted like everything else."""
+async def test_status_shows_which_service_is_unavailable(client: Client, keys: list[str]) -> None:
+    """What Temporal shows of a pending activity is decrypted."""
     async with benched(with_keys(client, keys)) as bench:
         bench.world.opsgenie.add(BO)
         bench.world.post.problem = ServiceUnavailable("The mail server does not answer.")
@@ -108,7 +108,7 @@ async def test_status_says_which_service_is_away(client: Client, keys: list[str]
         assert (await bench.migration.status()).problems == ["The mail server does not answer."]
 
 
-async def test_encryption_is_turned_on_in_mid_flight(client: Client) -> None:
+async def test_encryption_can_be_turned_on_while_migrations_run(client: Client) -> None:
     """What was written in clear is still read if a setting says so; what comes is encrypted, and all can be replayed.
 
     Without the setting the migration is held up and told why, but not lost. In clear or not, what Temporal lists of
@@ -134,8 +134,8 @@ async def test_encryption_is_turned_on_in_mid_flight(client: Client) -> None:
         assert all("LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR" in one for one in told), told
 
 
-async def test_a_missing_key_holds_a_migration_up_and_does_not_fail_it(client: Client) -> None:
-    """Its tasks are tried again until a worker has the key; who asks without it is told what to set."""
+async def test_a_missing_key_delays_a_migration_and_does_not_fail_it(client: Client) -> None:
+    """Its tasks are retried until a worker has the key; a client without it is told which setting is missing."""
     bench = account(with_keys(client, [OLD]), "keyless")
     world, rotated = bench.world, MigrationHarness(with_keys(client, [NEW, OLD]), bench.account, bench.world)
     async with served(bench.client, world):

@@ -1,4 +1,4 @@
-"""A migration of many people, and a few who come meanwhile: how many mails go out before theirs."""
+"""A small migration during a large one: how many mails are sent before its own."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ async def waits(bench: MigrationHarness) -> bool:
     return any(activity.activity_type.name == "send_mails" for activity in pending)
 
 
-async def test_a_few_do_not_wait_for_many(bench: MigrationHarness) -> None:
+async def test_a_small_migration_does_not_wait_for_a_large_one(bench: MigrationHarness) -> None:
     """What workers had begun goes out before the mails of a migration of ten, and hardly anything else."""
     bench.world.opsgenie.add(*people(COHORTS * SLICE, "many"))
     post, begun = bench.world.post, worker.ACTIVITY_CONCURRENCY[options.MAIL_QUEUE]

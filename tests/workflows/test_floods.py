@@ -1,4 +1,4 @@
-"""Messages that come too often, too large or too late: one transition at most, and nothing stands still."""
+"""Too many, too large or too late messages: they cause one transition at most and block no workflow."""
 
 import asyncio
 import os
@@ -17,6 +17,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle, W
 from temporalio.service import RPCError
 
 from landbridge.client.links import TemporalLinkClient
+from landbridge.domain.cohort_state import MAX_PROBLEMS_REPORTED
 from landbridge.domain.errors import NotFound, Refused
 from landbridge.domain.links import LinkClaims, LinkState, Purpose
 from landbridge.domain.messages import LinksUsed, LinkUse, LinkUsed, PersonFact, Resent
@@ -26,7 +27,7 @@ from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.platform.temporal.sandbox import StaleQueryGuard
 from tests.histories import health
 from tests.workflows.harness import AT_ONCE, MigrationHarness, end_all, eventually, prepared, served, with_keys
-from workflows.cohort import MAX_PROBLEMS_REPORTED, CohortWorkflow
+from workflows.cohort import CohortWorkflow
 
 BY = Actor(name="olga@example.com")
 BO = RosterPerson(email="bo@example.com", name="Bo User")
@@ -62,8 +63,8 @@ async def _taken(bench: MigrationHarness, link: LinkClaims, number: int) -> bool
     return True
 
 
-async def test_a_flood_while_nobody_works_is_worked_off(client: Client) -> None:
-    """All of it comes in one task: as many signals as Temporal takes for one run."""
+async def test_signals_sent_without_a_worker_are_processed(client: Client) -> None:
+    """One task brings as many signals as Temporal accepts for one run."""
     bench = MigrationHarness(client, "flooded")
     prepared(bench.world)
     bench.world.opsgenie.add(BO)
@@ -81,8 +82,8 @@ async def test_a_flood_while_nobody_works_is_worked_off(client: Client) -> None:
         await end_all(client)
 
 
-async def test_a_task_may_take_seconds(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine that is busy, one with thousands of signals does."""
+async def test_a_workflow_task_may_take_seconds(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a task with thousands of signals takes longer than the deadlock timeout."""
     busy, activate = threading.Event(), StaleQueryGuard.activate
 
     def slowly(workflow: StaleQueryGuard, act: WorkflowActivation) -> WorkflowActivationCompletion:
@@ -99,8 +100,8 @@ async def test_a_task_may_take_seconds(bench: MigrationHarness, monkeypatch: pyt
     assert not await health.failures(bench.client, bench.account)
 
 
-async def test_a_flood_at_one_cohort_stops_nobody(bench: MigrationHarness) -> None:
-    """Its history stays short, what counts in the flood is done, and another migration gets on meanwhile."""
+async def test_a_flood_of_signals_to_one_cohort_delays_nobody(bench: MigrationHarness) -> None:
+    """Its history stays short, valid signals take effect, and another migration continues meanwhile."""
     bench.world.opsgenie.add(BO, ANN)
     await bench.start(rules=UNASKED)
     await _mailed(bench, BO.email, Purpose.VERIFICATION)
@@ -127,8 +128,8 @@ async def test_a_flood_at_one_cohort_stops_nobody(bench: MigrationHarness) -> No
     assert not await health.failures(bench.client, bench.account)
 
 
-async def test_the_same_fact_a_hundred_times_is_one_step(bench: MigrationHarness) -> None:
-    """By the link and by hand: one transition, one mail."""
+async def test_duplicate_facts_cause_one_transition(bench: MigrationHarness) -> None:
+    """One transition and one mail, for facts by link and by hand."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
     await _mailed(bench, BO.email, Purpose.VERIFICATION)
@@ -143,8 +144,8 @@ async def test_the_same_fact_a_hundred_times_is_one_step(bench: MigrationHarness
     assert view.state is LinkState.DONE
 
 
-async def test_what_comes_after_the_end_is_told_so(bench: MigrationHarness) -> None:
-    """Links are told that nobody listens, admins that the migration is over."""
+async def test_requests_after_the_end_are_refused(bench: MigrationHarness) -> None:
+    """Links report that the migration is closed; admins get the answer that it is over."""
     bench.world.opsgenie.add(ANN)
     await bench.start(rules=UNASKED)
     await _mailed(bench, ANN.email, Purpose.AUTHENTICATION)
@@ -159,8 +160,8 @@ async def test_what_comes_after_the_end_is_told_so(bench: MigrationHarness) -> N
         await bench.migration.resend(ANN.email, by=BY)
 
 
-async def test_troubles_without_end_leave_room_for_what_counts(bench: MigrationHarness) -> None:
-    """Temporal takes so many signals for one run: a migration of 400 cohorts must hear the last word of each."""
+async def test_repeated_problems_leave_room_for_other_signals(bench: MigrationHarness) -> None:
+    """One run accepts a limited number of signals: a migration must receive the last report of all 400 cohorts."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
     await _mailed(bench, BO.email, Purpose.VERIFICATION)
@@ -188,8 +189,8 @@ async def _is_quiet(workflow: WorkflowHandle[Any, Any]) -> bool:
     return not (await workflow.describe()).raw_description.HasField("pending_workflow_task")
 
 
-async def test_large_messages_wedge_nothing(bench: MigrationHarness) -> None:
-    """Nearly 2 MB are read or ignored; more is turned away at the door. In clear: encrypted ones are compressed."""
+async def test_large_messages_block_no_workflow(bench: MigrationHarness) -> None:
+    """Nearly 2 MB are read or ignored; larger messages are rejected. Unencrypted, since encryption compresses."""
     clear = with_keys(bench.client, [])
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
@@ -208,8 +209,8 @@ async def test_large_messages_wedge_nothing(bench: MigrationHarness) -> None:
     assert not await health.failures(bench.client, bench.account)
 
 
-async def test_messages_that_do_not_fit_wedge_nothing(bench: MigrationHarness) -> None:
-    """Null, nothing at all, or too much, by every name that a workflow listens to: ignored, or refused."""
+async def test_malformed_messages_block_no_workflow(bench: MigrationHarness) -> None:
+    """Null, missing and extra arguments to every handler are ignored or refused."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
     await _mailed(bench, BO.email, Purpose.VERIFICATION)
@@ -231,8 +232,8 @@ async def test_messages_that_do_not_fit_wedge_nothing(bench: MigrationHarness) -
     assert not await health.failures(bench.client, bench.account)
 
 
-async def test_deadlines_without_sense_wedge_nothing(bench: MigrationHarness) -> None:
-    """Thousands of years away; without a time zone, in a signal by hand."""
+async def test_invalid_deadlines_block_no_workflow(bench: MigrationHarness) -> None:
+    """Thousands of years ahead, or without a time zone in a signal by hand."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
     await _mailed(bench, BO.email, Purpose.VERIFICATION)
@@ -249,8 +250,8 @@ def _messages(told: WorkflowMetadata) -> tuple[Sequence[WorkflowInteractionDefin
 
 
 @AT_ONCE
-async def test_fifty_resends_at_once_are_one_mail(bench: MigrationHarness) -> None:
-    """The others are told to wait; the older link is dead."""
+async def test_fifty_concurrent_resends_send_one_mail(bench: MigrationHarness) -> None:
+    """The other requests are refused by the cool-down; older links are invalid."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=UNASKED)
     await _mailed(bench, BO.email, Purpose.VERIFICATION)

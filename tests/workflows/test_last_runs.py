@@ -10,12 +10,12 @@ from landbridge.client.answers import MigrationSummary, RunState
 from landbridge.client.links import TemporalLinkClient
 from landbridge.domain import ids
 from landbridge.domain.audit import Act
-from landbridge.domain.cohort import CohortPeople, packed
+from landbridge.domain.cohort import CohortPeople
+from landbridge.domain.cohort_state import CohortInput, CohortState
 from landbridge.domain.errors import NotFound
 from landbridge.domain.links import LinkState, Purpose
 from landbridge.domain.messages import (
     AssignPeople,
-    CohortInput,
     Pause,
     PeopleQuery,
     PersonFact,
@@ -70,8 +70,8 @@ async def live_long(bench: MigrationHarness, events: int) -> None:
         await bench.cohort().execute_update(CohortWorkflow.assign_people, AssignPeople(people=[]))
 
 
-async def test_a_cohort_with_a_long_life_answers_from_a_short_run(bench: MigrationHarness) -> None:
-    """3,500 events, as in a migration whose people come one by one: no run is long, and the last one is short."""
+async def test_a_long_cohort_completes_in_a_short_run(bench: MigrationHarness) -> None:
+    """3,500 events, as if people came one by one: no run is long, and the last run is short."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(ANN.email))
@@ -100,8 +100,8 @@ async def work_long(bench: MigrationHarness, events: int) -> None:
         await bench.handle.execute_update(SiteMigrationWorkflow.resume, Resume(reason="Freeze.", by=BY))
 
 
-async def test_a_migration_with_a_long_life_answers_from_a_short_run(bench: MigrationHarness) -> None:
-    """What it knows and when it began are as they were in its long run, and there is one migration in the list."""
+async def test_a_long_migration_completes_in_a_short_run(bench: MigrationHarness) -> None:
+    """The last run answers queries as the long run did, and the list shows one migration."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(ANN.email))
@@ -136,7 +136,7 @@ async def listed(bench: MigrationHarness) -> list[MigrationSummary]:
 
 
 async def test_a_long_migration_that_is_cancelled_can_be_undone(bench: MigrationHarness) -> None:
-    """At once or later: its links, its cohorts and its undo still know that they belong to it."""
+    """Links, cohorts and undo still belong to the migration after continue-as-new."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(ANN.email))
@@ -163,8 +163,8 @@ async def _undone(bench: MigrationHarness) -> bool:
     return progress is not None and progress.over
 
 
-async def test_a_migration_that_fails_after_a_long_life_tells_why(bench: MigrationHarness) -> None:
-    """Somebody ended one of its cohorts: the sentence and the failed state are those of the long run."""
+async def test_a_long_migration_that_fails_reports_the_reason(bench: MigrationHarness) -> None:
+    """A cohort was terminated: the last run has the failure of the long run."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(ANN.email))
@@ -177,8 +177,8 @@ async def test_a_migration_that_fails_after_a_long_life_tells_why(bench: Migrati
     assert (await bench.start()).already is None
 
 
-async def test_a_migration_that_fails_after_a_long_life_ends_its_other_cohorts(bench: MigrationHarness) -> None:
-    """Nobody would end them later: they would mail people on behalf of a migration that is gone."""
+async def test_a_long_migration_that_fails_ends_its_other_cohorts(bench: MigrationHarness) -> None:
+    """Otherwise these cohorts would mail people for a migration that has ended."""
     for number in range(COHORT_SIZE + 1):
         bench.world.opsgenie.add(RosterPerson(email=f"p{number}@example.com", email_verified=True))
     await bench.start()
@@ -190,8 +190,8 @@ async def test_a_migration_that_fails_after_a_long_life_ends_its_other_cohorts(b
     await eventually(lambda: closed(bench, bench.cohort(2).id))
 
 
-async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: MigrationHarness) -> None:
-    """It goes on with the next cohort, and still knows what became of each invitation."""
+async def test_a_long_undo_completes_in_a_short_run(bench: MigrationHarness) -> None:
+    """It continues with the next cohort and keeps the outcome of each invitation."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(ANN.email))
@@ -217,8 +217,8 @@ async def test_an_undo_with_a_long_life_answers_from_a_short_run(bench: Migratio
     assert not await health.failures(bench.client, bench.account)
 
 
-async def test_what_comes_between_the_last_two_runs_is_kept(client: Client) -> None:
-    """A signal that arrives when a closed cohort has continued as new, and before its last run begins."""
+async def test_a_signal_between_the_last_two_runs_is_kept(client: Client) -> None:
+    """The signal arrives after a closed cohort continued as new and before its last run begins."""
     bench = MigrationHarness(client, "between")
     people = CohortPeople()
     people.receive(RosterPerson(email="bo@example.com"), datetime.now(UTC))
@@ -227,9 +227,7 @@ async def test_what_comes_between_the_last_two_runs_is_kept(client: Client) -> N
         number=1,
         run="run",
         initiator=OWNER_EMAIL,
-        rules=Rules(),
-        carried=packed(people.everyone()),
-        closing=True,
+        state=CohortState(rules=Rules(), admins=[], people=people, closing=True),
     )
     cohort = await client.start_workflow(
         CohortWorkflow.run,

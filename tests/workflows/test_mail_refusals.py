@@ -135,8 +135,8 @@ async def test_a_server_that_refuses_everyone_pauses_the_migration(
         assert await run.counts(State.UNREACHABLE, 0)
 
 
-async def test_a_resume_before_it_is_mended_pauses_again(client: Client) -> None:
-    """As often as it takes; nobody is blamed for it, and everyone gets one mail in the end."""
+async def test_a_resume_before_the_problem_is_fixed_pauses_again(client: Client) -> None:
+    """Nobody becomes unreachable, and everyone gets one mail in the end."""
     everyone = people(40)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, DOT, SPAM, 10)
@@ -155,8 +155,10 @@ async def test_a_resume_before_it_is_mended_pauses_again(client: Client) -> None
 
 
 @pytest.mark.parametrize("command, answer, advice", REFUSED_TO_ALL)
-async def test_every_second_refusal_pauses_nothing(client: Client, command: str, answer: str, advice: str) -> None:
-    """The server takes mail from us, so the refusals are theirs; they come faster than acceptances."""
+async def test_refusals_between_acceptances_do_not_pause(
+    client: Client, command: str, answer: str, advice: str
+) -> None:
+    """The server accepts mail from us, so these refusals concern the recipients. Refusals arrive before acceptances."""
     everyone = people(64)
     refused = {person.email for person in everyone[::2]}
 
@@ -172,7 +174,7 @@ async def test_every_second_refusal_pauses_nothing(client: Client, command: str,
         assert not await run.paused(advice)
 
 
-async def test_a_few_in_a_row_pause_nothing(client: Client) -> None:
+async def test_a_few_refusals_in_a_row_do_not_pause(client: Client) -> None:
     """Nor do many mailboxes that do not exist."""
     everyone = people(60)
     unknown, elsewhere = ({person.email for person in part} for part in (everyone[:20], everyone[30:33]))
@@ -193,8 +195,8 @@ async def test_a_few_in_a_row_pause_nothing(client: Client) -> None:
         assert await run.bench.has_problem("")
 
 
-async def test_people_whom_the_server_will_never_serve_stop_the_migration_once(client: Client) -> None:
-    """Twenty of another domain in a row look like us; once others got mail after a resume, they are unreachable."""
+async def test_permanently_refused_people_pause_the_migration_once(client: Client) -> None:
+    """Twenty refusals of one domain look like the sender's fault; after a resume they are the recipients'."""
     everyone = people(60)
     elsewhere = {person.email for person in everyone[16:36]}
 
@@ -212,8 +214,8 @@ async def test_people_whom_the_server_will_never_serve_stop_the_migration_once(c
         assert await run.bench.has_problem("")
 
 
-async def test_one_kind_of_mail_can_be_taken_for_spam(client: Client) -> None:
-    """Authentication emails are refused between verification emails that are taken."""
+async def test_refusals_are_counted_for_each_purpose(client: Client) -> None:
+    """Authentication emails are refused between accepted verification emails."""
     everyone = [one for pair in zip(people(30), people(30, start=31, verified=False), strict=True) for one in pair]
     async with scenario(client) as run:
 
@@ -235,8 +237,8 @@ async def test_one_kind_of_mail_can_be_taken_for_spam(client: Client) -> None:
         await eventually(lambda: run.all_mailed(everyone))
 
 
-async def test_many_small_cohorts_add_up(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each has a few refusals only, and none alone would show whom they concern."""
+async def test_refusals_are_counted_across_cohorts(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cohort has too few refusals to detect that they concern the sender."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     first, later = people(20), people(10, start=21)
     async with scenario(client) as run:
@@ -253,8 +255,8 @@ async def test_many_small_cohorts_add_up(client: Client, monkeypatch: pytest.Mon
         await eventually(lambda: run.counts(State.UNREACHABLE, 0))
 
 
-async def test_refusals_add_up_over_batches_and_workers(client: Client) -> None:
-    """People who join one by one are mailed one by one, each time by another worker."""
+async def test_refusals_are_counted_across_batches_and_workers(client: Client) -> None:
+    """People who join one by one are mailed one by one, each by another worker."""
     first, later = people(8), people(MAX_IN_A_ROW + 1, start=9)
     async with scenario(client, worker=False) as run:
         run.bench.world.opsgenie.add(*first)
@@ -286,10 +288,10 @@ async def test_refusals_add_up_over_batches_and_workers(client: Client) -> None:
         (DOT, "454 Throttling failure: Maximum sending rate exceeded.", "LANDBRIDGE_SMTP_PER_SECOND", 2),
     ],
 )
-async def test_a_quota_is_waited_for_without_anybody(
+async def test_an_exceeded_quota_is_retried_automatically(
     client: Client, command: str, answer: str, advice: str, wait: int
 ) -> None:
-    """The migration says that it waits, asks again now and then, and goes on by itself; nobody is blamed."""
+    """The status shows the wait, mail is retried with a backoff, and nobody becomes unreachable."""
     everyone = people(60)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, command, answer, 10)
@@ -310,8 +312,7 @@ async def test_a_quota_is_waited_for_without_anybody(
         await eventually(lambda: run.bench.has_problem(""))
 
 
-async def test_a_quota_that_is_raised_needs_no_waiting(client: Client) -> None:
-    """Whoever resumes has mail tried at once."""
+async def test_a_resume_retries_an_exceeded_quota_immediately(client: Client) -> None:
     everyone = people(20)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, "MAIL", "550 5.4.5 Daily user sending limit exceeded.", 5)
@@ -331,10 +332,10 @@ async def test_a_quota_that_is_raised_needs_no_waiting(client: Client) -> None:
         ("RCPT", "553 5.7.1 Sender address rejected: not owned by user", "LANDBRIDGE_SMTP_FROM"),
     ],
 )
-async def test_what_surely_concerns_the_sender_pauses_at_once(
+async def test_a_refusal_of_the_sender_pauses_immediately(
     client: Client, command: str, answer: str, advice: str
 ) -> None:
-    """In the middle of a slice too, of which others got mail; each of them once."""
+    """Also in the middle of a batch whose other mails were accepted; everyone gets one mail."""
     everyone = people(60)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, command, answer, 20)
@@ -347,8 +348,8 @@ async def test_what_surely_concerns_the_sender_pauses_at_once(
         await eventually(lambda: run.all_mailed(everyone))
 
 
-async def test_a_server_that_allows_few_connections_gets_fewer(client: Client) -> None:
-    """Nobody has anything to do."""
+async def test_connections_are_reduced_to_the_limit_of_the_server(client: Client) -> None:
+    """No admin has to act."""
     everyone = people(60)
     async with scenario(client) as run:
         run.server.script = few_connections(3)
@@ -357,8 +358,8 @@ async def test_a_server_that_allows_few_connections_gets_fewer(client: Client) -
         await eventually(lambda: run.all_mailed(everyone))
 
 
-async def test_notices_that_are_refused_are_told_of(client: Client) -> None:
-    """The migration is over all the same."""
+async def test_refused_notices_are_reported(client: Client) -> None:
+    """The migration completes nevertheless."""
     async with scenario(client) as run:
         run.server.script = lambda heard: SPAM if heard.line == DOT else None
         await run.bench.start(rules=QUIET)
@@ -367,8 +368,8 @@ async def test_notices_that_are_refused_are_told_of(client: Client) -> None:
         assert last.note.endswith("Owners and admins could not be told by mail.")
 
 
-async def test_a_resume_while_mails_are_under_way_covers_them(client: Client) -> None:
-    """Whoever is refused in the meantime is tried again as well."""
+async def test_a_resume_also_covers_mails_that_are_being_sent(client: Client) -> None:
+    """Mail that is refused meanwhile is retried as well."""
     first, later = people(20), people(MAX_IN_A_ROW, start=21)
     async with scenario(client) as run:
         run.bench.world.opsgenie.add(*first)

@@ -17,8 +17,10 @@ BO, CY = RosterPerson(email="bo@example.com"), RosterPerson(email="cy@example.co
 
 
 @pytest.mark.parametrize("purpose", Purpose)
-async def test_they_do_not_speak_for_whoever_has_the_number_now(bench: MigrationHarness, purpose: Purpose) -> None:
-    """The same number in the same cohort may be another person by then: the link opens nothing, and tells nothing."""
+async def test_a_link_of_an_earlier_migration_shows_and_changes_nothing(
+    bench: MigrationHarness, purpose: Purpose
+) -> None:
+    """The same number in the same cohort may be another person now."""
     verified = purpose is Purpose.AUTHENTICATION
     bo, cy = (one.model_copy(update={"email_verified": verified}) for one in (BO, CY))
     bench.world.opsgenie.add(bo)
@@ -46,8 +48,8 @@ async def test_they_do_not_speak_for_whoever_has_the_number_now(bench: Migration
     await eventually(lambda: _changed(bench, cy.email, before.timeline))
 
 
-async def test_whoever_has_a_former_address_cannot_spoil_the_links_to_the_new_one(bench: MigrationHarness) -> None:
-    """Each new mail makes the link before it dead: asked for often enough, none would ever work."""
+async def test_a_link_to_a_former_address_cannot_invalidate_new_links(bench: MigrationHarness) -> None:
+    """Each requested mail invalidates earlier links, so a former address must not request mail."""
     bench.world.opsgenie.add(BO)
     await bench.start(rules=Rules(resend_cooldown=timedelta(0)))
     await eventually(lambda: bench.world.post.sent(BO.email))

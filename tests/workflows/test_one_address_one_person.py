@@ -91,8 +91,8 @@ async def holders(bench: MigrationHarness, email: str) -> list[str]:
 
 
 @pytest.mark.parametrize("home", range(1, COHORTS + 1))
-async def test_of_two_who_are_given_one_address_at_once_one_gets_it(crowd: MigrationHarness, home: int) -> None:
-    """In two cohorts; the address belongs to one of these by its hash, or to a third one."""
+async def test_two_concurrent_corrections_to_one_address_succeed_once(crowd: MigrationHarness, home: int) -> None:
+    """In two cohorts; the address hashes to one of them or to a third cohort."""
     both = [of_cohort(1)[0], of_cohort(2)[0]]
     (holder,) = await corrected(crowd, both, new_address(home))
     (other,) = set(both) - {holder}
@@ -101,8 +101,10 @@ async def test_of_two_who_are_given_one_address_at_once_one_gets_it(crowd: Migra
     assert moved == other
 
 
-async def test_it_is_so_whenever_workers_come_and_go(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None runs when both ask; then one is replaced by another while the cohorts agree on it."""
+async def test_concurrent_corrections_succeed_once_while_workers_restart(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No worker runs when both requests arrive; then workers are replaced while the cohorts agree."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     bench = MigrationHarness(client, "acme-served-in-turns")
     prepared(bench.world)
@@ -135,8 +137,8 @@ async def test_it_is_so_whenever_workers_come_and_go(client: Client, monkeypatch
         await end_all(client)
 
 
-async def test_who_joins_with_an_address_that_was_given_is_not_a_second_person(crowd: MigrationHarness) -> None:
-    """The roster says today what an admin said before; whichever cohort hears of it, it means that person."""
+async def test_a_corrected_address_on_the_roster_adds_nobody(crowd: MigrationHarness) -> None:
+    """The roster now has the address that an admin entered before: in every cohort it means that person."""
     email, new = of_cohort(1)[0], new_address(2)
     await crowd.migration.correct_email(email, new, BY)
     # As by a refresh that began before the correction, and does not know of it.
@@ -148,8 +150,8 @@ async def test_who_joins_with_an_address_that_was_given_is_not_a_second_person(c
     assert await holders(crowd, new) == [email]
 
 
-async def test_an_address_of_who_has_joined_is_not_given_away(crowd: MigrationHarness) -> None:
-    """Neither are former addresses, and those of people of whom nothing is awaited."""
+async def test_an_address_that_anybody_has_is_refused(crowd: MigrationHarness) -> None:
+    """Also former addresses, and addresses of settled people."""
     joined, email = new_address(2), of_cohort(1)[0]
     crowd.world.opsgenie.add(RosterPerson(email=joined))
     await crowd.migration.refresh(BY)
@@ -170,8 +172,8 @@ async def test_an_address_of_who_has_joined_is_not_given_away(crowd: MigrationHa
     assert (await crowd.person(corrected_)).email == moved
 
 
-async def test_an_address_is_free_again_if_its_person_does_not_get_it(crowd: MigrationHarness) -> None:
-    """Somebody excluded them while the cohorts were about to agree on it."""
+async def test_an_unused_claim_is_released(crowd: MigrationHarness) -> None:
+    """The person was excluded while the cohorts agreed on the address."""
     (email, other), new = [of_cohort(1)[0], of_cohort(2)[0]], new_address(3)
     answers = await asyncio.gather(
         *(crowd.migration.exclude(email, "left", BY), crowd.migration.correct_email(email, new, BY)),
@@ -194,10 +196,8 @@ async def test_an_address_is_free_again_if_its_person_does_not_get_it(crowd: Mig
 
 
 @AT_ONCE
-async def test_what_was_given_away_is_known_to_the_next_run_of_a_cohort(
-    cutting: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Histories are cut every forty events here, also while cohorts agree on an address."""
+async def test_continue_as_new_carries_claims(cutting: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cohorts continue as new every forty events, also while they agree on an address."""
     async with benched(cutting) as bench:
         await started(bench, monkeypatch)
         ones, others = of_cohort(1), of_cohort(2)

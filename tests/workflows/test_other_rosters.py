@@ -26,8 +26,8 @@ async def _complete(bench: MigrationHarness) -> None:
     await bench.handle.result()
 
 
-async def test_where_everyone_is_verified_nobody_is_asked_to(bench: MigrationHarness) -> None:
-    """Only authentication emails go out, and it ends."""
+async def test_a_verified_roster_gets_no_verification_email(bench: MigrationHarness) -> None:
+    """Only authentication emails are sent, and the migration completes."""
     bench.world.opsgenie.add(*people(verified=True))
     await bench.start(rules=UNASKED)
     await eventually(lambda: len(bench.world.post.mails) == len(NAMES))
@@ -35,8 +35,8 @@ async def test_where_everyone_is_verified_nobody_is_asked_to(bench: MigrationHar
     await _complete(bench)
 
 
-async def test_where_nobody_is_verified_everyone_is_asked_first(bench: MigrationHarness) -> None:
-    """No authentication email goes out before, and it ends."""
+async def test_an_unverified_roster_gets_verification_emails_first(bench: MigrationHarness) -> None:
+    """No authentication email is sent before verification, and the migration completes."""
     bench.world.opsgenie.add(*people(verified=False))
     await bench.start(rules=UNASKED)
     await eventually(lambda: len(bench.world.post.mails) == len(NAMES))
@@ -47,15 +47,15 @@ async def test_where_nobody_is_verified_everyone_is_asked_first(bench: Migration
     await _complete(bench)
 
 
-async def test_an_owner_alone_is_a_migration(bench: MigrationHarness) -> None:
+async def test_a_roster_of_one_owner_completes(bench: MigrationHarness) -> None:
     """There is nobody to wait for."""
     await bench.start(rules=UNASKED)
     assert (await bench.handle.result()).counts[State.CONNECTED] == 1
     assert not bench.world.post.mails
 
 
-async def test_people_who_are_renamed_or_deleted_meanwhile_keep_a_named_state(bench: MigrationHarness) -> None:
-    """Another address is another person; whoever is gone from the roster waits until an admin excludes them."""
+async def test_renamed_or_deleted_people_keep_a_state(bench: MigrationHarness) -> None:
+    """A new address is a new person; a person who is no longer on the roster waits until an admin excludes them."""
     bench.world.opsgenie.add(*people(verified=True))
     await bench.start(rules=UNASKED)
     await eventually(lambda: len(bench.world.post.mails) == len(NAMES))

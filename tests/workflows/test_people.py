@@ -53,8 +53,8 @@ async def test_pages_show_everyone_once_in_any_filter(crowd: MigrationHarness) -
         assert await listed(crowd, *states, limit=2) == [line for line in everyone if line.state in states]
 
 
-async def test_a_line_tells_the_mails_and_what_is_next(crowd: MigrationHarness) -> None:
-    """How many, when, and when the next one goes out by itself, if one does."""
+async def test_a_person_shows_sent_mails_and_the_next_mail(crowd: MigrationHarness) -> None:
+    """How many mails were sent, the time of the last mail, and the time of the next mail, if any."""
     everyone = {line.email: line for line in await listed(crowd)}
     waiting, dead, owner = everyone["p3@example.com"], everyone["p1@example.com"], everyone[OWNER_EMAIL]
     assert (waiting.state, waiting.mails) == (State.EMAIL_UNVERIFIED, 1)
@@ -68,8 +68,8 @@ async def test_a_line_tells_the_mails_and_what_is_next(crowd: MigrationHarness) 
     assert found.person.timeline
 
 
-async def test_numbers_of_nobody_find_nobody(crowd: MigrationHarness) -> None:
-    """Whatever stands in an address that somebody typed."""
+async def test_unknown_numbers_find_nobody(crowd: MigrationHarness) -> None:
+    """Whatever an admin typed."""
     for numbers in ((0, 1), (7, 1), (1, 0), (1, 99), (10**30, 10**30)):
         with pytest.raises(NotFound):
             await crowd.migration.person_numbered(*numbers)
@@ -99,8 +99,8 @@ async def test_a_corrected_address_is_found_where_the_person_is(crowd: Migration
             assert [line.email for line in await listed(crowd, search=email)] == [f"new{n}@example.com"]
 
 
-async def test_a_selection_is_mailed_again_as_far_as_it_may(crowd: MigrationHarness) -> None:
-    """One request to each cohort; each who gets none is named with the reason, and the audit names who got one."""
+async def test_resend_to_a_selection_reports_each_refusal(crowd: MigrationHarness) -> None:
+    """One request to each cohort; refusals are reported with reasons, and the audit names the recipients."""
     emails = [f"p{n}@example.com" for n in range(20)]
     both = await crowd.migration.resend(*emails, "P0@EXAMPLE.COM", OWNER_EMAIL, "nobody@example.com", by=BY)
     assert (both.queued, both.not_now) == (2, 20)
@@ -121,8 +121,8 @@ async def test_a_selection_is_mailed_again_as_far_as_it_may(crowd: MigrationHarn
         await crowd.migration.resend("nobody@example.com", by=BY)
 
 
-async def test_only_an_owner_or_admin_may_ask(crowd: MigrationHarness) -> None:
-    """An address that leads nobody is refused whole, for one and for many."""
+async def test_only_an_owner_or_admin_may_resend(crowd: MigrationHarness) -> None:
+    """The whole request is refused, for one person and for many."""
     stranger = Actor(source=Source.ADMIN, name="p7@example.com")
     for emails in (["p0@example.com"], ["p0@example.com", "p1@example.com"]):
         with pytest.raises(Refused, match="owner or admin"):

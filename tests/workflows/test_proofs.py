@@ -55,8 +55,8 @@ async def sent(bench: MigrationHarness, name: str) -> dict[str, Any]:
     return cast("dict[str, Any]", message)
 
 
-async def test_what_the_portal_does_is_proven(bench: MigrationHarness) -> None:
-    """An admin's acts and a person's clicks; where nobody has the key, they are claims too."""
+async def test_requests_from_the_portal_are_proven(bench: MigrationHarness) -> None:
+    """Admins' requests and people's clicks; without the key they are claims."""
     await everyone_is_mailed(bench)
     await bench.migration.exclude(ANN.email, "left", OWNER)
     await bench.migration.verify(CY.email, OWNER)
@@ -72,8 +72,8 @@ async def test_what_the_portal_does_is_proven(bench: MigrationHarness) -> None:
     assert await acts(bench, Migration(bench.client, bench.account)) == [(*one, CLAIMED) for one in expected]
 
 
-async def test_what_is_sent_by_hand_is_a_claim(bench: MigrationHarness) -> None:
-    """It is done, since an operator may, but is nobody else's act."""
+async def test_a_request_by_hand_is_recorded_as_a_claim(bench: MigrationHarness) -> None:
+    """It takes effect, since an operator may send it, but it is recorded as an operator's."""
     await everyone_is_mailed(bench)
     by = {"source": "admin", "name": OWNER_EMAIL}
     used = bench.world.post.link(BO.email, Purpose.VERIFICATION).model_dump(mode="json", exclude={"cohort_id"})
@@ -91,8 +91,8 @@ async def test_what_is_sent_by_hand_is_a_claim(bench: MigrationHarness) -> None:
     assert await did(bench, BO.email) == [("email verified", person), ("authenticating", person)]
 
 
-async def test_a_proof_that_is_copied_is_a_claim(bench: MigrationHarness) -> None:
-    """To another person, and into the next migration of the account."""
+async def test_a_copied_proof_is_recorded_as_a_claim(bench: MigrationHarness) -> None:
+    """Copied to another person, or to the next migration of the account."""
     await everyone_is_mailed(bench)
     await bench.migration.exclude(ANN.email, "left", OWNER)
     message = await sent(bench, "exclude")
@@ -114,8 +114,8 @@ async def test_a_proof_that_is_copied_is_a_claim(bench: MigrationHarness) -> Non
     await eventually(all_listed)
 
 
-async def test_an_undo_is_whose_request_it_was(bench: MigrationHarness) -> None:
-    """Asked for with the cancellation, or afterwards; a copy of a cancellation without an undo is none."""
+async def test_an_undo_is_attributed_to_its_request(bench: MigrationHarness) -> None:
+    """Requested with the cancellation or later; a copied cancellation without an undo proves nothing."""
     await everyone_is_mailed(bench)
     await bench.migration.cancel("Enough.", OWNER, undo=True)
     await bench.handle.result()

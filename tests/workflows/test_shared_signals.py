@@ -32,8 +32,8 @@ async def signals(bench: MigrationHarness) -> int:
     return (await cost(bench.client, bench.cohort().id)).kinds["EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"]
 
 
-async def test_those_who_come_meanwhile_share_the_next(bench: MigrationHarness, links: list[LinkClaims]) -> None:
-    """One signal for the first, then as few as there is room for; each of them is heard."""
+async def test_concurrent_clicks_share_signals(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+    """One signal for the first click, then as few as possible; every click takes effect."""
     before, desk = await signals(bench), TemporalLinkClient(bench.client)
     assert all(await asyncio.gather(*map(desk.follow, links)))
     for person in PEOPLE:
@@ -41,8 +41,8 @@ async def test_those_who_come_meanwhile_share_the_next(bench: MigrationHarness, 
     assert await signals(bench) - before <= 2
 
 
-async def test_alone_nobody_waits_for_others(bench: MigrationHarness, links: list[LinkClaims]) -> None:
-    """Each has a signal of their own."""
+async def test_a_single_click_is_sent_immediately(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+    """In a signal of its own."""
     before, desk = await signals(bench), TemporalLinkClient(bench.client)
     for link, person in zip(links[:3], PEOPLE, strict=False):
         assert await desk.follow(link)
@@ -50,8 +50,8 @@ async def test_alone_nobody_waits_for_others(bench: MigrationHarness, links: lis
     assert await signals(bench) - before == 3
 
 
-async def test_whoever_leaves_takes_nobody_along(bench: MigrationHarness, links: list[LinkClaims]) -> None:
-    """A browser that is closed ends its own waiting only; what it asked for may be done."""
+async def test_a_closed_browser_cancels_only_its_own_request(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+    """The click itself may still take effect."""
     desk = TemporalLinkClient(bench.client)
     clicks = [asyncio.ensure_future(desk.follow(link)) for link in links[:3]]
     await asyncio.sleep(0)
@@ -60,18 +60,16 @@ async def test_whoever_leaves_takes_nobody_along(bench: MigrationHarness, links:
     assert clicks[0].cancelled()
 
 
-async def test_everyone_is_told_that_nobody_hears_them(bench: MigrationHarness, links: list[LinkClaims]) -> None:
-    """Those of one cohort that has ended, and nobody else."""
+async def test_clicks_for_an_ended_cohort_are_reported(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+    """To everyone of that cohort, and to nobody else."""
     desk = TemporalLinkClient(bench.client)
     unknown = [link.model_copy(update={"cohort_id": "site-migration:nobody:cohort:1"}) for link in links[:3]]
     heard = await asyncio.gather(*map(desk.follow, [*unknown, *links[:3]]))
     assert heard == [False] * 3 + [True] * 3
 
 
-async def test_everyone_is_told_that_temporal_does_not_take_it(
-    bench: MigrationHarness, links: list[LinkClaims]
-) -> None:
-    """Whoever presses again when it does is heard."""
+async def test_clicks_that_temporal_rejects_are_reported(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+    """A later click succeeds."""
     desk = TemporalLinkClient(bench.client)
     with patch.object(WorkflowHandle, "signal", side_effect=RPCError("gone", RPCStatusCode.UNAVAILABLE, b"")):
         clicks = await asyncio.gather(*map(desk.follow, links[:3]), return_exceptions=True)

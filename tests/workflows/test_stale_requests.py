@@ -52,7 +52,7 @@ async def restarted(bench: MigrationHarness) -> Migration:
 
 
 async def test_the_next_migration_refuses_requests_about_the_last_one(bench: MigrationHarness) -> None:
-    """With a sentence that says what has changed; and nothing happens."""
+    """With a sentence that says what has changed; nothing changes."""
     seen = await restarted(bench)
     for ask in REQUESTS.values():
         with pytest.raises(Refused, match="started again meanwhile; nothing was changed"):
@@ -64,8 +64,8 @@ async def test_the_next_migration_refuses_requests_about_the_last_one(bench: Mig
     assert (ann.state, ann.email) == (State.AUTHENTICATING, ANN)
 
 
-async def test_an_undo_of_the_last_migration_is_not_begun_once_the_next_is_over_too(bench: MigrationHarness) -> None:
-    """It may have been asked for while neither ran."""
+async def test_an_undo_of_an_earlier_migration_is_refused(bench: MigrationHarness) -> None:
+    """Also while no migration runs."""
     seen = await restarted(bench)
     await bench.migration.cancel("Enough.", BY)
     await bench.handle.result()
@@ -74,8 +74,8 @@ async def test_an_undo_of_the_last_migration_is_not_begun_once_the_next_is_over_
     assert bench.world.atlassian.calls["revoke"] == 0
 
 
-async def test_a_request_by_hand_may_leave_out_which_migration_it_means(bench: MigrationHarness) -> None:
-    """Such as one that is typed in the Web UI: it means the one that runs. A task is never left out."""
+async def test_a_request_by_hand_may_omit_the_run(bench: MigrationHarness) -> None:
+    """It is for the running migration. The task cannot be omitted."""
     bench.world.atlassian.by_hand = True
     await bench.start(site="acme")
     await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
@@ -86,8 +86,8 @@ async def test_a_request_by_hand_may_leave_out_which_migration_it_means(bench: M
     await eventually(lambda: bench.world.atlassian.connections)
 
 
-async def test_a_deadline_is_set_in_place_of_the_one_that_was_seen(bench: MigrationHarness) -> None:
-    """Whoever says nothing about the one before means to replace any."""
+async def test_a_deadline_replaces_only_the_one_that_was_seen(bench: MigrationHarness) -> None:
+    """A request that names no former deadline replaces any."""
     bench.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
     await bench.start()
     none = Deadline(deadline=None, at_deadline=AtDeadline.KEEP_WAITING)

@@ -31,7 +31,7 @@ async def test_many_cohorts_show_their_numbers_by_state(
     await eventually(shown)
 
 
-async def test_of_many_cohorts_some_tell_at_once_what_keeps_all(
+async def test_status_queries_some_of_many_cohorts_for_problems(
     bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mail server that is away is told before anything is given up."""
@@ -43,9 +43,7 @@ async def test_of_many_cohorts_some_tell_at_once_what_keeps_all(
     assert not (await bench.migration.status()).exact
 
 
-async def test_cohorts_that_cannot_say_at_once_are_not_waited_for(
-    bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_status_does_not_wait_for_slow_cohorts(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """What they have shown is told instead, and that it may be older."""
     await bench.start()
     await eventually(lambda: _is_counted(bench))

@@ -61,8 +61,8 @@ class TestInitiating:
         await bench.start(initiator="stranger@example.com")
         assert "Only an owner or admin" in await refusal(bench)
 
-    async def test_another_roster_than_the_planned_one_is_refused(self, bench: MigrationHarness) -> None:
-        """Somebody joined after the plan was looked at."""
+    async def test_a_roster_that_changed_since_the_plan_is_refused(self, bench: MigrationHarness) -> None:
+        """Somebody joined after the plan was made."""
         planned = survey(bench.world.opsgenie.people_listed)
         bench.world.opsgenie.add(ANN)
         await bench.start(plan=planned.digest)
@@ -71,23 +71,23 @@ class TestInitiating:
         await bench.start(plan=planned.digest)
         assert (await bench.handle.result()).counts.total == 1
 
-    async def test_an_admin_may_in_any_spelling(self, bench: MigrationHarness) -> None:
-        """The address is compared as a mailbox, not as text."""
+    async def test_an_admin_may_initiate_with_any_spelling_of_the_address(self, bench: MigrationHarness) -> None:
+        """Addresses are compared as mailboxes, not as text."""
         bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN, email_verified=True))
         bench.world.atlassian.account("ada@example.com", verified=True)
         await bench.start(initiator=" Ada@EXAMPLE.com ")
         assert (await bench.handle.result()).counts[State.CONNECTED] == 2
 
-    async def test_starting_again_shows_the_one_that_runs(self, bench: MigrationHarness) -> None:
-        """It is not an error; another site under a running one is."""
+    async def test_starting_again_returns_the_running_migration(self, bench: MigrationHarness) -> None:
+        """It is not an error, unless the request names another site."""
         bench.world.opsgenie.add(ANN)
         assert (await bench.start()).already is None
         assert (await bench.start()).already is RunState.RUNNING
         with pytest.raises(Refused, match="another site"):
             await bench.start(site="other")
 
-    async def test_a_completed_migration_is_not_started_again_by_accident(self, bench: MigrationHarness) -> None:
-        """Only with a word for it; then nobody gets a mail who needs none."""
+    async def test_starting_again_after_completion_must_be_explicit(self, bench: MigrationHarness) -> None:
+        """Then people who need no mail get none."""
         await bench.start()
         await bench.handle.result()
         assert (await bench.start()).already is RunState.COMPLETED
@@ -95,8 +95,8 @@ class TestInitiating:
         assert (await bench.handle.result()).counts[State.CONNECTED] == 1
         assert not bench.world.post.mails
 
-    async def test_credentials_that_are_refused_wait_for_an_admin(self, bench: MigrationHarness) -> None:
-        """The reason stands in the status, and the migration goes on once it is mended."""
+    async def test_rejected_credentials_pause_the_migration(self, bench: MigrationHarness) -> None:
+        """The status shows the reason, and the migration resumes once it is fixed."""
         bench.world.opsgenie.problem = ServiceRejected("Opsgenie refuses the API key; check it.")
         await bench.start()
         await eventually(lambda: bench.waits_for("Opsgenie refuses the API key; check it."))
@@ -108,7 +108,7 @@ class TestInitiating:
 class TestChoosingASite:
     """Step 2."""
 
-    async def test_the_admin_is_asked_when_the_request_names_none(self, bench: MigrationHarness) -> None:
+    async def test_a_request_without_a_site_waits_for_a_choice(self, bench: MigrationHarness) -> None:
         """The sites are listed, and the choice is an update."""
         await bench.start(site="")
         await eventually(lambda: bench.waits_for("Choose a site, or name a new one."))
@@ -119,7 +119,7 @@ class TestChoosingASite:
         assert (await bench.handle.result()).site == ACME
 
     async def test_only_a_site_admin_can_select_a_site(self, bench: MigrationHarness) -> None:
-        """Refused with the sites to choose from; the migration goes on asking."""
+        """The request is refused with the sites to choose from; the migration still waits."""
         other = Site(id="2", name="other", url="https://other.atlassian.net")
         bench.world.atlassian.listed_sites.append(other)
         await bench.start(site="other")
@@ -134,8 +134,8 @@ class TestChoosingASite:
         with pytest.raises((Refused, NotFound)):
             await bench.migration.choose_site("acme", BY)
 
-    async def test_a_task_that_waits_long_is_mailed(self, bench: MigrationHarness) -> None:
-        """To all owners and admins, with the command."""
+    async def test_admins_are_reminded_of_a_waiting_task(self, bench: MigrationHarness) -> None:
+        """All owners and admins, with the command."""
         await bench.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
         await eventually(lambda: bench.world.post.told(NoticeKind.ADMIN_TASK))
         notice = bench.world.post.told(NoticeKind.ADMIN_TASK)[0]
@@ -143,16 +143,16 @@ class TestChoosingASite:
         assert notice.notice.task == "Choose a site, or name a new one."
         assert f"./starter.py choose-site {bench.account}" in notice.notice.command
 
-    async def test_an_answer_does_not_wait_for_the_mail_that_asks_for_it(self, bench: MigrationHarness) -> None:
-        """Though the mail server is away."""
+    async def test_a_choice_does_not_wait_for_the_reminder(self, bench: MigrationHarness) -> None:
+        """Although the mail server is unavailable."""
         bench.world.post.problem = ServiceUnavailable("The mail server is away.")
         await bench.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
         await eventually(lambda: bench.status_shows("The mail server is away."))
         await bench.migration.choose_site("acme", BY)
         await eventually(lambda: bench.step_is(Step.AUTHENTICATE))
 
-    async def test_a_deadline_that_passes_before_is_told(self, bench: MigrationHarness) -> None:
-        """Nobody was asked for anything yet: it ends nothing, whatever it would do later."""
+    async def test_a_deadline_before_the_choice_of_a_site_only_sends_a_notice(self, bench: MigrationHarness) -> None:
+        """Nobody was mailed yet: it ends nothing, whatever the rules say."""
         rules = {"deadline": datetime.now(UTC) + timedelta(days=14), "at_deadline": AtDeadline.COMPLETE_PARTIAL}
         await bench.start(site="", rules=UNASKED.model_copy(update=rules))
         await eventually(lambda: bench.waits_for("Choose a site"))
@@ -191,8 +191,8 @@ class TestSigningUp:
 class TestCreatingASite:
     """Step 4."""
 
-    async def test_a_taken_name_asks_again_with_suggestions(self, bench: MigrationHarness) -> None:
-        """It never fails the migration."""
+    async def test_a_taken_site_name_waits_for_another_choice(self, bench: MigrationHarness) -> None:
+        """With suggestions; it never fails the migration."""
         bench.world.atlassian.taken = {"fresh"}
         await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
         await eventually(lambda: bench.waits_for("is taken, now or in the past"))
@@ -205,8 +205,8 @@ class TestCreatingASite:
         assert decided.site.name == "fresh-team"
         assert (await bench.handle.result()).site == decided.site
 
-    async def test_an_invalid_name_asks_again(self, bench: MigrationHarness) -> None:
-        """Whether it came with the request or later."""
+    async def test_an_invalid_site_name_waits_for_another_choice(self, bench: MigrationHarness) -> None:
+        """From the start request or a later choice."""
         await bench.start(site="", new_site=NewSite(name="-Fresh-", first_name="Olga", last_name="Owner"))
         await eventually(lambda: bench.waits_for("only lowercase letters"))
         with pytest.raises(Refused, match="3 to 63 characters"):
@@ -252,8 +252,8 @@ class TestAuthentication:
         assert bench.world.atlassian.connections == {bench.account: ACME.id}
         assert (await bench.person("cy@example.com")).state is State.SKIPPED
 
-    async def test_atlassians_own_invitation_stands_for_the_first_email(self, bench: MigrationHarness) -> None:
-        """Ours come as reminders; nobody is invited before their Opsgenie email is verified."""
+    async def test_atlassians_own_invitation_replaces_the_first_email(self, bench: MigrationHarness) -> None:
+        """Ours follow as reminders; nobody is invited before their Opsgenie email is verified."""
         bench.world.atlassian.invites = True
         bench.world.opsgenie.add(ANN, BO)
         await bench.start(rules=UNASKED)
@@ -266,7 +266,7 @@ class TestAuthentication:
         await eventually(lambda: len(bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION)) == 1)
 
     async def test_an_account_that_cannot_be_used_waits_for_an_admin(self, bench: MigrationHarness) -> None:
-        """With the reason; once mended, a resend tries again."""
+        """With the reason; once it is fixed, a resend retries."""
         bench.world.opsgenie.add(ANN)
         bench.world.atlassian.account(ANN.email, problem="The account is deactivated; have it reactivated.")
         await bench.start()
@@ -276,7 +276,7 @@ class TestAuthentication:
         await bench.migration.resend(ANN.email, by=BY)
         await eventually(lambda: bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION))
 
-    async def test_a_click_makes_the_cohort_ask_atlassian(self, bench: MigrationHarness) -> None:
+    async def test_a_click_triggers_a_look_up_at_atlassian(self, bench: MigrationHarness) -> None:
         """The click proves nothing; Atlassian's answer does."""
         bench.world.opsgenie.add(ANN)
         await bench.start()
@@ -290,16 +290,16 @@ class TestAuthentication:
         assert await desk.returned(claims)
         assert (await bench.handle.result()).counts[State.CONNECTED] == 2
 
-    async def test_where_atlassian_cannot_be_asked_the_click_counts(self, bench: MigrationHarness) -> None:
-        """By a rule."""
+    async def test_a_click_connects_if_the_rules_say_so(self, bench: MigrationHarness) -> None:
+        """For accounts that Atlassian's API cannot look up."""
         bench.world.opsgenie.add(ANN)
         await bench.start(rules=Rules(click_counts=True))
         await eventually(lambda: bench.world.post.sent(ANN.email))
         await TemporalLinkClient(bench.client).follow(bench.world.post.link(ANN.email, Purpose.AUTHENTICATION))
         assert (await bench.handle.result()).counts[State.CONNECTED] == 2
 
-    async def test_people_who_went_to_atlassian_by_themselves_are_found(self, bench: MigrationHarness) -> None:
-        """By asking every quarter of an hour, then more rarely."""
+    async def test_polling_finds_people_who_set_up_their_account_themselves(self, bench: MigrationHarness) -> None:
+        """Every quarter of an hour, with a backoff."""
         bench.world.opsgenie.add(ANN)
         await bench.start()
         await eventually(lambda: bench.world.post.sent(ANN.email))
@@ -313,9 +313,7 @@ class TestAuthentication:
 class TestVerifying:
     """Step 6."""
 
-    async def test_the_link_verifies_and_the_authentication_email_follows_at_once(
-        self, bench: MigrationHarness
-    ) -> None:
+    async def test_a_verified_email_gets_the_authentication_email_immediately(self, bench: MigrationHarness) -> None:
         """And a second click is friendly."""
         bench.world.opsgenie.add(BO)
         await bench.start()
@@ -332,8 +330,8 @@ class TestVerifying:
         assert await desk.follow(claims)
         assert len(bench.world.post.sent(BO.email)) == 2
 
-    async def test_reminders_come_every_three_days_and_end(self, bench: MigrationHarness) -> None:
-        """Five of them, and the links of a day ago do not work any more."""
+    async def test_five_reminders_are_sent_every_three_days(self, bench: MigrationHarness) -> None:
+        """Links of earlier days expire."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=UNASKED)
         await eventually(lambda: bench.world.post.sent(BO.email))
@@ -352,8 +350,8 @@ class TestVerifying:
         await desk.request_new_link(first)
         await eventually(lambda: len(bench.world.post.sent(BO.email)) == 7)
 
-    async def test_a_signal_by_hand_moves_the_right_person(self, bench: MigrationHarness) -> None:
-        """With nothing but an address, in any spelling; nonsense is ignored."""
+    async def test_a_signal_by_hand_reaches_the_right_person(self, bench: MigrationHarness) -> None:
+        """With only an address, in any spelling; malformed signals are ignored."""
         bench.world.opsgenie.add(BO)
         await bench.start()
         await eventually(lambda: bench.world.post.sent(BO.email))
@@ -378,7 +376,7 @@ class TestVerifying:
         assert who == [Actor(source=Source.OPERATOR, name="ops")]
 
     async def test_a_refused_address_is_unreachable_until_an_admin_acts(self, bench: MigrationHarness) -> None:
-        """Corrected, it is mailed anew; the old address still finds the person."""
+        """A corrected address is mailed; the former address still finds the person."""
         bench.world.opsgenie.add(BO)
         bench.world.post.refused = {BO.email}
         await bench.start()
@@ -391,8 +389,8 @@ class TestVerifying:
         with pytest.raises(Refused, match="cannot be used"):
             await bench.migration.correct_email("bo.new@example.com", "no address", BY)
 
-    async def test_a_deferred_mail_is_tried_again(self, bench: MigrationHarness) -> None:
-        """Greylisting costs a minute, and one mail arrives."""
+    async def test_a_deferred_mail_is_retried(self, bench: MigrationHarness) -> None:
+        """Greylisting delays a mail by a minute; one mail arrives."""
         bench.world.opsgenie.add(BO)
         bench.world.post.deferred_once = {BO.email}
         await bench.start()
@@ -400,8 +398,8 @@ class TestVerifying:
         await bench.skip(timedelta(minutes=2))
         await eventually(lambda: len(bench.world.post.sent(BO.email)) == 1)
 
-    async def test_resends_are_throttled_and_unknown_people_are_named_so(self, bench: MigrationHarness) -> None:
-        """Refused before history is written."""
+    async def test_resend_respects_the_cool_down_and_reports_unknown_people(self, bench: MigrationHarness) -> None:
+        """The request is refused before history is written."""
         bench.world.opsgenie.add(BO)
         await bench.start()
         await eventually(lambda: bench.world.post.sent(BO.email))
@@ -416,7 +414,7 @@ class TestVerifying:
             await bench.migration.resend("nobody@example.com", by=BY)
 
     async def test_excluded_people_are_not_waited_for(self, bench: MigrationHarness) -> None:
-        """And their links are dead."""
+        """Their links stop working."""
         bench.world.opsgenie.add(BO)
         await bench.start()
         await eventually(lambda: bench.world.post.sent(BO.email))
@@ -429,8 +427,8 @@ class TestVerifying:
         assert view is not None
         assert view.state is LinkState.CLOSED
 
-    async def test_people_who_join_meanwhile_are_picked_up(self, bench: MigrationHarness) -> None:
-        """And so are addresses that were verified at Opsgenie itself."""
+    async def test_people_who_join_later_are_added(self, bench: MigrationHarness) -> None:
+        """Also emails that Opsgenie has verified meanwhile."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=Rules(roster_refresh_interval=timedelta(seconds=1)))
         await eventually(lambda: bench.world.post.sent(BO.email))
@@ -440,8 +438,8 @@ class TestVerifying:
         await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
         assert (await bench.migration.status()).people_total == 3
 
-    async def test_neighbours_are_asked_at_once_on_request(self, bench: MigrationHarness) -> None:
-        """Who joined, who verified at Opsgenie, who has set up the account."""
+    async def test_refresh_queries_the_services_immediately(self, bench: MigrationHarness) -> None:
+        """For new people, verified emails, and accounts that were set up."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=UNASKED)
         await eventually(lambda: bench.world.post.sent(BO.email))
@@ -456,8 +454,8 @@ class TestVerifying:
         await bench.migration.refresh(BY)
         assert (await bench.handle.result()).counts[State.CONNECTED] == 3
 
-    async def test_trouble_of_the_mail_server_pauses_and_resumes(self, bench: MigrationHarness) -> None:
-        """It is nobody's own trouble: all people keep their state."""
+    async def test_a_mail_server_that_rejects_us_pauses_the_migration(self, bench: MigrationHarness) -> None:
+        """Everyone keeps their state."""
         bench.world.opsgenie.add(BO)
         bench.world.post.problem = ServiceRejected("The mail server refuses the login; check it.")
         await bench.start()
@@ -468,8 +466,8 @@ class TestVerifying:
         await eventually(lambda: bench.world.post.sent(BO.email))
         await eventually(lambda: bench.has_problem(""))
 
-    async def test_a_neighbour_that_is_away_is_told_at_once(self, bench: MigrationHarness) -> None:
-        """Work goes on by itself once it is back."""
+    async def test_an_unavailable_service_is_reported_immediately(self, bench: MigrationHarness) -> None:
+        """Work resumes by itself when the service is available again."""
         bench.world.opsgenie.add(BO)
         bench.world.post.problem = ServiceUnavailable("The mail server does not answer.")
         await bench.start()
@@ -478,8 +476,8 @@ class TestVerifying:
         await eventually(lambda: bench.world.post.sent(BO.email))
         assert not (await bench.migration.status()).problems
 
-    async def test_a_refusal_while_people_are_awaited_waits_for_an_admin(self, bench: MigrationHarness) -> None:
-        """Another account's key, set by mistake after weeks, ends nothing."""
+    async def test_another_accounts_key_pauses_a_running_migration(self, bench: MigrationHarness) -> None:
+        """Set by mistake after weeks, it does not fail the migration."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=UNASKED)
         await bench.until(BO.email, State.EMAIL_UNVERIFIED)
@@ -492,15 +490,15 @@ class TestVerifying:
         await bench.migration.resume(BY)
         await bench.until(ANN.email, State.AUTHENTICATING)
 
-    async def test_a_neighbour_that_asks_for_an_hour_is_left_alone(self, bench: MigrationHarness) -> None:
-        """Longer than one activity is tried: a workflow that asked again at once would fill its history in minutes."""
+    async def test_retry_after_is_respected_beyond_the_retry_timeout(self, bench: MigrationHarness) -> None:
+        """A workflow that retried immediately would fill its history in minutes."""
         bench.world.atlassian.problem = ServiceUnavailable("Atlassian asks for patience (429).", retry_after=3600)
         await bench.start()
         await eventually(lambda: bench.status_shows("Atlassian asks for patience (429)."))
         await asyncio.sleep(2)
         assert bench.world.atlassian.calls["sites"] == 1
 
-    async def test_a_pause_holds_mail_back(self, bench: MigrationHarness) -> None:
+    async def test_no_mail_is_sent_while_paused(self, bench: MigrationHarness) -> None:
         """Facts are still recorded."""
         bench.world.opsgenie.add(BO)
         await bench.start(rules=UNASKED)
@@ -517,8 +515,8 @@ class TestVerifying:
 class TestCompletion:
     """Step 7."""
 
-    async def test_owners_and_admins_are_told(self, bench: MigrationHarness) -> None:
-        """Everyone once, with the numbers; nothing is left to do."""
+    async def test_owners_and_admins_are_notified_of_the_end(self, bench: MigrationHarness) -> None:
+        """Each once, with the numbers."""
         bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN), ANN)
         for email in ("ada@example.com", ANN.email):
             bench.world.atlassian.account(email, verified=True)
@@ -533,8 +531,8 @@ class TestCompletion:
         assert [line.state for line in report.people] == [State.CONNECTED] * 3
         assert all(item.status in {StepStatus.DONE, StepStatus.SKIPPED} for item in await bench.checklist())
 
-    async def test_a_notice_that_is_put_off_comes_later(self, bench: MigrationHarness) -> None:
-        """Mail servers greylist owners and admins too; the others are told once all the same."""
+    async def test_a_deferred_notice_is_retried(self, bench: MigrationHarness) -> None:
+        """The other recipients get it only once."""
         bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN))
         bench.world.atlassian.account("ada@example.com", verified=True)
         bench.world.post.deferred_once = {OWNER_EMAIL}
@@ -543,22 +541,21 @@ class TestCompletion:
         told = bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
         assert sorted(order.recipient.email for order in told) == ["ada@example.com", OWNER_EMAIL]
 
-    async def test_a_mail_server_that_refuses_the_last_notice_is_told_of(self, bench: MigrationHarness) -> None:
-        """Nobody else would know; the migration is complete all the same."""
+    async def test_a_refused_last_notice_is_shown_in_the_checklist(self, bench: MigrationHarness) -> None:
+        """The migration is complete nevertheless."""
         bench.world.post.problem = ServiceRejected("The mail server refuses us.")
         await bench.start()
         await bench.handle.result()
         last = (await bench.migration.progress()).checklist[-1]
         assert last.note == "1 of 1 people are connected. Owners and admins could not be told by mail."
 
-    async def test_who_is_told_can_be_chosen(self, bench: MigrationHarness) -> None:
-        """Not every owner wants such mail."""
+    async def test_the_request_can_name_the_recipients_of_notices(self, bench: MigrationHarness) -> None:
         await bench.start(notify=["team@example.com"])
         await bench.handle.result()
         assert [o.recipient.email for o in bench.world.post.notices] == ["team@example.com"]
 
     async def test_a_deadline_can_complete_partially(self, bench: MigrationHarness) -> None:
-        """The report says of each who did not make it what to do next."""
+        """The report shows the next step for everyone who is left behind."""
         bench.world.opsgenie.add(ANN, BO)
         deadline = datetime.now(UTC) + timedelta(days=14)
         await bench.start(
@@ -574,8 +571,8 @@ class TestCompletion:
         assert "not set up" in lines[ANN.email].reason
         assert lines[ANN.email].next_step
 
-    async def test_by_default_the_migration_waits_on_after_the_deadline(self, bench: MigrationHarness) -> None:
-        """Owners and admins are told once; another deadline can be set."""
+    async def test_by_default_the_migration_continues_after_the_deadline(self, bench: MigrationHarness) -> None:
+        """Owners and admins get one notice; the deadline can be replaced."""
         bench.world.opsgenie.add(ANN)
         await bench.start(rules=UNASKED.model_copy(update={"deadline": datetime.now(UTC) + timedelta(days=14)}))
         await eventually(lambda: bench.world.post.sent(ANN.email))
@@ -595,8 +592,8 @@ class TestCompletion:
 class TestFileRosters:
     """A roster from the starter's disk, with workers elsewhere."""
 
-    async def test_the_starter_hands_each_cohort_its_people(self, bench: MigrationHarness) -> None:
-        """Six hundred people are three cohorts; a repeat changes nothing."""
+    async def test_the_starter_assigns_people_to_cohorts(self, bench: MigrationHarness) -> None:
+        """Six hundred people are three cohorts; repeating it changes nothing."""
         people = [RosterPerson(email=f"p{n}@example.com", email_verified=True) for n in range(599)]
         people.append(bench.world.opsgenie.people_listed[0])
         for person in people[:550]:
@@ -615,8 +612,8 @@ class TestFileRosters:
         assert len(waiting.people) == 49
         assert bench.world.atlassian.calls["ensure"] <= 8
 
-    async def test_another_roster_under_a_running_one_is_refused(self, bench: MigrationHarness) -> None:
-        """The same one is shown."""
+    async def test_another_roster_is_refused_while_a_migration_runs(self, bench: MigrationHarness) -> None:
+        """The same roster returns the running migration."""
         people = [bench.world.opsgenie.people_listed[0], ANN]
         await migrations.start(bench.client, bench.file_request(people))
         assert (await migrations.start(bench.client, bench.file_request(people[::-1]))).already is RunState.RUNNING
@@ -624,8 +621,8 @@ class TestFileRosters:
             await migrations.start(bench.client, bench.file_request([*people, BO]))
 
 
-async def test_a_cohort_that_somebody_ends_is_not_waited_for(bench: MigrationHarness) -> None:
-    """The migration says so instead of waiting for good."""
+async def test_a_terminated_cohort_fails_the_migration(bench: MigrationHarness) -> None:
+    """Otherwise the migration would wait forever."""
     bench.world.opsgenie.add(BO)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(BO.email))
@@ -636,8 +633,8 @@ async def test_a_cohort_that_somebody_ends_is_not_waited_for(bench: MigrationHar
     assert "cohort:1 from outside" in str(failed.value.cause)
 
 
-async def test_links_of_others_say_nothing(bench: MigrationHarness) -> None:
-    """A link to a person or cohort that is not there looks like one to a migration that is over."""
+async def test_unknown_links_look_like_closed_ones(bench: MigrationHarness) -> None:
+    """A link to an unknown person or cohort cannot be distinguished from a link of an ended migration."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(ANN.email))
@@ -653,8 +650,8 @@ async def test_links_of_others_say_nothing(bench: MigrationHarness) -> None:
     assert not await desk.follow(nowhere)
 
 
-async def test_the_web_ui_tells_the_story(bench: MigrationHarness) -> None:
-    """Signals, updates and queries describe themselves; the details show the checklist."""
+async def test_the_web_ui_shows_checklist_and_descriptions(bench: MigrationHarness) -> None:
+    """Signals, updates and queries have descriptions; the details show the checklist."""
     bench.world.opsgenie.add(ANN)
     await bench.start()
     await eventually(lambda: bench.world.post.sent(ANN.email))
@@ -666,7 +663,7 @@ async def test_the_web_ui_tells_the_story(bench: MigrationHarness) -> None:
 
 
 async def test_a_pause_needs_a_reason(bench: MigrationHarness) -> None:
-    """A request by hand may hold an empty one: accepted, it would stand in the audit and pause nothing."""
+    """An empty reason by hand would be in the audit and pause nothing."""
     await bench.start()
     for reason in ("", " "):
         with pytest.raises(Refused, match="Give a reason: the status shows it"):

@@ -94,7 +94,7 @@ async def call_eve_an_owner(_: RawValue) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
-async def test_a_rogue_worker_makes_nobody_an_admin(client: Client, keys: list[str]) -> None:
+async def test_a_rogue_worker_cannot_make_anyone_an_admin(client: Client, keys: list[str]) -> None:
     """It answers that the attacker is an owner: no link is mailed, with encryption and without."""
     bench = MigrationHarness(await ours(client, *keys), f"rogue-{len(keys)}")
     async with served_except(bench, options.OPSGENIE_QUEUE, call_eve_an_owner):
@@ -104,7 +104,7 @@ async def test_a_rogue_worker_makes_nobody_an_admin(client: Client, keys: list[s
         await end_all(client)
 
 
-async def test_an_old_answer_makes_nobody_an_admin(client: Client) -> None:
+async def test_a_replayed_answer_cannot_make_anyone_an_admin(client: Client) -> None:
     """The attacker has an owner's sign-in, encrypted, and hands its parts to a sign-in of their own."""
     bench = MigrationHarness(await ours(client, OLD), "replayed")
     prepared(bench.world)
@@ -140,7 +140,7 @@ async def test_an_old_answer_makes_nobody_an_admin(client: Client) -> None:
         await end_all(client)
 
 
-async def test_a_link_is_mailed_to_nobody_but_whose_it_is(client: Client) -> None:
+async def test_a_sign_in_link_is_mailed_only_to_its_owner(client: Client) -> None:
     """Without encryption, the attacker has our mail activity do it for a workflow of their own, with an old identity.
 
     It was signed for another run, whatever id theirs has.
@@ -162,7 +162,7 @@ async def test_a_link_is_mailed_to_nobody_but_whose_it_is(client: Client) -> Non
 
 
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
-async def test_no_answer_of_theirs_keeps_a_session_open(
+async def test_a_rogue_answer_cannot_keep_a_session_open(
     client: Client, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody who is an admin no more answers in place of our worker, with an old answer: it ends all the same."""
@@ -204,7 +204,7 @@ async def test_no_answer_of_theirs_keeps_a_session_open(
 
 
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
-async def test_a_workflow_in_place_of_a_session_opens_none(client: Client, keys: list[str]) -> None:
+async def test_a_forged_session_workflow_opens_no_session(client: Client, keys: list[str]) -> None:
     """Neither empty-handed, nor with what stands in another session, or was confirmed of somebody else."""
     desk = TemporalAdminClient(await ours(client, *keys), PROOFS)
     attacker = await theirs(client)
@@ -254,8 +254,8 @@ async def _untrusted(handle: WorkflowHandle[object, object]) -> bool:
     return isinstance(failed.value.cause, ApplicationError) and failed.value.cause.type == "Untrusted"
 
 
-async def test_messages_in_clear_change_nothing_and_wedge_nothing(client: Client) -> None:
-    """Signals are ignored, requests and questions are refused, and the migration goes on."""
+async def test_unencrypted_messages_are_ignored_or_refused(client: Client) -> None:
+    """Signals are ignored, updates and queries are refused, and the migration continues."""
     bench = MigrationHarness(await ours(client, OLD), "signalled")
     prepared(bench.world)
     bench.world.opsgenie.add(BO)
@@ -319,7 +319,7 @@ def answered_in_clear(bench: MigrationHarness, queue: str) -> AbstractAsyncConte
 
 
 @pytest.mark.parametrize("answered", [answered_in_clear, answered_without_a_result])
-async def test_an_answer_of_theirs_pauses_until_somebody_has_looked(
+async def test_an_untrusted_answer_pauses_the_migration(
     client: Client, answered: Callable[[MigrationHarness, str], AbstractAsyncContextManager[None]]
 ) -> None:
     """The migration says so and waits; after a resume, our own worker is asked again."""

@@ -18,7 +18,7 @@ from tests.histories import health
 from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, end_all, eventually, prepared, served
 
 
-async def test_a_question_asked_meanwhile_does_not_spoil_a_migration(client: Client) -> None:
+async def test_a_query_before_a_task_does_not_break_replay(client: Client) -> None:
     """The worker hears the question before the news, with a clock that stands still; replays would see another one.
 
     Which of both comes first is the server's choice: with eight migrations at once, some question always did.
@@ -47,8 +47,8 @@ async def test_a_question_asked_meanwhile_does_not_spoil_a_migration(client: Cli
         assert not await health.failures(client, bench.account)
 
 
-async def test_whoever_was_ended_meanwhile_is_answered_for(client: Client) -> None:
-    """A migration and a cohort were terminated with news that no task had told them: they say what they knew before."""
+async def test_terminated_workflows_answer_queries(client: Client) -> None:
+    """A migration and a cohort were terminated with unprocessed signals: they answer with the state before."""
     world = World()
     prepared(world)
     world.opsgenie.add(RosterPerson(email="bo@example.com"))

@@ -12,7 +12,7 @@ __all__ = ["control", "service"]
 BY = Actor(name="tester")
 
 
-async def test_a_key_that_opsgenie_finds_malformed_pauses_by_name(
+async def test_a_malformed_api_key_pauses_the_migration(
     bench: MigrationHarness, control: Control, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opsgenie answers 422 to a key with a part missing; with another key the migration goes on."""
@@ -31,7 +31,7 @@ async def test_a_key_that_opsgenie_finds_malformed_pauses_by_name(
         await eventually(lambda: _reads_on(bench))
 
 
-async def test_a_request_that_cannot_be_sent_pauses_by_name(
+async def test_an_invalid_request_pauses_the_migration(
     bench: MigrationHarness, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the client library refuses to send is no outage of the service."""

@@ -1,1 +1,1 @@
-"""What the workflows share: options, search attributes, timers, and activity calls."""
+"""Helpers that the workflows are composed of."""

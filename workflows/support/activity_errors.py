@@ -1,4 +1,4 @@
-"""Trouble with a neighbour is a value: the workflow tells it, waits for people where it must, and goes on."""
+"""Runs activities and returns failures as values, so that a workflow can report a problem and continue."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,33 +9,33 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 from workflows.support import options
 
-_Argument = TypeVar("_Argument")
-_Answer = TypeVar("_Answer")
+_Input = TypeVar("_Input")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An activity that did not succeed, after all its attempts."""
+    """An activity that failed after all its attempts."""
 
     sentence: str
     kind: str
-    """The name of an error in `domain.errors`; another name is a bug of ours; empty: it only took too long."""
+    """The name of an error in `domain.errors`; any other name is a bug; empty: the activity timed out."""
 
     @property
     def needs_people(self) -> bool:
-        """Whether trying again is of no use until a person has mended something."""
-        return self.kind in options.FINAL
+        """Whether a retry is of no use until a person has fixed the problem."""
+        return self.kind in options.NON_RETRYABLE
 
     @property
     def refused(self) -> bool:
-        """Whether the migration's rules forbid what was tried."""
+        """Whether the migration's rules forbid what was requested."""
         return self.kind == "Refused"
 
 
 async def execute(
-    method: Callable[[Any, _Argument], Awaitable[_Answer]], argument: _Argument, how: dict[str, Any], summary: str
-) -> _Answer | Failure:
-    """Have an activity done, as `workflows.support.options` says; return its answer, or why there is none."""
+    method: Callable[[Any, _Input], Awaitable[_Result]], argument: _Input, how: dict[str, Any], summary: str
+) -> _Result | Failure:
+    """Run an activity with options of `workflows.support.options`; return its result, or why it failed."""
     try:
         return await workflow.execute_activity_method(method, argument, summary=summary, **how)
     except ActivityError as error:

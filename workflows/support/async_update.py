@@ -1,4 +1,4 @@
-"""A typed way to name an async update."""
+"""A typed decorator for async updates."""
 
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar, cast
@@ -14,7 +14,7 @@ def async_update(
 ) -> Callable[[Callable[_Params, Awaitable[_Result]]], workflow.UpdateMethodMultiParam[_Params, _Result]]:
     """Decorate an async update handler; `name` is the update's name on the wire.
 
-    It is `workflow.update(name=...)`. That decorator's type (SDK 1.35) takes the coroutine for the result.
+    It only corrects the type of `workflow.update(name=...)`, which infers the coroutine as the result (SDK 1.35).
     """
     decorate = workflow.update(name=name)
     return cast(

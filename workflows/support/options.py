@@ -1,6 +1,6 @@
-"""Task queues and what is asked of Temporal for each kind of activity, named once.
+"""Task queues, batch sizes, and the options of each kind of activity.
 
-A neighbour has a queue of its own, so that its limits hold across all workers.
+Each service has a task queue of its own, so that its rate limit applies across all workers.
 """
 
 from datetime import timedelta
@@ -10,85 +10,85 @@ from temporalio.common import Priority, RetryPolicy
 from temporalio.workflow import ActivityCancellationType
 
 WORKFLOWS = "landbridge"
-"""Workflow tasks, and what concerns no neighbour."""
+"""Workflow tasks, and activities that call no service."""
 MAIL_QUEUE = "landbridge-mail"
 OPSGENIE_QUEUE = "landbridge-opsgenie"
 ATLASSIAN_QUEUE = "landbridge-atlassian"
 
 ACCOUNT_BATCH = 500
-"""People per look-up activity: a whole cohort as a rule, some 50 kB. The connector asks for 100 of them in a call."""
+"""People per look-up activity: usually a whole cohort, some 50 kB. The connector looks up 100 of them per call."""
 MAIL_BATCH = 50
-"""Mails per activity: what can be sent twice when a worker dies, against one billable action each time."""
-FEW = 10
-"""Slices of up to so many people go before larger ones: one who asked for a mail, and a migration of ten, do not wait
-for one of 100,000."""
+"""Mails per activity. A larger batch costs fewer billable actions, but more mails are sent twice if a worker dies."""
+SMALL_BATCH = 10
+"""Batches of at most this many people have priority: a single requested mail, and a migration of ten people, do not
+wait for a migration of 100,000."""
 
 HEARTBEAT_TIMEOUT = timedelta(minutes=3)
-"""How long Temporal may hear nothing of an attempt before it begins another one. It covers a failover of Temporal's
-database (90 seconds) and a worker that notices a dead connection late (25 more, see `KEEP_ALIVE` in
-`platform.temporal.connection`): what was sent meanwhile is then reported, not sent again. The price: the batches of a
-killed worker wait for as long."""
-REPEATABLE = timedelta(seconds=30)
-"""The same for activities that may be repeated at will: they only read, or repeating them changes nothing."""
+"""After this time without a heartbeat Temporal retries an activity. It covers a failover of Temporal's database (90
+seconds) and a worker that detects a dead connection late (25 more, see `KEEP_ALIVE` in `platform.temporal.connection`):
+mails sent meanwhile are then reported, not sent again. The price: the batches of a killed worker wait this long."""
+IDEMPOTENT_HEARTBEAT_TIMEOUT = timedelta(seconds=30)
+"""The same for idempotent activities, which may be retried sooner."""
 MAX_RUN_EVENTS = 1_000
-"""Events of one run, after which a workflow continues as new. A worker that does not have it in memory replays them all
-before it answers a query: a cohort's 1,000 events take one second of CPU. Temporal's own suggestion comes at 4,096."""
+"""Events after which a workflow continues as new. A worker that does not have the workflow in its cache replays all
+events before it answers a query: 1,000 events of a cohort take one second of CPU. Temporal's own suggestion comes at
+4,096 events."""
 MAX_LAST_RUN_EVENTS = 100
-"""Events of the run that completes. Workers keep no closed workflow in memory, so every query about one replays its
-last run. A longer run continues as new with its state, and the next run completes at once."""
+"""Maximum events of the run that completes. Workers do not cache closed workflows, so every query replays the last run.
+A longer run continues as new with its state, and the next run completes immediately."""
 
 MAX_PENDING = 400
-"""Signals about single people under way at once; a workflow with 2,000 pending would not get on at all."""
+"""Concurrent signals to cohorts about single people. Temporal blocks a workflow with 2,000 pending signals."""
 
-FINAL = ("ServiceRejected", "Refused", "BadInput", "Untrusted")
-"""Errors of `domain.errors` that trying again does not mend."""
+NON_RETRYABLE = ("ServiceRejected", "Refused", "BadInput", "Untrusted")
+"""Errors of `domain.errors` that a retry cannot fix."""
 
-_PATIENT = RetryPolicy(
+_RETRY_POLICY = RetryPolicy(
     initial_interval=timedelta(seconds=1),
     backoff_coefficient=2.0,
     maximum_interval=timedelta(minutes=1),
-    non_retryable_error_types=list(FINAL),
+    non_retryable_error_types=list(NON_RETRYABLE),
 )
-_AT_MOST = timedelta(minutes=10)
-"""How long one activity is tried before the workflow says that a neighbour is away, and begins anew."""
+_RETRY_TIMEOUT = timedelta(minutes=10)
+"""How long an activity is retried before the workflow reports that a service is unavailable, and starts it again."""
 
 
-_SOMEBODY_WAITS, _FIRST = Priority(priority_key=1), Priority(priority_key=2)
-"""Before the others of a task queue, whose turns come at 3. Among equals Temporal is fair to each migration by its
-fairness key (`client.migrations`)."""
+_INTERACTIVE, _SMALL = Priority(priority_key=1), Priority(priority_key=2)
+"""The default priority is 3. Among tasks of equal priority, Temporal divides a task queue fairly between migrations by
+their fairness keys (`client.migrations`)."""
 
 
 def _options(queue: str, *, start_to_close: timedelta, heartbeat: timedelta | None = None) -> dict[str, Any]:
-    # Only with a heartbeat does an activity hear that it is to break off, and can answer what it has done.
-    waits = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+    # Only an activity with heartbeats learns of its cancellation, and can return what it has done.
+    wait = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     return {
         "task_queue": queue,
         "start_to_close_timeout": start_to_close,
-        "schedule_to_close_timeout": start_to_close + _AT_MOST,
+        "schedule_to_close_timeout": start_to_close + _RETRY_TIMEOUT,
         "heartbeat_timeout": heartbeat,
-        "retry_policy": _PATIENT,
-        "cancellation_type": waits if heartbeat else ActivityCancellationType.TRY_CANCEL,
+        "retry_policy": _RETRY_POLICY,
+        "cancellation_type": wait if heartbeat else ActivityCancellationType.TRY_CANCEL,
     }
 
 
 MAIL = _options(MAIL_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=HEARTBEAT_TIMEOUT)
-"""A mail server may take 10 minutes over one message (RFC 5321, 4.5.3.2); the heartbeat tells it from a dead worker."""
-ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=REPEATABLE)
-"""A roster of 100,000 is 1,000 pages."""
+"""A mail server may take 10 minutes for one message (RFC 5321, 4.5.3.2). Heartbeats show that the worker is alive."""
+ROSTER = _options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=IDEMPOTENT_HEARTBEAT_TIMEOUT)
+"""A roster of 100,000 people has 1,000 pages."""
 ACCOUNTS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=10), heartbeat=HEARTBEAT_TIMEOUT)
-"""Half of the time is for the calls (`activities.batch_progress`), the rest to report what they created: an account
-that the workflow does not hear of is not revoked by an undo."""
-ACCOUNT_LOOKUPS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=5), heartbeat=REPEATABLE)
-UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=REPEATABLE)
-"""A call for each person of a cohort."""
-LEADER = {**_options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}
-SIGN_IN_MAIL = {**_options(MAIL_QUEUE, start_to_close=HEARTBEAT_TIMEOUT), "priority": _SOMEBODY_WAITS}
-"""One mail, without a heartbeat: its result may have to wait for Temporal just as long."""
-COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=REPEATABLE)
-"""Signals to all cohorts: by an activity, since 400 signals of the workflow's own would be 800 events."""
-SITES = {**_options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _SOMEBODY_WAITS}
+"""Half of the time is for the calls (`activities.batch_progress`), the rest to report the created accounts: an undo
+cannot revoke an account that was not reported."""
+ACCOUNT_LOOKUPS = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=5), heartbeat=IDEMPOTENT_HEARTBEAT_TIMEOUT)
+UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat=IDEMPOTENT_HEARTBEAT_TIMEOUT)
+"""One call for each person of a cohort."""
+ADMIN_LOOKUPS = {**_options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _INTERACTIVE}
+SIGN_IN_MAIL = {**_options(MAIL_QUEUE, start_to_close=HEARTBEAT_TIMEOUT), "priority": _INTERACTIVE}
+"""One mail, without a heartbeat: its result may wait for Temporal just as long."""
+COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=IDEMPOTENT_HEARTBEAT_TIMEOUT)
+"""Signals to all cohorts: an activity sends them, since 400 signals from the workflow would be 800 events."""
+SITES = {**_options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _INTERACTIVE}
 
 
 def for_people(how: dict[str, Any], number: int) -> dict[str, Any]:
-    """Return the options for a slice of so many people: few go first."""
-    return {**how, "priority": _FIRST} if number <= FEW else how
+    """Return the options for a batch of this many people: small batches have priority."""
+    return {**how, "priority": _SMALL} if number <= SMALL_BATCH else how

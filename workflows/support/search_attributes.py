@@ -1,4 +1,4 @@
-"""The search attributes (`domain.searchable`) as the SDK takes them."""
+"""The search attributes (`domain.searchable`) as keys of the SDK."""
 
 from temporalio.common import SearchAttributeKey
 
@@ -7,12 +7,13 @@ MIGRATION_STEP = SearchAttributeKey.for_keyword("MigrationStep")
 """On a migration: the value of `domain.messages.Step`."""
 MIGRATION_DEADLINE = SearchAttributeKey.for_datetime("MigrationDeadline")
 MIGRATION_PAUSED = SearchAttributeKey.for_bool("MigrationPaused")
-"""On a migration and on each cohort: it starts nothing new until somebody resumes it. Cohorts say it themselves, since
-one may pause alone, and a migration hears of only so many troubles of each."""
+"""On a migration and on each cohort: it starts nothing new until somebody resumes it. Each cohort sets it too, since a
+cohort may pause alone and reports only a limited number of problems to the migration."""
 PEOPLE_TOTAL = SearchAttributeKey.for_int("PeopleTotal")
-"""On a cohort, like those below: everyone it looks after."""
+"""On a cohort, as are the attributes below: everyone in the cohort."""
 PEOPLE_WAITING = SearchAttributeKey.for_int("PeopleWaiting")
-"""Not settled, whoever they wait for."""
+"""People who are not settled."""
 PEOPLE_CONNECTED = SearchAttributeKey.for_int("PeopleConnected")
 PEOPLE_BY_STATE = SearchAttributeKey.for_keyword("PeopleByState")
-"""All of them in one word, see `domain.people.Counts.packed`: there is no room for a number each."""
+"""The number of people in each state, as one keyword (`domain.people.Counts.packed`): there are not enough attributes
+for one number each."""

@@ -1,42 +1,64 @@
-"""One clock for everything that a cohort waits for: as few timers as can be, since each is paid for."""
+"""One timer for everything that a cohort waits for: each timer is a billable action."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 
 from temporalio import workflow
 
 
 class SharedTimer:
-    """Rings at the latest when it was set for; whoever waits looks then whether it is their turn.
+    """A timer that several tasks share. When it fires, every task re-checks its own condition.
 
-    A timer that runs is never stopped for an earlier or a later one. It may ring for nothing, which costs less than
-    stopping it and starting it again with every click.
+    A running timer is never cancelled for an earlier or a later one. A timer that fires without need costs less than
+    cancelling and restarting it with every click.
     """
 
     def __init__(self) -> None:
-        self._rings: list[datetime] = []
-        self._rung: datetime | None = None
+        self._set_for: list[datetime] = []
+        self._fired_at: datetime | None = None
         self._timers: set[asyncio.Task[None]] = set()
 
     @property
     def now(self) -> datetime:
-        """The time to act by: a timer that has fired is believed, and not the clock, since replays agree on timers."""
+        """The workflow's time, and at least the time for which a fired timer was set.
+
+        Replays agree on when timers fire, but the clock may lag behind the timer.
+        """
         now = workflow.now()
-        return now if self._rung is None else max(now, self._rung)
+        return now if self._fired_at is None else max(now, self._fired_at)
 
-    def is_set_for(self, at: datetime) -> bool:
-        """Return whether it rings by then."""
-        return any(ring <= at for ring in self._rings)
+    async def wait_until_due(
+        self, next_due: Callable[[], datetime | None], stop: Callable[[], bool]
+    ) -> datetime | None:
+        """Wait until the time that `next_due` returns, which may change while waiting; none: nothing is planned.
 
-    def set_for(self, at: datetime) -> None:
-        """Have it ring by then; `at` is still to come."""
-        if not self.is_set_for(at):
-            self._rings.append(at)
-            timer = asyncio.create_task(self._ring(at))
-            self._timers.add(timer)
-            timer.add_done_callback(self._timers.discard)
+        Return the time to act for, or None once `stop` is true.
+        """
 
-    async def _ring(self, at: datetime) -> None:
-        await workflow.sleep(at - workflow.now(), summary="Next look at what is due")
-        self._rings.remove(at)
-        self._rung = at
+        def needs_attention() -> bool:
+            due = next_due()
+            return due is not None and (due <= self.now or not self._fires_by(due))
+
+        while not stop():
+            due = next_due()
+            if due is not None and due <= self.now:
+                return self.now
+            if due is not None and not self._fires_by(due):
+                self._start(due)
+            await workflow.wait_condition(lambda: stop() or needs_attention())
+        return None
+
+    def _fires_by(self, at: datetime) -> bool:
+        return any(set_for <= at for set_for in self._set_for)
+
+    def _start(self, at: datetime) -> None:
+        self._set_for.append(at)
+        timer = asyncio.create_task(self._fire(at))
+        self._timers.add(timer)
+        timer.add_done_callback(self._timers.discard)
+
+    async def _fire(self, at: datetime) -> None:
+        await workflow.sleep(at - workflow.now(), summary="Next check of what is due")
+        self._set_for.remove(at)
+        self._fired_at = at

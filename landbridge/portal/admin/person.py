@@ -95,7 +95,7 @@ async def _shown_person(request: AdminRequest) -> FoundPerson:
     """
     await request.shown_migration.expected_summary()
     found = await _person(request)
-    if reason := stale.another_address(request.field("address"), found.person.email):
+    if reason := stale.address_mismatch(request.field("address"), found.person.email):
         raise Refused(reason)
     return found
 

@@ -112,7 +112,7 @@ async def states_after_accounts(service: str) -> dict[str, State]:
             if one.problem
             else events.AccountSeen(one.email, one.account_id, one.verified, one.created)
         )
-        people[one.person] = lifecycle.after(people[one.person], event, NOW, Rules())
+        people[one.person] = lifecycle.transition(people[one.person], event, NOW, Rules())
     return {person.email: person.state for person in people}
 
 
