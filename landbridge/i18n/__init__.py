@@ -1,7 +1,7 @@
-"""The languages in which Landbridge speaks to people: a gettext catalogue each, dates and numbers as they write them.
+"""Renders texts, dates and numbers in the reader's language.
 
-English stands in the templates and in the domain's sentences; every other language is a file `TAG.po` beside this one,
-read when somebody first needs it. What has no translation is said in English.
+Templates and the domain's texts (`landbridge.domain.text`) are in English. Every other language is a gettext catalogue
+`TAG.po` in this folder, loaded at first use. A text without a translation is rendered in English.
 """
 
 import gettext
@@ -17,6 +17,7 @@ from typing import Literal, Self
 from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.messages import mofile, pofile
 
+from landbridge.domain.text import Text, Value, fill
 from landbridge.i18n.sentences import Sentences
 
 CATALOGUES = Path(__file__).parent
@@ -57,6 +58,28 @@ class Language:
     def direction(self) -> Literal["ltr", "rtl"]:
         """Which way the words run, as HTML's `dir` names it."""
         return "rtl" if self.locale.character_order == "right-to-left" else "ltr"
+
+    def render(self, text: str) -> str:
+        """Return a text in this language; a plain string is shown as it is.
+
+        Numbers and dates are written as the reader writes them, and texts among the values are rendered too.
+        """
+        if not isinstance(text, Text) or not text:
+            return text
+        plural = text.plural
+        translate = self.translations
+        template = translate.ngettext(text.key, plural, text.number) if plural else translate.gettext(text.key)
+        if not text.params:
+            return template
+        return fill(template, {name: self._value(value) for name, value in text.params.items()})
+
+    def _value(self, value: Value) -> str:
+        match value:
+            case datetime():
+                return self.moment(value)
+            case int():
+                return self.number(value)
+        return self.render(value)
 
     def say(self, text: str) -> str:
         """Return sentences of ours in this language, also with values in them; what somebody typed stays as it is."""

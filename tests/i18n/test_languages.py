@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge import i18n
+from landbridge.domain.text import NO_TEXT, text, verbatim
 from landbridge.i18n import Language
 
 AFTERNOON = datetime(2026, 3, 14, 13, 5, tzinfo=UTC)
@@ -56,9 +57,9 @@ def test_browsers_say_what_they_want(header: str, wanted: list[str]) -> None:
 
 
 @given(st.text())
-def test_anything_can_come_from_outside(text: str) -> None:
+def test_anything_can_come_from_outside(header: str) -> None:
     """A locale or a header of any kind ends in a language."""
-    assert i18n.negotiate(text, *i18n.accepted(text)).tag in {"en", *i18n.translated()}
+    assert i18n.negotiate(header, *i18n.accepted(header)).tag in {"en", *i18n.translated()}
 
 
 @pytest.mark.parametrize(
@@ -87,3 +88,21 @@ def test_a_language_knows_which_way_it_runs() -> None:
     german = i18n.negotiate("de")
     assert Language("he", Locale("he"), german.translations, german.sentences).direction == "rtl"
     assert {i18n.negotiate(tag).direction for tag in i18n.translated()} == {"ltr"}
+
+
+def test_a_text_is_rendered_in_the_language() -> None:
+    """Its values as well: texts are translated, numbers and dates are written as the reader writes them."""
+    german = i18n.negotiate("de_DE")
+    state = text("There is no mail to send in this state: {state}.", state=text("Connected"))
+    assert german.render(state) == "In diesem Zustand gibt es keine E-Mail zu senden: Verbunden."
+    people = text("{connected} of {total} people are connected.", connected=1200, total=3000)
+    assert german.render(people) == "1.200 von 3.000 Personen sind verbunden."
+    assert german.render(text("{at}", at=AFTERNOON)) == "14. März 2026, 13:05 UTC"
+
+
+def test_a_text_without_translation_is_rendered_in_english() -> None:
+    """So are plain strings and the words of people, whatever they are."""
+    german = i18n.negotiate("de")
+    assert german.render(text("Unknown {value}.", value=3)) == "Unknown 3."
+    assert german.render(verbatim("Connected {x}")) == german.render("Connected {x}") == "Connected {x}"
+    assert german.render(NO_TEXT) == ""

@@ -1,0 +1,161 @@
+"""Texts for readers: an English template with its values, so that any language can render it."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Self
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+Value = str | int | datetime
+"""What a template is filled with: a `Text` is rendered in the reader's language, a plain string is shown as it is."""
+ENGLISH = "english"
+"""A serialization context: texts become plain English strings."""
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_VERBATIM = "{words}"
+_DATETIME = "datetime"
+
+
+class Text(str):
+    """A sentence for readers, and at the same time its English rendering, so that logs and tables take it as it is.
+
+    In JSON, a text without values is its template, and any other is an object with `key` and `params`.
+    """
+
+    __slots__ = ("key", "number", "params", "plural")
+
+    key: str
+    """The English template, which is also the key in the catalogues: `The site {name} is taken.`"""
+    params: Mapping[str, Value]
+    """The values of the template; the template is taken literally if there are none."""
+    plural: str
+    """The English template for any number but one; empty: the text has no plural form."""
+    number: int
+    """The number that selects the plural form; also available to the template as `{number}`."""
+
+    def __new__(
+        cls, key: str = "", params: Mapping[str, Value] | None = None, plural: str = "", number: int = 1
+    ) -> Self:
+        """Use `text`, `counted` or `verbatim`; only their templates are collected for the catalogues."""
+        values = {name: _plain(value) for name, value in (params or {}).items()}
+        if plural:
+            values["number"] = number
+        template = plural if plural and number != 1 else key
+        english = fill(template, {name: _english(value) for name, value in values.items()}) if values else key
+        self = super().__new__(cls, english)
+        # A text cannot be changed once it is made.
+        for name, value in (("key", key), ("params", values), ("plural", plural), ("number", number)):
+            object.__setattr__(self, name, value)
+        return self
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse any change."""
+        raise AttributeError(f"a text is frozen: {name}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, Mapping[str, Value], str, int]]:
+        """Make copies and pickles from the template and its values."""
+        return type(self), (self.key, self.params, self.plural, self.number)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Read and write texts as values of models."""
+        return core_schema.no_info_plain_validator_function(
+            cls._read,
+            serialization=core_schema.plain_serializer_function_ser_schema(_written, info_arg=True, when_used="json"),
+        )
+
+    @classmethod
+    def _read(cls, raw: object) -> Self:
+        match raw:
+            case cls():
+                return raw
+            case str():
+                return cls(raw)
+            case {"key": str(key), **rest}:
+                match rest.get("params", {}), rest.get("plural", ""), rest.get("number", 1):
+                    case dict(values), str(plural), int(number):
+                        params = {str(name): cls._read_value(value) for name, value in values.items()}
+                        return cls(key, params, plural, number)
+        raise ValueError("a text is a template, or an object with key and params")
+
+    @classmethod
+    def _read_value(cls, raw: object) -> Value:
+        match raw:
+            case str() | int() | datetime():
+                return raw
+            case {"datetime": str(at)}:
+                return datetime.fromisoformat(at)
+        return cls._read(raw)
+
+
+def text(key: str, /, **params: Value) -> Text:
+    """Return a text; `key` must be a literal, so that it is found for the catalogues."""
+    return Text(key, params)
+
+
+def counted(one: str, many: str, number: int, /, **params: Value) -> Text:
+    """Return a text whose form depends on a number; both templates must be literals and may use `{number}`."""
+    return Text(one, params, many, number)
+
+
+def verbatim(words: str) -> Text:
+    """Return what a person or another system wrote, which is never translated."""
+    return words if isinstance(words, Text) else Text(_VERBATIM, {"words": words}) if words else NO_TEXT
+
+
+def joined(*texts: Text, separator: str = " ") -> Text:
+    """Return several texts as one; empty ones are left out."""
+    some = [one for one in texts if one]
+    if len(some) < 2:  # noqa: PLR2004 - nothing to join
+        return some[0] if some else NO_TEXT
+    key = separator.join(f"{{part{number}}}" for number in range(1, len(some) + 1))
+    return Text(key, {f"part{number}": one for number, one in enumerate(some, start=1)})
+
+
+NO_TEXT = Text()
+"""The empty text."""
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Put values into a template.
+
+    Raises:
+        ValueError: a value is missing.
+
+    """
+    try:
+        return _PLACEHOLDER.sub(lambda found: values[found[1]], template)
+    except KeyError as error:
+        raise ValueError(f"a text lacks the value {error}") from None
+
+
+def _plain(value: Value) -> Value:
+    return str(value) if isinstance(value, Enum) else value
+
+
+def _english(value: Value) -> str:
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if isinstance(value, datetime) else str(value)
+
+
+def _written(text: str, info: core_schema.SerializationInfo) -> Any:  # noqa: ANN401 - JSON
+    if info.context == ENGLISH or not isinstance(text, Text):
+        return str(text)
+    return _as_json(text)
+
+
+def _as_json(text: Text) -> Any:  # noqa: ANN401 - JSON
+    if not text.params:
+        return text.key
+    values = {
+        name: _value_as_json(value) for name, value in text.params.items() if not (text.plural and name == "number")
+    }
+    plural = {"plural": text.plural, "number": text.number} if text.plural else {}
+    return {"key": text.key, "params": values, **plural}
+
+
+def _value_as_json(value: Value) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, datetime):
+        return {_DATETIME: value.isoformat()}
+    return _as_json(value) if isinstance(value, Text) else value
