@@ -6,10 +6,10 @@ Whoever is neither gets no mail, but a sign-in that takes just as long: nothing 
 from contextlib import suppress
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.sign_in import SignInActivities
+    from landbridge.domain.errors import Refused
     from landbridge.domain.sign_in import (
         COOL_DOWN,
         LINK_LIFETIME,
@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.support import options
     from workflows.support.activity_errors import Failure, execute
+    from workflows.support.failures import to_failure
 
 
 @workflow.defn(name="AdminSignInWorkflow")
@@ -87,5 +88,5 @@ class AdminSignInWorkflow:
 
     def _identity_behind(self, request: Redeem) -> str:
         if not self._identity or self._redeemed or request.generation != self._generation:
-            raise ApplicationError("This link does not work any more.", type="Refused")
+            raise to_failure(Refused("This link does not work any more."))
         return self._identity

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.messages import Cancel, CohortInput, CohortResult, CohortStatus, MailHold
     from landbridge.domain.people import SYSTEM, Counts, Person, State
     from landbridge.domain.rules import AtDeadline
+    from landbridge.domain.text import joined, text
     from workflows.cohort_record import CohortRecord
     from workflows.support import options, search_attributes
     from workflows.support.activity_errors import Failure, execute
@@ -77,11 +78,13 @@ class CohortWorkflow(CohortRecord):
             # Somebody ended the migration in Temporal, and did not let it tell its cohorts. The cohort completes as
             # after a cancel, since the next run could not end as cancelled.
             if self._cancelled is None:
-                self._leave_behind("The migration was ended from outside.", SYSTEM)
-                self.cancel(Cancel(reason="It was ended from outside.", by=SYSTEM))
+                self._leave_behind(text("The migration was ended from outside."), SYSTEM)
+                self.cancel(Cancel(reason="", by=SYSTEM))
         if self._cancelled:
             by = proof.recorded(self._cancelled.by, Act.CANCEL, self._cancelled)
-            self._leave_behind(f"The migration was cancelled: {self._cancelled.reason.rstrip('.')}.", by)
+            self._leave_behind(
+                text("The migration was cancelled: {reason}.", reason=self._cancelled.why.rstrip(".")), by
+            )
         await workflow.wait_condition(workflow.all_handlers_finished)
         is_long = workflow.info().get_current_history_length() > options.MAX_LAST_RUN_EVENTS
         if is_long or not self._closing:
@@ -174,7 +177,7 @@ class CohortWorkflow(CohortRecord):
             self._deadline_passed = True
             if self._rules.at_deadline is AtDeadline.COMPLETE_PARTIAL and self._site:
                 for person in self._people.everyone():
-                    self._apply(person.number, events.MigrationEnded("The deadline passed."))
+                    self._apply(person.number, events.MigrationEnded(text("The deadline passed.")))
 
     async def _report_status(self) -> None:
         """Tell the migration of milestones, and of nothing else."""
@@ -278,9 +281,9 @@ class CohortWorkflow(CohortRecord):
             self._problems.pop(queue, None)
             return answer
         if answer.needs_people:
-            self._paused = answer.sentence
+            self._paused = answer.text
         else:
-            self._problems[queue] = answer.sentence
+            self._problems[queue] = answer.text
         return None
 
     async def _unless_cancelled(self, work: "asyncio.Task[_Answer | Failure]") -> _Answer | Failure | None:
@@ -370,8 +373,8 @@ def _hold(problem: MailProblem, before: MailHold | None, now: datetime) -> MailH
         return MailHold(sentence=problem.sentence, until=until)
     over_by = before.over_by if before and before.over_by and before.over_by > now else None
     over_by = over_by or now + timedelta(seconds=problem.lasts)
-    at_the_latest = f"Sending goes on by itself, at the latest at about {over_by:%Y-%m-%d %H:%M} UTC."
-    return MailHold(sentence=f"{problem.sentence} {at_the_latest}", until=until, over_by=over_by)
+    at_the_latest = text("Sending goes on by itself, at the latest at about {over_by}.", over_by=over_by)
+    return MailHold(sentence=joined(problem.sentence, at_the_latest), until=until, over_by=over_by)
 
 
 def _delivered(outcome: MailOutcome) -> events.Event:

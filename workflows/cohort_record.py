@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain import addresses, authority, events, ids, lifecycle, proof, refusals, roster, stale
     from landbridge.domain.audit import Act, Audit, AuditEntry
     from landbridge.domain.cohort import CohortPeople, packed, unpacked
-    from landbridge.domain.errors import BadInput
+    from landbridge.domain.errors import BadInput, NotFound, Refused
     from landbridge.domain.lifecycle import Mail
     from landbridge.domain.links import LinkClaims, LinkState, LinkView, Purpose
     from landbridge.domain.messages import (
@@ -43,12 +43,14 @@ with workflow.unsafe.imports_passed_through():
         SetDeadline,
     )
     from landbridge.domain.people import MAILED, OPSGENIE, STATE_TITLES, Actor, Person, State
+    from landbridge.domain.text import NO_TEXT, Text, joined, text, verbatim
     from workflows.support import audit_log
     from workflows.support.async_update import async_update
+    from workflows.support.failures import to_failure
     from workflows.support.shared_timer import SharedTimer
 
-_NOBODY = "Nobody with this address is in the migration."
-_TAKEN = "The new address is someone's already."
+_NOBODY = text("Nobody with this address is in the migration.")
+_TAKEN = text("The new address is someone's already.")
 
 
 class CohortRecord:
@@ -73,7 +75,7 @@ class CohortRecord:
         self._came_back = set(start.came_back)
         self._asked_at: datetime | None = None
         self._timer = SharedTimer()
-        self._problems: dict[str, str] = {}
+        self._problems: dict[str, Text] = {}
         self._refusals = start.refusals
         self._mail_hold = start.mail_hold
         self._shown: CohortStatus | None = None
@@ -93,13 +95,13 @@ class CohortRecord:
             or (self._site is not None and self._people.opened()),
             # Before that, there may be people to come.
             settled=self._site is not None and self._people.settled(),
-            problem=self._paused or "; ".join([*self._problems.values(), *self._why_mail_waits()]),
+            problem=self._paused or joined(*self._problems.values(), *self._why_mail_waits()),
             deadline_passed=self._deadline_passed,
             counts=self._people.counts(),
             moved=self._people.moved(),
         )
 
-    def _why_mail_waits(self) -> list[str]:
+    def _why_mail_waits(self) -> list[Text]:
         return [self._mail_hold.sentence] if self._mail_hold else []
 
     def _withdraw_refusals(self) -> None:
@@ -149,19 +151,19 @@ class CohortRecord:
         self._cancelled = message
         self._closing = True
 
-    def _leave_behind(self, reason: str, by: Actor) -> None:
+    def _leave_behind(self, reason: Text, by: Actor) -> None:
         for person in self._people.everyone():
             self._apply(person.number, events.MigrationEnded(reason, by))
 
     @workflow.signal(name="pause", description="Start nothing new until resumed.")
     def pause(self, message: Pause) -> None:
         """Pause."""
-        self._paused = message.reason
+        self._paused = verbatim(message.reason)
 
     @workflow.signal(name="resume", description="Go on after a pause.")
     def resume(self, _: Resume) -> None:
         """Go on, and try what was not to be tried before; another cohort may have found out what was wrong."""
-        self._paused = ""
+        self._paused = NO_TEXT
         self._withdraw_refusals()
         if self._mail_hold is not None:
             self._mail_hold = self._mail_hold.model_copy(update={"until": workflow.now()})
@@ -209,7 +211,7 @@ class CohortRecord:
         if self._people.get(person.number) != person:
             self._note(act, by, about=person.email)
 
-    def _note(self, act: Act, by: Actor, *, about: str, detail: str = "", people: int = 0) -> None:
+    def _note(self, act: Act, by: Actor, *, about: str, detail: Text = NO_TEXT, people: int = 0) -> None:
         entry = AuditEntry(at=workflow.now(), by=by, act=act, about=about, detail=detail, people=people)
         self._audit = audit_log.with_entry(self._audit, entry)
 
@@ -217,9 +219,9 @@ class CohortRecord:
         """Refuse who may not ask, and who asks another migration of the account."""
         why = authority.denial_reason(request.by, self._admins) or stale.another_run(request.run, self._start.run)
         if why:
-            raise ApplicationError(why, type="Refused")
+            raise to_failure(Refused(why))
         if self._cancelled:
-            raise ApplicationError("The migration is cancelled.", type="Refused")
+            raise to_failure(Refused(text("The migration is cancelled.")))
 
     @workflow.signal(name="links_used", description="People used their mailed links.")
     def links_used(self, message: LinksUsed) -> None:
@@ -298,13 +300,13 @@ class CohortRecord:
         if message.emails and not message.one_of_many:
             person = self._known(message.emails[0])
             if why := self._resend_denial_reason(person, message.emails[0]):
-                raise ApplicationError(why, type="Refused")
+                raise to_failure(Refused(why))
 
-    def _resend_denial_reason(self, person: Person | None, email: str) -> str:
+    def _resend_denial_reason(self, person: Person | None, email: str) -> Text:
         """Return why someone gets no mail now; `email` is the address that they were named by, if they were."""
         if person is None:
             return _NOBODY
-        why = stale.another_address(email, person.email) if email else ""
+        why = stale.another_address(email, person.email) if email else NO_TEXT
         return why or lifecycle.resend_denial_reason(person, workflow.now(), self._rules)
 
     @workflow.update(name="exclude", description="Take a person out of the migration.")
@@ -312,14 +314,14 @@ class CohortRecord:
         """Exclude, with a reason."""
         person, by = self._known(message.email), proof.recorded(message.by, Act.EXCLUDE, message)
         self._apply(person.number, events.Excluded(message.reason, by))
-        self._note(Act.EXCLUDE, by, about=person.email, detail=message.reason)
+        self._note(Act.EXCLUDE, by, about=person.email, detail=verbatim(message.reason))
 
     @exclude.validator
     def _check_exclude(self, message: Exclude) -> None:
         self._refuse_stranger(message)
         self._refuse_settled(message.email)
         if not message.reason.strip():
-            raise ApplicationError("Give a reason: it stands in the report.", type="Refused")
+            raise to_failure(Refused(text("Give a reason: it stands in the report.")))
 
     @async_update(name="correct_email")
     async def correct_email(self, message: CorrectEmail) -> None:
@@ -327,7 +329,7 @@ class CohortRecord:
         email, number = addresses.normalise(message.new_email), self._known(message.email).number
         granted = await self._ask_for(email, number)
         if not granted:
-            raise ApplicationError("The migration is over." if granted is None else _TAKEN, type="Refused")
+            raise to_failure(Refused(text("The migration is over.") if granted is None else _TAKEN))
         try:
             # The person may be excluded or connected by now.
             self._refuse_settled(message.email)
@@ -336,7 +338,7 @@ class CohortRecord:
             raise
         former, by = self._known(message.email).email, proof.recorded(message.by, Act.CORRECT_EMAIL, message)
         self._apply(number, events.EmailCorrected(email, by))
-        self._note(Act.CORRECT_EMAIL, by, about=former, detail=email)
+        self._note(Act.CORRECT_EMAIL, by, about=former, detail=verbatim(email))
 
     @correct_email.validator
     def _check_correct_email(self, message: CorrectEmail) -> None:
@@ -345,14 +347,14 @@ class CohortRecord:
         try:
             email = addresses.normalise(message.new_email)
         except BadInput as error:
-            raise ApplicationError(f"The new address cannot be used: {error}.", type="Refused") from None
+            raise to_failure(Refused(text("The new address cannot be used: {error}.", error=error.text))) from None
         person, holder = self._known(message.email), self._people.find(email)
         is_anothers = holder is not None and (holder.number != person.number or holder.email == email)
         if is_anothers or addresses.key(email) in self._claims:
-            raise ApplicationError(_TAKEN, type="Refused")
+            raise to_failure(Refused(_TAKEN))
         if person.number in self._answers:
-            raise ApplicationError(
-                "Another correction of this address is being checked; try again in a moment.", type="Refused"
+            raise to_failure(
+                Refused(text("Another correction of this address is being checked; try again in a moment."))
             )
 
     # Addresses that belong to another cohort by their hash. The run does not end, nor go on in another one, before the
@@ -421,17 +423,17 @@ class CohortRecord:
     def _known(self, email: str) -> Person:
         person = self._people.find(email)
         if person is None:
-            raise ApplicationError(_NOBODY, type="NotFound")
+            raise to_failure(NotFound(_NOBODY))
         return person
 
     def _refuse_settled(self, email: str) -> None:
         """Refuse a request about someone of whom nothing is awaited, or whose address is another one by now."""
         person = self._known(email)
         if why := stale.another_address(email, person.email):
-            raise ApplicationError(why, type="Refused")
+            raise to_failure(Refused(why))
         if person.settled:
             state = STATE_TITLES[person.state]
-            raise ApplicationError(f"Nothing is awaited of this person any more: {state}.", type="Refused")
+            raise to_failure(Refused(text("Nothing is awaited of this person any more: {state}.", state=state)))
 
     # Queries.
 

@@ -21,8 +21,10 @@ with workflow.unsafe.imports_passed_through():
         UndoRequest,
     )
     from landbridge.domain.people import Actor, Counts, State
+    from landbridge.domain.text import NO_TEXT, as_json, text
     from workflows.migration_waits import MigrationWaits
     from workflows.support import options
+    from workflows.support.failures import text_of
     from workflows.undo import UndoWorkflow
 
 _Answer = TypeVar("_Answer")
@@ -34,11 +36,11 @@ class MigrationEnd(MigrationWaits):
     async def _until_over(self, steps: Coroutine[Any, Any, MigrationResult]) -> EndedMigration:
         """Take the steps; once the migration is cancelled, break off and close it instead."""
         telling = asyncio.create_task(self._tell_of_deadlines())
-        result, failure, kind = None, "", ""
+        result, failure, kind = None, NO_TEXT, ""
         try:
             result = await self._shielded(self._steps_or_end(steps))
         except ApplicationError as error:
-            failure, kind = error.message, error.type or ""
+            failure, kind = text_of(error), error.type or ""
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
         return EndedMigration(
@@ -67,7 +69,7 @@ class MigrationEnd(MigrationWaits):
         # Somebody may have asked for it while the run before ended.
         await self._shielded(self._undo())
         if ended.result is None:
-            raise ApplicationError(ended.failure, type=ended.failure_kind, non_retryable=True)
+            raise ApplicationError(ended.failure, as_json(ended.failure), type=ended.failure_kind, non_retryable=True)
         await self._shielded(workflow.wait_condition(workflow.all_handlers_finished))
         return ended.result
 
@@ -84,7 +86,7 @@ class MigrationEnd(MigrationWaits):
 
     def _cancelled_in_temporal(self) -> None:
         if self._cancelled is None and self._checklist.step is not Step.COMPLETE:
-            self._end_before_time(Cancel(reason="It was cancelled in Temporal.", by=Actor()))
+            self._end_before_time(Cancel(reason="", by=Actor()))
 
     async def _steps_or_end(self, steps: Coroutine[Any, Any, MigrationResult]) -> MigrationResult:
         work = asyncio.create_task(steps)
@@ -98,10 +100,10 @@ class MigrationEnd(MigrationWaits):
 
     async def _end(self, cancelled: Cancel) -> MigrationResult:
         """Close the cohorts at once, and tell owners and admins; nobody is moved any more."""
-        self._paused, self._task = "", None
+        self._paused, self._task = NO_TEXT, None
         if (decision := self._open_decision()) is not None:
-            decision.refusal = "The migration is cancelled."
-        self._checklist.cancel(workflow.now(), cancelled.reason)
+            decision.refusal = text("The migration is cancelled.")
+        self._checklist.cancel(workflow.now(), cancelled.why)
         self._show()
         await self._signal_all("cancel", cancelled)
         ended = await asyncio.gather(*self._cohorts, return_exceptions=True)

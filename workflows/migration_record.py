@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.activity_io import BroadcastInput
     from landbridge.domain.audit import Act, Audit, AuditEntry
     from landbridge.domain.base import Model
-    from landbridge.domain.errors import BadInput
+    from landbridge.domain.errors import BadInput, NotFound, Refused
     from landbridge.domain.messages import (
         CANCELLED,
         Cancel,
@@ -42,10 +42,12 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.people import Actor
     from landbridge.domain.sign_in import RoleQuestion
     from landbridge.domain.sites import NewSite, Site
+    from landbridge.domain.text import NO_TEXT, Text, text, verbatim
     from workflows.support import audit_log, options, search_attributes
     from workflows.support.activity_errors import Failure, execute
     from workflows.support.async_update import async_update
     from workflows.support.checklist import Checklist
+    from workflows.support.failures import to_failure
 
 
 _Request = ChooseSite | NameSite | Confirm | Pause | Resume | Refresh | SetDeadline | Cancel
@@ -57,7 +59,7 @@ class Task:
 
     id: str
     """What requests call it; whatever else there is to do has another id."""
-    task: str
+    task: Text
     command: str
     """How to tell Landbridge that it is done."""
     url: str = ""
@@ -73,7 +75,7 @@ class Decision:
     choice: str | NewSite
     """The name or URL of an existing site, or a site to create."""
     answer: Decided | None = None
-    refusal: str = ""
+    refusal: Text = NO_TEXT
 
     @property
     def judged(self) -> bool:
@@ -104,7 +106,7 @@ class MigrationRecord:
         self._site: Site | None = None
         self._task: Task | None = None
         self._confirmed = False
-        self._paused = ""
+        self._paused = NO_TEXT
         self._paused_on_request = False
         """Somebody asked for the pause: only who knows its reason ends it."""
         self._refresh_wanted = False
@@ -126,7 +128,7 @@ class MigrationRecord:
             by=proof.recorded(request.by, Act.START, request),
             act=Act.START,
             about=request.initiator,
-            detail=request.site,
+            detail=verbatim(request.site),
         )
         if request.ended is None:
             self._audit = audit_log.with_entry(Audit(), started)
@@ -142,7 +144,7 @@ class MigrationRecord:
         self._undoing = ended.undo_asked is not None
         self._audit = ended.audit
 
-    def _note(self, act: Act, request: _Request, *, about: str = "", detail: str = "") -> None:
+    def _note(self, act: Act, request: _Request, *, about: str = "", detail: Text = NO_TEXT) -> None:
         """Put a request into the audit."""
         by = proof.recorded(request.by, act, request)
         entry = AuditEntry(at=workflow.now(), by=by, act=act, about=about, detail=detail)
@@ -155,14 +157,14 @@ class MigrationRecord:
     def _refuse_stranger(self, request: Request) -> None:
         """Refuse who may not ask, and who asks another migration of the account."""
         if why := authority.denial_reason(request.by, self._admins) or stale.another_run(request.run, self._run):
-            raise ApplicationError(why, type="Refused")
+            raise to_failure(Refused(why))
 
     def _refuse_unless_going_on(self, request: Request) -> None:
         self._refuse_stranger(request)
         if self._over or self._request.ended is not None:
-            raise ApplicationError("The migration is over.", type="NotFound")
+            raise to_failure(NotFound(text("The migration is over.")))
         if self._cancelled is not None:
-            raise ApplicationError("The migration is cancelled.", type="Refused")
+            raise to_failure(Refused(text("The migration is cancelled.")))
 
     # Signals.
 
@@ -222,7 +224,7 @@ class MigrationRecord:
         self._refuse_unless_going_on(request)
         self._refuse_once_chosen(request.task)
         if not request.site.strip():
-            raise ApplicationError("Name the site to select.", type="Refused")
+            raise to_failure(Refused(text("Name the site to select.")))
 
     @name_site.validator
     def _check_name_site(self, request: NameSite) -> None:
@@ -231,21 +233,25 @@ class MigrationRecord:
         try:
             sites.check(request.new_site)
         except BadInput as error:
-            raise ApplicationError(str(error), type="Refused") from None
+            raise to_failure(Refused(error.text)) from None
 
     def _refuse_once_chosen(self, task: str) -> None:
         if self._site is not None:
-            raise ApplicationError(f"The site is chosen already: {self._site.url}", type="Refused")
+            raise to_failure(Refused(text("The site is chosen already: {url}", url=self._site.url)))
         if self._checklist.step is Step.SIGN_UP:
-            raise ApplicationError("The initiator's sign-up comes first; confirm it when it is done.", type="Refused")
+            raise to_failure(Refused(text("The initiator's sign-up comes first; confirm it when it is done.")))
         if self._open_decision() is not None:
-            raise ApplicationError("Another choice is being checked; try again in a moment.", type="Refused")
+            raise to_failure(Refused(text("Another choice is being checked; try again in a moment.")))
         if why := stale.another_task(task, self._task_id):
-            raise ApplicationError(why, type="Refused")
+            raise to_failure(Refused(why))
         if not task and self._task is not None and self._task.can_be_confirmed:
-            raise ApplicationError(
-                f"A site was chosen already: to choose another one, name the task that waits, {self._task_id}.",
-                type="Refused",
+            raise to_failure(
+                Refused(
+                    text(
+                        "A site was chosen already: to choose another one, name the task that waits, {task_id}.",
+                        task_id=self._task_id,
+                    )
+                )
             )
 
     def _open_decision(self) -> Decision | None:
@@ -255,7 +261,7 @@ class MigrationRecord:
         self._decision = decision
         await workflow.wait_condition(lambda: decision.judged)
         if decision.answer is None:
-            raise ApplicationError(decision.refusal, type="Refused")
+            raise to_failure(Refused(decision.refusal))
         choice = decision.choice
         self._note(act, request, about=choice if isinstance(choice, str) else choice.name, detail=decision.answer.task)
         return decision.answer
@@ -277,17 +283,17 @@ class MigrationRecord:
     def _check_confirm(self, request: Confirm) -> None:
         self._refuse_unless_going_on(request)
         if why := stale.another_task(request.task, self._task_id):
-            raise ApplicationError(why, type="Refused")
+            raise to_failure(Refused(why))
         if self._task is None or not self._task.can_be_confirmed:
-            raise ApplicationError("There is no task to confirm.", type="Refused")
+            raise to_failure(Refused(text("There is no task to confirm.")))
         if not request.task:
-            raise ApplicationError(f"Name the task that is done: {self._task_id}.", type="Refused")
+            raise to_failure(Refused(text("Name the task that is done: {task_id}.", task_id=self._task_id)))
 
     @async_update(name="pause")
     async def pause(self, request: Pause) -> None:
         """Pause all cohorts."""
-        self._paused, self._paused_on_request = request.reason, True
-        self._note(Act.PAUSE, request, detail=request.reason)
+        self._paused, self._paused_on_request = verbatim(request.reason), True
+        self._note(Act.PAUSE, request, detail=verbatim(request.reason))
         self._show()
         await self._signal_all("pause", request)
 
@@ -296,12 +302,12 @@ class MigrationRecord:
         self._refuse_unless_going_on(request)
         if not request.reason.strip():
             # Without a reason nothing would pause.
-            raise ApplicationError("Give a reason: the status shows it.", type="Refused")
+            raise to_failure(Refused(text("Give a reason: the status shows it.")))
 
     @async_update(name="resume")
     async def resume(self, request: Resume) -> None:
         """Resume all cohorts."""
-        self._paused, self._paused_on_request = "", False
+        self._paused, self._paused_on_request = NO_TEXT, False
         self._note(Act.RESUME, request)
         self._show()
         await self._signal_all("resume", request)
@@ -311,9 +317,13 @@ class MigrationRecord:
         self._refuse_unless_going_on(request)
         if self._paused_on_request and _words(request.reason) != _words(self._paused):
             reason = self._paused.rstrip(".")
-            raise ApplicationError(
-                f"Somebody paused the migration: to resume it, give the reason of that pause, {reason}.",
-                type="Refused",
+            raise to_failure(
+                Refused(
+                    text(
+                        "Somebody paused the migration: to resume it, give the reason of that pause, {reason}.",
+                        reason=reason,
+                    )
+                )
             )
 
     @async_update(name="refresh")
@@ -338,7 +348,7 @@ class MigrationRecord:
         }
         self._deadline_told = False
         deadline = request.deadline.isoformat(timespec="seconds") if request.deadline else "none"
-        self._note(Act.SET_DEADLINE, request, about=deadline, detail=str(request.at_deadline))
+        self._note(Act.SET_DEADLINE, request, about=deadline, detail=verbatim(request.at_deadline))
         self._show()
         await self._signal_all("set_deadline", request)
 
@@ -347,9 +357,9 @@ class MigrationRecord:
         self._refuse_unless_going_on(request)
         stands = Deadline(deadline=self._rules.deadline, at_deadline=self._rules.at_deadline)
         if request.instead_of not in {None, stands}:
-            raise ApplicationError(stale.DEADLINE_CHANGED, type="Refused")
+            raise to_failure(Refused(stale.DEADLINE_CHANGED))
         if request.deadline is not None and request.deadline <= workflow.now():
-            raise ApplicationError("The deadline lies in the past.", type="Refused")
+            raise to_failure(Refused(text("The deadline lies in the past.")))
 
     @workflow.update(name="cancel", description="End the migration before its time: no more mail, no link works.")
     def cancel(self, request: Cancel) -> None:
@@ -358,7 +368,7 @@ class MigrationRecord:
 
     def _end_before_time(self, request: Cancel) -> None:
         self._cancelled = request
-        self._note(Act.CANCEL, request, detail=request.reason)
+        self._note(Act.CANCEL, request, detail=verbatim(request.reason))
         if request.undo:
             self._undo_asked = request
 
@@ -366,11 +376,11 @@ class MigrationRecord:
     def _check_cancel(self, request: Cancel) -> None:
         self._refuse_stranger(request)
         if not request.reason.strip():
-            raise ApplicationError("Give a reason: owners and admins are told.", type="Refused")
+            raise to_failure(Refused(text("Give a reason: owners and admins are told.")))
         if self._checklist.step is Step.COMPLETE:
-            raise ApplicationError("The migration is being completed: there is nothing to cancel.", type="Refused")
+            raise to_failure(Refused(text("The migration is being completed: there is nothing to cancel.")))
         if self._cancelled is not None:
-            raise ApplicationError("The migration is cancelled already.", type="Refused")
+            raise to_failure(Refused(text("The migration is cancelled already.")))
 
     @workflow.update(
         name="revoke_invitations",
@@ -384,18 +394,18 @@ class MigrationRecord:
     def _check_revoke_invitations(self, request: RevokeInvitations) -> None:
         self._refuse_stranger(request)
         if self._cancelled is None:
-            raise ApplicationError("The migration was not cancelled: there is nothing to undo.", type="Refused")
+            raise to_failure(Refused(text("The migration was not cancelled: there is nothing to undo.")))
         if self._undo_asked is not None:
-            raise ApplicationError("The invitations are being revoked already.", type="Refused")
+            raise to_failure(Refused(text("The invitations are being revoked already.")))
         if self._over:
-            raise ApplicationError("The migration is over.", type="NotFound")
+            raise to_failure(NotFound(text("The migration is over.")))
 
     # Queries.
 
     @workflow.query(
         name="denial_reason", description="Why somebody may not ask anything of the migration; empty if they may."
     )
-    def denial_reason(self, by: Actor) -> str:
+    def denial_reason(self, by: Actor) -> Text:
         """Return a sentence, or nothing; also when the migration is over."""
         return authority.denial_reason(by, self._admins)
 
@@ -413,7 +423,7 @@ class MigrationRecord:
             opsgenie_account=self._request.opsgenie_account,
             initiator=self._request.initiator,
             step=self._checklist.step,
-            task=self._task.task if self._task else "",
+            task=self._task.task if self._task else NO_TEXT,
             task_id=self._task_id,
             url=self._task.url if self._task else "",
             command=self._task.command if self._task else "",
@@ -422,7 +432,7 @@ class MigrationRecord:
             sites=self._sites,
             site=self._site,
             paused=self._paused,
-            cancelled=self._cancelled.reason if self._cancelled else "",
+            cancelled=self._cancelled.why if self._cancelled else NO_TEXT,
             problems=sorted({news.problem for news in self._cohort_statuses.values() if news.problem}),
             deadline=self._rules.deadline,
             at_deadline=self._rules.at_deadline,

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.mail import MailActivities
     from landbridge.domain import addresses, ids
     from landbridge.domain.activity_io import AdminTask, Delivery, Notice, NoticeKind, OutgoingNotice, SendNoticesInput
+    from landbridge.domain.errors import Refused
     from landbridge.domain.messages import (
         AdminsChanged,
         CohortResult,
@@ -25,10 +26,12 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.people import Counts
     from landbridge.domain.roster import AccountAdmin
     from landbridge.domain.rules import AtDeadline
+    from landbridge.domain.text import NO_TEXT, Text, text
     from workflows.cohort import CohortWorkflow
     from workflows.migration_record import MigrationRecord, Task
     from workflows.support import options
     from workflows.support.activity_errors import Failure, execute
+    from workflows.support.failures import to_failure
 
 _Order = TypeVar("_Order")
 _Answer = TypeVar("_Answer")
@@ -61,8 +64,12 @@ class MigrationWaits(MigrationRecord):
                 return
             if lost := self._lost_cohorts():
                 raise ApplicationError(
-                    f"Somebody ended {', '.join(lost)} from outside; start the migration again. "
-                    "Whoever has made it stays connected.",
+                    text(
+                        "Somebody ended {lost} from outside; start the migration again. Whoever has made it "
+                        "stays "
+                        "connected.",
+                        lost=", ".join(lost),
+                    ),
                     type="CohortLost",
                     non_retryable=True,
                 )
@@ -152,12 +159,12 @@ class MigrationWaits(MigrationRecord):
                 return answer
             # Once the site is chosen, there is more to lose: whoever set another account's key can set it right.
             if answer.refused and self._site is None:
-                raise ApplicationError(answer.sentence, type="Refused", non_retryable=True)
+                raise to_failure(Refused(answer.text), non_retryable=True)
             if answer.needs_people:
                 # The reason of a pause that somebody asked for stays: it is what ends that pause.
-                self._paused = self._paused or answer.sentence
+                self._paused = self._paused or answer.text
                 resume = f"./starter.py resume {self._request.opsgenie_account}"
-                await self._ask(Task("resume", answer.sentence, resume), until=lambda: not self._paused)
+                await self._ask(Task("resume", answer.text, resume), until=lambda: not self._paused)
 
     async def _notify(self, kind: NoticeKind, counts: Counts | None = None) -> bool:
         """Mail those who are to be told; return whether the mail server took it for any of them.
@@ -178,11 +185,11 @@ class MigrationWaits(MigrationRecord):
             opsgenie_account=self._request.opsgenie_account,
             site=self._site,
             counts=counts,
-            task=self._task.task if self._task else "",
+            task=self._task.task if self._task else NO_TEXT,
             url=self._task.url if self._task else "",
             command=self._task.command if self._task else "",
             at=workflow.now(),
-            reason=self._cancelled.reason if self._cancelled else "",
+            reason=self._cancelled.why if self._cancelled else NO_TEXT,
         )
         name = f"{kind}.{self._notices}"
         orders = [
@@ -195,7 +202,7 @@ class MigrationWaits(MigrationRecord):
         answer = await execute(MailActivities.send_notices, order, options.MAIL, f"Notice: {kind}")
         return not isinstance(answer, Failure) and any(one.delivery is Delivery.ACCEPTED for one in answer.outcomes)
 
-    def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:
+    def _mark(self, step: Step, status: StepStatus, note: Text = NO_TEXT) -> None:
         self._checklist.mark(step, status, workflow.now(), note)
         workflow.logger.info("step_marked", extra={"step": str(step), "status": str(status)})
         self._show()

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
         SiteInput,
         SiteResult,
     )
-    from landbridge.domain.errors import BadInput
+    from landbridge.domain.errors import BadInput, Refused
     from landbridge.domain.messages import (
         Begin,
         CohortInput,
@@ -34,12 +34,14 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.people import Counts, State
     from landbridge.domain.roster import RosterSurvey
     from landbridge.domain.sites import NewSite, Site
+    from landbridge.domain.text import NO_TEXT, Text, joined, text, verbatim
     from workflows.cohort import CohortWorkflow
     from workflows.migration_end import MigrationEnd
     from workflows.migration_record import Task
     from workflows.support import options
+    from workflows.support.failures import to_failure
 
-_UNTOLD = "Owners and admins could not be told by mail."
+_UNTOLD = text("Owners and admins could not be told by mail.")
 
 
 @workflow.defn(name="SiteMigrationWorkflow")
@@ -73,7 +75,7 @@ class SiteMigrationWorkflow(MigrationEnd):
 
     async def _initiate(self) -> RosterSurvey:
         """Check the initiator and the whole roster, and hand every cohort its people; nothing is changed outside."""
-        self._mark(Step.INITIATE, StepStatus.RUNNING, "The roster is read.")
+        self._mark(Step.INITIATE, StepStatus.RUNNING, text("The roster is read."))
         account = self._request.opsgenie_account
         if self._survey is None:
             read_at = workflow.now()
@@ -82,12 +84,15 @@ class SiteMigrationWorkflow(MigrationEnd):
         survey = self._survey
         if not survey.has_admin(self._request.initiator):
             raise _refusal(
-                "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither."
+                text(
+                    "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is "
+                    "neither."
+                )
             )
         if why := authority.denial_reason(self._request.by, self._admins):
             raise _refusal(why)
         if self._request.plan and self._request.plan != survey.digest:
-            raise _refusal("The roster is another one than the plan was made with; look at a new plan.")
+            raise _refusal(text("The roster is another one than the plan was made with; look at a new plan."))
         self._starting = True
         starts = (self._start_cohort(number) for number in range(1, survey.cohorts + 1))
         self._cohorts = list(await asyncio.gather(*starts))
@@ -100,12 +105,12 @@ class SiteMigrationWorkflow(MigrationEnd):
             await self._ask(
                 Task(
                     "hand-out-roster",
-                    "Hand out the roster: run the start command again with the same file.",
+                    text("Hand out the roster: run the start command again with the same file."),
                     f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
                 ),
                 until=lambda: self._people_assigned,
             )
-        self._mark(Step.INITIATE, StepStatus.DONE, f"People on the roster: {survey.total}.")
+        self._mark(Step.INITIATE, StepStatus.DONE, text("People on the roster: {total}.", total=survey.total))
         return survey
 
     async def _start_cohort(self, number: int) -> ChildWorkflowHandle[CohortWorkflow, CohortResult]:
@@ -129,17 +134,17 @@ class SiteMigrationWorkflow(MigrationEnd):
 
     async def _choose_site(self) -> Site | NewSite:
         """Wait for a choice that the rules allow: a site the initiator is a site admin of, or a new one."""
-        self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, "The initiator's sites are listed.")
+        self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, text("The initiator's sites are listed."))
         await self._list_sites()
-        choice = await self._next_choice("Choose a site, or name a new one.")
-        note = choice.url if isinstance(choice, Site) else "A new site is created."
+        choice = await self._next_choice(text("Choose a site, or name a new one."))
+        note = verbatim(choice.url) if isinstance(choice, Site) else text("A new site is created.")
         self._mark(Step.CHOOSE_SITE, StepStatus.DONE, note)
         return choice
 
     async def _sign_up(self, choice: Site | NewSite) -> None:
         """See to it that the initiator has an Atlassian account."""
         if isinstance(choice, Site):
-            self._mark(Step.SIGN_UP, StepStatus.SKIPPED, "The initiator has an Atlassian account.")
+            self._mark(Step.SIGN_UP, StepStatus.SKIPPED, text("The initiator has an Atlassian account."))
             return
         self._mark(Step.SIGN_UP, StepStatus.RUNNING)
         order = SignUpInput(email=self._request.initiator, first_name=choice.first_name, last_name=choice.last_name)
@@ -148,26 +153,26 @@ class SiteMigrationWorkflow(MigrationEnd):
             if answer.task is None:
                 break
             await self._ask_to_confirm(answer.task)
-        self._mark(Step.SIGN_UP, StepStatus.DONE, "The initiator has an Atlassian account.")
+        self._mark(Step.SIGN_UP, StepStatus.DONE, text("The initiator has an Atlassian account."))
 
     async def _create_site(self, choice: Site | NewSite) -> Site:
         """Create the site; a name that is not free asks again, as often as it takes."""
         while isinstance(choice, NewSite):
-            self._mark(Step.CREATE_SITE, StepStatus.RUNNING, f"The site {choice.name} is created.")
+            self._mark(Step.CREATE_SITE, StepStatus.RUNNING, text("The site {name} is created.", name=choice.name))
             answer = await self._ensure_site(choice)
             if answer.site is not None:
-                self._mark(Step.CREATE_SITE, StepStatus.DONE, answer.site.url)
+                self._mark(Step.CREATE_SITE, StepStatus.DONE, verbatim(answer.site.url))
                 return self._accept(answer.site)
             choice = await self._choice_after(answer, choice)
-        self._mark(Step.CHOOSE_SITE, StepStatus.DONE, choice.url)
-        self._mark(Step.CREATE_SITE, StepStatus.SKIPPED, "An existing site is used.")
+        self._mark(Step.CHOOSE_SITE, StepStatus.DONE, verbatim(choice.url))
+        self._mark(Step.CREATE_SITE, StepStatus.SKIPPED, text("An existing site is used."))
         return self._accept(choice)
 
     async def _ensure_site(self, site: NewSite) -> SiteResult:
         try:
             sites.check(site)
         except BadInput as error:
-            return SiteResult(not_free=NameNotFree(reason=str(error), suggestions=sites.suggest_names(site.name)))
+            return SiteResult(not_free=NameNotFree(reason=error.text, suggestions=sites.suggest_names(site.name)))
         order = SiteInput(
             email=self._request.initiator, name=site.name, first_name=site.first_name, last_name=site.last_name
         )
@@ -179,11 +184,11 @@ class SiteMigrationWorkflow(MigrationEnd):
             return await self._another_choice(answer.not_free.reason, answer.not_free.suggestions)
         if answer.task is not None:
             await self._ask_to_confirm(answer.task)
-        return choice if self._open_decision() is None else await self._next_choice("")
+        return choice if self._open_decision() is None else await self._next_choice(NO_TEXT)
 
     async def _connect(self, site: Site) -> None:
         """Connect Opsgenie to the site, and let the cohorts begin with accounts and emails."""
-        self._mark(Step.AUTHENTICATE, StepStatus.RUNNING, "Accounts are looked up or created, emails sent.")
+        self._mark(Step.AUTHENTICATE, StepStatus.RUNNING, text("Accounts are looked up or created, emails sent."))
         order = ConnectInput(opsgenie_account=self._request.opsgenie_account, site=site)
         while True:
             answer = await self._have(AccountActivities.ensure_connected, order, options.SITES, "Connect")
@@ -193,11 +198,11 @@ class SiteMigrationWorkflow(MigrationEnd):
             order = order.model_copy(update={"confirmed": True})
         await self._signal_all("begin", Begin(site=site))
         await self._until(lambda: self._all_cohorts(lambda news: news.opened))
-        self._mark(Step.AUTHENTICATE, StepStatus.DONE, "Everyone has an Atlassian account or a reason why not.")
+        self._mark(Step.AUTHENTICATE, StepStatus.DONE, text("Everyone has an Atlassian account or a reason why not."))
 
     async def _await_people(self, survey: RosterSurvey) -> None:
         """Wait until nobody is awaited any more, and keep an eye on who joins the Opsgenie account meanwhile."""
-        self._mark(Step.VERIFY, StepStatus.RUNNING, "People verify their emails and set up their accounts.")
+        self._mark(Step.VERIFY, StepStatus.RUNNING, text("People verify their emails and set up their accounts."))
         from_file = self._request.file_roster is not None
         every = None if from_file else self._rules.roster_refresh_interval
         while True:
@@ -217,17 +222,19 @@ class SiteMigrationWorkflow(MigrationEnd):
                     RosterActivities.assign_people, order, options.ROSTER, "Who joined, who is verified?"
                 )
                 await self._follow(answer.admins, read_at)
-        self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
+        self._mark(Step.VERIFY, StepStatus.DONE, text("Nobody is awaited any more."))
 
     async def _complete(self, site: Site) -> MigrationResult:
         """Close the cohorts, and tell owners and admins."""
-        self._mark(Step.COMPLETE, StepStatus.RUNNING, "Owners and admins are told.")
+        self._mark(Step.COMPLETE, StepStatus.RUNNING, text("Owners and admins are told."))
         await self._signal_all("close")
         results = await asyncio.gather(*self._cohorts)
         counts = sum((result.counts for result in results), Counts())
         told = await self._notify(NoticeKind.MIGRATION_COMPLETE, counts)
-        note = f"{counts[State.CONNECTED]} of {counts.total} people are connected."
-        self._mark(Step.COMPLETE, StepStatus.DONE, note if told else f"{note} {_UNTOLD}")
+        note = text(
+            "{connected} of {total} people are connected.", connected=counts[State.CONNECTED], total=counts.total
+        )
+        self._mark(Step.COMPLETE, StepStatus.DONE, note if told else joined(note, _UNTOLD))
         await workflow.wait_condition(workflow.all_handlers_finished)
         return MigrationResult(
             opsgenie_account=self._request.opsgenie_account,
@@ -238,7 +245,7 @@ class SiteMigrationWorkflow(MigrationEnd):
 
     # Choosing a site.
 
-    async def _next_choice(self, task: str, suggestions: Sequence[str] = ()) -> Site | NewSite:
+    async def _next_choice(self, task: Text, suggestions: Sequence[str] = ()) -> Site | NewSite:
         """Return the next choice that the rules allow; until there is one, `task` stands as what an admin has to do."""
         account = self._request.opsgenie_account
         command = (
@@ -259,11 +266,15 @@ class SiteMigrationWorkflow(MigrationEnd):
                 task, suggestions = sites.denial_reason(decision.choice, site, self._sites), ()
                 decision.refusal = task
 
-    async def _another_choice(self, problem: str, suggestions: Sequence[str]) -> Site | NewSite:
+    async def _another_choice(self, problem: Text, suggestions: Sequence[str]) -> Site | NewSite:
         """Refuse the choice that was made, and return the next one."""
         if (decision := self._open_decision()) is not None:
-            free = f"Free names near it: {', '.join(suggestions)}." if suggestions else ""
-            decision.refusal = f"{problem} {free}".rstrip()
+            free = (
+                text("Free names near it: {suggestions}.", suggestions=", ".join(suggestions))
+                if suggestions
+                else NO_TEXT
+            )
+            decision.refusal = joined(problem, free)
         return await self._next_choice(problem, suggestions)
 
     async def _list_sites(self) -> None:
@@ -277,5 +288,5 @@ class SiteMigrationWorkflow(MigrationEnd):
         return site
 
 
-def _refusal(sentence: str) -> ApplicationError:
-    return ApplicationError(f"{sentence} Nothing was done.", type="Refused", non_retryable=True)
+def _refusal(why: Text) -> ApplicationError:
+    return to_failure(Refused(joined(why, text("Nothing was done."))), non_retryable=True)

@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.activity_io import RevokeInvitationsInput, Undone
     from landbridge.domain.audit import Act, Audit, AuditEntry
     from landbridge.domain.messages import RevokeInvitations, UndoProgress, UndoRequest, UndoState
+    from landbridge.domain.text import NO_TEXT
     from workflows.support import audit_log, options, search_attributes
     from workflows.support.activity_errors import Failure, execute
 
@@ -61,9 +62,9 @@ class UndoWorkflow:
                 self._people[number] = {
                     outcome: [one.person for one in answer.outcomes if one.outcome is outcome] for outcome in Undone
                 }
-                self._problem = ""
+                self._problem = NO_TEXT
                 return True
-            self._problem = answer.sentence
+            self._problem = answer.text
             if answer.needs_people:
                 return False
 

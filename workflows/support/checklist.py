@@ -8,6 +8,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from landbridge.domain import markdown
     from landbridge.domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Owner, Step, StepStatus
+    from landbridge.domain.text import NO_TEXT, Text
 
 
 class Checklist:
@@ -22,17 +23,17 @@ class Checklist:
         self._items = {item.step: item for item in items}
         self.step = step
 
-    def mark(self, step: Step, status: StepStatus, now: datetime, note: str = "") -> None:
+    def mark(self, step: Step, status: StepStatus, now: datetime, note: Text = NO_TEXT) -> None:
         """Say how far a step is; the newest one that is running or waiting is the step the migration is in."""
         self._items[step] = _item(step, status, note, now)
         if status in {StepStatus.RUNNING, StepStatus.WAITING} or step is Step.COMPLETE:
             self.step = step
 
-    def cancel(self, now: datetime, reason: str) -> None:
+    def cancel(self, now: datetime, reason: Text) -> None:
         """Say that the migration is cancelled: in the step it is in, and in all that were to come."""
         ahead = [item.step for item in self._items.values() if item.status not in {StepStatus.DONE, StepStatus.SKIPPED}]
         for step in ahead:
-            self._items[step] = _item(step, StepStatus.CANCELLED, reason if step is self.step else "", now)
+            self._items[step] = _item(step, StepStatus.CANCELLED, reason if step is self.step else NO_TEXT, now)
 
     def items(self) -> list[ChecklistItem]:
         """Return the steps in the guide's order."""
@@ -55,6 +56,6 @@ class Checklist:
         return "\n".join(rows)
 
 
-def _item(step: Step, status: StepStatus, note: str = "", since: datetime | None = None) -> ChecklistItem:
+def _item(step: Step, status: StepStatus, note: Text = NO_TEXT, since: datetime | None = None) -> ChecklistItem:
     owner = Owner.ADMINS if status is StepStatus.WAITING else STEP_OWNERS[step]
     return ChecklistItem(step=step, title=STEP_TITLES[step], owner=owner, status=status, note=note, since=since)

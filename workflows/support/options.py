@@ -6,8 +6,12 @@ A neighbour has a queue of its own, so that its limits hold across all workers.
 from datetime import timedelta
 from typing import Any
 
+from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from landbridge.domain.errors import BadInput, Refused, ServiceRejected, Untrusted
 
 WORKFLOWS = "landbridge"
 """Workflow tasks, and what concerns no neighbour."""
@@ -40,8 +44,8 @@ last run. A longer run continues as new with its state, and the next run complet
 MAX_PENDING = 400
 """Signals about single people under way at once; a workflow with 2,000 pending would not get on at all."""
 
-FINAL = ("ServiceRejected", "Refused", "BadInput", "Untrusted")
-"""Errors of `domain.errors` that trying again does not mend."""
+FINAL = tuple(error.code for error in (ServiceRejected, Refused, BadInput, Untrusted))
+"""Codes of errors that a retry cannot fix."""
 
 _PATIENT = RetryPolicy(
     initial_interval=timedelta(seconds=1),
