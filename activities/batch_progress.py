@@ -17,6 +17,7 @@ from activities import timeouts
 from activities.acknowledgement import ANSWER, current_attempt, until_acknowledged
 from landbridge.domain.base import Model
 from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
+from landbridge.domain.text import text
 
 GRACE_SECONDS = 15.0
 """How long work that is called off may go on."""
@@ -25,7 +26,7 @@ BEAT_SECONDS = 5.0
 """Between two signs of life: often enough for any heartbeat timeout in `workflows.support.options`."""
 TOO_LITTLE = 0.05
 """Of the time that Temporal tries an activity for: with less left than that, nothing is begun."""
-_STOOD_STILL = "This worker stood still for a while; another one may have its work."
+_STOOD_STILL = text("This worker stood still for a while; another one may have its work.")
 
 
 def called_off() -> bool:

@@ -1,4 +1,4 @@
-"""What Temporal's history keeps of an error: a sentence of ours, never a foreign text that may name a person."""
+"""Keeps of an error only its code and our own text: a foreign message could contain personal data."""
 
 import traceback
 from datetime import timedelta
@@ -12,6 +12,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities import timeouts
 from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
+from landbridge.domain.text import as_json, text
 
 LAST_TRY = timedelta(seconds=5)
 """Before Temporal gives an activity up: then it is tried a last time, however long the neighbour wants us to wait."""
@@ -38,15 +39,16 @@ class _Translation(ActivityInboundInterceptor):
             wait = _wait(error, monotonic() - begun) if isinstance(error, ServiceUnavailable) else None
             raise ApplicationError(
                 str(error),
-                type=type(error).__name__,
+                as_json(error.text),
+                type=error.code,
                 next_retry_delay=wait,
             ) from None
         except Exception as error:  # noqa: BLE001 - a bug of ours: its text may hold anything, so only its place is told
             where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
             _logger.error("activity_failed_unexpectedly", error=type(error).__name__, where=where)  # noqa: TRY400 - as above
-            raise ApplicationError(
-                f"Unexpected {type(error).__name__}; the worker's log says where.", type=type(error).__name__
-            ) from None
+            kind = type(error).__name__
+            why = text(text("Unexpected {name}; the worker's log says where."), name=kind)
+            raise ApplicationError(why, as_json(why), type=kind) from None
 
 
 def _wait(error: ServiceUnavailable, elapsed: float) -> timedelta | None:

@@ -21,6 +21,7 @@ from landbridge.domain.activity_io import (
 )
 from landbridge.domain.errors import LandbridgeError, QuotaExceeded, ServiceUnavailable
 from landbridge.domain.ports import Mailer
+from landbridge.domain.text import NO_TEXT, text
 
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[MailOutcome])
@@ -31,7 +32,7 @@ BATCH = 16
 NOTICE_TIMEOUT = timedelta(minutes=15)
 """How long a notice is tried again that the mail server puts off: greylisting takes minutes, a full mailbox for ever,
 and the migration waits meanwhile."""
-PUT_OFF = "The mail server does not take the mail yet."
+PUT_OFF = text("The mail server does not take the mail yet.")
 
 
 class MailActivities:
@@ -116,7 +117,7 @@ def _in_order(order: SendMailsInput, outcomes: Sequence[MailOutcome]) -> list[Ma
 
 def _refused_as_sender(batch: Sequence[MailOutcome]) -> MailProblem | None:
     """Return the newest refusal of a batch as a problem of the sender; none: no refusal of the batch is in question."""
-    advice = next((one.if_many for one in reversed(batch) if one.if_many), "")
+    advice = next((one.if_many for one in reversed(batch) if one.if_many), NO_TEXT)
     return MailProblem(sentence=advice, needs_people=True) if advice else None
 
 
@@ -126,7 +127,7 @@ def _problem(error: LandbridgeError) -> MailProblem | None:
         return None
     wait = (error.retry_after or 0) if isinstance(error, ServiceUnavailable) else 0
     return MailProblem(
-        sentence=str(error),
+        sentence=error.text,
         needs_people=not isinstance(error, ServiceUnavailable),
         retry_after=wait,
         lasts=error.lasts if isinstance(error, QuotaExceeded) else 0,

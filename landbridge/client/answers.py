@@ -10,6 +10,7 @@ from landbridge.domain.base import Model
 from landbridge.domain.messages import CANCELLED, Progress
 from landbridge.domain.people import Counts, Person, State, next_step
 from landbridge.domain.sites import Site
+from landbridge.domain.text import NO_TEXT, Text
 
 
 class RunState(StrEnum):
@@ -32,10 +33,10 @@ class FailingTask(Model):
     """The number of the event in the workflow's history that says so first."""
     since: datetime
     attempts: int
-    problem: str
-    """What fails, and why, as a sentence."""
-    remedy: str
-    """What to do, as a sentence."""
+    problem: Text
+    """What fails, and why."""
+    remedy: Text
+    """What to do."""
 
 
 class MigrationSummary(Model):
@@ -69,8 +70,8 @@ class MigrationSummary(Model):
 class MigrationStatus(MigrationSummary):
     """Where a migration stands."""
 
-    failure: str = ""
-    """Why it failed, as a sentence."""
+    failure: Text = NO_TEXT
+    """Why it failed."""
     counts: Counts
     """How many people are in each state; see `exact`."""
     people_total: int
@@ -79,7 +80,7 @@ class MigrationStatus(MigrationSummary):
     exact: bool
     """The numbers are of this moment; otherwise they are as the cohorts last showed them, up to an hour ago
     or before the last worker ended."""
-    problems: list[str] = Field(default_factory=list)
+    problems: list[Text] = Field(default_factory=list)
     """What keeps work from going on at this moment, each once: why cohorts pause, which neighbour is away."""
     failing: list[FailingTask] = Field(default_factory=list)
     """Workflow tasks that fail again and again. Of more than 20 cohorts, some of those that the server reports."""
@@ -97,7 +98,7 @@ class ReportLine(Model):
     name: str
     role: str
     state: State
-    reason: str
+    reason: Text
     since: datetime
     mails: int
     """Mails that were sent to them."""
@@ -105,7 +106,7 @@ class ReportLine(Model):
     """When the newest was sent; none: there was none."""
     next_mail: datetime | None = None
     """When the next is due (the first, a reminder, or another try); none: no more go out by themselves."""
-    next_step: str
+    next_step: Text
     """What to do next; see `domain.people.next_step`."""
     declined: bool = False
     """They say that this is not their account."""
@@ -157,7 +158,7 @@ class FoundPerson(Model):
     cohort: int
     cohort_id: str
     person: Person
-    next_step: str
+    next_step: Text
 
 
 class Started(Model):

@@ -16,8 +16,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from landbridge.domain import ids
-from landbridge.domain.errors import LandbridgeError, NotFound, Refused, Untrusted
+from landbridge.domain.errors import LandbridgeError, NotFound, Untrusted
+from landbridge.domain.text import text
 from landbridge.platform.exits import TemporalUnreachable
+from workflows.support.failures import to_error
 
 QUERY_SECONDS = timedelta(seconds=5)
 """How long Temporal has to answer, and a worker to say how a migration stands: `status` can do without."""
@@ -61,23 +63,27 @@ async def told(what: str, within: timedelta = UPDATE_SECONDS) -> AsyncIterator[N
         cause = error.cause
         if isinstance(cause, ApplicationError):
             if cause.type == _ENDED:
-                raise NotFound(f"The {what} is over.") from None
-            raise (NotFound if cause.type == "NotFound" else Refused)(cause.message) from None
-        raise LandbridgeError(f"The request about {what} failed.") from None
+                raise NotFound(text("The {what} is over.", what=what)) from None
+            raise to_error(cause) from None
+        raise LandbridgeError(text("The request about {what} failed.", what=what)) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         raise _nobody(what) from None
     except WorkflowQueryFailedError as error:
         if error.message == ids.TOO_EARLY:
             raise _nobody(what) from None
         # Its words are the SDK's: the worker cannot replay the history, for example.
-        raise NoWorkerAnswers(f"The workers cannot answer about the {what}; its status says why.") from None
+        raise NoWorkerAnswers(
+            text("The workers cannot answer about the {what}; its status says why.", what=what)
+        ) from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             over = "already completed" in error.message
-            raise NotFound(f"The {what} is over." if over else f"There is no {what}.") from None
+            raise NotFound(
+                text("The {what} is over.", what=what) if over else text("There is no {what}.", what=what)
+            ) from None
         if error.status in _UNANSWERED:
             raise _nobody(what) from None
-        raise TemporalUnreachable(f"Temporal does not answer: {error.status.name}.") from None
+        raise TemporalUnreachable(text("Temporal does not answer: {name}.", name=error.status.name)) from None
 
 
 async def answered(what: str, ask: Callable[[str], Awaitable[_Answer]]) -> _Answer:
@@ -110,12 +116,19 @@ def _only_ours(what: str) -> Iterator[None]:
         if ids.UNTRUSTED.decode() not in str(error):
             raise
         raise Untrusted(
-            f"The answer about the {what} is in clear, or was written for another workflow: no worker of Landbridge "
-            "with our keys gave it. See docs/encryption.md."
+            text(
+                "The answer about the {what} is in clear, or was written for another workflow: no worker of "
+                "Landbridge with our keys gave it. See docs/encryption.md.",
+                what=what,
+            )
         ) from None
 
 
 def _nobody(what: str) -> NoWorkerAnswers:
     return NoWorkerAnswers(
-        f"No worker answers about the {what}. Start one (worker.py) and look again: what was asked may still be done."
+        text(
+            "No worker answers about the {what}. Start one (worker.py) and look again: what was asked may still "
+            "be done.",
+            what=what,
+        )
     )

@@ -41,6 +41,7 @@ from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.proof import NO_PROOFS, Proofs
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sites import NewSite
+from landbridge.domain.text import text
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import options
@@ -170,14 +171,14 @@ class Migration(AccountLookup):
         if summary.run_state is RunState.RUNNING and summary.step != CANCELLED:
             raise Refused(stale.STARTED_AGAIN)
         if summary.run_state is RunState.COMPLETED:
-            raise Refused(f"The {self._what} was completed: there is nothing to undo.")
+            raise Refused(text("The {what} was completed: there is nothing to undo.", what=self._what))
         request = UndoRequest(
             opsgenie_account=self._account,
             run=summary.run,
             cohorts=await self._number_of_cohorts(),
             asked=asked,
         )
-        async with told(f"undo of the {self._what}"):
+        async with told(text("undo of the {what}", what=self._what)):
             await self._client.start_workflow(
                 UndoWorkflow.run,
                 request,
@@ -253,7 +254,7 @@ class Migration(AccountLookup):
         """
         if (await self.progress()).step is Step.INITIATE:
             # Cohorts that do not know everyone of theirs yet cannot say whose an address is; later, all of them can.
-            raise Refused("The roster is being read; try again in a moment.")
+            raise Refused(text("The roster is being read; try again in a moment."))
         cohort = self._cohort(await self._cohort_number(email))
         request = await self._proven(
             Act.CORRECT_EMAIL, CorrectEmail(email=email, new_email=new_email, run=self._run, by=by)

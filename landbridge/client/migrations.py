@@ -26,6 +26,7 @@ from landbridge.domain.errors import NotFound, Refused, ServiceUnavailable
 from landbridge.domain.messages import MigrationRequest, Step
 from landbridge.domain.proof import NO_PROOFS, Proofs
 from landbridge.domain.roster import RosterPerson
+from landbridge.domain.text import text
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import options, search_attributes
 
@@ -55,7 +56,7 @@ async def start(
     by = proofs.of_request(request.by, Act.START, request, workflow_id)
     request = request.model_copy(update={"by": by})
     try:
-        async with told(f"migration of {request.opsgenie_account}"):
+        async with told(text("migration of {opsgenie_account}", opsgenie_account=request.opsgenie_account)):
             started = await client.start_workflow(
                 SiteMigrationWorkflow.run,
                 request,
@@ -87,7 +88,7 @@ async def _refuse_while_undoing(client: Client, opsgenie_account: str) -> None:
         async with told("undo"):
             undo = await client.get_workflow_handle(ids.undo(opsgenie_account)).describe(rpc_timeout=QUERY_SECONDS)
         if undo.status is WorkflowExecutionStatus.RUNNING:
-            raise Refused("The last migration is being undone; start this one when that has ended.")
+            raise Refused(text("The last migration is being undone; start this one when that has ended."))
 
 
 def _asked(request: MigrationRequest) -> dict[str, str]:
@@ -106,8 +107,11 @@ async def _already(client: Client, workflow_id: str, asked: dict[str, str]) -> S
     different = [what for what, value in asked.items() if value and before.get(what, "") not in {value, ""}]
     if different and summary.run_state is RunState.RUNNING:
         raise Refused(
-            f"A migration of this Opsgenie account runs with another {' and another '.join(different)}. "
-            "Nothing was changed; let it end, or start with what it was started with."
+            text(
+                "A migration of this Opsgenie account runs with another {different}. Nothing was changed; let it "
+                "end, or start with what it was started with.",
+                different=" and another ".join(different),
+            )
         )
     return Started(workflow_id=workflow_id, run=summary.run, already=summary.run_state)
 
@@ -131,7 +135,7 @@ async def assign_people(
                     await desk.assign_people(ids.cohort(request.opsgenie_account, number), rows)
                     break
                 except ServiceUnavailable:
-                    async with told(f"migration of {request.opsgenie_account}"):
+                    async with told(text("migration of {opsgenie_account}", opsgenie_account=request.opsgenie_account)):
                         description = await migration.describe(rpc_timeout=QUERY_SECONDS)
                     if summarise(description).run_state is not RunState.RUNNING:
                         return
@@ -144,13 +148,13 @@ async def assign_people(
     await asyncio.gather(*(one(number, rows) for number, rows in roster.divide(people, cohorts).items()))
     # A migration that ended meanwhile, refused for example, says so itself.
     with suppress(NotFound):
-        async with told(f"migration of {request.opsgenie_account}"):
+        async with told(text("migration of {opsgenie_account}", opsgenie_account=request.opsgenie_account)):
             await migration.signal(SiteMigrationWorkflow.people_assigned)
 
 
 async def listed(client: Client) -> list[MigrationSummary]:
     """Return all migrations that Temporal still knows, newest first."""
-    async with told("list of migrations"):
+    async with told(text("list of migrations")):
         found = [e async for e in client.list_workflows("WorkflowType = 'SiteMigrationWorkflow'")]
     paused, stuck = [
         {ids.account_of(execution.id) for execution in await runs.running(client, condition)}

@@ -46,6 +46,7 @@ from landbridge.domain.messages import (
 )
 from landbridge.domain.people import Counts, State, next_step
 from landbridge.domain.proof import NO_PROOFS, Proofs
+from landbridge.domain.text import text
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import search_attributes
@@ -291,7 +292,7 @@ class AccountLookup:
 
     async def _found(self, cohort: int, page: PeoplePage) -> FoundPerson:
         if not page.people:
-            raise NotFound(f"Nobody with this address is in the {self._what}.")
+            raise NotFound(text("Nobody with this address is in the {what}.", what=self._what))
         person, cohort_id, run = page.people[0], ids.cohort(self._account, cohort), await self._current_run()
         timeline = self._proofs.checked_timeline(
             person.timeline,

@@ -5,6 +5,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from landbridge.client.calls import told
 from landbridge.domain import ids
+from landbridge.domain.text import text
 
 PAUSED = "MigrationPaused = true"
 """Workflows that start nothing new until somebody resumes them, as Temporal's list filter says it."""
@@ -14,7 +15,7 @@ FAILING = "TemporalReportedProblems IS NOT NULL"
 
 async def of_account(client: Client, opsgenie_account: str) -> list[WorkflowExecution]:
     """Return the runs of an account's migrations, of their cohorts and undos; new ones may not be listed yet."""
-    async with told(f"migration of {opsgenie_account}"):
+    async with told(text("migration of {opsgenie_account}", opsgenie_account=opsgenie_account)):
         return [execution async for execution in client.list_workflows(_of(opsgenie_account))]
 
 
@@ -23,7 +24,7 @@ async def running(client: Client, condition: str, opsgenie_account: str = "") ->
     query = f"ExecutionStatus = 'Running' AND {condition}"
     if opsgenie_account:
         query += f" AND ({_of(opsgenie_account)})"
-    async with told("list of migrations"):
+    async with told(text("list of migrations")):
         try:
             return [execution async for execution in client.list_workflows(query)]
         except RPCError as error:

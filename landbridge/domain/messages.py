@@ -13,6 +13,7 @@ from landbridge.domain.people import Actor, Counts, Person, Proof, State
 from landbridge.domain.roster import RosterPerson, RosterSurvey
 from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import NewSite, Site
+from landbridge.domain.text import NO_TEXT, Text, text, verbatim
 
 
 class Step(StrEnum):
@@ -105,7 +106,7 @@ class CohortInput(Model):
     rules: Rules
     site: Site | None = None
     """Known from the moment the cohort begins its work."""
-    paused: str = ""
+    paused: Text = NO_TEXT
     """Why the cohort's work pauses; empty while it goes on."""
     carried: str = ""
     """Everyone as they were when the run before ended, packed by `domain.cohort.packed`; empty for the first run."""
@@ -134,8 +135,8 @@ class CohortInput(Model):
 class MailHold(Model):
     """The mail server wants no mail for a while; the cohort goes on by itself."""
 
-    sentence: str
-    """What `status` tells."""
+    sentence: Text
+    """What `status` shows."""
     until: datetime
     """When mail is tried again."""
     over_by: datetime | None = None
@@ -150,7 +151,7 @@ class CohortStatus(Model):
     """Everyone's account is known, and everyone who is to get a first mail was sent it."""
     settled: bool = False
     """Nobody is awaited."""
-    problem: str = ""
+    problem: Text = NO_TEXT
     """Why the cohort pauses, or which neighbour is away."""
     deadline_passed: bool = False
     counts: Counts = Counts()
@@ -182,10 +183,10 @@ class EndedMigration(Model):
 
     result: MigrationResult | None = None
     """None: it failed."""
-    failure: str = ""
-    """Why it failed, as a sentence."""
+    failure: Text = NO_TEXT
+    """Why it failed."""
     failure_kind: str = ""
-    """The type of the error it failed with."""
+    """The code of the error it failed with."""
     survey: RosterSurvey | None = None
     """The roster with the owners and admins of today; none: it could not be read."""
     cohorts: int = 0
@@ -304,7 +305,7 @@ class Decided(Model):
 
     site: Site | None = None
     """The site that stands."""
-    task: str = ""
+    task: Text = NO_TEXT
     """What an admin has to do first; empty if nothing."""
     command: str = ""
     """How to report that task done."""
@@ -331,8 +332,7 @@ class NotSent(Model):
 
     email: str
     """As it was given."""
-    reason: str
-    """A sentence."""
+    reason: Text
 
 
 class Resent(Model):
@@ -389,8 +389,14 @@ class Cancel(Request):
     """An update to a migration, passed to its cohorts as a signal: it ends before its time."""
 
     reason: str
+    """In the words of whoever cancels; empty only where Temporal's own cancellation ended the migration."""
     undo: bool = False
     """Also revoke the invitations of people who have not set up their accounts."""
+
+    @property
+    def why(self) -> Text:
+        """The reason as readers see it."""
+        return verbatim(self.reason) if self.reason else text("It was cancelled in Temporal.")
 
 
 class RevokeInvitations(Request):
@@ -427,7 +433,7 @@ class UndoState(Model):
     """When the first run began."""
     people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
     """What became of each invitation: the people's numbers, by cohort and outcome. For 100,000 people some 600 kB."""
-    problem: str = ""
+    problem: Text = NO_TEXT
     """What keeps it from going on, or why it gave up."""
     over: bool = False
     """Nothing is left to revoke, or it gave up."""
@@ -445,7 +451,7 @@ class UndoProgress(Model):
     """Left alone, since the person had set up the account meanwhile."""
     failed: int = 0
     """What Atlassian would not revoke."""
-    problem: str = ""
+    problem: Text = NO_TEXT
     """What keeps it from going on, or why it gave up; once that is mended, ask for it again."""
     over: bool = False
 
@@ -504,7 +510,7 @@ class ChecklistItem(Model):
     title: str
     owner: Owner
     status: StepStatus
-    note: str = ""
+    note: Text = NO_TEXT
     """What happened, or what there is to do."""
     since: datetime | None = None
 
@@ -515,7 +521,7 @@ class Progress(Model):
     opsgenie_account: str
     initiator: str
     step: Step
-    task: str = ""
+    task: Text = NO_TEXT
     """What the migration waits for an admin to do; empty if nothing."""
     url: str = ""
     """Where to do it."""
@@ -531,11 +537,11 @@ class Progress(Model):
     """The sites linked to the initiator's email, once listed."""
     site: Site | None = None
     """The site that was chosen or created."""
-    paused: str = ""
+    paused: Text = NO_TEXT
     """Why nothing new is started; empty while work goes on."""
-    cancelled: str = ""
+    cancelled: Text = NO_TEXT
     """Why the migration was cancelled; empty if it was not."""
-    problems: list[str] = Field(default_factory=list)
+    problems: list[Text] = Field(default_factory=list)
     """What keeps cohorts from their work, each once."""
     deadline: datetime | None = None
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
@@ -580,7 +586,7 @@ class CohortView(Model):
 
     number: int
     counts: Counts
-    problem: str = ""
+    problem: Text = NO_TEXT
     """Why it pauses, or which neighbour is away."""
     paused: bool = False
     """It starts nothing new until somebody resumes it."""

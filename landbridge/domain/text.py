@@ -62,12 +62,18 @@ class Text(str):
     def __get_pydantic_core_schema__(cls, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Read and write texts as values of models."""
         return core_schema.no_info_plain_validator_function(
-            cls._read,
+            cls.read,
             serialization=core_schema.plain_serializer_function_ser_schema(_written, info_arg=True, when_used="json"),
         )
 
     @classmethod
-    def _read(cls, raw: object) -> Self:
+    def read(cls, raw: object) -> Self:
+        """Return the text that `as_json` wrote.
+
+        Raises:
+            ValueError: it is none.
+
+        """
         match raw:
             case cls():
                 return raw
@@ -87,7 +93,7 @@ class Text(str):
                 return raw
             case {"datetime": str(at)}:
                 return datetime.fromisoformat(at)
-        return cls._read(raw)
+        return cls.read(raw)
 
 
 def text(key: str, /, **params: Value) -> Text:
@@ -112,6 +118,16 @@ def joined(*texts: Text, separator: str = " ") -> Text:
         return some[0] if some else NO_TEXT
     key = separator.join(f"{{part{number}}}" for number in range(1, len(some) + 1))
     return Text(key, {f"part{number}": one for number, one in enumerate(some, start=1)})
+
+
+def labelled(label: Value, words: Text) -> Text:
+    """Return `label: words`; without words, the label alone."""
+    return Text("{label}: {words}", {"label": label, "words": words}) if words else Text("{label}", {"label": label})
+
+
+def filled(template: Text, **params: Value) -> Text:
+    """Return a text for a template that was made without its values."""
+    return Text(template.key, params)
 
 
 NO_TEXT = Text()
@@ -140,12 +156,11 @@ def _english(value: Value) -> str:
 
 
 def _written(text: str, info: core_schema.SerializationInfo) -> Any:  # noqa: ANN401 - JSON
-    if info.context == ENGLISH or not isinstance(text, Text):
-        return str(text)
-    return _as_json(text)
+    return str(text) if info.context == ENGLISH or not isinstance(text, Text) else as_json(text)
 
 
-def _as_json(text: Text) -> Any:  # noqa: ANN401 - JSON
+def as_json(text: Text) -> Any:  # noqa: ANN401 - JSON
+    """Return a text as it stands in JSON, for where no model does so."""
     if not text.params:
         return text.key
     values = {
@@ -158,4 +173,4 @@ def _as_json(text: Text) -> Any:  # noqa: ANN401 - JSON
 def _value_as_json(value: Value) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, datetime):
         return {_DATETIME: value.isoformat()}
-    return _as_json(value) if isinstance(value, Text) else value
+    return as_json(value) if isinstance(value, Text) else value

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
+from landbridge.domain.text import Text, filled, text
 from landbridge.integrations import http_client
 from landbridge.integrations.rate_limiter import RateLimiter
 
@@ -31,13 +32,17 @@ _LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _PROXY_LOGIN = 407
 _TRY_AGAIN = frozenset({408, 425, 429})
 _WHAT_TO_DO = {
-    400: "{neighbour} does not understand the request (400): check its URL, or report this as a fault of Landbridge.",
-    401: "{neighbour} does not accept the API key (401): set one that is valid, then resume.",
-    402: "{neighbour} says that the subscription does not cover this (402): change the plan, then resume.",
-    403: "{neighbour} forbids this to the API key (403): give the key the right, or set another, then resume.",
-    404: "{neighbour} does not know what was asked for (404): check its URL and the organization's id, then resume.",
-    422: "{neighbour} does not accept a value in the request (422): report this as a fault of Landbridge.",
-    409: "{neighbour} sees a conflict (409): look there for what stands in the way, then resume.",
+    400: text(
+        "{neighbour} does not understand the request (400): check its URL, or report this as a fault of Landbridge."
+    ),
+    401: text("{neighbour} does not accept the API key (401): set one that is valid, then resume."),
+    402: text("{neighbour} says that the subscription does not cover this (402): change the plan, then resume."),
+    403: text("{neighbour} forbids this to the API key (403): give the key the right, or set another, then resume."),
+    404: text(
+        "{neighbour} does not know what was asked for (404): check its URL and the organization's id, then resume."
+    ),
+    422: text("{neighbour} does not accept a value in the request (422): report this as a fault of Landbridge."),
+    409: text("{neighbour} sees a conflict (409): look there for what stands in the way, then resume."),
 }
 _Body = TypeVar("_Body", bound="Body")
 
@@ -81,7 +86,11 @@ class Answer:
             return model.model_validate_json(self.content)
         except ValidationError:
             raise ServiceUnavailable(
-                f"{self.neighbour} answered {self.status} with a body that cannot be read."
+                text(
+                    "{neighbour} answered {status} with a body that cannot be read.",
+                    neighbour=self.neighbour,
+                    status=self.status,
+                )
             ) from None
 
 
@@ -98,7 +107,7 @@ class Transport:
         authorization: str = "",
         *,
         settings: str,
-        refusals: Mapping[int, str] | None = None,
+        refusals: Mapping[int, Text] | None = None,
         per_second: float = 0,
     ) -> None:
         """Prepare.
@@ -147,7 +156,7 @@ class Transport:
             async with asyncio.timeout(MAX_ANSWER_SECONDS):
                 status, headers, content = await self._exchange(request)
         except (TimeoutError, httpx2.TimeoutException):
-            raise ServiceUnavailable(f"{self._neighbour} did not answer in time.") from None
+            raise ServiceUnavailable(text("{neighbour} did not answer in time.", neighbour=self._neighbour)) from None
         except http_client.CANNOT_SEND:
             raise BadInput(http_client.cannot_send(self._neighbour, self._settings)) from None
         except httpx2.HTTPError as error:
@@ -155,10 +164,15 @@ class Transport:
                 raise ServiceRejected(http_client.proxy_wants_login(self._neighbour)) from None
             if isinstance(error, httpx2.ConnectError) and _is_about_tls(error):
                 raise ServiceRejected(
-                    f"{self._neighbour} cannot be reached safely (TLS): check its URL, and this machine's trusted "
-                    "certificates and clock, then resume."
+                    text(
+                        "{neighbour} cannot be reached safely (TLS): check its URL, and this machine's trusted "
+                        "certificates and clock, then resume.",
+                        neighbour=self._neighbour,
+                    )
                 ) from None
-            raise ServiceUnavailable(f"{self._neighbour} cannot be reached ({type(error).__name__}).") from None
+            raise ServiceUnavailable(
+                text("{neighbour} cannot be reached ({name}).", neighbour=self._neighbour, name=type(error).__name__)
+            ) from None
         if status not in request.understood:
             raise self._problem(status, headers)
         return Answer(self._neighbour, status, content)
@@ -173,8 +187,12 @@ class Transport:
                     content += part
                     if len(content) > LARGEST_ANSWER:
                         raise ServiceUnavailable(
-                            f"{self._neighbour} answered {response.status_code} with more than "
-                            f"{LARGEST_ANSWER // 1024 // 1024} MB."
+                            text(
+                                "{neighbour} answered {status_code} with more than {largest_answer} MB.",
+                                neighbour=self._neighbour,
+                                status_code=response.status_code,
+                                largest_answer=LARGEST_ANSWER // 1024 // 1024,
+                            )
                         )
             return response.status_code, response.headers, bytes(content)
 
@@ -184,17 +202,33 @@ class Transport:
             if throttled and wait is not None:
                 self._pace.hold(wait)
             if throttled:
-                return ServiceUnavailable(f"{self._neighbour} asks for patience ({status}).", retry_after=wait)
-            return ServiceUnavailable(f"{self._neighbour} has trouble of its own ({status}).", retry_after=wait)
+                return ServiceUnavailable(
+                    text("{neighbour} asks for patience ({status}).", neighbour=self._neighbour, status=status),
+                    retry_after=wait,
+                )
+            return ServiceUnavailable(
+                text("{neighbour} has trouble of its own ({status}).", neighbour=self._neighbour, status=status),
+                retry_after=wait,
+            )
         if status == _PROXY_LOGIN:
             return ServiceRejected(http_client.proxy_wants_login(self._neighbour))
         if status in self._refusals:
-            return ServiceRejected(self._refusals[status].format(neighbour=self._neighbour))
+            return ServiceRejected(filled(self._refusals[status], neighbour=self._neighbour))
         if httpx2.codes.is_redirect(status):
             return ServiceRejected(
-                f"{self._neighbour} redirects elsewhere ({status}), which is not followed: check its URL, then resume."
+                text(
+                    "{neighbour} redirects elsewhere ({status}), which is not followed: check its URL, then resume.",
+                    neighbour=self._neighbour,
+                    status=status,
+                )
             )
-        return ServiceRejected(f"{self._neighbour} refuses the request ({status}): check its URL, then resume.")
+        return ServiceRejected(
+            text(
+                "{neighbour} refuses the request ({status}): check its URL, then resume.",
+                neighbour=self._neighbour,
+                status=status,
+            )
+        )
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

@@ -3,6 +3,7 @@
 import asyncio
 
 from landbridge.domain.errors import ServiceUnavailable
+from landbridge.domain.text import text
 
 
 class RateLimiter:
@@ -40,4 +41,6 @@ class RateLimiter:
     def _refuse_while_held(self) -> None:
         left = self._held_until - asyncio.get_running_loop().time()
         if left > 0:
-            raise ServiceUnavailable(f"{self._neighbour} asks for patience.", retry_after=left)
+            raise ServiceUnavailable(
+                text("{neighbour} asks for patience.", neighbour=self._neighbour), retry_after=left
+            )

@@ -26,6 +26,7 @@ from landbridge.domain.people import (
 )
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
+from landbridge.domain.text import text
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 RULES = Rules()
@@ -173,7 +174,9 @@ class TestMails:
 
     def test_a_refusal_that_is_withdrawn_leaves_the_person_as_before(self) -> None:
         """The same mail is due again; a withdrawal that comes too late changes nothing."""
-        refused = lifecycle.after(ann(seen()), events.MailRefused(Purpose.AUTHENTICATION, 1, "554: no"), START, RULES)
+        refused = lifecycle.after(
+            ann(seen()), events.MailRefused(Purpose.AUTHENTICATION, 1, text("554: no")), START, RULES
+        )
         withdrawal = events.RefusalWithdrawn(Purpose.AUTHENTICATION, 1)
         person = lifecycle.after(refused, withdrawal, START, RULES)
         assert (person.state, person.reason) == (State.AUTHENTICATING, "")
@@ -196,7 +199,7 @@ class TestMails:
         person = ann(seen())
         # A mailbox that is full for a month is tried some four hundred times.
         for attempt in range(400):
-            person = lifecycle.after(person, events.MailDeferred(Purpose.AUTHENTICATION, 1, "451"), START, RULES)
+            person = lifecycle.after(person, events.MailDeferred(Purpose.AUTHENTICATION, 1, text("451")), START, RULES)
             assert person.due == START + timedelta(minutes=min(2**attempt, 120))
             assert next_step(person) == AFTER_DEFERRAL
         assert lifecycle.due_mail(person, START + timedelta(hours=2)) == Mail(Purpose.AUTHENTICATION, 1)
@@ -205,7 +208,7 @@ class TestMails:
 
     def test_a_refused_address_is_unreachable_until_corrected(self) -> None:
         """An admin corrects it; the new address has to prove itself."""
-        person = ann(seen(), events.MailRefused(Purpose.AUTHENTICATION, 1, "550 no such mailbox"))
+        person = ann(seen(), events.MailRefused(Purpose.AUTHENTICATION, 1, text("550 no such mailbox")))
         assert person.state is State.UNREACHABLE
         person = lifecycle.after(person, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
         person = lifecycle.after(person, events.AccountSeen("ann.new@example.com", "2", verified=False), START, RULES)
@@ -323,8 +326,8 @@ class TestDeclining:
         """Trouble that Atlassian has with the account, a refused mail: the person's word stays the reason."""
         person = lifecycle.after(mailed(ann(seen())), self.DECLINED, START, RULES)
         for event in (
-            events.AccountProblem(ANN, "deactivated"),
-            events.MailRefused(Purpose.AUTHENTICATION, 2, "550"),
+            events.AccountProblem(ANN, text("deactivated")),
+            events.MailRefused(Purpose.AUTHENTICATION, 2, text("550")),
             seen(),
         ):
             person = lifecycle.after(person, event, START, RULES)
@@ -336,7 +339,7 @@ class TestDeclining:
             (events.MailRequested(ADMIN), State.ARRIVED),
             (events.EmailCorrected("b@example.com", ADMIN), State.ARRIVED),
             (events.Excluded("not one of us", ADMIN), State.EXCLUDED),
-            (events.MigrationEnded("The deadline passed."), State.LEFT_BEHIND),
+            (events.MigrationEnded(text("The deadline passed.")), State.LEFT_BEHIND),
             (events.AccountSeen(ANN, "account-1", verified=True), State.CONNECTED),
         ],
     )

@@ -146,7 +146,7 @@ async def test_a_quota_is_still_waited_for(bench: MigrationHarness) -> None:
     await bench.start(rules=UNASKED)
 
     async def shown() -> list[str]:
-        return (await bench.migration.status()).problems
+        return [*(await bench.migration.status()).problems]
 
     async def waits() -> bool:
         return any("goes on by itself" in problem for problem in await shown())

@@ -55,7 +55,7 @@ def _email(value: object) -> str:
         return addresses.normalise(text)
     except BadInput as error:
         sentence = f"{shown(text)} cannot be used as an address: {error}. Correct it or remove the row."
-        raise Wrong(ProblemKind.INVALID_ADDRESS, sentence, addresses.UNUSABLE.format(error=error)) from None
+        raise Wrong(ProblemKind.INVALID_ADDRESS, sentence, addresses.unusable(error)) from None
 
 
 def _name(value: object) -> str:

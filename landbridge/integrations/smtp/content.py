@@ -13,6 +13,7 @@ from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.people import NEXT_STEP, STATE_TITLES, Counts, State
 from landbridge.domain.ports import LinkSigner
 from landbridge.domain.sign_in import LINK_LIFETIME, SignInMail
+from landbridge.domain.text import text
 from landbridge.emails import Rendered
 from landbridge.i18n import Language
 
@@ -21,7 +22,7 @@ MAX_NAME_LENGTH = 80
 _NAME, _URL = "the-name-e5b1c0", "the-link-e5b1c0"
 """Marks that no template holds; letters that neither HTML nor a catalogue changes."""
 _MARK = re.compile(f"{_NAME}|{_URL}")
-_NOTHING = "Nothing."
+_NOTHING = text("Nothing.")
 _ENGLISH = "en"
 _PAGES = {
     NoticeKind.ADMIN_TASK: "general",

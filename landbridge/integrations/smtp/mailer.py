@@ -11,6 +11,7 @@ from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailab
 from landbridge.domain.links import Purpose
 from landbridge.domain.ports import LinkSigner
 from landbridge.domain.sign_in import SignInMail
+from landbridge.domain.text import NO_TEXT, Text, text
 from landbridge.emails import Rendered
 from landbridge.integrations.bounded import run_bounded
 from landbridge.integrations.rate_limiter import RateLimiter
@@ -40,7 +41,7 @@ class _Job:
     message_id: str
     write: Callable[[], Rendered]
 
-    def outcome(self, delivery: Delivery, reason: str = "", if_many: str = "") -> MailOutcome:
+    def outcome(self, delivery: Delivery, reason: Text = NO_TEXT, if_many: Text = NO_TEXT) -> MailOutcome:
         return MailOutcome(
             person=self.person,
             purpose=self.purpose,
@@ -178,7 +179,7 @@ class SmtpMailer:
         try:
             letter = message.compose(job.write(), sender=self._sender, recipient=job.email, message_id=job.message_id)
         except BadInput as error:
-            return job.outcome(Delivery.REFUSED, f"The address cannot be used: {error}.")
+            return job.outcome(Delivery.REFUSED, text("The address cannot be used: {error}.", error=error.text))
         for _ in range(TRIES):
             await self._pace.turn()
             try:
@@ -188,7 +189,7 @@ class SmtpMailer:
             else:
                 self._losses_in_a_row = 0
                 return job.outcome(verdict.delivery, verdict.reason, verdict.if_many)
-        return job.outcome(Delivery.DEFERRED, "the mail server ended the connection without an answer")
+        return job.outcome(Delivery.DEFERRED, text("the mail server ended the connection without an answer"))
 
     async def _hand_over(self, letter: EncodedMessage) -> Verdict:
         while True:
@@ -205,7 +206,7 @@ class SmtpMailer:
                     )
                     continue
             if answer is None:
-                return Verdict(Delivery.REFUSED, "the mail server takes no letters outside ASCII before the @")
+                return Verdict(Delivery.REFUSED, text("the mail server takes no letters outside ASCII before the @"))
             return judge(answer)
 
     def _note_loss(self, job: _Job, *, in_doubt: bool) -> None:
@@ -220,4 +221,4 @@ class SmtpMailer:
         self._losses_in_a_row += 1
         if self._losses_in_a_row > TRIES * self._connections:
             self._losses_in_a_row = 0
-            raise ServiceUnavailable("The mail server ends every connection without an answer.")
+            raise ServiceUnavailable(text("The mail server ends every connection without an answer."))

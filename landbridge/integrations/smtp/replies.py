@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 
 from landbridge.domain.activity_io import Delivery
 from landbridge.domain.errors import QuotaExceeded, ServiceRejected, ServiceUnavailable
+from landbridge.domain.text import NO_TEXT, Text, labelled, text, verbatim
 from landbridge.integrations.smtp.reply_table import Concern, Row, row_for
 
 
@@ -52,8 +53,8 @@ class Verdict:
     """What became of one mail."""
 
     delivery: Delivery
-    reason: str = ""
-    if_many: str = ""
+    reason: Text = NO_TEXT
+    if_many: Text = NO_TEXT
     """See `domain.activity_io.MailOutcome`."""
 
 
@@ -67,16 +68,16 @@ _TOO_FAST = "The mail server wants us to send more slowly, so mail waits now and
 _REFUSES_US = "The mail server refuses us as a sender"
 _NOT_FOR_US = "The mail server does not send mail for us"
 _RECIPIENT_REASONS = {
-    "4.2.2": "the mailbox is full",
-    "5.1.1": "there is no such mailbox",
-    "5.1.2": "the domain takes no mail",
-    "5.1.3": "the server finds the address malformed",
-    "5.1.6": "the mailbox has moved",
-    "5.1.10": "the domain takes no mail",
-    "5.2.1": "the mailbox is disabled",
-    "5.2.2": "the mailbox is full",
-    "5.4.4": "the domain takes no mail",
-    "5.7.1": "the recipient's mail system does not permit this mail",
+    "4.2.2": text("the mailbox is full"),
+    "5.1.1": text("there is no such mailbox"),
+    "5.1.2": text("the domain takes no mail"),
+    "5.1.3": text("the server finds the address malformed"),
+    "5.1.6": text("the mailbox has moved"),
+    "5.1.10": text("the domain takes no mail"),
+    "5.2.1": text("the mailbox is disabled"),
+    "5.2.2": text("the mailbox is full"),
+    "5.4.4": text("the domain takes no mail"),
+    "5.7.1": text("the recipient's mail system does not permit this mail"),
 }
 """Our words for enhanced status codes (RFC 3463, RFC 7505) in answers to RCPT TO."""
 
@@ -97,22 +98,28 @@ def judge(answer: Answer) -> Verdict:
     row = _row(answer)
     concern = row.concern if row else None
     if code == CLOSING or (stage is Stage.SENDER and said is Kind.NOT_NOW):
-        raise ServiceUnavailable(f"The mail server asks for patience ({code} after {stage}).")
+        raise ServiceUnavailable(
+            text("The mail server asks for patience ({code} after {stage}).", code=code, stage=stage)
+        )
     if said is Kind.NOT_NOW or concern is Concern.RECIPIENT_LATER:
-        return Verdict(Delivery.DEFERRED, f"{code}: {_reason(answer, 'the mail server asks to try again later')}")
+        return Verdict(
+            Delivery.DEFERRED, labelled(code, _reason(answer, text("the mail server asks to try again later")))
+        )
     if stage is Stage.SENDER:
         if answer.smtputf8 and (code in _NOT_INTERNATIONAL or _enhanced(answer) == "5.6.7"):
-            return Verdict(Delivery.REFUSED, f"{code}: the mail server takes no letters outside ASCII before the @")
+            return Verdict(
+                Delivery.REFUSED, text("{code}: the mail server takes no letters outside ASCII before the @", code=code)
+            )
         raise ServiceRejected(
             f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
             "LANDBRIDGE_SMTP_USERNAME may use it."
         )
-    in_question = "" if concern is Concern.RECIPIENT else _if_many(answer, row)
+    in_question = NO_TEXT if concern is Concern.RECIPIENT else _if_many(answer, row)
     if stage is Stage.CONTENT:
-        refused = _reason(answer, "the mail server refuses the content of the mail")
+        refused = _reason(answer, text("the mail server refuses the content of the mail"))
     else:
-        refused = _reason(answer, "the mail server refuses the address")
-    return Verdict(Delivery.REFUSED, f"{code}: {refused}", in_question)
+        refused = _reason(answer, text("the mail server refuses the address"))
+    return Verdict(Delivery.REFUSED, labelled(code, refused), in_question)
 
 
 def raise_if_everyones(answer: Answer) -> None:
@@ -128,7 +135,11 @@ def raise_if_everyones(answer: Answer) -> None:
     match row.concern:
         case Concern.QUOTA:
             raise QuotaExceeded(
-                f"The sending quota of the mail provider is used up ({answer.code} after {answer.stage}).",
+                text(
+                    "The sending quota of the mail provider is used up ({code} after {stage}).",
+                    code=answer.code,
+                    stage=answer.stage,
+                ),
                 retry_after=row.wait,
                 lasts=row.lasts,
             )
@@ -153,23 +164,23 @@ def _row(answer: Answer) -> Row | None:
     return row_for(answer.code, _enhanced(answer), answer.words)
 
 
-def _if_many(answer: Answer, row: Row | None) -> str:
+def _if_many(answer: Answer, row: Row | None) -> Text:
     """Return what to tell if everyone's mail is refused like this."""
     where = f"{answer.code} after {answer.stage}"
     if row is not None:
-        return f"{_NOT_FOR_US}: {row.advice} ({where})."
+        return verbatim(f"{_NOT_FOR_US}: {row.advice} ({where}).")
     if answer.stage is Stage.CONTENT:
-        return (
+        return verbatim(
             f"The mail server refuses the content of one mail after the other ({where}): its log says why; often the "
             "domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM."
         )
-    return (
+    return verbatim(
         f"The mail server refuses one recipient after the other ({where}): its log says why; check "
         "LANDBRIDGE_SMTP_USERNAME and LANDBRIDGE_SMTP_FROM, and correct or exclude people whom it will never serve."
     )
 
 
-def _reason(answer: Answer, otherwise: str) -> str:
+def _reason(answer: Answer, otherwise: Text) -> Text:
     # Only in answers to RCPT TO are the codes about the recipient alone.
     return _RECIPIENT_REASONS.get(_enhanced(answer), otherwise) if answer.stage is Stage.RECIPIENT else otherwise
 

@@ -18,6 +18,8 @@ from temporalio.worker import (
     WorkflowInterceptorClassInput,
 )
 
+from landbridge.domain.errors import Refused
+
 
 class MalformedMessageInterceptor(Interceptor):
     """Stands before every handler of our workflows, in workers and replays alike."""
@@ -50,7 +52,7 @@ class _Tolerant(WorkflowInboundInterceptor):
 
     def _check(self, request: HandleUpdateInput) -> None:
         if not self._fits(request.update, request.args):
-            raise ApplicationError(f"This is no input for {request.update}.", type="Refused")
+            raise ApplicationError(f"This is no input for {request.update}.", type=Refused.code)
 
     def _fits(self, name: str, args: Sequence[object]) -> bool:
         """Return whether the handler of this name can be called so; none of ours takes a null."""

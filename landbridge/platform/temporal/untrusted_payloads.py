@@ -74,7 +74,7 @@ def _distrust(result: Any, info: str) -> None:  # noqa: ANN401 - an activity's r
         failure = Failure(message=ANSWER)
         getattr(failure, info).SetInParent()
         failure.cause.message = ANSWER
-        failure.cause.application_failure_info.type = Untrusted.__name__
+        failure.cause.application_failure_info.type = Untrusted.code
         result.failed.failure.CopyFrom(failure)
     for outcome in (result.failed, result.cancelled):
         failure = outcome.failure
@@ -105,6 +105,6 @@ def _not_begun(*, is_replaying: bool) -> WorkflowActivationCompletion:
     else:
         failure = completion.successful.commands.add().fail_workflow_execution.failure
         failure.message = _BEGUN_IN_CLEAR
-        failure.application_failure_info.type = Untrusted.__name__
+        failure.application_failure_info.type = Untrusted.code
         failure.application_failure_info.non_retryable = True
     return completion

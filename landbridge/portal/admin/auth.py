@@ -18,6 +18,7 @@ from landbridge.client.calls import NoWorkerAnswers
 from landbridge.client.migration import Migration
 from landbridge.domain.errors import BadInput, LandbridgeError, NotFound
 from landbridge.domain.people import Actor
+from landbridge.domain.text import text
 from landbridge.portal import language
 from landbridge.portal.admin.sessions import FlashMessage, Session, Sessions
 from landbridge.portal.clients import AdminClient
@@ -31,7 +32,7 @@ CSRF_FIELD, RUN_FIELD = "csrf", "run"
 MAX_FIELDS = 600
 """Of one form: a page of people, each with a box to tick, has fewer."""
 
-_UNANSWERED = "No worker answers right now: what you asked for may still be done. Look again in a few minutes."
+_UNANSWERED = text("No worker answers right now: what you asked for may still be done. Look again in a few minutes.")
 """What whoever starts no workers needs to know of it."""
 _MAX_PAGE_NUMBER_DIGITS = 6
 """Digits."""
@@ -74,7 +75,7 @@ class AdminRequest:
         """
         run = self.field(RUN_FIELD)
         if not run:
-            raise BadInput("This page is out of date; nothing was changed: load it again.")
+            raise BadInput(text("This page is out of date; nothing was changed: load it again."))
         return self.desk.migration(self.session.opsgenie_account, run)
 
     def field(self, name: str) -> str:

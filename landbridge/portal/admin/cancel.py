@@ -5,6 +5,7 @@ from starlette.routing import Route
 
 from landbridge.client.answers import RunState
 from landbridge.domain.messages import MAX_REASON_LENGTH
+from landbridge.domain.text import text
 from landbridge.portal.admin.auth import HOME, AdminAuth, AdminRequest
 from landbridge.portal.admin.general import can_be_undone, is_cancelled, standing, undo_of
 
@@ -38,7 +39,7 @@ class CancelPages:
         """End the migration; it goes on by itself."""
         reason = visit.field("reason")[:MAX_REASON_LENGTH]
         await visit.shown_migration.cancel(reason, visit.actor, undo=bool(visit.field("undo")))
-        return self._gate.go(HOME, "Cancelled: no more mail goes out, and the links in mails stop working.")
+        return self._gate.go(HOME, text("Cancelled: no more mail goes out, and the links in mails stop working."))
 
     async def ask_for_undo(self, visit: AdminRequest) -> Response:
         """Ask whether the invitations of a migration that is over are to be revoked."""
@@ -50,4 +51,4 @@ class CancelPages:
     async def undo(self, visit: AdminRequest) -> Response:
         """Revoke the invitations; that goes on by itself."""
         await visit.shown_migration.revoke_invitations(visit.actor)
-        return self._gate.go(HOME, "The invitations that nobody has accepted are being revoked.")
+        return self._gate.go(HOME, text("The invitations that nobody has accepted are being revoked."))

@@ -9,6 +9,7 @@ from landbridge.client.answers import MigrationStatus, RunState
 from landbridge.domain.errors import BadInput, NotFound
 from landbridge.domain.messages import MAX_REASON_LENGTH, Deadline, MigrationRequest, Progress, Step, UndoProgress
 from landbridge.domain.rules import AtDeadline
+from landbridge.domain.text import text
 from landbridge.portal.admin.auth import HOME, RUN_FIELD, AdminAuth, AdminRequest
 
 _OPEN_TO_A_CHOICE = {Step.CHOOSE_SITE, Step.CREATE_SITE}
@@ -60,33 +61,37 @@ class GeneralPages:
         )
         started = await visit.desk.start(request, after=visit.field(RUN_FIELD) if visit.field("again") else "")
         if started.already is RunState.RUNNING:
-            return self._gate.go(HOME, "The migration runs already; this is how it stands.")
+            return self._gate.go(HOME, text("The migration runs already; this is how it stands."))
         if started.already is not None:
             if started.already is RunState.CANCELED:
-                return self._gate.go(HOME, "The migration was cancelled before; nothing was started.", problem=True)
-            return self._gate.go(HOME, "The migration was completed before; nothing was started.", problem=True)
-        return self._gate.go(HOME, "The migration has begun. Nothing is changed before you have chosen a site.")
+                return self._gate.go(
+                    HOME, text("The migration was cancelled before; nothing was started."), problem=True
+                )
+            return self._gate.go(HOME, text("The migration was completed before; nothing was started."), problem=True)
+        return self._gate.go(HOME, text("The migration has begun. Nothing is changed before you have chosen a site."))
 
     async def confirm(self, visit: AdminRequest) -> Response:
         """Report the task done that the page showed."""
         await visit.shown_migration.confirm(visit.field("task"), visit.actor)
-        return self._gate.go(HOME, "Thank you. Landbridge looks whether it can go on.")
+        return self._gate.go(HOME, text("Thank you. Landbridge looks whether it can go on."))
 
     async def pause(self, visit: AdminRequest) -> Response:
         """Start nothing new until resumed."""
-        reason = visit.field("reason")[:MAX_REASON_LENGTH] or f"Paused by {visit.session.email}."
+        reason = visit.field("reason")[:MAX_REASON_LENGTH] or text("Paused by {email}.", email=visit.session.email)
         await visit.shown_migration.pause(reason, visit.actor)
-        return self._gate.go(HOME, "Paused: no mail goes out, and no account is created, until you resume.")
+        return self._gate.go(HOME, text("Paused: no mail goes out, and no account is created, until you resume."))
 
     async def resume(self, visit: AdminRequest) -> Response:
         """End the pause that the page showed."""
         await visit.shown_migration.resume(visit.actor, visit.field("reason"))
-        return self._gate.go(HOME, "Resumed.")
+        return self._gate.go(HOME, text("Resumed."))
 
     async def refresh(self, visit: AdminRequest) -> Response:
         """Ask Opsgenie and Atlassian at once."""
         await visit.shown_migration.refresh(visit.actor)
-        return self._gate.go(HOME, "Opsgenie and Atlassian are asked who joined, verified, or set up the account.")
+        return self._gate.go(
+            HOME, text("Opsgenie and Atlassian are asked who joined, verified, or set up the account.")
+        )
 
     async def set_deadline(self, visit: AdminRequest) -> Response:
         """Set another deadline, or none."""
@@ -97,8 +102,8 @@ class GeneralPages:
         at_deadline = _at_deadline(visit.field("at_deadline"))
         await visit.shown_migration.set_deadline(deadline, at_deadline, visit.actor, instead_of=shown)
         if deadline is None:
-            return self._gate.go(HOME, "There is no deadline any more.")
-        return self._gate.go(HOME, "The deadline is set.")
+            return self._gate.go(HOME, text("There is no deadline any more."))
+        return self._gate.go(HOME, text("The deadline is set."))
 
 
 async def standing(visit: AdminRequest) -> MigrationStatus | None:
@@ -167,7 +172,7 @@ def _moment(typed: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(typed)
     except ValueError:
-        raise BadInput("Write the deadline as a date and a time, such as 2027-03-01T18:00.") from None
+        raise BadInput(text("Write the deadline as a date and a time, such as 2027-03-01T18:00.")) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -11,6 +11,7 @@ from landbridge.domain import pasted, stale
 from landbridge.domain.errors import BadInput, LandbridgeError, Refused
 from landbridge.domain.messages import MAX_REASON_LENGTH
 from landbridge.domain.people import MAILED
+from landbridge.domain.text import text
 from landbridge.portal.admin.auth import AdminAuth, AdminRequest, Handler
 from landbridge.portal.admin.users import MAILABLE, PATH, Selection, told
 
@@ -109,29 +110,29 @@ async def verify(visit: AdminRequest, found: FoundPerson) -> str:
     """Record, by an admin's word, that the Opsgenie email is verified."""
     _refuse_settled(found)
     await visit.shown_migration.verify(found.person.email, visit.actor)
-    return "Recorded under your name: the Opsgenie email is verified. The authentication email is next."
+    return text("Recorded under your name: the Opsgenie email is verified. The authentication email is next.")
 
 
 async def authenticate(visit: AdminRequest, found: FoundPerson) -> str:
     """Record, by an admin's word, that the Atlassian account is set up."""
     _refuse_settled(found)
     await visit.shown_migration.authenticate(found.person.email, visit.actor)
-    return "Recorded under your name: the Atlassian account is set up."
+    return text("Recorded under your name: the Atlassian account is set up.")
 
 
 async def exclude(visit: AdminRequest, found: FoundPerson) -> str:
     """Take the person out of the migration."""
     await visit.shown_migration.exclude(found.person.email, visit.field("reason")[:MAX_REASON_LENGTH], visit.actor)
-    return "Excluded: nothing is awaited of this person any more."
+    return text("Excluded: nothing is awaited of this person any more.")
 
 
 async def correct_email(visit: AdminRequest, found: FoundPerson) -> str:
     """Give the person another address."""
     new_email = pasted.address(visit.field("email"))
     await visit.shown_migration.correct_email(found.person.email, new_email, visit.actor)
-    return "Corrected: the mails go to the new address from now on."
+    return text("Corrected: the mails go to the new address from now on.")
 
 
 def _refuse_settled(found: FoundPerson) -> None:
     if found.person.settled:
-        raise BadInput("Nothing is awaited of this person any more.")
+        raise BadInput(text("Nothing is awaited of this person any more."))

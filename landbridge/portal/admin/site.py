@@ -11,6 +11,7 @@ from landbridge.domain import addresses, sites
 from landbridge.domain.errors import BadInput, Refused
 from landbridge.domain.messages import Progress
 from landbridge.domain.sites import NewSite, Site
+from landbridge.domain.text import text
 from landbridge.portal import language
 from landbridge.portal.admin.auth import HOME, RUN_FIELD, AdminAuth, AdminRequest
 from landbridge.portal.admin.general import choice_open, run_of, standing
@@ -90,8 +91,8 @@ class SitePages:
                 raise
             return self._form(visit, progress, Shown(run, progress.task_id), refusal=str(error))
         if decided.task:
-            return self._gate.go(HOME, "Your choice is taken. Something is left for you to do first.")
-        return self._gate.go(HOME, "Your team moves now: accounts are looked up or created, and mails go out.")
+            return self._gate.go(HOME, text("Your choice is taken. Something is left for you to do first."))
+        return self._gate.go(HOME, text("Your team moves now: accounts are looked up or created, and mails go out."))
 
     def _review(
         self, visit: AdminRequest, progress: Progress, shown: Shown, *, site: Site | None, new_site: NewSite | None

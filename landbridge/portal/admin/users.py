@@ -18,6 +18,7 @@ from landbridge.domain import pasted
 from landbridge.domain.errors import BadInput, Refused
 from landbridge.domain.messages import Resent
 from landbridge.domain.people import FOR_ADMINS, GROUPS, MAILED, Group, State
+from landbridge.domain.text import text
 from landbridge.portal import language
 from landbridge.portal.admin.auth import AdminAuth, AdminRequest
 from landbridge.portal.admin.general import invitation, run_of, standing
@@ -118,11 +119,13 @@ class UsersPages:
         named = visit.form.getlist("only") or visit.form.getlist("person")
         emails = [email for email in named if isinstance(email, str)]
         if not emails:
-            return self._gate.go(back, "Nobody is ticked. Tick those who are to get their mail again.", problem=True)
+            return self._gate.go(
+                back, text("Nobody is ticked. Tick those who are to get their mail again."), problem=True
+            )
         try:
             resent = await visit.shown_migration.resend(*emails, by=visit.actor)
         except Refused as error:
-            return self._gate.go(back, " ".join(["No mail was sent.", str(error)]), problem=True)
+            return self._gate.go(back, " ".join([text("No mail was sent."), str(error)]), problem=True)
         return self._gate.go(back, told(resent), problem=not resent.queued)
 
     async def ask_for_all(self, visit: AdminRequest) -> Response:
@@ -161,7 +164,7 @@ def told(resent: Resent) -> str:
     by_number = sorted((one.reason for one in resent.refused), key=lambda reason: (len(reason), reason))
     reasons = {re.sub(r"\d+", "", reason): reason for reason in by_number}
     why = [*reasons.values()][:_REASONS_TOLD]
-    why = why or ["They got one moments ago, or an admin has to mend something first."]
+    why = why or [text("They got one moments ago, or an admin has to mend something first.")]
     return " ".join([mails, without, *why])
 
 
@@ -175,13 +178,13 @@ def _group(name: str) -> Group | None:
     try:
         return Group(name) if name else None
     except ValueError:
-        raise BadInput("There is no such group of people.") from None
+        raise BadInput(text("There is no such group of people.")) from None
 
 
 def _mailable_group(name: str) -> Group:
     group = _group(name)
     if group is None or not MAILABLE.intersection(GROUPS[group]):
-        raise BadInput("There is no mail to send again to this group.")
+        raise BadInput(text("There is no mail to send again to this group."))
     return group
 
 
