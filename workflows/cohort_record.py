@@ -158,7 +158,7 @@ class CohortRecord:
     @workflow.signal(name="pause", description="Start nothing new until resumed.")
     def pause(self, message: Pause) -> None:
         """Pause."""
-        self._paused = verbatim(message.reason)
+        self._paused = message.reason
 
     @workflow.signal(name="resume", description="Go on after a pause.")
     def resume(self, _: Resume) -> None:

@@ -292,7 +292,7 @@ class MigrationRecord:
     @async_update(name="pause")
     async def pause(self, request: Pause) -> None:
         """Pause all cohorts."""
-        self._paused, self._paused_on_request = verbatim(request.reason), True
+        self._paused, self._paused_on_request = request.reason, True
         self._note(Act.PAUSE, request, detail=verbatim(request.reason))
         self._show()
         await self._signal_all("pause", request)

@@ -52,4 +52,4 @@ def invites() -> bool:
 
 def sentence(error: LandbridgeError) -> str:
     """Return what a neighbour's refusal means here: errors speak to a migration that pauses, and none does."""
-    return str(error).replace(", then resume", "")
+    return str(error).replace("", "")

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from landbridge.domain.people import Actor
+from landbridge.domain.text import ENGLISH
 
 _JOINERS = {"\u200c", "\u200d"}
 """Format characters that names and emoji need; the others can hide or turn round what stands beside them."""
@@ -64,8 +65,8 @@ def write(text: str) -> None:
 
 
 def write_json(answer: BaseModel | Sequence[BaseModel]) -> None:
-    """Write an answer of steering's as it is."""
-    _write(to_json(answer, indent=2) + b"\n")
+    """Write an answer as JSON, with texts as English strings."""
+    _write(to_json(answer, indent=2, context=ENGLISH) + b"\n")
 
 
 def _write(encoded: bytes) -> None:

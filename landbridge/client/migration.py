@@ -41,7 +41,7 @@ from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.proof import NO_PROOFS, Proofs
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sites import NewSite
-from landbridge.domain.text import text
+from landbridge.domain.text import text, verbatim
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import options
@@ -92,7 +92,7 @@ class Migration(AccountLookup):
 
     async def pause(self, reason: str, by: Actor) -> None:
         """Start nothing new until resumed."""
-        request = await self._proven(Act.PAUSE, Pause(reason=reason, run=self._run, by=by))
+        request = await self._proven(Act.PAUSE, Pause(reason=verbatim(reason), run=self._run, by=by))
         await answered(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.pause, request, id=id_)
         )

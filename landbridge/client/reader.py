@@ -15,7 +15,7 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowHandle,
 )
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError
 
 from landbridge.client import runs, stuck_tasks
 from landbridge.client.answers import (
@@ -46,10 +46,11 @@ from landbridge.domain.messages import (
 )
 from landbridge.domain.people import Counts, State, next_step
 from landbridge.domain.proof import NO_PROOFS, Proofs
-from landbridge.domain.text import text
+from landbridge.domain.text import NO_TEXT, Text, text, verbatim
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import search_attributes
+from workflows.support.failures import text_of
 from workflows.undo import UndoWorkflow
 
 MAX_COHORTS_QUERIED = 20
@@ -96,7 +97,7 @@ class AccountLookup:
         """
         description = await self._description()
         summary = await self._summary_of(description)
-        failure = await self._failure() if summary.run_state is RunState.FAILED else ""
+        failure = await self._failure() if summary.run_state is RunState.FAILED else NO_TEXT
         try:
             progress = await self.progress(QUERY_SECONDS)
         except NoWorkerAnswers:
@@ -191,13 +192,13 @@ class AccountLookup:
         async with told(self._what, within):
             return await self._handle.query(SiteMigrationWorkflow.progress, rpc_timeout=within)
 
-    async def _failure(self) -> str:
+    async def _failure(self) -> Text:
         try:
             await self._handle.result()
         except WorkflowFailureError as error:
             cause = error.cause
-            return cause.message if isinstance(cause, ApplicationError) else type(cause).__name__
-        return ""
+            return text_of(cause) if isinstance(cause, ApplicationError) else verbatim(type(cause).__name__)
+        return NO_TEXT
 
     async def _of_each_cohort(self, ask: Callable[[str], Awaitable[_Answer]], cohorts: int) -> list[_Answer]:
         return await asyncio.gather(*(ask(ids.cohort(self._account, number)) for number in range(1, cohorts + 1)))
@@ -206,14 +207,14 @@ class AccountLookup:
         async with told(self._what):
             return await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
 
-    async def _retried(self, workflow: WorkflowExecutionDescription) -> list[str]:
+    async def _retried(self, workflow: WorkflowExecutionDescription) -> list[Text]:
         """Return why activities have to be tried again; the sentences are ours (`activities.error_sanitizer`)."""
         failures = [
             await self._client.data_converter.decode_failure(activity.last_failure)
             for activity in workflow.raw_description.pending_activities
             if activity.HasField("last_failure")
         ]
-        return [failure.message for failure in failures if isinstance(failure, FailureError) and failure.message]
+        return [text_of(failure) for failure in failures if isinstance(failure, ApplicationError) and failure.message]
 
     async def _view(self, cohort_id: str) -> CohortView:
         async with told(self._what):

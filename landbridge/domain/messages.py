@@ -370,7 +370,8 @@ class CorrectEmail(Request):
 class Pause(Request):
     """An update to a migration, passed to its cohorts as a signal."""
 
-    reason: str
+    reason: Text
+    """In the words of whoever pauses (`verbatim`), as a rule."""
 
 
 class Resume(Request):

@@ -18,7 +18,6 @@ from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.messages import mofile, pofile
 
 from landbridge.domain.text import Text, Value, fill
-from landbridge.i18n.sentences import Sentences
 
 CATALOGUES = Path(__file__).parent
 _ENGLISH = "en"
@@ -52,7 +51,6 @@ class Language:
     locale: Locale
     """Of dates and numbers: with the person's country, where that is known."""
     translations: gettext.NullTranslations = field(compare=False, repr=False)
-    sentences: Sentences = field(compare=False, repr=False)
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
@@ -80,14 +78,6 @@ class Language:
             case int():
                 return self.number(value)
         return self.render(value)
-
-    def say(self, text: str) -> str:
-        """Return sentences of ours in this language, also with values in them; what somebody typed stays as it is."""
-        return self.sentences.translated(text)
-
-    def count(self, one: str, many: str, number: int) -> str:
-        """Return the form of a sentence that a number asks for, with the number in it (`%(number)s`)."""
-        return self.translations.ngettext(one, many, number) % {"number": self.number(number)}
 
     def number(self, number: int) -> str:
         """Write a number."""
@@ -120,9 +110,9 @@ def negotiate(*locales: str) -> Language:
     for name in locales:
         locale = _parsed(name)
         for tag in _tags(locale) if locale else ():
-            if tag == _ENGLISH or _catalogue(tag).exists():
-                return Language(tag.replace("_", "-"), locale or Locale(_ENGLISH), *_words(tag))
-    return Language(_ENGLISH, Locale(_ENGLISH), *_words(_ENGLISH))
+            if tag == _ENGLISH or _file_of(tag).exists():
+                return Language(tag.replace("_", "-"), locale or Locale(_ENGLISH), _translations(tag))
+    return Language(_ENGLISH, Locale(_ENGLISH), _translations(_ENGLISH))
 
 
 def accepted(header: str) -> list[str]:
@@ -160,19 +150,18 @@ def _tags(locale: Locale) -> Iterator[str]:
         yield "_".join(part for index in used if (part := parts[index]))
 
 
-def _catalogue(tag: str) -> Path:
+def _file_of(tag: str) -> Path:
     return CATALOGUES / f"{tag}.po"
 
 
 @cache
-def _words(tag: str) -> tuple[gettext.NullTranslations, Sentences]:
+def _translations(tag: str) -> gettext.NullTranslations:
     """Read a catalogue; it costs some ten milliseconds, once in a process."""
     if tag == _ENGLISH:
-        return gettext.NullTranslations(), Sentences({})
-    with _catalogue(tag).open("rb") as file:
+        return gettext.NullTranslations()
+    with _file_of(tag).open("rb") as file:
         catalogue = pofile.read_po(file, locale=tag)
     compiled = io.BytesIO()
     mofile.write_mo(compiled, catalogue)
     compiled.seek(0)
-    sentences = {m.id: m.string for m in catalogue if isinstance(m.id, str) and m.id and isinstance(m.string, str)}
-    return gettext.GNUTranslations(compiled), Sentences(sentences)
+    return gettext.GNUTranslations(compiled)

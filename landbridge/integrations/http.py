@@ -35,14 +35,12 @@ _WHAT_TO_DO = {
     400: text(
         "{neighbour} does not understand the request (400): check its URL, or report this as a fault of Landbridge."
     ),
-    401: text("{neighbour} does not accept the API key (401): set one that is valid, then resume."),
-    402: text("{neighbour} says that the subscription does not cover this (402): change the plan, then resume."),
-    403: text("{neighbour} forbids this to the API key (403): give the key the right, or set another, then resume."),
-    404: text(
-        "{neighbour} does not know what was asked for (404): check its URL and the organization's id, then resume."
-    ),
+    401: text("{neighbour} does not accept the API key (401): set one that is valid."),
+    402: text("{neighbour} says that the subscription does not cover this (402): change the plan."),
+    403: text("{neighbour} forbids this to the API key (403): give the key the right, or set another."),
+    404: text("{neighbour} does not know what was asked for (404): check its URL and the organization's id."),
     422: text("{neighbour} does not accept a value in the request (422): report this as a fault of Landbridge."),
-    409: text("{neighbour} sees a conflict (409): look there for what stands in the way, then resume."),
+    409: text("{neighbour} sees a conflict (409): look there for what stands in the way."),
 }
 _Body = TypeVar("_Body", bound="Body")
 
@@ -166,7 +164,7 @@ class Transport:
                 raise ServiceRejected(
                     text(
                         "{neighbour} cannot be reached safely (TLS): check its URL, and this machine's trusted "
-                        "certificates and clock, then resume.",
+                        "certificates and clock.",
                         neighbour=self._neighbour,
                     )
                 ) from None
@@ -217,14 +215,14 @@ class Transport:
         if httpx2.codes.is_redirect(status):
             return ServiceRejected(
                 text(
-                    "{neighbour} redirects elsewhere ({status}), which is not followed: check its URL, then resume.",
+                    "{neighbour} redirects elsewhere ({status}), which is not followed: check its URL.",
                     neighbour=self._neighbour,
                     status=status,
                 )
             )
         return ServiceRejected(
             text(
-                "{neighbour} refuses the request ({status}): check its URL, then resume.",
+                "{neighbour} refuses the request ({status}): check its URL.",
                 neighbour=self._neighbour,
                 status=status,
             )

@@ -52,15 +52,12 @@ def build(service: str, url: str, authorization: str, settings: str) -> httpx2.A
 
 def cannot_send(service: str, settings: str) -> str:
     """Return, as a sentence, what to do where a request never leaves this machine."""
-    return f"The request to {service} cannot be sent: check {settings}, then resume."
+    return f"The request to {service} cannot be sent: check {settings}."
 
 
 def proxy_wants_login(service: str) -> str:
     """Return, as a sentence, what to do where the proxy refuses us."""
-    return (
-        f"The proxy on the way to {service} wants a login (407): write it into HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, "
-        "then resume."
-    )
+    return f"The proxy on the way to {service} wants a login (407): write it into HTTPS_PROXY, HTTP_PROXY or ALL_PROXY."
 
 
 def _wrong_proxy() -> str:

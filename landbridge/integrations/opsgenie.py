@@ -37,7 +37,7 @@ _REFUSALS = {
     # "Key format is not valid!": what a key with a part missing, or something else in its place, is answered.
     422: Text(
         "{neighbour} does not accept a value in the request (422), most likely the API key: set "
-        "LANDBRIDGE_OPSGENIE_API_KEY to the key as the API integration shows it, then resume."
+        "LANDBRIDGE_OPSGENIE_API_KEY to the key as the API integration shows it."
     ),
 }
 
@@ -179,7 +179,7 @@ class OpsgenieRoster:
             raise ServiceRejected(
                 text(
                     "Opsgenie says that the account has {total_count} users, and Landbridge moves at most "
-                    "{max_people}: check that the URL and the API key are those of Opsgenie, then resume.",
+                    "{max_people}: check that the URL and the API key are those of Opsgenie.",
                     total_count=f"{page.total_count:,}",
                     max_people=f"{roster.MAX_PEOPLE:,}",
                 )

@@ -86,7 +86,7 @@ def test_dates_and_numbers_are_written_as_people_write_them(locale: str, moment:
 def test_a_language_knows_which_way_it_runs() -> None:
     """Also one that is yet to be translated."""
     german = i18n.negotiate("de")
-    assert Language("he", Locale("he"), german.translations, german.sentences).direction == "rtl"
+    assert Language("he", Locale("he"), german.translations).direction == "rtl"
     assert {i18n.negotiate(tag).direction for tag in i18n.translated()} == {"ltr"}
 
 

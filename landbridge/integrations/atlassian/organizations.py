@@ -279,11 +279,11 @@ def read_refusal(status: int, errors: Errors) -> Text:
     """
     code = next((error.code for error in errors.errors if error.code), "")
     if code == _LICENCE_LIMIT:
-        raise ServiceRejected(text("Atlassian has no seat left for more people (409): buy seats, then resume."))
+        raise ServiceRejected(text("Atlassian has no seat left for more people (409): buy seats."))
     if code not in _SPOILT_BY_ONE:
         raise ServiceRejected(
             text(
-                "Atlassian refuses to invite people ({status}): look at the organization's licences, then resume.",
+                "Atlassian refuses to invite people ({status}): look at the organization's licences.",
                 status=status,
             )
         )

@@ -13,7 +13,6 @@ from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.people import NEXT_STEP, STATE_TITLES, Counts, State
 from landbridge.domain.ports import LinkSigner
 from landbridge.domain.sign_in import LINK_LIFETIME, SignInMail
-from landbridge.domain.text import text
 from landbridge.emails import Rendered
 from landbridge.i18n import Language
 
@@ -22,7 +21,6 @@ MAX_NAME_LENGTH = 80
 _NAME, _URL = "the-name-e5b1c0", "the-link-e5b1c0"
 """Marks that no template holds; letters that neither HTML nor a catalogue changes."""
 _MARK = re.compile(f"{_NAME}|{_URL}")
-_NOTHING = text("Nothing.")
 _ENGLISH = "en"
 _PAGES = {
     NoticeKind.ADMIN_TASK: "general",
@@ -31,6 +29,8 @@ _PAGES = {
     NoticeKind.MIGRATION_CANCELLED: "general",
 }
 """Where a notice leads to in the portal."""
+_NO_NEXT_STEP = frozenset({State.CONNECTED, State.EXCLUDED})
+"""States in which there is nothing left to do for a person."""
 _MADE_IT = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED})
 """States that nobody has to follow up."""
 
@@ -86,7 +86,7 @@ def notice_mail(order: OutgoingNotice, links: LinkSigner) -> Rendered:
     """Write an owner's or admin's notice. It holds no link that acts for its reader."""
     notice, counts = order.notice, order.notice.counts
     language = i18n.negotiate(order.recipient.locale)
-    task, task_url = language.say(notice.task), _web(notice.url)
+    task, task_url = language.render(notice.task), _web(notice.url)
     page_url = links.settings_url(_PAGES[notice.kind])
     return emails.render(
         str(notice.kind),
@@ -102,7 +102,7 @@ def notice_mail(order: OutgoingNotice, links: LinkSigner) -> Rendered:
             "task_host": _host(task_url),
             "command": notice.command,
             "at": language.moment(notice.at) if notice.at else "",
-            "reason": language.say(notice.reason),
+            "reason": language.render(notice.reason),
             "rows": _rows(counts, language),
             "people_total": counts.total,
             "people_connected": counts[State.CONNECTED],
@@ -136,9 +136,9 @@ def _rows(counts: Counts, language: Language) -> list[dict[str, str | int]]:
     states = sorted((state for state in State if counts[state]), key=lambda state: state is not State.CONNECTED)
     return [
         {
-            "state": language.say(STATE_TITLES[state]),
+            "state": language.render(STATE_TITLES[state]),
             "people": counts[state],
-            "next_step": "" if NEXT_STEP[state] == _NOTHING else language.say(NEXT_STEP[state]),
+            "next_step": "" if state in _NO_NEXT_STEP else language.render(NEXT_STEP[state]),
         }
         for state in states
     ]

@@ -20,10 +20,7 @@ from landbridge.domain import ids
 from landbridge.domain.errors import Untrusted
 from landbridge.platform.temporal.instance_wrapper import InstanceWrapper
 
-ANSWER = (
-    "Temporal handed over an answer that no worker of Landbridge wrote. Find out who else has access to Temporal, and "
-    "then resume."
-)
+ANSWER = "Temporal delivered a result that no worker of Landbridge wrote. Find out who else has access to Temporal."
 _BEGUN_IN_CLEAR = (
     "This workflow's input was written in clear, or by somebody without our keys. If it began before encryption was "
     "turned on, set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR until it is over; see docs/encryption.md."

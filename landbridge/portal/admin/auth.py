@@ -18,7 +18,7 @@ from landbridge.client.calls import NoWorkerAnswers
 from landbridge.client.migration import Migration
 from landbridge.domain.errors import BadInput, LandbridgeError, NotFound
 from landbridge.domain.people import Actor
-from landbridge.domain.text import text
+from landbridge.domain.text import Text, text
 from landbridge.portal import language
 from landbridge.portal.admin.sessions import FlashMessage, Session, Sessions
 from landbridge.portal.clients import AdminClient
@@ -159,7 +159,7 @@ class AdminAuth:
             except NoWorkerAnswers:
                 response = self.go(back, _UNANSWERED, problem=True)
             except LandbridgeError as error:
-                response = self.go(back, str(error), problem=True)
+                response = self.go(back, error.text, problem=True)
             self._log_act(event, request, session, response)
             return response
 
@@ -228,11 +228,11 @@ class AdminAuth:
         """Lead on to one of our own pages."""
         return RedirectResponse(self.pages.root + path, HTTPStatus.SEE_OTHER)
 
-    def go(self, path: str, sentence: str, *, problem: bool = False) -> Response:
+    def go(self, path: str, sentence: Text, *, problem: bool = False) -> Response:
         """Lead on to one of our own pages, which says what came of an act; `problem`: that it was not done.
 
-        Sentences of ours are told in the visitor's language.
+        The sentence is rendered in the visitor's language.
         """
         response = _Told(self.pages.root + path, problem=problem)
-        self.sessions.tell(response, FlashMessage(sentence=language.current().say(sentence), problem=problem))
+        self.sessions.tell(response, FlashMessage(sentence=language.current().render(sentence), problem=problem))
         return response

@@ -11,11 +11,11 @@ from landbridge.domain import pasted, stale
 from landbridge.domain.errors import BadInput, LandbridgeError, Refused
 from landbridge.domain.messages import MAX_REASON_LENGTH
 from landbridge.domain.people import MAILED
-from landbridge.domain.text import text
+from landbridge.domain.text import Text, text
 from landbridge.portal.admin.auth import AdminAuth, AdminRequest, Handler
 from landbridge.portal.admin.users import MAILABLE, PATH, Selection, told
 
-Act = Callable[[AdminRequest, FoundPerson], Awaitable[str]]
+Act = Callable[[AdminRequest, FoundPerson], Awaitable[Text]]
 """Does something for a person; returns the sentence that tells it."""
 
 
@@ -76,7 +76,7 @@ class PersonPages:
             try:
                 sentence = await act(visit, await _shown_person(visit))
             except LandbridgeError as error:
-                return self._gate.go(back, str(error), problem=True)
+                return self._gate.go(back, error.text, problem=True)
             return self._gate.go(back, sentence)
 
         return handler
@@ -101,32 +101,32 @@ async def _shown_person(visit: AdminRequest) -> FoundPerson:
     return found
 
 
-async def resend(visit: AdminRequest, found: FoundPerson) -> str:
+async def resend(visit: AdminRequest, found: FoundPerson) -> Text:
     """Send the mail again."""
     return told(await visit.shown_migration.resend(found.person.email, by=visit.actor))
 
 
-async def verify(visit: AdminRequest, found: FoundPerson) -> str:
+async def verify(visit: AdminRequest, found: FoundPerson) -> Text:
     """Record, by an admin's word, that the Opsgenie email is verified."""
     _refuse_settled(found)
     await visit.shown_migration.verify(found.person.email, visit.actor)
     return text("Recorded under your name: the Opsgenie email is verified. The authentication email is next.")
 
 
-async def authenticate(visit: AdminRequest, found: FoundPerson) -> str:
+async def authenticate(visit: AdminRequest, found: FoundPerson) -> Text:
     """Record, by an admin's word, that the Atlassian account is set up."""
     _refuse_settled(found)
     await visit.shown_migration.authenticate(found.person.email, visit.actor)
     return text("Recorded under your name: the Atlassian account is set up.")
 
 
-async def exclude(visit: AdminRequest, found: FoundPerson) -> str:
+async def exclude(visit: AdminRequest, found: FoundPerson) -> Text:
     """Take the person out of the migration."""
     await visit.shown_migration.exclude(found.person.email, visit.field("reason")[:MAX_REASON_LENGTH], visit.actor)
     return text("Excluded: nothing is awaited of this person any more.")
 
 
-async def correct_email(visit: AdminRequest, found: FoundPerson) -> str:
+async def correct_email(visit: AdminRequest, found: FoundPerson) -> Text:
     """Give the person another address."""
     new_email = pasted.address(visit.field("email"))
     await visit.shown_migration.correct_email(found.person.email, new_email, visit.actor)

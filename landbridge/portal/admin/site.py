@@ -57,7 +57,7 @@ class SitePages:
     async def check(self, visit: AdminRequest) -> Response:
         """Tell a script what is wrong with a site name by the rules alone; whether it is free, Atlassian says."""
         name = visit.request.query_params.get("name", "")[: sites.MAX_LENGTH + 1]
-        return JSONResponse({"problem": language.current().say(_problem_with(name))})
+        return JSONResponse({"problem": language.current().render(_problem_with(name))})
 
     async def review(self, visit: AdminRequest) -> Response:
         """Show what would happen; nothing has yet. Whoever wants to change it gets the form as it was filled in."""
@@ -73,7 +73,7 @@ class SitePages:
         try:
             sites.check(new_site)
         except BadInput as error:
-            return self._form(visit, progress, shown, refusal=str(error))
+            return self._form(visit, progress, shown, refusal=error.text)
         return self._review(visit, progress, shown, site=None, new_site=new_site)
 
     async def migrate(self, visit: AdminRequest) -> Response:
@@ -89,7 +89,7 @@ class SitePages:
             progress = await migration.progress()
             if not choice_open(progress):
                 raise
-            return self._form(visit, progress, Shown(run, progress.task_id), refusal=str(error))
+            return self._form(visit, progress, Shown(run, progress.task_id), refusal=error.text)
         if decided.task:
             return self._gate.go(HOME, text("Your choice is taken. Something is left for you to do first."))
         return self._gate.go(HOME, text("Your team moves now: accounts are looked up or created, and mails go out."))

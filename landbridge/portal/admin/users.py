@@ -4,7 +4,6 @@ An address is personal data, and addresses of pages stand in logs: here people g
 for travels in a form and a cookie.
 """
 
-import re
 from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlencode
@@ -18,8 +17,7 @@ from landbridge.domain import pasted
 from landbridge.domain.errors import BadInput, Refused
 from landbridge.domain.messages import Resent
 from landbridge.domain.people import FOR_ADMINS, GROUPS, MAILED, Group, State
-from landbridge.domain.text import text
-from landbridge.portal import language
+from landbridge.domain.text import Text, counted, joined, text
 from landbridge.portal.admin.auth import AdminAuth, AdminRequest
 from landbridge.portal.admin.general import invitation, run_of, standing
 
@@ -108,9 +106,9 @@ class UsersPages:
 
     async def search(self, visit: AdminRequest) -> Response:
         """Remember what is searched for, and show who that is."""
-        text, group = pasted.address(visit.field("search")), _group(visit.field("group"))
-        response = self._gate.redirect(Selection(group, searching=bool(text)).path)
-        self._gate.sessions.keep_search(response, text)
+        wanted, group = pasted.address(visit.field("search")), _group(visit.field("group"))
+        response = self._gate.redirect(Selection(group, searching=bool(wanted)).path)
+        self._gate.sessions.keep_search(response, wanted)
         return response
 
     async def resend(self, visit: AdminRequest) -> Response:
@@ -125,7 +123,7 @@ class UsersPages:
         try:
             resent = await visit.shown_migration.resend(*emails, by=visit.actor)
         except Refused as error:
-            return self._gate.go(back, " ".join([text("No mail was sent."), str(error)]), problem=True)
+            return self._gate.go(back, joined(text("No mail was sent."), error.text), problem=True)
         return self._gate.go(back, told(resent), problem=not resent.queued)
 
     async def ask_for_all(self, visit: AdminRequest) -> Response:
@@ -153,19 +151,18 @@ class UsersPages:
         return self._gate.go(Selection(group).path, told(resent), problem=not resent.queued)
 
 
-def told(resent: Resent) -> str:
+def told(resent: Resent) -> Text:
     """Return in a sentence or two what came of sending mail again; without addresses."""
-    speech = language.current()
-    mails = speech.count("One mail will go out.", "%(number)s mails will go out.", resent.queued)
+    mails = counted("One mail will go out.", "{number} mails will go out.", resent.queued)
     if not resent.not_now:
         return mails
-    without = speech.count("One person gets none now.", "%(number)s people get none now.", resent.not_now)
+    without = counted("One person gets none now.", "{number} people get none now.", resent.not_now)
     # Of those that differ in a number alone, such as the seconds to wait, the one with the largest stands for all.
     by_number = sorted((one.reason for one in resent.refused), key=lambda reason: (len(reason), reason))
-    reasons = {re.sub(r"\d+", "", reason): reason for reason in by_number}
+    reasons = {reason.key: reason for reason in by_number}
     why = [*reasons.values()][:_REASONS_TOLD]
     why = why or [text("They got one moments ago, or an admin has to mend something first.")]
-    return " ".join([mails, without, *why])
+    return joined(mails, without, *why)
 
 
 def _group(name: str) -> Group | None:
