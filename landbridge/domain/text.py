@@ -161,16 +161,24 @@ def _written(text: str, info: core_schema.SerializationInfo) -> Any:  # noqa: AN
 
 def as_json(text: Text) -> Any:  # noqa: ANN401 - JSON
     """Return a text as it stands in JSON, for where no model does so."""
-    if not text.params:
-        return text.key
-    values = {
-        name: _value_as_json(value) for name, value in text.params.items() if not (text.plural and name == "number")
-    }
-    plural = {"plural": text.plural, "number": text.number} if text.plural else {}
-    return {"key": text.key, "params": values, **plural}
+    return _object(text) if text.params else text.key
+
+
+def _object(text: Text) -> dict[str, Any]:
+    values = {name: value for name, value in text.params.items() if not (text.plural and name == "number")}
+    written: dict[str, Any] = {"key": text.key}
+    if values:
+        written["params"] = {name: _value_as_json(value) for name, value in values.items()}
+    if text.plural:
+        written |= {"plural": text.plural, "number": text.number}
+    return written
 
 
 def _value_as_json(value: Value) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, datetime):
-        return {_DATETIME: value.isoformat()}
-    return as_json(value) if isinstance(value, Text) else value
+    match value:
+        case datetime():
+            return {_DATETIME: value.isoformat()}
+        case Text():
+            # Always an object, since a string among the values is a plain string.
+            return _object(value)
+    return value

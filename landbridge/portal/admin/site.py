@@ -11,7 +11,7 @@ from landbridge.domain import addresses, sites
 from landbridge.domain.errors import BadInput, Refused
 from landbridge.domain.messages import Progress
 from landbridge.domain.sites import NewSite, Site
-from landbridge.domain.text import text
+from landbridge.domain.text import NO_TEXT, Text, text
 from landbridge.portal import language
 from landbridge.portal.admin.auth import HOME, RUN_FIELD, AdminAuth, AdminRequest
 from landbridge.portal.admin.general import choice_open, run_of, standing
@@ -145,9 +145,9 @@ def _new_site(visit: AdminRequest) -> NewSite:
     )
 
 
-def _problem_with(name: str) -> str:
+def _problem_with(name: str) -> Text:
     try:
         sites.check_name(name)
     except BadInput as error:
-        return str(error)
-    return ""
+        return error.text
+    return NO_TEXT

@@ -17,6 +17,7 @@ from landbridge.domain.people import NEXT_STEP, Counts, State
 from landbridge.domain.roster import AccountAdmin
 from landbridge.domain.rules import Rules
 from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
+from landbridge.domain.text import text
 from landbridge.emails import Rendered
 from landbridge.integrations.smtp import content
 from tests.integrations.smtp.conftest import CONTEXT, PlainLinks, order
@@ -270,7 +271,7 @@ def test_owners_read_states_and_moments_in_their_language() -> None:
     foreign = BeautifulSoup(notice(NoticeKind.ADMIN_TASK, "ja_JP").html, "html.parser").find("strong", lang="en")
     assert foreign is not None
     assert foreign.get_text() == NOTICE.task
-    ours = "Make the initiator a site admin of the site 'acme', or choose another site."
+    ours = text("Make the initiator a site admin of the site {name}, or choose another site.", name="'acme'")
     task = BeautifulSoup(notice(NoticeKind.ADMIN_TASK, "de_DE", task=ours).html, "html.parser").find(
         "strong", lang="de"
     )

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from bs4 import Tag
 
+from landbridge import i18n
 from landbridge.client.answers import MigrationStatus
 from landbridge.client.calls import NoWorkerAnswers
 from landbridge.client.links import TemporalLinkClient
@@ -19,6 +20,7 @@ from landbridge.domain.messages import NotSent, Resent, Step
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
+from landbridge.domain.text import text
 from landbridge.portal.admin import users as listing
 from tests.portal.admin.admin_browser import AdminBrowser, form, page, title, words
 from tests.workflows.harness import OWNER_EMAIL, eventually
@@ -149,8 +151,9 @@ async def test_mail_is_sent_again_to_those_who_are_ticked(users: AdminBrowser) -
 
 def test_reasons_that_differ_in_a_number_are_told_once() -> None:
     """The longest wait stands for all; and no more different ones than one can read."""
-    waits = [NotSent(email="x", reason=f"A mail went out moments ago; wait {n} seconds.") for n in (9, 30, 28)]
-    told = listing.told(Resent(queued=1_200, not_now=3, refused=waits))
+    reasons = [text("A mail went out moments ago; wait {total_seconds} seconds.", total_seconds=n) for n in (9, 30, 28)]
+    waits = [NotSent(email="x", reason=reason) for reason in reasons]
+    told = i18n.negotiate("en").render(listing.told(Resent(queued=1_200, not_now=3, refused=waits)))
     assert told == "1,200 mails will go out. 3 people get none now. A mail went out moments ago; wait 30 seconds."
 
 
