@@ -123,7 +123,7 @@ def _refused_as_sender(batch: Sequence[MailOutcome]) -> MailProblem | None:
 
 def _problem(error: LandbridgeError) -> MailProblem | None:
     """Return an error as a part of the answer; none for one without a sentence: the rest is for the next slice."""
-    if not str(error):
+    if not error.text:
         return None
     wait = (error.retry_after or 0) if isinstance(error, ServiceUnavailable) else 0
     return MailProblem(

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.activity_io import AdminTask, Delivery, Notice, NoticeKind, OutgoingNotice, SendNoticesInput
     from landbridge.domain.errors import Refused
     from landbridge.domain.messages import (
+        RESUME,
         AdminsChanged,
         CohortResult,
         CohortStatus,
@@ -164,7 +165,7 @@ class MigrationWaits(MigrationRecord):
                 # The reason of a pause that somebody asked for stays: it is what ends that pause.
                 self._paused = self._paused or answer.text
                 resume = f"./starter.py resume {self._request.opsgenie_account}"
-                await self._ask(Task("resume", answer.text, resume), until=lambda: not self._paused)
+                await self._ask(Task(RESUME, answer.text, resume), until=lambda: not self._paused)
 
     async def _notify(self, kind: NoticeKind, counts: Counts | None = None) -> bool:
         """Mail those who are to be told; return whether the mail server took it for any of them.

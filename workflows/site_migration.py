@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from landbridge.domain.errors import BadInput, Refused
     from landbridge.domain.messages import (
+        HAND_OUT_ROSTER,
         Begin,
         CohortInput,
         CohortResult,
@@ -104,7 +105,7 @@ class SiteMigrationWorkflow(MigrationEnd):
         else:
             await self._ask(
                 Task(
-                    "hand-out-roster",
+                    HAND_OUT_ROSTER,
                     text("Hand out the roster: run the start command again with the same file."),
                     f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
                 ),

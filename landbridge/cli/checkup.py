@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from landbridge.cli import services
 from landbridge.domain.base import Model
 from landbridge.domain.errors import BadInput, LandbridgeError
 
@@ -89,9 +88,9 @@ async def _examine(check: Check, before: "asyncio.Task[Finding] | None") -> Find
     except Unwell as error:
         found, remedy = str(error), error.remedy
     except BadInput as error:
-        health, found, remedy = Health.WRONG_SETTING, services.sentence(error), ""
+        health, found, remedy = Health.WRONG_SETTING, str(error), ""
     except LandbridgeError as error:
-        found, remedy = _apart(services.sentence(error), check.remedy)
+        found, remedy = _apart(str(error), check.remedy)
     except Exception as error:  # noqa: BLE001 - a fault of ours in one check must not hide what the others found
         where = traceback.extract_tb(error.__traceback__)[-1]
         found = f"It could not be looked at: {type(error).__name__} in {Path(where.filename).name}:{where.lineno}."

@@ -38,11 +38,11 @@ async def take(
         raise Refused(status.failure)
     if status.run_state is not RunState.RUNNING or status.progress is None:
         return status
-    if _first(status.progress) is StepStatus.WAITING:
-        if people is None:
-            # Something else keeps the roster from being read, and an admin has to mend it.
-            return status
+    if status.progress.task_id == messages.HAND_OUT_ROSTER and people is not None:
         await _hand_out(client, request, people)
+    elif status.progress.task:
+        # Something keeps the roster from being read, and an admin has to fix it.
+        return status
     with text.err().status("The site is looked for …"):
         return await _look(migration, _waits_or_works, at_most=PATIENCE_SECONDS)
 

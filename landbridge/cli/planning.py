@@ -155,7 +155,7 @@ async def _bear(problem: ServiceUnavailable, tries: int) -> None:
 
 
 def _refusal(error: ServiceRejected) -> Blocker:
-    return Blocker(kind=BlockerKind.NEIGHBOUR, sentence=services.sentence(error))
+    return Blocker(kind=BlockerKind.NEIGHBOUR, sentence=str(error))
 
 
 async def _name_taken(request: MigrationRequest, listed: Sequence[Site]) -> bool | None:

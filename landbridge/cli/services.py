@@ -1,6 +1,5 @@
 """Opsgenie and Atlassian for commands that ask them themselves, without a worker."""
 
-from landbridge.domain.errors import LandbridgeError
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from landbridge.integrations.atlassian.site_probe import SiteProbe
 from landbridge.integrations.opsgenie import OpsgenieRoster
@@ -48,8 +47,3 @@ def invites() -> bool:
 
     """
     return settings.load(settings.AtlassianSettings).sends_invitations
-
-
-def sentence(error: LandbridgeError) -> str:
-    """Return what a neighbour's refusal means here: errors speak to a migration that pauses, and none does."""
-    return str(error).replace("", "")

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from landbridge.cli import text
 from landbridge.client.answers import MigrationStatus, RunState
-from landbridge.domain.messages import ChecklistItem, Progress, StepStatus
+from landbridge.domain.messages import RESUME, ChecklistItem, Progress, StepStatus
 from landbridge.domain.people import Counts, State
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sites import Site
@@ -83,7 +83,9 @@ def _problems(status: MigrationStatus, problem: str) -> list[str]:
         )
     elif progress is not None and running and progress.paused:
         # What Landbridge pauses for is its task as well.
-        problems.append("Paused." if progress.paused == progress.task else f"Paused: {progress.paused}")
+        problems.append("Paused." if progress.task_id == RESUME else f"Paused: {progress.paused}")
+    elif progress is not None and running and status.paused:
+        problems.append(f"Paused in part. Once the cause is fixed: ./starter.py resume {status.opsgenie_account}")
     # Cohorts that are paused tell it too, in the same words.
     told = progress.paused if progress is not None else ""
     return problems + [problem for problem in status.problems if running and problem != told]

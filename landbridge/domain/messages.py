@@ -31,6 +31,8 @@ class Step(StrEnum):
 MAX_REASON_LENGTH = 300
 """Characters of a reason that somebody gives. It stands with everyone whom it concerns, and an answer of Temporal's has
 at most 2 MB: a letter for each person of a cohort would hide them all."""
+HAND_OUT_ROSTER, RESUME = "hand-out-roster", "resume"
+"""Ids of tasks (`Progress.task_id`): the starter hands out its roster file; an admin resumes after a pause."""
 CANCELLED = "cancelled"
 """What stands in the place of a step once a migration was cancelled."""
 STEP_TITLES = {
