@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+from landbridge.domain.text import ENGLISH
+
 _FORMULA = re.compile(r'(?:^|(?<=[,;|\t\r\n]))(?=[ "]*[=+\-@\t\r\n＝＋－＠])')  # noqa: RUF001 - spreadsheets take the wide ones too
 """Where a spreadsheet may find a formula: at the start of a value, and behind every separator in it (OWASP, CSV
 Injection). By country or by choice spreadsheets split lines at semicolons or tabs, and then at those in values too."""
@@ -18,8 +20,9 @@ def head(model: type[BaseModel]) -> str:
 
 
 def rows(lines: Iterable[BaseModel]) -> str:
-    """Return a line for each."""
-    return _lines([_harmless(value) for value in line.model_dump(mode="json").values()] for line in lines)
+    """Return a line for each, with texts in English."""
+    dumps = (line.model_dump(mode="json", context=ENGLISH) for line in lines)
+    return _lines([_harmless(value) for value in dump.values()] for dump in dumps)
 
 
 def _lines(cells: Iterable[Iterable[object]]) -> str:
