@@ -1,9 +1,12 @@
 """Texts for readers: an English template with its values, so that any language can render it."""
 
 import re
+import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler
@@ -16,6 +19,9 @@ ENGLISH = "english"
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _VERBATIM = "{words}"
 _DATETIME = "datetime"
+_NO_VALUES: Mapping[str, Value] = MappingProxyType({})
+_MAX_SHARED = 200
+"""Characters of a template without values that is shared between all who read it; few of ours are longer."""
 
 
 class Text(str):
@@ -46,7 +52,12 @@ class Text(str):
         english = fill(template, {name: _english(value) for name, value in values.items()}) if values else key
         self = super().__new__(cls, english)
         # A text cannot be changed once it is made.
-        for name, value in (("key", key), ("params", values), ("plural", plural), ("number", number)):
+        for name, value in (
+            ("key", sys.intern(str(key))),
+            ("params", values or _NO_VALUES),
+            ("plural", plural),
+            ("number", number),
+        ):
             object.__setattr__(self, name, value)
         return self
 
@@ -56,7 +67,7 @@ class Text(str):
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, Mapping[str, Value], str, int]]:
         """Make copies and pickles from the template and its values."""
-        return type(self), (self.key, self.params, self.plural, self.number)
+        return type(self), (self.key, dict(self.params), self.plural, self.number)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -67,7 +78,7 @@ class Text(str):
         )
 
     @classmethod
-    def read(cls, raw: object) -> Self:
+    def read(cls, raw: object) -> "Text":
         """Return the text that `as_json` wrote.
 
         Raises:
@@ -78,7 +89,8 @@ class Text(str):
             case cls():
                 return raw
             case str():
-                return cls(raw)
+                # Workers keep the timelines of many people in memory: equal texts are one object.
+                return _constant(raw) if len(raw) <= _MAX_SHARED else cls(raw)
             case {"key": str(key), **rest}:
                 match rest.get("params", {}), rest.get("plural", ""), rest.get("number", 1):
                     case dict(values), str(plural), int(number):
@@ -132,6 +144,11 @@ def filled(template: Text, **params: Value) -> Text:
 
 NO_TEXT = Text()
 """The empty text."""
+
+
+@lru_cache(maxsize=1024)
+def _constant(key: str) -> Text:
+    return Text(key)
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

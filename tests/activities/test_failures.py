@@ -11,6 +11,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.error_sanitizer import ErrorSanitizer
 from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
+from landbridge.domain.text import Text, text
 
 
 class _Fails(ActivityInboundInterceptor):
@@ -39,8 +40,9 @@ async def failure(error: Exception, scheduled: timedelta = timedelta(0)) -> Appl
 
 async def test_our_own_sentences_are_kept() -> None:
     """With the kind that says whether to try again."""
-    kept = await failure(ServiceRejected("The mail server refuses the login."))
-    assert (kept.message, kept.type) == ("The mail server refuses the login.", "ServiceRejected")
+    kept = await failure(ServiceRejected(text("{neighbour} did not answer in time.", neighbour="Opsgenie")))
+    assert (kept.message, kept.type) == ("Opsgenie did not answer in time.", "ServiceRejected")
+    assert Text.read(kept.details[0]).key == "{neighbour} did not answer in time."
 
 
 async def test_the_wait_that_a_neighbour_asks_for_is_kept() -> None:
