@@ -368,7 +368,7 @@ class MigrationRecord:
 
     def _end_before_time(self, request: Cancel) -> None:
         self._cancelled = request
-        self._note(Act.CANCEL, request, detail=verbatim(request.reason))
+        self._note(Act.CANCEL, request, detail=request.why)
         if request.undo:
             self._undo_asked = request
 
