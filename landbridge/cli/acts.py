@@ -48,7 +48,7 @@ async def _resend(migration: Migration, emails: Sequence[str], actor: Actor) -> 
         return await migration.resend(*emails, by=actor)
     except Refused as error:
         # Of one person alone this is all there is to tell, in the same form as of many.
-        return Resent(not_now=1, refused=[NotSent(email=emails[0], reason=str(error))])
+        return Resent(not_now=1, refused=[NotSent(email=emails[0], reason=error.text)])
 
 
 async def verify(account: Account, email: Email, /, *, run: Run = "", by: By = "") -> None:

@@ -39,6 +39,7 @@ from landbridge.domain.messages import InvitedAccount
 from landbridge.domain.roster import AccountAdmin, RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
+from landbridge.domain.text import text
 from tests.fakes import Atlassian, Opsgenie, Post
 from workflows.support import options
 
@@ -142,14 +143,17 @@ class TestMails:
         """A worker that dies after the last refusal does not hide that the server refuses us as a sender."""
         refused = [
             MailOutcome(
-                person=person, purpose=Purpose.AUTHENTICATION, delivery=Delivery.REFUSED, if_many="It refuses everyone."
+                person=person,
+                purpose=Purpose.AUTHENTICATION,
+                delivery=Delivery.REFUSED,
+                if_many=text("It refuses everyone."),
             )
             for person in (1, 2, 3)
         ]
         post = Post()
         answer = await attempt_after(*refused).run(MailActivities(post).send_mails, mails(3))
         assert not post.mails
-        assert answer.problem == MailProblem(sentence="It refuses everyone.", needs_people=True)
+        assert answer.problem == MailProblem(sentence=text("It refuses everyone."), needs_people=True)
 
     async def test_progress_is_told_while_it_is_made(self) -> None:
         """A worker that dies takes no more with it than what it did not tell."""
@@ -267,7 +271,7 @@ class TestNotices:
         """Whom the last one reached is not told twice."""
         post = Post()
         had = [
-            MailOutcome(person=1, delivery=Delivery.DEFERRED, reason="451 greylisted"),
+            MailOutcome(person=1, delivery=Delivery.DEFERRED, reason=text("451 greylisted")),
             MailOutcome(person=2, delivery=Delivery.ACCEPTED),
         ]
         order = notices("olga@example.com", "ada@example.com")

@@ -81,7 +81,7 @@ class TestFirstState:
 
     def test_a_row_that_cannot_be_used_waits_for_an_admin_and_is_never_mailed(self) -> None:
         """Neither a resend nor Atlassian's answer gets mail to it; a correction does."""
-        person = arrive(1, RosterPerson(email="broken@", problem="it is not an email address"), START)
+        person = arrive(1, RosterPerson(email="broken@", problem=text("it is not an email address")), START)
         assert person.state is State.ATTENTION
         assert "correct the address" in lifecycle.resend_denial_reason(person, START, RULES)
         person = lifecycle.after(person, events.MailRequested(ADMIN), START, RULES)

@@ -65,7 +65,7 @@ def person_shown(used: LinkUsed, cohort: str = COHORT) -> Actor:
     "act,message",
     [
         (Act.EXCLUDE, EXCLUDE),
-        (Act.PAUSE, Pause(reason="x", by=OLGA)),
+        (Act.PAUSE, Pause(reason=text("x"), by=OLGA)),
         (Act.RESEND, Resend(emails=["ann@example.com"], by=OLGA)),
         (Act.SET_DEADLINE, SetDeadline(deadline=NOW, at_deadline=AtDeadline.KEEP_WAITING, by=OLGA)),
         (Act.CANCEL, Cancel(reason="x", undo=True, by=OLGA)),

@@ -47,7 +47,7 @@ class PlainLinks:
 
 def order(person: int = 1, email: str = "", **changes: Any) -> OutgoingMail:  # noqa: ANN401 - any field of the order
     """Return an order for one mail, plain but for what is changed."""
-    fields = {"purpose": Purpose.AUTHENTICATION, "generation": 1} | changes
+    fields: dict[str, Any] = {"purpose": Purpose.AUTHENTICATION, "generation": 1} | changes
     return OutgoingMail(person=person, email=email or f"person{person}@example.com", **fields)
 
 

@@ -28,7 +28,7 @@ NOTICE = Notice(
     opsgenie_account="acme",
     site=CONTEXT.site,
     counts=Counts(by_state={State.CONNECTED: 3, State.AUTHENTICATING: 2, State.EXCLUDED: 1}),
-    task="Create the site & come back.",
+    task=text("Create the site & come back."),
     url="https://admin.example.net:8443/task?a=1&b=2",
     command='starter.py confirm "acme"',
     at=datetime(2026, 3, 14, 10, 0, tzinfo=UTC),
