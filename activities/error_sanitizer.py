@@ -47,8 +47,8 @@ class _Translation(ActivityInboundInterceptor):
             where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
             _logger.error("activity_failed_unexpectedly", error=type(error).__name__, where=where)  # noqa: TRY400 - as above
             kind = type(error).__name__
-            why = text(text("Unexpected {name}; the worker's log says where."), name=kind)
-            raise ApplicationError(why, as_json(why), type=kind) from None
+            why = text("Unexpected {name}; the worker's log says where.", name=kind)
+            raise ApplicationError(str(why), as_json(why), type=kind) from None
 
 
 def _wait(error: ServiceUnavailable, elapsed: float) -> timedelta | None:

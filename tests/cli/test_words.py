@@ -16,7 +16,7 @@ from landbridge.client import csv_export
 from landbridge.client.answers import FoundPerson, MigrationStatus, MigrationSummary, ReportLine, RunState
 from landbridge.domain.errors import BadInput
 from landbridge.domain.links import Purpose
-from landbridge.domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
+from landbridge.domain.messages import RESUME, STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
 from landbridge.domain.people import Counts, Mailing, Person, State
 from landbridge.domain.sites import Site
 from landbridge.domain.text import NO_TEXT, verbatim
@@ -247,6 +247,7 @@ def test_a_pause_of_landbridges_own_is_told_once() -> None:
         step=Step.AUTHENTICATE,
         paused=verbatim("Atlassian refuses the key."),
         task=verbatim("Atlassian refuses the key."),
+        task_id=RESUME,
         command="./starter.py resume acme",
     )
     status = MigrationStatus(
