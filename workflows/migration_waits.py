@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.people import Counts
     from landbridge.domain.roster import AccountAdmin
     from landbridge.domain.rules import AtDeadline
-    from landbridge.domain.text import NO_TEXT, Text, text
+    from landbridge.domain.text import NO_TEXT, Text, as_json, text
     from workflows.cohort import CohortWorkflow
     from workflows.migration_record import MigrationRecord, Task
     from workflows.support import options
@@ -64,16 +64,11 @@ class MigrationWaits(MigrationRecord):
                 # The timer says so, and not the clock: replays agree on timers.
                 return
             if lost := self._lost_cohorts():
-                raise ApplicationError(
-                    text(
-                        "Somebody ended {lost} from outside; start the migration again. Whoever has made it "
-                        "stays "
-                        "connected.",
-                        lost=", ".join(lost),
-                    ),
-                    type="CohortLost",
-                    non_retryable=True,
+                why = text(
+                    "Somebody ended {lost} from outside; start the migration again. Whoever has made it stays connected.",
+                    lost=", ".join(lost),
                 )
+                raise ApplicationError(str(why), as_json(why), type="CohortLost", non_retryable=True)
 
     async def _tell_of_deadlines(self) -> None:
         """Tell owners and admins of a deadline that has passed, whatever is waited for meanwhile."""
