@@ -65,7 +65,8 @@ class MigrationWaits(MigrationRecord):
                 return
             if lost := self._lost_cohorts():
                 why = text(
-                    "Somebody ended {lost} from outside; start the migration again. Whoever has made it stays connected.",
+                    "Somebody ended {lost} from outside; start the migration again. "
+                    "Whoever has made it stays connected.",
                     lost=", ".join(lost),
                 )
                 raise ApplicationError(str(why), as_json(why), type="CohortLost", non_retryable=True)
