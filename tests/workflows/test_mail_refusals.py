@@ -73,7 +73,7 @@ class Scenario:
         return (await self.bench.migration.status()).counts[state] == number
 
     async def paused(self, advice: str) -> bool:
-        """Whether `status` tells a trouble with this advice."""
+        """Whether `status` shows a problem with this advice."""
         return any(advice in problem for problem in (await self.bench.migration.status()).problems)
 
     def has_received(self, mails: int) -> bool:
