@@ -126,7 +126,7 @@ async def test_dev_serves_until_ctrl_c(tmp_path: Path) -> None:
             env={"PATH": os.environ["PATH"], **REAL_SETTINGS},
         )
         code, output = await ended(listing)
-        assert (code, "There is no migration yet" in output) == (0, True), output
+        assert (code, "There are no migrations" in output) == (0, True), output
         dev.send_signal(signal.SIGINT)
         code, output = await ended(dev)
     assert code == 0, output

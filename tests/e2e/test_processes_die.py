@@ -70,7 +70,7 @@ async def test_clicks_are_kept_while_no_worker_runs(machine: Machine) -> None:
         again = asyncio.create_task(scenario.start())
         await machine.start("worker")
         assert (await again).code == 0
-        assert "runs already" in (await again).err
+        assert "is already running" in (await again).err
         scenario.player.asleep = False
         assert (await waiting).code == 0
         await scenario.verify()
