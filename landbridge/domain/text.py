@@ -9,7 +9,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Self
 
-from pydantic import GetCoreSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 Value = str | int | datetime
@@ -76,6 +77,11 @@ class Text(str):
             cls.read,
             serialization=core_schema.plain_serializer_function_ser_schema(_written, info_arg=True, when_used="json"),
         )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Describe the two forms in JSON."""
+        return {"anyOf": [{"type": "string"}, {"type": "object"}]}
 
     @classmethod
     def read(cls, raw: object) -> "Text":
