@@ -91,7 +91,7 @@ class Refusal(Model):
 class Refusals(Model):
     """The refusals of a cohort that are in question.
 
-    They are told apart by purpose: a server may accept verification emails and take authentication emails for spam.
+    They are kept by purpose: a server may accept verification emails and reject authentication emails as spam.
     """
 
     in_question: list[Refusal] = Field(default_factory=list)
@@ -341,7 +341,7 @@ class AssignPeopleInput(Model):
     moved: dict[str, int] = Field(default_factory=dict)
     """Which cohort looks after a corrected address, by `domain.addresses.key`."""
     refresh: bool = False
-    """Hand out only what is new since: people who joined, addresses that were verified."""
+    """Assign only what has changed since: people who joined, addresses that were verified."""
 
 
 class AssignPeopleResult(Model):

@@ -18,9 +18,9 @@ class NotFound(LandbridgeError):
 
 
 class ServiceUnavailable(LandbridgeError):
-    """A neighbour (mail server, Opsgenie, Atlassian) cannot be reached or asks for patience: try again.
+    """A service (mail server, Opsgenie, Atlassian) cannot be reached or limits our rate: retry.
 
-    `retry_after` is the wait in seconds that the neighbour asked for, if it did.
+    `retry_after` is the wait in seconds that the service requested, if any.
     """
 
     def __init__(self, sentence: str, *, retry_after: float | None = None) -> None:
@@ -29,9 +29,9 @@ class ServiceUnavailable(LandbridgeError):
 
 
 class QuotaExceeded(ServiceUnavailable):
-    """A service allows no more for hours: wait, and go on by itself.
+    """A quota of a service is used up for hours: wait, then continue without an admin.
 
-    `lasts` is after how many seconds the quota is free again at the latest.
+    The quota is available again after `lasts` seconds at the latest.
     """
 
     def __init__(self, sentence: str, *, retry_after: float, lasts: float) -> None:
@@ -40,7 +40,7 @@ class QuotaExceeded(ServiceUnavailable):
 
 
 class ServiceRejected(LandbridgeError):
-    """A neighbour refuses us as a whole (credentials, rights, licence, TLS): pause until a person has mended it."""
+    """A service rejects all our requests (credentials, rights, licence, TLS): pause until a person has fixed it."""
 
 
 class Untrusted(LandbridgeError):

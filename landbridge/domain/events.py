@@ -119,7 +119,7 @@ class Excluded:
 
 @dataclass(frozen=True)
 class EmailCorrected:
-    """An admin gives the person another address; whoever holds it has yet to prove it."""
+    """An admin gives the person another address, which is not verified yet."""
 
     email: str
     by: Actor

@@ -6,7 +6,7 @@ from landbridge.domain.errors import BadInput
 from landbridge.domain.links import Purpose
 
 TOO_EARLY = "These events belong to a workflow task that is yet to come."
-"""What a question is told that a worker may not answer yet (`platform.temporal.sandbox`)."""
+"""The failure of a query that a worker may not answer yet (`platform.temporal.sandbox`)."""
 UNTRUSTED = b"binary/untrusted"
 """The encoding of what `platform.temporal.encryption` hands on instead of a payload that it refuses."""
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

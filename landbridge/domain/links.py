@@ -54,7 +54,7 @@ class LinkView(Model):
     """Handed on to Atlassian's page so that the person need not type it."""
     sso: bool = False
     click_counts: bool = False
-    """The click on the authentication link has to be told: see `domain.rules.Rules.click_counts`."""
+    """The click on the authentication link must be reported: see `domain.rules.Rules.click_counts`."""
     locale: str = ""
     """The person's, for example `de_DE`: the page is in their language. Empty where unknown."""
     initiator: str = ""

@@ -7,7 +7,7 @@ _SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+!|:~-])")
 
 
 def plain(text: str) -> str:
-    """Return a text that somebody typed so that it is shown as it is: no link, no table, on one line."""
+    """Escape a text that a person typed: it is shown literally, on one line, without links or tables."""
     return _SIGNS.sub(r"\\\1", " ".join(text.split()))
 
 

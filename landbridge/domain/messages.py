@@ -27,10 +27,10 @@ class Step(StrEnum):
 
 
 MAX_REASON_LENGTH = 300
-"""Characters of a reason that somebody gives. It stands with everyone whom it concerns, and an answer of Temporal's has
-at most 2 MB: a letter for each person of a cohort would hide them all."""
+"""Maximum characters of a reason. It is stored with each person it concerns, and an answer of Temporal has at most
+2 MB: a long text for each person of a cohort would exceed it."""
 CANCELLED = "cancelled"
-"""What stands in the place of a step once a migration was cancelled."""
+"""Shown instead of a step once a migration was cancelled."""
 STEP_TITLES = {
     Step.INITIATE: "Initiating the connection",
     Step.CHOOSE_SITE: "Connect an existing Atlassian site",
@@ -55,7 +55,7 @@ class MigrationRequest(Model):
     """The site to create; none, with `site` empty: the admin is asked."""
     rules: Rules = Rules()
     notify: list[str] = Field(default_factory=list)
-    """Who is told of tasks, deadline and completion; empty: all owners and admins."""
+    """Who gets the notices of tasks, deadline and completion; empty: all owners and admins."""
     plan: str = ""
     """The digest of the roster that a plan was made with; empty: there was none. Another roster is refused."""
     file_roster: RosterSurvey | None = None
@@ -106,7 +106,7 @@ class CohortStatus(Model):
     settled: bool = False
     """Nobody is awaited."""
     problem: str = ""
-    """Why the cohort pauses, or which neighbour is away."""
+    """Why the cohort pauses, or which service is unavailable."""
     deadline_passed: bool = False
     counts: Counts = Counts()
     moved: list[str] = Field(default_factory=list)
@@ -193,7 +193,7 @@ class LinksUsed(Model):
 
 
 class AssignPeople(Model):
-    """An update: rows of the roster. People who are new join; of the others only a verified email is news."""
+    """An update: rows of the roster. New people join; for the others, only a newly verified email is recorded."""
 
     people: list[RosterPerson]
 
@@ -301,8 +301,8 @@ class Resume(Request):
     """An update to a migration, passed to its cohorts as a signal."""
 
     reason: str = ""
-    """The reason of the pause to end, if somebody asked for that pause: another admin may have paused since. Not needed
-    for a pause that Landbridge made itself, which it makes again where the problem is still there."""
+    """The reason of the pause to end, if an admin requested it: another admin may have paused again since. Not needed
+    for a pause by Landbridge, which pauses again if the problem remains."""
 
 
 class Refresh(Request):
@@ -448,7 +448,7 @@ class Progress(Model):
     task_id: str = ""
     """What requests call the task: another task has another id. Empty if there is no task."""
     can_be_confirmed: bool = False
-    """The task is done outside Landbridge, so that somebody has to report it done."""
+    """The task is done outside Landbridge, so an admin must report it done."""
     suggestions: list[str] = Field(default_factory=list)
     """Site names to choose from, when one is asked for."""
     sites: list[Site] = Field(default_factory=list)
@@ -505,7 +505,7 @@ class CohortView(Model):
     number: int
     counts: Counts
     problem: str = ""
-    """Why it pauses, or which neighbour is away."""
+    """Why it pauses, or which service is unavailable."""
     paused: bool = False
-    """It starts nothing new until somebody resumes it."""
+    """It starts nothing new until an admin resumes it."""
     begun: bool = False

@@ -84,11 +84,11 @@ class Source(StrEnum):
     ADMIN = "admin"
     """An owner or admin of the Opsgenie account, signed in to the portal; recorded with the address."""
     OPERATOR = "operator"
-    """Somebody who speaks to Temporal: at the command line, or by hand; recorded with the name they gave, if any."""
+    """A client of Temporal: the command line, or a message sent by hand; recorded with the name it gave, if any."""
 
 
 CLAIMABLE = frozenset({Source.ADMIN, Source.LINK})
-"""Sources that a message may name although somebody else sent it: they need a proof (`domain.proof`)."""
+"""Sources that any client can claim in a message: they need a proof (`domain.proof`)."""
 
 
 Proof = Annotated[str, Field(max_length=80, pattern=r"^[0-9a-f.]*$")]
@@ -161,7 +161,7 @@ class Person:
     reason: str = ""
     """What stands in the way, as a sentence; empty where the state says it all."""
     declined: bool = False
-    """Needs attention because whoever reads the mail says that this is not their account."""
+    """Needs attention because the reader of the mail says that this is not their account."""
     since: datetime
     """When the state began."""
     account_id: str = ""

@@ -1,12 +1,12 @@
-"""Proofs of who did something: the portal makes them, workflows record them, and whoever shows an act checks them.
+"""Proofs of who did something: the portal makes them, workflows record them, and readers of the audit verify them.
 
-Whoever can write to Temporal can send a request in an admin's name, or a signal that a person used a link. So the
+Anyone who can write to Temporal can send a request in an admin's name, or a signal that a person used a link. So the
 portal, which knows who is signed in and which link was opened, adds a message authentication code (HMAC) over the
 message, its sender and the migration. The key is derived from LANDBRIDGE_TOKEN_KEYS and never reaches Temporal.
 
-A workflow cannot check it, since the key would stand in its history. It records the digest of the message that it acts
-on, so that a proof is worth nothing beside another act. An act without a valid proof is shown as an operator's, who
-claims to be somebody else.
+A workflow cannot verify it, because the key would be in its history. It records the digest of the message, so that a
+proof is not valid for another act. An act without a valid proof is shown as that of an operator who claims to be
+someone else.
 """
 
 import hashlib

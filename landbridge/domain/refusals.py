@@ -31,7 +31,7 @@ def after(refusals: Refusals, batch: Sequence[MailOutcome]) -> Refusals:
             counts[one.purpose] = 0
         elif one.if_many and not (one.person in withdrawn and one.purpose in accepted):
             others = [refusal for refusal in in_question if refusal.person != one.person]
-            # Somebody who is refused again and again counts once.
+            # A person who is refused repeatedly counts once.
             counts[one.purpose] = counts.get(one.purpose, 0) + (len(others) == len(in_question))
             in_question = [*others, Refusal(person=one.person, purpose=one.purpose, generation=one.generation)]
         withdrawn.discard(one.person)
@@ -48,7 +48,7 @@ def concern_the_sender(refusals: Refusals) -> bool:
 def all_withdrawn(refusals: Refusals) -> Refusals:
     """Return the state in which everyone in question is tried again.
 
-    Whoever is refused then counts as refused for good only once the server has accepted another such mail.
+    A new refusal is final for a person only once the server has accepted another mail of the same purpose.
     """
     doubtful = {refusal.purpose for refusal in refusals.in_question}
     return Refusals(

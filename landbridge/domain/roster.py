@@ -11,7 +11,7 @@ from landbridge.domain.base import Model
 
 OWNER, ADMIN = "owner", "admin"
 ADMIN_ROLES = frozenset({OWNER, ADMIN})
-"""Roles that may initiate a migration and are told of its end (the guide, step 1)."""
+"""Roles that may initiate a migration and are notified of its end (the guide, step 1)."""
 
 COHORT_SIZE = 250
 """People in one cohort, as a rule: their state stays well under Temporal's payload warning at 512 KiB."""
@@ -97,14 +97,14 @@ class ProblemKind(StrEnum):
 
 
 class RosterProblem(Model):
-    """One thing wrong with a roster, told so that a person can mend it."""
+    """One problem of a roster, described so that a person can fix it."""
 
     row: int
     """In CSV the line on which it begins, the header being 1; in JSON its place in the list, counted from 1; 0 for the
     file as a whole."""
     kind: ProblemKind
     sentence: str
-    """What is wrong and what to do. Shown to whoever handed in the roster, never logged: it may hold an address."""
+    """What is wrong and what to do. Shown to the provider of the roster, never logged: it may contain an address."""
 
 
 def survey(people: Sequence[RosterPerson]) -> RosterSurvey:

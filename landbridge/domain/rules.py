@@ -13,7 +13,7 @@ class AtDeadline(StrEnum):
     """What happens to people who have not made it by the deadline."""
 
     KEEP_WAITING = "keep_waiting"
-    """Owners and admins are told, and the migration waits on."""
+    """Owners and admins are notified, and the migration keeps waiting."""
     COMPLETE_PARTIAL = "complete_partial"
     """The migration ends; the report says for each of them what to do next."""
 

@@ -10,16 +10,16 @@ from landbridge.domain.base import Model
 LINK_LIFETIME = timedelta(minutes=15)
 """How long the newest link works."""
 COOL_DOWN = timedelta(minutes=1)
-"""Between two mails to one address: whoever presses the button again at once gets no second one."""
+"""Between two mails to one address: a second press of the button within this time sends none."""
 IDENTITY_LIFETIME = timedelta(hours=1)
 """How long an identity token is good: longer than mailing the link takes (12 minutes at most) and the link works."""
 MAX_LINKS = 5
 """Mails to one address until the newest link is over: a stranger who knows the address cannot fill the mailbox."""
 
 SESSION_LIFETIME = timedelta(hours=8)
-"""How long somebody stays signed in at most: a working day."""
+"""Maximum duration of a session: a working day."""
 SESSION_CONFIRMED_FOR = timedelta(minutes=30)
-"""How long Opsgenie's answer that somebody is an owner or admin keeps a session open."""
+"""How long a confirmation by Opsgenie that the user is an owner or admin keeps a session open."""
 SESSION_PROOF = "role_proof"
 """The field of a session's memo that holds `RoleAnswer.proof`. Reading a memo takes no worker."""
 SESSION_RENEWAL = timedelta(minutes=15)
@@ -41,7 +41,7 @@ class SignedIn(Model):
 
 
 class SignInRequest(Model):
-    """The input of `AdminSignInWorkflow`: somebody typed this address, who may be anybody."""
+    """The input of `AdminSignInWorkflow`: an address that anyone may have typed."""
 
     email: str
     """Normalised by `domain.addresses`."""
@@ -52,11 +52,11 @@ class AdminSession(Model):
 
     email: str
     opsgenie_account: str
-    """The account that the session is for: an owner or admin of another account has to sign in anew."""
+    """The account that the session is for: an owner or admin of another account has to sign in again."""
 
 
 class RoleAnswer(Model):
-    """Whether somebody who is signed in is an owner or admin of that Opsgenie account still."""
+    """Whether a signed-in user is still an owner or admin of the Opsgenie account."""
 
     proof: str = ""
     """The proof that Opsgenie says so now (`domain.proof.Proofs.of_role`): Temporal's word would not do, as in
@@ -76,7 +76,7 @@ class FindAdminResult(Model):
 
     identity: str = ""
     """An identity token: who that is, signed for this run of the sign-in (`domain.ports.IdentityTokens`). Temporal
-    has no key to sign one, so whoever can write there cannot make themselves an admin. Empty: neither."""
+    has no key to sign one, so write access to Temporal makes nobody an admin. Empty: neither."""
 
 
 class SignInClaims(Model):
@@ -100,7 +100,7 @@ class SendSignInLinkInput(Model):
 
 
 class SignInMail(Model):
-    """A mail with a sign-in link, to somebody whose identity was checked."""
+    """A mail with a sign-in link, to a person whose identity was checked."""
 
     recipient: SignedIn
     claims: SignInClaims
