@@ -4,7 +4,7 @@ import csv
 import io
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -163,6 +163,23 @@ def test_the_list_of_migrations_fits_80_columns() -> None:
     assert "".join(row[0] for row in rows) == account
 
 
+def render_status(progress: Progress, **fields: Any) -> str:  # noqa: ANN401 - fields of the status
+    """Render the status of a running migration on a terminal of 80 columns."""
+    status = MigrationStatus(
+        opsgenie_account="acme",
+        run="0198c2f47b1c",
+        run_state=RunState.RUNNING,
+        step=progress.step,
+        started_at=NOW,
+        exact=True,
+        progress=progress,
+        **fields,
+    )
+    screen = io.StringIO()
+    Console(file=screen, width=80, markup=False, emoji=False, highlight=False).print(status_view.render(status))
+    return screen.getvalue()
+
+
 def test_the_status_fits_80_columns_and_begins_with_the_task() -> None:
     """The task, its link and its command are not cut off."""
     url = "https://start.example.com/" + "x" * 90
@@ -182,24 +199,15 @@ def test_the_status_fits_80_columns_and_begins_with_the_task() -> None:
             for step, status in zip(Step, [*StepStatus, StepStatus.TODO], strict=True)
         ],
     )
-    status = MigrationStatus(
-        opsgenie_account="acme",
-        run="0198c2f47b1c",
-        run_state=RunState.RUNNING,
-        step=progress.step,
-        started_at=NOW,
+    shown = render_status(
+        progress,
         deadline=NOW,
         counts=Counts(by_state={State.CONNECTED: 100_000, State.ATTENTION: 1}),
         people_total=100_001,
         people_waiting=1,
         people_connected=100_000,
-        exact=True,
         problems=["The mail server does not answer."],
-        progress=progress,
     )
-    screen = io.StringIO()
-    Console(file=screen, width=80, markup=False, emoji=False, highlight=False).print(status_view.render(status))
-    shown = screen.getvalue()
     assert max(map(len, shown.splitlines())) <= 80
     assert url in "".join(line.strip("│ ") for line in shown.splitlines())
     assert shown.index("Create the site acme.") < shown.index(STEP_TITLES[Step.INITIATE])
@@ -216,23 +224,14 @@ def test_a_pause_is_shown_once() -> None:
         paused="The mail server moves.",
         problems=["The mail server moves."],
     )
-    status = MigrationStatus(
-        opsgenie_account="acme",
-        run="0198c2f47b1c",
-        run_state=RunState.RUNNING,
-        step=progress.step,
-        started_at=NOW,
+    shown = render_status(
+        progress,
         counts=Counts(),
         people_total=1,
         people_waiting=1,
         people_connected=0,
-        exact=True,
         problems=[*progress.problems, "Atlassian does not answer."],
-        progress=progress,
     )
-    screen = io.StringIO()
-    Console(file=screen, width=80, markup=False, emoji=False, highlight=False).print(status_view.render(status))
-    shown = screen.getvalue()
     assert shown.count("The mail server moves.") == 1
     assert "Atlassian does not answer." in shown
     assert "1 person: 0 connected" in shown
@@ -248,23 +247,15 @@ def test_a_pause_by_landbridge_is_shown_once() -> None:
         task="Atlassian refuses the key.",
         command="./starter.py resume acme",
     )
-    status = MigrationStatus(
-        opsgenie_account="acme",
-        run="0198c2f47b1c",
-        run_state=RunState.RUNNING,
-        step=progress.step,
-        started_at=NOW,
+    shown = render_status(
+        progress,
         counts=Counts(),
         people_total=0,
         people_waiting=0,
         people_connected=0,
-        exact=True,
-        progress=progress,
     )
-    screen = io.StringIO()
-    Console(file=screen, width=80, markup=False, emoji=False, highlight=False).print(status_view.render(status))
-    assert screen.getvalue().count("Atlassian refuses the key.") == 1
-    assert "Paused.\n" in screen.getvalue()
+    assert shown.count("Atlassian refuses the key.") == 1
+    assert "Paused.\n" in shown
 
 
 def test_mails_that_were_not_sent_yet_are_shown_as_none() -> None:
