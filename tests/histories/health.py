@@ -27,6 +27,8 @@ def replayer(data_converter: DataConverter | None = None) -> Replayer:
         workflow_runner=sandbox.runner(),
         interceptors=[MalformedMessageInterceptor()],
         data_converter=data_converter or connection.data_converter([]),
+        # Without it, a replay that takes longer than two seconds on a busy machine counts as a deadlock.
+        debug_mode=True,
     )
 
 

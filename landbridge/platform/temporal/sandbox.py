@@ -1,5 +1,6 @@
 """The sandbox of workflows, for workers and for replays."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from temporalio.bridge.proto.workflow_activation import WorkflowActivation
@@ -35,17 +36,17 @@ class Histories(Protocol):
 
 def runner(histories: Histories | None = None) -> SandboxedWorkflowRunner:
     """Return the workflow runner; a worker passes `histories`, a replayer has none."""
-    return _Runner(histories, restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH))
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    return _Runner(restrictions=restrictions, histories=histories)
 
 
+@dataclass(frozen=True)
 class _Runner(SandboxedWorkflowRunner):
-    def __init__(self, histories: Histories | None, *, restrictions: SandboxRestrictions) -> None:
-        super().__init__(restrictions=restrictions)
-        self._histories = histories
+    histories: Histories | None = None
 
     def create_instance(self, det: WorkflowInstanceDetails) -> WorkflowInstance:
         info = det.info
-        guarded = StaleQueryGuard(super().create_instance(det), info.workflow_id, info.run_id, self._histories)
+        guarded = StaleQueryGuard(super().create_instance(det), info.workflow_id, info.run_id, self.histories)
         return UntrustedPayloads(guarded, WorkflowSerializationContext(info.namespace, info.workflow_id))
 
 
