@@ -35,3 +35,19 @@ def test_pages_named_in_code_and_messages_exist() -> None:
     names = set(found.stdout.split())
     assert names
     assert [name for name in sorted(names) if not (PROJECT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_files_and_functions_that_a_page_names_exist(page: str) -> None:
+    """Recipes lead to today's code. Words in capitals are placeholders, and `pt.po` is an example."""
+    command = ["git", "ls-files", "*.py"]
+    listing = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)  # noqa: S603
+    files = [PROJECT / name for name in listing.stdout.splitlines()]
+    names = {name for file in files for name in re.findall(r"\w+", file.read_text(encoding="utf-8"))}
+    quoted = re.findall(r"`([^`\n]+)`", (PROJECT / page).read_text(encoding="utf-8"))
+    paths = {one for one in quoted if re.fullmatch(r"[a-z_]+/[\w./-]+\.\w+", one) and "pt.po" not in one}
+    functions = {one for one in quoted if re.fullmatch(r"_?[a-z]+(_[a-z]+)+", one)}
+    assert paths
+    assert functions
+    assert [path for path in sorted(paths) if not (PROJECT / path).exists()] == []
+    assert sorted(functions - names) == []
