@@ -1,15 +1,20 @@
 """Checks the histories of a migration's workflows: no task failed, and the current code can replay each history."""
 
+from typing import Any
+
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.client import Client, WorkflowHistory
 from temporalio.converter import DataConverter
-from temporalio.worker import Replayer
+from temporalio.worker import Replayer, _replayer
+from temporalio.worker._workflow import _WorkflowWorker
 
 import worker
 from landbridge.domain import ids
 from landbridge.platform.temporal import connection, sandbox
 from landbridge.platform.temporal.malformed_messages import MalformedMessageInterceptor
 
+_TASK_SECONDS = 60
+"""How long the replay of a workflow task may take."""
 _HARMLESS = {
     # A signal arrived while the workflow was completing or continuing as new; the task runs again with the signal.
     WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
@@ -20,6 +25,17 @@ _HARMLESS = {
 }
 
 
+class _PatientWorkflowWorker(_WorkflowWorker):
+    """Lets a task take longer than two seconds, which on a busy machine is no deadlock; the SDK has no setting."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 - the SDK's own
+        super().__init__(*args, **settings)
+        self._deadlock_timeout_seconds = _TASK_SECONDS
+
+
+_replayer._WorkflowWorker = _PatientWorkflowWorker  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+
+
 def replayer(data_converter: DataConverter | None = None) -> Replayer:
     """Return a replayer that works like our workers; without a converter, for unencrypted histories."""
     return Replayer(
@@ -27,8 +43,6 @@ def replayer(data_converter: DataConverter | None = None) -> Replayer:
         workflow_runner=sandbox.runner(),
         interceptors=[MalformedMessageInterceptor()],
         data_converter=data_converter or connection.data_converter([]),
-        # Without it, a replay that takes longer than two seconds on a busy machine counts as a deadlock.
-        debug_mode=True,
     )
 
 
