@@ -30,7 +30,7 @@ async def health_is(machine: Machine, path: str, answer: tuple[int, str]) -> boo
 async def test_a_worker_that_polls_is_alive_and_ready(machine: Machine) -> None:
     """Both endpoints return 200."""
     assert await health(machine, "/livez") == (200, "alive")
-    assert await health(machine, "/readyz") == (200, "ready")
+    await eventually(lambda: health_is(machine, "/readyz", (200, "ready")))
     assert (await health(machine, "/elsewhere"))[0] == 404
 
 
@@ -43,7 +43,7 @@ async def test_temporal_is_killed(machine: Machine) -> None:
         assert await machine.stop("worker") == Exit.DONE
     await machine.start("temporal")
     await machine.start("worker")
-    assert await health(machine, "/readyz") == (200, "ready")
+    await eventually(lambda: health_is(machine, "/readyz", (200, "ready")))
 
 
 async def test_temporal_is_frozen(machine: Machine) -> None:
@@ -59,4 +59,4 @@ async def test_temporal_is_frozen(machine: Machine) -> None:
     finally:
         machine.thaw("temporal")
     await machine.start("worker")
-    assert await health(machine, "/readyz") == (200, "ready")
+    await eventually(lambda: health_is(machine, "/readyz", (200, "ready")))

@@ -63,6 +63,8 @@ async def failures(client: Client, account: str) -> list[str]:
             if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
             and (failed := event.workflow_task_failed_event_attributes).cause not in _HARMLESS
         ]
+        if not any(event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED for event in history.events):
+            continue  # A run that has just started: the SDK would wait for its first task without end.
         replay = await replayer(client.data_converter).replay_workflow(history, raise_on_replay_failure=False)
         if replay.replay_failure is not None:
             problems.append(f"{history.workflow_id} cannot be replayed: {replay.replay_failure}")

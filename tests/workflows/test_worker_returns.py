@@ -8,6 +8,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
 
 from landbridge.client.answers import RunState
+from landbridge.domain import ids
 from landbridge.domain.audit import Act
 from landbridge.domain.messages import Step
 from landbridge.domain.people import State
@@ -16,6 +17,7 @@ from landbridge.domain.rules import Rules
 from tests.fakes import World
 from tests.histories import health
 from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, end_all, eventually, prepared, served
+from workflows.support import options
 
 
 async def test_a_query_before_a_task_does_not_break_replay(client: Client) -> None:
@@ -67,6 +69,23 @@ async def test_terminated_workflows_answer_queries(client: Client) -> None:
         assert (await bench.person("bo@example.com")).state is State.EMAIL_UNVERIFIED
         assert [entry.act for entry in (await bench.migration.audit()).entries][-1] is Act.START
     assert not await health.failures(client, bench.account)
+
+
+async def test_a_run_before_its_first_task_is_not_replayed(client: Client) -> None:
+    """The SDK would wait for that task without end; Temporal delays it where a run continues as new very soon."""
+    late = await client.start_workflow(
+        "CohortWorkflow",
+        id=f"{ids.migration('not-begun')}:cohort:1",
+        task_queue=options.WORKFLOWS,
+        start_delay=timedelta(days=1),
+    )
+    await eventually(partial(_is_listed, client, late.id))
+    assert not await health.failures(client, "not-begun")
+    await late.terminate()
+
+
+async def _is_listed(client: Client, workflow_id: str) -> bool:
+    return bool([found async for found in client.list_workflows(f"WorkflowId = '{workflow_id}'")])
 
 
 async def _waits_for_a_worker(bench: MigrationHarness) -> bool:
