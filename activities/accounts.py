@@ -22,6 +22,7 @@ from landbridge.domain.activity_io import (
 from landbridge.domain.errors import LandbridgeError
 from landbridge.domain.ports import AccountDirectory, Provisioning
 from landbridge.domain.sites import NewSite
+from landbridge.domain.text import text
 
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[AccountOutcome])
@@ -107,4 +108,4 @@ def _account_or_problem(outcome: AccountOutcome) -> AccountOutcome:
     # An outcome without an account or a problem would make the workflow ask again forever.
     if outcome.account_id or outcome.problem:
         return outcome
-    return outcome.model_copy(update={"problem": "Atlassian answered, but with no account for this address."})
+    return outcome.model_copy(update={"problem": text("Atlassian answered, but with no account for this address.")})

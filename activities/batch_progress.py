@@ -17,6 +17,7 @@ from activities import timeouts
 from activities.acknowledgement import RPC_TIMEOUT, current_attempt, until_acknowledged
 from landbridge.domain.base import Model
 from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
+from landbridge.domain.text import text
 
 GRACE_SECONDS = 15.0
 """How long work may take to finish after the workflow cancels the activity."""
@@ -25,7 +26,7 @@ HEARTBEAT_SECONDS = 5.0
 """Interval between heartbeats: shorter than any heartbeat timeout in `workflows.support.options`."""
 MIN_TIME_LEFT = 0.05
 """Share of the schedule-to-close timeout. With less time left than this, an attempt starts no work."""
-_FROZEN = "This worker stood still for a while; another one may have its work."
+_FROZEN = text("This worker stood still for a while; another one may have its work.")
 
 
 def cancel_requested() -> bool:

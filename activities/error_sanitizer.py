@@ -1,4 +1,4 @@
-"""Keep personal data out of the errors in Temporal's history: only Landbridge's own sentences are recorded."""
+"""Keep personal data out of the errors in Temporal's history: only codes and Landbridge's own texts are recorded."""
 
 import traceback
 from datetime import timedelta
@@ -12,6 +12,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from activities import timeouts
 from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
+from landbridge.domain.text import as_json, text
 
 LAST_ATTEMPT = timedelta(seconds=5)
 """Time before the schedule-to-close timeout for a last attempt, however long a wait the service requests."""
@@ -38,15 +39,16 @@ class _Sanitizing(ActivityInboundInterceptor):
             wait = _wait(error, monotonic() - started) if isinstance(error, ServiceUnavailable) else None
             raise ApplicationError(
                 str(error),
-                type=type(error).__name__,
+                as_json(error.text),
+                type=error.code,
                 next_retry_delay=wait,
             ) from None
         except Exception as error:  # noqa: BLE001 - a bug: its text may hold personal data, so only the location is logged
             where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
             _logger.error("activity_failed_unexpectedly", error=type(error).__name__, where=where)  # noqa: TRY400 - as above
-            raise ApplicationError(
-                f"Unexpected {type(error).__name__}; the worker's log says where.", type=type(error).__name__
-            ) from None
+            kind = type(error).__name__
+            why = text("Unexpected {name}; the worker's log says where.", name=kind)
+            raise ApplicationError(str(why), as_json(why), type=kind) from None
 
 
 def _wait(error: ServiceUnavailable, elapsed: float) -> timedelta | None:

@@ -23,6 +23,7 @@ from landbridge.domain.activity_io import (
 )
 from landbridge.domain.errors import LandbridgeError, QuotaExceeded, ServiceUnavailable
 from landbridge.domain.ports import Mailer
+from landbridge.domain.text import NO_TEXT, text
 
 _logger = structlog.get_logger()
 _OUTCOMES = TypeAdapter(list[MailOutcome])
@@ -32,7 +33,7 @@ GROUP = 16
 
 NOTICE_TIMEOUT = timedelta(minutes=15)
 """How long a deferred notice is retried: greylisting lasts minutes, a full mailbox forever, and the migration waits."""
-DEFERRED = "The mail server does not take the mail yet."
+DEFERRED = text("The mail server does not take the mail yet.")
 
 
 class MailActivities:
@@ -126,7 +127,7 @@ def _in_order(request: SendMailsInput, outcomes: Sequence[MailOutcome]) -> list[
 
 def _sender_refused(group: Sequence[MailOutcome]) -> MailProblem | None:
     """Return the newest refusal of a group that may concern the sender, as a problem; None: there is none."""
-    advice = next((each.if_many for each in reversed(group) if each.if_many), "")
+    advice = next((each.if_many for each in reversed(group) if each.if_many), NO_TEXT)
     return MailProblem(sentence=advice, needs_people=True) if advice else None
 
 
@@ -134,7 +135,7 @@ def _problem(error: LandbridgeError) -> MailProblem:
     """Return an error as part of the result."""
     wait = (error.retry_after or 0) if isinstance(error, ServiceUnavailable) else 0
     return MailProblem(
-        sentence=str(error),
+        sentence=error.text,
         needs_people=not isinstance(error, ServiceUnavailable),
         retry_after=wait,
         lasts=error.lasts if isinstance(error, QuotaExceeded) else 0,

@@ -28,6 +28,7 @@ from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.roster import ADMIN_ROLES, RosterPerson, mark_duplicates
 from landbridge.domain.sign_in import SignedIn, SignInMail
 from landbridge.domain.sites import NewSite, Site
+from landbridge.domain.text import labelled, text, verbatim
 
 
 @dataclass
@@ -150,7 +151,7 @@ class Atlassian:
         """Sign up, or return the task for an admin."""
         self._called("sign_up")
         if self.by_hand and addresses.key(email) not in self.accounts:
-            return AdminTask(id="sign-up", task="Sign up to Atlassian.", url="https://id.example.com/signup")
+            return AdminTask(id="sign-up", task=text("Sign up to Atlassian."), url="https://id.example.com/signup")
         return SignedUp(account_id=self.account(email, verified=True).id)
 
     async def ensure_site(self, email: str, site: NewSite) -> Site | NameNotFree | AdminTask:
@@ -158,13 +159,15 @@ class Atlassian:
         self._called("create_site")
         if site.name in self.taken:
             return NameNotFree(
-                reason=f"The site name {site.name!r} is taken, now or in the past.",
+                reason=text("The site name {name} is taken, now or in the past.", name=repr(site.name)),
                 suggestions=sites.suggest_names(site.name),
             )
         found = next((listed for listed in self.listed_sites if listed.name == site.name), None)
         if found is None and self.by_hand:
             return AdminTask(
-                id=f"create-site:{site.name}", task=f"Create the site {site.name}.", url="https://start.example.com"
+                id=f"create-site:{site.name}",
+                task=text("Create the site {name}.", name=site.name),
+                url="https://start.example.com",
             )
         if found is None:
             found = Site(id=f"cloud-{site.name}", name=site.name, url=f"https://{site.name}.atlassian.net", admin=True)
@@ -175,7 +178,7 @@ class Atlassian:
         """Connect, or return the task for an admin."""
         self._called("connect")
         if self.by_hand and not confirmed:
-            return AdminTask(id=f"connect-site:{site.name}", task="Connect the Opsgenie account in its settings.")
+            return AdminTask(id=f"connect-site:{site.name}", task=text("Connect the Opsgenie account in its settings."))
         self.connections[opsgenie_account] = site.id
         return Connected()
 
@@ -229,11 +232,13 @@ class Post:
             )
             if mail.email in self.refused:
                 outcome = outcome.model_copy(
-                    update={"delivery": Delivery.REFUSED, "reason": "550: there is no such mailbox"}
+                    update={"delivery": Delivery.REFUSED, "reason": labelled(550, text("there is no such mailbox"))}
                 )
             elif mail.email in self.deferred_once:
                 self.deferred_once.discard(mail.email)
-                outcome = outcome.model_copy(update={"delivery": Delivery.DEFERRED, "reason": "451 greylisted"})
+                outcome = outcome.model_copy(
+                    update={"delivery": Delivery.DEFERRED, "reason": verbatim("451 greylisted")}
+                )
             else:
                 self.mails.append((context, mail))
             yield outcome
@@ -247,7 +252,7 @@ class Post:
         for notice in notices:
             if notice.recipient.email in self.deferred_once:
                 self.deferred_once.discard(notice.recipient.email)
-                yield MailOutcome(person=notice.number, delivery=Delivery.DEFERRED, reason="451 greylisted")
+                yield MailOutcome(person=notice.number, delivery=Delivery.DEFERRED, reason=verbatim("451 greylisted"))
             else:
                 self.notices.append(notice)
                 yield MailOutcome(person=notice.number, delivery=Delivery.ACCEPTED)

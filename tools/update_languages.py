@@ -1,60 +1,47 @@
-"""Bring the catalogues in `landbridge/i18n/` up to date with what templates and domain say: `make languages [ADD=pt]`.
+"""Update the catalogues in `landbridge/i18n/` from the templates and the code: `make languages [ADD=pt]`.
 
-New sentences come in untranslated, changed ones lose their translation, and those that nobody says any more go.
+New texts are added without a translation, changed texts lose theirs, and unused texts are removed.
 """
 
 import io
+import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from babel import Locale
 from babel.messages import Catalog
 from babel.messages.catalog import Message
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-import told_sentences  # noqa: E402 - a script, run from anywhere
+from landbridge import i18n  # noqa: E402 - a script, run from anywhere
 
-from landbridge import i18n  # noqa: E402
-from landbridge.domain.people import AFTER_DECLINE, NEXT_STEP, STATE_TITLES  # noqa: E402
-
-_TRANSLATED = {
-    "landbridge/emails/**.html": "jinja2",
-    "landbridge/emails/**.txt": "jinja2",
-    "landbridge/portal/templates/**.html": "jinja2",
-}
-"""The templates, all of which every language has to have, and how they are read."""
-_COUNTED = {"landbridge/portal/admin/**.py": "python"}
-_COUNTS = {"count": (1, 2)}
-"""The pages that tell how many, and where in which call the sentences stand."""
+_METHODS = (
+    {
+        "landbridge/emails/**.html": "jinja2",
+        "landbridge/emails/**.txt": "jinja2",
+        "landbridge/portal/templates/**.html": "jinja2",
+    },
+    {"activities/**.py": "python", "landbridge/**.py": "python", "workflows/**.py": "python"},
+)
+"""The files that contain texts for readers, and how they are read: the templates first, then the code."""
+_KEYWORDS = {"text": (1,), "counted": (1, 2), **DEFAULT_KEYWORDS}
+"""The functions of `landbridge.domain.text`, and which of their arguments are templates."""
+_FOLDERS = {"activities", "landbridge", "workflows"}
 _OPTIONS = {"**": {"trimmed": "true", "silent": "false", "encoding": "utf-8"}}
-_DOMAIN = {"landbridge/domain/people.py": [AFTER_DECLINE, *NEXT_STEP.values(), *STATE_TITLES.values()]}
-"""What the domain says to owners and admins; templates and adapters translate it as they show it."""
 
 
-def said() -> Catalog:
-    """Return everything that is said to people, in English."""
-    catalogue = Catalog(fuzzy=False, header_comment="# How Landbridge speaks to people.")
-    for file, sentence in _sentences():
-        catalogue.add(sentence, locations=[(file, 0)])
+def extract() -> Catalog:
+    """Return every text for readers, in English."""
+    catalogue = Catalog(fuzzy=False, header_comment="# Landbridge's texts for readers.")
+    for methods in _METHODS:
+        found = extract_from_dir(ROOT, [*methods.items()], _OPTIONS, _KEYWORDS, directory_filter=_has_texts)
+        for file, _, message, _, _ in found:
+            catalogue.add(message, locations=[(file, 0)])
     return catalogue
-
-
-def _sentences() -> Iterator[tuple[str, str | tuple[str, ...]]]:
-    found = [
-        *extract_from_dir(ROOT, [*_TRANSLATED.items()], _OPTIONS, directory_filter=_speaks),
-        *extract_from_dir(ROOT, [*_COUNTED.items()], keywords=_COUNTS, directory_filter=_speaks),
-    ]
-    for file, _, sentence, _, _ in found:
-        yield file, sentence
-    for file, sentences in _DOMAIN.items():
-        for sentence in sentences:
-            yield file, sentence
-    yield from told_sentences.found(ROOT)
 
 
 def read(tag: str) -> Catalog:
@@ -66,16 +53,12 @@ def read(tag: str) -> Catalog:
     return Catalog(Locale.parse(tag), project="Landbridge", version="1", fuzzy=False)
 
 
-def _speaks(folder: str) -> bool:
-    match Path(folder).relative_to(ROOT).parts:
-        case ["landbridge", part, *_]:
-            return part in {"emails", "portal"}
-        case parts:
-            return parts == ("landbridge",)
+def _has_texts(folder: str | os.PathLike[str]) -> bool:
+    return Path(folder).relative_to(ROOT).parts[0] in _FOLDERS
 
 
 def updated(tag: str, english: Catalog) -> bytes:
-    """Return a language's file with just the sentences that are said now, in their order."""
+    """Return a language's file with exactly the current texts, in their order."""
     catalogue = read(tag)
     catalogue.update(english, no_fuzzy_matching=True, update_header_comment=True, update_creation_date=False)
     # Not promised: names and dates of people.
@@ -87,18 +70,18 @@ def updated(tag: str, english: Catalog) -> bytes:
 
 
 def main() -> int:
-    """Update all catalogues, and those of languages to add; say what there is to translate."""
-    english = said()
+    """Update all catalogues and add new ones; print how many texts lack a translation."""
+    english = extract()
     for tag in sorted({*i18n.available(), *sys.argv[1:]}):
         (i18n.CATALOGUES / f"{tag}.po").write_bytes(updated(tag, english))
-        sentences = [message for message in read(tag) if message.id]
-        missing = sum(not translated(message) for message in sentences)
-        sys.stdout.write(f"{tag}: {len(sentences)} sentences, {missing} to translate\n")
+        texts = [message for message in read(tag) if message.id]
+        missing = sum(not translated(message) for message in texts)
+        sys.stdout.write(f"{tag}: {len(texts)} texts, {missing} to translate\n")
     return 0
 
 
 def translated(message: Message) -> bool:
-    """Return whether a sentence has a translation, in all of its forms."""
+    """Return whether a text has a translation, in all of its forms."""
     forms = message.string if isinstance(message.string, tuple | list) else [message.string]
     return all(forms) and not message.fuzzy
 

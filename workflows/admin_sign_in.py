@@ -7,10 +7,10 @@ two cannot be distinguished.
 from contextlib import suppress
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.sign_in import SignInActivities
+    from landbridge.domain.errors import Refused
     from landbridge.domain.sign_in import (
         COOL_DOWN,
         LINK_LIFETIME,
@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.support import options
     from workflows.support.activity_errors import Failure, execute
+    from workflows.support.failures import to_failure
 
 
 @workflow.defn(name="AdminSignInWorkflow")
@@ -90,5 +91,5 @@ class AdminSignInWorkflow:
 
     def _redeemable_identity(self, request: Redeem) -> str:
         if not self._identity or self._redeemed or request.generation != self._generation:
-            raise ApplicationError("This link does not work any more.", type="Refused")
+            raise to_failure(Refused("This link does not work any more."))
         return self._identity

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain import addresses
     from landbridge.domain.activity_io import AccountQuestion, AccountsInput, MailContext, OutgoingMail, SendMailsInput
     from landbridge.domain.audit import Act, Audit
-    from landbridge.domain.cohort_state import CohortInput
+    from landbridge.domain.cohort_state import TAKEN, CohortInput
     from landbridge.domain.errors import NotFound, Refused
     from landbridge.domain.lifecycle import Mail
     from landbridge.domain.links import LinkClaims, LinkState, LinkView
@@ -45,6 +45,7 @@ with workflow.unsafe.imports_passed_through():
         SetDeadline,
     )
     from landbridge.domain.people import SYSTEM, Person, State
+    from landbridge.domain.text import text
     from workflows.support import audit_log, options
     from workflows.support.activity_errors import Failure, execute
     from workflows.support.address_claims import AddressClaims
@@ -218,9 +219,9 @@ class CohortWorkflow:
         queue = str(how["task_queue"])
         if isinstance(result, Failure):
             if result.needs_people:
-                self._state.paused = result.sentence
+                self._state.paused = result.text
             else:
-                self._state.problems[queue] = result.sentence
+                self._state.problems[queue] = result.text
             return None
         if result is not None:
             self._state.problems.pop(queue, None)
@@ -378,7 +379,7 @@ class CohortWorkflow:
         email, number = addresses.normalise(message.new_email), self._state.find(message.email).number
         granted = await self._claims.claim(email, number)
         if not granted:
-            raise Refused("The migration is over." if granted is None else "The new address is someone's already.")
+            raise Refused(text("The migration is over.") if granted is None else TAKEN)
         try:
             # The person may have been excluded or connected meanwhile.
             entry = self._state.correct_email(message, workflow.now())
@@ -391,7 +392,7 @@ class CohortWorkflow:
     def _check_correct_email(self, message: CorrectEmail) -> None:
         self._state.check_correct_email(message, self._cohort.run)
         if self._claims.is_pending(self._state.find(message.email).number):
-            raise Refused("Another correction of this address is being checked; try again in a moment.")
+            raise Refused(text("Another correction of this address is being checked; try again in a moment."))
 
     # Queries.
 

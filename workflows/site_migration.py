@@ -30,6 +30,8 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.cohort_state import CohortInput, CohortState
     from landbridge.domain.errors import BadInput, NotFound, Refused
     from landbridge.domain.messages import (
+        HAND_OUT_ROSTER,
+        RESUME,
         AdminsChanged,
         Begin,
         Cancel,
@@ -56,17 +58,19 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.people import Actor, Counts, State
     from landbridge.domain.sign_in import RoleQuestion
     from landbridge.domain.sites import NewSite, Site
+    from landbridge.domain.text import NO_TEXT, Text, as_json, joined, text, verbatim
     from workflows.support import audit_log, options
     from workflows.support.activity_errors import Failure, execute
     from workflows.support.admins import Admins
     from workflows.support.async_update import async_update
     from workflows.support.cohorts import Cohorts
+    from workflows.support.failures import text_of, to_failure
     from workflows.support.migration_visibility import MigrationVisibility
     from workflows.undo import UndoWorkflow
 
 _Input = TypeVar("_Input")
 _Result = TypeVar("_Result")
-_NOT_NOTIFIED = "Owners and admins could not be told by mail."
+_NOT_NOTIFIED = text("Owners and admins could not be told by mail.")
 
 
 @workflow.defn(name="SiteMigrationWorkflow", failure_exception_types=[NotFound, Refused])
@@ -116,7 +120,7 @@ class SiteMigrationWorkflow:
 
     async def _initiate(self) -> None:
         """Read and check the whole roster, start the cohorts and assign their people; nothing is changed outside."""
-        self._mark(Step.INITIATE, StepStatus.RUNNING, "The roster is read.")
+        self._mark(Step.INITIATE, StepStatus.RUNNING, text("The roster is read."))
         account = self._request.opsgenie_account
         if self._state.survey is None:
             read_at = workflow.now()
@@ -128,7 +132,7 @@ class SiteMigrationWorkflow:
         try:
             self._state.check_initiator(self._request)
         except Refused as error:
-            raise ApplicationError(f"{error} Nothing was done.", type="Refused", non_retryable=True) from None
+            raise to_failure(Refused(joined(error.text, text("Nothing was done."))), non_retryable=True) from None
         await self._cohorts.start(
             [self._cohort_input(number, survey.cohorts) for number in range(1, survey.cohorts + 1)]
         )
@@ -139,12 +143,12 @@ class SiteMigrationWorkflow:
             self._state.people_assigned = True
         else:
             task = Task(
-                id="hand-out-roster",
-                task="Hand out the roster: run the start command again with the same file.",
+                id=HAND_OUT_ROSTER,
+                task=text("Hand out the roster: run the start command again with the same file."),
                 command=f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
             )
             await self._admins.wait_for(task, until=lambda: self._state.people_assigned)
-        self._mark(Step.INITIATE, StepStatus.DONE, f"People on the roster: {survey.total}.")
+        self._mark(Step.INITIATE, StepStatus.DONE, text("People on the roster: {total}.", total=survey.total))
 
     def _cohort_input(self, number: int, cohorts: int) -> CohortInput:
         state = self._state
@@ -161,14 +165,14 @@ class SiteMigrationWorkflow:
 
     async def _choose_site(self) -> Site | NewSite:
         """Wait for an allowed choice: a site whose site admin the initiator is, or a new site."""
-        self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, "The initiator's sites are listed.")
+        self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, text("The initiator's sites are listed."))
         await self._list_sites()
-        choice = await self._next_choice("Choose a site, or name a new one.")
-        note = choice.url if isinstance(choice, Site) else "A new site is created."
+        choice = await self._next_choice(text("Choose a site, or name a new one."))
+        note = verbatim(choice.url) if isinstance(choice, Site) else text("A new site is created.")
         self._mark(Step.CHOOSE_SITE, StepStatus.DONE, note)
         return choice
 
-    async def _next_choice(self, task: str, suggestions: Sequence[str] = ()) -> Site | NewSite:
+    async def _next_choice(self, task: Text, suggestions: Sequence[str] = ()) -> Site | NewSite:
         """Return the next allowed choice; until there is one, show `task` as what an admin has to do."""
         account = self._request.opsgenie_account
         command = (
@@ -202,7 +206,7 @@ class SiteMigrationWorkflow:
     async def _sign_up(self, choice: Site | NewSite) -> None:
         """Make sure that the initiator has an Atlassian account."""
         if isinstance(choice, Site):
-            self._mark(Step.SIGN_UP, StepStatus.SKIPPED, "The initiator has an Atlassian account.")
+            self._mark(Step.SIGN_UP, StepStatus.SKIPPED, text("The initiator has an Atlassian account."))
             return
         self._mark(Step.SIGN_UP, StepStatus.RUNNING)
         sign_up = SignUpInput(email=self._request.initiator, first_name=choice.first_name, last_name=choice.last_name)
@@ -211,28 +215,28 @@ class SiteMigrationWorkflow:
             if result.task is None:
                 break
             await self._wait_for_confirmation(result.task)
-        self._mark(Step.SIGN_UP, StepStatus.DONE, "The initiator has an Atlassian account.")
+        self._mark(Step.SIGN_UP, StepStatus.DONE, text("The initiator has an Atlassian account."))
 
     # Step 4.
 
     async def _create_site(self, choice: Site | NewSite) -> Site:
         """Create the site; if its name is not free, wait for another choice, as often as needed."""
         while isinstance(choice, NewSite):
-            self._mark(Step.CREATE_SITE, StepStatus.RUNNING, f"The site {choice.name} is created.")
+            self._mark(Step.CREATE_SITE, StepStatus.RUNNING, text("The site {name} is created.", name=choice.name))
             result = await self._ensure_site(choice)
             if result.site is not None:
-                self._mark(Step.CREATE_SITE, StepStatus.DONE, result.site.url)
+                self._mark(Step.CREATE_SITE, StepStatus.DONE, verbatim(result.site.url))
                 return self._accept(result.site)
             choice = await self._choice_after(result, choice)
-        self._mark(Step.CHOOSE_SITE, StepStatus.DONE, choice.url)
-        self._mark(Step.CREATE_SITE, StepStatus.SKIPPED, "An existing site is used.")
+        self._mark(Step.CHOOSE_SITE, StepStatus.DONE, verbatim(choice.url))
+        self._mark(Step.CREATE_SITE, StepStatus.SKIPPED, text("An existing site is used."))
         return self._accept(choice)
 
     async def _ensure_site(self, site: NewSite) -> SiteResult:
         try:
             sites.check(site)
         except BadInput as error:
-            return SiteResult(not_free=NameNotFree(reason=str(error), suggestions=sites.suggest_names(site.name)))
+            return SiteResult(not_free=NameNotFree(reason=error.text, suggestions=sites.suggest_names(site.name)))
         wanted = SiteInput(
             email=self._request.initiator, name=site.name, first_name=site.first_name, last_name=site.last_name
         )
@@ -242,12 +246,13 @@ class SiteMigrationWorkflow:
         """Return the choice to continue with after a site was not created: another one, or the same to check again."""
         if result.not_free is not None:
             problem, suggestions = result.not_free.reason, result.not_free.suggestions
-            free = f"Free names near it: {', '.join(suggestions)}." if suggestions else ""
-            self._state.refuse_decision(f"{problem} {free}".rstrip())
+            names = ", ".join(suggestions)
+            free = text("Free names near it: {suggestions}.", suggestions=names) if suggestions else NO_TEXT
+            self._state.refuse_decision(joined(problem, free))
             return await self._next_choice(problem, suggestions)
         if result.task is not None:
             await self._wait_for_confirmation(result.task)
-        return choice if self._state.open_decision is None else await self._next_choice("")
+        return choice if self._state.open_decision is None else await self._next_choice(NO_TEXT)
 
     def _accept(self, site: Site) -> Site:
         self._state.site = site
@@ -258,7 +263,7 @@ class SiteMigrationWorkflow:
 
     async def _connect(self, site: Site) -> None:
         """Connect Opsgenie to the site; let the cohorts provide accounts and send emails."""
-        self._mark(Step.AUTHENTICATE, StepStatus.RUNNING, "Accounts are looked up or created, emails sent.")
+        self._mark(Step.AUTHENTICATE, StepStatus.RUNNING, text("Accounts are looked up or created, emails sent."))
         connection = ConnectInput(opsgenie_account=self._request.opsgenie_account, site=site)
         while True:
             result = await self._execute(AccountActivities.ensure_connected, connection, options.SITES, "Connect")
@@ -268,13 +273,13 @@ class SiteMigrationWorkflow:
             connection = connection.model_copy(update={"confirmed": True})
         await self._cohorts.broadcast("begin", Begin(site=site))
         await self._wait_until(lambda: self._state.all_opened)
-        self._mark(Step.AUTHENTICATE, StepStatus.DONE, "Everyone has an Atlassian account or a reason why not.")
+        self._mark(Step.AUTHENTICATE, StepStatus.DONE, text("Everyone has an Atlassian account or a reason why not."))
 
     # Step 6.
 
     async def _await_people(self) -> None:
         """Wait until everyone is settled; meanwhile look for people who join the Opsgenie account."""
-        self._mark(Step.VERIFY, StepStatus.RUNNING, "People verify their emails and set up their accounts.")
+        self._mark(Step.VERIFY, StepStatus.RUNNING, text("People verify their emails and set up their accounts."))
         state, from_file = self._state, self._request.file_roster is not None
         interval = None if from_file else state.rules.roster_refresh_interval
         while True:
@@ -286,7 +291,7 @@ class SiteMigrationWorkflow:
             state.refresh_requested = False
             if not from_file:
                 await self._refresh_roster()
-        self._mark(Step.VERIFY, StepStatus.DONE, "Nobody is awaited any more.")
+        self._mark(Step.VERIFY, StepStatus.DONE, text("Nobody is awaited any more."))
 
     async def _refresh_roster(self) -> None:
         """Assign people who joined, report emails that Opsgenie has verified, and update owners and admins."""
@@ -307,12 +312,14 @@ class SiteMigrationWorkflow:
 
     async def _complete(self) -> MigrationResult:
         """Close the cohorts and notify owners and admins."""
-        self._mark(Step.COMPLETE, StepStatus.RUNNING, "Owners and admins are told.")
+        self._mark(Step.COMPLETE, StepStatus.RUNNING, text("Owners and admins are told."))
         await self._cohorts.broadcast("close")
         counts = _sum(await self._cohorts.results())
         notified = await self._admins.notify(NoticeKind.MIGRATION_COMPLETE, counts)
-        note = f"{counts[State.CONNECTED]} of {counts.total} people are connected."
-        self._mark(Step.COMPLETE, StepStatus.DONE, note if notified else f"{note} {_NOT_NOTIFIED}")
+        note = text(
+            "{connected} of {total} people are connected.", connected=counts[State.CONNECTED], total=counts.total
+        )
+        self._mark(Step.COMPLETE, StepStatus.DONE, note if notified else joined(note, _NOT_NOTIFIED))
         return await self._result(counts)
 
     async def _result(self, counts: Counts, *, cancelled: bool = False) -> MigrationResult:
@@ -334,7 +341,7 @@ class SiteMigrationWorkflow:
         try:
             outcome = Outcome(result=await self._survive_cancellation(self._take_or_cancel(steps)))
         except ApplicationError as error:
-            outcome = Outcome(failure=error.message, failure_type=error.type or "")
+            outcome = Outcome(failure=text_of(error), failure_type=error.type or "")
         deadline_notices.cancel()
         await asyncio.gather(deadline_notices, return_exceptions=True)
         return outcome
@@ -383,8 +390,8 @@ class SiteMigrationWorkflow:
         await self._survive_cancellation(self._start_undo())
         outcome = self._state.outcome
         if outcome is None or outcome.result is None:
-            failure, kind = (outcome.failure, outcome.failure_type) if outcome else ("", "")
-            raise ApplicationError(failure, type=kind, non_retryable=True)
+            failure, kind = (outcome.failure, outcome.failure_type) if outcome else (NO_TEXT, "")
+            raise ApplicationError(failure, as_json(failure), type=kind, non_retryable=True)
         await self._survive_cancellation(workflow.wait_condition(workflow.all_handlers_finished))
         return outcome.result
 
@@ -424,12 +431,11 @@ class SiteMigrationWorkflow:
                 lambda: condition() or bool(self._cohorts.ended()), timeout=at_most, timeout_summary=timeout_summary
             )
         if lost := self._cohorts.ended():
-            raise ApplicationError(
-                f"Somebody ended {', '.join(lost)} from outside; start the migration again. "
-                "Whoever has made it stays connected.",
-                type="CohortLost",
-                non_retryable=True,
+            reason = text(
+                "Somebody ended {lost} from outside; start the migration again. Whoever has made it stays connected.",
+                lost=", ".join(lost),
             )
+            raise ApplicationError(str(reason), as_json(reason), type="CohortLost", non_retryable=True)
 
     async def _execute(
         self,
@@ -450,12 +456,12 @@ class SiteMigrationWorkflow:
             if not isinstance(result, Failure):
                 return result
             if result.refused and self._state.site is None:
-                raise ApplicationError(result.sentence, type="Refused", non_retryable=True)
+                raise to_failure(Refused(result.text), non_retryable=True)
             if result.needs_people:
-                self._state.pause_for(result.sentence)
+                self._state.pause_for(result.text)
                 command = f"./starter.py resume {self._request.opsgenie_account}"
                 await self._admins.wait_for(
-                    Task(id="resume", task=result.sentence, command=command), until=lambda: not self._state.paused
+                    Task(id=RESUME, task=result.text, command=command), until=lambda: not self._state.paused
                 )
 
     async def _wait_for_confirmation(self, task: AdminTask) -> None:
@@ -468,7 +474,7 @@ class SiteMigrationWorkflow:
             until=lambda: self._state.task_confirmed or self._state.open_decision is not None,
         )
 
-    def _mark(self, step: Step, status: StepStatus, note: str = "") -> None:
+    def _mark(self, step: Step, status: StepStatus, note: Text = NO_TEXT) -> None:
         """Set the status and the note of a step of the checklist."""
         self._state.checklist.mark(step, status, workflow.now(), note)
         workflow.logger.info("step_marked", extra={"step": str(step), "status": str(status)})
@@ -624,7 +630,7 @@ class SiteMigrationWorkflow:
     @workflow.query(
         name="denial_reason", description="Why somebody may not send requests to the migration; empty if they may."
     )
-    def denial_reason(self, by: Actor) -> str:
+    def denial_reason(self, by: Actor) -> Text:
         """Return a sentence, or an empty text; also when the migration is over."""
         return authority.denial_reason(by, self._state.admins)
 

@@ -8,6 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.activity_io import RevokeInvitationsInput, Undone
     from landbridge.domain.audit import Act, Audit, AuditEntry
     from landbridge.domain.messages import RevokeInvitations, UndoProgress, UndoRequest, UndoState
+    from landbridge.domain.text import NO_TEXT
     from workflows.support import audit_log, options, search_attributes
     from workflows.support.activity_errors import Failure, execute
 
@@ -61,9 +62,9 @@ class UndoWorkflow:
                     outcome: [revocation.person for revocation in result.outcomes if revocation.outcome is outcome]
                     for outcome in Undone
                 }
-                self._update(people={**self._state.people, number: people}, problem="")
+                self._update(people={**self._state.people, number: people}, problem=NO_TEXT)
                 return True
-            self._update(problem=result.sentence)
+            self._update(problem=result.text)
             if result.needs_people:
                 return False
 

@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from landbridge.cli import services
 from landbridge.domain.base import Model
 from landbridge.domain.errors import BadInput, LandbridgeError
 
@@ -88,9 +87,9 @@ async def _run(check: Check, required: "asyncio.Task[CheckResult] | None") -> Ch
     except CheckFailed as error:
         message, remedy = str(error), error.remedy
     except BadInput as error:
-        status, message, remedy = CheckStatus.MISCONFIGURED, services.sentence(error), ""
+        status, message, remedy = CheckStatus.MISCONFIGURED, str(error), ""
     except LandbridgeError as error:
-        message, remedy = _split(services.sentence(error), check.remedy)
+        message, remedy = _split(str(error), check.remedy)
     except Exception as error:  # noqa: BLE001 - a bug in one check must not hide the results of the others
         where = traceback.extract_tb(error.__traceback__)[-1]
         message = f"The check crashed: {type(error).__name__} in {Path(where.filename).name}:{where.lineno}."

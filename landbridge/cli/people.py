@@ -88,7 +88,7 @@ async def _resend(migration: Migration, emails: Sequence[str], actor: Actor) -> 
         return await migration.resend(*emails, by=actor)
     except Refused as error:
         # A request for one person is refused as a whole: report it in the same form as for several people.
-        return Resent(not_now=1, refused=[NotSent(email=emails[0], reason=str(error))])
+        return Resent(not_now=1, refused=[NotSent(email=emails[0], reason=error.text)])
 
 
 async def verify(account: Account, email: Email, /, *, run: Run = "", by: By = "") -> None:

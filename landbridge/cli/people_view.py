@@ -64,7 +64,8 @@ def _timeline(person: Person) -> Table:
     table = text.table("when", "what", "by")
     table.columns[0].no_wrap = True
     for entry in person.timeline:
-        table.add_row(text.local(entry.at, "seconds"), text.cell(entry.what), text.cell(text.who(entry.by)))
+        what = ": ".join(filter(None, (entry.state, entry.what)))
+        table.add_row(text.local(entry.at, "seconds"), text.cell(what), text.cell(text.who(entry.by)))
     return table
 
 

@@ -153,7 +153,7 @@ async def _back_off(error: ServiceUnavailable, attempts: int) -> None:
 
 
 def _rejection(error: ServiceRejected) -> Blocker:
-    return Blocker(kind=BlockerKind.NEIGHBOUR, sentence=services.sentence(error))
+    return Blocker(kind=BlockerKind.NEIGHBOUR, sentence=str(error))
 
 
 async def _name_taken(request: MigrationRequest, listed: Sequence[Site]) -> bool | None:

@@ -1,6 +1,5 @@
 """Opsgenie and Atlassian, for commands that call them directly instead of through a worker."""
 
-from landbridge.domain.errors import LandbridgeError
 from landbridge.integrations.atlassian.directory import AtlassianDirectory
 from landbridge.integrations.atlassian.site_probe import SiteProbe
 from landbridge.integrations.opsgenie import OpsgenieRoster
@@ -48,8 +47,3 @@ def invites() -> bool:
 
     """
     return settings.load(settings.AtlassianSettings).sends_invitations
-
-
-def sentence(error: LandbridgeError) -> str:
-    """Return an error's message without the advice to resume: no migration is paused here."""
-    return str(error).replace(", then resume", "")

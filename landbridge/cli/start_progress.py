@@ -38,11 +38,11 @@ async def follow_start(
         raise Refused(status.failure)
     if status.run_state is not RunState.RUNNING or status.progress is None:
         return status
-    if _first_step(status.progress) is StepStatus.WAITING:
-        if people is None:
-            # Landbridge cannot read the roster from Opsgenie until an admin has fixed the reason.
-            return status
+    if status.progress.task_id == messages.HAND_OUT_ROSTER and people is not None:
         await _assign(client, request, people)
+    elif status.progress.task:
+        # Landbridge cannot read the roster until an admin has fixed the reason.
+        return status
     with text.err().status("Looking for the site …"):
         return await _poll(migration, _site_known_or_task, timeout_seconds=TIMEOUT_SECONDS)
 

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from landbridge.cli import text
 from landbridge.client.answers import MigrationStatus, MigrationSummary, RunState
-from landbridge.domain.messages import ChecklistItem, Progress, StepStatus
+from landbridge.domain.messages import RESUME, ChecklistItem, Progress, StepStatus
 from landbridge.domain.people import Counts, State
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sites import Site
@@ -85,7 +85,11 @@ def _problems(status: MigrationStatus, problem: str) -> list[str]:
         )
     elif progress is not None and running and progress.paused:
         # If Landbridge paused by itself, the reason is also shown as the task.
-        problems.append("Paused." if progress.paused == progress.task else f"Paused: {progress.paused}")
+        problems.append("Paused." if progress.task_id == RESUME else f"Paused: {progress.paused}")
+    elif progress is not None and running and status.paused:
+        problems.append(
+            f"Some cohorts are paused. Once the cause is fixed: ./starter.py resume {status.opsgenie_account}"
+        )
     # Paused cohorts report the reason of the pause as a problem too.
     shown = progress.paused if progress is not None else ""
     return problems + [problem for problem in status.problems if running and problem != shown]

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from landbridge.client import csv_export
 from landbridge.domain.people import Actor
+from landbridge.domain.text import ENGLISH
 
 _JOINERS = {"\u200c", "\u200d"}
 """Format characters that names and emoji need. Other format characters can hide or reorder text."""
@@ -60,8 +61,8 @@ def who(by: Actor) -> str:
 
 
 def write_json(answer: BaseModel | Sequence[BaseModel]) -> None:
-    """Write the client's answer to stdout as JSON, in UTF-8 whatever the locale."""
-    _write(to_json(answer, indent=2) + b"\n")
+    """Write the client's answer to stdout as JSON with texts in English, in UTF-8 whatever the locale."""
+    _write(to_json(answer, indent=2, context=ENGLISH) + b"\n")
 
 
 def write_csv(model: type[BaseModel], records: Iterable[BaseModel]) -> None:

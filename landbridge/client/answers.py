@@ -10,6 +10,7 @@ from landbridge.domain.base import Model
 from landbridge.domain.messages import CANCELLED, Progress
 from landbridge.domain.people import Counts, Person, State, next_step
 from landbridge.domain.sites import Site
+from landbridge.domain.text import NO_TEXT, Text
 
 
 class RunState(StrEnum):
@@ -32,10 +33,10 @@ class FailingTask(Model):
     """Id of the first failure event in the workflow's history."""
     since: datetime
     attempts: int
-    problem: str
-    """What failed and why, as a sentence."""
-    remedy: str
-    """What to do, as a sentence."""
+    problem: Text
+    """What failed and why."""
+    remedy: Text
+    """What to do."""
 
 
 class MigrationSummary(Model):
@@ -69,8 +70,8 @@ class MigrationSummary(Model):
 class MigrationStatus(MigrationSummary):
     """The status of a migration."""
 
-    failure: str = ""
-    """Why the migration failed, as a sentence; empty if it did not."""
+    failure: Text = NO_TEXT
+    """Why the migration failed; empty if it did not."""
     counts: Counts
     """How many people are in each state; see `exact`."""
     people_total: int
@@ -79,7 +80,7 @@ class MigrationStatus(MigrationSummary):
     exact: bool
     """Whether the numbers are current. Otherwise they are the cohorts' search attributes, up to an hour old, or older
     if no worker runs."""
-    problems: list[str] = Field(default_factory=list)
+    problems: list[Text] = Field(default_factory=list)
     """What currently blocks progress, without duplicates: why cohorts pause, which service is unavailable."""
     failing: list[FailingTask] = Field(default_factory=list)
     """Workflow tasks that fail repeatedly. With more than 20 cohorts, only a few of those that the server reports."""
@@ -97,7 +98,7 @@ class ReportLine(Model):
     name: str
     role: str
     state: State
-    reason: str
+    reason: Text
     since: datetime
     mails: int
     """Number of mails sent to the person."""
@@ -105,7 +106,7 @@ class ReportLine(Model):
     """When the last mail was sent; None if there was none."""
     next_mail: datetime | None = None
     """When the next mail (the first, a reminder or a retry) is due; None if no more mails are sent automatically."""
-    next_step: str
+    next_step: Text
     """What has to happen next; see `domain.people.next_step`."""
     declined: bool = False
     """The person said that the account is not theirs."""
@@ -157,7 +158,7 @@ class FoundPerson(Model):
     cohort: int
     cohort_id: str
     person: Person
-    next_step: str
+    next_step: Text
 
 
 class Started(Model):

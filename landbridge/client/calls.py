@@ -16,8 +16,10 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from landbridge.domain import ids
-from landbridge.domain.errors import LandbridgeError, NotFound, Refused, Untrusted
+from landbridge.domain.errors import LandbridgeError, NotFound, Untrusted
+from landbridge.domain.text import text
 from landbridge.platform.exits import TemporalUnreachable
+from workflows.support.failures import to_error
 
 QUERY_SECONDS = timedelta(seconds=5)
 """Timeout of calls to the server, and of the progress query: `status` can do without a worker's answer."""
@@ -61,23 +63,27 @@ async def translate_rpc_errors(what: str, within: timedelta = UPDATE_SECONDS) ->
         cause = error.cause
         if isinstance(cause, ApplicationError):
             if cause.type == _WORKFLOW_COMPLETED:
-                raise NotFound(f"The {what} is over.") from None
-            raise (NotFound if cause.type == "NotFound" else Refused)(cause.message) from None
-        raise LandbridgeError(f"The request about {what} failed.") from None
+                raise NotFound(text("The {what} is over.", what=what)) from None
+            raise to_error(cause) from None
+        raise LandbridgeError(text("The request about {what} failed.", what=what)) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         raise _no_worker(what) from None
     except WorkflowQueryFailedError as error:
         if error.message == ids.TOO_EARLY:
             raise _no_worker(what) from None
         # Do not pass on the SDK's message. A typical cause: the worker cannot replay the history.
-        raise NoWorkerAnswers(f"The workers cannot answer about the {what}; its status says why.") from None
+        raise NoWorkerAnswers(
+            text("The workers cannot answer about the {what}; its status says why.", what=what)
+        ) from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             over = "already completed" in error.message
-            raise NotFound(f"The {what} is over." if over else f"There is no {what}.") from None
+            raise NotFound(
+                text("The {what} is over.", what=what) if over else text("There is no {what}.", what=what)
+            ) from None
         if error.status in _NO_ANSWER:
             raise _no_worker(what) from None
-        raise TemporalUnreachable(f"Temporal does not answer: {error.status.name}.") from None
+        raise TemporalUnreachable(text("Temporal does not answer: {name}.", name=error.status.name)) from None
 
 
 async def execute_update_once(what: str, send: Callable[[str], Awaitable[_Answer]]) -> _Answer:
@@ -113,12 +119,19 @@ def _reject_untrusted(what: str) -> Iterator[None]:
         if ids.UNTRUSTED.decode() not in str(error):
             raise
         raise Untrusted(
-            f"The answer about the {what} is in clear, or was written for another workflow: no worker of Landbridge "
-            "with our keys gave it. See docs/how-to/encrypt.md."
+            text(
+                "The answer about the {what} is in clear, or was written for another workflow: no worker of "
+                "Landbridge with our keys gave it. See docs/how-to/encrypt.md.",
+                what=what,
+            )
         ) from None
 
 
 def _no_worker(what: str) -> NoWorkerAnswers:
     return NoWorkerAnswers(
-        f"No worker answers about the {what}. Start one (worker.py) and look again: what was asked may still be done."
+        text(
+            "No worker answers about the {what}. Start one (worker.py) and look again: what was asked may still "
+            "be done.",
+            what=what,
+        )
     )

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
+from landbridge.domain.text import ENGLISH
+
 _FORMULA = re.compile(r'(?:^|(?<=[,;|\t\r\n]))(?=[ "]*[=+\-@\t\r\n＝＋－＠])')  # noqa: RUF001 - spreadsheets take the wide ones too
 """Where a spreadsheet may see a formula: at the start of a value, and after each separator inside a value (OWASP, CSV
 Injection). Depending on locale and settings, spreadsheets also split lines at semicolons or tabs inside values."""
@@ -18,8 +20,9 @@ def header(model: type[BaseModel]) -> str:
 
 
 def rows(records: Iterable[BaseModel]) -> str:
-    """Return one CSV line per record."""
-    return _csv([_escaped(value) for value in record.model_dump(mode="json").values()] for record in records)
+    """Return one CSV line per record, with texts in English."""
+    dumps = (record.model_dump(mode="json", context=ENGLISH) for record in records)
+    return _csv([_escaped(value) for value in dump.values()] for dump in dumps)
 
 
 def _csv(rows: Iterable[Iterable[object]]) -> str:

@@ -41,6 +41,7 @@ from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.proof import NO_PROOFS, Proofs
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sites import NewSite
+from landbridge.domain.text import text, verbatim
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import options
@@ -91,7 +92,7 @@ class Migration(MigrationReader):
 
     async def pause(self, reason: str, by: Actor) -> None:
         """Pause the migration: it starts nothing new until it is resumed."""
-        request = await self._proven(Act.PAUSE, Pause(reason=reason, run=self._run, by=by))
+        request = await self._proven(Act.PAUSE, Pause(reason=verbatim(reason), run=self._run, by=by))
         await execute_update_once(
             self._what, lambda id_: self._handle.execute_update(SiteMigrationWorkflow.pause, request, id=id_)
         )
@@ -170,14 +171,14 @@ class Migration(MigrationReader):
         if summary.run_state is RunState.RUNNING and summary.step != CANCELLED:
             raise Refused(stale.STARTED_AGAIN)
         if summary.run_state is RunState.COMPLETED:
-            raise Refused(f"The {self._what} was completed: there is nothing to undo.")
+            raise Refused(text("The {what} was completed: there is nothing to undo.", what=self._what))
         undo = UndoRequest(
             opsgenie_account=self._account,
             run=summary.run,
             cohorts=await self._number_of_cohorts(),
             asked=request,
         )
-        async with translate_rpc_errors(f"undo of the {self._what}"):
+        async with translate_rpc_errors(text("undo of the {what}", what=self._what)):
             await self._client.start_workflow(
                 UndoWorkflow.run,
                 undo,
@@ -255,7 +256,7 @@ class Migration(MigrationReader):
         """
         if (await self.progress()).step is Step.INITIATE:
             # Until the roster has been assigned, the cohorts do not know which addresses are taken.
-            raise Refused("The roster is being read; try again in a moment.")
+            raise Refused(text("The roster is being read; try again in a moment."))
         cohort = self._cohort(await self._cohort_number(email))
         request = await self._proven(
             Act.CORRECT_EMAIL, CorrectEmail(email=email, new_email=new_email, run=self._run, by=by)

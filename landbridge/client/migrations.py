@@ -27,6 +27,7 @@ from landbridge.domain.messages import MigrationRequest, Step
 from landbridge.domain.migration import MigrationInput
 from landbridge.domain.proof import NO_PROOFS, Proofs
 from landbridge.domain.roster import RosterPerson
+from landbridge.domain.text import text
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import options, search_attributes
 
@@ -56,7 +57,9 @@ async def start(
     by = proofs.of_request(request.by, Act.START, request, workflow_id)
     request = request.model_copy(update={"by": by})
     try:
-        async with translate_rpc_errors(f"migration of {request.opsgenie_account}"):
+        async with translate_rpc_errors(
+            text("migration of {opsgenie_account}", opsgenie_account=request.opsgenie_account)
+        ):
             started = await client.start_workflow(
                 SiteMigrationWorkflow.run,
                 MigrationInput(request=request),
@@ -88,7 +91,7 @@ async def _refuse_while_undoing(client: Client, opsgenie_account: str) -> None:
         async with translate_rpc_errors("undo"):
             undo = await client.get_workflow_handle(ids.undo(opsgenie_account)).describe(rpc_timeout=QUERY_SECONDS)
         if undo.status is WorkflowExecutionStatus.RUNNING:
-            raise Refused("The last migration is being undone; start this one when that has ended.")
+            raise Refused(text("The last migration is being undone; start this one when that has ended."))
 
 
 def _start_values(request: MigrationRequest) -> dict[str, str]:
@@ -107,8 +110,11 @@ async def _existing(client: Client, workflow_id: str, requested: dict[str, str])
     different = [what for what, value in requested.items() if value and before.get(what, "") not in {value, ""}]
     if different and summary.run_state is RunState.RUNNING:
         raise Refused(
-            f"A migration of this Opsgenie account runs with another {' and another '.join(different)}. "
-            "Nothing was changed; let it end, or start with what it was started with."
+            text(
+                "A migration of this Opsgenie account runs with another {different}. Nothing was changed; let it "
+                "end, or start with what it was started with.",
+                different=" and another ".join(different),
+            )
         )
     return Started(workflow_id=workflow_id, run=summary.run, already=summary.run_state)
 
@@ -132,7 +138,9 @@ async def assign_people(
                     await cohorts.assign_people(ids.cohort(request.opsgenie_account, number), rows)
                     break
                 except ServiceUnavailable:
-                    async with translate_rpc_errors(f"migration of {request.opsgenie_account}"):
+                    async with translate_rpc_errors(
+                        text("migration of {opsgenie_account}", opsgenie_account=request.opsgenie_account)
+                    ):
                         description = await migration.describe(rpc_timeout=QUERY_SECONDS)
                     if summarise(description).run_state is not RunState.RUNNING:
                         return
@@ -145,13 +153,15 @@ async def assign_people(
     await asyncio.gather(*(assign(number, rows) for number, rows in by_cohort.items()))
     # If the migration ended in the meantime, its status says why.
     with suppress(NotFound):
-        async with translate_rpc_errors(f"migration of {request.opsgenie_account}"):
+        async with translate_rpc_errors(
+            text("migration of {opsgenie_account}", opsgenie_account=request.opsgenie_account)
+        ):
             await migration.signal(SiteMigrationWorkflow.people_assigned)
 
 
 async def listed(client: Client) -> list[MigrationSummary]:
     """Return all migrations that Temporal still keeps, newest first."""
-    async with translate_rpc_errors("list of migrations"):
+    async with translate_rpc_errors(text("list of migrations")):
         found = [execution async for execution in client.list_workflows("WorkflowType = 'SiteMigrationWorkflow'")]
     paused, stuck = [
         {ids.account_of(execution.id) for execution in await runs.running(client, condition)}

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from landbridge.domain.errors import BadInput
 from landbridge.domain.messages import PeoplePage, PeopleQuery
 from landbridge.domain.people import Person
+from landbridge.domain.text import text
 
 COHORT_CONCURRENCY = 8
 """Cohorts that are queried concurrently."""
@@ -45,7 +46,7 @@ class Position(NamedTuple):
             return FIRST
         match = _TOKEN.fullmatch(token)
         if match is None:
-            raise BadInput("There is no such page: name one as the page before it does, or none for the first.")
+            raise BadInput(text("There is no such page: name one as the page before it does, or none for the first."))
         return cls(int(match[1]), int(match[2]))
 
 

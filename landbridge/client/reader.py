@@ -15,7 +15,7 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowHandle,
 )
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError
 
 from landbridge.client import runs, stuck_tasks
 from landbridge.client.answers import (
@@ -46,9 +46,11 @@ from landbridge.domain.messages import (
 )
 from landbridge.domain.people import Counts, State, next_step
 from landbridge.domain.proof import NO_PROOFS, Proofs
+from landbridge.domain.text import NO_TEXT, Text, text, verbatim
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 from workflows.support import search_attributes
+from workflows.support.failures import text_of
 from workflows.undo import UndoWorkflow
 
 MAX_COHORTS_QUERIED = 20
@@ -71,7 +73,7 @@ class MigrationReader:
         self._client = client
         self._proofs = proofs
         self._account = ids.check_opsgenie_account(opsgenie_account)
-        self._what = f"migration of {opsgenie_account}"
+        self._what = text("migration of {opsgenie_account}", opsgenie_account=opsgenie_account)
         self._handle: WorkflowHandle[SiteMigrationWorkflow, MigrationResult] = client.get_workflow_handle_for(
             SiteMigrationWorkflow.run, ids.migration(opsgenie_account)
         )
@@ -95,7 +97,7 @@ class MigrationReader:
         """
         description = await self._description()
         summary = await self._summary_of(description)
-        failure = await self._failure() if summary.run_state is RunState.FAILED else ""
+        failure = await self._failure() if summary.run_state is RunState.FAILED else NO_TEXT
         try:
             progress = await self.progress(QUERY_SECONDS)
         except NoWorkerAnswers:
@@ -192,13 +194,13 @@ class MigrationReader:
         async with translate_rpc_errors(self._what, within):
             return await self._handle.query(SiteMigrationWorkflow.progress, rpc_timeout=within)
 
-    async def _failure(self) -> str:
+    async def _failure(self) -> Text:
         try:
             await self._handle.result()
         except WorkflowFailureError as error:
             cause = error.cause
-            return cause.message if isinstance(cause, ApplicationError) else type(cause).__name__
-        return ""
+            return text_of(cause) if isinstance(cause, ApplicationError) else verbatim(type(cause).__name__)
+        return NO_TEXT
 
     async def _of_each_cohort(self, ask: Callable[[str], Awaitable[_Answer]], cohorts: int) -> list[_Answer]:
         return await asyncio.gather(*(ask(ids.cohort(self._account, number)) for number in range(1, cohorts + 1)))
@@ -207,14 +209,14 @@ class MigrationReader:
         async with translate_rpc_errors(self._what):
             return await self._client.get_workflow_handle(workflow_id).describe(rpc_timeout=QUERY_SECONDS)
 
-    async def _retry_reasons(self, workflow: WorkflowExecutionDescription) -> list[str]:
+    async def _retry_reasons(self, workflow: WorkflowExecutionDescription) -> list[Text]:
         """Return why activities are being retried, without personal data (see `activities.error_sanitizer`)."""
         failures = [
             await self._client.data_converter.decode_failure(activity.last_failure)
             for activity in workflow.raw_description.pending_activities
             if activity.HasField("last_failure")
         ]
-        return [failure.message for failure in failures if isinstance(failure, FailureError) and failure.message]
+        return [text_of(failure) for failure in failures if isinstance(failure, ApplicationError) and failure.message]
 
     async def _view(self, cohort_id: str) -> CohortView:
         async with translate_rpc_errors(self._what):
@@ -300,7 +302,7 @@ class MigrationReader:
 
     async def _found(self, cohort: int, page: PeoplePage) -> FoundPerson:
         if not page.people:
-            raise NotFound(f"Nobody with this address is in the {self._what}.")
+            raise NotFound(text("Nobody with this address is in the {what}.", what=self._what))
         person, cohort_id, run = page.people[0], ids.cohort(self._account, cohort), await self._current_run()
         timeline = self._proofs.checked_timeline(
             person.timeline,

@@ -5,6 +5,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from landbridge.client.calls import translate_rpc_errors
 from landbridge.domain import ids
+from landbridge.domain.text import text
 
 PAUSED = "MigrationPaused = true"
 """List filter: paused workflows, which start nothing new until an admin resumes them."""
@@ -14,7 +15,7 @@ FAILING = "TemporalReportedProblems IS NOT NULL"
 
 async def of_account(client: Client, opsgenie_account: str) -> list[WorkflowExecution]:
     """Return all runs of an account's migrations, cohorts and undos; runs that just started may be missing."""
-    async with translate_rpc_errors(f"migration of {opsgenie_account}"):
+    async with translate_rpc_errors(text("migration of {opsgenie_account}", opsgenie_account=opsgenie_account)):
         return [execution async for execution in client.list_workflows(_of(opsgenie_account))]
 
 
@@ -23,7 +24,7 @@ async def running(client: Client, condition: str, opsgenie_account: str = "") ->
     query = f"ExecutionStatus = 'Running' AND {condition}"
     if opsgenie_account:
         query += f" AND ({_of(opsgenie_account)})"
-    async with translate_rpc_errors("list of migrations"):
+    async with translate_rpc_errors(text("list of migrations")):
         try:
             return [execution async for execution in client.list_workflows(query)]
         except RPCError as error:

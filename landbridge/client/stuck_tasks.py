@@ -14,6 +14,7 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExec
 
 from landbridge.client.answers import FailingTask
 from landbridge.client.calls import QUERY_SECONDS, translate_rpc_errors
+from landbridge.domain.text import Text, text
 
 MIN_ATTEMPTS = 3
 """From this attempt on a task is reported: a task that was lost with its worker succeeds at the second attempt."""
@@ -43,7 +44,7 @@ async def task_of(client: Client, workflow: WorkflowExecutionDescription) -> Fai
         event=first.event_id,
         since=since,
         attempts=pending.attempt,
-        problem=_problem(workflow.id, failures, _utc(since)),
+        problem=_problem(workflow.id, failures, since),
         remedy=_remedy(completed),
     )
 
@@ -70,7 +71,7 @@ async def _newest_first(client: Client, workflow: WorkflowExecutionDescription) 
             return
 
 
-def _problem(workflow_id: str, failures: Sequence[HistoryEvent], since: str) -> str:
+def _problem(workflow_id: str, failures: Sequence[HistoryEvent], since: datetime) -> Text:
     # Do not pass on the failures' messages: they may contain personal data.
     # The SDK reports only the first failure; later attempts time out.
     causes = {
@@ -79,30 +80,39 @@ def _problem(workflow_id: str, failures: Sequence[HistoryEvent], since: str) -> 
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED
     }
     if not causes:
-        return f"The workers have not completed a workflow task of {workflow_id} in time since {since}."
+        return text(
+            "The workers have not completed a workflow task of {workflow_id} in time since {since}.",
+            workflow_id=workflow_id,
+            since=since,
+        )
     if WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR in causes:
-        return (
-            f"A workflow task of {workflow_id} has failed since {since}: the workers run code that cannot replay its "
-            "history."
+        return text(
+            "A workflow task of {workflow_id} has failed since {since}: the workers run code that cannot replay "
+            "its history.",
+            workflow_id=workflow_id,
+            since=since,
         )
-    return f"A workflow task of {workflow_id} has failed since {since}: the workers' log says why."
-
-
-def _remedy(completed: HistoryEvent | None) -> str:
-    if completed is None:
-        return "Nothing is lost: deploy a corrected build (docs/how-to/deploy.md)."
-    build = completed.workflow_task_completed_event_attributes.deployment_version.build_id
-    until = _utc(completed.event_time.ToDatetime(tzinfo=UTC))
-    if build:
-        return (
-            f"Nothing is lost: go back to build {build}, which worked until {until}, or deploy a corrected one "
-            "(docs/how-to/deploy.md)."
-        )
-    return (
-        f"Nothing is lost: go back to the build that worked until {until}, or deploy a corrected one "
-        "(docs/how-to/deploy.md)."
+    return text(
+        "A workflow task of {workflow_id} has failed since {since}: the workers' log says why.",
+        workflow_id=workflow_id,
+        since=since,
     )
 
 
-def _utc(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"
+def _remedy(completed: HistoryEvent | None) -> Text:
+    if completed is None:
+        return text("Nothing is lost: deploy a corrected build (docs/how-to/deploy.md).")
+    build = completed.workflow_task_completed_event_attributes.deployment_version.build_id
+    until = completed.event_time.ToDatetime(tzinfo=UTC)
+    if build:
+        return text(
+            "Nothing is lost: go back to build {build}, which worked until {until}, or deploy a corrected one "
+            "(docs/how-to/deploy.md).",
+            build=build,
+            until=until,
+        )
+    return text(
+        "Nothing is lost: go back to the build that worked until {until}, or deploy a corrected one "
+        "(docs/how-to/deploy.md).",
+        until=until,
+    )

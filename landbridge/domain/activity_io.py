@@ -12,6 +12,7 @@ from landbridge.domain.people import Counts
 from landbridge.domain.roster import AccountAdmin
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
+from landbridge.domain.text import NO_TEXT, Text
 
 
 class AccountQuestion(Model):
@@ -37,7 +38,7 @@ class AccountOutcome(Model):
     """We created it just now."""
     mailed: bool = False
     """Atlassian has mailed its own invitation just now: it stands for the first authentication email."""
-    problem: str = ""
+    problem: Text = NO_TEXT
     """Why the account cannot be created or used, as a sentence for an admin."""
 
 
@@ -132,9 +133,9 @@ class MailOutcome(Model):
     """None for a notice."""
     generation: int = 1
     delivery: Delivery
-    reason: str = ""
+    reason: Text = NO_TEXT
     """The server's code and our words for it, without the address."""
-    if_many: str = ""
+    if_many: Text = NO_TEXT
     """For a refusal that may concern the sender: what to tell and to check if many are refused like this, as a
     sentence. Empty: the answer concerns this person alone."""
 
@@ -142,7 +143,7 @@ class MailOutcome(Model):
 class MailProblem(Model):
     """Why a slice was not sent to its end."""
 
-    sentence: str
+    sentence: Text
     """What failed and what to check."""
     needs_people: bool = False
     """Nothing is sent until a person has mended it and resumes."""
@@ -179,7 +180,7 @@ class Notice(Model):
     opsgenie_account: str
     site: Site | None = None
     counts: Counts = Counts()
-    task: str = ""
+    task: Text = NO_TEXT
     """What to do, as a sentence, for `ADMIN_TASK`."""
     url: str = ""
     """Where to do it."""
@@ -187,7 +188,7 @@ class Notice(Model):
     """The command that tells Landbridge it is done."""
     at: datetime | None = None
     """When it happened: the deadline, the completion, the cancellation."""
-    reason: str = ""
+    reason: Text = NO_TEXT
     """Why, for `MIGRATION_CANCELLED`."""
 
 
@@ -279,7 +280,7 @@ class Connected(Model):
 class NameNotFree(Model):
     """The site name is taken, now or in the past."""
 
-    reason: str
+    reason: Text
     suggestions: list[str] = Field(default_factory=list)
     """Valid names near it, free when asked."""
 
@@ -289,8 +290,8 @@ class AdminTask(Model):
 
     id: str
     """What requests call it, such as `create-site:acme`: whatever else there is to do has another id."""
-    task: str
-    """What to do, as a sentence."""
+    task: Text
+    """What to do."""
     url: str = ""
     """Where."""
 

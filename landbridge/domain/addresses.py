@@ -8,14 +8,13 @@ from pydantic import validate_email
 from pydantic_core import PydanticCustomError
 
 from landbridge.domain.errors import BadInput
+from landbridge.domain.text import Text, text
 
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f<>,;\u202a-\u202e\u2066-\u2069]")
 MAX_LENGTH = 254
 """Characters in an address; SMTP's own limit for a path (RFC 5321, 4.5.3.1.3)."""
 MAX_LOCAL_PART_LENGTH = 64
 """Bytes before the @-sign (RFC 5321, 4.5.3.1.1)."""
-UNUSABLE = "the address cannot be used: {error}"
-"""Why a row of a roster is of no use, where `normalise` raises an error."""
 _SURELY_SHORT = 40
 """Characters of an address that no limit of length concerns, in whichever spelling."""
 _ANY_DOMAIN = "example.com"
@@ -36,15 +35,20 @@ def normalise(address: str) -> str:
     """
     trimmed = address.strip()
     if _FORBIDDEN.search(trimmed):
-        raise BadInput("an address is one mailbox, without control characters, commas or angle brackets")
+        raise BadInput(text("an address is one mailbox, without control characters, commas or angle brackets"))
     local_part, at, domain = trimmed.rpartition("@")
     if at and len(trimmed) <= _SURELY_SHORT:
         return _checked(f"{local_part}@{_ANY_DOMAIN}").removesuffix(_ANY_DOMAIN) + _normal_domain(domain)
     normal = _checked(trimmed)
     if len(normal.encode()) > MAX_LENGTH:
-        raise BadInput(f"it is longer than {MAX_LENGTH} bytes")
+        raise BadInput(text("it is longer than {max_length} bytes", max_length=MAX_LENGTH))
     if len(normal.rpartition("@")[0].encode()) > MAX_LOCAL_PART_LENGTH:
-        raise BadInput(f"the part before the @-sign is longer than {MAX_LOCAL_PART_LENGTH} bytes")
+        raise BadInput(
+            text(
+                "the part before the @-sign is longer than {max_local_part_length} bytes",
+                max_local_part_length=MAX_LOCAL_PART_LENGTH,
+            )
+        )
     return normal
 
 
@@ -61,13 +65,18 @@ def _checked(address: str) -> str:
         reason = (error.context or {}).get("reason", "it is not an email address")
         raise BadInput(str(reason).rstrip(".")) from None
     if not normal.isascii() and any(map(_mixes_alphabets, re.split("[@.]", normal))):
-        raise BadInput("it mixes letters of alphabets that look alike: most likely it is another's; type it anew")
+        raise BadInput(text("it mixes letters of alphabets that look alike: most likely it is another's; type it anew"))
     return normal
 
 
 def _mixes_alphabets(label: str) -> bool:
     """Return whether a word has letters of two alphabets of which one can pass for the other's."""
     return len(_ALIKE & {unicodedata.name(letter, "").partition(" ")[0] for letter in label}) > 1
+
+
+def unusable(error: BadInput) -> Text:
+    """Return why a row of a roster cannot be used, where `normalise` raises an error."""
+    return text("the address cannot be used: {error}", error=error.text)
 
 
 def key(address: str) -> str:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from landbridge.domain.base import Model
 from landbridge.domain.people import Actor
+from landbridge.domain.text import NO_TEXT, Text, verbatim
 
 KEPT = 400
 """Entries that one workflow keeps: the first, and of what is asked for most often the newest. Some 100 kB, beside what
@@ -54,7 +55,7 @@ class AuditEntry(Model):
     act: Act
     about: str = ""
     """Whom or what it concerned: an address, a state, a site, a task."""
-    detail: str = ""
+    detail: Text = NO_TEXT
     """A reason, a new address, a deadline."""
     people: int = 0
     """How many people it concerned, where they are not named."""
@@ -77,7 +78,7 @@ class Audit(Model):
             update={
                 "by": replace(entry.by, name=entry.by.name[:MAX_LENGTH]),
                 "about": entry.about[:MAX_LENGTH],
-                "detail": entry.detail[:MAX_LENGTH],
+                "detail": entry.detail if len(entry.detail) <= MAX_LENGTH else verbatim(entry.detail[:MAX_LENGTH]),
             }
         )
         entries = (*self.entries, clipped)

@@ -7,9 +7,10 @@ from datetime import datetime
 from landbridge.domain import addresses
 from landbridge.domain.people import Actor, Source
 from landbridge.domain.roster import AccountAdmin
+from landbridge.domain.text import NO_TEXT, Text, text
 
-_ADMINS_ONLY = "Only an owner or admin of the Opsgenie account may ask this, and this address is neither."
-_PEOPLE_ONLY = "A request is somebody's: an owner's, an admin's or an operator's."
+_ADMINS_ONLY = text("Only an owner or admin of the Opsgenie account may ask this, and this address is neither.")
+_PEOPLE_ONLY = text("A request is somebody's: an owner's, an admin's or an operator's.")
 
 
 def admin_keys(admins: Iterable[AccountAdmin]) -> list[str]:
@@ -17,7 +18,7 @@ def admin_keys(admins: Iterable[AccountAdmin]) -> list[str]:
     return sorted({_key(admin.email) for admin in admins})
 
 
-def denial_reason(by: Actor, admins: Collection[str]) -> str:
+def denial_reason(by: Actor, admins: Collection[str]) -> Text:
     """Return why a sender may not send requests to a migration, as a sentence; empty if they may.
 
     An operator has access to Temporal, so Temporal's own authorization decides who is an operator. An owner or admin
@@ -25,9 +26,9 @@ def denial_reason(by: Actor, admins: Collection[str]) -> str:
     """
     match by.source:
         case Source.OPERATOR:
-            return ""
+            return NO_TEXT
         case Source.ADMIN:
-            return "" if _key(by.name) in admins else _ADMINS_ONLY
+            return NO_TEXT if _key(by.name) in admins else _ADMINS_ONLY
         case _:
             return _PEOPLE_ONLY
 

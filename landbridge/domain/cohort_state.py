@@ -42,12 +42,13 @@ from landbridge.domain.messages import (
 from landbridge.domain.people import MAILED, OPSGENIE, STATE_TITLES, Actor, Counts, Person
 from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import Site
+from landbridge.domain.text import NO_TEXT, Text, joined, text, verbatim
 
 MAX_PROBLEMS_REPORTED = 8
 """Problems that a cohort reports to its migration, with the end of each. Temporal accepts 10,000 signals for one run:
 25 from each of 400 cohorts. A migration that receives no more signals would wait forever. `status` asks the cohorts."""
-_UNKNOWN = "Nobody with this address is in the migration."
-_TAKEN = "The new address is someone's already."
+_UNKNOWN = text("Nobody with this address is in the migration.")
+TAKEN = text("The new address is someone's already.")
 
 
 @dataclass(kw_only=True)
@@ -71,9 +72,9 @@ class CohortState:
     """Serialized as a compressed text."""
     site: Site | None = None
     """The site; none: the cohort has not begun its work."""
-    paused: str = ""
+    paused: Text = NO_TEXT
     """Why the cohort starts nothing new; empty while it works."""
-    problems: dict[str, str] = field(default_factory=dict)
+    problems: dict[str, Text] = field(default_factory=dict)
     """Why the newest activity of a task queue failed, as sentences; no entry: it succeeded."""
     refusals: Refusals = field(default_factory=Refusals)
     """Refused mails that may be the sender's fault or the recipient's."""
@@ -103,7 +104,7 @@ class CohortState:
         return self.people.apply(number, event, now, self.rules)
 
     def _record(
-        self, act: Act, by: Actor, now: datetime, *, about: str, detail: str = "", people: int = 0
+        self, act: Act, by: Actor, now: datetime, *, about: str, detail: Text = NO_TEXT, people: int = 0
     ) -> AuditEntry:
         entry = AuditEntry(at=now, by=by, act=act, about=about, detail=detail, people=people)
         self.audit = self.audit.with_entry(entry)
@@ -125,7 +126,7 @@ class CohortState:
             or (self.site is not None and self.people.opened()),
             # Without a site, more people may be assigned.
             settled=self.site is not None and self.people.settled(),
-            problem=self.paused or "; ".join([*self.problems.values(), *held]),
+            problem=self.paused or joined(*self.problems.values(), *held),
             deadline_passed=self.deadline_passed,
             counts=self.people.counts(),
             moved=self.people.moved(),
@@ -156,7 +157,7 @@ class CohortState:
         if reason := authority.denial_reason(request.by, self.admins) or stale.run_mismatch(request.run, run):
             raise Refused(reason)
         if self.cancelled:
-            raise Refused("The migration is cancelled.")
+            raise Refused(text("The migration is cancelled."))
 
     def find(self, email: str) -> Person:
         """Return the person with an address, also a former address.
@@ -183,7 +184,7 @@ class CohortState:
             raise Refused(reason)
         if person.settled:
             state = STATE_TITLES[person.state]
-            raise Refused(f"Nothing is awaited of this person any more: {state}.")
+            raise Refused(text("Nothing is awaited of this person any more: {state}.", state=state))
         return person
 
     def check_resend(self, request: Resend, run: str, now: datetime) -> None:
@@ -197,7 +198,7 @@ class CohortState:
             if reason := self._resend_denial_reason(person, request.emails[0], now):
                 raise Refused(reason)
 
-    def _resend_denial_reason(self, person: Person | None, email: str, now: datetime) -> str:
+    def _resend_denial_reason(self, person: Person | None, email: str, now: datetime) -> Text:
         if person is None:
             return _UNKNOWN
         return stale.address_mismatch(email, person.email) or lifecycle.resend_denial_reason(person, now, self.rules)
@@ -229,13 +230,13 @@ class CohortState:
         self.check_sender(request, run)
         self.find_changeable(request.email)
         if not request.reason.strip():
-            raise Refused("Give a reason: it stands in the report.")
+            raise Refused(text("Give a reason: it stands in the report."))
 
     def exclude(self, request: Exclude, now: datetime) -> AuditEntry:
         """Take a person out of the migration."""
         person, by = self.find(request.email), proof.recorded(request.by, Act.EXCLUDE, request)
         self.apply(person.number, events.Excluded(request.reason, by), now)
-        return self._record(Act.EXCLUDE, by, now, about=person.email, detail=request.reason)
+        return self._record(Act.EXCLUDE, by, now, about=person.email, detail=verbatim(request.reason))
 
     def check_correct_email(self, request: CorrectEmail, run: str) -> None:
         """Check a request to correct an address; raises as `check_sender` and `find_changeable`."""
@@ -244,18 +245,18 @@ class CohortState:
         try:
             email = addresses.normalise(request.new_email)
         except BadInput as error:
-            raise Refused(f"The new address cannot be used: {error}.") from None
+            raise Refused(text("The new address cannot be used: {error}.", error=error.text)) from None
         holder = self.people.find(email)
         is_anothers = holder is not None and (holder.number != person.number or holder.email == email)
         if is_anothers or addresses.key(email) in self.claims:
-            raise Refused(_TAKEN)
+            raise Refused(TAKEN)
 
     def correct_email(self, request: CorrectEmail, now: datetime) -> AuditEntry:
         """Give a person another address, which has yet to be verified; raises as `find_changeable`."""
         person, email = self.find_changeable(request.email), addresses.normalise(request.new_email)
         by = proof.recorded(request.by, Act.CORRECT_EMAIL, request)
         self.apply(person.number, events.EmailCorrected(email, by), now)
-        return self._record(Act.CORRECT_EMAIL, by, now, about=person.email, detail=email)
+        return self._record(Act.CORRECT_EMAIL, by, now, about=person.email, detail=verbatim(email))
 
     # Facts about people.
 
@@ -397,7 +398,7 @@ class CohortState:
 
     def resume(self, now: datetime) -> None:
         """Resume; retry held mail now, and mail that the sender's problem may have caused to be refused."""
-        self.paused = ""
+        self.paused = NO_TEXT
         self._withdraw_refusals(now)
         if self.mail_hold is not None:
             self.mail_hold = self.mail_hold.model_copy(update={"until": now})
@@ -415,7 +416,7 @@ class CohortState:
         """Record that the deadline has passed; leave people behind if the rules say so."""
         self.deadline_passed = True
         if self.rules.at_deadline is AtDeadline.COMPLETE_PARTIAL and self.site:
-            self._leave_behind(events.MigrationEnded("The deadline passed."), now)
+            self._leave_behind(events.MigrationEnded(text("The deadline passed.")), now)
 
     def cancel(self, request: Cancel) -> None:
         """End as soon as work that has begun is interrupted; no link works from now on."""
@@ -426,13 +427,13 @@ class CohortState:
         self.problems.clear()
         if self.cancelled:
             by = proof.recorded(self.cancelled.by, Act.CANCEL, self.cancelled)
-            reason = f"The migration was cancelled: {self.cancelled.reason.rstrip('.')}."
+            reason = text("The migration was cancelled: {reason}.", reason=self.cancelled.why.rstrip("."))
             self._leave_behind(events.MigrationEnded(reason, by), now)
 
     def end_from_outside(self, by: Actor, now: datetime) -> None:
         """End because the migration ended in Temporal without signalling its cohorts."""
-        self._leave_behind(events.MigrationEnded("The migration was ended from outside.", by), now)
-        self.cancel(Cancel(reason="It was ended from outside.", by=by))
+        self._leave_behind(events.MigrationEnded(text("The migration was ended from outside."), by), now)
+        self.cancel(Cancel(reason="", by=by))
 
     def _leave_behind(self, event: events.MigrationEnded, now: datetime) -> None:
         for person in self.people.everyone():
@@ -500,5 +501,5 @@ def _hold(problem: MailProblem, former: MailHold | None, now: datetime) -> MailH
         return MailHold(sentence=problem.sentence, until=until)
     over_by = former.over_by if former and former.over_by and former.over_by > now else None
     over_by = over_by or now + timedelta(seconds=problem.lasts)
-    at_the_latest = f"Sending goes on by itself, at the latest at about {over_by:%Y-%m-%d %H:%M} UTC."
-    return MailHold(sentence=f"{problem.sentence} {at_the_latest}", until=until, over_by=over_by)
+    at_the_latest = text("Sending goes on by itself, at the latest at about {over_by}.", over_by=over_by)
+    return MailHold(sentence=joined(problem.sentence, at_the_latest), until=until, over_by=over_by)

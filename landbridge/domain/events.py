@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from landbridge.domain.links import Purpose
 from landbridge.domain.people import LINK, SYSTEM, Actor
+from landbridge.domain.text import Text
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class AccountProblem:
     """Atlassian answered: this person's account cannot be created or used as it is."""
 
     email: str
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class MailDeferred:
 
     purpose: Purpose
     generation: int
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class MailRefused:
 
     purpose: Purpose
     generation: int
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class EmailCorrected:
 class MigrationEnded:
     """The migration does not wait any more."""
 
-    reason: str
+    reason: Text
     by: Actor = field(default=SYSTEM)
 
 

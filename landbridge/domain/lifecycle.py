@@ -24,28 +24,29 @@ from landbridge.domain.people import (
     State,
 )
 from landbridge.domain.rules import Rules
+from landbridge.domain.text import NO_TEXT, Text, joined, text, verbatim
 
 FIRST_DEFERRAL, MAX_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
 """The backoff after the mail server defers mail to one person: it doubles each time, up to the maximum."""
 MAX_LINK_REQUESTS, LINK_REQUEST_WINDOW = 5, timedelta(minutes=15)
 """The rate limit for mails that a person requests by a link: each mail invalidates the links before it."""
-_CAME_BACK = "came back from Atlassian"
-_MAIL_REQUESTED = "mail requested"
-_REFUSAL_WITHDRAWN = "refused because of the sender, to be sent again"
+_CAME_BACK = text("came back from Atlassian")
+_MAIL_REQUESTED = text("mail requested")
+_REFUSAL_WITHDRAWN = text("refused because of the sender, to be sent again")
 _MAIL_SENT = {
-    Purpose.VERIFICATION: "verification email sent",
-    Purpose.AUTHENTICATION: "authentication email sent",
+    Purpose.VERIFICATION: text("verification email sent"),
+    Purpose.AUTHENTICATION: text("authentication email sent"),
 }
 _LINK_DECLINED = {
-    Purpose.VERIFICATION: "verification link declined",
-    Purpose.AUTHENTICATION: "authentication link declined",
+    Purpose.VERIFICATION: text("verification link declined"),
+    Purpose.AUTHENTICATION: text("authentication link declined"),
 }
-DECLINED = "They say that this is not their account."
+DECLINED = text("They say that this is not their account.")
 """The reason of a person who needs attention because they declined."""
 _MISSING = {
-    State.ARRIVED: "The Atlassian account had not been looked up.",
-    State.EMAIL_UNVERIFIED: "The Opsgenie email was not verified.",
-    State.AUTHENTICATING: "The Atlassian account was not set up.",
+    State.ARRIVED: text("The Atlassian account had not been looked up."),
+    State.EMAIL_UNVERIFIED: text("The Opsgenie email was not verified."),
+    State.AUTHENTICATING: text("The Atlassian account was not set up."),
 }
 
 
@@ -70,18 +71,21 @@ def needs_account(person: Person, now: datetime) -> bool:
     return person.state is State.ARRIVED and person.due is not None and person.due <= now
 
 
-def resend_denial_reason(person: Person, now: datetime, rules: Rules) -> str:
+def resend_denial_reason(person: Person, now: datetime, rules: Rules) -> Text:
     """Return why the person's mail may not be sent again now, as a sentence; empty if it may."""
     if person.problem:
-        return "The roster's row cannot be used; correct the address first."
+        return text("The roster's row cannot be used; correct the address first.")
     purpose = MAILED.get(person.state)
     if purpose is None and person.state not in FOR_ADMINS:
-        return f"There is no mail to send in this state: {STATE_TITLES[person.state]}."
+        return text("There is no mail to send in this state: {state}.", state=STATE_TITLES[person.state])
     if purpose is not None and (sent_at := person.mailing(purpose).sent_at) is not None:
         left = rules.resend_cooldown - (now - sent_at)
         if left > timedelta(0):
-            return f"A mail went out moments ago; wait {int(left.total_seconds()) + 1} seconds."
-    return ""
+            return text(
+                "A mail went out moments ago; wait {total_seconds} seconds.",
+                total_seconds=int(left.total_seconds()) + 1,
+            )
+    return NO_TEXT
 
 
 def may_request_mail(person: Person, link: Mail, now: datetime) -> bool:
@@ -150,12 +154,12 @@ def transition(  # noqa: C901, PLR0911, PLR0912 - one case for each event, in on
         case events.RefusalWithdrawn(purpose, generation):
             return _refusal_withdrawn(person, Mail(purpose, generation), now)
         case events.Excluded(reason, by):
-            return _enter(person, State.EXCLUDED, now, by, reason=reason)
+            return _enter(person, State.EXCLUDED, now, by, reason=verbatim(reason))
         case events.EmailCorrected(email, by):
             return _email_corrected(person, email, by, now)
         case events.MigrationEnded(reason, by):
             return _enter(
-                person, State.LEFT_BEHIND, now, by, reason=f"{reason} {_MISSING.get(person.state, person.reason)}"
+                person, State.LEFT_BEHIND, now, by, reason=joined(reason, _MISSING.get(person.state, person.reason))
             )
 
 
@@ -164,7 +168,12 @@ def _account_seen(person: Person, seen: events.AccountSeen, now: datetime, rules
     if seen.created and seen.account_id not in person.invited:
         known = replace(known, invited=[*person.invited, seen.account_id])
     if person.account_id != seen.account_id:
-        known = _note(known, now, "Atlassian account created" if seen.created else "Atlassian account found", ATLASSIAN)
+        known = _note(
+            known,
+            now,
+            text("Atlassian account created") if seen.created else text("Atlassian account found"),
+            ATLASSIAN,
+        )
     if seen.verified:
         return _enter(known, State.CONNECTED, now, ATLASSIAN)
     if person.state is State.ARRIVED:
@@ -175,7 +184,7 @@ def _account_seen(person: Person, seen: events.AccountSeen, now: datetime, rules
 
 def _invited_by_atlassian(person: Person, now: datetime, rules: Rules) -> Person:
     """Count Atlassian's own invitation as the first authentication email; our reminders follow."""
-    invited = _note(person, now, "invitation sent by Atlassian", ATLASSIAN)
+    invited = _note(person, now, text("invitation sent by Atlassian"), ATLASSIAN)
     if person.state is not State.AUTHENTICATING:
         return invited
     due = now + rules.reminder_interval if rules.reminders_at_most else None
@@ -189,7 +198,7 @@ def _waiting_state(person: Person) -> State:
 def _email_verified(person: Person, by: Actor, now: datetime) -> Person:
     if person.email_verified:
         return person
-    verified = _note(replace(person, email_verified=True), now, "email verified", by)
+    verified = _note(replace(person, email_verified=True), now, text("email verified"), by)
     if person.state is State.EMAIL_UNVERIFIED or (
         # The person got a mail although the mail server refused it.
         person.state is State.UNREACHABLE and person.account_id
@@ -205,7 +214,7 @@ def _link_followed(person: Person, link: Mail, by: Actor, now: datetime, rules: 
         return _email_verified(person, by, now)
     if rules.click_counts and person.state is State.AUTHENTICATING:
         return _enter(person, State.CONNECTED, now, by)
-    return _note(person, now, "authentication link followed", by)
+    return _note(person, now, text("authentication link followed"), by)
 
 
 def _came_back(person: Person, by: Actor, now: datetime) -> Person:
@@ -268,12 +277,16 @@ def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Perso
     return replace(sent, mails_in_state=mails, deferrals=0, due=due)
 
 
-def _mail_deferred(person: Person, mail: Mail, reason: str, now: datetime) -> Person:
+def _mail_deferred(person: Person, mail: Mail, reason: Text, now: datetime) -> Person:
     if not _is_next_mail(person, mail):
         return person
     # Bound the factor, not the product: after three days the product would overflow a timedelta.
     wait = FIRST_DEFERRAL * min(2**person.deferrals, MAX_DEFERRAL // FIRST_DEFERRAL)
-    noted = person if person.deferrals else _note(person, now, f"mail server asks for patience: {reason}", SYSTEM)
+    noted = (
+        person
+        if person.deferrals
+        else _note(person, now, text("mail server asks for patience: {reason}", reason=reason), SYSTEM)
+    )
     return replace(noted, due=now + wait, deferrals=person.deferrals + 1)
 
 
@@ -295,13 +308,13 @@ def _email_corrected(person: Person, email: str, by: Actor, now: datetime) -> Pe
     if email == person.email:
         return person
     former = [*person.former_emails, person.email]
-    restarted = replace(person, email=email, former_emails=former, email_verified=False, account_id="", problem="")
-    corrected = _note(restarted, now, "email corrected", by)
+    restarted = replace(person, email=email, former_emails=former, email_verified=False, account_id="", problem=NO_TEXT)
+    corrected = _note(restarted, now, text("email corrected"), by)
     # Links that went to the old address must not verify the new address.
     return _enter(_without_links(corrected), State.ARRIVED, now, by)
 
 
-def _enter(person: Person, state: State, now: datetime, by: Actor, *, reason: str = "") -> Person:
+def _enter(person: Person, state: State, now: datetime, by: Actor, *, reason: Text = NO_TEXT) -> Person:
     if state is person.state:
         return replace(person, reason=reason)
     system_acts = state is State.ARRIVED or state in MAILED
@@ -315,11 +328,11 @@ def _enter(person: Person, state: State, now: datetime, by: Actor, *, reason: st
         mails_in_state=0,
         deferrals=0,
     )
-    return _note(entered, now, f"{state}: {reason}" if reason else str(state), by)
+    return _note(entered, now, reason, by, state)
 
 
-def _note(person: Person, now: datetime, what: str, by: Actor) -> Person:
-    timeline = [*person.timeline, Entry(at=now, what=what, by=by)]
+def _note(person: Person, now: datetime, what: Text, by: Actor, state: State | None = None) -> Person:
+    timeline = [*person.timeline, Entry(at=now, what=what, state=state, by=by)]
     if len(timeline) > TIMELINE_LENGTH:
         timeline = [timeline[0], *timeline[-TIMELINE_LENGTH + 1 :]]
     return replace(person, timeline=timeline)

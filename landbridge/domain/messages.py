@@ -12,6 +12,7 @@ from landbridge.domain.people import Actor, Counts, Person, Proof, State
 from landbridge.domain.roster import RosterPerson, RosterSurvey
 from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import NewSite, Site
+from landbridge.domain.text import NO_TEXT, Text, text, verbatim
 
 
 class Step(StrEnum):
@@ -29,6 +30,8 @@ class Step(StrEnum):
 MAX_REASON_LENGTH = 300
 """Maximum characters of a reason. It is stored with each person it concerns, and an answer of Temporal has at most
 2 MB: a long text for each person of a cohort would exceed it."""
+HAND_OUT_ROSTER, RESUME = "hand-out-roster", "resume"
+"""Ids of tasks (`Progress.task_id`): the starter distributes its roster file; an admin resumes after a pause."""
 CANCELLED = "cancelled"
 """Shown instead of a step once a migration was cancelled."""
 STEP_TITLES = {
@@ -89,8 +92,8 @@ class ClaimAnswer(Model):
 class MailHold(Model):
     """The mail server wants no mail for a while; the cohort goes on by itself."""
 
-    sentence: str
-    """What `status` tells."""
+    sentence: Text
+    """What `status` shows."""
     until: datetime
     """When mail is tried again."""
     over_by: datetime | None = None
@@ -105,7 +108,7 @@ class CohortStatus(Model):
     """Everyone's account is known, and everyone who is to get a first mail was sent it."""
     settled: bool = False
     """Nobody is awaited."""
-    problem: str = ""
+    problem: Text = NO_TEXT
     """Why the cohort pauses, or which service is unavailable."""
     deadline_passed: bool = False
     counts: Counts = Counts()
@@ -228,7 +231,7 @@ class Decided(Model):
 
     site: Site | None = None
     """The site that stands."""
-    task: str = ""
+    task: Text = NO_TEXT
     """What an admin has to do first; empty if nothing."""
     command: str = ""
     """How to report that task done."""
@@ -255,8 +258,7 @@ class NotSent(Model):
 
     email: str
     """As it was given."""
-    reason: str
-    """A sentence."""
+    reason: Text
 
 
 class Resent(Model):
@@ -294,7 +296,8 @@ class CorrectEmail(Request):
 class Pause(Request):
     """An update to a migration, passed to its cohorts as a signal."""
 
-    reason: str
+    reason: Text
+    """In the words of whoever pauses (`verbatim`), as a rule."""
 
 
 class Resume(Request):
@@ -313,8 +316,14 @@ class Cancel(Request):
     """An update to a migration, passed to its cohorts as a signal: it ends before its time."""
 
     reason: str
+    """In the words of whoever cancels; empty only where Temporal's own cancellation ended the migration."""
     undo: bool = False
     """Also revoke the invitations of people who have not set up their accounts."""
+
+    @property
+    def why(self) -> Text:
+        """The reason as readers see it."""
+        return verbatim(self.reason) if self.reason else text("It was cancelled in Temporal.")
 
 
 class RevokeInvitations(Request):
@@ -338,7 +347,7 @@ class UndoState(Model):
     """When the first run began."""
     people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
     """The outcome of each invitation: people's numbers by cohort and outcome. For 100,000 people some 600 kB."""
-    problem: str = ""
+    problem: Text = NO_TEXT
     """Why the undo makes no progress, or why it gave up, as a sentence."""
     over: bool = False
     """No invitation is left to revoke, or the undo gave up."""
@@ -369,7 +378,7 @@ class UndoProgress(Model):
     """Left alone, since the person had set up the account meanwhile."""
     failed: int = 0
     """What Atlassian would not revoke."""
-    problem: str = ""
+    problem: Text = NO_TEXT
     """What keeps it from going on, or why it gave up; once that is mended, ask for it again."""
     over: bool = False
 
@@ -428,7 +437,7 @@ class ChecklistItem(Model):
     title: str
     owner: Owner
     status: StepStatus
-    note: str = ""
+    note: Text = NO_TEXT
     """What happened, or what there is to do."""
     since: datetime | None = None
 
@@ -439,7 +448,7 @@ class Progress(Model):
     opsgenie_account: str
     initiator: str
     step: Step
-    task: str = ""
+    task: Text = NO_TEXT
     """What the migration waits for an admin to do; empty if nothing."""
     url: str = ""
     """Where to do it."""
@@ -455,11 +464,11 @@ class Progress(Model):
     """The sites linked to the initiator's email, once listed."""
     site: Site | None = None
     """The site that was chosen or created."""
-    paused: str = ""
+    paused: Text = NO_TEXT
     """Why nothing new is started; empty while work goes on."""
-    cancelled: str = ""
+    cancelled: Text = NO_TEXT
     """Why the migration was cancelled; empty if it was not."""
-    problems: list[str] = Field(default_factory=list)
+    problems: list[Text] = Field(default_factory=list)
     """What keeps cohorts from their work, each once."""
     deadline: datetime | None = None
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
@@ -504,7 +513,7 @@ class CohortView(Model):
 
     number: int
     counts: Counts
-    problem: str = ""
+    problem: Text = NO_TEXT
     """Why it pauses, or which service is unavailable."""
     paused: bool = False
     """It starts nothing new until an admin resumes it."""

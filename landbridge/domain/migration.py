@@ -34,6 +34,7 @@ from landbridge.domain.people import Actor, Counts
 from landbridge.domain.roster import AccountAdmin, RosterSurvey
 from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import NewSite, Site
+from landbridge.domain.text import NO_TEXT, Text, text, verbatim
 
 _AuditedRequest = MigrationRequest | ChooseSite | NameSite | Confirm | Pause | Resume | Refresh | SetDeadline | Cancel
 
@@ -44,8 +45,8 @@ class Task:
 
     id: str
     """Requests name the task by this id; no other task has the same id."""
-    task: str
-    """What to do, as a sentence."""
+    task: Text
+    """What to do."""
     command: str
     """The command that reports the task done, or that does it."""
     url: str = ""
@@ -64,8 +65,8 @@ class SiteDecision:
     """The name or URL of an existing site, or a site to create."""
     result: Decided | None = None
     """The answer to the request; none: the choice is being checked, or was refused."""
-    refusal: str = ""
-    """Why the choice was refused, as a sentence."""
+    refusal: Text = NO_TEXT
+    """Why the choice was refused."""
 
     @property
     def is_resolved(self) -> bool:
@@ -79,10 +80,10 @@ class Outcome:
 
     result: MigrationResult | None = None
     """None: it failed."""
-    failure: str = ""
-    """Why it failed, as a sentence."""
+    failure: Text = NO_TEXT
+    """Why it failed."""
     failure_type: str = ""
-    """The type of the error it failed with."""
+    """The code of the error it failed with."""
 
 
 @dataclass(kw_only=True)
@@ -120,7 +121,7 @@ class MigrationState:
     """What the migration waits for an admin to do."""
     task_confirmed: bool = False
     """An admin reported the task done."""
-    paused: str = ""
+    paused: Text = NO_TEXT
     """Why nothing new is started; empty while the migration runs."""
     paused_on_request: bool = False
     """The pause was requested: resuming requires its reason."""
@@ -149,7 +150,7 @@ class MigrationState:
             survey=request.file_roster,
             decision=SiteDecision(choice) if choice else None,
         )
-        entry = state._record(Act.START, request, now, about=request.initiator, detail=request.site)
+        entry = state._record(Act.START, request, now, about=request.initiator, detail=verbatim(request.site))
         return state, entry
 
     # What the state says.
@@ -214,7 +215,7 @@ class MigrationState:
             opsgenie_account=opsgenie_account,
             initiator=initiator,
             step=self.checklist.step,
-            task=self.task.task if self.task else "",
+            task=self.task.task if self.task else NO_TEXT,
             task_id=self.task_id,
             url=self.task.url if self.task else "",
             command=self.task.command if self.task else "",
@@ -223,7 +224,7 @@ class MigrationState:
             sites=self.sites,
             site=self.site,
             paused=self.paused,
-            cancelled=self.cancelled.reason if self.cancelled else "",
+            cancelled=self.cancelled.why if self.cancelled else NO_TEXT,
             problems=sorted({status.problem for status in self.cohort_statuses.values() if status.problem}),
             deadline=self.rules.deadline,
             at_deadline=self.rules.at_deadline,
@@ -243,12 +244,15 @@ class MigrationState:
         """
         if self.survey is None or not self.survey.has_admin(request.initiator):
             raise Refused(
-                "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is neither."
+                text(
+                    "Only an owner or admin of the Opsgenie account may initiate its migration; the initiator is "
+                    "neither."
+                )
             )
         if reason := authority.denial_reason(request.by, self.admins):
             raise Refused(reason)
         if request.plan and request.plan != self.survey.digest:
-            raise Refused("The roster is another one than the plan was made with; look at a new plan.")
+            raise Refused(text("The roster is another one than the plan was made with; look at a new plan."))
 
     def _check_sender(self, request: Request) -> None:
         if reason := authority.denial_reason(request.by, self.admins) or stale.run_mismatch(request.run, self.run):
@@ -264,15 +268,15 @@ class MigrationState:
         """
         self._check_sender(request)
         if self.outcome is not None:
-            raise NotFound("The migration is over.")
+            raise NotFound(text("The migration is over."))
         if self.cancelled is not None:
-            raise Refused("The migration is cancelled.")
+            raise Refused(text("The migration is cancelled."))
 
     def check_choose_site(self, request: ChooseSite) -> None:
         """Check the choice of an existing site; raises as `check_active`."""
         self._check_site_is_open(request)
         if not request.site.strip():
-            raise Refused("Name the site to select.")
+            raise Refused(text("Name the site to select."))
 
     def check_name_site(self, request: NameSite) -> None:
         """Check the name of a new site; raises as `check_active`."""
@@ -280,21 +284,24 @@ class MigrationState:
         try:
             sites.check(request.new_site)
         except BadInput as error:
-            raise Refused(str(error)) from None
+            raise Refused(error.text) from None
 
     def _check_site_is_open(self, request: ChooseSite | NameSite) -> None:
         self.check_active(request)
         if self.site is not None:
-            raise Refused(f"The site is chosen already: {self.site.url}")
+            raise Refused(text("The site is chosen already: {url}", url=self.site.url))
         if self.checklist.step is Step.SIGN_UP:
-            raise Refused("The initiator's sign-up comes first; confirm it when it is done.")
+            raise Refused(text("The initiator's sign-up comes first; confirm it when it is done."))
         if self.open_decision is not None:
-            raise Refused("Another choice is being checked; try again in a moment.")
+            raise Refused(text("Another choice is being checked; try again in a moment."))
         if reason := stale.task_mismatch(request.task, self.task_id):
             raise Refused(reason)
         if not request.task and self.task is not None and self.task.can_be_confirmed:
             raise Refused(
-                f"A site was chosen already: to choose another one, name the task that waits, {self.task_id}."
+                text(
+                    "A site was chosen already: to choose another one, name the task that waits, {task_id}.",
+                    task_id=self.task_id,
+                )
             )
 
     def check_confirm(self, request: Confirm) -> None:
@@ -303,23 +310,28 @@ class MigrationState:
         if reason := stale.task_mismatch(request.task, self.task_id):
             raise Refused(reason)
         if self.task is None or not self.task.can_be_confirmed:
-            raise Refused("There is no task to confirm.")
+            raise Refused(text("There is no task to confirm."))
         if not request.task:
-            raise Refused(f"Name the task that is done: {self.task_id}.")
+            raise Refused(text("Name the task that is done: {task_id}.", task_id=self.task_id))
 
     def check_pause(self, request: Pause) -> None:
         """Check a pause; raises as `check_active`."""
         self.check_active(request)
         if not request.reason.strip():
             # An empty reason would mean that the migration is not paused.
-            raise Refused("Give a reason: the status shows it.")
+            raise Refused(text("Give a reason: the status shows it."))
 
     def check_resume(self, request: Resume) -> None:
         """Check the end of a pause; raises as `check_active`."""
         self.check_active(request)
         if self.paused_on_request and not _same_reason(request.reason, self.paused):
             reason = self.paused.rstrip(".")
-            raise Refused(f"Somebody paused the migration: to resume it, give the reason of that pause, {reason}.")
+            raise Refused(
+                text(
+                    "Somebody paused the migration: to resume it, give the reason of that pause, {reason}.",
+                    reason=reason,
+                )
+            )
 
     def check_set_deadline(self, request: SetDeadline, now: datetime) -> None:
         """Check another deadline; raises as `check_active`."""
@@ -328,7 +340,7 @@ class MigrationState:
         if request.instead_of not in {None, current}:
             raise Refused(stale.DEADLINE_CHANGED)
         if request.deadline is not None and request.deadline <= now:
-            raise Refused("The deadline lies in the past.")
+            raise Refused(text("The deadline lies in the past."))
 
     def check_cancel(self, request: Cancel) -> None:
         """Check a cancellation.
@@ -339,12 +351,12 @@ class MigrationState:
         """
         self._check_sender(request)
         if not request.reason.strip():
-            raise Refused("Give a reason: owners and admins are told.")
+            raise Refused(text("Give a reason: owners and admins are told."))
         if not self.can_be_cancelled:
             raise Refused(
-                "The migration is cancelled already."
+                text("The migration is cancelled already.")
                 if self.cancelled is not None
-                else "The migration is being completed: there is nothing to cancel."
+                else text("The migration is being completed: there is nothing to cancel.")
             )
 
     @property
@@ -362,16 +374,16 @@ class MigrationState:
         """
         self._check_sender(request)
         if self.cancelled is None:
-            raise Refused("The migration was not cancelled: there is nothing to undo.")
+            raise Refused(text("The migration was not cancelled: there is nothing to undo."))
         if self.undo_request is not None:
-            raise Refused("The invitations are being revoked already.")
+            raise Refused(text("The invitations are being revoked already."))
         if self.outcome is not None:
-            raise NotFound("The migration is over.")
+            raise NotFound(text("The migration is over."))
 
     # What requests and facts change.
 
     def _record(
-        self, act: Act, request: _AuditedRequest, now: datetime, *, about: str = "", detail: str = ""
+        self, act: Act, request: _AuditedRequest, now: datetime, *, about: str = "", detail: Text = NO_TEXT
     ) -> AuditEntry:
         by = proof.recorded(request.by, act, request)
         entry = AuditEntry(at=now, by=by, act=act, about=about, detail=detail)
@@ -399,14 +411,15 @@ class MigrationState:
         """Record the choice of a site that was accepted."""
         act = Act.CHOOSE_SITE if isinstance(request, ChooseSite) else Act.NAME_SITE
         about = decision.choice if isinstance(decision.choice, str) else decision.choice.name
-        return self._record(act, request, now, about=about, detail=decision.result.task if decision.result else "")
+        detail = decision.result.task if decision.result else NO_TEXT
+        return self._record(act, request, now, about=about, detail=detail)
 
     def accept_decision(self, result: Decided) -> None:
         """Accept the choice that is being checked, if there is one."""
         if (decision := self.open_decision) is not None:
             decision.result = result
 
-    def refuse_decision(self, reason: str) -> None:
+    def refuse_decision(self, reason: Text) -> None:
         """Refuse the choice that is being checked, if there is one."""
         if (decision := self.open_decision) is not None:
             decision.refusal = reason
@@ -419,15 +432,15 @@ class MigrationState:
     def pause(self, request: Pause, now: datetime) -> AuditEntry:
         """Pause with a reason."""
         self.paused, self.paused_on_request = request.reason, True
-        return self._record(Act.PAUSE, request, now, detail=request.reason)
+        return self._record(Act.PAUSE, request, now, detail=verbatim(request.reason))
 
-    def pause_for(self, problem: str) -> None:
+    def pause_for(self, problem: Text) -> None:
         """Pause because of a problem. A requested pause keeps its reason, which is needed to resume."""
         self.paused = self.paused or problem
 
     def resume(self, request: Resume, now: datetime) -> AuditEntry:
         """End the pause."""
-        self.paused, self.paused_on_request = "", False
+        self.paused, self.paused_on_request = NO_TEXT, False
         return self._record(Act.RESUME, request, now)
 
     def request_refresh(self, request: Refresh, now: datetime) -> AuditEntry:
@@ -444,31 +457,31 @@ class MigrationState:
         }
         self.deadline_reported = False
         deadline = request.deadline.isoformat(timespec="seconds") if request.deadline else "none"
-        return self._record(Act.SET_DEADLINE, request, now, about=deadline, detail=str(request.at_deadline))
+        return self._record(Act.SET_DEADLINE, request, now, about=deadline, detail=verbatim(request.at_deadline))
 
     def cancel(self, request: Cancel, now: datetime) -> AuditEntry:
         """Cancel the migration; with `Cancel.undo` also request the undo."""
         self.cancelled = request
         if request.undo:
             self.undo_request = request
-        return self._record(Act.CANCEL, request, now, detail=request.reason)
+        return self._record(Act.CANCEL, request, now, detail=request.why)
 
     def cancel_in_temporal(self, now: datetime) -> AuditEntry | None:
         """Cancel the migration because its workflow was cancelled in Temporal; do nothing if it is too late."""
         if not self.can_be_cancelled:
             return None
-        return self.cancel(Cancel(reason="It was cancelled in Temporal.", by=Actor()), now)
+        return self.cancel(Cancel(reason="", by=Actor()), now)
 
     def close_cancelled(self, cancelled: Cancel, now: datetime) -> None:
         """Drop what a cancelled migration was waiting for."""
-        self.paused, self.task = "", None
-        self.refuse_decision("The migration is cancelled.")
-        self.checklist.cancel(now, cancelled.reason)
+        self.paused, self.task = NO_TEXT, None
+        self.refuse_decision(text("The migration is cancelled."))
+        self.checklist.cancel(now, cancelled.why)
 
     def end(self, outcome: Outcome) -> None:
         """Record how the migration ended; nothing pauses it or is a problem any more."""
         self.outcome = outcome
-        self.paused, self.paused_on_request, self.task, self.cohort_statuses = "", False, None, {}
+        self.paused, self.paused_on_request, self.task, self.cohort_statuses = NO_TEXT, False, None, {}
 
 
 class MigrationInput(Model):

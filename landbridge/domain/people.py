@@ -10,6 +10,7 @@ from pydantic import Field
 from landbridge.domain.base import Model
 from landbridge.domain.links import Purpose
 from landbridge.domain.roster import RosterPerson
+from landbridge.domain.text import NO_TEXT, Text, text
 
 TIMELINE_LENGTH = 20
 """Entries kept of a person's timeline: the first, and the newest. Bounds what continue-as-new carries."""
@@ -117,7 +118,10 @@ class Entry:
     """One line of a person's timeline."""
 
     at: datetime
-    what: str
+    what: Text = NO_TEXT
+    """What happened; where `state` is set: why the state began, as far as there is a reason."""
+    state: State | None = None
+    """The state that began; none: it stayed."""
     by: Actor = SYSTEM
 
 
@@ -155,11 +159,11 @@ class Person:
     sso: bool = False
     email_verified: bool = False
     """The Opsgenie email is verified: by Opsgenie, by our link, or by an admin's recorded act."""
-    problem: str = ""
+    problem: Text = NO_TEXT
     """Why the roster's row cannot be used; empty once it was mended."""
     state: State = State.ARRIVED
-    reason: str = ""
-    """What stands in the way, as a sentence; empty where the state says it all."""
+    reason: Text = NO_TEXT
+    """What stands in the way; empty where the state says it all."""
     declined: bool = False
     """Needs attention because the reader of the mail says that this is not their account."""
     since: datetime
@@ -254,11 +258,11 @@ class Counts(Model):
 def arrive(number: int, row: RosterPerson, now: datetime) -> Person:
     """Return a person as the roster brings them, in the state that the roster alone decides."""
     if row.problem:
-        state, reason = State.ATTENTION, f"The roster's row cannot be used: {row.problem}."
+        state, reason = State.ATTENTION, text("The roster's row cannot be used: {problem}.", problem=row.problem)
     elif row.blocked:
-        state, reason = State.SKIPPED, "Blocked in Opsgenie: the subscription has no seat for them."
+        state, reason = State.SKIPPED, text("Blocked in Opsgenie: the subscription has no seat for them.")
     else:
-        state, reason = State.ARRIVED, ""
+        state, reason = State.ARRIVED, NO_TEXT
     return Person(
         number=number,
         email=row.email,
@@ -272,46 +276,47 @@ def arrive(number: int, row: RosterPerson, now: datetime) -> Person:
         reason=reason,
         since=now,
         due=now if state is State.ARRIVED else None,
-        timeline=[Entry(at=now, what=str(state))],
+        timeline=[Entry(at=now, state=state)],
     )
 
 
 NEXT_STEP = {
-    State.ARRIVED: "Nothing: Landbridge looks up or creates the Atlassian account.",
-    State.EMAIL_UNVERIFIED: "Ask them to open the verification email, or resend it; an admin who knows the address may "
-    "verify it.",
-    State.AUTHENTICATING: "Ask them to open the authentication email, or resend it.",
-    State.CONNECTED: "Nothing.",
-    State.UNREACHABLE: "Correct the address, resend if it works again, or exclude the person.",
-    State.ATTENTION: "Mend what the reason says, then resend; or exclude the person.",
-    State.SKIPPED: "Nothing; unblock them in Opsgenie if they should move.",
-    State.EXCLUDED: "Nothing.",
-    State.LEFT_BEHIND: "Invite them to the site by hand, or start another migration for those who are left.",
+    State.ARRIVED: text("Nothing: Landbridge looks up or creates the Atlassian account."),
+    State.EMAIL_UNVERIFIED: text(
+        "Ask them to open the verification email, or resend it; an admin who knows the address may verify it."
+    ),
+    State.AUTHENTICATING: text("Ask them to open the authentication email, or resend it."),
+    State.CONNECTED: text("Nothing."),
+    State.UNREACHABLE: text("Correct the address, resend if it works again, or exclude the person."),
+    State.ATTENTION: text("Mend what the reason says, then resend; or exclude the person."),
+    State.SKIPPED: text("Nothing; unblock them in Opsgenie if they should move."),
+    State.EXCLUDED: text("Nothing."),
+    State.LEFT_BEHIND: text("Invite them to the site by hand, or start another migration for those who are left."),
 }
 """What to do next for a person in each state, as the report says it."""
-AFTER_DECLINE = "Correct the address, or exclude the person; or resend, which asks them again."
+AFTER_DECLINE = text("Correct the address, or exclude the person; or resend, which asks them again.")
 """What to do next for a person who declined."""
-AFTER_DEFERRAL = (
+AFTER_DEFERRAL = text(
     "The mail server puts their mail off, and is asked again. If that lasts, correct the address, or exclude the "
     "person."
 )
 """What to do next for a person whose mail has not been taken yet."""
 
 STATE_TITLES = {
-    State.ARRIVED: "Account not looked up yet",
-    State.EMAIL_UNVERIFIED: "Email not confirmed",
-    State.AUTHENTICATING: "Atlassian account not set up",
-    State.CONNECTED: "Connected",
-    State.UNREACHABLE: "Cannot be reached",
-    State.ATTENTION: "Needs attention",
-    State.SKIPPED: "Skipped",
-    State.EXCLUDED: "Excluded",
-    State.LEFT_BEHIND: "Left behind",
+    State.ARRIVED: text("Account not looked up yet"),
+    State.EMAIL_UNVERIFIED: text("Email not confirmed"),
+    State.AUTHENTICATING: text("Atlassian account not set up"),
+    State.CONNECTED: text("Connected"),
+    State.UNREACHABLE: text("Cannot be reached"),
+    State.ATTENTION: text("Needs attention"),
+    State.SKIPPED: text("Skipped"),
+    State.EXCLUDED: text("Excluded"),
+    State.LEFT_BEHIND: text("Left behind"),
 }
 """Each state in words, for owners and admins."""
 
 
-def next_step(person: Person) -> str:
+def next_step(person: Person) -> Text:
     """Return what to do next for a person."""
     if person.declined:
         return AFTER_DECLINE

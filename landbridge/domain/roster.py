@@ -8,6 +8,7 @@ from pydantic import Field
 
 from landbridge.domain import addresses
 from landbridge.domain.base import Model
+from landbridge.domain.text import NO_TEXT, Text, text
 
 OWNER, ADMIN = "owner", "admin"
 ADMIN_ROLES = frozenset({OWNER, ADMIN})
@@ -20,7 +21,7 @@ MAX_COHORTS = 400
 MAX_PEOPLE = 500_000
 """People on one roster, from a file or from Opsgenie: five times the largest that is tested. It bounds the memory that
 a wrong file or a wrong answer can take."""
-_TWICE = "the same mailbox stands on the roster twice"
+_TWICE = text("the same mailbox stands on the roster twice")
 
 
 class RosterPerson(Model):
@@ -40,8 +41,8 @@ class RosterPerson(Model):
     """Signs in by single sign-on, so is never asked for a password (the guide, step 7)."""
     locale: str = ""
     """Opsgenie's `locale`, for example `de_DE`; empty where unknown."""
-    problem: str = ""
-    """Why this row cannot be used, as a sentence; empty if it can."""
+    problem: Text = NO_TEXT
+    """Why this row cannot be used; empty if it can."""
 
     @property
     def key(self) -> str:

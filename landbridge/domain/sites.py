@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from landbridge.domain import names, pasted
 from landbridge.domain.base import Model
 from landbridge.domain.errors import BadInput
+from landbridge.domain.text import Text, joined, text
 
 MIN_LENGTH, MAX_LENGTH = 3, 63
 """Characters in a site name. Atlassian says at least 3; a DNS label holds 63."""
@@ -41,10 +42,21 @@ def check_name(name: str) -> None:
 
     """
     if not MIN_LENGTH <= len(name) <= MAX_LENGTH:
-        raise BadInput(f"A site name has {MIN_LENGTH} to {MAX_LENGTH} characters; {name!r} has {len(name)}.")
+        raise BadInput(
+            text(
+                "A site name has {min_length} to {max_length} characters; {name} has {name2}.",
+                min_length=MIN_LENGTH,
+                max_length=MAX_LENGTH,
+                name=repr(name),
+                name2=len(name),
+            )
+        )
     if not _NAME.fullmatch(name):
         raise BadInput(
-            f"A site name has only lowercase letters a-z, digits, and hyphens in the middle; {name!r} does not fit."
+            text(
+                "A site name has only lowercase letters a-z, digits, and hyphens in the middle; {name} does not fit.",
+                name=repr(name),
+            )
         )
 
 
@@ -57,7 +69,7 @@ def check(site: NewSite) -> None:
     """
     check_name(site.name)
     if not (names.is_visible(site.first_name) and names.is_visible(site.last_name)):
-        raise BadInput("A new site needs the first and the last name of its admin.")
+        raise BadInput(text("A new site needs the first and the last name of its admin."))
 
 
 def suggest_names(wanted: str) -> list[str]:
@@ -82,13 +94,17 @@ def _leads_to(page: str, site: str) -> bool:
     return page == site or page.startswith((f"{site}/", f"{site}?", f"{site}#"))
 
 
-def denial_reason(wanted: str, site: Site | None, listed: Sequence[Site]) -> str:
+def denial_reason(wanted: str, site: Site | None, listed: Sequence[Site]) -> Text:
     """Return why a site that was picked, or not found, cannot be selected, as a sentence."""
     free = ", ".join(s.name for s in listed if s.admin)
     why = (
-        f"No site {wanted!r} is linked to the initiator's email."
+        text("No site {wanted} is linked to the initiator's email.", wanted=repr(wanted))
         if site is None
-        else f"The initiator is not a site admin of {site.name}."
+        else text("The initiator is not a site admin of {name}.", name=site.name)
     )
-    what_else = f"Sites to choose from: {free}." if free else "There is no site to choose from: name a new one."
-    return f"{why} {what_else}"
+    what_else = (
+        text("Sites to choose from: {free}.", free=free)
+        if free
+        else text("There is no site to choose from: name a new one.")
+    )
+    return joined(why, what_else)

@@ -6,33 +6,36 @@ requests name what their sender saw.
 """
 
 from landbridge.domain import addresses
+from landbridge.domain.text import NO_TEXT, Text, text
 
-STARTED_AGAIN = "The migration was started again meanwhile; nothing was changed: look at how it stands now."
-CORRECTED = "The address of this person was corrected meanwhile; nothing was changed: look at the person again."
-DEADLINE_CHANGED = "Somebody changed the deadline meanwhile; nothing was changed: look at how it stands now."
+STARTED_AGAIN = text("The migration was started again meanwhile; nothing was changed: look at how it stands now.")
+CORRECTED = text("The address of this person was corrected meanwhile; nothing was changed: look at the person again.")
+DEADLINE_CHANGED = text("Somebody changed the deadline meanwhile; nothing was changed: look at how it stands now.")
 
 
-def run_mismatch(seen: str, run: str) -> str:
+def run_mismatch(seen: str, run: str) -> Text:
     """Return why the migration `run` refuses a request about the migration `seen`; empty if they are the same.
 
     Both are as `domain.ids.run_of` returns them. `seen` is empty if the request is for any migration of the account.
     """
-    return STARTED_AGAIN if seen not in {"", run} else ""
+    return STARTED_AGAIN if seen not in {"", run} else NO_TEXT
 
 
-def task_mismatch(seen: str, task: str) -> str:
+def task_mismatch(seen: str, task: str) -> Text:
     """Return why a request about the task `seen` is refused while `task` is the current one; empty if it is not.
 
     Both are ids of tasks (`domain.messages.Progress.task_id`); empty means no task.
     """
     if seen in {"", task}:
-        return ""
-    return f"The migration no longer waits for the task {seen}; nothing was changed: look at how it stands now."
+        return NO_TEXT
+    return text(
+        "The migration no longer waits for the task {seen}; nothing was changed: look at how it stands now.", seen=seen
+    )
 
 
-def address_mismatch(seen: str, email: str) -> str:
+def address_mismatch(seen: str, email: str) -> Text:
     """Return why a request about the address `seen` is refused if the person's address is `email`; empty if it is not.
 
     A former address still finds its person, but a sender who uses it has not seen the correction.
     """
-    return CORRECTED if addresses.key(seen) != addresses.key(email) else ""
+    return CORRECTED if addresses.key(seen) != addresses.key(email) else NO_TEXT

@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from landbridge.domain.base import Model
 from landbridge.domain.sites import Site
+from landbridge.domain.text import NO_TEXT, Text
 
 
 class AccountState(StrEnum):
@@ -41,7 +42,7 @@ class AccountLookup(Model):
     verified: bool = False
     """Atlassian's `emailVerified`: such an account needs nothing."""
     manager: Manager = Manager.UNKNOWN
-    problem: str = ""
+    problem: Text = NO_TEXT
     """Why the migration could not use the account as it is, as a sentence for an admin."""
 
 

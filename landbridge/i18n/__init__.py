@@ -1,7 +1,7 @@
-"""Translations for emails and pages: one gettext catalogue per language, and localized dates and numbers.
+"""Renders texts, dates and numbers in the reader's language.
 
-The English texts are in the templates and in the code. Every other language is a file `TAG.po` in this folder, read on
-first use. Texts without a translation are shown in English.
+English texts are in the templates and in the code (`landbridge.domain.text`). Every other language is a gettext
+catalogue `TAG.po` in this folder, read on first use. A text without a translation is rendered in English.
 """
 
 import gettext
@@ -17,7 +17,7 @@ from typing import Literal, Self
 from babel import Locale, UnknownLocaleError, dates, numbers
 from babel.messages import mofile, pofile
 
-from landbridge.i18n.sentences import Sentences
+from landbridge.domain.text import Text, Value, fill
 
 CATALOGUES = Path(__file__).parent
 _ENGLISH = "en"
@@ -51,20 +51,33 @@ class Language:
     locale: Locale
     """The locale for dates and numbers, with the person's country if it is known."""
     translations: gettext.NullTranslations = field(compare=False, repr=False)
-    sentences: Sentences = field(compare=False, repr=False)
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
         """The writing direction, as in HTML's `dir` attribute."""
         return "rtl" if self.locale.character_order == "right-to-left" else "ltr"
 
-    def translate(self, text: str) -> str:
-        """Translate Landbridge's own sentences, also with values in them; return other text unchanged."""
-        return self.sentences.translated(text)
+    def render(self, text: str) -> str:
+        """Return a text in this language; a plain string is shown as it is.
 
-    def count(self, one: str, many: str, number: int) -> str:
-        """Return the translated plural form for a number, with the number in place of `%(number)s`."""
-        return self.translations.ngettext(one, many, number) % {"number": self.number(number)}
+        Numbers and dates are localized, and texts among the values are rendered too.
+        """
+        if not isinstance(text, Text) or not text:
+            return text
+        plural = text.plural
+        translate = self.translations
+        template = translate.ngettext(text.key, plural, text.number) if plural else translate.gettext(text.key)
+        if not text.params:
+            return template
+        return fill(template, {name: self._value(value) for name, value in text.params.items()})
+
+    def _value(self, value: Value) -> str:
+        match value:
+            case datetime():
+                return self.moment(value)
+            case int():
+                return self.number(value)
+        return self.render(value)
 
     def number(self, number: int) -> str:
         """Format a number."""
@@ -97,9 +110,9 @@ def negotiate(*locales: str) -> Language:
     for name in locales:
         locale = _parse_locale(name)
         for tag in _candidates(locale) if locale else ():
-            if tag == _ENGLISH or _catalogue(tag).exists():
-                return Language(tag.replace("_", "-"), locale or Locale(_ENGLISH), *_load(tag))
-    return Language(_ENGLISH, Locale(_ENGLISH), *_load(_ENGLISH))
+            if tag == _ENGLISH or _catalogue_file(tag).exists():
+                return Language(tag.replace("_", "-"), locale or Locale(_ENGLISH), _load(tag))
+    return Language(_ENGLISH, Locale(_ENGLISH), _load(_ENGLISH))
 
 
 def parse_accept_language(header: str) -> list[str]:
@@ -137,19 +150,18 @@ def _candidates(locale: Locale) -> Iterator[str]:
         yield "_".join(part for index in used if (part := parts[index]))
 
 
-def _catalogue(tag: str) -> Path:
+def _catalogue_file(tag: str) -> Path:
     return CATALOGUES / f"{tag}.po"
 
 
 @cache
-def _load(tag: str) -> tuple[gettext.NullTranslations, Sentences]:
+def _load(tag: str) -> gettext.NullTranslations:
     """Read a catalogue, once per process; it takes about ten milliseconds."""
     if tag == _ENGLISH:
-        return gettext.NullTranslations(), Sentences({})
-    with _catalogue(tag).open("rb") as file:
+        return gettext.NullTranslations()
+    with _catalogue_file(tag).open("rb") as file:
         catalogue = pofile.read_po(file, locale=tag)
     compiled = io.BytesIO()
     mofile.write_mo(compiled, catalogue)
     compiled.seek(0)
-    sentences = {m.id: m.string for m in catalogue if isinstance(m.id, str) and m.id and isinstance(m.string, str)}
-    return gettext.GNUTranslations(compiled), Sentences(sentences)
+    return gettext.GNUTranslations(compiled)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
+from landbridge.domain.text import Text, filled, text
 from landbridge.integrations import http_client
 from landbridge.integrations.rate_limiter import RateLimiter
 
@@ -31,13 +32,15 @@ _CONNECTION_LOST = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError
 _PROXY_AUTHENTICATION = 407
 _RETRYABLE = frozenset({408, 425, 429})
 _REMEDIES = {
-    400: "{service} does not understand the request (400): check its URL, or report this as a fault of Landbridge.",
-    401: "{service} does not accept the API key (401): set one that is valid, then resume.",
-    402: "{service} says that the subscription does not cover this (402): change the plan, then resume.",
-    403: "{service} forbids this to the API key (403): give the key the right, or set another, then resume.",
-    404: "{service} does not know what was asked for (404): check its URL and the organization's id, then resume.",
-    422: "{service} does not accept a value in the request (422): report this as a fault of Landbridge.",
-    409: "{service} sees a conflict (409): look there for what stands in the way, then resume.",
+    400: text(
+        "{service} does not understand the request (400): check its URL, or report this as a fault of Landbridge."
+    ),
+    401: text("{service} does not accept the API key (401): set one that is valid."),
+    402: text("{service} says that the subscription does not cover this (402): change the plan."),
+    403: text("{service} forbids this to the API key (403): give the key the right, or set another."),
+    404: text("{service} does not know what was asked for (404): check its URL and the organization's id."),
+    422: text("{service} does not accept a value in the request (422): report this as a fault of Landbridge."),
+    409: text("{service} sees a conflict (409): look there for what stands in the way."),
 }
 _Body = TypeVar("_Body", bound="Body")
 
@@ -81,7 +84,11 @@ class Response:
             return model.model_validate_json(self.content)
         except ValidationError:
             raise ServiceUnavailable(
-                f"{self.service} answered {self.status} with a body that cannot be read."
+                text(
+                    "{service} answered {status} with a body that cannot be read.",
+                    service=self.service,
+                    status=self.status,
+                )
             ) from None
 
 
@@ -98,7 +105,7 @@ class Transport:
         authorization: str = "",
         *,
         settings: str,
-        refusals: Mapping[int, str] | None = None,
+        refusals: Mapping[int, Text] | None = None,
         per_second: float = 0,
     ) -> None:
         """Prepare.
@@ -147,7 +154,7 @@ class Transport:
             async with asyncio.timeout(MAX_RESPONSE_SECONDS):
                 status, headers, content = await self._exchange(request)
         except (TimeoutError, httpx2.TimeoutException):
-            raise ServiceUnavailable(f"{self._service} did not answer in time.") from None
+            raise ServiceUnavailable(text("{service} did not answer in time.", service=self._service)) from None
         except http_client.CANNOT_SEND:
             raise BadInput(http_client.cannot_send(self._service, self._settings)) from None
         except httpx2.HTTPError as error:
@@ -155,10 +162,15 @@ class Transport:
                 raise ServiceRejected(http_client.proxy_requires_login(self._service)) from None
             if isinstance(error, httpx2.ConnectError) and _is_about_tls(error):
                 raise ServiceRejected(
-                    f"{self._service} cannot be reached safely (TLS): check its URL, and this machine's trusted "
-                    "certificates and clock, then resume."
+                    text(
+                        "{service} cannot be reached safely (TLS): check its URL, and this machine's trusted "
+                        "certificates and clock.",
+                        service=self._service,
+                    )
                 ) from None
-            raise ServiceUnavailable(f"{self._service} cannot be reached ({type(error).__name__}).") from None
+            raise ServiceUnavailable(
+                text("{service} cannot be reached ({name}).", service=self._service, name=type(error).__name__)
+            ) from None
         if status not in request.understood:
             raise self._problem(status, headers)
         return Response(self._service, status, content)
@@ -173,8 +185,12 @@ class Transport:
                     content += part
                     if len(content) > MAX_BODY_SIZE:
                         raise ServiceUnavailable(
-                            f"{self._service} answered {response.status_code} with more than "
-                            f"{MAX_BODY_SIZE // 1024 // 1024} MB."
+                            text(
+                                "{service} answered {status_code} with more than {max_body_size} MB.",
+                                service=self._service,
+                                status_code=response.status_code,
+                                max_body_size=MAX_BODY_SIZE // 1024 // 1024,
+                            )
                         )
             return response.status_code, response.headers, bytes(content)
 
@@ -184,17 +200,33 @@ class Transport:
             if throttled and wait is not None:
                 self._rate_limiter.pause(wait)
             if throttled:
-                return ServiceUnavailable(f"{self._service} asks for patience ({status}).", retry_after=wait)
-            return ServiceUnavailable(f"{self._service} has trouble of its own ({status}).", retry_after=wait)
+                return ServiceUnavailable(
+                    text("{service} asks for patience ({status}).", service=self._service, status=status),
+                    retry_after=wait,
+                )
+            return ServiceUnavailable(
+                text("{service} has trouble of its own ({status}).", service=self._service, status=status),
+                retry_after=wait,
+            )
         if status == _PROXY_AUTHENTICATION:
             return ServiceRejected(http_client.proxy_requires_login(self._service))
         if status in self._refusals:
-            return ServiceRejected(self._refusals[status].format(service=self._service))
+            return ServiceRejected(filled(self._refusals[status], service=self._service))
         if httpx2.codes.is_redirect(status):
             return ServiceRejected(
-                f"{self._service} redirects elsewhere ({status}), which is not followed: check its URL, then resume."
+                text(
+                    "{service} redirects elsewhere ({status}), which is not followed: check its URL.",
+                    service=self._service,
+                    status=status,
+                )
             )
-        return ServiceRejected(f"{self._service} refuses the request ({status}): check its URL, then resume.")
+        return ServiceRejected(
+            text(
+                "{service} refuses the request ({status}): check its URL.",
+                service=self._service,
+                status=status,
+            )
+        )
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

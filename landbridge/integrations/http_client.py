@@ -52,15 +52,12 @@ def build(service: str, url: str, authorization: str, settings: str) -> httpx2.A
 
 def cannot_send(service: str, settings: str) -> str:
     """Return what to do if a request cannot be sent, as a sentence."""
-    return f"The request to {service} cannot be sent: check {settings}, then resume."
+    return f"The request to {service} cannot be sent: check {settings}."
 
 
 def proxy_requires_login(service: str) -> str:
     """Return what to do if the proxy requires a login, as a sentence."""
-    return (
-        f"The proxy on the way to {service} wants a login (407): write it into HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, "
-        "then resume."
-    )
+    return f"The proxy on the way to {service} wants a login (407): write it into HTTPS_PROXY, HTTP_PROXY or ALL_PROXY."
 
 
 def _wrong_proxy() -> str:

@@ -15,6 +15,7 @@ from landbridge.domain import addresses, names, roster
 from landbridge.domain.errors import BadInput, Refused, ServiceRejected, ServiceUnavailable
 from landbridge.domain.roster import ADMIN_ROLES, RosterPerson
 from landbridge.domain.sign_in import SignedIn
+from landbridge.domain.text import NO_TEXT, Text, text
 from landbridge.integrations.http import Body, Request, Transport
 
 NAME = "Opsgenie"
@@ -33,8 +34,10 @@ _MAX_NAME_LENGTH = 512
 _OK, _NOT_FOUND = 200, 404
 _REFUSALS = {
     # "Key format is not valid!": the response to a truncated or wrong key.
-    422: "{service} does not accept a value in the request (422), most likely the API key: set "
-    "LANDBRIDGE_OPSGENIE_API_KEY to the key as the API integration shows it, then resume.",
+    422: Text(
+        "{service} does not accept a value in the request (422), most likely the API key: set "
+        "LANDBRIDGE_OPSGENIE_API_KEY to the key as the API integration shows it."
+    ),
 }
 
 
@@ -101,9 +104,9 @@ def person_of(user: User, sso_domains: Collection[str]) -> RosterPerson:
     """Return the roster's row for a user; `sso_domains` are normalised."""
     found = user.username or ""
     try:
-        email, problem = addresses.normalise(found), ""
+        email, problem = addresses.normalise(found), NO_TEXT
     except BadInput as error:
-        email, problem = found, addresses.UNUSABLE.format(error=error)
+        email, problem = found, addresses.unusable(error)
     return RosterPerson(
         email=email,
         name=_name(user.full_name or ""),
@@ -141,8 +144,11 @@ class OpsgenieRoster:
         account = (await self._transport.send(account_request())).read(AccountResult).data
         if account.name != opsgenie_account:
             raise Refused(
-                f"The Opsgenie API key belongs to another Opsgenie account than {opsgenie_account!r}: name the account "
-                "just as Opsgenie does, or set a key of that account."
+                text(
+                    "The Opsgenie API key belongs to another Opsgenie account than {opsgenie_account}: name the "
+                    "account just as Opsgenie does, or set a key of that account.",
+                    opsgenie_account=repr(opsgenie_account),
+                )
             )
         people = [person_of(user, self._sso_domains) for user in await self._users()]
         for person in roster.mark_duplicates(people):
@@ -170,8 +176,12 @@ class OpsgenieRoster:
         page = await self._page(0)
         if page.total_count > roster.MAX_PEOPLE:
             raise ServiceRejected(
-                f"Opsgenie says that the account has {page.total_count:,} users, and Landbridge moves at most "
-                f"{roster.MAX_PEOPLE:,}: check that the URL and the API key are those of Opsgenie, then resume."
+                text(
+                    "Opsgenie says that the account has {total_count} users, and Landbridge moves at most "
+                    "{max_people}: check that the URL and the API key are those of Opsgenie.",
+                    total_count=f"{page.total_count:,}",
+                    max_people=f"{roster.MAX_PEOPLE:,}",
+                )
             )
         total, offset = page.total_count, len(page.data)
         users = {user.id: user for user in page.data}
@@ -183,7 +193,7 @@ class OpsgenieRoster:
             users.update((user.id, user) for user in page.data)
         if not page.total_count == total == len(users):
             raise ServiceUnavailable(
-                "Opsgenie's list of users changed while it was read, or does not add up: it has to be read again."
+                text("Opsgenie's list of users changed while it was read, or does not add up: it has to be read again.")
             )
         return list(users.values())
 

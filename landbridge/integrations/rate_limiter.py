@@ -3,6 +3,7 @@
 import asyncio
 
 from landbridge.domain.errors import ServiceUnavailable
+from landbridge.domain.text import text
 
 
 class RateLimiter:
@@ -40,4 +41,4 @@ class RateLimiter:
     def _raise_if_paused(self) -> None:
         left = self._paused_until - asyncio.get_running_loop().time()
         if left > 0:
-            raise ServiceUnavailable(f"{self._service} asks for patience.", retry_after=left)
+            raise ServiceUnavailable(text("{service} asks for patience.", service=self._service), retry_after=left)

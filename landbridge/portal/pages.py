@@ -61,7 +61,7 @@ class Pages:
     """Renders HTML responses from the templates.
 
     Besides `trans` and `_`, templates have the filters `number`, `moment` and `day` for localized values, `counted` for
-    numbers that choose a plural form, and `translate` for sentences written by workflows.
+    numbers that choose a plural form, and `translate` for texts (`landbridge.domain.text`).
     """
 
     def __init__(self, base_url: str) -> None:
@@ -99,7 +99,7 @@ class Pages:
         environment.filters["counted"] = lambda number: language.current().counted(number)
         environment.filters["moment"] = lambda at: language.current().moment(at)
         environment.filters["instant"] = datetime.fromisoformat
-        environment.filters["translate"] = lambda text: language.current().translate(text)
+        environment.filters["translate"] = lambda text: language.current().render(text)
         environment.filters["day"] = lambda at: language.current().day(at)
         environment.globals["STATE_TITLES"] = STATE_TITLES
         environment.globals["lang"], environment.globals["dir"] = reader.tag, reader.direction

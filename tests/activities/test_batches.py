@@ -39,6 +39,7 @@ from landbridge.domain.messages import InvitedAccount
 from landbridge.domain.roster import AccountAdmin, RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
+from landbridge.domain.text import text
 from tests.fakes import Atlassian, Opsgenie, Post
 from workflows.support import options
 
@@ -141,14 +142,17 @@ class TestMails:
         """A worker that dies after the last refusal does not hide that the server refuses the sender."""
         refused = [
             MailOutcome(
-                person=person, purpose=Purpose.AUTHENTICATION, delivery=Delivery.REFUSED, if_many="It refuses everyone."
+                person=person,
+                purpose=Purpose.AUTHENTICATION,
+                delivery=Delivery.REFUSED,
+                if_many=text("It refuses everyone."),
             )
             for person in (1, 2, 3)
         ]
         post = Post()
         result = await attempt_after(*refused).run(MailActivities(post).send_mails, mails(3))
         assert not post.mails
-        assert result.problem == MailProblem(sentence="It refuses everyone.", needs_people=True)
+        assert result.problem == MailProblem(sentence=text("It refuses everyone."), needs_people=True)
 
     async def test_progress_is_sent_with_heartbeats(self) -> None:
         """Only outcomes after the last heartbeat are lost with a worker."""
@@ -266,7 +270,7 @@ class TestNotices:
         """An accepted notice is not sent again."""
         post = Post()
         earlier = [
-            MailOutcome(person=1, delivery=Delivery.DEFERRED, reason="451 greylisted"),
+            MailOutcome(person=1, delivery=Delivery.DEFERRED, reason=text("451 greylisted")),
             MailOutcome(person=2, delivery=Delivery.ACCEPTED),
         ]
         request = notices("olga@example.com", "ada@example.com")

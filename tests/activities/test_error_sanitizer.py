@@ -11,6 +11,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
 from activities.error_sanitizer import ErrorSanitizer
 from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
+from landbridge.domain.text import Text, text
 
 
 class _Fails(ActivityInboundInterceptor):
@@ -38,9 +39,10 @@ async def failure(error: Exception, scheduled: timedelta = timedelta(0)) -> Appl
 
 
 async def test_own_error_messages_are_kept() -> None:
-    """Together with the type, which decides about retries."""
-    kept = await failure(ServiceRejected("The mail server refuses the login."))
-    assert (kept.message, kept.type) == ("The mail server refuses the login.", "ServiceRejected")
+    """As a text, together with the code, which decides about retries."""
+    kept = await failure(ServiceRejected(text("{service} did not answer in time.", service="Opsgenie")))
+    assert (kept.message, kept.type) == ("Opsgenie did not answer in time.", "ServiceRejected")
+    assert Text.read(kept.details[0]).key == "{service} did not answer in time."
 
 
 async def test_a_requested_wait_becomes_the_retry_delay() -> None:

@@ -16,9 +16,10 @@ from landbridge.client import csv_export
 from landbridge.client.answers import FoundPerson, MigrationStatus, MigrationSummary, ReportLine, RunState
 from landbridge.domain.errors import BadInput
 from landbridge.domain.links import Purpose
-from landbridge.domain.messages import STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
+from landbridge.domain.messages import RESUME, STEP_OWNERS, STEP_TITLES, ChecklistItem, Progress, Step, StepStatus
 from landbridge.domain.people import Counts, Mailing, Person, State
 from landbridge.domain.sites import Site
+from landbridge.domain.text import NO_TEXT, verbatim
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -48,10 +49,10 @@ def test_no_csv_cell_is_a_formula(rest: str, sign: str) -> None:
         name=f"{sign}{rest}",
         role="user",
         state=State.CONNECTED,
-        reason="",
+        reason=NO_TEXT,
         since=NOW,
         mails=1,
-        next_step="",
+        next_step=NO_TEXT,
     )
     assert f"'{sign}" in csv_export.rows([line])
 
@@ -71,10 +72,10 @@ def test_no_part_of_a_csv_cell_is_a_formula_when_split(delimiter: str, quoting: 
         name=name,
         role="user",
         state=State.CONNECTED,
-        reason=name,
+        reason=verbatim(name),
         since=NOW,
         mails=1,
-        next_step="",
+        next_step=NO_TEXT,
     )
     written = io.StringIO(csv_export.rows([line]), newline="")
     cells = [cell.strip(' "') for row in csv.reader(written, delimiter=delimiter, quoting=quoting) for cell in row]
@@ -187,14 +188,14 @@ def test_the_status_fits_80_columns_and_begins_with_the_task() -> None:
         opsgenie_account="acme",
         initiator="olga@example.com",
         step=Step.CREATE_SITE,
-        task="Create the site acme.",
+        task=verbatim("Create the site acme."),
         url=url,
         command="./starter.py confirm acme",
         suggestions=["acme-team"],
         sites=[Site(id="1", name="other", url="https://other.atlassian.net")],
         checklist=[
             ChecklistItem(
-                step=step, title=STEP_TITLES[step], owner=STEP_OWNERS[step], status=status, note="A note." * 9
+                step=step, title=STEP_TITLES[step], owner=STEP_OWNERS[step], status=status, note=verbatim("A note." * 9)
             )
             for step, status in zip(Step, [*StepStatus, StepStatus.TODO], strict=True)
         ],
@@ -206,7 +207,7 @@ def test_the_status_fits_80_columns_and_begins_with_the_task() -> None:
         people_total=100_001,
         people_waiting=1,
         people_connected=100_000,
-        problems=["The mail server does not answer."],
+        problems=[verbatim("The mail server does not answer.")],
     )
     assert max(map(len, shown.splitlines())) <= 80
     assert url in "".join(line.strip("│ ") for line in shown.splitlines())
@@ -221,8 +222,8 @@ def test_a_pause_is_shown_once() -> None:
         opsgenie_account="acme",
         initiator="olga@example.com",
         step=Step.VERIFY,
-        paused="The mail server moves.",
-        problems=["The mail server moves."],
+        paused=verbatim("The mail server moves."),
+        problems=[verbatim("The mail server moves.")],
     )
     shown = render_status(
         progress,
@@ -230,7 +231,7 @@ def test_a_pause_is_shown_once() -> None:
         people_total=1,
         people_waiting=1,
         people_connected=0,
-        problems=[*progress.problems, "Atlassian does not answer."],
+        problems=[*progress.problems, verbatim("Atlassian does not answer.")],
     )
     assert shown.count("The mail server moves.") == 1
     assert "Atlassian does not answer." in shown
@@ -243,8 +244,9 @@ def test_a_pause_by_landbridge_is_shown_once() -> None:
         opsgenie_account="acme",
         initiator="olga@example.com",
         step=Step.AUTHENTICATE,
-        paused="Atlassian refuses the key.",
-        task="Atlassian refuses the key.",
+        paused=verbatim("Atlassian refuses the key."),
+        task=verbatim("Atlassian refuses the key."),
+        task_id=RESUME,
         command="./starter.py resume acme",
     )
     shown = render_status(
@@ -262,7 +264,7 @@ def test_mails_that_were_not_sent_yet_are_shown_as_none() -> None:
     """After an address was corrected before the first mail, there is a mailing without a sent mail."""
     mailings = {Purpose.VERIFICATION: Mailing(), Purpose.AUTHENTICATION: Mailing(generation=2, sent=2, sent_at=NOW)}
     person = Person(number=1, email="a@example.com", since=NOW, mailings=mailings)
-    found = FoundPerson(cohort=1, cohort_id="site-migration:acme:cohort:1", person=person, next_step="")
+    found = FoundPerson(cohort=1, cohort_id="site-migration:acme:cohort:1", person=person, next_step=NO_TEXT)
     screen = io.StringIO()
     Console(file=screen, width=80).print(people_view.render_person(found))
     assert [line.split() for line in screen.getvalue().splitlines() if " mails " in line] == [

@@ -12,6 +12,7 @@ from landbridge.domain.errors import Refused
 from landbridge.domain.links import Purpose
 from landbridge.domain.messages import Decided, NotSent, Resent
 from landbridge.domain.people import Actor, State
+from landbridge.domain.text import Text
 from tests.cli.conftest import Cli, request_for
 from tests.fakes import World
 from tests.workflows.harness import eventually
@@ -57,7 +58,7 @@ async def test_resend_respects_the_cool_down(cli: Cli, world: World, moving: Mig
     assert some.code == 3
     assert "eve@example.com: A mail went out moments ago" in some.err
     assert Resent.model_validate_json(some.out) == Resent(
-        queued=1, not_now=1, refused=[NotSent(email="eve@example.com", reason=some.err.split(": ", 1)[1].strip())]
+        queued=1, not_now=1, refused=[NotSent(email="eve@example.com", reason=Text(some.err.split(": ", 1)[1].strip()))]
     )
     assert tried.code == 0
     assert Resent.model_validate_json(tried.out) == Resent(not_now=1)

@@ -21,6 +21,7 @@ from dev.demo.records import (
 from landbridge.client.answers import Report, ReportLine, RunState
 from landbridge.domain.people import NEXT_STEP, Counts, State
 from landbridge.domain.sites import Site as ReportedSite
+from landbridge.domain.text import NO_TEXT, text
 
 OWNER, ADMIN, ANN, BEN, BLAKE, RITA, VERA, UMA = (
     f"{name}@example.com" for name in ("owner", "admin", "ann", "ben", "blake", "rita", "vera", "uma")
@@ -94,7 +95,7 @@ def line(email: str, state: State) -> ReportLine:
         name="",
         role="user",
         state=state,
-        reason="" if state is State.CONNECTED else "For a reason",
+        reason=NO_TEXT if state is State.CONNECTED else text("For a reason"),
         since=datetime.now(UTC),
         mails=MAILS.get(email, 0),
         next_step=NEXT_STEP[state],

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from landbridge.domain import audit
 from landbridge.domain.audit import KEPT, MAX_LENGTH, Act, Audit, AuditEntry
 from landbridge.domain.people import Actor, Source
+from landbridge.domain.text import verbatim
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 ACTORS = st.builds(Actor, source=st.sampled_from(Source), name=st.text(max_size=400))
@@ -53,7 +54,7 @@ def test_a_full_audit_keeps_the_first_and_the_newest_entries() -> None:
             by=Actor(source=Source.ADMIN, name="é" * 1_000),
             act=Act.EXCLUDE,
             about=f"{n} {'é' * 1_000}",
-            detail="é" * 1_000,
+            detail=verbatim("é" * 1_000),
         )
         for n in range(3 * KEPT)
     ]

@@ -14,6 +14,7 @@ from landbridge.domain.links import Purpose
 from landbridge.domain.people import LINK, TIMELINE_LENGTH, Actor, Counts, Entry, Mailing, Person, State, arrive
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
+from landbridge.domain.text import text
 from tests.domain.test_lifecycle import ANY_EVENT
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
@@ -42,7 +43,7 @@ def test_a_large_cohort_fits_into_a_payload() -> None:
             former_emails=[f"{noise(60)}@example.com"],
             account_id=noise(40),
             timeline=[
-                Entry(at=at, what="authentication email sent", by=replace(chance.choice(who), proof=proof))
+                Entry(at=at, what=text("authentication email sent"), by=replace(chance.choice(who), proof=proof))
                 for at, proof in zip(moments, proofs, strict=True)
             ],
             mailings={
@@ -52,9 +53,9 @@ def test_a_large_cohort_fits_into_a_payload() -> None:
         )
 
     people = [life(number) for number in range(1, LARGEST_COHORT + 1)]
-    text = packed(people)
-    assert len(text) < MOST
-    assert unpacked(text) == people
+    carried = packed(people)
+    assert len(carried) < MOST
+    assert unpacked(carried) == people
 
 
 def test_an_empty_cohort_is_packed() -> None:

@@ -26,6 +26,7 @@ from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
+from landbridge.domain.text import text, verbatim
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ANN, BO = "ann@example.com", "bo@example.com"
@@ -209,7 +210,7 @@ class TestMail:
 
     def test_a_quota_holds_mail_until_it_is_retried(self) -> None:
         state = mailed(ANN)
-        self.record(state, MailProblem(sentence="Quota.", retry_after=3600 * 24 * 30, lasts=60))
+        self.record(state, MailProblem(sentence=text("Quota."), retry_after=3600 * 24 * 30, lasts=60))
         assert state.mail_hold is not None
         assert state.next_mail() == state.mail_hold.until
         self.record(state, None)
@@ -217,21 +218,21 @@ class TestMail:
 
     def test_a_renewed_hold_keeps_the_latest_end_of_the_quota(self) -> None:
         state = mailed(ANN)
-        self.record(state, MailProblem(sentence="Quota.", retry_after=1, lasts=60))
-        self.record(state, MailProblem(sentence="Quota.", retry_after=1, lasts=600))
+        self.record(state, MailProblem(sentence=text("Quota."), retry_after=1, lasts=60))
+        self.record(state, MailProblem(sentence=text("Quota."), retry_after=1, lasts=600))
         assert state.mail_hold is not None
         assert state.mail_hold.over_by == NOW + timedelta(seconds=60)
 
     def test_a_problem_that_only_people_can_fix_pauses(self) -> None:
         state = mailed(ANN)
-        self.record(state, MailProblem(sentence="Credentials.", needs_people=True))
+        self.record(state, MailProblem(sentence=text("Credentials."), needs_people=True))
         assert not state.may_act
         state.resume(NOW)
         assert state.may_act
 
     def test_another_problem_is_reported_and_retried(self) -> None:
         state = mailed(ANN)
-        self.record(state, MailProblem(sentence="Unavailable."))
+        self.record(state, MailProblem(sentence=text("Unavailable.")))
         assert state.status(1).problem == "Unavailable."
         assert state.may_act
 
@@ -239,7 +240,7 @@ class TestMail:
         state = mailed(ANN)
         state.resend(Resend(emails=[ANN]), LATER)
         outcome = MailOutcome(
-            person=1, purpose=Purpose.AUTHENTICATION, generation=2, delivery=Delivery.DEFERRED, reason="451"
+            person=1, purpose=Purpose.AUTHENTICATION, generation=2, delivery=Delivery.DEFERRED, reason=text("451")
         )
         state.record_mails(SendMailsResult(outcomes=[outcome]), Refusals(), "mail", LATER)
         assert state.next_mail() == LATER + timedelta(minutes=1)
@@ -262,7 +263,7 @@ def test_only_milestones_are_reported_and_only_so_many_problems() -> None:
     state.record_report(state.status(1))
     assert not state.report_is_due(1)
     for number in range(2 * MAX_PROBLEMS_REPORTED):
-        state.problems = {"mail": f"Problem {number}."}
+        state.problems = {"mail": verbatim(f"Problem {number}.")}
         if state.report_is_due(1):
             state.record_report(state.status(1))
     assert state.problems_reported == MAX_PROBLEMS_REPORTED
@@ -270,7 +271,7 @@ def test_only_milestones_are_reported_and_only_so_many_problems() -> None:
 
 def test_the_end_of_a_cancelled_migration_leaves_people_behind() -> None:
     state = mailed(ANN)
-    state.problems["mail"] = "Unavailable."
+    state.problems["mail"] = text("Unavailable.")
     state.cancel(Cancel(reason="The merger is off."))
     state.end(NOW)
     person = state.people.everyone()[0]

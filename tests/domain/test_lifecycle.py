@@ -26,6 +26,7 @@ from landbridge.domain.people import (
 )
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
+from landbridge.domain.text import text
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 RULES = Rules()
@@ -80,7 +81,7 @@ class TestFirstState:
 
     def test_an_unusable_row_waits_for_an_admin_and_is_never_mailed(self) -> None:
         """Neither a resend nor Atlassian's answer sends mail to it; a correction does."""
-        person = arrive(1, RosterPerson(email="broken@", problem="it is not an email address"), START)
+        person = arrive(1, RosterPerson(email="broken@", problem=text("it is not an email address")), START)
         assert person.state is State.ATTENTION
         assert "correct the address" in lifecycle.resend_denial_reason(person, START, RULES)
         person = lifecycle.transition(person, events.MailRequested(ADMIN), START, RULES)
@@ -174,7 +175,7 @@ class TestMails:
     def test_a_withdrawn_refusal_restores_the_state(self) -> None:
         """The same mail is due again; a late withdrawal changes nothing."""
         refused = lifecycle.transition(
-            ann(seen()), events.MailRefused(Purpose.AUTHENTICATION, 1, "554: no"), START, RULES
+            ann(seen()), events.MailRefused(Purpose.AUTHENTICATION, 1, text("554: no")), START, RULES
         )
         withdrawal = events.RefusalWithdrawn(Purpose.AUTHENTICATION, 1)
         person = lifecycle.transition(refused, withdrawal, START, RULES)
@@ -198,7 +199,8 @@ class TestMails:
         person = ann(seen())
         # A mailbox that is full for a month is tried some four hundred times.
         for attempt in range(400):
-            person = lifecycle.transition(person, events.MailDeferred(Purpose.AUTHENTICATION, 1, "451"), START, RULES)
+            deferred = events.MailDeferred(Purpose.AUTHENTICATION, 1, text("451"))
+            person = lifecycle.transition(person, deferred, START, RULES)
             assert person.due == START + timedelta(minutes=min(2**attempt, 120))
             assert next_step(person) == AFTER_DEFERRAL
         assert lifecycle.due_mail(person, START + timedelta(hours=2)) == Mail(Purpose.AUTHENTICATION, 1)
@@ -207,7 +209,7 @@ class TestMails:
 
     def test_a_refused_address_is_unreachable_until_corrected(self) -> None:
         """The new address has yet to be verified."""
-        person = ann(seen(), events.MailRefused(Purpose.AUTHENTICATION, 1, "550 no such mailbox"))
+        person = ann(seen(), events.MailRefused(Purpose.AUTHENTICATION, 1, text("550 no such mailbox")))
         assert person.state is State.UNREACHABLE
         person = lifecycle.transition(person, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
         person = lifecycle.transition(
@@ -327,8 +329,8 @@ class TestDeclining:
         """A problem with the account or a refused mail does not hide that the person declined."""
         person = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, RULES)
         for event in (
-            events.AccountProblem(ANN, "deactivated"),
-            events.MailRefused(Purpose.AUTHENTICATION, 2, "550"),
+            events.AccountProblem(ANN, text("deactivated")),
+            events.MailRefused(Purpose.AUTHENTICATION, 2, text("550")),
             seen(),
         ):
             person = lifecycle.transition(person, event, START, RULES)
@@ -340,7 +342,7 @@ class TestDeclining:
             (events.MailRequested(ADMIN), State.ARRIVED),
             (events.EmailCorrected("b@example.com", ADMIN), State.ARRIVED),
             (events.Excluded("not one of us", ADMIN), State.EXCLUDED),
-            (events.MigrationEnded("The deadline passed."), State.LEFT_BEHIND),
+            (events.MigrationEnded(text("The deadline passed.")), State.LEFT_BEHIND),
             (events.AccountSeen(ANN, "account-1", verified=True), State.CONNECTED),
         ],
     )

@@ -32,6 +32,7 @@ from landbridge.domain.people import Actor, Counts, Source, State
 from landbridge.domain.roster import OWNER, AccountAdmin, RosterPerson, survey
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sites import NewSite, Site
+from landbridge.domain.text import text, verbatim
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 OWNER_EMAIL = "olga@example.com"
@@ -39,7 +40,7 @@ BY_OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
 BY_STRANGER = Actor(source=Source.ADMIN, name="sam@example.com")
 SITE = Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
 REQUEST = MigrationRequest(opsgenie_account="acme", initiator=OWNER_EMAIL, by=BY_OWNER)
-CONNECT = Task(id="connect:acme", task="Connect it.", command="confirm", can_be_confirmed=True)
+CONNECT = Task(id="connect:acme", task=text("Connect it."), command="confirm", can_be_confirmed=True)
 CANCEL = Cancel(reason="The merger is off.", by=BY_OWNER)
 IN_A_DAY = NOW + timedelta(days=1)
 
@@ -67,7 +68,7 @@ CHECKS: list[tuple[Request, Check]] = [
         MigrationState.check_name_site,  # type: ignore[list-item]
     ),
     (Confirm(task=CONNECT.id), MigrationState.check_confirm),  # type: ignore[list-item]
-    (Pause(reason="Holidays."), MigrationState.check_pause),  # type: ignore[list-item]
+    (Pause(reason=verbatim("Holidays.")), MigrationState.check_pause),  # type: ignore[list-item]
     (Resume(), MigrationState.check_resume),  # type: ignore[list-item]
     (Refresh(), MigrationState.check_active),
     (
@@ -106,7 +107,7 @@ class TestAnyRequest:
 
 def test_a_migration_that_is_over_accepts_no_request() -> None:
     state = started()
-    state.end(Outcome(failure="x", failure_type="Refused"))
+    state.end(Outcome(failure=text("x"), failure_type="Refused"))
     with pytest.raises(NotFound):
         state.check_active(Refresh())
 
@@ -145,7 +146,7 @@ class TestSiteChoice:
         state.decision = SiteDecision("acme")
         with pytest.raises(Refused, match="Another choice is being checked"):
             state.check_choose_site(ChooseSite(site="other"))
-        state.refuse_decision("There is no such site.")
+        state.refuse_decision(text("There is no such site."))
         state.check_choose_site(ChooseSite(site="other"))
 
     def test_a_chosen_site_stays(self) -> None:
@@ -179,7 +180,7 @@ class TestSiteChoice:
     def test_an_accepted_decision_is_recorded_with_its_task(self) -> None:
         state = started()
         state.decision = decision = SiteDecision("acme")
-        state.accept_decision(Decided(task="Create it."))
+        state.accept_decision(Decided(task=text("Create it.")))
         entry = state.record_decision(ChooseSite(site="acme", by=BY_OWNER), decision, NOW)
         assert (entry.act, entry.about, entry.detail) == (Act.CHOOSE_SITE, "acme", "Create it.")
         assert state.audit.entries[-1] == entry
@@ -216,12 +217,12 @@ class TestPause:
 
     def test_a_pause_needs_a_reason(self) -> None:
         with pytest.raises(Refused, match="Give a reason"):
-            started().check_pause(Pause(reason=" "))
+            started().check_pause(Pause(reason=verbatim(" ")))
 
     def test_a_requested_pause_ends_only_with_its_reason(self) -> None:
         """Spaces and the final full stop do not matter."""
         state = started()
-        state.pause(Pause(reason="Wait for  Monday."), NOW)
+        state.pause(Pause(reason=verbatim("Wait for  Monday.")), NOW)
         with pytest.raises(Refused, match="Wait for"):
             state.check_resume(Resume())
         state.check_resume(Resume(reason="Wait for Monday"))
@@ -230,13 +231,13 @@ class TestPause:
 
     def test_a_problem_does_not_replace_the_reason_of_a_requested_pause(self) -> None:
         state = started()
-        state.pause(Pause(reason="Wait."), NOW)
-        state.pause_for("Opsgenie rejects the API key.")
+        state.pause(Pause(reason=verbatim("Wait.")), NOW)
+        state.pause_for(text("Opsgenie rejects the API key."))
         assert state.paused == "Wait."
 
     def test_a_pause_for_a_problem_ends_without_a_reason(self) -> None:
         state = started()
-        state.pause_for("Opsgenie rejects the API key.")
+        state.pause_for(text("Opsgenie rejects the API key."))
         state.check_resume(Resume())
 
 
@@ -290,7 +291,7 @@ class TestCancel:
     def test_a_cancellation_refuses_the_choice_that_is_being_checked(self) -> None:
         state = started()
         state.decision = SiteDecision("acme")
-        state.pause(Pause(reason="Wait."), NOW)
+        state.pause(Pause(reason=verbatim("Wait.")), NOW)
         state.cancel(CANCEL, NOW)
         state.close_cancelled(CANCEL, NOW)
         assert state.decision.refusal
@@ -321,8 +322,8 @@ class TestCancel:
 
 def test_the_end_drops_problems_and_the_pause() -> None:
     state = started()
-    state.update_cohort_status(CohortStatus(number=1, problem="The mail server is unavailable."))
-    state.pause_for("x")
+    state.update_cohort_status(CohortStatus(number=1, problem=text("The mail server is unavailable.")))
+    state.pause_for(text("x"))
     state.end(Outcome())
     progress = state.progress("acme", OWNER_EMAIL)
     assert (progress.problems, progress.paused, progress.task) == ([], "", "")
@@ -361,6 +362,6 @@ def test_continue_as_new_carries_the_whole_state() -> None:
     state.task, state.site, state.sites, state.cohorts = CONNECT, SITE, [SITE], 1
     state.update_cohort_status(CohortStatus(number=1, moved=["ann@example.com"]))
     state.cancel(CANCEL.model_copy(update={"undo": True}), NOW)
-    state.outcome = Outcome(failure="x")
+    state.outcome = Outcome(failure=text("x"))
     carried = MigrationInput(request=REQUEST, state=state)
     assert MigrationInput.model_validate_json(carried.model_dump_json()) == carried

@@ -17,6 +17,7 @@ from landbridge.domain.roster import ADMIN, OWNER, RosterPerson, mark_duplicates
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import NewSite, Site
 from landbridge.domain.survey import AccountLookup, AccountState, Manager, Seats
+from landbridge.domain.text import Text, text
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 SITE = Site(id="1", name="acme", url="https://acme.atlassian.net", admin=True)
@@ -36,7 +37,7 @@ def as_answered(state: AccountState, manager: Manager, *, verified: bool) -> Acc
     """Return an answer as the adapter gives it: an account that cannot be used has a problem, one not shown nothing."""
     shown = state is not AccountState.NOT_SHOWN
     problem = f"It is {state}." if shown and state is not AccountState.ACTIVE else ""
-    return AccountLookup(email="", state=state, manager=manager, verified=verified and shown, problem=problem)
+    return AccountLookup(email="", state=state, manager=manager, verified=verified and shown, problem=Text(problem))
 
 
 STANDINGS = st.builds(as_answered, st.sampled_from(AccountState), st.sampled_from(Manager), verified=st.booleans())
@@ -190,7 +191,7 @@ def test_only_owners_and_admins_lead() -> None:
     """In any spelling of the address; a row that cannot be used leads nothing."""
     people = [
         RosterPerson(email="olga@example.com", role=OWNER),
-        RosterPerson(email="adam@example.com", role=ADMIN, problem="wrong"),
+        RosterPerson(email="adam@example.com", role=ADMIN, problem=text("wrong")),
     ]
     assert survey(people).has_admin("OLGA@example.com")
     assert not survey(people).has_admin("adam@example.com")

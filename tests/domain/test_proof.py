@@ -25,6 +25,7 @@ from landbridge.domain.people import Actor, Entry, Source
 from landbridge.domain.proof import NO_PROOFS, Proofs
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sign_in import AdminSession
+from landbridge.domain.text import text
 
 OLD, NEW = "o" * 32, "n" * 32
 PROOFS = Proofs([NEW])
@@ -56,7 +57,7 @@ def shown(
 
 def person_shown(used: LinkUsed, cohort: str = COHORT) -> Actor:
     """Return who used a link, as a timeline shows it."""
-    entry = Entry(at=NOW, what="email verified", by=proof.recorded_link(used))
+    entry = Entry(at=NOW, what=text("email verified"), by=proof.recorded_link(used))
     return PROOFS.checked_timeline([entry], migration=HERE, cohort=cohort)[0].by
 
 
@@ -64,7 +65,7 @@ def person_shown(used: LinkUsed, cohort: str = COHORT) -> Actor:
     "act,message",
     [
         (Act.EXCLUDE, EXCLUDE),
-        (Act.PAUSE, Pause(reason="x", by=OLGA)),
+        (Act.PAUSE, Pause(reason=text("x"), by=OLGA)),
         (Act.RESEND, Resend(emails=["ann@example.com"], by=OLGA)),
         (Act.SET_DEADLINE, SetDeadline(deadline=NOW, at_deadline=AtDeadline.KEEP_WAITING, by=OLGA)),
         (Act.CANCEL, Cancel(reason="x", undo=True, by=OLGA)),
@@ -124,7 +125,7 @@ def test_a_request_that_is_sent_again_is_a_copy() -> None:
     entries = [(NOW, first), (NOW, first), (later, first), (later, second)]
     audit = Audit(entries=tuple(AuditEntry(at=at, by=by, act=Act.EXCLUDE) for at, by in entries))
     assert [entry.by for entry in PROOFS.checked_audit(audit, HERE).entries] == [OLGA, OLGA, CLAIMED, OLGA]
-    timeline = [Entry(at=at, what="excluded", by=by) for at, by in entries]
+    timeline = [Entry(at=at, what=text("excluded"), by=by) for at, by in entries]
     told = PROOFS.checked_timeline(timeline, migration=HERE, cohort=COHORT)
     assert [entry.by for entry in told] == [OLGA, OLGA, CLAIMED, OLGA]
 

@@ -6,6 +6,7 @@ from landbridge.domain import refusals
 from landbridge.domain.activity_io import Delivery, MailOutcome, Refusals
 from landbridge.domain.links import Purpose
 from landbridge.domain.refusals import MAX_IN_A_ROW, WorkerRefusals
+from landbridge.domain.text import NO_TEXT, text
 
 ACCEPTED, REFUSED, DEFERRED = Delivery.ACCEPTED, Delivery.REFUSED, Delivery.DEFERRED
 
@@ -13,9 +14,13 @@ ACCEPTED, REFUSED, DEFERRED = Delivery.ACCEPTED, Delivery.REFUSED, Delivery.DEFE
 def batch(answers: str, *, start: int = 1, purpose: Purpose = Purpose.AUTHENTICATION) -> list[MailOutcome]:
     """Return outcomes for people in a row: `+` accepted, `?` refused and in question, `-` refused, `~` deferred."""
     deliveries = {"+": ACCEPTED, "?": REFUSED, "-": REFUSED, "~": DEFERRED}
+    checks = {"?": text("Check it.")}
     return [
         MailOutcome(
-            person=number, purpose=purpose, delivery=deliveries[answer], if_many="Check it." if answer == "?" else ""
+            person=number,
+            purpose=purpose,
+            delivery=deliveries[answer],
+            if_many=checks.get(answer, NO_TEXT),
         )
         for number, answer in enumerate(answers, start=start)
     ]

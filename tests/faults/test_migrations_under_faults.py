@@ -74,8 +74,8 @@ async def administrate(migration: Migration, paused: list[str]) -> None:
     while True:
         await asyncio.sleep(0.2)
         progress = await migration.progress()
-        if reasons := [reason for reason in (progress.paused, *progress.problems) if reason.endswith("then resume.")]:
-            paused += reasons
+        if (await migration.status()).paused:
+            paused += filter(None, (progress.paused, *progress.problems))
             await migration.resume(ADMIN)
         if progress.cohorts:
             for person in (await migration.people(sorted(FOR_ADMINS))).people:

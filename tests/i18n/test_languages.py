@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge import i18n
+from landbridge.domain.text import NO_TEXT, text, verbatim
 from landbridge.i18n import Language
 
 AFTERNOON = datetime(2026, 3, 14, 13, 5, tzinfo=UTC)
@@ -56,9 +57,9 @@ def test_accept_language_is_parsed_by_preference(header: str, wanted: list[str])
 
 
 @given(st.text())
-def test_any_input_negotiates_to_an_available_language(text: str) -> None:
+def test_any_input_negotiates_to_an_available_language(header: str) -> None:
     """Any locale and any header yield a language."""
-    assert i18n.negotiate(text, *i18n.parse_accept_language(text)).tag in {"en", *i18n.available()}
+    assert i18n.negotiate(header, *i18n.parse_accept_language(header)).tag in {"en", *i18n.available()}
 
 
 @pytest.mark.parametrize(
@@ -85,5 +86,23 @@ def test_dates_and_numbers_follow_the_locale(locale: str, moment: str, number: s
 def test_a_language_has_a_writing_direction() -> None:
     """Also a language without a catalogue."""
     german = i18n.negotiate("de")
-    assert Language("he", Locale("he"), german.translations, german.sentences).direction == "rtl"
+    assert Language("he", Locale("he"), german.translations).direction == "rtl"
     assert {i18n.negotiate(tag).direction for tag in i18n.available()} == {"ltr"}
+
+
+def test_a_text_is_rendered_in_the_language() -> None:
+    """Texts among its values are translated too; numbers and dates are localized."""
+    german = i18n.negotiate("de_DE")
+    state = text("There is no mail to send in this state: {state}.", state=text("Connected"))
+    assert german.render(state) == "In diesem Zustand gibt es keine E-Mail zu senden: Verbunden."
+    people = text("{connected} of {total} people are connected.", connected=1200, total=3000)
+    assert german.render(people) == "1.200 von 3.000 Personen sind verbunden."
+    assert german.render(text("{at}", at=AFTERNOON)) == "14. März 2026, 13:05 UTC"
+
+
+def test_a_text_without_translation_is_rendered_in_english() -> None:
+    """Plain strings and verbatim texts are never translated."""
+    german = i18n.negotiate("de")
+    assert german.render(text("Unknown {value}.", value=3)) == "Unknown 3."
+    assert german.render(verbatim("Connected {x}")) == german.render("Connected {x}") == "Connected {x}"
+    assert german.render(NO_TEXT) == ""

@@ -81,9 +81,8 @@ class MigrationHarness:
 
     def request(self, **changes: object) -> MigrationRequest:
         """A request by the owner for an existing site."""
-        return MigrationRequest(
-            **{"opsgenie_account": self.account, "initiator": OWNER_EMAIL, "site": "acme", **changes}
-        )
+        asked = {"opsgenie_account": self.account, "initiator": OWNER_EMAIL, "site": "acme", **changes}
+        return MigrationRequest.model_validate(asked)
 
     async def start(self, **changes: object) -> Started:
         """Start the migration."""

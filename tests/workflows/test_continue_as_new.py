@@ -145,7 +145,7 @@ async def test_continue_as_new_carries_a_mail_hold(bench: MigrationHarness) -> N
     await bench.start(rules=UNASKED)
 
     async def shown() -> list[str]:
-        return (await bench.migration.status()).problems
+        return [*(await bench.migration.status()).problems]
 
     async def waits() -> bool:
         return any("goes on by itself" in problem for problem in await shown())

@@ -138,7 +138,7 @@ async def test_duplicate_facts_cause_one_transition(bench: MigrationHarness) -> 
     await asyncio.gather(*facts, *(desk.follow(link) for _ in range(50)))
     await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
     timeline = (await bench.person(BO.email)).timeline
-    assert [entry.what for entry in timeline].count(State.AUTHENTICATING) == 1
+    assert [entry.state for entry in timeline].count(State.AUTHENTICATING) == 1
     view = await desk.view(link)
     assert view is not None
     assert view.state is LinkState.DONE

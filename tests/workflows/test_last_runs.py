@@ -28,6 +28,7 @@ from landbridge.domain.messages import (
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import COHORT_SIZE, RosterPerson
 from landbridge.domain.rules import Rules
+from landbridge.domain.text import text
 from tests.histories import health
 from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually, served
 from workflows.cohort import CohortWorkflow
@@ -96,7 +97,7 @@ async def test_a_long_cohort_completes_in_a_short_run(bench: MigrationHarness) -
 async def work_long(bench: MigrationHarness, events: int) -> None:
     """Have a migration write so many events: five and more for each request."""
     for _ in range(events // 5):
-        await bench.handle.execute_update(SiteMigrationWorkflow.pause, Pause(reason="Freeze.", by=BY))
+        await bench.handle.execute_update(SiteMigrationWorkflow.pause, Pause(reason=text("Freeze."), by=BY))
         await bench.handle.execute_update(SiteMigrationWorkflow.resume, Resume(reason="Freeze.", by=BY))
 
 

@@ -42,7 +42,7 @@ async def did(bench: MigrationHarness, email: str) -> list[tuple[str, Actor]]:
     """Return what people or admins did to somebody, as the timeline shows it."""
     sources = {Source.ADMIN, Source.LINK, Source.OPERATOR}
     timeline = (await bench.person(email)).timeline
-    return [(entry.what.partition(":")[0], entry.by) for entry in timeline if entry.by.source in sources]
+    return [(str(entry.state or entry.what), entry.by) for entry in timeline if entry.by.source in sources]
 
 
 async def sent(bench: MigrationHarness, name: str) -> dict[str, Any]:

@@ -372,7 +372,7 @@ class TestVerifying:
         await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
         await bench.handle.signal("account_authenticated", {"email": BO.email, "by": {"name": "ops"}})
         assert (await bench.handle.result()).counts[State.CONNECTED] == 2
-        who = [entry.by for entry in (await bench.person(BO.email)).timeline if entry.what == "connected"]
+        who = [entry.by for entry in (await bench.person(BO.email)).timeline if entry.state is State.CONNECTED]
         assert who == [Actor(source=Source.OPERATOR, name="ops")]
 
     async def test_a_refused_address_is_unreachable_until_an_admin_acts(self, bench: MigrationHarness) -> None:

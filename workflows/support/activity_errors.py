@@ -7,7 +7,11 @@ from typing import Any, TypeVar
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
-from workflows.support import options
+with workflow.unsafe.imports_passed_through():
+    from landbridge.domain.errors import Refused
+    from landbridge.domain.text import Text, text
+    from workflows.support import options
+    from workflows.support.failures import text_of
 
 _Input = TypeVar("_Input")
 _Result = TypeVar("_Result")
@@ -17,7 +21,7 @@ _Result = TypeVar("_Result")
 class Failure:
     """An activity that failed after all its attempts."""
 
-    sentence: str
+    text: Text
     kind: str
     """The name of an error in `domain.errors`; any other name is a bug; empty: the activity timed out."""
 
@@ -29,7 +33,7 @@ class Failure:
     @property
     def refused(self) -> bool:
         """Whether the migration's rules forbid what was requested."""
-        return self.kind == "Refused"
+        return self.kind == Refused.code
 
 
 async def execute(
@@ -45,5 +49,7 @@ async def execute(
         while cause is not None and not isinstance(cause, ApplicationError):
             cause = cause.__cause__
         if cause is None:
-            return Failure(f"No answer: {error.activity_type} took too long.", kind="")
-        return Failure(cause.message, kind=cause.type or "")
+            return Failure(
+                text("No answer: {activity_type} took too long.", activity_type=error.activity_type), kind=""
+            )
+        return Failure(text_of(cause), kind=cause.type or "")

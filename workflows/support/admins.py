@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.migration import MigrationState, Task
     from landbridge.domain.people import Counts
     from landbridge.domain.roster import AccountAdmin
+    from landbridge.domain.text import NO_TEXT, Text
     from workflows.support import options
     from workflows.support.activity_errors import Failure, execute
 
@@ -21,7 +22,7 @@ class Admins:
     """Waits for owners and admins, and sends them notices."""
 
     def __init__(
-        self, request: MigrationRequest, state: MigrationState, mark: Callable[[Step, StepStatus, str], None]
+        self, request: MigrationRequest, state: MigrationState, mark: Callable[[Step, StepStatus, Text], None]
     ) -> None:
         """Take the migration; `mark` sets the status and the note of a step of the checklist."""
         self._request = request
@@ -45,7 +46,7 @@ class Admins:
         reminders.cancel()
         await asyncio.gather(reminders, return_exceptions=True)
         self._state.task = None
-        self._mark(step, StepStatus.RUNNING, "")
+        self._mark(step, StepStatus.RUNNING, NO_TEXT)
 
     async def _send_reminders(self) -> None:
         """Remind of the current task, with growing intervals."""
@@ -79,11 +80,11 @@ class Admins:
             opsgenie_account=self._request.opsgenie_account,
             site=state.site,
             counts=state.counts if counts is None else counts,
-            task=state.task.task if state.task else "",
+            task=state.task.task if state.task else NO_TEXT,
             url=state.task.url if state.task else "",
             command=state.task.command if state.task else "",
             at=workflow.now(),
-            reason=state.cancelled.reason if state.cancelled else "",
+            reason=state.cancelled.why if state.cancelled else NO_TEXT,
         )
         name = f"{kind}.{state.notices}"
         notices = [

@@ -6,8 +6,12 @@ Each service has a task queue of its own, so that its rate limit applies across 
 from datetime import timedelta
 from typing import Any
 
+from temporalio import workflow
 from temporalio.common import Priority, RetryPolicy
 from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from landbridge.domain.errors import BadInput, Refused, ServiceRejected, Untrusted
 
 WORKFLOWS = "landbridge"
 """Workflow tasks, and activities that call no service."""
@@ -40,8 +44,8 @@ A longer run continues as new with its state, and the next run completes immedia
 MAX_PENDING = 400
 """Concurrent signals to cohorts about single people. Temporal blocks a workflow with 2,000 pending signals."""
 
-NON_RETRYABLE = ("ServiceRejected", "Refused", "BadInput", "Untrusted")
-"""Errors of `domain.errors` that a retry cannot fix."""
+NON_RETRYABLE = tuple(error.code for error in (ServiceRejected, Refused, BadInput, Untrusted))
+"""Codes of errors that a retry cannot fix."""
 
 _RETRY_POLICY = RetryPolicy(
     initial_interval=timedelta(seconds=1),

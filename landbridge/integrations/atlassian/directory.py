@@ -11,6 +11,7 @@ from landbridge.domain.activity_io import AccountOutcome, AccountQuestion, Revoc
 from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
 from landbridge.domain.sites import Site
 from landbridge.domain.survey import AccountLookup, Seats
+from landbridge.domain.text import text
 from landbridge.integrations.atlassian import organization_survey as survey
 from landbridge.integrations.atlassian import organizations
 from landbridge.integrations.atlassian.organizations import (
@@ -191,7 +192,7 @@ class AtlassianDirectory:
             cursor = page.links.cursor
             if not cursor:
                 return items
-        raise ServiceUnavailable("Atlassian's pages lead round in a circle: they have to be read again.")
+        raise ServiceUnavailable(text("Atlassian's pages lead round in a circle: they have to be read again."))
 
 
 def _key(question: AccountQuestion) -> str:

@@ -16,6 +16,7 @@ from landbridge.domain import addresses
 from landbridge.domain.activity_io import AccountOutcome, AccountQuestion
 from landbridge.domain.errors import ServiceRejected
 from landbridge.domain.sites import Site
+from landbridge.domain.text import NO_TEXT, Text, text
 from landbridge.integrations.http import Body, Request
 
 MAX_SEARCHED, MAX_INVITED = 100, 25
@@ -36,12 +37,12 @@ _INACTIVE_USER, _LICENCE_LIMIT = "ADMIN-UAM-400-2", "ADMIN-UAM-409-3"
 _ORG_ADMIN, _SITE_ADMIN = "atlassian/org-admin", "atlassian/site-admin"
 _SITE_ARI = re.compile(r"ari:cloud:[^:]*:[^:]*:site/([^/]+)")
 _MAX_REASON_LENGTH = 200
-_DEACTIVATED = "The Atlassian account is deactivated: the organization that manages it has to reactivate it."
+_DEACTIVATED = text("The Atlassian account is deactivated: the organization that manages it has to reactivate it.")
 _PROBLEMS = {
     "inactive": _DEACTIVATED,
-    "closed": "The Atlassian account is closed: correct the address, or exclude the person.",
-    "for_deletion": "The Atlassian account is about to be deleted: its organization has to cancel that.",
-    "suspended": "The person is suspended in the Atlassian organization: restore their access there.",
+    "closed": text("The Atlassian account is closed: correct the address, or exclude the person."),
+    "for_deletion": text("The Atlassian account is about to be deleted: its organization has to cancel that."),
+    "suspended": text("The person is suspended in the Atlassian organization: restore their access there."),
 }
 _Item = TypeVar("_Item")
 
@@ -166,7 +167,7 @@ class Invited:
     """The result of an invitation for one person."""
 
     account_id: str = ""
-    problem: str = ""
+    problem: Text = NO_TEXT
     """Why it failed, as a sentence."""
     mailed: bool = False
     """Atlassian mailed its own invitation."""
@@ -237,7 +238,7 @@ def outcome(question: AccountQuestion, user: User | None) -> AccountOutcome:
         email=question.email,
         account_id=user.account_id,
         verified=bool(user.email_verified),
-        problem=next((_PROBLEMS[state] for state in states if state in _PROBLEMS), ""),
+        problem=next((_PROBLEMS[state] for state in states if state in _PROBLEMS), NO_TEXT),
     )
 
 
@@ -248,7 +249,7 @@ def outcome_after_invitation(question: AccountQuestion, user: User | None, invit
     was not created by this invitation: it existed outside the organization.
     """
     if user is None:
-        problem = invited.problem if not invited.account_id else ""
+        problem = invited.problem if not invited.account_id else NO_TEXT
         return AccountOutcome(
             person=question.person,
             email=question.email,
@@ -256,7 +257,7 @@ def outcome_after_invitation(question: AccountQuestion, user: User | None, invit
             created=bool(invited.account_id),
             mailed=invited.mailed and not problem,
             problem=problem
-            or ("" if invited.account_id else "Atlassian did not invite the address and gave no reason."),
+            or (NO_TEXT if invited.account_id else text("Atlassian did not invite the address and gave no reason.")),
         )
     found = outcome(question, user)
     created = not found.verified and not found.problem
@@ -269,7 +270,7 @@ def read_invitations(invitations: Invitations, *, mail: bool) -> dict[str, Invit
     return {key: replace(result, mailed=mail and not result.problem) for key, result in results.items()}
 
 
-def read_refusal(status: int, errors: Errors) -> str:
+def read_refusal(status: int, errors: Errors) -> Text:
     """Return the problem of the one person because of whom Atlassian refused a whole call.
 
     Raises:
@@ -278,12 +279,15 @@ def read_refusal(status: int, errors: Errors) -> str:
     """
     code = next((error.code for error in errors.errors if error.code), "")
     if code == _LICENCE_LIMIT:
-        raise ServiceRejected("Atlassian has no seat left for more people (409): buy seats, then resume.")
+        raise ServiceRejected(text("Atlassian has no seat left for more people (409): buy seats."))
     if code not in _CAUSED_BY_ONE_ADDRESS:
         raise ServiceRejected(
-            f"Atlassian refuses to invite people ({status}): look at the organization's licences, then resume."
+            text(
+                "Atlassian refuses to invite people ({status}): look at the organization's licences.",
+                status=status,
+            )
         )
-    return _DEACTIVATED if code == _INACTIVE_USER else "Atlassian does not accept the address: correct it."
+    return _DEACTIVATED if code == _INACTIVE_USER else text("Atlassian does not accept the address: correct it.")
 
 
 def sites_of(user: User, workspaces: Iterable[Workspace], assignments: Sequence[RoleAssignment]) -> list[Site]:
@@ -326,5 +330,6 @@ def _read_invitation(invitation: Invitation) -> Invited:
         for assignment in [*result.role_assignment_result, *result.group_assignment_result]:
             if assignment.status == "ERROR":
                 reason = "".join(c for c in assignment.status_reason or "no reason given" if c.isprintable())
-                return Invited(invitation.id or "", f"Atlassian refused the invitation: {reason[:_MAX_REASON_LENGTH]}")
+                why = text("Atlassian refused the invitation: {reason}", reason=reason[:_MAX_REASON_LENGTH])
+                return Invited(invitation.id or "", why)
     return Invited(invitation.id or "")

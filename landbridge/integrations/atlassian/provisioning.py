@@ -19,6 +19,7 @@ from landbridge.domain.activity_io import (
 from landbridge.domain.errors import BadInput
 from landbridge.domain.ports import AccountDirectory
 from landbridge.domain.sites import NewSite, Site
+from landbridge.domain.text import text
 from landbridge.integrations.atlassian.site_probe import SiteProbe
 from landbridge.integrations.http import Body, Request, Transport
 
@@ -77,7 +78,7 @@ class EmulatedProvisioning:
         if response.status == _CONFLICT:
             taken = response.read(NameTakenResult)
             return NameNotFree(
-                reason=f"The site name {site.name!r} is taken, now or in the past.",
+                reason=text("The site name {name} is taken, now or in the past.", name=repr(site.name)),
                 suggestions=[name for name in taken.suggestions if _is_valid(name)],
             )
         created = response.read(SiteResult)
@@ -107,8 +108,10 @@ class AdminProvisioning:
                 return SignedUp(account_id=outcomes[0].account_id)
         return AdminTask(
             id="sign-up",
-            task="The initiator has no Atlassian account in the organization: sign up at Atlassian with the "
-            "initiator's address, and add that account to the organization.",
+            task=text(
+                "The initiator has no Atlassian account in the organization: sign up at Atlassian with the "
+                "initiator's address, and add that account to the organization."
+            ),
             url=SIGN_UP_URL,
         )
 
@@ -119,27 +122,38 @@ class AdminProvisioning:
         if found is None:
             if self._probe is not None and await self._probe.cloud_id(site.name) is not None:
                 return NameNotFree(
-                    reason=f"A site {site.name!r} exists already, but the organization does not show the initiator "
-                    "there. If it is yours, make the initiator a site admin of it and name it again after a minute.",
+                    reason=text(
+                        "A site {name} exists already, but the organization does not show the initiator there. If "
+                        "it is yours, make the initiator a site admin of it and name it again after a minute.",
+                        name=repr(site.name),
+                    ),
                     suggestions=await self._free_names(site.name),
                 )
             return AdminTask(
                 id=f"create-site:{site.name}",
-                task=f"Create the site {site.name!r} in the Atlassian organization, with the initiator as site admin. "
-                "If Atlassian says that the name is taken, choose another one here too.",
+                task=text(
+                    "Create the site {name} in the Atlassian organization, with the initiator as site admin. If "
+                    "Atlassian says that the name is taken, choose another one here too.",
+                    name=repr(site.name),
+                ),
                 url=ADMINISTRATION_URL,
             )
         if not found.admin:
             return AdminTask(
                 id=f"make-site-admin:{site.name}",
-                task=f"Make the initiator a site admin of the site {site.name!r}, or choose another site.",
+                task=text(
+                    "Make the initiator a site admin of the site {name}, or choose another site.", name=repr(site.name)
+                ),
                 url=ADMINISTRATION_URL,
             )
         if self._probe is not None and await self._probe.cloud_id(site.name) != found.id:
             return AdminTask(
                 id=f"open-site:{site.name}",
-                task=f"The site {site.name!r} does not answer at its address yet, or another one does: open it, and "
-                "confirm here once it is there.",
+                task=text(
+                    "The site {name} does not answer at its address yet, or another one does: open it, and "
+                    "confirm here once it is there.",
+                    name=repr(site.name),
+                ),
                 url=found.url,
             )
         return found
@@ -155,8 +169,12 @@ class AdminProvisioning:
             return Connected()
         return AdminTask(
             id=f"connect-site:{site.name}",
-            task=f"In the Opsgenie account {opsgenie_account!r}, open Settings, then General, press “Migrate to an "
-            f"Atlassian site” and select the site {site.name!r}; then confirm here.",
+            task=text(
+                "In the Opsgenie account {opsgenie_account}, open Settings, then General, press “Migrate to an "
+                "Atlassian site” and select the site {name}; then confirm here.",
+                opsgenie_account=repr(opsgenie_account),
+                name=repr(site.name),
+            ),
             url=OPSGENIE_URL,
         )
 

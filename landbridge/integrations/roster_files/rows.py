@@ -8,6 +8,7 @@ from typing import NamedTuple
 from landbridge.domain import addresses
 from landbridge.domain.errors import BadInput
 from landbridge.domain.roster import MAX_PEOPLE, ProblemKind, RosterPerson, RosterProblem
+from landbridge.domain.text import verbatim
 from landbridge.integrations.roster_files.values import BY_HAND, EXPORTED, InvalidValue, shown
 
 COLUMNS = ("email", "name", "role", "email_verified", "blocked", "sso", "locale")
@@ -121,7 +122,7 @@ class RosterCheck:
             raise BadInput(f"The roster has more than {MAX_PEOPLE:,} people, which is more than Landbridge moves.")
         if misfit:
             self._problem(row, ProblemKind.MISSING, f"{misfit[0].upper()}{misfit[1:]}.")
-            self._people.append(RosterPerson(email=str(values.get("email", "")), problem=misfit))
+            self._people.append(RosterPerson(email=str(values.get("email", "")), problem=verbatim(misfit)))
             return
         clauses: list[str] = []
         fields: dict[str, object] = {}

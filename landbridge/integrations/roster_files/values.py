@@ -57,7 +57,7 @@ def _email(value: object) -> str:
         return addresses.normalise(text)
     except BadInput as error:
         sentence = f"{shown(text)} cannot be used as an address: {error}. Correct it or remove the row."
-        raise InvalidValue(ProblemKind.INVALID_ADDRESS, sentence, addresses.UNUSABLE.format(error=error)) from None
+        raise InvalidValue(ProblemKind.INVALID_ADDRESS, sentence, addresses.unusable(error)) from None
 
 
 def _name(value: object) -> str:

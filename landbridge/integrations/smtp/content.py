@@ -21,7 +21,6 @@ MAX_NAME_LENGTH = 80
 _NAME, _URL = "the-name-e5b1c0", "the-link-e5b1c0"
 """Placeholders that occur in no template, and that neither HTML nor a translation changes."""
 _PLACEHOLDER = re.compile(f"{_NAME}|{_URL}")
-_NOTHING = "Nothing."
 _ENGLISH = "en"
 _PAGES = {
     NoticeKind.ADMIN_TASK: "general",
@@ -30,6 +29,8 @@ _PAGES = {
     NoticeKind.MIGRATION_CANCELLED: "general",
 }
 """The portal page that a notice links to."""
+_NO_NEXT_STEP = frozenset({State.CONNECTED, State.EXCLUDED})
+"""States in which nothing is left to do for a person."""
 _FINISHED = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED})
 """States that need no follow-up."""
 
@@ -85,7 +86,7 @@ def notice_mail(outgoing: OutgoingNotice, links: LinkSigner) -> Rendered:
     """Render a notice to an owner or admin. Its links contain no token."""
     notice, counts = outgoing.notice, outgoing.notice.counts
     language = i18n.negotiate(outgoing.recipient.locale)
-    task, task_url = language.translate(notice.task), _web(notice.url)
+    task, task_url = language.render(notice.task), _web(notice.url)
     page_url = links.settings_url(_PAGES[notice.kind])
     return emails.render(
         str(notice.kind),
@@ -101,7 +102,7 @@ def notice_mail(outgoing: OutgoingNotice, links: LinkSigner) -> Rendered:
             "task_host": _host(task_url),
             "command": notice.command,
             "at": language.moment(notice.at) if notice.at else "",
-            "reason": language.translate(notice.reason),
+            "reason": language.render(notice.reason),
             "rows": _rows(counts, language),
             "people_total": counts.total,
             "people_connected": counts[State.CONNECTED],
@@ -135,9 +136,9 @@ def _rows(counts: Counts, language: Language) -> list[dict[str, str | int]]:
     states = sorted((state for state in State if counts[state]), key=lambda state: state is not State.CONNECTED)
     return [
         {
-            "state": language.translate(STATE_TITLES[state]),
+            "state": language.render(STATE_TITLES[state]),
             "people": counts[state],
-            "next_step": "" if NEXT_STEP[state] == _NOTHING else language.translate(NEXT_STEP[state]),
+            "next_step": "" if state in _NO_NEXT_STEP else language.render(NEXT_STEP[state]),
         }
         for state in states
     ]

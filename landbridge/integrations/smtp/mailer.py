@@ -11,6 +11,7 @@ from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailab
 from landbridge.domain.links import Purpose
 from landbridge.domain.ports import LinkSigner
 from landbridge.domain.sign_in import SignInMail
+from landbridge.domain.text import NO_TEXT, Text, text
 from landbridge.emails import Rendered
 from landbridge.integrations.bounded import run_bounded
 from landbridge.integrations.rate_limiter import RateLimiter
@@ -39,7 +40,7 @@ class _Job:
     message_id: str
     render: Callable[[], Rendered]
 
-    def outcome(self, delivery: Delivery, reason: str = "", if_many: str = "") -> MailOutcome:
+    def outcome(self, delivery: Delivery, reason: Text = NO_TEXT, if_many: Text = NO_TEXT) -> MailOutcome:
         return MailOutcome(
             person=self.person,
             purpose=self.purpose,
@@ -142,7 +143,7 @@ class SmtpMailer:
         try:
             mail = message.compose(job.render(), sender=self._sender, recipient=job.email, message_id=job.message_id)
         except BadInput as error:
-            return job.outcome(Delivery.REFUSED, f"The address cannot be used: {error}.")
+            return job.outcome(Delivery.REFUSED, text("The address cannot be used: {error}.", error=error.text))
         for _ in range(MAX_ATTEMPTS):
             await self._rate_limiter.acquire()
             try:
@@ -152,7 +153,7 @@ class SmtpMailer:
             else:
                 self._losses_in_a_row = 0
                 return job.outcome(verdict.delivery, verdict.reason, verdict.if_many)
-        return job.outcome(Delivery.DEFERRED, "the mail server ended the connection without an answer")
+        return job.outcome(Delivery.DEFERRED, text("the mail server ended the connection without an answer"))
 
     async def _send(self, mail: EncodedMessage) -> Verdict:
         """Send a mail over the first connection that the server does not close as idle or as one too many."""
@@ -170,7 +171,7 @@ class SmtpMailer:
                     )
                     continue
             if reply is None:
-                return Verdict(Delivery.REFUSED, "the mail server takes no letters outside ASCII before the @")
+                return Verdict(Delivery.REFUSED, text("the mail server takes no letters outside ASCII before the @"))
             return classify(reply)
 
     def _count_loss(self, job: _Job, *, in_doubt: bool) -> None:
@@ -185,4 +186,4 @@ class SmtpMailer:
         self._losses_in_a_row += 1
         if self._losses_in_a_row > MAX_ATTEMPTS * self._connections:
             self._losses_in_a_row = 0
-            raise ServiceUnavailable("The mail server ends every connection without an answer.")
+            raise ServiceUnavailable(text("The mail server ends every connection without an answer."))

@@ -17,6 +17,7 @@ from email_validator import validate_email
 
 from landbridge.domain import addresses
 from landbridge.domain.errors import BadInput
+from landbridge.domain.text import text
 from landbridge.emails import Rendered
 
 MAX_LOCAL_PART_LENGTH = 64
@@ -58,10 +59,15 @@ def envelope_address(address: str) -> str:
     """
     normal = addresses.normalise(address)
     if not _MAILBOX.fullmatch(normal):
-        raise BadInput("it holds characters that cannot stand in an envelope")
+        raise BadInput(text("it holds characters that cannot stand in an envelope"))
     local, _, domain = normal.rpartition("@")
     if len(local.encode()) > MAX_LOCAL_PART_LENGTH:
-        raise BadInput(f"the part before the @ is longer than {MAX_LOCAL_PART_LENGTH} bytes")
+        raise BadInput(
+            text(
+                "the part before the @ is longer than {max_local_part_length} bytes",
+                max_local_part_length=MAX_LOCAL_PART_LENGTH,
+            )
+        )
     if domain.isascii():
         return normal
     return f"{local}@{validate_email(normal, check_deliverability=False).ascii_domain}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import aiosmtplib
 
 from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
+from landbridge.domain.text import text
 from landbridge.integrations.smtp import message
 from landbridge.integrations.smtp.connection import Connection, ConnectionLost
 from landbridge.integrations.smtp.replies import Kind, Reply, Stage, classify, kind, raise_if_global
@@ -92,7 +93,7 @@ class Server:
                 await self._log_in(smtp)
         except TimeoutError:
             smtp.close()
-            raise ServiceUnavailable(f"The mail server {self._where} does not answer.") from None
+            raise ServiceUnavailable(text("The mail server {where} does not answer.", where=self._where)) from None
         except BaseException:
             smtp.close()
             raise
@@ -109,7 +110,9 @@ class Server:
         try:
             reply = await connection.verify_sender()
         except ConnectionLost:
-            raise ServiceUnavailable(f"The mail server {self._where} hung up when it heard of a mail.") from None
+            raise ServiceUnavailable(
+                text("The mail server {where} hung up when it heard of a mail.", where=self._where)
+            ) from None
         finally:
             await connection.close()
         classify(reply)
@@ -128,7 +131,9 @@ class Server:
                     f"The mail server {self._where} refuses the connection ({error.code}): check that it takes mail "
                     "from this network, and LANDBRIDGE_SMTP_PORT."
                 ) from None
-            raise ServiceUnavailable(f"The mail server {self._where} does not greet us ({error.code}).") from None
+            raise ServiceUnavailable(
+                text("The mail server {where} does not greet us ({code}).", where=self._where, code=error.code)
+            ) from None
         except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected, OSError) as error:
             if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
                 raise ServiceRejected(
@@ -136,7 +141,7 @@ class Server:
                     "that name and signed by an authority of the system or of LANDBRIDGE_SMTP_CA_FILE, and that "
                     "LANDBRIDGE_SMTP_SECURITY fits the port."
                 ) from None
-            raise ServiceUnavailable(f"The mail server {self._where} cannot be reached.") from None
+            raise ServiceUnavailable(text("The mail server {where} cannot be reached.", where=self._where)) from None
         except aiosmtplib.SMTPException:
             raise ServiceRejected(
                 f"The mail server {self._where} does not offer STARTTLS, so nothing was sent: check "
@@ -149,7 +154,9 @@ class Server:
         try:
             reply = await self._authenticate(smtp)
         except (aiosmtplib.SMTPException, OSError):
-            raise ServiceUnavailable(f"The mail server {self._where} hung up during the login.") from None
+            raise ServiceUnavailable(
+                text("The mail server {where} hung up during the login.", where=self._where)
+            ) from None
         if reply is None:
             raise ServiceRejected(
                 f"The mail server {self._where} offers no login that we know (CRAM-MD5, PLAIN, LOGIN): check "
@@ -159,7 +166,9 @@ class Server:
             return
         if kind(reply.code) is not Kind.PERMANENT:
             raise_if_global(reply)
-            raise ServiceUnavailable(f"The mail server {self._where} cannot check the login now ({reply.code}).")
+            raise ServiceUnavailable(
+                text("The mail server {where} cannot check the login now ({code}).", where=self._where, code=reply.code)
+            )
         raise LoginRefused(
             f"The mail server {self._where} refuses the login ({reply.code}): check LANDBRIDGE_SMTP_USERNAME and "
             "LANDBRIDGE_SMTP_PASSWORD."

@@ -9,6 +9,7 @@ from enum import IntEnum, StrEnum
 
 from landbridge.domain.activity_io import Delivery
 from landbridge.domain.errors import QuotaExceeded, ServiceRejected, ServiceUnavailable
+from landbridge.domain.text import NO_TEXT, Text, labelled, text, verbatim
 from landbridge.integrations.smtp.reply_table import Concern, Row, row_for
 
 
@@ -52,8 +53,8 @@ class Verdict:
     """The outcome of one mail."""
 
     delivery: Delivery
-    reason: str = ""
-    if_many: str = ""
+    reason: Text = NO_TEXT
+    if_many: Text = NO_TEXT
     """See `domain.activity_io.MailOutcome`."""
 
 
@@ -67,16 +68,16 @@ _TOO_FAST = "The mail server wants us to send more slowly, so mail waits now and
 _REFUSES_US = "The mail server refuses us as a sender"
 _NOT_FOR_US = "The mail server does not send mail for us"
 _RECIPIENT_REASONS = {
-    "4.2.2": "the mailbox is full",
-    "5.1.1": "there is no such mailbox",
-    "5.1.2": "the domain takes no mail",
-    "5.1.3": "the server finds the address malformed",
-    "5.1.6": "the mailbox has moved",
-    "5.1.10": "the domain takes no mail",
-    "5.2.1": "the mailbox is disabled",
-    "5.2.2": "the mailbox is full",
-    "5.4.4": "the domain takes no mail",
-    "5.7.1": "the recipient's mail system does not permit this mail",
+    "4.2.2": text("the mailbox is full"),
+    "5.1.1": text("there is no such mailbox"),
+    "5.1.2": text("the domain takes no mail"),
+    "5.1.3": text("the server finds the address malformed"),
+    "5.1.6": text("the mailbox has moved"),
+    "5.1.10": text("the domain takes no mail"),
+    "5.2.1": text("the mailbox is disabled"),
+    "5.2.2": text("the mailbox is full"),
+    "5.4.4": text("the domain takes no mail"),
+    "5.7.1": text("the recipient's mail system does not permit this mail"),
 }
 """Our reasons for enhanced status codes (RFC 3463, RFC 7505) in replies to RCPT TO."""
 
@@ -97,22 +98,28 @@ def classify(reply: Reply) -> Verdict:
     row = _row(reply)
     concern = row.concern if row else None
     if code == CLOSING or (stage is Stage.SENDER and found is Kind.TRANSIENT):
-        raise ServiceUnavailable(f"The mail server asks for patience ({code} after {stage}).")
+        raise ServiceUnavailable(
+            text("The mail server asks for patience ({code} after {stage}).", code=code, stage=stage)
+        )
     if found is Kind.TRANSIENT or concern is Concern.RECIPIENT_LATER:
-        return Verdict(Delivery.DEFERRED, f"{code}: {_reason(reply, 'the mail server asks to try again later')}")
+        return Verdict(
+            Delivery.DEFERRED, labelled(code, _reason(reply, text("the mail server asks to try again later")))
+        )
     if stage is Stage.SENDER:
         if reply.smtputf8 and (code in _NOT_INTERNATIONAL or _enhanced(reply) == "5.6.7"):
-            return Verdict(Delivery.REFUSED, f"{code}: the mail server takes no letters outside ASCII before the @")
+            return Verdict(
+                Delivery.REFUSED, text("{code}: the mail server takes no letters outside ASCII before the @", code=code)
+            )
         raise ServiceRejected(
             f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
             "LANDBRIDGE_SMTP_USERNAME may use it."
         )
-    in_question = "" if concern is Concern.RECIPIENT else _if_many(reply, row)
+    in_question = NO_TEXT if concern is Concern.RECIPIENT else _if_many(reply, row)
     if stage is Stage.CONTENT:
-        refused = _reason(reply, "the mail server refuses the content of the mail")
+        refused = _reason(reply, text("the mail server refuses the content of the mail"))
     else:
-        refused = _reason(reply, "the mail server refuses the address")
-    return Verdict(Delivery.REFUSED, f"{code}: {refused}", in_question)
+        refused = _reason(reply, text("the mail server refuses the address"))
+    return Verdict(Delivery.REFUSED, labelled(code, refused), in_question)
 
 
 def raise_if_global(reply: Reply) -> None:
@@ -128,7 +135,11 @@ def raise_if_global(reply: Reply) -> None:
     match row.concern:
         case Concern.QUOTA:
             raise QuotaExceeded(
-                f"The sending quota of the mail provider is used up ({reply.code} after {reply.stage}).",
+                text(
+                    "The sending quota of the mail provider is used up ({code} after {stage}).",
+                    code=reply.code,
+                    stage=reply.stage,
+                ),
                 retry_after=row.wait,
                 lasts=row.lasts,
             )
@@ -153,23 +164,23 @@ def _row(reply: Reply) -> Row | None:
     return row_for(reply.code, _enhanced(reply), reply.text)
 
 
-def _if_many(reply: Reply, row: Row | None) -> str:
+def _if_many(reply: Reply, row: Row | None) -> Text:
     """Return the problem to report if the server refuses many mails like this."""
     where = f"{reply.code} after {reply.stage}"
     if row is not None:
-        return f"{_NOT_FOR_US}: {row.advice} ({where})."
+        return verbatim(f"{_NOT_FOR_US}: {row.advice} ({where}).")
     if reply.stage is Stage.CONTENT:
-        return (
+        return verbatim(
             f"The mail server refuses the content of one mail after the other ({where}): its log says why; often the "
             "domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM."
         )
-    return (
+    return verbatim(
         f"The mail server refuses one recipient after the other ({where}): its log says why; check "
         "LANDBRIDGE_SMTP_USERNAME and LANDBRIDGE_SMTP_FROM, and correct or exclude people whom it will never serve."
     )
 
 
-def _reason(reply: Reply, otherwise: str) -> str:
+def _reason(reply: Reply, otherwise: Text) -> Text:
     # Only in replies to RCPT TO do the codes concern the recipient alone.
     return _RECIPIENT_REASONS.get(_enhanced(reply), otherwise) if reply.stage is Stage.RECIPIENT else otherwise
 

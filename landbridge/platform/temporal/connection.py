@@ -15,11 +15,7 @@ from pathlib import Path
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import (
-    DataConverter,
-    DefaultFailureConverter,
-    DefaultFailureConverterWithEncodedAttributes,
-)
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import (
     LogForwardingConfig,
@@ -38,6 +34,7 @@ from landbridge.platform.exits import TemporalUnreachable
 from landbridge.platform.process_settings import ProcessSettings
 from landbridge.platform.settings import EncryptionSettings
 from landbridge.platform.temporal.encryption import PayloadEncryption
+from landbridge.platform.temporal.failures import ErrorConverter, ErrorConverterWithEncodedAttributes
 from landbridge.platform.temporal.query_retries import QueryRetryInterceptor
 
 DEFAULT_ADDRESS = "localhost:7233"
@@ -56,7 +53,7 @@ def data_converter(keys: Sequence[str], *, accept_clear: bool = False) -> DataCo
     Fields with default values are written too, so that changing a default does not change the input of a running
     migration.
     """
-    failures = DefaultFailureConverterWithEncodedAttributes if keys else DefaultFailureConverter
+    failures = ErrorConverterWithEncodedAttributes if keys else ErrorConverter
     codec = PayloadEncryption(keys, accept_clear=accept_clear)
     return replace(pydantic_data_converter, payload_codec=codec, failure_converter_class=failures)
 

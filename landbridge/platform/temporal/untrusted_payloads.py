@@ -20,10 +20,7 @@ from landbridge.domain import ids
 from landbridge.domain.errors import Untrusted
 from landbridge.platform.temporal.instance_wrapper import InstanceWrapper
 
-ANSWER = (
-    "Temporal handed over an answer that no worker of Landbridge wrote. Find out who else has access to Temporal, and "
-    "then resume."
-)
+ANSWER = "Temporal delivered a result that no worker of Landbridge wrote. Find out who else has access to Temporal."
 _INPUT_NOT_ENCRYPTED = (
     "This workflow's input was written in clear, or by somebody without our keys. If it began before encryption was "
     "turned on, set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR until it is over; see docs/how-to/encrypt.md."
@@ -74,7 +71,7 @@ def _check_result(result: Any, info: str) -> None:  # noqa: ANN401 - the result 
         failure = Failure(message=ANSWER)
         getattr(failure, info).SetInParent()
         failure.cause.message = ANSWER
-        failure.cause.application_failure_info.type = Untrusted.__name__
+        failure.cause.application_failure_info.type = Untrusted.code
         result.failed.failure.CopyFrom(failure)
     for outcome in (result.failed, result.cancelled):
         failure = outcome.failure
@@ -105,6 +102,6 @@ def _reject_input(*, is_replaying: bool) -> WorkflowActivationCompletion:
     else:
         failure = completion.successful.commands.add().fail_workflow_execution.failure
         failure.message = _INPUT_NOT_ENCRYPTED
-        failure.application_failure_info.type = Untrusted.__name__
+        failure.application_failure_info.type = Untrusted.code
         failure.application_failure_info.non_retryable = True
     return completion

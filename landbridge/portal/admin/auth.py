@@ -17,6 +17,7 @@ from landbridge.client.calls import NoWorkerAnswers
 from landbridge.client.migration import Migration
 from landbridge.domain.errors import BadInput, LandbridgeError, NotFound
 from landbridge.domain.people import Actor
+from landbridge.domain.text import Text, text
 from landbridge.portal import language
 from landbridge.portal.admin.sessions import FlashMessage, Session, Sessions
 from landbridge.portal.clients import AdminClient
@@ -30,7 +31,7 @@ CSRF_FIELD, RUN_FIELD = "csrf", "run"
 MAX_FIELDS = 600
 """Fields of one form. The largest form lists a page of people with a checkbox each."""
 
-_UNANSWERED = "No worker is responding. Your request may still be carried out; check again in a few minutes."
+_UNANSWERED = text("No worker is responding. Your request may still be carried out; check again in a few minutes.")
 """Shown to owners and admins, who cannot start workers themselves."""
 _MAX_PAGE_NUMBER_DIGITS = 6
 
@@ -72,7 +73,7 @@ class AdminRequest:
         """
         run = self.field(RUN_FIELD)
         if not run:
-            raise BadInput("This page is out of date, so nothing was changed. Reload it and try again.")
+            raise BadInput(text("This page is out of date, so nothing was changed. Reload it and try again."))
         return self.client.migration(self.session.opsgenie_account, run)
 
     def field(self, name: str) -> str:
@@ -156,7 +157,7 @@ class AdminAuth:
             except NoWorkerAnswers:
                 response = self.redirect_with_message(back, _UNANSWERED, problem=True)
             except LandbridgeError as error:
-                response = self.redirect_with_message(back, str(error), problem=True)
+                response = self.redirect_with_message(back, error.text, problem=True)
             self._log_outcome(event, request, session, response)
             return response
 
@@ -227,13 +228,11 @@ class AdminAuth:
         """Redirect to a page of the portal."""
         return RedirectResponse(self.pages.root + path, HTTPStatus.SEE_OTHER)
 
-    def redirect_with_message(self, path: str, sentence: str, *, problem: bool = False) -> Response:
+    def redirect_with_message(self, path: str, sentence: Text, *, problem: bool = False) -> Response:
         """Redirect to a page of the portal that shows a message; `problem`: the request was not carried out.
 
-        Landbridge's own sentences are translated into the language of the request.
+        The message is rendered in the language of the request.
         """
         response = _FlashRedirect(self.pages.root + path, problem=problem)
-        self.sessions.set_flash(
-            response, FlashMessage(sentence=language.current().translate(sentence), problem=problem)
-        )
+        self.sessions.set_flash(response, FlashMessage(sentence=language.current().render(sentence), problem=problem))
         return response

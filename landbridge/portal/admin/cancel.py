@@ -5,6 +5,7 @@ from starlette.routing import Route
 
 from landbridge.client.answers import RunState
 from landbridge.domain.messages import MAX_REASON_LENGTH
+from landbridge.domain.text import text
 from landbridge.portal.admin.auth import HOME, AdminAuth, AdminRequest
 from landbridge.portal.admin.general import can_be_undone, is_cancelled, load_status, load_undo
 
@@ -39,7 +40,7 @@ class CancelPages:
         reason = request.field("reason")[:MAX_REASON_LENGTH]
         await request.shown_migration.cancel(reason, request.actor, undo=bool(request.field("undo")))
         return self._auth.redirect_with_message(
-            HOME, "Cancelled: no more emails are sent, and the links in earlier emails stop working."
+            HOME, text("Cancelled: no more emails are sent, and the links in earlier emails stop working.")
         )
 
     async def ask_for_undo(self, request: AdminRequest) -> Response:
@@ -52,4 +53,6 @@ class CancelPages:
     async def undo(self, request: AdminRequest) -> Response:
         """Revoke the invitations; a workflow does it in the background."""
         await request.shown_migration.revoke_invitations(request.actor)
-        return self._auth.redirect_with_message(HOME, "The invitations that nobody has accepted are being revoked.")
+        return self._auth.redirect_with_message(
+            HOME, text("The invitations that nobody has accepted are being revoked.")
+        )

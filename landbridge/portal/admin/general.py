@@ -9,6 +9,7 @@ from landbridge.client.answers import MigrationStatus, RunState
 from landbridge.domain.errors import BadInput, NotFound
 from landbridge.domain.messages import MAX_REASON_LENGTH, Deadline, MigrationRequest, Progress, Step, UndoProgress
 from landbridge.domain.rules import AtDeadline
+from landbridge.domain.text import text
 from landbridge.portal.admin.auth import HOME, RUN_FIELD, AdminAuth, AdminRequest
 
 _SITE_STEPS = {Step.CHOOSE_SITE, Step.CREATE_SITE}
@@ -63,44 +64,46 @@ class GeneralPages:
         )
         if started.already is RunState.RUNNING:
             return self._auth.redirect_with_message(
-                HOME, "The migration is already running. Its status is shown below."
+                HOME, text("The migration is already running. Its status is shown below.")
             )
         if started.already is not None:
             if started.already is RunState.CANCELED:
                 return self._auth.redirect_with_message(
-                    HOME, "The migration was cancelled earlier; nothing was started.", problem=True
+                    HOME, text("The migration was cancelled earlier; nothing was started."), problem=True
                 )
             return self._auth.redirect_with_message(
-                HOME, "The migration is already complete; nothing was started.", problem=True
+                HOME, text("The migration is already complete; nothing was started."), problem=True
             )
         return self._auth.redirect_with_message(
-            HOME, "The migration has started. Nothing changes until you choose a site."
+            HOME, text("The migration has started. Nothing changes until you choose a site.")
         )
 
     async def confirm(self, request: AdminRequest) -> Response:
         """Report the task on the page as done."""
         await request.shown_migration.confirm(request.field("task"), request.actor)
         return self._auth.redirect_with_message(
-            HOME, "Thank you. Landbridge is checking whether the migration can continue."
+            HOME, text("Thank you. Landbridge is checking whether the migration can continue.")
         )
 
     async def pause(self, request: AdminRequest) -> Response:
         """Pause the migration: nothing new starts until it is resumed."""
-        reason = request.field("reason")[:MAX_REASON_LENGTH] or f"Paused by {request.session.email}."
+        reason = request.field("reason")[:MAX_REASON_LENGTH] or text("Paused by {email}.", email=request.session.email)
         await request.shown_migration.pause(reason, request.actor)
         return self._auth.redirect_with_message(
-            HOME, "Paused: no emails are sent and no Atlassian accounts are created until you resume."
+            HOME, text("Paused: no emails are sent and no Atlassian accounts are created until you resume.")
         )
 
     async def resume(self, request: AdminRequest) -> Response:
         """End the pause that the page showed, and no later one."""
         await request.shown_migration.resume(request.actor, request.field("reason"))
-        return self._auth.redirect_with_message(HOME, "Resumed.")
+        return self._auth.redirect_with_message(HOME, text("Resumed."))
 
     async def refresh(self, request: AdminRequest) -> Response:
         """Poll Opsgenie and Atlassian now."""
         await request.shown_migration.refresh(request.actor)
-        return self._auth.redirect_with_message(HOME, "Landbridge is checking Opsgenie and Atlassian for changes.")
+        return self._auth.redirect_with_message(
+            HOME, text("Landbridge is checking Opsgenie and Atlassian for changes.")
+        )
 
     async def set_deadline(self, request: AdminRequest) -> Response:
         """Change or remove the deadline."""
@@ -112,8 +115,8 @@ class GeneralPages:
         at_deadline = _at_deadline(request.field("at_deadline"))
         await request.shown_migration.set_deadline(deadline, at_deadline, request.actor, instead_of=shown)
         if deadline is None:
-            return self._auth.redirect_with_message(HOME, "The deadline was removed.")
-        return self._auth.redirect_with_message(HOME, "The deadline is set.")
+            return self._auth.redirect_with_message(HOME, text("The deadline was removed."))
+        return self._auth.redirect_with_message(HOME, text("The deadline is set."))
 
 
 async def load_status(request: AdminRequest) -> MigrationStatus | None:
@@ -170,19 +173,19 @@ def can_choose_site(progress: Progress | None) -> bool:
     return waits and progress is not None and progress.step in _SITE_STEPS
 
 
-def _parse_time(text: str) -> datetime | None:
+def _parse_time(value: str) -> datetime | None:
     """Return the time in a form field; None if it is empty. Times without a zone are UTC, as the form says.
 
     Raises:
         BadInput: the field is not a time.
 
     """
-    if not text:
+    if not value:
         return None
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(value)
     except ValueError:
-        raise BadInput("Enter the deadline as a date and a time, such as 2027-03-01T18:00.") from None
+        raise BadInput(text("Enter the deadline as a date and a time, such as 2027-03-01T18:00.")) from None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 

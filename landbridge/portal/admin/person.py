@@ -11,10 +11,11 @@ from landbridge.domain import pasted, stale
 from landbridge.domain.errors import BadInput, LandbridgeError, Refused
 from landbridge.domain.messages import MAX_REASON_LENGTH
 from landbridge.domain.people import MAILED
+from landbridge.domain.text import Text, text
 from landbridge.portal.admin.auth import AdminAuth, AdminRequest, Handler
 from landbridge.portal.admin.users import MAILABLE, PATH, Selection, describe_resend
 
-Action = Callable[[AdminRequest, FoundPerson], Awaitable[str]]
+Action = Callable[[AdminRequest, FoundPerson], Awaitable[Text]]
 """Does something for a person; returns the sentence that reports it."""
 
 
@@ -75,7 +76,7 @@ class PersonPages:
             try:
                 sentence = await action(request, await _shown_person(request))
             except LandbridgeError as error:
-                return self._auth.redirect_with_message(back, str(error), problem=True)
+                return self._auth.redirect_with_message(back, error.text, problem=True)
             return self._auth.redirect_with_message(back, sentence)
 
         return handler
@@ -100,40 +101,40 @@ async def _shown_person(request: AdminRequest) -> FoundPerson:
     return found
 
 
-async def resend(request: AdminRequest, found: FoundPerson) -> str:
+async def resend(request: AdminRequest, found: FoundPerson) -> Text:
     """Send the email again."""
     return describe_resend(await request.shown_migration.resend(found.person.email, by=request.actor))
 
 
-async def verify(request: AdminRequest, found: FoundPerson) -> str:
+async def verify(request: AdminRequest, found: FoundPerson) -> Text:
     """Record on the admin's authority that the Opsgenie email is verified."""
     _refuse_settled(found)
     await request.shown_migration.verify(found.person.email, request.actor)
-    return "Recorded under your name: the Opsgenie email is verified. The authentication email is next."
+    return text("Recorded under your name: the Opsgenie email is verified. The authentication email is next.")
 
 
-async def authenticate(request: AdminRequest, found: FoundPerson) -> str:
+async def authenticate(request: AdminRequest, found: FoundPerson) -> Text:
     """Record on the admin's authority that the Atlassian account is set up."""
     _refuse_settled(found)
     await request.shown_migration.authenticate(found.person.email, request.actor)
-    return "Recorded under your name: the Atlassian account is set up."
+    return text("Recorded under your name: the Atlassian account is set up.")
 
 
-async def exclude(request: AdminRequest, found: FoundPerson) -> str:
+async def exclude(request: AdminRequest, found: FoundPerson) -> Text:
     """Exclude the person from the migration."""
     await request.shown_migration.exclude(
         found.person.email, request.field("reason")[:MAX_REASON_LENGTH], request.actor
     )
-    return "Excluded: the migration no longer waits for this person."
+    return text("Excluded: the migration no longer waits for this person.")
 
 
-async def correct_email(request: AdminRequest, found: FoundPerson) -> str:
+async def correct_email(request: AdminRequest, found: FoundPerson) -> Text:
     """Change the person's email address."""
     new_email = pasted.address(request.field("email"))
     await request.shown_migration.correct_email(found.person.email, new_email, request.actor)
-    return "Corrected: emails now go to the new address."
+    return text("Corrected: emails now go to the new address.")
 
 
 def _refuse_settled(found: FoundPerson) -> None:
     if found.person.settled:
-        raise BadInput("The migration no longer waits for this person.")
+        raise BadInput(text("The migration no longer waits for this person."))

@@ -6,6 +6,7 @@ from starlette.routing import Route
 from landbridge.client import csv_export
 from landbridge.client.answers import ReportLine, RunState
 from landbridge.domain.people import NEXT_STEP, State
+from landbridge.domain.text import text
 from landbridge.platform.exits import TemporalUnreachable
 from landbridge.portal.admin.auth import HOME, AdminAuth, AdminRequest
 from landbridge.portal.admin.general import load_status
@@ -49,7 +50,7 @@ class ReportPages:
         status = await load_status(request)
         if status is not None and status.progress is None:
             raise TemporalUnreachable(
-                "No worker is responding, so people cannot be shown. Check again in a few minutes."
+                text("No worker is responding, so people cannot be shown. Check again in a few minutes.")
             )
         if status is None or status.progress is None or not status.progress.cohorts:
             return self._auth.redirect(HOME)
@@ -60,5 +61,5 @@ class ReportPages:
         )
         name = f"landbridge-{request.session.opsgenie_account}.csv"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        text = csv_export.header(ReportLine) + csv_export.rows(lines)
-        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+        content = csv_export.header(ReportLine) + csv_export.rows(lines)
+        return Response(content, media_type="text/csv; charset=utf-8", headers=headers)

@@ -11,6 +11,7 @@ from landbridge.domain import addresses, sites
 from landbridge.domain.errors import BadInput, Refused
 from landbridge.domain.messages import Progress
 from landbridge.domain.sites import NewSite, Site
+from landbridge.domain.text import NO_TEXT, Text, text
 from landbridge.portal import language
 from landbridge.portal.admin.auth import HOME, RUN_FIELD, AdminAuth, AdminRequest
 from landbridge.portal.admin.general import can_choose_site, load_status, run_of
@@ -56,7 +57,7 @@ class SitePages:
     async def check(self, request: AdminRequest) -> Response:
         """Return what is wrong with a site name, for the page's script. Only Atlassian knows whether it is free."""
         name = request.http.query_params.get("name", "")[: sites.MAX_LENGTH + 1]
-        return JSONResponse({"problem": language.current().translate(_problem_with(name))})
+        return JSONResponse({"problem": language.current().render(_problem_with(name))})
 
     async def review(self, request: AdminRequest) -> Response:
         """Show a summary of the choice, or the filled-in form again if the person wants to change it."""
@@ -72,7 +73,7 @@ class SitePages:
         try:
             sites.check(new_site)
         except BadInput as error:
-            return self._form(request, progress, shown, refusal=str(error))
+            return self._form(request, progress, shown, refusal=error.text)
         return self._review(request, progress, shown, site=None, new_site=new_site)
 
     async def migrate(self, request: AdminRequest) -> Response:
@@ -88,13 +89,13 @@ class SitePages:
             progress = await migration.progress()
             if not can_choose_site(progress):
                 raise
-            return self._form(request, progress, Shown(run, progress.task_id), refusal=str(error))
+            return self._form(request, progress, Shown(run, progress.task_id), refusal=error.text)
         if decided.task:
             return self._auth.redirect_with_message(
-                HOME, "Your choice is saved. There is something for you to do first."
+                HOME, text("Your choice is saved. There is something for you to do first.")
             )
         return self._auth.redirect_with_message(
-            HOME, "Your team is moving: Landbridge finds or creates Atlassian accounts and sends emails."
+            HOME, text("Your team is moving: Landbridge finds or creates Atlassian accounts and sends emails.")
         )
 
     def _review(
@@ -104,7 +105,7 @@ class SitePages:
         values = {"site": site, "new_site": new_site, "progress": progress, "yours": yours, **asdict(shown)}
         return self._auth.show(request, "settings/review.html", **values)
 
-    def _form(self, request: AdminRequest, progress: Progress, shown: Shown, *, refusal: str = "") -> Response:
+    def _form(self, request: AdminRequest, progress: Progress, shown: Shown, *, refusal: Text = NO_TEXT) -> Response:
         yours = _is_initiator(request, progress)
         # The session has the name of the signed-in person only.
         first, last = _first_and_last(request.session.name) if yours else ("", "")
@@ -148,9 +149,9 @@ def _new_site(request: AdminRequest) -> NewSite:
     )
 
 
-def _problem_with(name: str) -> str:
+def _problem_with(name: str) -> Text:
     try:
         sites.check_name(name)
     except BadInput as error:
-        return str(error)
-    return ""
+        return error.text
+    return NO_TEXT

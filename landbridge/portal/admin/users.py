@@ -4,7 +4,6 @@ URLs end up in logs, and email addresses are personal data. So URLs identify peo
 form and kept in a cookie.
 """
 
-import re
 from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlencode
@@ -18,7 +17,7 @@ from landbridge.domain import pasted
 from landbridge.domain.errors import BadInput, Refused
 from landbridge.domain.messages import Resent
 from landbridge.domain.people import FOR_ADMINS, GROUPS, MAILED, Group, State
-from landbridge.portal import language
+from landbridge.domain.text import Text, counted, joined, text
 from landbridge.portal.admin.auth import AdminAuth, AdminRequest
 from landbridge.portal.admin.general import banner_values, load_status, run_of
 
@@ -107,9 +106,9 @@ class UsersPages:
 
     async def search(self, request: AdminRequest) -> Response:
         """Store the search and redirect to its results."""
-        text, group = pasted.address(request.field("search")), _group(request.field("group"))
-        response = self._auth.redirect(Selection(group, searching=bool(text)).path)
-        self._auth.sessions.keep_search(response, text)
+        wanted, group = pasted.address(request.field("search")), _group(request.field("group"))
+        response = self._auth.redirect(Selection(group, searching=bool(wanted)).path)
+        self._auth.sessions.keep_search(response, wanted)
         return response
 
     async def resend(self, request: AdminRequest) -> Response:
@@ -119,12 +118,12 @@ class UsersPages:
         emails = [email for email in named if isinstance(email, str)]
         if not emails:
             return self._auth.redirect_with_message(
-                back, "Nobody is selected. Select the people who should receive their email again.", problem=True
+                back, text("Nobody is selected. Select the people who should receive their email again."), problem=True
             )
         try:
             resent = await request.shown_migration.resend(*emails, by=request.actor)
         except Refused as error:
-            return self._auth.redirect_with_message(back, " ".join(["No email was sent.", str(error)]), problem=True)
+            return self._auth.redirect_with_message(back, joined(text("No email was sent."), error.text), problem=True)
         return self._auth.redirect_with_message(back, describe_resend(resent), problem=not resent.queued)
 
     async def ask_to_resend_all(self, request: AdminRequest) -> Response:
@@ -154,22 +153,21 @@ class UsersPages:
         )
 
 
-def describe_resend(resent: Resent) -> str:
+def describe_resend(resent: Resent) -> Text:
     """Return a short report of a resend, without addresses."""
-    reader = language.current()
-    queued = reader.count("One email will be sent.", "%(number)s emails will be sent.", resent.queued)
+    queued = counted("One email will be sent.", "{number} emails will be sent.", resent.queued)
     if not resent.not_now:
         return queued
-    skipped = reader.count(
-        "One person does not receive an email now.", "%(number)s people do not receive an email now.", resent.not_now
+    skipped = counted(
+        "One person does not receive an email now.", "{number} people do not receive an email now.", resent.not_now
     )
     # Reasons that differ only in a number, such as the seconds to wait, are shown once, with the largest number.
     by_number = sorted((one.reason for one in resent.refused), key=lambda reason: (len(reason), reason))
-    by_text = {re.sub(r"\d+", "", reason): reason for reason in by_number}
-    reasons = [*by_text.values()][:_MAX_REASONS] or [
-        "They received one moments ago, or an admin has to fix something first."
+    by_key = {reason.key: reason for reason in by_number}
+    reasons = [*by_key.values()][:_MAX_REASONS] or [
+        text("They received one moments ago, or an admin has to fix something first.")
     ]
-    return " ".join([queued, skipped, *reasons])
+    return joined(queued, skipped, *reasons)
 
 
 def _group(name: str) -> Group | None:
@@ -182,13 +180,13 @@ def _group(name: str) -> Group | None:
     try:
         return Group(name) if name else None
     except ValueError:
-        raise BadInput("There is no such group of people.") from None
+        raise BadInput(text("There is no such group of people.")) from None
 
 
 def _mailable_group(name: str) -> Group:
     group = _group(name)
     if group is None or not MAILABLE.intersection(GROUPS[group]):
-        raise BadInput("There is no email to resend to this group.")
+        raise BadInput(text("There is no email to resend to this group."))
     return group
 
 

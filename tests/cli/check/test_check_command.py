@@ -353,7 +353,7 @@ async def test_checks_time_out_and_fail_independently(monkeypatch: pytest.Monkey
             Check("silent", never, "Wake it."),
             Check("after", passing, "", requires="silent"),
             Check("missing", raising(BadInput("X is not set")), "Look."),  # type: ignore[arg-type]  # it never returns
-            Check("refusing", raising(ServiceRejected("It says no (1): ask, then resume.")), "Y."),  # type: ignore[arg-type]
+            Check("refusing", raising(ServiceRejected("It says no (1): ask.")), "Y."),  # type: ignore[arg-type]
             Check("away", raising(ServiceUnavailable("It is away.")), "Look there."),  # type: ignore[arg-type]
             Check("odd", raising(CheckFailed("It is odd.", "Mend it.")), "Look."),  # type: ignore[arg-type]
             Check("ours", raising(KeyError("secret")), "Look."),  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ class PlainLinks:
 
 def outgoing(person: int = 1, email: str = "", **changes: Any) -> OutgoingMail:  # noqa: ANN401 - any field of the model
     """Return an outgoing mail with default values, except for `changes`."""
-    fields = {"purpose": Purpose.AUTHENTICATION, "generation": 1} | changes
+    fields: dict[str, Any] = {"purpose": Purpose.AUTHENTICATION, "generation": 1} | changes
     return OutgoingMail(person=person, email=email or f"person{person}@example.com", **fields)
 
 

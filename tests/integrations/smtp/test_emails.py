@@ -17,6 +17,7 @@ from landbridge.domain.people import NEXT_STEP, Counts, State
 from landbridge.domain.roster import AccountAdmin
 from landbridge.domain.rules import Rules
 from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
+from landbridge.domain.text import text
 from landbridge.emails import Rendered
 from landbridge.integrations.smtp import content
 from tests.integrations.smtp.conftest import CONTEXT, PlainLinks, outgoing
@@ -27,7 +28,7 @@ NOTICE = Notice(
     opsgenie_account="acme",
     site=CONTEXT.site,
     counts=Counts(by_state={State.CONNECTED: 3, State.AUTHENTICATING: 2, State.EXCLUDED: 1}),
-    task="Create the site & come back.",
+    task=text("Create the site & come back."),
     url="https://admin.example.net:8443/task?a=1&b=2",
     command='starter.py confirm "acme"',
     at=datetime(2026, 3, 14, 10, 0, tzinfo=UTC),
@@ -270,7 +271,7 @@ def test_notices_translate_states_times_and_tasks() -> None:
     foreign = BeautifulSoup(notice(NoticeKind.ADMIN_TASK, "ja_JP").html, "html.parser").find("strong", lang="en")
     assert foreign is not None
     assert foreign.get_text() == NOTICE.task
-    ours = "Make the initiator a site admin of the site 'acme', or choose another site."
+    ours = text("Make the initiator a site admin of the site {name}, or choose another site.", name="'acme'")
     task = BeautifulSoup(notice(NoticeKind.ADMIN_TASK, "de_DE", task=ours).html, "html.parser").find(
         "strong", lang="de"
     )

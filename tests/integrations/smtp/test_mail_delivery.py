@@ -10,6 +10,7 @@ from landbridge.domain.activity_io import Delivery, MailOutcome, Notice, NoticeK
 from landbridge.domain.links import Purpose
 from landbridge.domain.people import Counts, State
 from landbridge.domain.roster import AccountAdmin
+from landbridge.domain.text import text
 from landbridge.integrations.smtp import content
 from tests.integrations.smtp.conftest import CONTEXT, MakeMailer, PlainLinks, RunningMailbox, outgoing, parse, part
 from tests.streams import collect
@@ -101,7 +102,7 @@ async def test_notices_have_no_personal_link(
     notice = Notice(
         kind=NoticeKind.ADMIN_TASK,
         opsgenie_account="acme",
-        task="Create the site.",
+        task=text("Create the site."),
         url="https://admin.example.net/new",
         command="starter.py confirm acme",
     )
@@ -199,7 +200,9 @@ async def test_notices_cannot_inject_headers(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
     """A subject is one line, whatever its values."""
-    notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account="acme\r\nX-Evil: 1", task="T", url="javascript:x")
+    notice = Notice(
+        kind=NoticeKind.ADMIN_TASK, opsgenie_account="acme\r\nX-Evil: 1", task=text("T"), url="javascript:x"
+    )
     order_ = OutgoingNotice(
         message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
@@ -223,7 +226,7 @@ async def test_an_encoded_word_in_a_name_is_not_decoded(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome], name: str
 ) -> None:
     """Encoded words (RFC 2047) stay text: Python before 3.11.10 wrote their hidden line breaks."""
-    notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account=name, task="T", url="")
+    notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account=name, task=text("T"), url="")
     order_ = OutgoingNotice(
         message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )

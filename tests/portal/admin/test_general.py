@@ -22,6 +22,7 @@ from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.roster import ADMIN, RosterPerson
 from landbridge.domain.rules import AtDeadline
 from landbridge.domain.sites import Site
+from landbridge.domain.text import text
 from landbridge.integrations.link_tokens import SignedLinks
 from landbridge.platform.exits import TemporalUnreachable
 from landbridge.portal.admin.sessions import Sessions
@@ -84,8 +85,8 @@ async def test_a_failing_workflow_task_is_shown_with_its_remedy(
         event=7,
         since=datetime(2026, 11, 28, tzinfo=UTC),
         attempts=3,
-        problem="A workflow task has failed.",
-        remedy="Go back to build 1.",
+        problem=text("A workflow task has failed."),
+        remedy=text("Go back to build 1."),
     )
 
     async def task_of(_: Client, workflow: WorkflowExecutionDescription) -> FailingTask | None:

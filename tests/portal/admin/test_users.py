@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from bs4 import Tag
 
+from landbridge import i18n
 from landbridge.client.answers import MigrationStatus
 from landbridge.client.calls import NoWorkerAnswers
 from landbridge.client.links import TemporalLinkClient
@@ -19,6 +20,7 @@ from landbridge.domain.messages import NotSent, Resent, Step
 from landbridge.domain.people import Actor, State
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.rules import Rules
+from landbridge.domain.text import text
 from landbridge.portal.admin import users as listing
 from tests.portal.admin.admin_browser import AdminBrowser, form, page, title, words
 from tests.workflows.harness import OWNER_EMAIL, eventually
@@ -149,9 +151,10 @@ async def test_emails_are_resent_to_selected_people(users: AdminBrowser) -> None
 
 def test_reasons_that_differ_in_a_number_are_shown_once() -> None:
     """With the largest number; and only a few different reasons."""
-    waits = [NotSent(email="x", reason=f"A mail went out moments ago; wait {n} seconds.") for n in (9, 30, 28)]
+    reasons = [text("A mail went out moments ago; wait {seconds} seconds.", seconds=n) for n in (9, 30, 28)]
+    waits = [NotSent(email="x", reason=reason) for reason in reasons]
     report = listing.describe_resend(Resent(queued=1_200, not_now=3, refused=waits))
-    assert report == (
+    assert i18n.negotiate("en").render(report) == (
         "1,200 emails will be sent. 3 people do not receive an email now. A mail went out moments ago; wait 30 seconds."
     )
 

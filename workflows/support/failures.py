@@ -1,0 +1,26 @@
+"""Errors of Landbridge as failures in Temporal: code as type, English text as message, text as details."""
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from landbridge.domain.errors import LandbridgeError, NotFound, Refused
+    from landbridge.domain.text import Text, as_json, verbatim
+
+
+def to_failure(error: LandbridgeError, *, non_retryable: bool = False) -> ApplicationError:
+    """Return what a workflow raises to refuse a request, or to fail."""
+    return ApplicationError(str(error), as_json(error.text), type=error.code, non_retryable=non_retryable)
+
+
+def to_error(failure: ApplicationError) -> NotFound | Refused:
+    """Return the error with which a workflow refused a request."""
+    return (NotFound if failure.type == NotFound.code else Refused)(text_of(failure))
+
+
+def text_of(failure: ApplicationError) -> Text:
+    """Return the text of a failure; of a failure that is not ours, its message."""
+    try:
+        return Text.read(failure.details[0]) if failure.details else verbatim(failure.message)
+    except ValueError:
+        return verbatim(failure.message)
