@@ -31,7 +31,7 @@ def test_building_the_command_line_imports_no_command() -> None:
     """So that help is fast: a command's module is imported when it is called."""
     code = (
         "import sys\nfrom landbridge.cli import app\napp.build()\n"
-        "print(sorted({'pydantic', 'structlog', 'temporalio'} & sys.modules.keys()))"
+        "print(sorted({'httpx2', 'structlog', 'temporalio'} & sys.modules.keys()))"
     )
     ran = subprocess.run([sys.executable, "-c", code], cwd=STARTER.parent, capture_output=True, text=True, check=True)  # noqa: S603 - our own code
     assert ran.stdout.splitlines()[-1] == "[]"
