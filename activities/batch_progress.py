@@ -26,7 +26,7 @@ HEARTBEAT_SECONDS = 5.0
 """Interval between heartbeats: shorter than any heartbeat timeout in `workflows.support.options`."""
 MIN_TIME_LEFT = 0.05
 """Share of the schedule-to-close timeout. With less time left than this, an attempt starts no work."""
-_FROZEN = text("This worker stood still for a while; another one may have its work.")
+_FROZEN = text("This worker was suspended for a while; another worker may have taken over its task.")
 
 
 def cancel_requested() -> bool:

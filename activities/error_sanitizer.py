@@ -47,7 +47,7 @@ class _Sanitizing(ActivityInboundInterceptor):
             where = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
             _logger.error("activity_failed_unexpectedly", error=type(error).__name__, where=where)  # noqa: TRY400 - as above
             kind = type(error).__name__
-            why = text("Unexpected {name}; the worker's log says where.", name=kind)
+            why = text("Unexpected {name}. See the worker's log for details.", name=kind)
             raise ApplicationError(str(why), as_json(why), type=kind) from None
 
 

@@ -33,7 +33,7 @@ GROUP = 16
 
 NOTICE_TIMEOUT = timedelta(minutes=15)
 """How long a deferred notice is retried: greylisting lasts minutes, a full mailbox forever, and the migration waits."""
-DEFERRED = text("The mail server does not take the mail yet.")
+DEFERRED = text("The mail server does not accept the email yet.")
 
 
 class MailActivities:

@@ -159,7 +159,7 @@ class Atlassian:
         self._called("create_site")
         if site.name in self.taken:
             return NameNotFree(
-                reason=text("The site name {name} is taken, now or in the past.", name=repr(site.name)),
+                reason=text("The site name {name} is or was already in use.", name=repr(site.name)),
                 suggestions=sites.suggest_names(site.name),
             )
         found = next((listed for listed in self.listed_sites if listed.name == site.name), None)

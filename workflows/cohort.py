@@ -265,7 +265,7 @@ class CohortWorkflow:
         """Begin the guide's step 5."""
         self._state.site = message.site
 
-    @workflow.signal(name="close", description="The migration is over.")
+    @workflow.signal(name="close", description="The migration has ended.")
     def close(self) -> None:
         """Complete once running activities have ended."""
         self._state.closing = True
@@ -379,7 +379,7 @@ class CohortWorkflow:
         email, number = addresses.normalise(message.new_email), self._state.find(message.email).number
         granted = await self._claims.claim(email, number)
         if not granted:
-            raise Refused(text("The migration is over.") if granted is None else TAKEN)
+            raise Refused(text("The migration has ended.") if granted is None else TAKEN)
         try:
             # The person may have been excluded or connected meanwhile.
             entry = self._state.correct_email(message, workflow.now())

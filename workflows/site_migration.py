@@ -70,7 +70,7 @@ with workflow.unsafe.imports_passed_through():
 
 _Input = TypeVar("_Input")
 _Result = TypeVar("_Result")
-_NOT_NOTIFIED = text("Owners and admins could not be told by mail.")
+_NOT_NOTIFIED = text("Owners and admins could not be notified by email.")
 
 
 @workflow.defn(name="SiteMigrationWorkflow", failure_exception_types=[NotFound, Refused])
@@ -120,7 +120,7 @@ class SiteMigrationWorkflow:
 
     async def _initiate(self) -> None:
         """Read and check the whole roster, start the cohorts and assign their people; nothing is changed outside."""
-        self._mark(Step.INITIATE, StepStatus.RUNNING, text("The roster is read."))
+        self._mark(Step.INITIATE, StepStatus.RUNNING, text("Reading the roster."))
         account = self._request.opsgenie_account
         if self._state.survey is None:
             read_at = workflow.now()
@@ -132,7 +132,7 @@ class SiteMigrationWorkflow:
         try:
             self._state.check_initiator(self._request)
         except Refused as error:
-            raise to_failure(Refused(joined(error.text, text("Nothing was done."))), non_retryable=True) from None
+            raise to_failure(Refused(joined(error.text, text("Nothing was changed."))), non_retryable=True) from None
         await self._cohorts.start(
             [self._cohort_input(number, survey.cohorts) for number in range(1, survey.cohorts + 1)]
         )
@@ -144,7 +144,7 @@ class SiteMigrationWorkflow:
         else:
             task = Task(
                 id=HAND_OUT_ROSTER,
-                task=text("Hand out the roster: run the start command again with the same file."),
+                task=text("Provide the roster: run the start command again with the same file."),
                 command=f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
             )
             await self._admins.wait_for(task, until=lambda: self._state.people_assigned)
@@ -165,10 +165,10 @@ class SiteMigrationWorkflow:
 
     async def _choose_site(self) -> Site | NewSite:
         """Wait for an allowed choice: a site whose site admin the initiator is, or a new site."""
-        self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, text("The initiator's sites are listed."))
+        self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, text("Listing the initiator's sites."))
         await self._list_sites()
         choice = await self._next_choice(text("Choose a site, or name a new one."))
-        note = verbatim(choice.url) if isinstance(choice, Site) else text("A new site is created.")
+        note = verbatim(choice.url) if isinstance(choice, Site) else text("A new site was chosen.")
         self._mark(Step.CHOOSE_SITE, StepStatus.DONE, note)
         return choice
 
@@ -222,7 +222,7 @@ class SiteMigrationWorkflow:
     async def _create_site(self, choice: Site | NewSite) -> Site:
         """Create the site; if its name is not free, wait for another choice, as often as needed."""
         while isinstance(choice, NewSite):
-            self._mark(Step.CREATE_SITE, StepStatus.RUNNING, text("The site {name} is created.", name=choice.name))
+            self._mark(Step.CREATE_SITE, StepStatus.RUNNING, text("Creating the site {name}.", name=choice.name))
             result = await self._ensure_site(choice)
             if result.site is not None:
                 self._mark(Step.CREATE_SITE, StepStatus.DONE, verbatim(result.site.url))
@@ -247,7 +247,9 @@ class SiteMigrationWorkflow:
         if result.not_free is not None:
             problem, suggestions = result.not_free.reason, result.not_free.suggestions
             names = ", ".join(suggestions)
-            free = text("Free names near it: {suggestions}.", suggestions=names) if suggestions else NO_TEXT
+            free = (
+                text("Similar names that are available: {suggestions}.", suggestions=names) if suggestions else NO_TEXT
+            )
             self._state.refuse_decision(joined(problem, free))
             return await self._next_choice(problem, suggestions)
         if result.task is not None:
@@ -263,7 +265,11 @@ class SiteMigrationWorkflow:
 
     async def _connect(self, site: Site) -> None:
         """Connect Opsgenie to the site; let the cohorts provide accounts and send emails."""
-        self._mark(Step.AUTHENTICATE, StepStatus.RUNNING, text("Accounts are looked up or created, emails sent."))
+        self._mark(
+            Step.AUTHENTICATE,
+            StepStatus.RUNNING,
+            text("Looking up or creating Atlassian accounts, and sending emails."),
+        )
         connection = ConnectInput(opsgenie_account=self._request.opsgenie_account, site=site)
         while True:
             result = await self._execute(AccountActivities.ensure_connected, connection, options.SITES, "Connect")
@@ -279,7 +285,11 @@ class SiteMigrationWorkflow:
 
     async def _await_people(self) -> None:
         """Wait until everyone is settled; meanwhile look for people who join the Opsgenie account."""
-        self._mark(Step.VERIFY, StepStatus.RUNNING, text("People verify their emails and set up their accounts."))
+        self._mark(
+            Step.VERIFY,
+            StepStatus.RUNNING,
+            text("Waiting for people to confirm their email addresses and set up their Atlassian accounts."),
+        )
         state, from_file = self._state, self._request.file_roster is not None
         interval = None if from_file else state.rules.roster_refresh_interval
         while True:
@@ -291,7 +301,7 @@ class SiteMigrationWorkflow:
             state.refresh_requested = False
             if not from_file:
                 await self._refresh_roster()
-        self._mark(Step.VERIFY, StepStatus.DONE, text("Nobody is awaited any more."))
+        self._mark(Step.VERIFY, StepStatus.DONE, text("The migration no longer waits for anyone."))
 
     async def _refresh_roster(self) -> None:
         """Assign people who joined, report emails that Opsgenie has verified, and update owners and admins."""
@@ -312,7 +322,7 @@ class SiteMigrationWorkflow:
 
     async def _complete(self) -> MigrationResult:
         """Close the cohorts and notify owners and admins."""
-        self._mark(Step.COMPLETE, StepStatus.RUNNING, text("Owners and admins are told."))
+        self._mark(Step.COMPLETE, StepStatus.RUNNING, text("Notifying owners and admins."))
         await self._cohorts.broadcast("close")
         counts = _sum(await self._cohorts.results())
         notified = await self._admins.notify(NoticeKind.MIGRATION_COMPLETE, counts)
@@ -432,7 +442,8 @@ class SiteMigrationWorkflow:
             )
         if lost := self._cohorts.ended():
             reason = text(
-                "Somebody ended {lost} from outside; start the migration again. Whoever has made it stays connected.",
+                "Ended outside Landbridge: {lost}. Start the migration again; people who are already "
+                "connected stay connected.",
                 lost=", ".join(lost),
             )
             raise ApplicationError(str(reason), as_json(reason), type="CohortLost", non_retryable=True)

@@ -79,9 +79,9 @@ def _problems(status: MigrationStatus, problem: str) -> list[str]:
     problems += [f"{task.problem} {task.remedy}" for task in status.failing]
     if progress is None and not status.failing:
         problems.append(
-            "No worker answers: the migration makes no progress until you start one (worker.py)."
+            "No worker responds: the migration makes no progress until you start one (worker.py)."
             if running
-            else "No worker answers, so the steps cannot be shown."
+            else "No worker responds, so the steps cannot be shown."
         )
     elif progress is not None and running and progress.paused:
         # If Landbridge paused by itself, the reason is also shown as the task.

@@ -63,7 +63,7 @@ async def translate_rpc_errors(what: str, within: timedelta = UPDATE_SECONDS) ->
         cause = error.cause
         if isinstance(cause, ApplicationError):
             if cause.type == _WORKFLOW_COMPLETED:
-                raise NotFound(text("The {what} is over.", what=what)) from None
+                raise NotFound(text("The {what} has ended.", what=what)) from None
             raise to_error(cause) from None
         raise LandbridgeError(text("The request about {what} failed.", what=what)) from None
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
@@ -73,13 +73,13 @@ async def translate_rpc_errors(what: str, within: timedelta = UPDATE_SECONDS) ->
             raise _no_worker(what) from None
         # Do not pass on the SDK's message. A typical cause: the worker cannot replay the history.
         raise NoWorkerAnswers(
-            text("The workers cannot answer about the {what}; its status says why.", what=what)
+            text("The workers cannot answer queries about the {what}. Its status shows why.", what=what)
         ) from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             over = "already completed" in error.message
             raise NotFound(
-                text("The {what} is over.", what=what) if over else text("There is no {what}.", what=what)
+                text("The {what} has ended.", what=what) if over else text("There is no {what}.", what=what)
             ) from None
         if error.status in _NO_ANSWER:
             raise _no_worker(what) from None
@@ -120,8 +120,8 @@ def _reject_untrusted(what: str) -> Iterator[None]:
             raise
         raise Untrusted(
             text(
-                "The answer about the {what} is in clear, or was written for another workflow: no worker of "
-                "Landbridge with our keys gave it. See docs/how-to/encrypt.md.",
+                "The answer about the {what} is unencrypted or belongs to another workflow, so it does "
+                "not come from a Landbridge worker with our keys. See docs/how-to/encrypt.md.",
                 what=what,
             )
         ) from None
@@ -130,8 +130,8 @@ def _reject_untrusted(what: str) -> Iterator[None]:
 def _no_worker(what: str) -> NoWorkerAnswers:
     return NoWorkerAnswers(
         text(
-            "No worker answers about the {what}. Start one (worker.py) and look again: what was asked may still "
-            "be done.",
+            "No worker responds for the {what}. Start one (worker.py) and check again: your request "
+            "may still be carried out.",
             what=what,
         )
     )

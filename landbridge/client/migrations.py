@@ -91,7 +91,9 @@ async def _refuse_while_undoing(client: Client, opsgenie_account: str) -> None:
         async with translate_rpc_errors("undo"):
             undo = await client.get_workflow_handle(ids.undo(opsgenie_account)).describe(rpc_timeout=QUERY_SECONDS)
         if undo.status is WorkflowExecutionStatus.RUNNING:
-            raise Refused(text("The last migration is being undone; start this one when that has ended."))
+            raise Refused(
+                text("The invitations of the last migration are being revoked. Start this one when that has finished.")
+            )
 
 
 def _start_values(request: MigrationRequest) -> dict[str, str]:
@@ -111,8 +113,8 @@ async def _existing(client: Client, workflow_id: str, requested: dict[str, str])
     if different and summary.run_state is RunState.RUNNING:
         raise Refused(
             text(
-                "A migration of this Opsgenie account runs with another {different}. Nothing was changed; let it "
-                "end, or start with what it was started with.",
+                "A migration of this Opsgenie account is already running with another {different}. "
+                "Nothing was changed. Wait until it ends, or start it with the same values.",
                 different=" and another ".join(different),
             )
         )

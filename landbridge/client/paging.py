@@ -46,7 +46,9 @@ class Position(NamedTuple):
             return FIRST
         match = _TOKEN.fullmatch(token)
         if match is None:
-            raise BadInput(text("There is no such page: name one as the page before it does, or none for the first."))
+            raise BadInput(
+                text("There is no such page. Use the token that the previous page gave, or none for the first page.")
+            )
         return cls(int(match[1]), int(match[2]))
 
 

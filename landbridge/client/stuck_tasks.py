@@ -87,13 +87,13 @@ def _problem(workflow_id: str, failures: Sequence[HistoryEvent], since: datetime
         )
     if WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR in causes:
         return text(
-            "A workflow task of {workflow_id} has failed since {since}: the workers run code that cannot replay "
-            "its history.",
+            "A workflow task of {workflow_id} has been failing since {since}: the workers run code "
+            "that cannot replay its history.",
             workflow_id=workflow_id,
             since=since,
         )
     return text(
-        "A workflow task of {workflow_id} has failed since {since}: the workers' log says why.",
+        "A workflow task of {workflow_id} has been failing since {since}: see the workers' log.",
         workflow_id=workflow_id,
         since=since,
     )
@@ -106,13 +106,13 @@ def _remedy(completed: HistoryEvent | None) -> Text:
     until = completed.event_time.ToDatetime(tzinfo=UTC)
     if build:
         return text(
-            "Nothing is lost: go back to build {build}, which worked until {until}, or deploy a corrected one "
-            "(docs/how-to/deploy.md).",
+            "Nothing is lost: roll back to build {build}, which worked until {until}, or deploy a "
+            "corrected one (docs/how-to/deploy.md).",
             build=build,
             until=until,
         )
     return text(
-        "Nothing is lost: go back to the build that worked until {until}, or deploy a corrected one "
-        "(docs/how-to/deploy.md).",
+        "Nothing is lost: roll back to the build that worked until {until}, or deploy a "
+        "corrected one (docs/how-to/deploy.md).",
         until=until,
     )

@@ -65,7 +65,12 @@ def _checked(address: str) -> str:
         reason = (error.context or {}).get("reason", "it is not an email address")
         raise BadInput(str(reason).rstrip(".")) from None
     if not normal.isascii() and any(map(_mixes_alphabets, re.split("[@.]", normal))):
-        raise BadInput(text("it mixes letters of alphabets that look alike: most likely it is another's; type it anew"))
+        raise BadInput(
+            text(
+                "it mixes look-alike letters of different alphabets, so it is probably not the intended "
+                "address; type it again"
+            )
+        )
     return normal
 
 

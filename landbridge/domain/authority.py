@@ -9,8 +9,8 @@ from landbridge.domain.people import Actor, Source
 from landbridge.domain.roster import AccountAdmin
 from landbridge.domain.text import NO_TEXT, Text, text
 
-_ADMINS_ONLY = text("Only an owner or admin of the Opsgenie account may ask this, and this address is neither.")
-_PEOPLE_ONLY = text("A request is somebody's: an owner's, an admin's or an operator's.")
+_ADMINS_ONLY = text("Only an owner or admin of the Opsgenie account may do this, and this address belongs to neither.")
+_PEOPLE_ONLY = text("A request must name who makes it: an owner, an admin or an operator.")
 
 
 def admin_keys(admins: Iterable[AccountAdmin]) -> list[str]:

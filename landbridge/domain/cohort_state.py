@@ -48,7 +48,7 @@ MAX_PROBLEMS_REPORTED = 8
 """Problems that a cohort reports to its migration, with the end of each. Temporal accepts 10,000 signals for one run:
 25 from each of 400 cohorts. A migration that receives no more signals would wait forever. `status` asks the cohorts."""
 _UNKNOWN = text("Nobody with this address is in the migration.")
-TAKEN = text("The new address is someone's already.")
+TAKEN = text("The new address already belongs to another person.")
 
 
 @dataclass(kw_only=True)
@@ -184,7 +184,7 @@ class CohortState:
             raise Refused(reason)
         if person.settled:
             state = STATE_TITLES[person.state]
-            raise Refused(text("Nothing is awaited of this person any more: {state}.", state=state))
+            raise Refused(text("The migration no longer waits for this person: {state}.", state=state))
         return person
 
     def check_resend(self, request: Resend, run: str, now: datetime) -> None:
@@ -230,7 +230,7 @@ class CohortState:
         self.check_sender(request, run)
         self.find_changeable(request.email)
         if not request.reason.strip():
-            raise Refused(text("Give a reason: it stands in the report."))
+            raise Refused(text("Give a reason: the report shows it."))
 
     def exclude(self, request: Exclude, now: datetime) -> AuditEntry:
         """Take a person out of the migration."""
@@ -432,7 +432,7 @@ class CohortState:
 
     def end_from_outside(self, by: Actor, now: datetime) -> None:
         """End because the migration ended in Temporal without signalling its cohorts."""
-        self._leave_behind(events.MigrationEnded(text("The migration was ended from outside."), by), now)
+        self._leave_behind(events.MigrationEnded(text("The migration was ended outside Landbridge."), by), now)
         self.cancel(Cancel(reason="", by=by))
 
     def _leave_behind(self, event: events.MigrationEnded, now: datetime) -> None:
@@ -501,5 +501,5 @@ def _hold(problem: MailProblem, former: MailHold | None, now: datetime) -> MailH
         return MailHold(sentence=problem.sentence, until=until)
     over_by = former.over_by if former and former.over_by and former.over_by > now else None
     over_by = over_by or now + timedelta(seconds=problem.lasts)
-    at_the_latest = text("Sending goes on by itself, at the latest at about {over_by}.", over_by=over_by)
+    at_the_latest = text("Sending resumes automatically, at about {over_by} at the latest.", over_by=over_by)
     return MailHold(sentence=joined(problem.sentence, at_the_latest), until=until, over_by=over_by)

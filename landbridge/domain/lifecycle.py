@@ -30,9 +30,9 @@ FIRST_DEFERRAL, MAX_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
 """The backoff after the mail server defers mail to one person: it doubles each time, up to the maximum."""
 MAX_LINK_REQUESTS, LINK_REQUEST_WINDOW = 5, timedelta(minutes=15)
 """The rate limit for mails that a person requests by a link: each mail invalidates the links before it."""
-_CAME_BACK = text("came back from Atlassian")
-_MAIL_REQUESTED = text("mail requested")
-_REFUSAL_WITHDRAWN = text("refused because of the sender, to be sent again")
+_CAME_BACK = text("returned from Atlassian")
+_MAIL_REQUESTED = text("email requested")
+_REFUSAL_WITHDRAWN = text("rejected because of the sender; will be sent again")
 _MAIL_SENT = {
     Purpose.VERIFICATION: text("verification email sent"),
     Purpose.AUTHENTICATION: text("authentication email sent"),
@@ -41,7 +41,7 @@ _LINK_DECLINED = {
     Purpose.VERIFICATION: text("verification link declined"),
     Purpose.AUTHENTICATION: text("authentication link declined"),
 }
-DECLINED = text("They say that this is not their account.")
+DECLINED = text("The person reported that this is not their account.")
 """The reason of a person who needs attention because they declined."""
 _MISSING = {
     State.ARRIVED: text("The Atlassian account had not been looked up."),
@@ -74,16 +74,16 @@ def needs_account(person: Person, now: datetime) -> bool:
 def resend_denial_reason(person: Person, now: datetime, rules: Rules) -> Text:
     """Return why the person's mail may not be sent again now, as a sentence; empty if it may."""
     if person.problem:
-        return text("The roster's row cannot be used; correct the address first.")
+        return text("The roster row is invalid; correct the address first.")
     purpose = MAILED.get(person.state)
     if purpose is None and person.state not in FOR_ADMINS:
-        return text("There is no mail to send in this state: {state}.", state=STATE_TITLES[person.state])
+        return text("There is no email to send in this state: {state}.", state=STATE_TITLES[person.state])
     if purpose is not None and (sent_at := person.mailing(purpose).sent_at) is not None:
         left = rules.resend_cooldown - (now - sent_at)
         if left > timedelta(0):
             return text(
-                "A mail went out moments ago; wait {total_seconds} seconds.",
-                total_seconds=int(left.total_seconds()) + 1,
+                "An email was sent moments ago; wait {seconds} seconds.",
+                seconds=int(left.total_seconds()) + 1,
             )
     return NO_TEXT
 
@@ -285,7 +285,7 @@ def _mail_deferred(person: Person, mail: Mail, reason: Text, now: datetime) -> P
     noted = (
         person
         if person.deferrals
-        else _note(person, now, text("mail server asks for patience: {reason}", reason=reason), SYSTEM)
+        else _note(person, now, text("mail server deferred the email: {reason}", reason=reason), SYSTEM)
     )
     return replace(noted, due=now + wait, deferrals=person.deferrals + 1)
 
@@ -309,7 +309,7 @@ def _email_corrected(person: Person, email: str, by: Actor, now: datetime) -> Pe
         return person
     former = [*person.former_emails, person.email]
     restarted = replace(person, email=email, former_emails=former, email_verified=False, account_id="", problem=NO_TEXT)
-    corrected = _note(restarted, now, text("email corrected"), by)
+    corrected = _note(restarted, now, text("address corrected"), by)
     # Links that went to the old address must not verify the new address.
     return _enter(_without_links(corrected), State.ARRIVED, now, by)
 

@@ -170,7 +170,7 @@ class LinkUse(StrEnum):
     FOLLOWED = "followed"
     """They press the button behind it."""
     DECLINED = "declined"
-    """They say that this is not their account."""
+    "The person reported that this is not their account."
     RETURNED = "returned"
     """They come back from Atlassian's page; it is time to ask there."""
     NEW_WANTED = "new wanted"

@@ -252,7 +252,7 @@ class MigrationState:
         if reason := authority.denial_reason(request.by, self.admins):
             raise Refused(reason)
         if request.plan and request.plan != self.survey.digest:
-            raise Refused(text("The roster is another one than the plan was made with; look at a new plan."))
+            raise Refused(text("The roster has changed since the plan was made. Make a new plan and review it."))
 
     def _check_sender(self, request: Request) -> None:
         if reason := authority.denial_reason(request.by, self.admins) or stale.run_mismatch(request.run, self.run):
@@ -268,7 +268,7 @@ class MigrationState:
         """
         self._check_sender(request)
         if self.outcome is not None:
-            raise NotFound(text("The migration is over."))
+            raise NotFound(text("The migration has ended."))
         if self.cancelled is not None:
             raise Refused(text("The migration is cancelled."))
 
@@ -289,9 +289,9 @@ class MigrationState:
     def _check_site_is_open(self, request: ChooseSite | NameSite) -> None:
         self.check_active(request)
         if self.site is not None:
-            raise Refused(text("The site is chosen already: {url}", url=self.site.url))
+            raise Refused(text("The site is already chosen: {url}", url=self.site.url))
         if self.checklist.step is Step.SIGN_UP:
-            raise Refused(text("The initiator's sign-up comes first; confirm it when it is done."))
+            raise Refused(text("The initiator must sign up first; confirm when that is done."))
         if self.open_decision is not None:
             raise Refused(text("Another choice is being checked; try again in a moment."))
         if reason := stale.task_mismatch(request.task, self.task_id):
@@ -299,7 +299,7 @@ class MigrationState:
         if not request.task and self.task is not None and self.task.can_be_confirmed:
             raise Refused(
                 text(
-                    "A site was chosen already: to choose another one, name the task that waits, {task_id}.",
+                    "A site was already chosen. To choose another one, name the pending task: {task_id}.",
                     task_id=self.task_id,
                 )
             )
@@ -312,7 +312,7 @@ class MigrationState:
         if self.task is None or not self.task.can_be_confirmed:
             raise Refused(text("There is no task to confirm."))
         if not request.task:
-            raise Refused(text("Name the task that is done: {task_id}.", task_id=self.task_id))
+            raise Refused(text("Name the completed task: {task_id}.", task_id=self.task_id))
 
     def check_pause(self, request: Pause) -> None:
         """Check a pause; raises as `check_active`."""
@@ -328,7 +328,7 @@ class MigrationState:
             reason = self.paused.rstrip(".")
             raise Refused(
                 text(
-                    "Somebody paused the migration: to resume it, give the reason of that pause, {reason}.",
+                    "An admin paused the migration. To resume it, give the reason of that pause: {reason}.",
                     reason=reason,
                 )
             )
@@ -340,7 +340,7 @@ class MigrationState:
         if request.instead_of not in {None, current}:
             raise Refused(stale.DEADLINE_CHANGED)
         if request.deadline is not None and request.deadline <= now:
-            raise Refused(text("The deadline lies in the past."))
+            raise Refused(text("The deadline is in the past."))
 
     def check_cancel(self, request: Cancel) -> None:
         """Check a cancellation.
@@ -351,10 +351,10 @@ class MigrationState:
         """
         self._check_sender(request)
         if not request.reason.strip():
-            raise Refused(text("Give a reason: owners and admins are told."))
+            raise Refused(text("Give a reason: owners and admins receive it by email."))
         if not self.can_be_cancelled:
             raise Refused(
-                text("The migration is cancelled already.")
+                text("The migration is already cancelled.")
                 if self.cancelled is not None
                 else text("The migration is being completed: there is nothing to cancel.")
             )
@@ -376,9 +376,9 @@ class MigrationState:
         if self.cancelled is None:
             raise Refused(text("The migration was not cancelled: there is nothing to undo."))
         if self.undo_request is not None:
-            raise Refused(text("The invitations are being revoked already."))
+            raise Refused(text("The invitations are already being revoked."))
         if self.outcome is not None:
-            raise NotFound(text("The migration is over."))
+            raise NotFound(text("The migration has ended."))
 
     # What requests and facts change.
 

@@ -258,7 +258,7 @@ class Counts(Model):
 def arrive(number: int, row: RosterPerson, now: datetime) -> Person:
     """Return a person as the roster brings them, in the state that the roster alone decides."""
     if row.problem:
-        state, reason = State.ATTENTION, text("The roster's row cannot be used: {problem}.", problem=row.problem)
+        state, reason = State.ATTENTION, text("The roster row is invalid: {problem}.", problem=row.problem)
     elif row.blocked:
         state, reason = State.SKIPPED, text("Blocked in Opsgenie: the subscription has no seat for them.")
     else:
@@ -281,24 +281,25 @@ def arrive(number: int, row: RosterPerson, now: datetime) -> Person:
 
 
 NEXT_STEP = {
-    State.ARRIVED: text("Nothing: Landbridge looks up or creates the Atlassian account."),
+    State.ARRIVED: text("Nothing. Landbridge looks up or creates the Atlassian account."),
     State.EMAIL_UNVERIFIED: text(
-        "Ask them to open the verification email, or resend it; an admin who knows the address may verify it."
+        "Ask them to open the verification email, or resend it; an admin who is certain that the "
+        "address is theirs may verify it."
     ),
     State.AUTHENTICATING: text("Ask them to open the authentication email, or resend it."),
     State.CONNECTED: text("Nothing."),
     State.UNREACHABLE: text("Correct the address, resend if it works again, or exclude the person."),
-    State.ATTENTION: text("Mend what the reason says, then resend; or exclude the person."),
+    State.ATTENTION: text("Fix the problem that the reason describes, then resend; or exclude the person."),
     State.SKIPPED: text("Nothing; unblock them in Opsgenie if they should move."),
     State.EXCLUDED: text("Nothing."),
-    State.LEFT_BEHIND: text("Invite them to the site by hand, or start another migration for those who are left."),
+    State.LEFT_BEHIND: text("Invite them to the site manually, or start another migration for the people left behind."),
 }
 """What to do next for a person in each state, as the report says it."""
 AFTER_DECLINE = text("Correct the address, or exclude the person; or resend, which asks them again.")
 """What to do next for a person who declined."""
 AFTER_DEFERRAL = text(
-    "The mail server puts their mail off, and is asked again. If that lasts, correct the address, or exclude the "
-    "person."
+    "The mail server defers their emails; Landbridge retries. If this continues, correct the "
+    "address, or exclude the person."
 )
 """What to do next for a person whose mail has not been taken yet."""
 

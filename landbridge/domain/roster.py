@@ -21,7 +21,7 @@ MAX_COHORTS = 400
 MAX_PEOPLE = 500_000
 """People on one roster, from a file or from Opsgenie: five times the largest that is tested. It bounds the memory that
 a wrong file or a wrong answer can take."""
-_TWICE = text("the same mailbox stands on the roster twice")
+_TWICE = text("the roster lists the same mailbox twice")
 
 
 class RosterPerson(Model):

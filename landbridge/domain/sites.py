@@ -44,17 +44,18 @@ def check_name(name: str) -> None:
     if not MIN_LENGTH <= len(name) <= MAX_LENGTH:
         raise BadInput(
             text(
-                "A site name has {min_length} to {max_length} characters; {name} has {name2}.",
+                "A site name must have {min_length} to {max_length} characters; {name} has {length}.",
                 min_length=MIN_LENGTH,
                 max_length=MAX_LENGTH,
                 name=repr(name),
-                name2=len(name),
+                length=len(name),
             )
         )
     if not _NAME.fullmatch(name):
         raise BadInput(
             text(
-                "A site name has only lowercase letters a-z, digits, and hyphens in the middle; {name} does not fit.",
+                "A site name may contain only lowercase letters a-z, digits, and hyphens except at the "
+                "start and end; {name} does not match.",
                 name=repr(name),
             )
         )
@@ -69,7 +70,7 @@ def check(site: NewSite) -> None:
     """
     check_name(site.name)
     if not (names.is_visible(site.first_name) and names.is_visible(site.last_name)):
-        raise BadInput(text("A new site needs the first and the last name of its admin."))
+        raise BadInput(text("A new site needs the first and last name of its admin."))
 
 
 def suggest_names(wanted: str) -> list[str]:
@@ -105,6 +106,6 @@ def denial_reason(wanted: str, site: Site | None, listed: Sequence[Site]) -> Tex
     what_else = (
         text("Sites to choose from: {free}.", free=free)
         if free
-        else text("There is no site to choose from: name a new one.")
+        else text("There is no site to choose from. Name a new one.")
     )
     return joined(why, what_else)

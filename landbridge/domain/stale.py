@@ -8,9 +8,11 @@ requests name what their sender saw.
 from landbridge.domain import addresses
 from landbridge.domain.text import NO_TEXT, Text, text
 
-STARTED_AGAIN = text("The migration was started again meanwhile; nothing was changed: look at how it stands now.")
-CORRECTED = text("The address of this person was corrected meanwhile; nothing was changed: look at the person again.")
-DEADLINE_CHANGED = text("Somebody changed the deadline meanwhile; nothing was changed: look at how it stands now.")
+STARTED_AGAIN = text(
+    "The migration was started again in the meantime, so nothing was changed. Check its current status."
+)
+CORRECTED = text("This person's address was corrected in the meantime, so nothing was changed. Check the person again.")
+DEADLINE_CHANGED = text("The deadline was changed in the meantime, so yours was not set. Check the current status.")
 
 
 def run_mismatch(seen: str, run: str) -> Text:
@@ -29,7 +31,8 @@ def task_mismatch(seen: str, task: str) -> Text:
     if seen in {"", task}:
         return NO_TEXT
     return text(
-        "The migration no longer waits for the task {seen}; nothing was changed: look at how it stands now.", seen=seen
+        "The migration no longer waits for the task {seen}, so nothing was changed. Check its current status.",
+        seen=seen,
     )
 
 

@@ -33,14 +33,14 @@ _PROXY_AUTHENTICATION = 407
 _RETRYABLE = frozenset({408, 425, 429})
 _REMEDIES = {
     400: text(
-        "{service} does not understand the request (400): check its URL, or report this as a fault of Landbridge."
+        "{service} rejected the request as malformed (400): check its URL, or report this as a bug in Landbridge."
     ),
-    401: text("{service} does not accept the API key (401): set one that is valid."),
-    402: text("{service} says that the subscription does not cover this (402): change the plan."),
-    403: text("{service} forbids this to the API key (403): give the key the right, or set another."),
-    404: text("{service} does not know what was asked for (404): check its URL and the organization's id."),
-    422: text("{service} does not accept a value in the request (422): report this as a fault of Landbridge."),
-    409: text("{service} sees a conflict (409): look there for what stands in the way."),
+    401: text("{service} rejected the API key (401): set a valid one."),
+    402: text("{service} requires another subscription for this (402): change the plan."),
+    403: text("{service} denies this to the API key (403): grant the key the permission, or set another key."),
+    404: text("{service} did not find the resource (404): check its URL and the organization ID."),
+    422: text("{service} rejected a value in the request (422): report this as a bug in Landbridge."),
+    409: text("{service} reports a conflict (409): check there what causes it."),
 }
 _Body = TypeVar("_Body", bound="Body")
 
@@ -85,7 +85,7 @@ class Response:
         except ValidationError:
             raise ServiceUnavailable(
                 text(
-                    "{service} answered {status} with a body that cannot be read.",
+                    "{service} answered {status} with an unreadable body.",
                     service=self.service,
                     status=self.status,
                 )
@@ -163,7 +163,7 @@ class Transport:
             if isinstance(error, httpx2.ConnectError) and _is_about_tls(error):
                 raise ServiceRejected(
                     text(
-                        "{service} cannot be reached safely (TLS): check its URL, and this machine's trusted "
+                        "The TLS connection to {service} failed: check its URL, and this machine's trusted "
                         "certificates and clock.",
                         service=self._service,
                     )
@@ -201,11 +201,11 @@ class Transport:
                 self._rate_limiter.pause(wait)
             if throttled:
                 return ServiceUnavailable(
-                    text("{service} asks for patience ({status}).", service=self._service, status=status),
+                    text("{service} limits the request rate ({status}).", service=self._service, status=status),
                     retry_after=wait,
                 )
             return ServiceUnavailable(
-                text("{service} has trouble of its own ({status}).", service=self._service, status=status),
+                text("{service} has an internal error ({status}).", service=self._service, status=status),
                 retry_after=wait,
             )
         if status == _PROXY_AUTHENTICATION:
@@ -215,14 +215,15 @@ class Transport:
         if httpx2.codes.is_redirect(status):
             return ServiceRejected(
                 text(
-                    "{service} redirects elsewhere ({status}), which is not followed: check its URL.",
+                    "{service} redirects to another address ({status}), which Landbridge does not follow: "
+                    "check its URL.",
                     service=self._service,
                     status=status,
                 )
             )
         return ServiceRejected(
             text(
-                "{service} refuses the request ({status}): check its URL.",
+                "{service} rejected the request ({status}): check its URL.",
                 service=self._service,
                 status=status,
             )

@@ -145,8 +145,8 @@ class OpsgenieRoster:
         if account.name != opsgenie_account:
             raise Refused(
                 text(
-                    "The Opsgenie API key belongs to another Opsgenie account than {opsgenie_account}: name the "
-                    "account just as Opsgenie does, or set a key of that account.",
+                    "The Opsgenie API key belongs to an Opsgenie account other than {opsgenie_account}: name "
+                    "the account exactly as Opsgenie does, or set a key of that account.",
                     opsgenie_account=repr(opsgenie_account),
                 )
             )
@@ -177,8 +177,8 @@ class OpsgenieRoster:
         if page.total_count > roster.MAX_PEOPLE:
             raise ServiceRejected(
                 text(
-                    "Opsgenie says that the account has {total_count} users, and Landbridge moves at most "
-                    "{max_people}: check that the URL and the API key are those of Opsgenie.",
+                    "Opsgenie reports {total_count} users for the account, and Landbridge migrates at most "
+                    "{max_people}: check that the URL and the API key belong to Opsgenie.",
                     total_count=f"{page.total_count:,}",
                     max_people=f"{roster.MAX_PEOPLE:,}",
                 )
@@ -193,7 +193,10 @@ class OpsgenieRoster:
             users.update((user.id, user) for user in page.data)
         if not page.total_count == total == len(users):
             raise ServiceUnavailable(
-                text("Opsgenie's list of users changed while it was read, or does not add up: it has to be read again.")
+                text(
+                    "Opsgenie's list of users changed while it was being read, or is inconsistent: it must "
+                    "be read again."
+                )
             )
         return list(users.values())
 

@@ -41,4 +41,6 @@ class RateLimiter:
     def _raise_if_paused(self) -> None:
         left = self._paused_until - asyncio.get_running_loop().time()
         if left > 0:
-            raise ServiceUnavailable(text("{service} asks for patience.", service=self._service), retry_after=left)
+            raise ServiceUnavailable(
+                text("{service} limits the request rate.", service=self._service), retry_after=left
+            )

@@ -225,7 +225,7 @@ class TestMails:
     async def test_a_frozen_worker_drops_a_batch_that_was_dispatched_again(self, error: Exception) -> None:
         """The batch was in its connection until the heartbeat timeout."""
         post, heartbeat = Post(), AsyncMock(side_effect=error)
-        with pytest.raises(ServiceUnavailable, match="stood still"):
+        with pytest.raises(ServiceUnavailable, match="suspended for a while"):
             await dispatched(timedelta(seconds=31), heartbeat).run(MailActivities(post).send_mails, mails(3))
         assert not post.mails
         heartbeat.assert_awaited_once()

@@ -73,7 +73,7 @@ async def test_an_owner_completes_the_guide(desktop: Page, bench: MigrationHarne
     # 4 - Create a new Atlassian site
     name = page.get_by_label("Site name")
     await name.fill("Acme Ops")
-    await expect(page.get_by_text("A site name has only lowercase letters")).to_be_visible()
+    await expect(page.get_by_text("A site name may contain only lowercase letters")).to_be_visible()
     await check_page(page, "invalid-site-name")
     await name.fill("acme-ops")
     await expect(page.locator("#name-problem")).to_be_empty()
@@ -82,7 +82,7 @@ async def test_an_owner_completes_the_guide(desktop: Page, bench: MigrationHarne
     await page.get_by_role("button", name="Create this site").click()
     await check_page(page, "review")
     await page.get_by_role("button", name="Migrate").click()
-    await expect(page.get_by_role("alert")).to_contain_text("is taken, now or in the past")
+    await expect(page.get_by_role("alert")).to_contain_text("is or was already in use")
     await check_page(page, "taken-site-name")
     await page.get_by_role("button", name="acme-ops-team").click()
     await page.get_by_role("button", name="Migrate").click()

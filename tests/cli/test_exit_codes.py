@@ -44,7 +44,7 @@ async def test_bad_input_exits_with_2_and_one_line(cli: Cli, arguments: list[str
         (["start", "acme", "--initiator", "a@example.com", "--notify", "b"], "--notify: 'b' is not an email address"),
         (["start", "acme", "--initiator", "a@example.com", "--site", "x", "--new-site", "y"], "not both"),
         (["start", "acme", "--initiator", "a@example.com", "--new-site", "Y!"], "site name"),
-        (["start", "acme", "--initiator", "a@example.com", "--new-site", "yes"], "first and the last name"),
+        (["start", "acme", "--initiator", "a@example.com", "--new-site", "yes"], "first and last name"),
         (["start", "acme", "--initiator", "a@example.com", "--first-name", "Y"], "belong to --new-site"),
         (["start", "acme", "--initiator", "a@example.com", "--reminders", "99"], "--reminders: "),
         (["start", "acme", "--initiator", "a@example.com", "--at-deadline", "complete_partial"], "--deadline"),
@@ -66,7 +66,10 @@ async def test_bad_input_exits_with_2_and_one_line(cli: Cli, arguments: list[str
         (["pause", "acme", "--reason", "x" * 301], "301 characters; shorten it to 300"),
         (["cancel", "acme", "--reason", "x" * 301], "301 characters; shorten it to 300"),
         (["correct-email", "acme", "a@example.com", "b"], "new address"),
-        (["name-site", "acme", "acme-", "--first-name", "A", "--last-name", "B"], "hyphens in the middle"),
+        (
+            ["name-site", "acme", "acme-", "--first-name", "A", "--last-name", "B"],
+            "hyphens except at the start and end",
+        ),
     ],
 )
 async def test_bad_input_is_found_before_connecting_to_temporal(arguments: list[str], sentence: str) -> None:

@@ -50,7 +50,7 @@ async def test_cancel_undo_and_forget(cli: Cli, moving: Migration, world: World,
     assert status.counts[State.LEFT_BEHIND]
     again = await cli("cancel", account, "--reason", "x", *run)
     assert again.code == 5
-    assert "is over" in again.err
+    assert "has ended" in again.err
     started = await cli("start", account, "--initiator", "olga@example.com", "--yes")
     assert started.code == 1
     assert "was cancelled; nothing was started. To start another one: --again" in started.err

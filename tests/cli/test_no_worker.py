@@ -55,14 +55,14 @@ async def answers(client: Client, cli: Cli) -> AsyncIterator[Answers]:
 def test_status_without_a_worker_shows_what_temporal_knows(answers: Answers) -> None:
     """And that no worker answers."""
     assert answers.status.code == 0
-    assert "No worker answers" in answers.status.out
+    assert "No worker responds" in answers.status.out
     assert "up to an hour old" in answers.status.out
 
 
 def test_people_without_a_worker_exits_with_4(answers: Answers) -> None:
     """The same code as for a Temporal server that does not answer."""
     assert (answers.people.code, answers.people.out) == (4, "")
-    assert "No worker answers" in answers.people.err
+    assert "No worker responds" in answers.people.err
 
 
 async def test_verify_without_a_worker_is_recorded(answers: Answers, client: Client) -> None:

@@ -17,7 +17,7 @@ from tests.fakes import World
 from tests.workflows.harness import eventually
 
 BY = Actor(name="another admin")
-AGAIN = "started again meanwhile; nothing was changed"
+AGAIN = "started again in the meantime, so nothing was changed"
 
 
 async def restarted(client: Client, migration: Migration, account: str) -> None:
@@ -87,7 +87,7 @@ async def test_confirm_names_the_task(cli: Cli, client: Client, by_hand: World, 
 
     await eventually(lambda: waits_for(f"create-site:{name}"))
     unnamed = await cli("confirm", account)
-    assert (unnamed.code, f"Name the task that is done: create-site:{name}." in unnamed.err) == (3, True)
+    assert (unnamed.code, f"Name the completed task: create-site:{name}." in unnamed.err) == (3, True)
     command = (await migration.progress()).command.split()
     assert command[1:] == ["confirm", account, "--task", f"create-site:{name}", "--run", command[-1]]
     assert " ".join(command) in (await cli("status", account)).out
@@ -99,7 +99,7 @@ async def test_confirm_names_the_task(cli: Cli, client: Client, by_hand: World, 
     assert (late.code, f"no longer waits for the task create-site:{name}" in late.err) == (3, True)
     assert account not in by_hand.atlassian.connections
     other = await cli("choose-site", account, "acme")
-    assert (other.code, "chosen already" in other.err) == (3, True)
+    assert (other.code, "already chosen" in other.err) == (3, True)
     assert (await cli("confirm", account, "--task", f"connect-site:{name}")).code == 0
     await eventually(lambda: account in by_hand.atlassian.connections)
 
@@ -116,5 +116,5 @@ async def test_replacing_a_chosen_site_needs_the_task(cli: Cli, client: Client, 
 
     await eventually(waits_for_the_site)
     refused = await cli("choose-site", account, "acme")
-    assert (refused.code, "name the task that waits, create-site:fresh." in refused.err) == (3, True)
+    assert (refused.code, "name the pending task: create-site:fresh." in refused.err) == (3, True)
     assert (await cli("choose-site", account, "acme", "--task", "create-site:fresh")).code == 0

@@ -109,7 +109,7 @@ class TestRequests:
         state = mailed(ANN, BO)
         state.claim(AddressClaim(email="c@example.com", cohort=2, person=1))
         for taken in (BO, "c@example.com", ANN):
-            with pytest.raises(Refused, match="someone's already"):
+            with pytest.raises(Refused, match="already belongs to another person"):
                 state.check_correct_email(CorrectEmail(email=ANN, new_email=taken), "run")
         with pytest.raises(Refused, match="cannot be used"):
             state.check_correct_email(CorrectEmail(email=ANN, new_email="@"), "run")

@@ -125,7 +125,7 @@ class TestInitiator:
         [
             ({"initiator": "ann@example.com"}, "initiator is neither"),
             ({"by": BY_STRANGER}, "Only an owner or admin"),
-            ({"plan": "another"}, "look at a new plan"),
+            ({"plan": "another"}, "Make a new plan"),
         ],
     )
     def test_others_and_outdated_plans_are_refused(self, change: dict[str, object], reason: str) -> None:
@@ -152,19 +152,19 @@ class TestSiteChoice:
     def test_a_chosen_site_stays(self) -> None:
         state = started()
         state.site = SITE
-        with pytest.raises(Refused, match="chosen already"):
+        with pytest.raises(Refused, match="already chosen"):
             state.check_choose_site(ChooseSite(site="other"))
 
     def test_sign_up_comes_first(self) -> None:
         state = started()
         state.checklist.mark(Step.SIGN_UP, StepStatus.RUNNING, NOW)
-        with pytest.raises(Refused, match="sign-up comes first"):
+        with pytest.raises(Refused, match="must sign up first"):
             state.check_choose_site(ChooseSite(site="acme"))
 
     def test_replacing_a_choice_requires_the_task_that_waits(self) -> None:
         state = started()
         state.task = CONNECT
-        with pytest.raises(Refused, match=f"name the task that waits, {CONNECT.id}"):
+        with pytest.raises(Refused, match=f"name the pending task: {CONNECT.id}"):
             state.check_choose_site(ChooseSite(site="acme"))
         state.check_choose_site(ChooseSite(site="acme", task=CONNECT.id))
 
@@ -200,7 +200,7 @@ class TestConfirm:
         "task, named, reason",
         [
             (CONNECT, "sign-up", "no longer waits"),
-            (CONNECT, "", "Name the task that is done"),
+            (CONNECT, "", "Name the completed task"),
             (replace(CONNECT, can_be_confirmed=False), CONNECT.id, "no task to confirm"),
             (None, "", "no task to confirm"),
         ],
@@ -305,7 +305,7 @@ class TestCancel:
         state = cancelled()
         state.check_revoke_invitations(RevokeInvitations())
         state.undo_request = RevokeInvitations()
-        with pytest.raises(Refused, match="being revoked already"):
+        with pytest.raises(Refused, match="already being revoked"):
             state.check_revoke_invitations(RevokeInvitations())
 
     def test_a_cancellation_can_request_the_undo(self) -> None:

@@ -46,7 +46,7 @@ def test_the_best_suggestion_is_near(wanted: str, first: str) -> None:
 def test_a_site_needs_names_that_can_be_seen(first: str, last: str) -> None:
     """Its admin's account is made with them."""
     sites.check(sites.NewSite(name="acme", first_name="Ann", last_name="李"))
-    with pytest.raises(BadInput, match="first and the last name"):
+    with pytest.raises(BadInput, match="first and last name"):
         sites.check(sites.NewSite(name="acme", first_name=first, last_name=last))
 
 

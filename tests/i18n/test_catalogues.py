@@ -1,6 +1,8 @@
 """Every catalogue is complete, up to date, and consistent with the English texts."""
 
+import ast
 import re
+from collections.abc import Iterator
 
 import pytest
 import update_languages
@@ -24,6 +26,32 @@ def _forms(sentence: object) -> list[str]:
 
 def _found(pattern: re.Pattern[str], sentence: str) -> list[str]:
     return sorted(match[0] for match in pattern.finditer(sentence))
+
+
+def _texts_in_code() -> Iterator[tuple[str, set[str], set[str]]]:
+    """Yield each call of `text` and `counted`: its place, the placeholders of its templates, and its values' names."""
+    for folder in ("activities", "landbridge", "workflows"):
+        for file in sorted((update_languages.ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                match node:
+                    case ast.Call(func=ast.Name(id="text" | "counted" as function), args=args, keywords=keywords):
+                        templates = [arg.value for arg in args if isinstance(arg, ast.Constant)]
+                        names = {name for template in templates for name in re.findall(r"\{(\w+)\}", str(template))}
+                        given = {str(keyword.arg) for keyword in keywords}
+                        yield (
+                            f"{file.name}:{node.lineno}",
+                            names,
+                            given | ({"number"} if function == "counted" else set()),
+                        )
+
+
+def test_every_text_is_given_its_values() -> None:
+    """A missing value would be an error when the text is made; `http.py` has templates that are filled later."""
+    texts = list(_texts_in_code())
+    assert len(texts) > len(TAGS)
+    for place, names, given in texts:
+        filled_later = place.startswith("http.py:") and names == {"service"} and not given
+        assert names == given or filled_later or names < given == names | {"number"}, place
 
 
 def test_five_languages_are_available() -> None:

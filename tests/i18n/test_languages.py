@@ -93,7 +93,7 @@ def test_a_language_has_a_writing_direction() -> None:
 def test_a_text_is_rendered_in_the_language() -> None:
     """Texts among its values are translated too; numbers and dates are localized."""
     german = i18n.negotiate("de_DE")
-    state = text("There is no mail to send in this state: {state}.", state=text("Connected"))
+    state = text("There is no email to send in this state: {state}.", state=text("Connected"))
     assert german.render(state) == "In diesem Zustand gibt es keine E-Mail zu senden: Verbunden."
     people = text("{connected} of {total} people are connected.", connected=1200, total=3000)
     assert german.render(people) == "1.200 von 3.000 Personen sind verbunden."

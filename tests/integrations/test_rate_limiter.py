@@ -24,7 +24,7 @@ async def test_a_pause_stops_calls_that_are_waiting_already() -> None:
     waiting = asyncio.create_task(limiter.acquire())
     await asyncio.sleep(0)
     limiter.pause(60)
-    with pytest.raises(ServiceUnavailable, match="patience"):
+    with pytest.raises(ServiceUnavailable, match="limits the request rate"):
         await waiting
 
 

@@ -163,7 +163,7 @@ async def test_requests_after_a_cancel_are_refused(bench: MigrationHarness) -> N
     await moving(bench)
     bench.world.post.problem = ServiceUnavailable("Nobody is there.")
     await bench.migration.cancel(WHY, BY)
-    with pytest.raises(Refused, match="cancelled already"):
+    with pytest.raises(Refused, match="already cancelled"):
         await bench.migration.cancel("again", BY)
     for ask in (bench.migration.pause("x", BY), bench.migration.refresh(BY), bench.migration.resume(BY)):
         with pytest.raises(Refused, match="is cancelled"):
@@ -309,10 +309,10 @@ class TestUndo:
         await moving(bench)
         bench.world.post.problem = ServiceUnavailable("Nobody is there.")
         await bench.migration.cancel(WHY, BY)
-        with pytest.raises(Refused, match="cancelled already"):
+        with pytest.raises(Refused, match="already cancelled"):
             await bench.migration.cancel(WHY, BY, undo=True)
         await bench.migration.revoke_invitations(BY)
-        with pytest.raises(Refused, match="being revoked already"):
+        with pytest.raises(Refused, match="already being revoked"):
             await bench.migration.revoke_invitations(BY)
         bench.world.post.problem = None
         await bench.handle.result()
@@ -322,7 +322,7 @@ class TestUndo:
     async def test_undo_gives_up_while_atlassian_rejects_us(self, bench: MigrationHarness) -> None:
         """Once the problem is fixed, the undo can be requested again."""
         await moving(bench)
-        bench.world.atlassian.problem = ServiceRejected("Atlassian forbids this to the API key (403).")
+        bench.world.atlassian.problem = ServiceRejected("Atlassian denies this to the API key (403).")
         await bench.migration.cancel(WHY, BY, undo=True)
         await bench.handle.result()
         await eventually(lambda: _undone(bench))
@@ -354,7 +354,7 @@ class TestUndo:
         bench.world.atlassian.problem = ServiceUnavailable("Atlassian is away.")
         await bench.migration.cancel(WHY, BY, undo=True)
         await bench.handle.result()
-        with pytest.raises(Refused, match="being undone"):
+        with pytest.raises(Refused, match="being revoked"):
             await migrations.start(bench.client, bench.request(), again=True)
         bench.world.atlassian.problem = None
         await eventually(lambda: _undone(bench))

@@ -148,7 +148,7 @@ async def test_continue_as_new_carries_a_mail_hold(bench: MigrationHarness) -> N
         return [*(await bench.migration.status()).problems]
 
     async def waits() -> bool:
-        return any("goes on by itself" in problem for problem in await shown())
+        return any("resumes automatically" in problem for problem in await shown())
 
     async def is_another_run(before: int) -> bool:
         return await runs(bench) > before

@@ -66,7 +66,7 @@ async def test_everything_that_temporal_keeps_is_encrypted(client: Client) -> No
         await begin(bench)
         await bench.migration.pause(f"Ask {OWNER_EMAIL}.", BY)
         await bench.migration.resume(BY, f"Ask {OWNER_EMAIL}.")
-        with pytest.raises(Exception, match="someone's already"):
+        with pytest.raises(Exception, match="already belongs to another person"):
             await bench.migration.correct_email(BO.email, CY.email, BY)
         await finish(bench)
         histories = await health.of_account(bench.client, bench.account)

@@ -154,9 +154,9 @@ async def test_requests_after_the_end_are_refused(bench: MigrationHarness) -> No
     await bench.migration.refresh(BY)
     await bench.handle.result()
     assert not await TemporalLinkClient(bench.client).follow(link)
-    with pytest.raises(NotFound, match="is over"):
+    with pytest.raises(NotFound, match="has ended"):
         await bench.migration.verify(ANN.email, BY)
-    with pytest.raises(NotFound, match="is over"):
+    with pytest.raises(NotFound, match="has ended"):
         await bench.migration.resend(ANN.email, by=BY)
 
 

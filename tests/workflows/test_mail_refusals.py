@@ -295,7 +295,7 @@ async def test_refusals_are_counted_across_batches_and_workers(client: Client) -
 @pytest.mark.parametrize(
     "command, answer, advice, wait",
     [
-        ("MAIL", "550 5.4.5 Daily user sending limit exceeded.", "goes on by itself, at the latest", 61),
+        ("MAIL", "550 5.4.5 Daily user sending limit exceeded.", "resumes automatically, at about", 61),
         (DOT, "554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException", "is used up (554", 61),
         ("RCPT", "550 5.1.90 you've reached your daily limit for message recipients", "is used up (550", 61),
         (DOT, "454 Throttling failure: Maximum sending rate exceeded.", "LANDBRIDGE_SMTP_PER_SECOND", 2),
@@ -331,7 +331,7 @@ async def test_a_resume_retries_an_exceeded_quota_immediately(client: Client) ->
         run.server.script = refuses(run.server, "MAIL", "550 5.4.5 Daily user sending limit exceeded.", 5)
         run.bench.world.opsgenie.add(*everyone)
         await run.bench.start(rules=QUIET)
-        await eventually(lambda: run.paused("goes on by itself"))
+        await eventually(lambda: run.paused("resumes automatically"))
         run.server.script = nothing_special
         await run.bench.migration.resume(BY)
         await eventually(lambda: run.all_mailed(everyone))
@@ -378,7 +378,7 @@ async def test_refused_notices_are_reported(client: Client) -> None:
         await run.bench.start(rules=QUIET)
         await run.bench.handle.result()
         last = (await run.bench.migration.progress()).checklist[-1]
-        assert last.note.endswith("Owners and admins could not be told by mail.")
+        assert last.note.endswith("Owners and admins could not be notified by email.")
 
 
 async def test_a_resume_also_covers_mails_that_are_being_sent(client: Client) -> None:

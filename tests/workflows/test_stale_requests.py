@@ -55,7 +55,7 @@ async def test_the_next_migration_refuses_requests_about_the_last_one(bench: Mig
     """With a sentence that says what has changed; nothing changes."""
     seen = await restarted(bench)
     for ask in REQUESTS.values():
-        with pytest.raises(Refused, match="started again meanwhile; nothing was changed"):
+        with pytest.raises(Refused, match="started again in the meantime, so nothing was changed"):
             await ask(seen)
     started = (await bench.migration.summary()).started_at
     assert [one.act for one in (await bench.migration.audit()).entries if one.at >= started] == [Act.START]
@@ -80,7 +80,7 @@ async def test_a_request_by_hand_may_omit_the_run(bench: MigrationHarness) -> No
     await bench.start(site="acme")
     await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
     await bench.handle.execute_update("pause", {"reason": "x"})
-    with pytest.raises(Refused, match=r"Name the task that is done: connect-site:acme\."):
+    with pytest.raises(Refused, match=r"Name the completed task: connect-site:acme\."):
         await bench.migration.confirm("", BY)
     await bench.handle.execute_update("confirm", {"task": "connect-site:acme"})
     await eventually(lambda: bench.world.atlassian.connections)
@@ -92,7 +92,7 @@ async def test_a_deadline_replaces_only_the_one_that_was_seen(bench: MigrationHa
     await bench.start()
     none = Deadline(deadline=None, at_deadline=AtDeadline.KEEP_WAITING)
     await bench.migration.set_deadline(LATER, AtDeadline.KEEP_WAITING, BY, instead_of=none)
-    with pytest.raises(Refused, match="changed the deadline meanwhile"):
+    with pytest.raises(Refused, match="deadline was changed in the meantime"):
         await bench.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY, instead_of=none)
     await bench.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY)
     assert (await bench.migration.progress()).deadline is None

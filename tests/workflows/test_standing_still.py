@@ -122,7 +122,7 @@ class TestIncompatibleCode:
         assert task.attempts >= 3
         assert "cannot replay its history" in task.problem
         assert f"{task.since:%Y-%m-%d %H:%M} UTC" in task.problem
-        assert "go back to the build that worked until" in task.remedy
+        assert "roll back to the build that worked until" in task.remedy
         found = checked["Workflow tasks"]
         assert (found.status, found.message, found.remedy) == (CheckStatus.FAILED, task.problem, task.remedy)
         assert "ondetermin" not in f"{status}{refused.value}"

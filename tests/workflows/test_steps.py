@@ -66,7 +66,7 @@ class TestInitiating:
         planned = survey(bench.world.opsgenie.people_listed)
         bench.world.opsgenie.add(ANN)
         await bench.start(plan=planned.digest)
-        assert "another one than the plan" in await refusal(bench)
+        assert "changed since the plan" in await refusal(bench)
         bench.world.opsgenie.people_listed.pop()
         await bench.start(plan=planned.digest)
         assert (await bench.handle.result()).counts.total == 1
@@ -195,7 +195,7 @@ class TestCreatingASite:
         """With suggestions; it never fails the migration."""
         bench.world.atlassian.taken = {"fresh"}
         await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
-        await eventually(lambda: bench.waits_for("is taken, now or in the past"))
+        await eventually(lambda: bench.waits_for("is or was already in use"))
         progress = await bench.migration.progress()
         assert "fresh-team" in progress.suggestions
         with pytest.raises(Refused, match=r"taken.*fresh-team"):
@@ -492,9 +492,9 @@ class TestVerifying:
 
     async def test_retry_after_is_respected_beyond_the_retry_timeout(self, bench: MigrationHarness) -> None:
         """A workflow that retried immediately would fill its history in minutes."""
-        bench.world.atlassian.problem = ServiceUnavailable("Atlassian asks for patience (429).", retry_after=3600)
+        bench.world.atlassian.problem = ServiceUnavailable("Atlassian limits the request rate (429).", retry_after=3600)
         await bench.start()
-        await eventually(lambda: bench.status_shows("Atlassian asks for patience (429)."))
+        await eventually(lambda: bench.status_shows("Atlassian limits the request rate (429)."))
         await asyncio.sleep(2)
         assert bench.world.atlassian.calls["sites"] == 1
 
@@ -547,7 +547,7 @@ class TestCompletion:
         await bench.start()
         await bench.handle.result()
         last = (await bench.migration.progress()).checklist[-1]
-        assert last.note == "1 of 1 people are connected. Owners and admins could not be told by mail."
+        assert last.note == "1 of 1 people are connected. Owners and admins could not be notified by email."
 
     async def test_the_request_can_name_the_recipients_of_notices(self, bench: MigrationHarness) -> None:
         await bench.start(notify=["team@example.com"])

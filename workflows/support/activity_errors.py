@@ -49,7 +49,5 @@ async def execute(
         while cause is not None and not isinstance(cause, ApplicationError):
             cause = cause.__cause__
         if cause is None:
-            return Failure(
-                text("No answer: {activity_type} took too long.", activity_type=error.activity_type), kind=""
-            )
+            return Failure(text("{activity_type} timed out.", activity_type=error.activity_type), kind="")
         return Failure(text_of(cause), kind=cause.type or "")

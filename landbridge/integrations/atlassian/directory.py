@@ -192,7 +192,7 @@ class AtlassianDirectory:
             cursor = page.links.cursor
             if not cursor:
                 return items
-        raise ServiceUnavailable(text("Atlassian's pages lead round in a circle: they have to be read again."))
+        raise ServiceUnavailable(text("Atlassian's result pages repeat: they must be read again."))
 
 
 def _key(question: AccountQuestion) -> str:

@@ -37,11 +37,11 @@ _INACTIVE_USER, _LICENCE_LIMIT = "ADMIN-UAM-400-2", "ADMIN-UAM-409-3"
 _ORG_ADMIN, _SITE_ADMIN = "atlassian/org-admin", "atlassian/site-admin"
 _SITE_ARI = re.compile(r"ari:cloud:[^:]*:[^:]*:site/([^/]+)")
 _MAX_REASON_LENGTH = 200
-_DEACTIVATED = text("The Atlassian account is deactivated: the organization that manages it has to reactivate it.")
+_DEACTIVATED = text("The Atlassian account is deactivated: the organization that manages it must reactivate it.")
 _PROBLEMS = {
     "inactive": _DEACTIVATED,
     "closed": text("The Atlassian account is closed: correct the address, or exclude the person."),
-    "for_deletion": text("The Atlassian account is about to be deleted: its organization has to cancel that."),
+    "for_deletion": text("The Atlassian account is scheduled for deletion: its organization must cancel that."),
     "suspended": text("The person is suspended in the Atlassian organization: restore their access there."),
 }
 _Item = TypeVar("_Item")
@@ -279,15 +279,15 @@ def read_refusal(status: int, errors: Errors) -> Text:
     """
     code = next((error.code for error in errors.errors if error.code), "")
     if code == _LICENCE_LIMIT:
-        raise ServiceRejected(text("Atlassian has no seat left for more people (409): buy seats."))
+        raise ServiceRejected(text("The Atlassian organization has no free seats (409): buy more seats."))
     if code not in _CAUSED_BY_ONE_ADDRESS:
         raise ServiceRejected(
             text(
-                "Atlassian refuses to invite people ({status}): look at the organization's licences.",
+                "Atlassian refuses to invite people ({status}): check the organization's licences.",
                 status=status,
             )
         )
-    return _DEACTIVATED if code == _INACTIVE_USER else text("Atlassian does not accept the address: correct it.")
+    return _DEACTIVATED if code == _INACTIVE_USER else text("Atlassian rejected the address: correct it.")
 
 
 def sites_of(user: User, workspaces: Iterable[Workspace], assignments: Sequence[RoleAssignment]) -> list[Site]:

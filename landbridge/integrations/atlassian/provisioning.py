@@ -78,7 +78,7 @@ class EmulatedProvisioning:
         if response.status == _CONFLICT:
             taken = response.read(NameTakenResult)
             return NameNotFree(
-                reason=text("The site name {name} is taken, now or in the past.", name=repr(site.name)),
+                reason=text("The site name {name} is or was already in use.", name=repr(site.name)),
                 suggestions=[name for name in taken.suggestions if _is_valid(name)],
             )
         created = response.read(SiteResult)
@@ -123,8 +123,9 @@ class AdminProvisioning:
             if self._probe is not None and await self._probe.cloud_id(site.name) is not None:
                 return NameNotFree(
                     reason=text(
-                        "A site {name} exists already, but the organization does not show the initiator there. If "
-                        "it is yours, make the initiator a site admin of it and name it again after a minute.",
+                        "A site {name} already exists, but the organization does not list the initiator as one "
+                        "of its users. If the site is yours, make the initiator its site admin and choose it "
+                        "again after a minute.",
                         name=repr(site.name),
                     ),
                     suggestions=await self._free_names(site.name),
@@ -132,8 +133,8 @@ class AdminProvisioning:
             return AdminTask(
                 id=f"create-site:{site.name}",
                 task=text(
-                    "Create the site {name} in the Atlassian organization, with the initiator as site admin. If "
-                    "Atlassian says that the name is taken, choose another one here too.",
+                    "Create the site {name} in the Atlassian organization, with the initiator as site admin. "
+                    "If Atlassian reports that the name is taken, choose another name here too.",
                     name=repr(site.name),
                 ),
                 url=ADMINISTRATION_URL,
@@ -150,8 +151,8 @@ class AdminProvisioning:
             return AdminTask(
                 id=f"open-site:{site.name}",
                 task=text(
-                    "The site {name} does not answer at its address yet, or another one does: open it, and "
-                    "confirm here once it is there.",
+                    "The site {name} is not available at its address yet, or another site is: open it, and "
+                    "confirm here once it is available.",
                     name=repr(site.name),
                 ),
                 url=found.url,

@@ -153,7 +153,7 @@ class SmtpMailer:
             else:
                 self._losses_in_a_row = 0
                 return job.outcome(verdict.delivery, verdict.reason, verdict.if_many)
-        return job.outcome(Delivery.DEFERRED, text("the mail server ended the connection without an answer"))
+        return job.outcome(Delivery.DEFERRED, text("the mail server closed the connection without a reply"))
 
     async def _send(self, mail: EncodedMessage) -> Verdict:
         """Send a mail over the first connection that the server does not close as idle or as one too many."""
@@ -171,7 +171,9 @@ class SmtpMailer:
                     )
                     continue
             if reply is None:
-                return Verdict(Delivery.REFUSED, text("the mail server takes no letters outside ASCII before the @"))
+                return Verdict(
+                    Delivery.REFUSED, text("the mail server does not support non-ASCII letters before the @")
+                )
             return classify(reply)
 
     def _count_loss(self, job: _Job, *, in_doubt: bool) -> None:
@@ -186,4 +188,4 @@ class SmtpMailer:
         self._losses_in_a_row += 1
         if self._losses_in_a_row > MAX_ATTEMPTS * self._connections:
             self._losses_in_a_row = 0
-            raise ServiceUnavailable(text("The mail server ends every connection without an answer."))
+            raise ServiceUnavailable(text("The mail server closes every connection without a reply."))

@@ -59,7 +59,7 @@ def envelope_address(address: str) -> str:
     """
     normal = addresses.normalise(address)
     if not _MAILBOX.fullmatch(normal):
-        raise BadInput(text("it holds characters that cannot stand in an envelope"))
+        raise BadInput(text("it contains characters that an SMTP envelope does not allow"))
     local, _, domain = normal.rpartition("@")
     if len(local.encode()) > MAX_LOCAL_PART_LENGTH:
         raise BadInput(

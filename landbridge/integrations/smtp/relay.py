@@ -111,7 +111,7 @@ class Server:
             reply = await connection.verify_sender()
         except ConnectionLost:
             raise ServiceUnavailable(
-                text("The mail server {where} hung up when it heard of a mail.", where=self._where)
+                text("The mail server {where} closed the connection when an email was announced.", where=self._where)
             ) from None
         finally:
             await connection.close()
@@ -132,7 +132,7 @@ class Server:
                     "from this network, and LANDBRIDGE_SMTP_PORT."
                 ) from None
             raise ServiceUnavailable(
-                text("The mail server {where} does not greet us ({code}).", where=self._where, code=error.code)
+                text("The mail server {where} rejected the connection ({code}).", where=self._where, code=error.code)
             ) from None
         except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected, OSError) as error:
             if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
@@ -155,7 +155,7 @@ class Server:
             reply = await self._authenticate(smtp)
         except (aiosmtplib.SMTPException, OSError):
             raise ServiceUnavailable(
-                text("The mail server {where} hung up during the login.", where=self._where)
+                text("The mail server {where} closed the connection during the login.", where=self._where)
             ) from None
         if reply is None:
             raise ServiceRejected(
@@ -167,7 +167,11 @@ class Server:
         if kind(reply.code) is not Kind.PERMANENT:
             raise_if_global(reply)
             raise ServiceUnavailable(
-                text("The mail server {where} cannot check the login now ({code}).", where=self._where, code=reply.code)
+                text(
+                    "The mail server {where} cannot verify the login at the moment ({code}).",
+                    where=self._where,
+                    code=reply.code,
+                )
             )
         raise LoginRefused(
             f"The mail server {self._where} refuses the login ({reply.code}): check LANDBRIDGE_SMTP_USERNAME and "

@@ -70,14 +70,14 @@ _NOT_FOR_US = "The mail server does not send mail for us"
 _RECIPIENT_REASONS = {
     "4.2.2": text("the mailbox is full"),
     "5.1.1": text("there is no such mailbox"),
-    "5.1.2": text("the domain takes no mail"),
-    "5.1.3": text("the server finds the address malformed"),
+    "5.1.2": text("the domain does not accept email"),
+    "5.1.3": text("the mail server considers the address malformed"),
     "5.1.6": text("the mailbox has moved"),
-    "5.1.10": text("the domain takes no mail"),
+    "5.1.10": text("the domain does not accept email"),
     "5.2.1": text("the mailbox is disabled"),
     "5.2.2": text("the mailbox is full"),
-    "5.4.4": text("the domain takes no mail"),
-    "5.7.1": text("the recipient's mail system does not permit this mail"),
+    "5.4.4": text("the domain does not accept email"),
+    "5.7.1": text("the recipient's mail system does not allow this email"),
 }
 """Our reasons for enhanced status codes (RFC 3463, RFC 7505) in replies to RCPT TO."""
 
@@ -99,16 +99,17 @@ def classify(reply: Reply) -> Verdict:
     concern = row.concern if row else None
     if code == CLOSING or (stage is Stage.SENDER and found is Kind.TRANSIENT):
         raise ServiceUnavailable(
-            text("The mail server asks for patience ({code} after {stage}).", code=code, stage=stage)
+            text("The mail server requests a retry later ({code} after {stage}).", code=code, stage=stage)
         )
     if found is Kind.TRANSIENT or concern is Concern.RECIPIENT_LATER:
         return Verdict(
-            Delivery.DEFERRED, labelled(code, _reason(reply, text("the mail server asks to try again later")))
+            Delivery.DEFERRED, labelled(code, _reason(reply, text("the mail server requests a retry later")))
         )
     if stage is Stage.SENDER:
         if reply.smtputf8 and (code in _NOT_INTERNATIONAL or _enhanced(reply) == "5.6.7"):
             return Verdict(
-                Delivery.REFUSED, text("{code}: the mail server takes no letters outside ASCII before the @", code=code)
+                Delivery.REFUSED,
+                text("{code}: the mail server does not support non-ASCII letters before the @", code=code),
             )
         raise ServiceRejected(
             f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
@@ -116,9 +117,9 @@ def classify(reply: Reply) -> Verdict:
         )
     in_question = NO_TEXT if concern is Concern.RECIPIENT else _if_many(reply, row)
     if stage is Stage.CONTENT:
-        refused = _reason(reply, text("the mail server refuses the content of the mail"))
+        refused = _reason(reply, text("the mail server rejects the content of the email"))
     else:
-        refused = _reason(reply, text("the mail server refuses the address"))
+        refused = _reason(reply, text("the mail server rejects the address"))
     return Verdict(Delivery.REFUSED, labelled(code, refused), in_question)
 
 

@@ -90,7 +90,7 @@ async def test_check_in_a_pipe_prints_one_line_per_service(control: Control, cli
     lines = ran.out.splitlines()
     assert (ran.code, len(lines)) == (1, len(SERVICES))
     assert lines[6].split()[:2] == ["✗", "Opsgenie"]
-    assert "→ Set one that is valid. Check LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY." in lines[6]
+    assert "→ Set a valid one. Check LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY." in lines[6]
     assert lines[7].split()[:2] == ["✓", "Atlassian"]
 
 
@@ -194,7 +194,7 @@ async def test_missing_permissions_and_wrong_urls_fail(control: Control, cli: Cl
     assert code == 1
     assert not_ok(results) == dict.fromkeys(("Opsgenie", "Atlassian", "Provisioning", "Portal"), CheckStatus.FAILED)
     for name in ("Opsgenie", "Atlassian"):
-        assert "forbids this to the API key" in results[name].message
+        assert "denies this to the API key" in results[name].message
     assert "is not the URL of the portal (HTTP 404)" in results["Portal"].message
     assert "is not that of the emulator (HTTP 404)" in results["Provisioning"].message
 

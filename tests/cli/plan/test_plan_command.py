@@ -187,8 +187,8 @@ async def test_rejected_credentials_block_the_migration(control: Control, cli: C
         LANDBRIDGE_ATLASSIAN_API_KEY="secret-two",
     )
     assert kinds(ran) == [BlockerKind.NEIGHBOUR, BlockerKind.NEIGHBOUR]
-    assert "Opsgenie does not accept the API key" in plan_of(ran).stops[0].sentence
-    assert "Atlassian does not accept the API key" in plan_of(ran).stops[1].sentence
+    assert "Opsgenie rejected the API key" in plan_of(ran).stops[0].sentence
+    assert "Atlassian rejected the API key" in plan_of(ran).stops[1].sentence
     assert not any(word in ran.out + ran.err for word in ("resume", "secret"))
 
 
@@ -232,7 +232,7 @@ async def test_temporary_errors_are_retried(control: Control, cli: Cli) -> None:
     ran = await cli(*PLAN, "-o", "json")
     assert kinds(ran) == []
     assert [line.email for line in plan_of(ran).people] == [str(user["username"]) for user in users]
-    assert "Atlassian asks for patience (429). Retrying in 0 s." in ran.err
+    assert "Atlassian limits the request rate (429). Retrying in 0 s." in ran.err
 
 
 async def test_permanent_errors_fail_the_plan(control: Control, cli: Cli) -> None:
@@ -241,7 +241,7 @@ async def test_permanent_errors_fail_the_plan(control: Control, cli: Cli) -> Non
     control.order("users/search", skip=1, times=9, status=429, headers={"Retry-After": "3600"})
     ran = await cli(*PLAN, "-o", "csv")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == "Atlassian asks for patience (429).\n"
+    assert ran.err == "Atlassian limits the request rate (429).\n"
 
 
 async def test_the_csv_plan_contains_no_formulas(control: Control, cli: Cli) -> None:

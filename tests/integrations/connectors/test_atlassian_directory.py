@@ -235,7 +235,7 @@ async def test_all_pages_of_search_results_are_read(control: Control, directory:
 async def test_a_repeated_cursor_ends_the_reading(control: Control, directory: AtlassianDirectory) -> None:
     """It counts as an error of the service."""
     control.order("users/search", status=200, body='{"data": [], "links": {"next": "7:7"}}', times=9)
-    with pytest.raises(ServiceUnavailable, match="circle"):
+    with pytest.raises(ServiceUnavailable, match="pages repeat"):
         await look_up(directory.find, "ann@example.com")
 
 

@@ -86,7 +86,7 @@ async def test_a_key_of_another_opsgenie_account_is_refused(control: Control, ro
     """No person of another company is listed, even if its name differs only in case."""
     control.load(many(1))
     before = control.state()["calls"].get("GET /v2/users", 0)
-    with pytest.raises(Refused, match="another Opsgenie account"):
+    with pytest.raises(Refused, match="an Opsgenie account other than"):
         await read(roster, "Acme")
     assert control.state()["calls"].get("GET /v2/users", 0) == before
 
@@ -173,7 +173,7 @@ async def test_a_wait_that_is_too_long_is_left_to_temporal(
         assert len(await read(roster)) == 150
         return
     before = control.state()["calls"]
-    with pytest.raises(ServiceUnavailable, match="patience"):
+    with pytest.raises(ServiceUnavailable, match="limits the request rate"):
         await read(roster)
     assert control.state()["calls"] == before
 
@@ -194,7 +194,7 @@ async def test_the_total_wait_of_one_reading_is_bounded(
 async def test_the_first_empty_page_ends_the_reading(control: Control, roster: OpsgenieRoster) -> None:
     """Whatever total the pages announce."""
     control.order("/v2/users", status=200, body='{"data": [], "totalCount": 100000}')
-    with pytest.raises(ServiceUnavailable, match="add up"):
+    with pytest.raises(ServiceUnavailable, match="inconsistent"):
         await read(roster)
 
 
@@ -204,7 +204,7 @@ async def test_a_roster_that_is_too_large_is_not_read(control: Control, roster: 
     body = page(control, 0).replace('"totalCount":1', '"totalCount":1000000000')
     control.order("/v2/users", status=200, body=body, times=3)
     before = control.state()["calls"].get("GET /v2/users", 0)
-    with pytest.raises(ServiceRejected, match="1,000,000,000 users, and Landbridge moves at most 500,000"):
+    with pytest.raises(ServiceRejected, match=r"1,000,000,000 users for the account, .* at most 500,000"):
         await read(roster)
     assert control.state()["calls"].get("GET /v2/users", 0) - before <= 1
 

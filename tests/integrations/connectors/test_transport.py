@@ -72,7 +72,7 @@ async def test_a_429_pauses_all_calls(control: Control, transport: Transport) ->
     with pytest.raises(ServiceUnavailable, match="429"):
         await ask(transport)
     for _ in range(3):
-        with pytest.raises(ServiceUnavailable, match="asks for patience") as caught:
+        with pytest.raises(ServiceUnavailable, match="limits the request rate") as caught:
             await ask(transport)
         assert caught.value.retry_after is not None
         assert 0 < caught.value.retry_after <= 60

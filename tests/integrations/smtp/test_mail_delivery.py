@@ -144,7 +144,7 @@ async def test_the_completion_notice_has_counts(
     text = part(mail, "plain")
     assert mail["Subject"] == "Opsgenie migration of acme complete; 2 people were not moved"
     assert "20 of 23 people" in text
-    assert "Left behind: 2\n    Invite them to the site by hand" in text.replace("\r\n", "\n")
+    assert "Left behind: 2\n    Invite them to the site manually" in text.replace("\r\n", "\n")
 
 
 async def test_unusable_addresses_are_refused_before_connecting(

@@ -33,9 +33,9 @@ def by_person(outcomes: list[MailOutcome]) -> dict[int, Delivery]:
     "answer, delivery, reason",
     [
         ("550 5.1.1 <person2@example.com> unknown", REFUSED, "550: there is no such mailbox"),
-        ("550 no", REFUSED, "550: the mail server refuses the address"),
+        ("550 no", REFUSED, "550: the mail server rejects the address"),
         ("552 5.2.2 over quota", REFUSED, "552: the mailbox is full"),
-        ("451 4.7.1 greylisted, person2@example.com", DEFERRED, "451: the mail server asks to try again later"),
+        ("451 4.7.1 greylisted, person2@example.com", DEFERRED, "451: the mail server requests a retry later"),
         ("450 4.2.2 full", DEFERRED, "450: the mailbox is full"),
     ],
 )
@@ -153,7 +153,7 @@ async def test_a_server_that_loses_every_mail_is_unavailable(
 
     async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port, connections=1)
-        with pytest.raises(ServiceUnavailable, match="ends every connection"):
+        with pytest.raises(ServiceUnavailable, match="closes every connection"):
             await collect(mailer.send(CONTEXT, [outgoing(n) for n in range(1, 50)]), outcomes.append)
     assert len(server.received) == 3
     assert by_person(outcomes) == {1: DEFERRED}
@@ -221,7 +221,7 @@ async def test_mails_sent_before_an_error_are_reported(make_mailer: MakeMailer, 
         return "450 4.3.2 busy" if heard.line.startswith("MAIL") and len(server.accepted) >= 5 else None
 
     async with ScriptedServer(script) as server:
-        with pytest.raises(ServiceUnavailable, match="patience"):
+        with pytest.raises(ServiceUnavailable, match="requests a retry later"):
             await collect(
                 make_mailer(server.port, connections=2).send(CONTEXT, [outgoing(n) for n in range(1, 21)]),
                 outcomes.append,

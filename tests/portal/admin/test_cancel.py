@@ -79,7 +79,7 @@ async def test_a_migration_that_is_ending_has_no_controls(moving: AdminBrowser) 
     shown = await moving.open(GENERAL)
     assert "The migration is being cancelled" in words(shown)
     assert not page(shown).select("form[action^='/settings/general/']")
-    assert "cancelled already" in words(await moving.post(CANCEL, asked))
+    assert "already cancelled" in words(await moving.post(CANCEL, asked))
     moving.bench.world.post.problem = None
     await moving.bench.handle.result()
 
@@ -127,7 +127,7 @@ async def test_another_migration_waits_until_invitations_are_revoked(moving: Adm
     await cancelled(moving, undo=1)
     await eventually(lambda: says(moving, "are being revoked"))
     assert not page(await moving.open(GENERAL)).select("#migrate")
-    assert "is being undone" in words(await moving.post(MIGRATE, again))
+    assert "are being revoked" in words(await moving.post(MIGRATE, again))
 
 
 async def test_another_migration_starts_after_a_failed_one(admin_browser: AdminBrowser) -> None:
@@ -148,7 +148,7 @@ async def test_a_completed_migration_can_be_neither_cancelled_nor_restarted(admi
     await admin_browser.bench.handle.result()
     assert "is already complete; nothing was started" in words(await admin_browser.post(MIGRATE, again))
     run = (await admin_browser.bench.migration.summary()).run
-    for path, refusal in ((CANCEL, "is over"), (UNDO, "nothing to undo")):
+    for path, refusal in ((CANCEL, "has ended"), (UNDO, "nothing to undo")):
         assert (await admin_browser.open(path)).url.path == GENERAL
         assert "This page is out of date" in words(await admin_browser.post(path, again))
         assert refusal in words(await admin_browser.post(path, again | {"run": run}))

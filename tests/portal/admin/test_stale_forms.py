@@ -176,7 +176,7 @@ async def test_resuming_ends_only_the_pause_that_was_shown(admin_browser: AdminB
     await second.sign_in(ADAM)
     await second.send(resume)
     await second.send(f"{GENERAL}/pause", reason="The works council has to agree.")
-    assert "Somebody paused the migration" in words(await admin_browser.post(resume, seen))
+    assert "An admin paused the migration" in words(await admin_browser.post(resume, seen))
     assert (await bench.migration.progress()).paused == "The works council has to agree."
     assert "Resumed" in words(await admin_browser.send(resume))
 
@@ -193,7 +193,7 @@ async def test_a_deadline_replaces_only_the_one_that_was_shown(
     seen = form(await admin_browser.open(GENERAL), action)
     await second.send(action, deadline="2099-05-01T18:00", at_deadline="keep_waiting")
     refused = await admin_browser.post(action, seen | {"at_deadline": "complete_partial"})
-    assert "changed the deadline meanwhile" in words(refused)
+    assert "deadline was changed in the meantime" in words(refused)
     progress = await bench.migration.progress()
     assert progress.deadline is not None
     assert (progress.deadline.month, progress.at_deadline) == (5, AtDeadline.KEEP_WAITING)
@@ -217,9 +217,9 @@ async def test_actions_for_a_person_apply_only_to_the_address_shown(
     typed = {"reason": "gone", "email": "other@example.com"}
     for act in ("resend", "verify", "authenticate", "exclude", "correct-email"):
         refused = words(await admin_browser.post(f"{person}/{act}", typed | form(shown, f"{person}/{act}")))
-        assert "was corrected meanwhile" in refused, act
+        assert "was corrected in the meantime" in refused, act
     resent = words(await admin_browser.post(f"{USERS}/resend", listed | {"only": "ben@example.com"}))
-    assert "was corrected meanwhile" in resent
+    assert "was corrected in the meantime" in resent
     ben = await bench.person("right@example.com")
     assert (ben.state in {State.ARRIVED, State.EMAIL_UNVERIFIED}, ben.email_verified) == (True, False)
 

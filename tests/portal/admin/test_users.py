@@ -146,16 +146,17 @@ async def test_emails_are_resent_to_selected_people(users: AdminBrowser) -> None
     assert "wait" in words(again)
     one = {**form(await users.open(USERS), f"{USERS}/resend"), "only": ANN, "person": BEN}
     alone = await users.post(f"{USERS}/resend", one)
-    assert "No email was sent. A mail went out moments ago" in words(alone)
+    assert "No email was sent. An email was sent moments ago" in words(alone)
 
 
 def test_reasons_that_differ_in_a_number_are_shown_once() -> None:
     """With the largest number; and only a few different reasons."""
-    reasons = [text("A mail went out moments ago; wait {seconds} seconds.", seconds=n) for n in (9, 30, 28)]
+    reasons = [text("An email was sent moments ago; wait {seconds} seconds.", seconds=n) for n in (9, 30, 28)]
     waits = [NotSent(email="x", reason=reason) for reason in reasons]
     report = listing.describe_resend(Resent(queued=1_200, not_now=3, refused=waits))
     assert i18n.negotiate("en").render(report) == (
-        "1,200 emails will be sent. 3 people do not receive an email now. A mail went out moments ago; wait 30 seconds."
+        "1,200 emails will be sent. 3 people do not receive an email now. "
+        "An email was sent moments ago; wait 30 seconds."
     )
 
 
@@ -196,7 +197,7 @@ async def test_actions_for_one_person_are_applied_and_recorded(users: AdminBrows
     await users.bench.until(BEN, State.CONNECTED)
     over = await users.open(ben)
     assert "What you can do" not in words(over)
-    assert "is someone's already" in words(await users.send(f"{gone}/correct-email", on=gone, email=ANN))
+    assert "already belongs to another person" in words(await users.send(f"{gone}/correct-email", on=gone, email=ANN))
     assert "cannot be used" in words(await users.send(f"{gone}/correct-email", on=gone, email="no address"))
     corrected = await users.send(f"{gone}/correct-email", on=gone, email="Back <back@example.com>;")
     assert "Corrected" in words(corrected)
@@ -228,7 +229,7 @@ async def test_an_outdated_action_is_refused_with_a_reason(users: AdminBrowser) 
     before = await users.open(ann)
     forms = {act: form(before, f"{ann}/{act}") for act in ("resend", "authenticate", "exclude")}
     soon = await users.post(f"{ann}/resend", forms["resend"])
-    assert "A mail went out moments ago" in words(soon)
+    assert "An email was sent moments ago" in words(soon)
     await users.send(f"{ann}/exclude", on=ann, reason="left")
     for act, fields in forms.items():
         answer = await users.post(f"{ann}/{act}", fields | {"reason": "again"})
@@ -293,7 +294,7 @@ async def test_an_action_without_a_worker_says_when_to_check_again(
     """It may still be carried out; owners and admins cannot start workers."""
 
     async def unanswered(_: Migration, _by: Actor) -> None:
-        raise NoWorkerAnswers("No worker answers about the migration. Start one (worker.py) and look again.")
+        raise NoWorkerAnswers("No worker responds for the migration. Start one (worker.py) and check again.")
 
     monkeypatch.setattr(Migration, "refresh", unanswered)
     page_text = words(await users.send("/settings/general/refresh"))
