@@ -128,14 +128,14 @@ def _in_order(request: SendMailsInput, outcomes: Sequence[MailOutcome]) -> list[
 def _sender_refused(group: Sequence[MailOutcome]) -> MailProblem | None:
     """Return the newest refusal of a group that may concern the sender, as a problem; None: there is none."""
     advice = next((each.if_many for each in reversed(group) if each.if_many), NO_TEXT)
-    return MailProblem(sentence=advice, needs_people=True) if advice else None
+    return MailProblem(message=advice, needs_people=True) if advice else None
 
 
 def _problem(error: LandbridgeError) -> MailProblem:
     """Return an error as part of the result."""
     wait = (error.retry_after or 0) if isinstance(error, ServiceUnavailable) else 0
     return MailProblem(
-        sentence=error.text,
+        message=error.text,
         needs_people=not isinstance(error, ServiceUnavailable),
         retry_after=wait,
         lasts=error.lasts if isinstance(error, QuotaExceeded) else 0,

@@ -304,7 +304,7 @@ class CohortWorkflow:
 
     @workflow.signal(name="address_claimed", description="Another cohort needs an address that hashes to this cohort.")
     async def address_claimed(self, claim: AddressClaim) -> None:
-        """Grant the address to the first claim, unless somebody in this cohort has it."""
+        """Grant the address to the first claim, unless a person in this cohort has it."""
         await self._claims.answer(claim, granted=self._state.claim(claim))
 
     @workflow.signal(name="address_released", description="Another cohort does not need a claimed address any more.")

@@ -639,7 +639,7 @@ class SiteMigrationWorkflow:
     # Queries.
 
     @workflow.query(
-        name="denial_reason", description="Why somebody may not send requests to the migration; empty if they may."
+        name="denial_reason", description="Why an actor may not send requests to the migration; empty if they may."
     )
     def denial_reason(self, by: Actor) -> Text:
         """Return a sentence, or an empty text; also when the migration is over."""

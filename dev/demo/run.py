@@ -177,7 +177,7 @@ class Demo:
         self._display.say("\nCompared with what the mail server and the emulator recorded:\n")
         for finding in findings:
             mark = Text("✓ ", "green") if finding.passed else Text("✗ ", "bold red")
-            self._display.console.print(mark + Text(finding.sentence))
+            self._display.console.print(mark + Text(finding.message))
             for problem in finding.problems:
                 self._display.say(f"    {problem}", "red")
         return Exit.DONE if all(finding.passed for finding in findings) else Exit.FAILED

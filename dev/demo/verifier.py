@@ -18,7 +18,7 @@ _COMPLETION_NOTICE = "<migration_complete."
 class Finding:
     """The result of one check."""
 
-    sentence: str
+    message: str
     """What the check expects."""
     problems: tuple[str, ...] = ()
     """What is wrong, as sentences; empty: nothing."""

@@ -91,7 +91,7 @@ COMMANDS = {
             "control:refresh",
             "Check Opsgenie and Atlassian for changes now.\n\n"
             "Reads who joined, who verified an email address and who set up an account. Landbridge also does this "
-            "regularly by itself.",
+            "regularly on its own.",
         ),
         Command("set-deadline", "control:set_deadline", "Change or remove the deadline."),
     ),

@@ -40,11 +40,11 @@ async def plan(
             text.write_json(result)
         case ExportFormat.CSV:
             text.write_csv(PlanLine, result.people)
-            for blocker in result.stops:
-                text.say(blocker.sentence)
+            for blocker in result.blockers:
+                text.say(blocker.message)
         case ExportFormat.TABLE:
             text.out().print(plan_view.render(result, _start_command(request, roster)), crop=False)
-    return Exit.BAD_INPUT if result.stops else Exit.DONE
+    return Exit.BAD_INPUT if result.blockers else Exit.DONE
 
 
 def _start_command(request: MigrationRequest, roster: Path | None) -> str:

@@ -88,7 +88,7 @@ def _totals(plan: Plan) -> Text:
 
 
 def _with_action(plan: Plan, action: PlannedAction) -> list[PlanLine]:
-    return [line for line in plan.people if line.fate is action]
+    return [line for line in plan.people if line.action is action]
 
 
 def _list(heading: str, lines: Sequence[PlanLine], style: str, *, reasons: bool = True) -> list[RenderableType]:
@@ -106,8 +106,8 @@ def _list(heading: str, lines: Sequence[PlanLine], style: str, *, reasons: bool 
 
 
 def _end(plan: Plan, start: str) -> RenderableType:
-    if plan.stops:
-        blockers = [text.cell(f"✗ {blocker.sentence}", "red") for blocker in plan.stops]
+    if plan.blockers:
+        blockers = [text.cell(f"✗ {blocker.message}", "red") for blocker in plan.blockers]
         return text.lines(Text("\nThe migration is blocked:", "bold red"), *blockers)
     # Do not wrap the command, so that it can be copied.
     command = Text(text.plain(f"{start} --plan {plan.digest}"), no_wrap=True, overflow="ignore")

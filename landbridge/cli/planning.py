@@ -40,7 +40,7 @@ async def from_file(request: MigrationRequest, path: Path) -> Plan:
     blockers = [
         Blocker(
             kind=BlockerKind.ROSTER,
-            sentence=f"Row {problem.row}: {problem.sentence}" if problem.row else problem.sentence,
+            message=f"Row {problem.row}: {problem.message}" if problem.row else problem.message,
         )
         for problem in reading.problems
     ]
@@ -63,7 +63,7 @@ async def from_opsgenie(request: MigrationRequest) -> Plan:
             with text.err().status("Reading the roster from Opsgenie …"):
                 people = await _with_retries(lambda: _listed(source, request.opsgenie_account))
         except Refused as error:
-            blockers.append(Blocker(kind=BlockerKind.ROSTER, sentence=str(error)))
+            blockers.append(Blocker(kind=BlockerKind.ROSTER, message=str(error)))
         except ServiceRejected as error:
             blockers.append(_rejection(error))
         return await _make(request, people, blockers, directory)
@@ -88,13 +88,15 @@ async def _make(
         blockers.append(_rejection(error))
     survey = roster.survey(people) if people else None
     taken = await _name_taken(request, listed or [])
-    blockers += planner.stops(request, survey=survey, listed=listed, seats=seats, totals=totals, name_taken=bool(taken))
+    blockers += planner.blockers(
+        request, survey=survey, listed=listed, seats=seats, totals=totals, name_taken=bool(taken)
+    )
     return Plan(
         opsgenie_account=request.opsgenie_account,
         initiator=request.initiator,
         site=request.new_site.name if request.new_site else request.site,
         digest=digest,
-        stops=blockers,
+        blockers=blockers,
         remarks=[] if listed is None else _remarks(request, listed, seats, taken),
         sites=listed or [],
         totals=totals,
@@ -153,7 +155,7 @@ async def _back_off(error: ServiceUnavailable, attempts: int) -> None:
 
 
 def _rejection(error: ServiceRejected) -> Blocker:
-    return Blocker(kind=BlockerKind.NEIGHBOUR, sentence=str(error))
+    return Blocker(kind=BlockerKind.SERVICE, message=str(error))
 
 
 async def _name_taken(request: MigrationRequest, listed: Sequence[Site]) -> bool | None:

@@ -178,7 +178,7 @@ async def read_roster(path: Path) -> list[RosterPerson]:
     reading = await roster_input.read(path)
     for problem in reading.problems:
         row = f"row {problem.row}: " if problem.row else ""
-        text.say(f"{roster_input.name(path)}: {row}{problem.sentence}")
+        text.say(f"{roster_input.name(path)}: {row}{problem.message}")
     if reading.problems:
         count = len(reading.problems)
         raise BadInput(f"{count} problem{'' if count == 1 else 's'} in the roster; nothing was started.")

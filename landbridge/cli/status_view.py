@@ -84,7 +84,7 @@ def _problems(status: MigrationStatus, problem: str) -> list[str]:
             else "No worker responds, so the steps cannot be shown."
         )
     elif progress is not None and running and progress.paused:
-        # If Landbridge paused by itself, the reason is also shown as the task.
+        # If Landbridge paused the migration itself, the reason is also shown as the task.
         problems.append("Paused." if progress.task_id == RESUME else f"Paused: {progress.paused}")
     elif progress is not None and running and status.paused:
         problems.append(

@@ -98,7 +98,7 @@ class Migration(MigrationReader):
         )
 
     async def resume(self, by: Actor, reason: str = "") -> None:
-        """Resume a paused migration; `reason` is the reason of the pause, unless Landbridge paused it by itself.
+        """Resume a paused migration; `reason` is the reason of the pause, unless Landbridge paused it itself.
 
         Raises:
             Refused: the migration is paused for another reason.

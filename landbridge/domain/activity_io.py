@@ -37,7 +37,7 @@ class AccountOutcome(Model):
     created: bool = False
     """We created it just now."""
     mailed: bool = False
-    """Atlassian has mailed its own invitation just now: it stands for the first authentication email."""
+    """Atlassian has just mailed its own invitation, which replaces the first authentication email."""
     problem: Text = NO_TEXT
     """Why the account cannot be created or used, as a sentence for an admin."""
 
@@ -143,10 +143,10 @@ class MailOutcome(Model):
 class MailProblem(Model):
     """Why a slice was not sent to its end."""
 
-    sentence: Text
+    message: Text
     """What failed and what to check."""
     needs_people: bool = False
-    """Nothing is sent until a person has mended it and resumes."""
+    """Nothing is sent until an admin has fixed it and resumes."""
     retry_after: float = 0
     """Seconds to wait before the next mail; 0: none."""
     lasts: float = 0

@@ -119,7 +119,7 @@ class CohortState:
 
     def status(self, number: int) -> CohortStatus:
         """Return the current status of the cohort with this number."""
-        held = [self.mail_hold.sentence] if self.mail_hold else []
+        held = [self.mail_hold.message] if self.mail_hold else []
         return CohortStatus(
             number=number,
             opened=(self.reported is not None and self.reported.opened)
@@ -381,12 +381,12 @@ class CohortState:
         if problem is None:
             return
         if problem.needs_people:
-            self.paused = problem.sentence
+            self.paused = problem.message
             self._withdraw_refusals(now)
         elif problem.retry_after:
             self.mail_hold = _hold(problem, former_hold, now)
         else:
-            self.problems[queue] = problem.sentence
+            self.problems[queue] = problem.message
 
     def _withdraw_refusals(self, now: datetime) -> None:
         """Send mail again to everyone whose refusal may have been the sender's fault."""
@@ -498,8 +498,8 @@ def _hold(problem: MailProblem, former: MailHold | None, now: datetime) -> MailH
     """Return for how long no mail is sent. A quota that was exceeded before keeps its latest end."""
     until = now + timedelta(seconds=problem.retry_after)
     if not problem.lasts:
-        return MailHold(sentence=problem.sentence, until=until)
+        return MailHold(message=problem.message, until=until)
     over_by = former.over_by if former and former.over_by and former.over_by > now else None
     over_by = over_by or now + timedelta(seconds=problem.lasts)
     at_the_latest = text("Sending resumes automatically, at about {over_by} at the latest.", over_by=over_by)
-    return MailHold(sentence=joined(problem.sentence, at_the_latest), until=until, over_by=over_by)
+    return MailHold(message=joined(problem.message, at_the_latest), until=until, over_by=over_by)

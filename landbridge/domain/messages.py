@@ -62,7 +62,7 @@ class MigrationRequest(Model):
     plan: str = ""
     """The digest of the roster that a plan was made with; empty: there was none. Another roster is refused."""
     file_roster: RosterSurvey | None = None
-    """A roster from the starter's disk, which the starter hands out; none: it is read from Opsgenie."""
+    """A roster file, which the starter assigns to the cohorts; none: the roster is read from Opsgenie."""
     by: Actor = Actor()
     """Who starts it."""
 
@@ -90,9 +90,9 @@ class ClaimAnswer(Model):
 
 
 class MailHold(Model):
-    """The mail server wants no mail for a while; the cohort goes on by itself."""
+    """The mail server accepts no email for a while; the cohort resumes automatically."""
 
-    sentence: Text
+    message: Text
     """What `status` shows."""
     until: datetime
     """When mail is tried again."""
@@ -107,7 +107,7 @@ class CohortStatus(Model):
     opened: bool = False
     """Everyone's account is known, and everyone who is to get a first mail was sent it."""
     settled: bool = False
-    """Nobody is awaited."""
+    """The cohort waits for nobody."""
     problem: Text = NO_TEXT
     """Why the cohort pauses, or which service is unavailable."""
     deadline_passed: bool = False
@@ -143,7 +143,7 @@ class AdminsChanged(Model):
 
 
 class Begin(Model):
-    """A signal to a cohort: the site stands, begin with accounts and mails."""
+    """A signal to a cohort: the site exists, so start with accounts and emails."""
 
     site: Site
 
@@ -230,7 +230,7 @@ class Decided(Model):
     """The answer to `ChooseSite` and `NameSite`."""
 
     site: Site | None = None
-    """The site that stands."""
+    """The site that was chosen."""
     task: Text = NO_TEXT
     """What an admin has to do first; empty if nothing."""
     command: str = ""
@@ -297,7 +297,7 @@ class Pause(Request):
     """An update to a migration, passed to its cohorts as a signal."""
 
     reason: Text
-    """In the words of whoever pauses (`verbatim`), as a rule."""
+    """The reason that the admin gave (`verbatim`), or Landbridge's own."""
 
 
 class Resume(Request):
@@ -316,7 +316,7 @@ class Cancel(Request):
     """An update to a migration, passed to its cohorts as a signal: it ends before its time."""
 
     reason: str
-    """In the words of whoever cancels; empty only where Temporal's own cancellation ended the migration."""
+    """The reason that the admin gave; empty only if the migration was cancelled in Temporal."""
     undo: bool = False
     """Also revoke the invitations of people who have not set up their accounts."""
 
@@ -379,7 +379,7 @@ class UndoProgress(Model):
     failed: int = 0
     """What Atlassian would not revoke."""
     problem: Text = NO_TEXT
-    """What keeps it from going on, or why it gave up; once that is mended, ask for it again."""
+    """Why it does not continue or has given up; request it again once the problem is fixed."""
     over: bool = False
 
 
@@ -395,7 +395,7 @@ class SetDeadline(Request, Deadline):
     """An update to a migration, passed to its cohorts as a signal."""
 
     instead_of: Deadline | None = None
-    """What its sender saw. None: whatever stands."""
+    """What its sender saw; none: any state is accepted."""
 
 
 class StepStatus(StrEnum):
@@ -431,7 +431,7 @@ STEP_OWNERS = {
 
 
 class ChecklistItem(Model):
-    """One step of the guide, as it stands."""
+    """One step of the guide, and its status."""
 
     step: Step
     title: str
@@ -465,7 +465,7 @@ class Progress(Model):
     site: Site | None = None
     """The site that was chosen or created."""
     paused: Text = NO_TEXT
-    """Why nothing new is started; empty while work goes on."""
+    """Why nothing new is started; empty while the migration is not paused."""
     cancelled: Text = NO_TEXT
     """Why the migration was cancelled; empty if it was not."""
     problems: list[Text] = Field(default_factory=list)

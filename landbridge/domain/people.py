@@ -17,7 +17,7 @@ TIMELINE_LENGTH = 20
 
 
 class State(StrEnum):
-    """Where a person stands. The value is what every surface shows."""
+    """A person's progress. The CLI, the API and the CSV show the value."""
 
     ARRIVED = "arrived"
     """On the roster; the Atlassian account has not been looked up or created yet."""
@@ -30,7 +30,7 @@ class State(StrEnum):
     UNREACHABLE = "unreachable"
     """The mail server refused the address for good; an admin corrects it or excludes the person."""
     ATTENTION = "attention"
-    """Something only an admin can mend; `reason` says what."""
+    """There is a problem that only an admin can fix; see `reason`."""
     SKIPPED = "skipped"
     """Not moved by rule, as `reason` says (blocked in Opsgenie)."""
     EXCLUDED = "excluded"
@@ -40,7 +40,7 @@ class State(StrEnum):
 
 
 SETTLED = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED, State.LEFT_BEHIND})
-"""Nothing is awaited of these people. When everyone is settled, the migration is complete."""
+"""The migration does not wait for people in these states. When everyone is settled, it is complete."""
 FOR_ADMINS = frozenset({State.UNREACHABLE, State.ATTENTION})
 """These people wait for an owner or admin, not for themselves."""
 MAILED = {State.EMAIL_UNVERIFIED: Purpose.VERIFICATION, State.AUTHENTICATING: Purpose.AUTHENTICATION}
@@ -149,7 +149,7 @@ class Person:
     """
 
     number: int
-    """Counts the cohort's people from 1; stands for the person in links, ids and logs."""
+    """The person's number in the cohort, from 1; it identifies the person in links, ids and logs."""
     email: str
     former_emails: list[str] = field(default_factory=list)
     """Addresses that an admin corrected: the roster may still say them, and they still mean this person."""
@@ -160,10 +160,10 @@ class Person:
     email_verified: bool = False
     """The Opsgenie email is verified: by Opsgenie, by our link, or by an admin's recorded act."""
     problem: Text = NO_TEXT
-    """Why the roster's row cannot be used; empty once it was mended."""
+    """Why the roster row is invalid; empty once it was corrected."""
     state: State = State.ARRIVED
     reason: Text = NO_TEXT
-    """What stands in the way; empty where the state says it all."""
+    """Why the person is in this state; empty if the state explains itself."""
     declined: bool = False
     """Needs attention because the reader of the mail says that this is not their account."""
     since: datetime
@@ -183,7 +183,7 @@ class Person:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is awaited of anyone for this person."""
+        """Whether the migration no longer waits for this person."""
         return self.state in SETTLED
 
     def mailing(self, purpose: Purpose) -> Mailing:
@@ -218,7 +218,7 @@ class Counts(Model):
 
     @property
     def settled(self) -> int:
-        """People of whom nothing is awaited."""
+        """People for whom the migration does not wait."""
         return sum(n for state, n in self.by_state.items() if state in SETTLED)
 
     @property

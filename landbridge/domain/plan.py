@@ -1,4 +1,4 @@
-"""A dry run: what a migration would do to each person and why, and what stops it."""
+"""A dry run: what a migration would do for each person and why, and what blocks it."""
 
 from enum import StrEnum
 
@@ -15,21 +15,21 @@ class PlannedAction(StrEnum):
     """What would happen to a person; everyone has exactly one."""
 
     NEW = "new"
-    """Is invited, and so gets an Atlassian account."""
+    """Would be invited, which creates an Atlassian account."""
     ADOPTED = "adopted"
-    """Has an Atlassian account that is used as it is, once its email is verified."""
+    """Has an Atlassian account, which is used once its email is verified."""
     NEEDS_NOTHING = "needs_nothing"
-    """Has a verified Atlassian account: gets no mail."""
+    """Has a verified Atlassian account, so receives no email."""
     OVER_LICENCE = "over_licence"
     """Would be invited, but the licence has no seat left for them."""
     UNUSABLE = "unusable"
-    """Has an Atlassian account that cannot be used: deactivated, closed, suspended or about to be deleted."""
+    """Has an unusable Atlassian account: deactivated, closed, suspended or scheduled for deletion."""
     BLOCKED = "blocked"
-    """Is blocked in Opsgenie, so is not moved."""
+    """Is blocked in Opsgenie, so is not migrated."""
     DUPLICATE = "duplicate"
-    """Stands on the roster twice; the first row counts."""
+    """Listed twice in the roster; the first row counts."""
     INVALID = "invalid"
-    """Stands on the roster with something that cannot be used, such as the address."""
+    """The roster row has an invalid value, such as the address."""
 
 
 class PlanLine(Model):
@@ -38,38 +38,38 @@ class PlanLine(Model):
     email: str
     name: str
     role: str
-    fate: PlannedAction
+    action: PlannedAction
     state: State
-    """Where the person stands once the first mails went out; `arrived`: there is no seat to go on with."""
+    """The person's state after the first emails; `arrived`: no seat is left for them."""
     mail: Purpose | None = None
-    """The first mail they get; none: they get none."""
+    """The first email they receive, if any."""
     account: AccountState | None = None
-    """How the Atlassian account stands; none: it was not looked up, since it does not matter."""
+    """The state of the Atlassian account; none: it was not looked up, because it makes no difference."""
     manager: Manager | None = None
-    """Which organization decides over the Atlassian account; none: as before."""
+    """Which organization manages the Atlassian account; none: it was not looked up."""
     email_verified: bool
     """The Opsgenie email is verified."""
     sso: bool
     """Signs in by single sign-on."""
     reason: str
-    """Why, and what is particular about this person, in sentences."""
+    """Why, and anything special about this person, in sentences."""
 
 
 class Totals(Model):
     """The plan in numbers."""
 
     people: int = 0
-    by_fate: dict[PlannedAction, int] = Field(default_factory=dict)
+    by_action: dict[PlannedAction, int] = Field(default_factory=dict)
     by_mail: dict[Purpose, int] = Field(default_factory=dict)
-    """How many people get which mail first."""
+    """How many people receive which email first."""
     by_manager: dict[Manager, int] = Field(default_factory=dict)
-    """Who decides over the Atlassian accounts, of those that were looked up."""
+    """How many of the Atlassian accounts that were looked up are managed by whom."""
     sso: int = 0
     """People who sign in by single sign-on."""
 
-    def __getitem__(self, fate: PlannedAction) -> int:
-        """Return how many people have one fate."""
-        return self.by_fate.get(fate, 0)
+    def __getitem__(self, action: PlannedAction) -> int:
+        """Return for how many people this action is planned."""
+        return self.by_action.get(action, 0)
 
 
 class BlockerKind(StrEnum):
@@ -79,15 +79,15 @@ class BlockerKind(StrEnum):
     INITIATOR = "initiator"
     SITE = "site"
     LICENCE = "licence"
-    NEIGHBOUR = "neighbour"
-    """Opsgenie or Atlassian refuses us: credentials, rights, subscription, TLS."""
+    SERVICE = "service"
+    """Opsgenie or Atlassian rejects all requests: credentials, permissions, subscription, TLS."""
 
 
 class Blocker(Model):
-    """One thing that stops a migration before it has moved everyone it could."""
+    """A reason why the migration cannot move everyone."""
 
     kind: BlockerKind
-    sentence: str
+    message: str
     """What it is, and what to do."""
 
 
@@ -97,13 +97,13 @@ class Plan(Model):
     opsgenie_account: str
     initiator: str
     site: str = ""
-    """The site that was asked for: an existing one, or one to create; empty: the admin will be asked."""
+    """The requested site, existing or to create; empty: an admin will be asked."""
     digest: str = ""
-    """Stands for the roster; a start with `--plan` insists on it. Empty: the roster cannot be used."""
-    stops: list[Blocker] = Field(default_factory=list)
-    """What stops the migration; none: it can start."""
+    """Identifies the roster's contents; `start --plan` refuses any other. Empty: the roster is invalid."""
+    blockers: list[Blocker] = Field(default_factory=list)
+    """What blocks the migration; none: it can start."""
     remarks: list[str] = Field(default_factory=list)
-    """What could not be found out, and what else is good to know."""
+    """What is unknown, and further notes."""
     sites: list[Site] = Field(default_factory=list)
     """The sites linked to the initiator's email."""
     totals: Totals = Totals()

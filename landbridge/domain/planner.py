@@ -1,7 +1,6 @@
-"""Working out a plan (`domain.plan`). It decides nothing of its own.
+"""Makes a plan (`domain.plan`) from what Opsgenie and Atlassian answer now.
 
-A person's fate is what the lifecycle itself makes of the answers that are there, so a plan cannot drift from the
-migration; it is as old as those answers.
+The lifecycle itself decides what would happen to a person, so a plan follows the same rules as the migration.
 """
 
 from collections import Counter
@@ -19,27 +18,27 @@ from landbridge.domain.sites import Site
 from landbridge.domain.survey import AccountLookup, AccountState, Manager, Seats
 
 _ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
-"""Only what becomes of people is asked, not when."""
+"""A plan contains no times, so any time will do."""
 
 
 class Planner:
-    """Takes the roster row by row, and says what would become of each."""
+    """Takes the roster row by row, and returns what would happen to each person."""
 
     def __init__(self, free_seats: int | None = None) -> None:
-        """Take how many people can be invited; none: as many as there are."""
+        """Take the number of free seats; none: it is unknown, so there is no limit."""
         self._free_seats = free_seats
         self._keys: set[str] = set()
-        self._fates: Counter[PlannedAction] = Counter()
+        self._actions: Counter[PlannedAction] = Counter()
         self._mails: Counter[Purpose] = Counter()
         self._managers: Counter[Manager] = Counter()
         self._sso = 0
 
     @property
     def totals(self) -> Totals:
-        """What was taken so far, in numbers."""
+        """Totals of the rows taken so far."""
         return Totals(
-            people=self._fates.total(),
-            by_fate={fate: self._fates[fate] for fate in PlannedAction if self._fates[fate]},
+            people=self._actions.total(),
+            by_action={action: self._actions[action] for action in PlannedAction if self._actions[action]},
             by_mail={mail: self._mails[mail] for mail in Purpose if self._mails[mail]},
             by_manager={manager: self._managers[manager] for manager in Manager if self._managers[manager]},
             sso=self._sso,
@@ -48,23 +47,23 @@ class Planner:
     def take(self, row: RosterPerson, standing: AccountLookup | None) -> PlanLine:
         """Return what would happen to the person of a row.
 
-        `standing` is Atlassian's answer about the address; none only where `asks_atlassian` says so.
+        `standing` is Atlassian's answer about the address; none only if `asks_atlassian` returned false.
         """
         person = arrive(1, row, _ANY_MOMENT)
         again = row.key in self._keys
         self._keys.add(row.key)
         if standing is None:
-            fate = (
+            action = (
                 PlannedAction.BLOCKED
                 if person.state is State.SKIPPED
                 else PlannedAction.DUPLICATE
                 if again
                 else PlannedAction.INVALID
             )
-            line = _line(row, person, fate)
+            line = _line(row, person, action)
         else:
             line = self._looked_up(row, person, standing)
-        self._fates[line.fate] += 1
+        self._actions[line.action] += 1
         self._sso += row.sso
         self._mails.update([line.mail] if line.mail else [])
         self._managers.update([line.manager] if line.manager else [])
@@ -78,7 +77,7 @@ class Planner:
             return _line(row, person, PlannedAction.UNUSABLE, standing)
         if standing.state is not AccountState.NOT_SHOWN:
             return _line(row, person, PlannedAction.ADOPTED, standing)
-        if self._free_seats is not None and self._fates[PlannedAction.NEW] >= self._free_seats:
+        if self._free_seats is not None and self._actions[PlannedAction.NEW] >= self._free_seats:
             return _line(row, arrived, PlannedAction.OVER_LICENCE, standing)
         return _line(row, person, PlannedAction.NEW, standing)
 
@@ -89,63 +88,63 @@ def asks_atlassian(row: RosterPerson) -> bool:
 
 
 def _answer(row: RosterPerson, standing: AccountLookup) -> events.Event:
-    """Return what the person's cohort would learn of such an answer."""
+    """Return the event that such an answer causes in the person's cohort."""
     if standing.problem:
         return events.AccountProblem(row.email, standing.problem)
     created = standing.state is AccountState.NOT_SHOWN
     return events.AccountSeen(row.email, "planned", verified=standing.verified, created=created)
 
 
-def _line(row: RosterPerson, person: Person, fate: PlannedAction, standing: AccountLookup | None = None) -> PlanLine:
+def _line(row: RosterPerson, person: Person, action: PlannedAction, standing: AccountLookup | None = None) -> PlanLine:
     mail = MAILED.get(person.state)
     return PlanLine(
         email=row.email,
         name=row.name,
         role=row.role,
-        fate=fate,
+        action=action,
         state=person.state,
         mail=mail,
         account=standing.state if standing else None,
         manager=standing.manager if standing else None,
         email_verified=row.email_verified,
         sso=row.sso,
-        reason=" ".join(filter(None, (person.reason or _WHY[fate], *_particulars(row, mail, fate, standing)))),
+        reason=" ".join(filter(None, (person.reason or _WHY[action], *_particulars(row, mail, action, standing)))),
     )
 
 
 _WHY = {
     PlannedAction.NEW: (
-        "The organization shows no Atlassian account: they are invited. One outside of it would be adopted."
+        "The organization lists no Atlassian account, so the person is invited. An account outside of it is used."
     ),
     PlannedAction.ADOPTED: "There is an Atlassian account, but its email is not verified yet.",
     PlannedAction.NEEDS_NOTHING: "There is a verified Atlassian account.",
-    PlannedAction.OVER_LICENCE: "They would be invited, but no seat is left.",
+    PlannedAction.OVER_LICENCE: "No seat is left to invite them.",
 }
-"""Where the lifecycle gives no reason itself."""
+"""Reasons for outcomes that the lifecycle gives no reason for."""
 _MANAGED = {
     Manager.THIS_ORGANIZATION: "This organization manages the account.",
-    Manager.ANOTHER_ORGANIZATION: "Another organization manages the account, and decides over it.",
+    Manager.ANOTHER_ORGANIZATION: "Another organization manages the account and controls it.",
 }
 
 
 def _particulars(
-    row: RosterPerson, mail: Purpose | None, fate: PlannedAction, standing: AccountLookup | None
+    row: RosterPerson, mail: Purpose | None, action: PlannedAction, standing: AccountLookup | None
 ) -> list[str]:
     particulars = [_MANAGED.get(standing.manager, "")] if standing else []
     if mail is Purpose.VERIFICATION:
         particulars.append("The Opsgenie email is not verified: the verification email comes first.")
-    if row.sso and fate in {PlannedAction.NEW, PlannedAction.ADOPTED, PlannedAction.OVER_LICENCE}:
-        particulars.append("Signs in by SSO: is asked for no password.")
+    if row.sso and action in {PlannedAction.NEW, PlannedAction.ADOPTED, PlannedAction.OVER_LICENCE}:
+        particulars.append("Signs in by SSO, so needs no password.")
     return particulars
 
 
 def seats_for(seats: list[Seats], site: Site | None) -> Seats | None:
-    """Return the scarcest licence on a site; none: nothing is known of any, or no site was chosen."""
+    """Return the licence with the fewest free seats on a site; none: unknown, or no site was chosen."""
     known = [one for one in seats if site is not None and one.site.id == site.id and one.free is not None]
     return min(known, key=lambda one: one.free or 0, default=None)
 
 
-def stops(
+def blockers(
     request: MigrationRequest,
     *,
     survey: RosterSurvey | None,
@@ -154,32 +153,32 @@ def stops(
     totals: Totals,
     name_taken: bool = False,
 ) -> list[Blocker]:
-    """Return what stops a migration, as far as it is known.
+    """Return what blocks a migration, as far as it is known.
 
-    `survey` is none where the roster could not be read, `listed` where the initiator's sites could not; `seats` are
-    those that `seats_for` chose; `name_taken` says that a site has the name of the new one.
+    `survey` is none if the roster could not be read; `listed` is none if the initiator's sites could not be listed.
+    `seats` is the result of `seats_for`; `name_taken` tells that a site has the name of the new one.
     """
     found = []
     if survey is not None and not survey.has_admin(request.initiator):
-        sentence = "The initiator is neither owner nor admin of the Opsgenie account: one of those has to be it."
-        found.append(Blocker(kind=BlockerKind.INITIATOR, sentence=sentence))
+        sentence = "The initiator is neither owner nor admin of the Opsgenie account: name an initiator who is."
+        found.append(Blocker(kind=BlockerKind.INITIATOR, message=sentence))
     if request.site and listed is not None:
         site = sites.pick(listed, request.site)
         if site is None or not site.admin:
-            found.append(Blocker(kind=BlockerKind.SITE, sentence=sites.denial_reason(request.site, site, listed)))
+            found.append(Blocker(kind=BlockerKind.SITE, message=sites.denial_reason(request.site, site, listed)))
     if request.new_site is not None:
         try:
             sites.check(request.new_site)
         except BadInput as error:
-            found.append(Blocker(kind=BlockerKind.SITE, sentence=str(error)))
+            found.append(Blocker(kind=BlockerKind.SITE, message=str(error)))
         if name_taken:
             free = ", ".join(sites.suggest_names(request.new_site.name))
-            sentence = f"A site {request.new_site.name!r} exists already: name another, such as {free}."
-            found.append(Blocker(kind=BlockerKind.SITE, sentence=sentence))
+            sentence = f"A site {request.new_site.name!r} already exists: choose another name, such as {free}."
+            found.append(Blocker(kind=BlockerKind.SITE, message=sentence))
     if seats is not None and (over := totals[PlannedAction.OVER_LICENCE]):
         sentence = (
             f"The licence of {seats.product} on {seats.site.name} has {seats.free} seats left for "
             f"{totals[PlannedAction.NEW] + over} new people: buy {over} more first."
         )
-        found.append(Blocker(kind=BlockerKind.LICENCE, sentence=sentence))
+        found.append(Blocker(kind=BlockerKind.LICENCE, message=sentence))
     return found

@@ -151,7 +151,7 @@ def _recorded(by: Actor, proof: str, digest: str) -> Actor:
 
 
 def _digest(act: str, message: Model) -> str:
-    """Return what stands for the content of a message.
+    """Return a digest of the content of a message.
 
     Fields at their defaults are left out, so that releases that add a field agree with those before them.
     """
@@ -171,7 +171,7 @@ def _time_in(made: str) -> datetime:
 
 
 def _role(session: AdminSession) -> tuple[Actor, str]:
-    """Return who has a role, and the digest that stands for it."""
+    """Return who has a role, and the digest of that list."""
     return Actor(source=Source.ADMIN, name=session.email), _digest("role", session)
 
 

@@ -104,7 +104,7 @@ class RosterProblem(Model):
     """In CSV the line on which it begins, the header being 1; in JSON its place in the list, counted from 1; 0 for the
     file as a whole."""
     kind: ProblemKind
-    sentence: str
+    message: str
     """What is wrong and what to do. Shown to the provider of the roster, never logged: it may contain an address."""
 
 
@@ -160,7 +160,7 @@ def divide(
 
 
 def mark_duplicates(people: Iterable[RosterPerson]) -> list[RosterPerson]:
-    """Return the roster with every second row of one mailbox marked as a problem; the first one stands."""
+    """Return the roster with every second row of one mailbox marked as a problem; the first one counts."""
     seen: set[str] = set()
     marked = []
     for person in people:

@@ -113,10 +113,10 @@ class Redeem(Model):
 
 
 def identity_digest(identity: str) -> str:
-    """Return what stands for an identity token in a link, which is to be short and to name nobody."""
+    """Return a short code for an identity token, for links that must not name the person."""
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 def digest(address: str, key: str) -> str:
-    """Return what stands for an address in ids: the same for all of its spellings, and of no use without the key."""
+    """Return a code for an address in ids: equal for all of its spellings, and of no use without the key."""
     return hmac.new(key.encode(), addresses.key(address).encode(), hashlib.sha256).hexdigest()[:32]

@@ -34,7 +34,7 @@ class Manager(StrEnum):
 
 
 class AccountLookup(Model):
-    """How an address stands with Atlassian today."""
+    """What Atlassian says about an address today."""
 
     email: str
     """The address that was asked about, as it was spelt in the question."""

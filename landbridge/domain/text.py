@@ -183,7 +183,7 @@ def _written(text: str, info: core_schema.SerializationInfo) -> Any:  # noqa: AN
 
 
 def as_json(text: Text) -> Any:  # noqa: ANN401 - JSON
-    """Return a text as it stands in JSON, for where no model does so."""
+    """Return a text in its JSON form, for places without a model."""
     return _object(text) if text.params else text.key
 
 

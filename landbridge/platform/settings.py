@@ -219,7 +219,7 @@ class AtlassianSettings(Settings):
         except ValueError:
             valid = False
         if value and not valid:
-            raise ValueError("it starts with https:// and has {name} where the site's name stands")
+            raise ValueError("it must start with https:// and contain {name} in place of the site's name")
         return value
 
 

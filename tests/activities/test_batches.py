@@ -152,7 +152,7 @@ class TestMails:
         post = Post()
         result = await attempt_after(*refused).run(MailActivities(post).send_mails, mails(3))
         assert not post.mails
-        assert result.problem == MailProblem(sentence=text("It refuses everyone."), needs_people=True)
+        assert result.problem == MailProblem(message=text("It refuses everyone."), needs_people=True)
 
     async def test_progress_is_sent_with_heartbeats(self) -> None:
         """Only outcomes after the last heartbeat are lost with a worker."""

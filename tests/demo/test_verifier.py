@@ -303,7 +303,7 @@ def test_a_good_migration_passes(evidence: Evidence) -> None:
     """Every check passes and prints a sentence of its own."""
     findings = verifier.verify(evidence)
     assert [finding.problems for finding in findings] == [()] * len(findings)
-    assert len({finding.sentence for finding in findings}) == len(findings)
+    assert len({finding.message for finding in findings}) == len(findings)
 
 
 @pytest.mark.parametrize("wrong", TAMPERINGS)
@@ -311,7 +311,7 @@ def test_each_problem_is_reported_by_its_check(wrong: str, evidence: Evidence) -
     """The check's sentence names the promise that is broken."""
     about, tamper = TAMPERINGS[wrong]
     failed = [finding for finding in verifier.verify(tamper(evidence)) if not finding.passed]
-    assert any(about in finding.sentence for finding in failed), failed
+    assert any(about in finding.message for finding in failed), failed
 
 
 @pytest.mark.parametrize("excuse", EXCUSED)

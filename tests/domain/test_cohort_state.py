@@ -210,7 +210,7 @@ class TestMail:
 
     def test_a_quota_holds_mail_until_it_is_retried(self) -> None:
         state = mailed(ANN)
-        self.record(state, MailProblem(sentence=text("Quota."), retry_after=3600 * 24 * 30, lasts=60))
+        self.record(state, MailProblem(message=text("Quota."), retry_after=3600 * 24 * 30, lasts=60))
         assert state.mail_hold is not None
         assert state.next_mail() == state.mail_hold.until
         self.record(state, None)
@@ -218,21 +218,21 @@ class TestMail:
 
     def test_a_renewed_hold_keeps_the_latest_end_of_the_quota(self) -> None:
         state = mailed(ANN)
-        self.record(state, MailProblem(sentence=text("Quota."), retry_after=1, lasts=60))
-        self.record(state, MailProblem(sentence=text("Quota."), retry_after=1, lasts=600))
+        self.record(state, MailProblem(message=text("Quota."), retry_after=1, lasts=60))
+        self.record(state, MailProblem(message=text("Quota."), retry_after=1, lasts=600))
         assert state.mail_hold is not None
         assert state.mail_hold.over_by == NOW + timedelta(seconds=60)
 
     def test_a_problem_that_only_people_can_fix_pauses(self) -> None:
         state = mailed(ANN)
-        self.record(state, MailProblem(sentence=text("Credentials."), needs_people=True))
+        self.record(state, MailProblem(message=text("Credentials."), needs_people=True))
         assert not state.may_act
         state.resume(NOW)
         assert state.may_act
 
     def test_another_problem_is_reported_and_retried(self) -> None:
         state = mailed(ANN)
-        self.record(state, MailProblem(sentence=text("Unavailable.")))
+        self.record(state, MailProblem(message=text("Unavailable.")))
         assert state.status(1).problem == "Unavailable."
         assert state.may_act
 

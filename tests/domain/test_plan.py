@@ -70,7 +70,7 @@ def test_everyone_has_one_line_and_the_totals_add_up(
     roster, answers = answered
     lines, totals = planned(roster, answers, seats)
     assert [line.email for line in lines] == [row.email for row in roster]
-    assert totals.people == len(roster) == sum(totals.by_fate.values())
+    assert totals.people == len(roster) == sum(totals.by_action.values())
     assert totals.by_mail == {
         mail: sum(line.mail is mail for line in lines) for mail in Purpose if any(line.mail is mail for line in lines)
     }
@@ -115,9 +115,9 @@ def test_the_guides_rules_hold_in_a_plan(row: RosterPerson, answer: AccountLooku
     (line,), _ = planned([row], [answer], None)
     if not row.email_verified:
         assert line.mail is not Purpose.AUTHENTICATION
-    if line.fate is PlannedAction.NEEDS_NOTHING:
+    if line.action is PlannedAction.NEEDS_NOTHING:
         assert (line.mail, line.state) == (None, State.CONNECTED)
-    if line.fate in {
+    if line.action in {
         PlannedAction.UNUSABLE,
         PlannedAction.BLOCKED,
         PlannedAction.DUPLICATE,
@@ -125,7 +125,7 @@ def test_the_guides_rules_hold_in_a_plan(row: RosterPerson, answer: AccountLooku
         PlannedAction.OVER_LICENCE,
     }:
         assert line.mail is None
-    if line.fate in {PlannedAction.NEW, PlannedAction.ADOPTED}:
+    if line.action in {PlannedAction.NEW, PlannedAction.ADOPTED}:
         assert line.mail is not None
         assert line.state not in SETTLED
 
@@ -143,7 +143,7 @@ def asked(**changes: object) -> MigrationRequest:
 def stopped_by(request: MigrationRequest, **changes: object) -> list[BlockerKind]:
     """Return what stops it."""
     known = {"survey": survey(OWNED), "listed": [SITE], "seats": None, "totals": Totals(), **changes}
-    return [stop.kind for stop in planner.stops(request, **known)]  # type: ignore[arg-type]  # a test's choice
+    return [stop.kind for stop in planner.blockers(request, **known)]  # type: ignore[arg-type]  # a test's choice
 
 
 @pytest.mark.parametrize(
@@ -181,10 +181,10 @@ def test_too_few_seats_stop_a_migration() -> None:
     scarcest = planner.seats_for(seats, SITE)
     assert scarcest == seats[0]
     assert planner.seats_for(seats, None) is None
-    totals = Totals(by_fate={PlannedAction.NEW: 1, PlannedAction.OVER_LICENCE: 4})
-    (stop,) = planner.stops(asked(), survey=survey(OWNED), listed=[SITE], seats=scarcest, totals=totals)
+    totals = Totals(by_action={PlannedAction.NEW: 1, PlannedAction.OVER_LICENCE: 4})
+    (stop,) = planner.blockers(asked(), survey=survey(OWNED), listed=[SITE], seats=scarcest, totals=totals)
     assert stop.kind is BlockerKind.LICENCE
-    assert "jira on acme has 1 seats left for 5 new people: buy 4 more" in stop.sentence
+    assert "jira on acme has 1 seats left for 5 new people: buy 4 more" in stop.message
 
 
 def test_only_owners_and_admins_lead() -> None:

@@ -7,7 +7,7 @@ MIGRATION_STEP = SearchAttributeKey.for_keyword("MigrationStep")
 """On a migration: the value of `domain.messages.Step`."""
 MIGRATION_DEADLINE = SearchAttributeKey.for_datetime("MigrationDeadline")
 MIGRATION_PAUSED = SearchAttributeKey.for_bool("MigrationPaused")
-"""On a migration and on each cohort: it starts nothing new until somebody resumes it. Each cohort sets it too, since a
+"""On a migration and on each cohort: it starts nothing new until an admin resumes it. Each cohort sets it too, since a
 cohort may pause alone and reports only a limited number of problems to the migration."""
 PEOPLE_TOTAL = SearchAttributeKey.for_int("PeopleTotal")
 """On a cohort, as are the attributes below: everyone in the cohort."""

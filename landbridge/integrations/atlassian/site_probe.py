@@ -34,7 +34,7 @@ class SiteProbe:
 
         """
         if "{name}" not in url:
-            raise BadInput("The URL of sites needs {name} where a site's name stands.")
+            raise BadInput("The URL of sites must contain {name} in place of the site's name.")
         self._url = url
 
     async def cloud_id(self, name: str) -> str | None:

@@ -140,7 +140,7 @@ class RosterCheck:
                 ProblemKind.DUPLICATE,
                 f"{shown(values['email'])} is the mailbox of row {first} again; remove one of the two rows.",
             )
-            clauses.append(f"the mailbox stands in row {first} already")
+            clauses.append(f"the mailbox is already in row {first}")
         self._people.append(RosterPerson.model_validate({**fields, "problem": clauses[0] if clauses else ""}))
 
     def finish(self) -> Reading:
@@ -161,6 +161,6 @@ class RosterCheck:
 
     def _problem(self, row: int, kind: ProblemKind, sentence: str) -> None:
         if len(self._problems) == MAX_PROBLEMS:
-            first = " ".join(f"Row {problem.row}: {problem.sentence}" for problem in self._problems[:_SHOWN_PROBLEMS])
+            first = " ".join(f"Row {problem.row}: {problem.message}" for problem in self._problems[:_SHOWN_PROBLEMS])
             raise BadInput(f"The file has more than {MAX_PROBLEMS:,} problems, so it is probably no roster. {first}")
-        self._problems.append(RosterProblem(row=row, kind=kind, sentence=sentence))
+        self._problems.append(RosterProblem(row=row, kind=kind, message=sentence))

@@ -234,5 +234,5 @@ class AdminAuth:
         The message is rendered in the language of the request.
         """
         response = _FlashRedirect(self.pages.root + path, problem=problem)
-        self.sessions.set_flash(response, FlashMessage(sentence=language.current().render(sentence), problem=problem))
+        self.sessions.set_flash(response, FlashMessage(message=language.current().render(sentence), problem=problem))
         return response

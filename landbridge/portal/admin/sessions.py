@@ -46,7 +46,7 @@ class Session(SignedIn):
 class FlashMessage(Model):
     """The outcome of a form, shown on the next page."""
 
-    sentence: str
+    message: str
     problem: bool = False
     """The request was not carried out."""
 
@@ -92,7 +92,7 @@ class Sessions:
 
     def set_flash(self, response: Response, message: FlashMessage) -> None:
         """Set the message for the next page."""
-        cut = message.model_copy(update={"sentence": message.sentence[:MAX_MESSAGE_LENGTH]})
+        cut = message.model_copy(update={"message": message.message[:MAX_MESSAGE_LENGTH]})
         self._set(response, self._flash_name, self._flash.dumps(cut.model_dump()), FLASH_SECONDS)
 
     def flash(self, request: Request) -> FlashMessage | None:

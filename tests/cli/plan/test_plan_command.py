@@ -57,7 +57,7 @@ def plan_of(ran: Ran) -> Plan:
 
 def kinds(ran: Ran) -> list[BlockerKind]:
     """Return the kinds of blockers; check that the exit code matches."""
-    stops = [stop.kind for stop in plan_of(ran).stops]
+    stops = [stop.kind for stop in plan_of(ran).blockers]
     assert ran.code == (2 if stops else 0), ran
     return stops
 
@@ -75,7 +75,7 @@ async def test_each_plan_line_matches_what_a_migration_does(control: Control, cl
     assert tables(control) == before
     assert kinds(ran) == []
     lines = plan_of(ran).people
-    planned = {line.email: (line.fate, line.account, line.manager) for line in lines}
+    planned = {line.email: (line.action, line.account, line.manager) for line in lines}
     assert planned == {
         OWNER: (PlannedAction.NEEDS_NOTHING, AccountState.ACTIVE, Manager.NOBODY),
         "new@example.com": (PlannedAction.NEW, AccountState.NOT_SHOWN, Manager.UNKNOWN),
@@ -132,7 +132,9 @@ async def test_too_few_seats_block_the_migration(control: Control, cli: Cli) -> 
     control.load(users, **ORGANIZED, seats=8)
     ran = await cli(*PLAN, "--site", "ours", "-o", "json")
     assert kinds(ran) == [BlockerKind.LICENCE]
-    assert [line.fate for line in plan_of(ran).people[1:]] == [PlannedAction.NEW] * 2 + [PlannedAction.OVER_LICENCE] * 2
+    assert [line.action for line in plan_of(ran).people[1:]] == [PlannedAction.NEW] * 2 + [
+        PlannedAction.OVER_LICENCE
+    ] * 2
     assert plan_of(ran).people[-1].mail is None
 
 
@@ -156,8 +158,8 @@ async def test_all_blockers_are_reported_together(control: Control, cli: Cli) ->
         [],
         [BlockerKind.ROSTER],
     ]
-    assert "not a site admin of wiki" in plan_of(ran[1]).stops[0].sentence
-    assert "nowhere.example' is linked" in plan_of(ran[2]).stops[0].sentence
+    assert "not a site admin of wiki" in plan_of(ran[1]).blockers[0].message
+    assert "nowhere.example' is linked" in plan_of(ran[2]).blockers[0].message
     assert "No site has this name now" in plan_of(ran[4]).remarks[0]
     assert (plan_of(ran[5]).digest, plan_of(ran[5]).people) == ("", [])
     assert all(plan_of(one).totals.people == len(USERS) for one in ran[:5])
@@ -171,7 +173,7 @@ async def test_a_taken_site_name_blocks_the_migration(control: Control, cli: Cli
         cli(*wanted), cli(*wanted, LANDBRIDGE_ATLASSIAN_SITE_URL="http://127.0.0.1:9/{name}")
     )
     assert kinds(taken) == [BlockerKind.SITE]
-    assert "such as elsewhere-team" in plan_of(taken).stops[0].sentence
+    assert "such as elsewhere-team" in plan_of(taken).blockers[0].message
     assert kinds(unknown) == []
     assert "is known when the site is created" in plan_of(unknown).remarks[0]
 
@@ -186,9 +188,9 @@ async def test_rejected_credentials_block_the_migration(control: Control, cli: C
         LANDBRIDGE_OPSGENIE_API_KEY="secret-one",
         LANDBRIDGE_ATLASSIAN_API_KEY="secret-two",
     )
-    assert kinds(ran) == [BlockerKind.NEIGHBOUR, BlockerKind.NEIGHBOUR]
-    assert "Opsgenie rejected the API key" in plan_of(ran).stops[0].sentence
-    assert "Atlassian rejected the API key" in plan_of(ran).stops[1].sentence
+    assert kinds(ran) == [BlockerKind.SERVICE, BlockerKind.SERVICE]
+    assert "Opsgenie rejected the API key" in plan_of(ran).blockers[0].message
+    assert "Atlassian rejected the API key" in plan_of(ran).blockers[1].message
     assert not any(word in ran.out + ran.err for word in ("resume", "secret"))
 
 
@@ -212,9 +214,9 @@ async def test_a_roster_file_can_be_planned(control: Control, cli: Cli, tmp_path
     assert kinds(planned) == []
     assert plan_of(planned).digest == roster.digest([RosterPerson(email=OWNER, role="owner", email_verified=True)])
     assert kinds(stopped) == [BlockerKind.ROSTER] * 3
-    assert [stop.sentence.partition(":")[0] for stop in plan_of(stopped).stops] == ["Row 3", "Row 4", "Row 5"]
+    assert [stop.message.partition(":")[0] for stop in plan_of(stopped).blockers] == ["Row 3", "Row 4", "Row 5"]
     assert plan_of(stopped).digest == ""
-    assert [line.fate for line in plan_of(stopped).people[1:]] == [
+    assert [line.action for line in plan_of(stopped).people[1:]] == [
         PlannedAction.DUPLICATE,
         PlannedAction.INVALID,
         PlannedAction.INVALID,
@@ -272,7 +274,7 @@ async def test_the_json_plan_matches_the_documentation(control: Control, cli: Cl
     control.load(USERS, **ORGANIZED)
     ran = await cli(*PLAN, "-o", "json")
     answer = json.loads(ran.out)
-    assert answer["totals"]["by_fate"]["needs_nothing"] == 2
+    assert answer["totals"]["by_action"]["needs_nothing"] == 2
     assert answer["totals"]["by_mail"] == {"verification": 1, "authentication": 4}
     assert answer["people"][2]["mail"] == "verification"
     assert "Sites to choose from after the start: ours." in answer["remarks"][0]

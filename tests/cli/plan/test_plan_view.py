@@ -40,14 +40,14 @@ def test_untrusted_names_are_safe_and_long_texts_wrap() -> None:
         email="eve@example.com",
         name=EVIL,
         role="user",
-        fate=PlannedAction.INVALID,
+        action=PlannedAction.INVALID,
         state=State.ATTENTION,
         email_verified=False,
         sso=False,
         reason=f"{EVIL} {'word ' * 40}end",
     )
-    stop = Blocker(kind=BlockerKind.ROSTER, sentence=f"{EVIL} {'long ' * 40}finish")
-    plan = Plan(opsgenie_account="acme", initiator="a@example.com", people=[line], stops=[stop])
+    stop = Blocker(kind=BlockerKind.ROSTER, message=f"{EVIL} {'long ' * 40}finish")
+    plan = Plan(opsgenie_account="acme", initiator="a@example.com", people=[line], blockers=[stop])
     screen = shown(plan)
     assert not set("\x1b\u202e") & set(screen)
     assert "[bold]Eve[/bold]" in screen

@@ -129,7 +129,7 @@ class TestCsv:
         """Too few fields, too many, or another delimiter: only that row is affected."""
         people, problems = _read_lines(folder, line, "cy@example.com,Cy,user")
         assert _reported(Reading(people, problems)) == [(3, ProblemKind.MISSING)]
-        assert ("semicolons" in problems[0].sentence) == (";" in line)
+        assert ("semicolons" in problems[0].message) == (";" in line)
         assert [bool(person.problem) for person in people] == [False, True, False]
 
     @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ class TestRows:
         """By case, spaces, punycode and Unicode form; the first row is used."""
         reading = _read_lines(folder, f"{first},A,user", "bo@example.com,Bo,user", f"{second},B,user")
         assert _reported(reading) == [(5, ProblemKind.DUPLICATE)]
-        assert "row 3" in reading.problems[0].sentence
+        assert "row 3" in reading.problems[0].message
         assert [bool(person.problem) for person in reading.people] == [False, False, False, True]
 
     @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ class TestRows:
         """A typo would remove an owner's rights, so a custom role has to be marked."""
         reading = _read_lines(folder, f"ann@example.com,Ann,{role}")
         assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
-        assert hint in reading.problems[0].sentence
+        assert hint in reading.problems[0].message
 
     def test_known_and_custom_roles_are_accepted(self, folder: Path) -> None:
         """Opsgenie's five roles in any case, and marked custom roles."""
@@ -313,7 +313,7 @@ class TestRows:
         """A value that is neither yes nor no does not count as no."""
         reading = _read(folder, f"email,role,{column}\nolga@example.com,owner,yes\nbo@example.com,user,{word}\n")
         assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
-        assert f"'{column}'" in reading.problems[0].sentence
+        assert f"'{column}'" in reading.problems[0].message
 
     @pytest.mark.parametrize("line", [f"b@example.com,{'x' * 513},user", "b@example.com,Bo\x07,user"])
     def test_an_unusable_name_is_reported(self, folder: Path, line: str) -> None:
