@@ -18,8 +18,8 @@ class ErrorConverter(DefaultFailureConverter):
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         """Convert an error to a failure, as `workflows.support.failures` reads it."""
         if isinstance(exception, LandbridgeError):
-            failure = ApplicationError(str(exception), as_json(exception.text), type=exception.code)
-            exception = failure.with_traceback(exception.__traceback__)
+            error = ApplicationError(str(exception), as_json(exception.text), type=exception.code)
+            exception = error.with_traceback(exception.__traceback__)
         super().to_failure(exception, payload_converter, failure)
 
 
