@@ -189,7 +189,7 @@ class Atlassian:
 
 
 @dataclass
-class Post:
+class FakeMailer:
     """Implements `Mailer`; it stores the mails instead of sending them."""
 
     mails: list[tuple[MailContext, OutgoingMail]] = field(default_factory=list)
@@ -207,19 +207,19 @@ class Post:
         """Return the mails that an address received."""
         return [m for _, m in self.mails if m.email == email and purpose in {None, m.purpose}]
 
-    def told(self, kind: NoticeKind) -> list[OutgoingNotice]:
+    def notices_of(self, kind: NoticeKind) -> list[OutgoingNotice]:
         """Return the notices of one kind."""
-        return [order for order in self.notices if order.notice.kind is kind]
+        return [notice for notice in self.notices if notice.notice.kind is kind]
 
     def link(self, email: str, purpose: Purpose, number: int = -1) -> LinkClaims:
         """Return the claims of the link in a mail to an address; by default in the newest such mail."""
-        context, order = [(c, m) for c, m in self.mails if m.email == email and m.purpose is purpose][number]
+        context, mail = [(c, m) for c, m in self.mails if m.email == email and m.purpose is purpose][number]
         return LinkClaims(
             cohort_id=context.cohort_id,
             run=context.run,
-            person=order.person,
+            person=mail.person,
             purpose=purpose,
-            generation=order.generation,
+            generation=mail.generation,
         )
 
     async def send(self, context: MailContext, mails: Iterable[OutgoingMail]) -> AsyncIterator[MailOutcome]:
@@ -271,4 +271,4 @@ class World:
 
     opsgenie: Opsgenie = field(default_factory=Opsgenie)
     atlassian: Atlassian = field(default_factory=Atlassian)
-    post: Post = field(default_factory=Post)
+    mailer: FakeMailer = field(default_factory=FakeMailer)

@@ -40,7 +40,7 @@ from landbridge.domain.roster import AccountAdmin, RosterPerson
 from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
 from landbridge.domain.text import text
-from tests.fakes import Atlassian, Opsgenie, Post
+from tests.fakes import Atlassian, FakeMailer, Opsgenie
 from workflows.support import options
 
 CONTEXT = MailContext(
@@ -76,7 +76,7 @@ def notices(*emails: str) -> SendNoticesInput:
     )
 
 
-class FailingPost(Post):
+class FailingMailer(FakeMailer):
     """A mail server that fails after some mails."""
 
     after = 0
@@ -132,10 +132,10 @@ class TestMails:
 
     async def test_a_retry_resumes_where_the_last_attempt_ended(self) -> None:
         """A mail that was sent is not sent again, and its outcome is in the result."""
-        post = Post()
+        mailer = FakeMailer()
         sent = MailOutcome(person=2, purpose=Purpose.AUTHENTICATION, delivery=Delivery.ACCEPTED)
-        result = await attempt_after(sent).run(MailActivities(post).send_mails, mails(3))
-        assert [mail.person for _, mail in post.mails] == [1, 3]
+        result = await attempt_after(sent).run(MailActivities(mailer).send_mails, mails(3))
+        assert [mail.person for _, mail in mailer.mails] == [1, 3]
         assert sorted(outcome.person for outcome in result.outcomes) == [1, 2, 3]
 
     async def test_refusals_of_the_last_attempt_are_evaluated(self) -> None:
@@ -149,49 +149,49 @@ class TestMails:
             )
             for person in (1, 2, 3)
         ]
-        post = Post()
-        result = await attempt_after(*refused).run(MailActivities(post).send_mails, mails(3))
-        assert not post.mails
+        mailer = FakeMailer()
+        result = await attempt_after(*refused).run(MailActivities(mailer).send_mails, mails(3))
+        assert not mailer.mails
         assert result.problem == MailProblem(message=text("It refuses everyone."), needs_people=True)
 
     async def test_progress_is_sent_with_heartbeats(self) -> None:
         """Only outcomes after the last heartbeat are lost with a worker."""
         environment, heartbeats = ActivityEnvironment(), []
         environment.on_heartbeat = lambda *details: heartbeats.append(len(details[0]))
-        await environment.run(MailActivities(Post()).send_mails, mails(3))
+        await environment.run(MailActivities(FakeMailer()).send_mails, mails(3))
         assert heartbeats[-1] == 3
 
     async def test_mails_sent_before_the_server_failed_are_reported(self) -> None:
         """The other mails are sent later."""
-        post = FailingPost()
-        post.after = GROUP + 1
-        result = await ActivityEnvironment().run(MailActivities(post).send_mails, mails(2 * GROUP))
+        mailer = FailingMailer()
+        mailer.after = GROUP + 1
+        result = await ActivityEnvironment().run(MailActivities(mailer).send_mails, mails(2 * GROUP))
         assert len(result.outcomes) == GROUP + 1
 
     async def test_a_server_that_accepts_nothing_fails_the_attempt(self) -> None:
         """Temporal then retries it."""
         with pytest.raises(ServiceUnavailable):
-            await ActivityEnvironment().run(MailActivities(FailingPost()).send_mails, mails(2))
+            await ActivityEnvironment().run(MailActivities(FailingMailer()).send_mails, mails(2))
 
     async def test_a_worker_that_shuts_down_starts_no_new_group(self) -> None:
         """The outcomes so far are the result."""
-        environment, post = ActivityEnvironment(), Post()
+        environment, mailer = ActivityEnvironment(), FakeMailer()
         environment.on_heartbeat = lambda *details: environment.worker_shutdown() if details[0] else None
-        result = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
-        assert len(result.outcomes) == len(post.mails) == GROUP
+        result = await environment.run(MailActivities(mailer).send_mails, mails(3 * GROUP))
+        assert len(result.outcomes) == len(mailer.mails) == GROUP
 
     async def test_a_frozen_worker_starts_no_new_mail(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Another worker may have the batch by then; the outcomes of this one are still reported."""
         clock = [0.0]
         monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
-        environment, post = dispatched(timedelta(0)), Post()
+        environment, mailer = dispatched(timedelta(0)), FakeMailer()
 
         def freeze(*details: list[MailOutcome]) -> None:
             clock[0] += 16 if len(details[0]) == 2 else 0
 
         environment.on_heartbeat = freeze
-        result = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
-        assert len(result.outcomes) == len(post.mails) == 2
+        result = await environment.run(MailActivities(mailer).send_mails, mails(3 * GROUP))
+        assert len(result.outcomes) == len(mailer.mails) == 2
 
     @pytest.mark.parametrize(
         "queued, lasts", [(timedelta(0), timedelta(minutes=15)), (timedelta(minutes=30), timedelta(minutes=5))]
@@ -202,39 +202,39 @@ class TestMails:
         """When Temporal times the activity out, it discards the outcomes; the rest is for another batch."""
         clock = [0.0]
         monkeypatch.setattr("activities.batch_progress.monotonic", lambda: clock[0])
-        environment, post = queued_for(queued), Post()
+        environment, mailer = queued_for(queued), FakeMailer()
 
         def take_a_minute(*details: list[MailOutcome]) -> None:
             clock[0] = len(details[0]) * 60.0
 
         environment.on_heartbeat = take_a_minute
-        result = await environment.run(MailActivities(post).send_mails, mails(3 * GROUP))
-        assert len(result.outcomes) == len(post.mails) == lasts / timedelta(minutes=1) + 1
+        result = await environment.run(MailActivities(mailer).send_mails, mails(3 * GROUP))
+        assert len(result.outcomes) == len(mailer.mails) == lasts / timedelta(minutes=1) + 1
 
     async def test_a_batch_that_starts_too_late_sends_nothing(self) -> None:
         """A retry without outcomes still reports why the earlier attempts failed."""
-        post = FailingPost()
-        result = await queued_for(timedelta(minutes=39)).run(MailActivities(post).send_mails, mails(3))
+        mailer = FailingMailer()
+        result = await queued_for(timedelta(minutes=39)).run(MailActivities(mailer).send_mails, mails(3))
         assert not result.outcomes
         with pytest.raises(ServiceUnavailable):
-            await queued_for(timedelta(minutes=39), attempt=2).run(MailActivities(post).send_mails, mails(3))
+            await queued_for(timedelta(minutes=39), attempt=2).run(MailActivities(mailer).send_mails, mails(3))
 
     @pytest.mark.parametrize(
         "error", [RPCError("not found", RPCStatusCode.NOT_FOUND, b""), AsyncActivityCancelledError(details=None)]
     )
     async def test_a_frozen_worker_drops_a_batch_that_was_dispatched_again(self, error: Exception) -> None:
         """The batch was in its connection until the heartbeat timeout."""
-        post, heartbeat = Post(), AsyncMock(side_effect=error)
+        mailer, heartbeat = FakeMailer(), AsyncMock(side_effect=error)
         with pytest.raises(ServiceUnavailable, match="suspended for a while"):
-            await dispatched(timedelta(seconds=31), heartbeat).run(MailActivities(post).send_mails, mails(3))
-        assert not post.mails
+            await dispatched(timedelta(seconds=31), heartbeat).run(MailActivities(mailer).send_mails, mails(3))
+        assert not mailer.mails
         heartbeat.assert_awaited_once()
 
     async def test_an_old_batch_starts_if_temporal_confirms_it(self) -> None:
         """The clocks of this machine and of Temporal may differ."""
-        post, heartbeat = Post(), AsyncMock()
-        await dispatched(timedelta(hours=1), heartbeat).run(MailActivities(post).send_mails, mails(3))
-        assert len(post.mails) == 3
+        mailer, heartbeat = FakeMailer(), AsyncMock()
+        await dispatched(timedelta(hours=1), heartbeat).run(MailActivities(mailer).send_mails, mails(3))
+        assert len(mailer.mails) == 3
         heartbeat.assert_awaited_once()
 
 
@@ -244,11 +244,11 @@ class TestNotices:
     @pytest.mark.parametrize("ago, again", [(timedelta(0), True), (timedelta(minutes=16), False)])
     async def test_a_deferred_notice_is_retried_for_a_while(self, ago: timedelta, *, again: bool) -> None:
         """A mailbox that is full for weeks does not block the migration, which waits for the notice."""
-        post, request = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
+        mailer, request = FakeMailer(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
         acknowledge = AsyncMock()
         with pytest.raises(ServiceUnavailable) if again else nullcontext():
-            await queued_for(ago, heartbeat=acknowledge).run(MailActivities(post).send_notices, request)
-        assert [notice.recipient.email for notice in post.notices] == ["ada@example.com"]
+            await queued_for(ago, heartbeat=acknowledge).run(MailActivities(mailer).send_notices, request)
+        assert [notice.recipient.email for notice in mailer.notices] == ["ada@example.com"]
         assert acknowledge.await_count == again
 
     async def test_outcomes_are_acknowledged_before_the_attempt_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,9 +256,9 @@ class TestNotices:
         monkeypatch.setattr("activities.acknowledgement._RETRY_SECONDS", 0)
         away = RPCError("connection reset", RPCStatusCode.UNAVAILABLE, b"")
         acknowledge = AsyncMock(side_effect=[away] * 30 + [None])
-        post, request = Post(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
+        mailer, request = FakeMailer(deferred_once={"olga@example.com"}), notices("olga@example.com", "ada@example.com")
         with pytest.raises(ServiceUnavailable):
-            await queued_for(timedelta(0), heartbeat=acknowledge).run(MailActivities(post).send_notices, request)
+            await queued_for(timedelta(0), heartbeat=acknowledge).run(MailActivities(mailer).send_notices, request)
         assert acknowledge.await_count == 31
         (outcomes,) = acknowledge.await_args_list[-1].args
         assert {outcome.person: outcome.delivery for outcome in outcomes} == {
@@ -268,14 +268,14 @@ class TestNotices:
 
     async def test_a_retry_sends_only_deferred_notices(self) -> None:
         """An accepted notice is not sent again."""
-        post = Post()
+        mailer = FakeMailer()
         earlier = [
             MailOutcome(person=1, delivery=Delivery.DEFERRED, reason=text("451 greylisted")),
             MailOutcome(person=2, delivery=Delivery.ACCEPTED),
         ]
         request = notices("olga@example.com", "ada@example.com")
-        result = await attempt_after(*earlier).run(MailActivities(post).send_notices, request)
-        assert [notice.recipient.email for notice in post.notices] == ["olga@example.com"]
+        result = await attempt_after(*earlier).run(MailActivities(mailer).send_notices, request)
+        assert [notice.recipient.email for notice in mailer.notices] == ["olga@example.com"]
         assert sorted(outcome.person for outcome in result.outcomes) == [1, 2]
 
 

@@ -6,9 +6,9 @@ import pytest
 from playwright.async_api import Browser, Page
 
 from tests.browser import chromium
-from tests.portal.admin.conftest import bench, portal_url, temporal
+from tests.portal.admin.conftest import harness, portal_url, temporal
 
-__all__ = ["bench", "portal_url", "temporal"]
+__all__ = ["harness", "portal_url", "temporal"]
 
 
 @pytest.fixture(scope="session")

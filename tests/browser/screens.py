@@ -44,28 +44,28 @@ PEOPLE = (
 OPERATOR = Actor(name="ops")
 
 
-def prepare(bench: MigrationHarness, account: str) -> None:
+def prepare(harness: MigrationHarness, account: str) -> None:
     """Add the people, and a site that the owner cannot select."""
-    bench.account = bench.world.opsgenie.account = account
-    bench.world.opsgenie.add(*PEOPLE)
-    bench.world.post.refused.add(GONE)
+    harness.account = harness.world.opsgenie.account = account
+    harness.world.opsgenie.add(*PEOPLE)
+    harness.world.mailer.refused.add(GONE)
     wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
-    bench.world.atlassian.listed_sites.append(wiki)
+    harness.world.atlassian.listed_sites.append(wiki)
 
 
-async def everyone_mailed(bench: MigrationHarness) -> None:
+async def everyone_mailed(harness: MigrationHarness) -> None:
     """Bring the migration to the point where it waits for people and two of them are done."""
-    await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    await bench.until(GONE, State.UNREACHABLE)
+    await harness.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    await harness.until(GONE, State.UNREACHABLE)
     for email in ("maya@example.com", "adam@example.com"):
-        await bench.migration.authenticate(email, OPERATOR)
-        await bench.until(email, State.CONNECTED)
-    await eventually(lambda: bench.world.post.sent("zoe@example.com"))
-    assert await TemporalLinkClient(bench.client, PROOFS).decline(
-        bench.world.post.link("zoe@example.com", Purpose.VERIFICATION)
+        await harness.migration.authenticate(email, OPERATOR)
+        await harness.until(email, State.CONNECTED)
+    await eventually(lambda: harness.world.mailer.sent("zoe@example.com"))
+    assert await TemporalLinkClient(harness.client, PROOFS).decline(
+        harness.world.mailer.link("zoe@example.com", Purpose.VERIFICATION)
     )
-    await bench.until("zoe@example.com", State.ATTENTION)
+    await harness.until("zoe@example.com", State.ATTENTION)
 
 
 async def take(page: Page, name: str, title: str, *, dark: bool = False, up_to: int = 0) -> None:
@@ -91,18 +91,18 @@ def path(url: str) -> str:
     return urlsplit(url).path
 
 
-def mailed(bench: MigrationHarness, email: str, purpose: Purpose) -> LinkClaims:
+def mailed(harness: MigrationHarness, email: str, purpose: Purpose) -> LinkClaims:
     """Return the claims of the newest link that a person was sent."""
-    return bench.world.post.link(email, purpose)
+    return harness.world.mailer.link(email, purpose)
 
 
-async def test_owners_and_admins(desktop: Page, bench: MigrationHarness) -> None:
+async def test_owners_and_admins(desktop: Page, harness: MigrationHarness) -> None:
     """From the sign-in page to the report of a completed migration."""
-    prepare(bench, "acme")
+    prepare(harness, "acme")
     page = desktop
     await page.goto("/")
     await take(page, "sign-in", "Sign in")
-    await sign_in(page, bench)
+    await sign_in(page, harness)
     await take(page, "banner", "General")
     await page.get_by_role("button", name="Migrate to an Atlassian site").click()
     await page.get_by_role("link", name="Choose a site").click()
@@ -116,12 +116,12 @@ async def test_owners_and_admins(desktop: Page, bench: MigrationHarness) -> None
     await take(page, "review", "Ready to migrate?")
 
 
-async def test_a_running_migration(desktop: Page, phone: Page, bench: MigrationHarness) -> None:
+async def test_a_running_migration(desktop: Page, phone: Page, harness: MigrationHarness) -> None:
     """General, the list, a person, the report, the audit, and the cancel page."""
-    prepare(bench, "acme-ops")
-    await everyone_mailed(bench)
+    prepare(harness, "acme-ops")
+    await everyone_mailed(harness)
     page = desktop
-    await sign_in(page, bench)
+    await sign_in(page, harness)
     await page.reload()
     await take(page, "general", "General", up_to=1450)
     await take(page, "general-dark", "General", dark=True)
@@ -143,43 +143,43 @@ async def test_a_running_migration(desktop: Page, phone: Page, bench: MigrationH
     await take(phone, "users-phone", "Users")
     await phone.get_by_role("link", name="Ann Lee").click()
     await take(phone, "person-phone", "Ann Lee", up_to=965)
-    await bench.migration.cancel("The merger is off.", OPERATOR, undo=True)
+    await harness.migration.cancel("The merger is off.", OPERATOR, undo=True)
     await reload_until_shown(page, "were revoked")
     await take(page, "cancelled", "General", up_to=1100)
 
 
-async def test_a_completed_migration(desktop: Page, bench: MigrationHarness) -> None:
+async def test_a_completed_migration(desktop: Page, harness: MigrationHarness) -> None:
     """Everyone has moved."""
-    bench.account = bench.world.opsgenie.account = "acme-labs"
-    bench.world.opsgenie.add(*PEOPLE[:4])
+    harness.account = harness.world.opsgenie.account = "acme-labs"
+    harness.world.opsgenie.add(*PEOPLE[:4])
     for person in PEOPLE[:4]:
-        bench.world.atlassian.account(person.email, verified=True)
-    await bench.start()
-    await bench.handle.result()
-    await sign_in(desktop, bench)
+        harness.world.atlassian.account(person.email, verified=True)
+    await harness.start()
+    await harness.handle.result()
+    await sign_in(desktop, harness)
     await take(desktop, "complete", "General")
 
 
-async def test_peoples_pages(desktop: Page, browser: Browser, portal_url: str, bench: MigrationHarness) -> None:
+async def test_peoples_pages(desktop: Page, browser: Browser, portal_url: str, harness: MigrationHarness) -> None:
     """The pages behind emailed links; one of them in Japanese on a phone."""
-    prepare(bench, "acme-it")
-    await everyone_mailed(bench)
+    prepare(harness, "acme-it")
+    await everyone_mailed(harness)
     links, page = SignedLinks("https://x.example", [KEY]), desktop
-    verify = path(links.url(mailed(bench, BEN, Purpose.VERIFICATION)))
+    verify = path(links.url(mailed(harness, BEN, Purpose.VERIFICATION)))
     await page.goto(verify)
     await take(page, "verify", "Confirm your email address")
     await page.goto(f"{verify}/decline")
     await take(page, "decline", "Is this not your account?")
-    back = mailed(bench, BO, Purpose.AUTHENTICATION)
+    back = mailed(harness, BO, Purpose.AUTHENTICATION)
     await page.goto(path(links.url(back)))
     await take(page, "authenticate", "Set up your Atlassian account")
-    bench.world.atlassian.account(BO, verified=True)
+    harness.world.atlassian.account(BO, verified=True)
     await page.goto(path(links.return_url(back)))
     await page.get_by_role("heading", name="You are all set").wait_for()
     await take(page, "done", "You are all set")
     size = chromium.PHONE
     context = await browser.new_context(base_url=portal_url, viewport=size)  # type: ignore[arg-type]  # a literal
     japanese = await context.new_page()
-    await japanese.goto(path(links.url(mailed(bench, RIN, Purpose.VERIFICATION))))
+    await japanese.goto(path(links.url(mailed(harness, RIN, Purpose.VERIFICATION))))
     await take(japanese, "verify-japanese-phone", "メールアドレスを確認してください")
     await context.close()

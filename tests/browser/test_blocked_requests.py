@@ -55,7 +55,7 @@ async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Brows
 
 
 async def test_an_admin_signs_in_to_a_portal_on_plain_http(
-    browser: Browser, bench: MigrationHarness, temporal: Client
+    browser: Browser, harness: MigrationHarness, temporal: Client
 ) -> None:
     """On a host that browsers do not trust without TLS, they send no `Sec-Fetch-Site`."""
     desks = Clients(links=TemporalLinkClient(temporal), admins=TemporalAdminClient(temporal, PROOFS))
@@ -66,7 +66,7 @@ async def test_an_admin_signs_in_to_a_portal_on_plain_http(
         await page.goto(f"{portal_url}/sign-in")
         await page.get_by_label("Your email address in Opsgenie").fill(OWNER_EMAIL)
         await page.get_by_role("button", name="Send me a link").click()
-        mails = bench.world.post.sign_in_links
+        mails = harness.world.mailer.sign_in_links
         await eventually(lambda: bool(mails))
         await page.goto(SignedLinks(portal_url, [KEY]).sign_in_url(mails[0].claims))
         await page.get_by_role("button", name="Sign in").click()

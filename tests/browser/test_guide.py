@@ -15,32 +15,32 @@ from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 ANN, BEN = "ann@example.com", "ben@example.com"
 
 
-def prepare(bench: MigrationHarness) -> None:
+def prepare(harness: MigrationHarness) -> None:
     """Add two people, a site that the owner cannot select, and a site name that is taken."""
-    bench.world.opsgenie.add(
+    harness.world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
         RosterPerson(email=BEN, name="Ben <b>Ortiz</b>"),
     )
-    bench.world.atlassian.listed_sites.append(
+    harness.world.atlassian.listed_sites.append(
         Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
     )
-    bench.world.atlassian.taken.add("acme-ops")
+    harness.world.atlassian.taken.add("acme-ops")
 
 
-async def open_link(page: Page, bench: MigrationHarness) -> None:
+async def open_link(page: Page, harness: MigrationHarness) -> None:
     """Open the newest sign-in link, as from an email program."""
-    await eventually(lambda: bool(bench.world.post.sign_in_links))
-    claims = bench.world.post.sign_in_links[-1].claims
+    await eventually(lambda: bool(harness.world.mailer.sign_in_links))
+    claims = harness.world.mailer.sign_in_links[-1].claims
     await page.goto(urlsplit(SignedLinks("https://x.example", [KEY]).sign_in_url(claims)).path)
 
 
-async def sign_in(page: Page, bench: MigrationHarness) -> None:
+async def sign_in(page: Page, harness: MigrationHarness) -> None:
     """Sign in, starting at the portal's root."""
     await page.goto("/")
     await page.get_by_label("Your email address in Opsgenie").fill(OWNER_EMAIL)
     await page.get_by_role("button", name="Send me a link").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
-    await open_link(page, bench)
+    await open_link(page, harness)
     await page.get_by_role("button", name="Sign in").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("General")
 
@@ -55,13 +55,13 @@ async def reload_until_shown(page: Page, text: str) -> None:
     await eventually(shown)
 
 
-async def test_an_owner_completes_the_guide(desktop: Page, bench: MigrationHarness) -> None:
+async def test_an_owner_completes_the_guide(desktop: Page, harness: MigrationHarness) -> None:
     """Sign in, start, enter a taken name, choose a suggestion, migrate, follow the progress, read the report."""
-    prepare(bench)
+    prepare(harness)
     page = desktop
     await page.goto("/")
     await check_page(page, "sign-in")
-    await sign_in(page, bench)
+    await sign_in(page, harness)
     # 1 - Initiating the connection
     await check_page(page, "general-invitation")
     await page.get_by_role("link", name="Start the migration").click()
@@ -91,13 +91,13 @@ async def test_an_owner_completes_the_guide(desktop: Page, bench: MigrationHarne
     await expect(page.get_by_text("1 of 3 people are connected")).to_be_visible()
     await check_page(page, "general-running")
     # 6 - Check if your users are verified
-    await bench.until(BEN, State.EMAIL_UNVERIFIED)
+    await harness.until(BEN, State.EMAIL_UNVERIFIED)
     await page.get_by_role("link", name="Open the report").click()
     await expect(page.get_by_text("Ben <b>Ortiz</b>")).to_be_visible()
     await check_page(page, "report-so-far")
     await page.get_by_role("link", name="Back to General").click()
     for email in (ANN, BEN):
-        bench.world.atlassian.account(email, verified=True)
+        harness.world.atlassian.account(email, verified=True)
     await page.get_by_role("button", name="Refresh now").click()
     # 7 - Migration complete
     await expect(page.get_by_text("The migration is complete")).to_be_visible()
@@ -114,11 +114,11 @@ async def test_an_owner_completes_the_guide(desktop: Page, bench: MigrationHarne
     assert len((await (await started.value).path()).read_text().splitlines()) == 4
 
 
-async def test_the_guide_works_on_a_phone_without_scripts(plain: Page, bench: MigrationHarness) -> None:
+async def test_the_guide_works_on_a_phone_without_scripts(plain: Page, harness: MigrationHarness) -> None:
     """Every step works with links and buttons alone on a small screen."""
-    prepare(bench)
+    prepare(harness)
     page = plain
-    await sign_in(page, bench)
+    await sign_in(page, harness)
     await page.get_by_role("button", name="Migrate to an Atlassian site").click()
     await reload_until_shown(page, "Choose a site, or name a new one.")
     await page.get_by_role("link", name="Choose a site").click()
@@ -127,38 +127,40 @@ async def test_the_guide_works_on_a_phone_without_scripts(plain: Page, bench: Mi
     await page.get_by_role("button", name="Migrate").click()
     await reload_until_shown(page, "1 of 3 people are connected")
     for email in (ANN, BEN):
-        bench.world.atlassian.account(email, verified=True)
+        harness.world.atlassian.account(email, verified=True)
     await page.get_by_role("button", name="Refresh now").click()
     await reload_until_shown(page, "The migration is complete")
     await page.get_by_role("button", name="Sign out").click()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
 
-async def test_the_pages_fit_a_phone(phone: Page, bench: MigrationHarness) -> None:
+async def test_the_pages_fit_a_phone(phone: Page, harness: MigrationHarness) -> None:
     """Nothing is cut off or needs sideways scrolling, in light and dark mode."""
-    prepare(bench)
+    prepare(harness)
     page = phone
-    await sign_in(page, bench)
+    await sign_in(page, harness)
     await check_page(page, "general-invitation")
-    await bench.start(site="")
+    await harness.start(site="")
     await reload_until_shown(page, "Choose a site, or name a new one.")
     await check_page(page, "general-waiting")
     await page.goto("/settings/site")
     await check_page(page, "choose-a-site")
-    await bench.migration.choose_site("acme", by=Actor())
+    await harness.migration.choose_site("acme", by=Actor())
     await reload_until_shown(page, "1 of 3 people are connected")
     await check_page(page, "general-running")
     await page.goto("/settings/report")
     await check_page(page, "report-so-far")
 
 
-async def test_a_cancelled_migration_can_be_started_again(desktop: Page, phone: Page, bench: MigrationHarness) -> None:
+async def test_a_cancelled_migration_can_be_started_again(
+    desktop: Page, phone: Page, harness: MigrationHarness
+) -> None:
     """The cancel page asks for confirmation; the status then updates without a reload and offers another migration."""
-    prepare(bench)
-    await bench.start()
-    await bench.until(ANN, State.AUTHENTICATING)
+    prepare(harness)
+    await harness.start()
+    await harness.until(ANN, State.AUTHENTICATING)
     page = desktop
-    await sign_in(page, bench)
+    await sign_in(page, harness)
     await page.get_by_role("link", name="Cancel this migration").click()
     await check_page(page, "cancel")
     await page.get_by_role("button", name="Cancel the migration").click()
@@ -179,17 +181,17 @@ async def test_a_cancelled_migration_can_be_started_again(desktop: Page, phone: 
     await check_page(phone, "cancel")
 
 
-async def test_a_hidden_page_stops_polling_and_refreshes_when_shown(desktop: Page, bench: MigrationHarness) -> None:
+async def test_a_hidden_page_stops_polling_and_refreshes_when_shown(desktop: Page, harness: MigrationHarness) -> None:
     """A hidden page sends no requests; when it becomes visible it refreshes immediately."""
-    await bench.start(site="")
+    await harness.start(site="")
     page, asked = desktop, list[str]()
-    await sign_in(page, bench)
+    await sign_in(page, harness)
     await expect(page.get_by_role("link", name="Choose a site")).to_be_visible()
     await page.evaluate("document.getElementById('live').dataset.seconds = 3600")
     await set_visibility(page, hidden=True)
     # The browser may request the icon at any time.
     page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
-    await bench.migration.pause("Over the holidays.", Actor())
+    await harness.migration.pause("Over the holidays.", Actor())
     await set_visibility(page, hidden=True)
     assert asked == []
     await set_visibility(page, hidden=False)
@@ -205,16 +207,16 @@ async def set_visibility(page: Page, *, hidden: bool) -> None:
     )
 
 
-async def test_the_guide_works_with_the_keyboard(desktop: Page, bench: MigrationHarness) -> None:
+async def test_the_guide_works_with_the_keyboard(desktop: Page, harness: MigrationHarness) -> None:
     """Tab, space and enter are enough to sign in, start, and choose a site; the focus is always visible."""
-    prepare(bench)
+    prepare(harness)
     page = desktop
     await page.goto("/")
     await focus(page, "Your email address in Opsgenie")
     await page.keyboard.type(OWNER_EMAIL)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
-    await open_link(page, bench)
+    await open_link(page, harness)
     await press(page, "Sign in")
     await press(page, "Migrate to an Atlassian site")
     await expect(page.get_by_role("link", name="Choose a site")).to_be_visible()

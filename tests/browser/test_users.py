@@ -21,10 +21,10 @@ ENOUGH_FOR_A_STATE = 170
 
 
 @pytest.fixture
-async def crowd(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
+async def crowd(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
     """Thirteen people in several cohorts with their first emails; one of them is unreachable."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
-    bench.world.opsgenie.add(
+    harness.world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
         RosterPerson(email=BEN, name="Ben <b>Ortiz</b>"),
         RosterPerson(email=GONE, name="Günther-Maximilian von Hohenstein zu Altenburg", email_verified=True),
@@ -32,10 +32,10 @@ async def crowd(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> Mig
         RosterPerson(email="away@example.com", name="Away", blocked=True),
         *(RosterPerson(email=f"p{n}@example.com", name=f"Person {n}", email_verified=n % 3 > 0) for n in range(7)),
     )
-    bench.world.post.refused.add(GONE)
-    await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    return bench
+    harness.world.mailer.refused.add(GONE)
+    await harness.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    return harness
 
 
 async def search(page: Page, text: str) -> None:
@@ -56,7 +56,7 @@ async def test_an_admin_finds_and_helps_people(desktop: Page, crowd: MigrationHa
     await expect(page.locator("#selected")).to_have_text("Selected: 11")
     await page.get_by_label("Ann Lee", exact=True).uncheck()
     await expect(page.locator("#selected")).to_have_text("Selected: 10")
-    crowd.world.post.refused.clear()
+    crowd.world.mailer.refused.clear()
     await page.get_by_role("button", name="Resend to selected people").click()
     await expect(page.get_by_role("status").first).to_contain_text(
         "One email will be sent. 9 people do not receive an email now."
@@ -101,7 +101,7 @@ async def test_users_works_on_a_phone_without_scripts(plain: Page, phone: Page, 
     await sign_in(page, crowd)
     await search(page, "günther")
     await page.get_by_role("checkbox").last.check()
-    crowd.world.post.refused.clear()
+    crowd.world.mailer.refused.clear()
     await page.get_by_role("button", name="Resend to selected people").click()
     await expect(page.get_by_role("status").first).to_contain_text("One email will be sent.")
     await page.get_by_role("link", name="Günther-Maximilian").click()
@@ -144,7 +144,7 @@ async def test_users_works_with_the_keyboard(desktop: Page, crowd: MigrationHarn
     await page.keyboard.type("günther")
     await page.keyboard.press("Enter")
     await expect(page.locator("tbody tr")).to_have_count(1)
-    crowd.world.post.refused.clear()
+    crowd.world.mailer.refused.clear()
     await focus(page, "Resend to selected people")
     for _ in range(2):
         await page.keyboard.press("Tab")

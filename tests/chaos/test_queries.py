@@ -62,7 +62,7 @@ class Load:
             await asyncio.sleep(self._chance.uniform(0, 0.05))
 
     def _unused(self) -> list[LinkClaims]:
-        mails = [(c, m) for c, m in self._harness.world.post.mails if c.opsgenie_account == self._harness.account]
+        mails = [(c, m) for c, m in self._harness.world.mailer.mails if c.opsgenie_account == self._harness.account]
         claims = [
             LinkClaims(cohort_id=c.cohort_id, run=c.run, person=m.person, purpose=m.purpose, generation=m.generation)
             for c, m in mails

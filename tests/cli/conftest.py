@@ -135,7 +135,7 @@ async def world(client: Client) -> AsyncIterator[World]:
         Site(id="2", name="other", url="https://other.atlassian.net"),
     ]
     world.atlassian.taken.add("taken")
-    world.post.refused.add("gone@example.com")
+    world.mailer.refused.add("gone@example.com")
     async with served(client, world):
         yield world
 

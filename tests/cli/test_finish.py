@@ -39,7 +39,7 @@ async def test_cancel_undo_and_forget(cli: Cli, moving: Migration, world: World,
     # Only the account of this new address was created by this migration: the others existed before.
     mine = f"ben-{account}@example.com"
     await moving.correct_email("ben@example.com", mine, by)
-    await eventually(lambda: world.post.sent(mine))
+    await eventually(lambda: world.mailer.sent(mine))
     run = ["--run", (await moving.summary()).run]
     ran = await cli("cancel", account, "--reason", "The merger is off.", *run, "--by", "Ada")
     assert ran.code == 0

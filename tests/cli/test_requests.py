@@ -45,7 +45,7 @@ async def test_recorded_facts_move_people_on(cli: Cli, moving: Migration, accoun
 async def test_resend_respects_the_cool_down(cli: Cli, world: World, moving: Migration, account: str) -> None:
     """A person who just got a mail has to wait; an unreachable person gets another one."""
     assert moving
-    before = len(world.post.sent("anna@example.com", Purpose.AUTHENTICATION))
+    before = len(world.mailer.sent("anna@example.com", Purpose.AUTHENTICATION))
     soon, some, tried = await asyncio.gather(
         cli("resend", account, "anna@example.com", "-o", "json"),
         cli("resend", account, "eve@example.com", "gone@example.com", "-o", "json"),
@@ -54,7 +54,7 @@ async def test_resend_respects_the_cool_down(cli: Cli, world: World, moving: Mig
     assert soon.code == 3
     assert "An email was sent moments ago" in soon.err
     assert [one.email for one in Resent.model_validate_json(soon.out).refused] == ["anna@example.com"]
-    assert len(world.post.sent("anna@example.com", Purpose.AUTHENTICATION)) == before
+    assert len(world.mailer.sent("anna@example.com", Purpose.AUTHENTICATION)) == before
     assert some.code == 3
     assert "eve@example.com: An email was sent moments ago" in some.err
     assert Resent.model_validate_json(some.out) == Resent(

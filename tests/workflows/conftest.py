@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import Client
 
 from landbridge.client import admins, deletion, links, migration, reader
-from tests.workflows.harness import CACHED, MigrationHarness, benched, server_for
+from tests.workflows.harness import CACHED, MigrationHarness, running_harness, server_for
 
 _WITHOUT_CACHE = timedelta(seconds=30)
 """Timeout of a query where each of fifty concurrent queries replays a history."""
@@ -30,7 +30,7 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clie
 
 
 @pytest.fixture
-async def bench(client: Client) -> AsyncIterator[MigrationHarness]:
+async def harness(client: Client) -> AsyncIterator[MigrationHarness]:
     """An Opsgenie account of one owner, whose migration a worker serves."""
-    async with benched(client) as bench:
-        yield bench
+    async with running_harness(client) as harness:
+        yield harness

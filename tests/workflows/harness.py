@@ -40,7 +40,7 @@ from landbridge.domain.roster import OWNER, RosterPerson, survey
 from landbridge.domain.sites import Site
 from landbridge.integrations.link_tokens import SignedLinks
 from landbridge.platform.temporal import connection
-from tests.fakes import Post, World
+from tests.fakes import FakeMailer, World
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 
@@ -202,10 +202,10 @@ def build_workers(
     return worker.build(
         client,
         AccountActivities(world.atlassian, world.atlassian),
-        MailActivities(mailer or world.post),
+        MailActivities(mailer or world.mailer),
         RosterActivities(world.opsgenie, TemporalCohortClient(client)),
         UndoActivities(TemporalCohortClient(client), world.atlassian),
-        sign_in=SignInActivities(world.opsgenie, world.post, SignedLinks("", [TOKEN_KEY]), PROOFS),
+        sign_in=SignInActivities(world.opsgenie, world.mailer, SignedLinks("", [TOKEN_KEY]), PROOFS),
         max_cached_workflows=workflows_cached,
         deployment=deployment,
     )
@@ -247,12 +247,12 @@ def prepared(world: World) -> None:
 
 
 @asynccontextmanager
-async def benched(
-    client: Client, *, workflows_cached: int = CACHED, post: Post | None = None
+async def running_harness(
+    client: Client, *, workflows_cached: int = CACHED, mailer: FakeMailer | None = None
 ) -> AsyncIterator[MigrationHarness]:
-    """Yield an Opsgenie account with one owner and a running worker; `post` replaces the mail server."""
-    bench = MigrationHarness(client, f"acme-{next(_numbers)}", World(post=post) if post else World())
-    prepared(bench.world)
-    async with served(client, bench.world, workflows_cached=workflows_cached):
-        yield bench
+    """Yield an Opsgenie account with one owner and a running worker; `mailer` replaces the mail server."""
+    harness = MigrationHarness(client, f"acme-{next(_numbers)}", World(mailer=mailer) if mailer else World())
+    prepared(harness.world)
+    async with served(client, harness.world, workflows_cached=workflows_cached):
+        yield harness
         await end_all(client)

@@ -18,7 +18,7 @@ from landbridge.domain.roster import ADMIN, RosterPerson
 from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import NewSite
 from tests.histories import health
-from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, benched, eventually, server_for
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually, running_harness, server_for
 from workflows.cohort import CohortWorkflow
 
 OPERATOR = Actor(name="ops")
@@ -37,34 +37,34 @@ async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cli
         yield client
 
 
-async def everyone_is_mailed(bench: MigrationHarness, **request: object) -> None:
+async def everyone_is_mailed(harness: MigrationHarness, **request: object) -> None:
     """Start, and wait until everyone has the first mail."""
-    bench.world.opsgenie.add(*PEOPLE)
-    await bench.start(**{"rules": UNASKED, "by": OWNER, **request})
-    await eventually(lambda: len(bench.world.post.mails) >= len(PEOPLE))
-    await eventually(lambda: _in_step_6(bench))
+    harness.world.opsgenie.add(*PEOPLE)
+    await harness.start(**{"rules": UNASKED, "by": OWNER, **request})
+    await eventually(lambda: len(harness.world.mailer.mails) >= len(PEOPLE))
+    await eventually(lambda: _in_step_6(harness))
 
 
-async def _in_step_6(bench: MigrationHarness) -> bool:
-    return (await bench.migration.progress()).step == "6 verify"
+async def _in_step_6(harness: MigrationHarness) -> bool:
+    return (await harness.migration.progress()).step == "6 verify"
 
 
-async def acts(bench: MigrationHarness) -> list[AuditEntry]:
+async def acts(harness: MigrationHarness) -> list[AuditEntry]:
     """Return the acts, oldest first."""
-    return list(reversed((await bench.migration.audit()).entries))
+    return list(reversed((await harness.migration.audit()).entries))
 
 
 async def test_the_workers_log_records_acts_without_names(
-    bench: MigrationHarness, caplog: pytest.LogCaptureFixture
+    harness: MigrationHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Each once, from every channel, also those about people and the undo: a record outside Temporal."""
     caplog.set_level(logging.INFO)
-    await everyone_is_mailed(bench)
-    await bench.migration.pause("Freeze.", OPERATOR)
-    await bench.migration.resume(OWNER, "Freeze.")
-    await bench.migration.exclude(PEOPLE[0].email, "Left.", by=Actor(name="olga", claimed=Source.ADMIN))
-    await bench.migration.cancel("Off.", OWNER, undo=True)
-    await eventually(lambda: _undone(bench))
+    await everyone_is_mailed(harness)
+    await harness.migration.pause("Freeze.", OPERATOR)
+    await harness.migration.resume(OWNER, "Freeze.")
+    await harness.migration.exclude(PEOPLE[0].email, "Left.", by=Actor(name="olga", claimed=Source.ADMIN))
+    await harness.migration.cancel("Off.", OWNER, undo=True)
+    await eventually(lambda: _undone(harness))
     records = [vars(record) for record in caplog.records if record.message.startswith("act_recorded")]
     assert Counter((one["act"], one["source"]) for one in records) == {
         ("start", "admin"): 1,
@@ -77,41 +77,41 @@ async def test_the_workers_log_records_acts_without_names(
     assert "olga" not in str([(record.getMessage(), vars(record)) for record in caplog.records]).casefold()
 
 
-async def _undone(bench: MigrationHarness) -> bool:
-    progress = await bench.migration.undo()
+async def _undone(harness: MigrationHarness) -> bool:
+    progress = await harness.migration.undo()
     return progress is not None and progress.over
 
 
-async def test_every_request_is_recorded_once_with_its_sender(bench: MigrationHarness) -> None:
+async def test_every_request_is_recorded_once_with_its_sender(harness: MigrationHarness) -> None:
     """Requests to the migration and about its people, newest first."""
     began = datetime.now(UTC) - timedelta(seconds=1)
-    bench.world.opsgenie.add(*PEOPLE)
-    bench.world.atlassian.by_hand = True
-    bench.world.atlassian.taken.add("taken")
-    await bench.start(site="", rules=UNASKED, by=OWNER)
-    migration = bench.migration
-    await eventually(lambda: bench.waits_for("Choose a site"))
+    harness.world.opsgenie.add(*PEOPLE)
+    harness.world.atlassian.by_hand = True
+    harness.world.atlassian.taken.add("taken")
+    await harness.start(site="", rules=UNASKED, by=OWNER)
+    migration = harness.migration
+    await eventually(lambda: harness.waits_for("Choose a site"))
     with pytest.raises(Refused, match="taken"):
         await migration.name_site(NewSite(name="taken", first_name="O", last_name="O"), OPERATOR)
     assert (await migration.name_site(NewSite(name="fresh", first_name="O", last_name="O"), OWNER)).task
     await migration.choose_site("acme", OPERATOR, task="create-site:fresh")
-    await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
+    await eventually(lambda: harness.waits_for("Connect the Opsgenie account"))
     await migration.confirm("connect-site:acme", OWNER)
-    await eventually(lambda: len(bench.world.post.mails) == len(PEOPLE))
+    await eventually(lambda: len(harness.world.mailer.mails) == len(PEOPLE))
     await migration.pause("Freeze.", OPERATOR)
     await migration.resume(OWNER, "Freeze.")
     await migration.refresh(OWNER)
     await migration.set_deadline(SOON, AtDeadline.COMPLETE_PARTIAL, OPERATOR)
-    await bench.until(PEOPLE[1].email, State.AUTHENTICATING)
+    await harness.until(PEOPLE[1].email, State.AUTHENTICATING)
     await migration.resend(PEOPLE[1].email, by=OWNER)
     await migration.resend_all(State.EMAIL_UNVERIFIED, OPERATOR)
     await migration.exclude(PEOPLE[3].email, "left", OWNER)
     await migration.correct_email(PEOPLE[5].email, "new@example.com", OPERATOR)
     await migration.verify(PEOPLE[0].email, OWNER)
-    await bench.until(PEOPLE[0].email, State.AUTHENTICATING)
+    await harness.until(PEOPLE[0].email, State.AUTHENTICATING)
     await migration.authenticate(PEOPLE[0].email, OPERATOR)
-    await bench.until(PEOPLE[0].email, State.CONNECTED)
-    found = await acts(bench)
+    await harness.until(PEOPLE[0].email, State.CONNECTED)
+    found = await acts(harness)
     assert [(entry.act, entry.by, entry.about, entry.detail, entry.people) for entry in found] == [
         (Act.START, OWNER, OWNER_EMAIL, "", 0),
         (Act.NAME_SITE, OWNER, "fresh", "Create the site fresh.", 0),
@@ -133,35 +133,35 @@ async def test_every_request_is_recorded_once_with_its_sender(bench: MigrationHa
 
 async def test_continue_as_new_carries_the_audit(cutting: Client) -> None:
     """Also after the end: each entry once, in order, unchanged."""
-    async with benched(cutting) as bench:
-        await everyone_is_mailed(bench)
-        await bench.migration.exclude(PEOPLE[1].email, "left", OWNER)
-        await bench.migration.resend(PEOPLE[3].email, by=OPERATOR)
-        before, runs = await acts(bench), await _runs(bench)
+    async with running_harness(cutting) as harness:
+        await everyone_is_mailed(harness)
+        await harness.migration.exclude(PEOPLE[1].email, "left", OWNER)
+        await harness.migration.resend(PEOPLE[3].email, by=OPERATOR)
+        before, runs = await acts(harness), await _runs(harness)
 
         async def cut() -> bool:
-            await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
-            return await _runs(bench) > runs + 1
+            await harness.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
+            return await _runs(harness) > runs + 1
 
         await eventually(cut)
-        assert await acts(bench) == before
+        assert await acts(harness) == before
         # Still the same owner, whom the next run has to know as well.
-        await bench.migration.exclude(PEOPLE[3].email, "left too", OWNER)
+        await harness.migration.exclude(PEOPLE[3].email, "left too", OWNER)
         for person in PEOPLE:
-            bench.world.atlassian.account(person.email, verified=True)
-        await bench.migration.refresh(OPERATOR)
-        await bench.handle.result()
-        assert [entry.act for entry in await acts(bench)] == [
+            harness.world.atlassian.account(person.email, verified=True)
+        await harness.migration.refresh(OPERATOR)
+        await harness.handle.result()
+        assert [entry.act for entry in await acts(harness)] == [
             *(entry.act for entry in before),
             Act.EXCLUDE,
             Act.REFRESH,
         ]
-        assert not await health.failures(cutting, bench.account)
+        assert not await health.failures(cutting, harness.account)
 
 
-async def _runs(bench: MigrationHarness) -> int:
-    query = f"WorkflowId = '{bench.cohort().id}'"
-    return len([execution async for execution in bench.client.list_workflows(query)])
+async def _runs(harness: MigrationHarness) -> int:
+    query = f"WorkflowId = '{harness.cohort().id}'"
+    return len([execution async for execution in harness.client.list_workflows(query)])
 
 
 REQUESTS: dict[str, Callable[[Migration, Actor], Awaitable[object]]] = {
@@ -180,20 +180,20 @@ REQUESTS: dict[str, Callable[[Migration, Actor], Awaitable[object]]] = {
 }
 
 
-async def test_earlier_migrations_stay_in_the_audit(bench: MigrationHarness) -> None:
+async def test_earlier_migrations_stay_in_the_audit(harness: MigrationHarness) -> None:
     """Requests of earlier migrations of the account, and about their people."""
-    await everyone_is_mailed(bench)
-    await bench.migration.pause("a look", OWNER)
-    await bench.migration.exclude(PEOPLE[0].email, "left", OWNER)
-    await bench.migration.cancel("another try", OWNER)
-    await eventually(bench.handle.result)
-    await migrations.start(bench.client, bench.request(rules=UNASKED, by=OPERATOR), again=True)
-    await eventually(lambda: _in_step_6(bench))
-    await bench.migration.resume(OPERATOR)
+    await everyone_is_mailed(harness)
+    await harness.migration.pause("a look", OWNER)
+    await harness.migration.exclude(PEOPLE[0].email, "left", OWNER)
+    await harness.migration.cancel("another try", OWNER)
+    await eventually(harness.handle.result)
+    await migrations.start(harness.client, harness.request(rules=UNASKED, by=OPERATOR), again=True)
+    await eventually(lambda: _in_step_6(harness))
+    await harness.migration.resume(OPERATOR)
 
     async def told() -> bool:
         # Temporal's lists lag behind.
-        return [(act.act, act.by.name) for act in await acts(bench)] == [
+        return [(act.act, act.by.name) for act in await acts(harness)] == [
             (Act.START, OWNER_EMAIL.upper()),
             (Act.PAUSE, OWNER_EMAIL.upper()),
             (Act.EXCLUDE, OWNER_EMAIL.upper()),
@@ -205,28 +205,28 @@ async def test_earlier_migrations_stay_in_the_audit(bench: MigrationHarness) -> 
     await eventually(told)
 
 
-async def test_refused_requests_leave_no_trace(bench: MigrationHarness) -> None:
+async def test_refused_requests_leave_no_trace(harness: MigrationHarness) -> None:
     """Strangers, users, and senders that claim to be a service or a link: no event, no audit entry, no mail."""
-    await everyone_is_mailed(bench)
-    mails, events = len(bench.world.post.mails), await _events(bench)
+    await everyone_is_mailed(harness)
+    mails, events = len(harness.world.mailer.mails), await _events(harness)
     for ask in REQUESTS.values():
         with pytest.raises(Refused, match="Only an owner or admin"):
-            await ask(bench.migration, Actor(source=Source.ADMIN, name=PEOPLE[1].email))
+            await ask(harness.migration, Actor(source=Source.ADMIN, name=PEOPLE[1].email))
         for source in (Source.LINK, Source.ATLASSIAN, Source.OPSGENIE, Source.SYSTEM):
             with pytest.raises(Refused, match="must name who makes it"):
-                await ask(bench.migration, Actor(source=source, name=OWNER_EMAIL))
+                await ask(harness.migration, Actor(source=source, name=OWNER_EMAIL))
     with pytest.raises(WorkflowUpdateFailedError):
-        await bench.cohort().execute_update(
+        await harness.cohort().execute_update(
             CohortWorkflow.resend, Resend(email=PEOPLE[1].email, by=Actor(source=Source.LINK))
         )
-    assert [entry.act for entry in await acts(bench)] == [Act.START]
-    assert len(bench.world.post.mails) == mails
-    assert await _events(bench) == events
+    assert [entry.act for entry in await acts(harness)] == [Act.START]
+    assert len(harness.world.mailer.mails) == mails
+    assert await _events(harness) == events
 
 
-async def _events(bench: MigrationHarness) -> list[str]:
+async def _events(harness: MigrationHarness) -> list[str]:
     """Return what was let in, by migration and cohort."""
-    histories = [await handle.fetch_history() for handle in (bench.handle, bench.cohort())]
+    histories = [await handle.fetch_history() for handle in (harness.handle, harness.cohort())]
     return [
         event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name
         for history in histories
@@ -236,40 +236,40 @@ async def _events(bench: MigrationHarness) -> list[str]:
     ]
 
 
-async def test_an_admin_of_another_account_cannot_start_a_migration(bench: MigrationHarness) -> None:
+async def test_an_admin_of_another_account_cannot_start_a_migration(harness: MigrationHarness) -> None:
     """Whichever initiator the request names."""
-    await bench.start(by=Actor(source=Source.ADMIN, name="stranger@example.com"))
-    await eventually(lambda: _failed(bench))
-    assert "Only an owner or admin" in (await bench.migration.status()).failure
+    await harness.start(by=Actor(source=Source.ADMIN, name="stranger@example.com"))
+    await eventually(lambda: _failed(harness))
+    assert "Only an owner or admin" in (await harness.migration.status()).failure
 
 
-async def _failed(bench: MigrationHarness) -> bool:
-    return (await bench.migration.status()).run_state == "failed"
+async def _failed(harness: MigrationHarness) -> bool:
+    return (await harness.migration.status()).run_state == "failed"
 
 
-async def test_the_newest_roster_decides_who_is_an_admin(bench: MigrationHarness) -> None:
+async def test_the_newest_roster_decides_who_is_an_admin(harness: MigrationHarness) -> None:
     """New admins may send requests, former admins may not, once the roster was read again."""
-    await everyone_is_mailed(bench)
+    await everyone_is_mailed(harness)
     with pytest.raises(Refused):
-        await bench.migration.exclude(PEOPLE[1].email, "left", ADA)
-    bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN, email_verified=True))
-    await bench.migration.refresh(OWNER)
-    await eventually(lambda: _may(bench, ADA))
-    await bench.migration.exclude(PEOPLE[1].email, "left", ADA)
-    bench.world.opsgenie.people_listed = [
+        await harness.migration.exclude(PEOPLE[1].email, "left", ADA)
+    harness.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN, email_verified=True))
+    await harness.migration.refresh(OWNER)
+    await eventually(lambda: _may(harness, ADA))
+    await harness.migration.exclude(PEOPLE[1].email, "left", ADA)
+    harness.world.opsgenie.people_listed = [
         person.model_copy(update={"role": "user"}) if person.email == OWNER_EMAIL else person
-        for person in bench.world.opsgenie.people_listed
+        for person in harness.world.opsgenie.people_listed
     ]
-    await bench.migration.refresh(ADA)
-    await eventually(lambda: _may_not(bench, OWNER))
+    await harness.migration.refresh(ADA)
+    await eventually(lambda: _may_not(harness, OWNER))
     with pytest.raises(Refused):
-        await bench.migration.pause("x", OWNER)
+        await harness.migration.pause("x", OWNER)
 
 
-async def _may(bench: MigrationHarness, by: Actor) -> bool:
+async def _may(harness: MigrationHarness, by: Actor) -> bool:
     """Whether migration and cohort let somebody in; asks for nothing that changes anything."""
     try:
-        await bench.migration.exclude("nobody@example.com", "x", by)
+        await harness.migration.exclude("nobody@example.com", "x", by)
     except Refused:
         return False
     except Exception as error:  # noqa: BLE001 - nobody of that address, so the actor was let in
@@ -277,28 +277,28 @@ async def _may(bench: MigrationHarness, by: Actor) -> bool:
     return False
 
 
-async def _may_not(bench: MigrationHarness, by: Actor) -> bool:
-    return not await _may(bench, by)
+async def _may_not(harness: MigrationHarness, by: Actor) -> bool:
+    return not await _may(harness, by)
 
 
-async def test_a_signal_by_hand_is_recorded_as_an_operators(bench: MigrationHarness) -> None:
+async def test_a_signal_by_hand_is_recorded_as_an_operators(harness: MigrationHarness) -> None:
     """With the source that it claims; a signal that claims to be from an unknown admin is ignored."""
-    await everyone_is_mailed(bench)
-    await bench.handle.signal("email_verified", {"email": PEOPLE[0].email})
+    await everyone_is_mailed(harness)
+    await harness.handle.signal("email_verified", {"email": PEOPLE[0].email})
     # Temporal does not promise that what the migration passes on arrives in its order.
-    await bench.until(PEOPLE[0].email, State.AUTHENTICATING)
-    await bench.handle.signal("email_verified", {"email": PEOPLE[0].email, "by": {"name": "too late"}})
-    await bench.handle.signal("email_verified", {"email": PEOPLE[2].email, "by": {"source": "atlassian"}})
+    await harness.until(PEOPLE[0].email, State.AUTHENTICATING)
+    await harness.handle.signal("email_verified", {"email": PEOPLE[0].email, "by": {"name": "too late"}})
+    await harness.handle.signal("email_verified", {"email": PEOPLE[2].email, "by": {"source": "atlassian"}})
     stranger = {"source": "admin", "name": PEOPLE[4].email}
-    await bench.handle.signal("email_verified", {"email": PEOPLE[4].email, "by": stranger})
-    await bench.handle.signal(
+    await harness.handle.signal("email_verified", {"email": PEOPLE[4].email, "by": stranger})
+    await harness.handle.signal(
         "email_verified", {"email": PEOPLE[6].email, "by": {"source": "admin", "name": OWNER_EMAIL}}
     )
-    await bench.until(PEOPLE[6].email, State.AUTHENTICATING)
-    found = {entry.about: entry.by for entry in await acts(bench) if entry.act is Act.VERIFY}
+    await harness.until(PEOPLE[6].email, State.AUTHENTICATING)
+    found = {entry.about: entry.by for entry in await acts(harness) if entry.act is Act.VERIFY}
     assert found == {
         PEOPLE[0].email: Actor(),
         PEOPLE[2].email: Actor(claimed=Source.ATLASSIAN),
         PEOPLE[6].email: Actor(name=OWNER_EMAIL, claimed=Source.ADMIN),
     }
-    assert (await bench.person(PEOPLE[4].email)).state is State.EMAIL_UNVERIFIED
+    assert (await harness.person(PEOPLE[4].email)).state is State.EMAIL_UNVERIFIED

@@ -35,21 +35,21 @@ Act = Callable[[TemporalLinkClient, LinkClaims], Awaitable[bool]]
 """What a person does."""
 
 
-def prepare(bench: MigrationHarness, *, email_verified: bool) -> list[RosterPerson]:
+def prepare(harness: MigrationHarness, *, email_verified: bool) -> list[RosterPerson]:
     """List a thousand people with the owner, who needs nothing; return the others."""
     roster = [RosterPerson(email=f"p{n}@example.com", email_verified=email_verified) for n in range(1, PEOPLE)]
-    bench.world.opsgenie.add(*roster)
+    harness.world.opsgenie.add(*roster)
     return roster
 
 
 async def mailed(
-    bench: MigrationHarness, roster: list[RosterPerson], purpose: Purpose
+    harness: MigrationHarness, roster: list[RosterPerson], purpose: Purpose
 ) -> dict[str, dict[str, LinkClaims]]:
     """Wait until everyone has the mail; return the links of each cohort, by address."""
     wanted = {person.email for person in roster}
-    await eventually(lambda: wanted <= {m.email for _, m in bench.world.post.mails if m.purpose is purpose})
+    await eventually(lambda: wanted <= {m.email for _, m in harness.world.mailer.mails if m.purpose is purpose})
     links: dict[str, dict[str, LinkClaims]] = defaultdict(dict)
-    for context, mail in bench.world.post.mails:
+    for context, mail in harness.world.mailer.mails:
         if mail.purpose is purpose:
             links[context.cohort_id][mail.email] = LinkClaims(
                 cohort_id=context.cohort_id,
@@ -69,9 +69,9 @@ async def acted(desk: TemporalLinkClient, act: Act, claims: LinkClaims) -> None:
             return
 
 
-async def burst(bench: MigrationHarness, act: Act, links: Mapping[str, Mapping[str, LinkClaims]]) -> None:
+async def burst(harness: MigrationHarness, act: Act, links: Mapping[str, Mapping[str, LinkClaims]]) -> None:
     """Have everyone do it, as fast as it goes."""
-    hands, desk = asyncio.Semaphore(AT_ONCE), TemporalLinkClient(bench.client)
+    hands, desk = asyncio.Semaphore(AT_ONCE), TemporalLinkClient(harness.client)
 
     async def one(claims: LinkClaims) -> None:
         async with hands:
@@ -80,21 +80,21 @@ async def burst(bench: MigrationHarness, act: Act, links: Mapping[str, Mapping[s
     await asyncio.gather(*(one(claims) for cohort in links.values() for claims in cohort.values()))
 
 
-async def at_rest(bench: MigrationHarness, done: Callable[[], Awaitable[bool]]) -> bool:
+async def at_rest(harness: MigrationHarness, done: Callable[[], Awaitable[bool]]) -> bool:
     """Whether the first cohort has done what is waited for, and has nothing more to do just now."""
     if not await done():
         return False
-    return not (await bench.cohort().describe()).raw_description.HasField("pending_workflow_task")
+    return not (await harness.cohort().describe()).raw_description.HasField("pending_workflow_task")
 
 
-async def connected(bench: MigrationHarness, number: int = 1) -> int:
+async def connected(harness: MigrationHarness, number: int = 1) -> int:
     """How many people of a cohort have made it."""
-    return (await bench.cohort(number).query(CohortWorkflow.cohort)).counts[State.CONNECTED]
+    return (await harness.cohort(number).query(CohortWorkflow.cohort)).counts[State.CONNECTED]
 
 
-async def nobody_waits(bench: MigrationHarness, number: int) -> bool:
+async def nobody_waits(harness: MigrationHarness, number: int) -> bool:
     """Whether a cohort has nothing to do any more."""
-    return (await bench.cohort(number).query(CohortWorkflow.cohort)).counts.waiting == 0
+    return (await harness.cohort(number).query(CohortWorkflow.cohort)).counts.waiting == 0
 
 
 @dataclass(frozen=True)
@@ -105,32 +105,32 @@ class Each:
     actions: float
 
 
-async def each(bench: MigrationHarness, act: Act, links: dict[str, dict[str, LinkClaims]]) -> tuple[Each, Each]:
+async def each(harness: MigrationHarness, act: Act, links: dict[str, dict[str, LinkClaims]]) -> tuple[Each, Each]:
     """Return what the way costs someone who comes in a burst, and someone who comes alone.
 
     Some of the first cohort come one by one; then all others, as fast as they can.
     """
-    first = bench.cohort().id
+    first = harness.cohort().id
     size = len(links[first])
     alone = {email: links[first].pop(email) for email in list(links[first])[:ALONE]}
-    before, desk = await cost(bench.client, first), TemporalLinkClient(bench.client)
+    before, desk = await cost(harness.client, first), TemporalLinkClient(harness.client)
     for email, claims in alone.items():
-        await bench.skip(APART)
-        bench.world.atlassian.account(email, verified=True)
-        made_it = await connected(bench)
+        await harness.skip(APART)
+        harness.world.atlassian.account(email, verified=True)
+        made_it = await connected(harness)
         await acted(desk, act, claims)
-        await eventually(partial(at_rest, bench, partial(_more_than, bench, made_it)))
-    after = await cost(bench.client, first)
+        await eventually(partial(at_rest, harness, partial(_more_than, harness, made_it)))
+    after = await cost(harness.client, first)
     for email in itertools.chain(*links.values()):
-        bench.world.atlassian.account(email, verified=True)
-    await burst(bench, act, links)
+        harness.world.atlassian.account(email, verified=True)
+    await burst(harness, act, links)
     for number in range(1, 5):
-        await eventually(partial(nobody_waits, bench, number))
-    result = await bench.handle.result()
+        await eventually(partial(nobody_waits, harness, number))
+    result = await harness.handle.result()
     assert result.counts[State.CONNECTED] == PEOPLE
-    migration = await cost(bench.client, ids.migration(bench.account))
+    migration = await cost(harness.client, ids.migration(harness.account))
     assert migration.kinds["EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"] <= 2 * len(links), "clicks pass it by"
-    others = sum([await cost(bench.client, ids.cohort(bench.account, number)) for number in range(2, 5)], Cost())
+    others = sum([await cost(harness.client, ids.cohort(harness.account, number)) for number in range(2, 5)], Cost())
     people = sum(len(cohort) for cohort_id, cohort in links.items() if cohort_id != first)
     in_burst = Each(
         others.events / people + migration.events / PEOPLE, others.actions / people + migration.actions / PEOPLE
@@ -142,27 +142,29 @@ async def each(bench: MigrationHarness, act: Act, links: dict[str, dict[str, Lin
     return in_burst, on_their_own
 
 
-async def _more_than(bench: MigrationHarness, number: int) -> bool:
-    return await connected(bench) > number
+async def _more_than(harness: MigrationHarness, number: int) -> bool:
+    return await connected(harness) > number
 
 
-async def test_cost_of_a_mail_and_a_click_that_connects(bench: MigrationHarness) -> None:
+async def test_cost_of_a_mail_and_a_click_that_connects(harness: MigrationHarness) -> None:
     """Alone, at most 1.3 actions and 5.5 events for each person; in bursts, clicks share signals."""
-    roster = prepare(bench, email_verified=True)
-    await bench.start(rules=Rules(click_counts=True))
-    in_burst, alone = await each(bench, TemporalLinkClient.follow, await mailed(bench, roster, Purpose.AUTHENTICATION))
+    roster = prepare(harness, email_verified=True)
+    await harness.start(rules=Rules(click_counts=True))
+    in_burst, alone = await each(
+        harness, TemporalLinkClient.follow, await mailed(harness, roster, Purpose.AUTHENTICATION)
+    )
     assert in_burst.actions <= 0.4
     assert in_burst.events <= 1
     assert alone.actions <= 1.3
     assert alone.events <= 5.5
 
 
-async def test_cost_of_a_mail_and_a_return(bench: MigrationHarness) -> None:
+async def test_cost_of_a_mail_and_a_return(harness: MigrationHarness) -> None:
     """In bursts the same; alone, the look-up at Atlassian costs 2 actions and 6 events more."""
-    roster = prepare(bench, email_verified=True)
-    await bench.start()
+    roster = prepare(harness, email_verified=True)
+    await harness.start()
     in_burst, alone = await each(
-        bench, TemporalLinkClient.returned, await mailed(bench, roster, Purpose.AUTHENTICATION)
+        harness, TemporalLinkClient.returned, await mailed(harness, roster, Purpose.AUTHENTICATION)
     )
     assert in_burst.actions <= 0.4
     assert in_burst.events <= 1
@@ -170,19 +172,19 @@ async def test_cost_of_a_mail_and_a_return(bench: MigrationHarness) -> None:
     assert alone.events <= 11
 
 
-async def test_cost_of_two_mails_a_click_and_a_return(bench: MigrationHarness) -> None:
+async def test_cost_of_two_mails_a_click_and_a_return(harness: MigrationHarness) -> None:
     """In bursts, a person who has to verify first costs half as much again."""
-    roster = prepare(bench, email_verified=False)
-    await bench.start()
-    clicks = await mailed(bench, roster, Purpose.VERIFICATION)
-    await burst(bench, TemporalLinkClient.follow, clicks)
-    returns = await mailed(bench, roster, Purpose.AUTHENTICATION)
+    roster = prepare(harness, email_verified=False)
+    await harness.start()
+    clicks = await mailed(harness, roster, Purpose.VERIFICATION)
+    await burst(harness, TemporalLinkClient.follow, clicks)
+    returns = await mailed(harness, roster, Purpose.AUTHENTICATION)
     for person in roster:
-        bench.world.atlassian.account(person.email, verified=True)
-    await burst(bench, TemporalLinkClient.returned, returns)
-    result = await bench.handle.result()
+        harness.world.atlassian.account(person.email, verified=True)
+    await burst(harness, TemporalLinkClient.returned, returns)
+    result = await harness.handle.result()
     assert result.counts[State.CONNECTED] == PEOPLE
-    cohorts = [await cost(bench.client, ids.cohort(bench.account, number)) for number in range(1, 5)]
-    spent = sum(cohorts, await cost(bench.client, ids.migration(bench.account)))
+    cohorts = [await cost(harness.client, ids.cohort(harness.account, number)) for number in range(1, 5)]
+    spent = sum(cohorts, await cost(harness.client, ids.migration(harness.account)))
     assert spent.actions / PEOPLE <= 0.6, spent
     assert spent.events / PEOPLE <= 1.5, spent

@@ -15,37 +15,37 @@ ADMIN = Actor(name=OWNER_EMAIL)
 BO = RosterPerson(email="bo@example.com", name="Bo", locale="ja_JP")
 
 
-def page(bench: MigrationHarness, number: int = -1) -> str:
+def page(harness: MigrationHarness, number: int = -1) -> str:
     """Return the path of the page behind the verification link of one of Bo's mails."""
-    claims = bench.world.post.link(BO.email, Purpose.VERIFICATION, number)
+    claims = harness.world.mailer.link(BO.email, Purpose.VERIFICATION, number)
     return urlsplit(SignedLinks(PORTAL_URL, [KEY]).url(claims)).path
 
 
-async def test_a_person_who_declines_gets_no_mail_until_an_admin_resends(bench: MigrationHarness) -> None:
+async def test_a_person_who_declines_gets_no_mail_until_an_admin_resends(harness: MigrationHarness) -> None:
     """The admin sees the reason and the next step; a resend makes a new link, and the old link stays invalid."""
-    bench.world.opsgenie.add(BO)
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(BO.email))
-    async with serving(TemporalLinkClient(bench.client, PROOFS), settings()) as browser:
-        assert 'lang="ja"' in (await browser.get(page(bench))).text
+    harness.world.opsgenie.add(BO)
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(BO.email))
+    async with serving(TemporalLinkClient(harness.client, PROOFS), settings()) as browser:
+        assert 'lang="ja"' in (await browser.get(page(harness))).text
         for _ in range(2):
-            assert (await browser.post(f"{page(bench)}/decline")).status_code == 200
-        declined = await bench.migration.person(BO.email)
+            assert (await browser.post(f"{page(harness)}/decline")).status_code == 200
+        declined = await harness.migration.person(BO.email)
         assert (declined.person.state, declined.person.reason) == (State.ATTENTION, lifecycle.DECLINED)
         assert [entry.by.source for entry in declined.person.timeline][-2:] == [Source.LINK, Source.LINK]
-        assert [line.next_step for line in (await bench.migration.report()).people if line.email == BO.email] == [
+        assert [line.next_step for line in (await harness.migration.report()).people if line.email == BO.email] == [
             declined.next_step
         ]
         assert declined.next_step == AFTER_DECLINE
-        assert (await bench.migration.status()).counts.for_admins == 1
-        await browser.post(page(bench))
-        assert (await bench.person(BO.email)).state is State.ATTENTION
+        assert (await harness.migration.status()).counts.for_admins == 1
+        await browser.post(page(harness))
+        assert (await harness.person(BO.email)).state is State.ATTENTION
 
-        await bench.migration.resend(BO.email, by=ADMIN)
-        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 2)
-        desk = TemporalLinkClient(bench.client)
-        old = await desk.view(bench.world.post.link(BO.email, Purpose.VERIFICATION, 0))
+        await harness.migration.resend(BO.email, by=ADMIN)
+        await eventually(lambda: len(harness.world.mailer.sent(BO.email)) == 2)
+        desk = TemporalLinkClient(harness.client)
+        old = await desk.view(harness.world.mailer.link(BO.email, Purpose.VERIFICATION, 0))
         assert old is not None
         assert old.state is LinkState.EXPIRED
-        assert (await browser.post(page(bench))).status_code == 200
-        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        assert (await browser.post(page(harness))).status_code == 200
+        await eventually(lambda: harness.world.mailer.sent(BO.email, Purpose.AUTHENTICATION))

@@ -36,18 +36,18 @@ async def make_current(client: Client, build: str) -> bool:
 
 
 @asynccontextmanager
-async def build(client: Client, bench: MigrationHarness, number: str) -> AsyncIterator[None]:
+async def build(client: Client, harness: MigrationHarness, number: str) -> AsyncIterator[None]:
     """Serve with a build that is the current one."""
-    async with served(client, bench.world, deployment=worker.deployment(NAME, number)):
+    async with served(client, harness.world, deployment=worker.deployment(NAME, number)):
         await eventually(lambda: make_current(client, number))
         yield
 
 
-async def builds(bench: MigrationHarness) -> list[str]:
+async def builds(harness: MigrationHarness) -> list[str]:
     """Return which builds did the tasks of the cohort, in their order."""
     done = [
         event.workflow_task_completed_event_attributes.deployment_version.build_id
-        async for event in bench.cohort().fetch_history_events()
+        async for event in harness.cohort().fetch_history_events()
         if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
     ]
     return list(dict.fromkeys(done))
@@ -62,19 +62,19 @@ async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Clie
 
 async def test_running_migrations_continue_on_the_next_build(client: Client) -> None:
     """Started by build 1, completed by build 2; the history can be replayed."""
-    bench = MigrationHarness(client, "deployed")
-    prepared(bench.world)
-    bench.world.opsgenie.add(RosterPerson(email="bo@example.com"))
-    async with build(client, bench, "1"):
-        await bench.start()
-        await eventually(lambda: bench.world.post.sent("bo@example.com"))
-    assert await builds(bench) == ["1"]
-    async with build(client, bench, "2"):
+    harness = MigrationHarness(client, "deployed")
+    prepared(harness.world)
+    harness.world.opsgenie.add(RosterPerson(email="bo@example.com"))
+    async with build(client, harness, "1"):
+        await harness.start()
+        await eventually(lambda: harness.world.mailer.sent("bo@example.com"))
+    assert await builds(harness) == ["1"]
+    async with build(client, harness, "2"):
         fact = PersonFact(email="bo@example.com", by=Actor(name=OWNER_EMAIL))
-        await bench.cohort().signal("account_authenticated", fact)
-        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
-        assert await builds(bench) == ["1", "2"]
-        assert not await health.failures(client, bench.account)
+        await harness.cohort().signal("account_authenticated", fact)
+        assert (await harness.handle.result()).counts[State.CONNECTED] == 2
+        assert await builds(harness) == ["1", "2"]
+        assert not await health.failures(client, harness.account)
         await end_all(client)
 
 
@@ -82,8 +82,8 @@ async def test_check_reports_a_build_that_is_not_current(tmp_path: Path, monkeyp
     """`check` names the command; a polling worker is not enough."""
     async with server_for(tmp_path) as client:
         monkeypatch.setenv("TEMPORAL_ADDRESS", client.service_client.config.target_host)
-        bench = MigrationHarness(client, "not-current")
-        async with served(client, bench.world, deployment=worker.deployment(NAME, "7")):
+        harness = MigrationHarness(client, "not-current")
+        async with served(client, harness.world, deployment=worker.deployment(NAME, "7")):
             await eventually(lambda: finds(f"they are build 7 of {NAME}, but the current version is workers without"))
             assert f"set-current-version --deployment-name {NAME} --build-id 7" in (await workers_found()).remedy
             await eventually(lambda: make_current(client, "7"))

@@ -20,10 +20,10 @@ from tests.histories import health
 from tests.workflows.harness import (
     OWNER_EMAIL,
     MigrationHarness,
-    benched,
     end_all,
     eventually,
     prepared,
+    running_harness,
     served,
     with_keys,
 )
@@ -35,16 +35,16 @@ BO, CY = RosterPerson(email="bo@example.com", name="Bo Bohr"), RosterPerson(emai
 
 def account(client: Client, name: str) -> MigrationHarness:
     """Return an account of three whose people nobody has moved yet."""
-    bench = MigrationHarness(client, name)
-    prepared(bench.world)
-    bench.world.opsgenie.add(BO, CY)
-    return bench
+    harness = MigrationHarness(client, name)
+    prepared(harness.world)
+    harness.world.opsgenie.add(BO, CY)
+    return harness
 
 
-async def begin(bench: MigrationHarness) -> None:
+async def begin(harness: MigrationHarness) -> None:
     """Start the migration, and wait until Bo has a mail."""
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(BO.email))
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(BO.email))
 
 
 def payloads(histories: list[WorkflowHistory]) -> Iterator[Payload]:
@@ -52,25 +52,25 @@ def payloads(histories: list[WorkflowHistory]) -> Iterator[Payload]:
     return (payload for history in histories for event in history.events for payload in payloads_in(event))
 
 
-async def finish(bench: MigrationHarness) -> None:
+async def finish(harness: MigrationHarness) -> None:
     """Have the last two set up their accounts, by an admin's word."""
     for person in (BO, CY):
-        await bench.cohort().signal("account_authenticated", PersonFact(email=person.email, by=BY))
-    assert (await bench.handle.result()).counts[State.CONNECTED] == 3
+        await harness.cohort().signal("account_authenticated", PersonFact(email=person.email, by=BY))
+    assert (await harness.handle.result()).counts[State.CONNECTED] == 3
 
 
 async def test_everything_that_temporal_keeps_is_encrypted(client: Client) -> None:
     """Arguments, results, signals, updates, memos, summaries, details, failures: each payload and each sentence."""
-    async with benched(with_keys(client, [OLD])) as bench:
-        bench.world.opsgenie.add(BO, CY)
-        await begin(bench)
-        await bench.migration.pause(f"Ask {OWNER_EMAIL}.", BY)
-        await bench.migration.resume(BY, f"Ask {OWNER_EMAIL}.")
+    async with running_harness(with_keys(client, [OLD])) as harness:
+        harness.world.opsgenie.add(BO, CY)
+        await begin(harness)
+        await harness.migration.pause(f"Ask {OWNER_EMAIL}.", BY)
+        await harness.migration.resume(BY, f"Ask {OWNER_EMAIL}.")
         with pytest.raises(Exception, match="already belongs to another person"):
-            await bench.migration.correct_email(BO.email, CY.email, BY)
-        await finish(bench)
-        histories = await health.of_account(bench.client, bench.account)
-        described = await bench.handle.describe()
+            await harness.migration.correct_email(BO.email, CY.email, BY)
+        await finish(harness)
+        histories = await health.of_account(harness.client, harness.account)
+        described = await harness.handle.describe()
         shown = list(payloads_in(described.raw_description))
         assert shown
         kept = [*payloads(histories), *shown]
@@ -79,33 +79,33 @@ async def test_everything_that_temporal_keeps_is_encrypted(client: Client) -> No
         for word in (BO.email, BO.name, CY.email, OWNER_EMAIL, "Olga"):
             assert word not in said
         assert any(event.user_metadata.summary.data for history in histories for event in history.events)
-        assert not await health.failures(bench.client, bench.account)
+        assert not await health.failures(harness.client, harness.account)
 
 
 async def test_failures_show_only_their_type(client: Client) -> None:
     """Also the failure of a whole migration."""
-    async with benched(with_keys(client, [OLD])) as bench:
-        await bench.start(initiator="stranger@example.com")
-        await eventually(lambda: _failed(bench))
-        assert "Only an owner or admin" in (await bench.migration.status()).failure
-        (history,) = await health.of_account(bench.client, bench.account)
+    async with running_harness(with_keys(client, [OLD])) as harness:
+        await harness.start(initiator="stranger@example.com")
+        await eventually(lambda: _failed(harness))
+        assert "Only an owner or admin" in (await harness.migration.status()).failure
+        (history,) = await health.of_account(harness.client, harness.account)
         failure = history.events[-1].workflow_execution_failed_event_attributes.failure
         assert (failure.message, failure.application_failure_info.type) == ("Encoded failure", "Refused")
 
 
-async def _failed(bench: MigrationHarness) -> bool:
-    return (await bench.migration.status()).failure != ""
+async def _failed(harness: MigrationHarness) -> bool:
+    return (await harness.migration.status()).failure != ""
 
 
 @pytest.mark.parametrize("keys", [[OLD], []], ids=["encrypted", "clear"])
 async def test_status_shows_which_service_is_unavailable(client: Client, keys: list[str]) -> None:
     """What Temporal shows of a pending activity is decrypted."""
-    async with benched(with_keys(client, keys)) as bench:
-        bench.world.opsgenie.add(BO)
-        bench.world.post.problem = ServiceUnavailable("The mail server does not answer.")
-        await bench.start()
-        await eventually(lambda: bench.status_shows("The mail server does not answer."))
-        assert (await bench.migration.status()).problems == ["The mail server does not answer."]
+    async with running_harness(with_keys(client, keys)) as harness:
+        harness.world.opsgenie.add(BO)
+        harness.world.mailer.problem = ServiceUnavailable("The mail server does not answer.")
+        await harness.start()
+        await eventually(lambda: harness.status_shows("The mail server does not answer."))
+        assert (await harness.migration.status()).problems == ["The mail server does not answer."]
 
 
 async def test_encryption_can_be_turned_on_while_migrations_run(client: Client) -> None:
@@ -115,44 +115,44 @@ async def test_encryption_can_be_turned_on_while_migrations_run(client: Client) 
     workflows names nobody.
     """
     clear = with_keys(client, [])
-    bench = account(clear, "in-clear")
-    async with served(clear, bench.world):
-        await begin(bench)
-    assert {key_id(payload) for payload in payloads(await health.of_account(clear, bench.account))} == {None}
+    harness = account(clear, "in-clear")
+    async with served(clear, harness.world):
+        await begin(harness)
+    assert {key_id(payload) for payload in payloads(await health.of_account(clear, harness.account))} == {None}
     assert not await privacy.in_listings(
         clear, [SamplePerson(BO.email, BO.name), SamplePerson(OWNER_EMAIL, "Olga Owner")]
     )
-    async with served(with_keys(client, [OLD]), bench.world):
-        await bench.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
-        await eventually(lambda: _tasks_failed(bench))
-    bench.client = with_keys(client, [OLD], accept_clear=True)
-    async with served(bench.client, bench.world):
-        await finish(bench)
-        mixed = {key_id(payload) for payload in payloads(await health.of_account(client, bench.account))}
+    async with served(with_keys(client, [OLD]), harness.world):
+        await harness.cohort().signal("email_verified", PersonFact(email="nobody@example.com"))
+        await eventually(lambda: _tasks_failed(harness))
+    harness.client = with_keys(client, [OLD], accept_clear=True)
+    async with served(harness.client, harness.world):
+        await finish(harness)
+        mixed = {key_id(payload) for payload in payloads(await health.of_account(client, harness.account))}
         assert mixed == {None, *PayloadEncryption([OLD]).key_ids}
-        told = await health.failures(bench.client, bench.account)
+        told = await health.failures(harness.client, harness.account)
         assert all("LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR" in one for one in told), told
 
 
 async def test_a_missing_key_delays_a_migration_and_does_not_fail_it(client: Client) -> None:
     """Its tasks are retried until a worker has the key; a client without it is told which setting is missing."""
-    bench = account(with_keys(client, [OLD]), "keyless")
-    world, rotated = bench.world, MigrationHarness(with_keys(client, [NEW, OLD]), bench.account, bench.world)
-    async with served(bench.client, world):
-        await begin(bench)
+    harness = account(with_keys(client, [OLD]), "keyless")
+    world, rotated = harness.world, MigrationHarness(with_keys(client, [NEW, OLD]), harness.account, harness.world)
+    async with served(harness.client, world):
+        await begin(harness)
         with pytest.raises(KeyMissing, match="LANDBRIDGE_ENCRYPTION_KEYS"):
-            await MigrationHarness(client, bench.account).migration.progress()
-    await bench.cohort().signal("email_verified", PersonFact(email=BO.email, by=BY))
+            await MigrationHarness(client, harness.account).migration.progress()
+    await harness.cohort().signal("email_verified", PersonFact(email=BO.email, by=BY))
     async with served(with_keys(client, [NEW]), world):
-        await eventually(lambda: _tasks_failed(bench))
+        await eventually(lambda: _tasks_failed(harness))
     async with served(rotated.client, world):
-        await eventually(lambda: world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        await eventually(lambda: world.mailer.sent(BO.email, Purpose.AUTHENTICATION))
         await finish(rotated)
-        names = {key_id(payload) for payload in payloads(await health.of_account(rotated.client, bench.account))}
+        names = {key_id(payload) for payload in payloads(await health.of_account(rotated.client, harness.account))}
         assert names == set(PayloadEncryption([OLD, NEW]).key_ids)
         await end_all(client)
 
 
-async def _tasks_failed(bench: MigrationHarness) -> bool:
-    events = [event.event_type async for event in bench.cohort().fetch_history_events()]
+async def _tasks_failed(harness: MigrationHarness) -> bool:
+    events = [event.event_type async for event in harness.cohort().fetch_history_events()]
     return EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED in events

@@ -47,15 +47,15 @@ MISFITS: tuple[list[Any], ...] = ([], [None], [None, None], [{}, {}, {}])
 """Input that no handler of ours takes."""
 
 
-async def _mailed(bench: MigrationHarness, email: str, purpose: Purpose, times: int = 1) -> None:
-    await eventually(lambda: len(bench.world.post.sent(email, purpose)) == times)
+async def _mailed(harness: MigrationHarness, email: str, purpose: Purpose, times: int = 1) -> None:
+    await eventually(lambda: len(harness.world.mailer.sent(email, purpose)) == times)
 
 
-async def _taken(bench: MigrationHarness, link: LinkClaims, number: int) -> bool:
+async def _taken(harness: MigrationHarness, link: LinkClaims, number: int) -> bool:
     """Return whether Temporal took one of many signals that say the same of links old and new."""
     used = {**link.model_dump(), "use": LinkUse.FOLLOWED, "generation": 1 + number % 3}
     try:
-        await bench.cohort().signal("links_used", LinksUsed(used=[LinkUsed(**used)]))
+        await harness.cohort().signal("links_used", LinksUsed(used=[LinkUsed(**used)]))
     except RPCError as error:
         if FULL not in error.message:
             raise
@@ -65,24 +65,24 @@ async def _taken(bench: MigrationHarness, link: LinkClaims, number: int) -> bool
 
 async def test_signals_sent_without_a_worker_are_processed(client: Client) -> None:
     """One task brings as many signals as Temporal accepts for one run."""
-    bench = MigrationHarness(client, "flooded")
-    prepared(bench.world)
-    bench.world.opsgenie.add(BO)
-    async with served(client, bench.world):
-        await bench.start(rules=UNASKED)
-        await _mailed(bench, BO.email, Purpose.VERIFICATION)
-        await eventually(partial(_is_quiet, bench.cohort()))
-    link = bench.world.post.link(BO.email, Purpose.VERIFICATION)
+    harness = MigrationHarness(client, "flooded")
+    prepared(harness.world)
+    harness.world.opsgenie.add(BO)
+    async with served(client, harness.world):
+        await harness.start(rules=UNASKED)
+        await _mailed(harness, BO.email, Purpose.VERIFICATION)
+        await eventually(partial(_is_quiet, harness.cohort()))
+    link = harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
     for start in range(0, SIGNALS, 50):
-        if not all(await asyncio.gather(*(_taken(bench, link, number) for number in range(start, start + 50)))):
+        if not all(await asyncio.gather(*(_taken(harness, link, number) for number in range(start, start + 50)))):
             break
-    async with served(client, bench.world):
-        await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
-        assert not await health.failures(client, bench.account)
+    async with served(client, harness.world):
+        await _mailed(harness, BO.email, Purpose.AUTHENTICATION)
+        assert not await health.failures(client, harness.account)
         await end_all(client)
 
 
-async def test_a_workflow_task_may_take_seconds(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_workflow_task_may_take_seconds(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a busy machine a task with thousands of signals takes longer than the deadlock timeout."""
     busy, activate = threading.Event(), StaleQueryGuard.activate
 
@@ -93,128 +93,128 @@ async def test_a_workflow_task_may_take_seconds(bench: MigrationHarness, monkeyp
         return activate(workflow, act)
 
     monkeypatch.setattr(StaleQueryGuard, "activate", slowly)
-    bench.world.opsgenie.add(BO)
-    await bench.start(rules=UNASKED)
-    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    harness.world.opsgenie.add(BO)
+    await harness.start(rules=UNASKED)
+    await _mailed(harness, BO.email, Purpose.VERIFICATION)
     assert busy.is_set()
-    assert not await health.failures(bench.client, bench.account)
+    assert not await health.failures(harness.client, harness.account)
 
 
-async def test_a_flood_of_signals_to_one_cohort_delays_nobody(bench: MigrationHarness) -> None:
+async def test_a_flood_of_signals_to_one_cohort_delays_nobody(harness: MigrationHarness) -> None:
     """Its history stays short, valid signals take effect, and another migration continues meanwhile."""
-    bench.world.opsgenie.add(BO, ANN)
-    await bench.start(rules=UNASKED)
-    await _mailed(bench, BO.email, Purpose.VERIFICATION)
-    link = bench.world.post.link(BO.email, Purpose.VERIFICATION)
+    harness.world.opsgenie.add(BO, ANN)
+    await harness.start(rules=UNASKED)
+    await _mailed(harness, BO.email, Purpose.VERIFICATION)
+    link = harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
     at_once = asyncio.Semaphore(50)
 
     async def click(number: int) -> None:
         async with at_once:
             # Where more come than are worked off, Temporal turns them away until the cohort has carried on.
-            await eventually(partial(_taken, bench, link, number))
+            await eventually(partial(_taken, harness, link, number))
 
     flood = asyncio.gather(*(click(number) for number in range(SIGNALS)))
-    other = MigrationHarness(bench.client, f"{bench.account}-beside", bench.world)
+    other = MigrationHarness(harness.client, f"{harness.account}-beside", harness.world)
     await other.start(rules=UNASKED)
     await other.until(ANN.email, State.AUTHENTICATING)
     await flood
-    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
+    await _mailed(harness, BO.email, Purpose.AUTHENTICATION)
     for email in (BO.email, ANN.email):
-        bench.world.atlassian.account(email, verified=True)
-    await bench.migration.refresh(BY)
-    await bench.handle.result()
-    histories = await health.of_account(bench.client, bench.account)
+        harness.world.atlassian.account(email, verified=True)
+    await harness.migration.refresh(BY)
+    await harness.handle.result()
+    histories = await health.of_account(harness.client, harness.account)
     assert max(len(history.events) for history in histories) < MAX_LENGTH
-    assert not await health.failures(bench.client, bench.account)
+    assert not await health.failures(harness.client, harness.account)
 
 
-async def test_duplicate_facts_cause_one_transition(bench: MigrationHarness) -> None:
+async def test_duplicate_facts_cause_one_transition(harness: MigrationHarness) -> None:
     """One transition and one mail, for facts by link and by hand."""
-    bench.world.opsgenie.add(BO)
-    await bench.start(rules=UNASKED)
-    await _mailed(bench, BO.email, Purpose.VERIFICATION)
-    desk, link = TemporalLinkClient(bench.client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
-    facts = [bench.cohort().signal("email_verified", PersonFact(email=BO.email, by=BY)) for _ in range(50)]
+    harness.world.opsgenie.add(BO)
+    await harness.start(rules=UNASKED)
+    await _mailed(harness, BO.email, Purpose.VERIFICATION)
+    desk, link = TemporalLinkClient(harness.client), harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
+    facts = [harness.cohort().signal("email_verified", PersonFact(email=BO.email, by=BY)) for _ in range(50)]
     await asyncio.gather(*facts, *(desk.follow(link) for _ in range(50)))
-    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
-    timeline = (await bench.person(BO.email)).timeline
+    await _mailed(harness, BO.email, Purpose.AUTHENTICATION)
+    timeline = (await harness.person(BO.email)).timeline
     assert [entry.state for entry in timeline].count(State.AUTHENTICATING) == 1
     view = await desk.view(link)
     assert view is not None
     assert view.state is LinkState.DONE
 
 
-async def test_requests_after_the_end_are_refused(bench: MigrationHarness) -> None:
+async def test_requests_after_the_end_are_refused(harness: MigrationHarness) -> None:
     """Links report that the migration is closed; admins get the answer that it is over."""
-    bench.world.opsgenie.add(ANN)
-    await bench.start(rules=UNASKED)
-    await _mailed(bench, ANN.email, Purpose.AUTHENTICATION)
-    link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
-    bench.world.atlassian.account(ANN.email, verified=True)
-    await bench.migration.refresh(BY)
-    await bench.handle.result()
-    assert not await TemporalLinkClient(bench.client).follow(link)
+    harness.world.opsgenie.add(ANN)
+    await harness.start(rules=UNASKED)
+    await _mailed(harness, ANN.email, Purpose.AUTHENTICATION)
+    link = harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
+    harness.world.atlassian.account(ANN.email, verified=True)
+    await harness.migration.refresh(BY)
+    await harness.handle.result()
+    assert not await TemporalLinkClient(harness.client).follow(link)
     with pytest.raises(NotFound, match="has ended"):
-        await bench.migration.verify(ANN.email, BY)
+        await harness.migration.verify(ANN.email, BY)
     with pytest.raises(NotFound, match="has ended"):
-        await bench.migration.resend(ANN.email, by=BY)
+        await harness.migration.resend(ANN.email, by=BY)
 
 
-async def test_repeated_problems_leave_room_for_other_signals(bench: MigrationHarness) -> None:
+async def test_repeated_problems_leave_room_for_other_signals(harness: MigrationHarness) -> None:
     """One run accepts a limited number of signals: a migration must receive the last report of all 400 cohorts."""
-    bench.world.opsgenie.add(BO)
-    await bench.start(rules=UNASKED)
-    await _mailed(bench, BO.email, Purpose.VERIFICATION)
+    harness.world.opsgenie.add(BO)
+    await harness.start(rules=UNASKED)
+    await _mailed(harness, BO.email, Purpose.VERIFICATION)
     for number in range(MAX_PROBLEMS_REPORTED + 3):
         problem = f"time and again: {number}"
-        await bench.migration.pause(problem, BY)
-        await eventually(partial(_in_trouble, bench, problem))
-        assert problem in (await bench.migration.status()).problems
-        await bench.migration.resume(BY, problem)
-        await eventually(partial(_in_trouble, bench, ""))
+        await harness.migration.pause(problem, BY)
+        await eventually(partial(_in_trouble, harness, problem))
+        assert problem in (await harness.migration.status()).problems
+        await harness.migration.resume(BY, problem)
+        await eventually(partial(_in_trouble, harness, ""))
     news = [
         event.workflow_execution_signaled_event_attributes.signal_name
-        async for event in bench.handle.fetch_history_events()
+        async for event in harness.handle.fetch_history_events()
     ].count("cohort_status")
     assert 2 * MAX_PROBLEMS_REPORTED <= news <= 2 * MAX_PROBLEMS_REPORTED + 2
-    await bench.migration.exclude(BO.email, "enough", BY)
-    assert (await bench.handle.result()).counts[State.EXCLUDED] == 1
+    await harness.migration.exclude(BO.email, "enough", BY)
+    assert (await harness.handle.result()).counts[State.EXCLUDED] == 1
 
 
-async def _in_trouble(bench: MigrationHarness, problem: str) -> bool:
-    return (await bench.cohort().query(CohortWorkflow.cohort)).problem == problem
+async def _in_trouble(harness: MigrationHarness, problem: str) -> bool:
+    return (await harness.cohort().query(CohortWorkflow.cohort)).problem == problem
 
 
 async def _is_quiet(workflow: WorkflowHandle[Any, Any]) -> bool:
     return not (await workflow.describe()).raw_description.HasField("pending_workflow_task")
 
 
-async def test_large_messages_block_no_workflow(bench: MigrationHarness) -> None:
+async def test_large_messages_block_no_workflow(harness: MigrationHarness) -> None:
     """Nearly 2 MB are read or ignored; larger messages are rejected. Unencrypted, since encryption compresses."""
-    clear = with_keys(bench.client, [])
-    bench.world.opsgenie.add(BO)
-    await bench.start(rules=UNASKED)
-    await _mailed(bench, BO.email, Purpose.VERIFICATION)
-    for workflow in (clear.get_workflow_handle(one.id) for one in (bench.handle, bench.cohort())):
+    clear = with_keys(harness.client, [])
+    harness.world.opsgenie.add(BO)
+    await harness.start(rules=UNASKED)
+    await _mailed(harness, BO.email, Purpose.VERIFICATION)
+    for workflow in (clear.get_workflow_handle(one.id) for one in (harness.handle, harness.cohort())):
         for large in ({"email": NEARLY_2_MB}, NEARLY_2_MB, {"email": "nobody@example.com", "more": NEARLY_2_MB}):
             await workflow.signal("email_verified", large)
             # One after the other: several of this size within one task are more than Temporal holds.
             await eventually(partial(_is_quiet, workflow))
         with pytest.raises(RPCError, match="limit"):
             await workflow.signal("email_verified", {"email": 2 * NEARLY_2_MB})
-    await bench.handle.signal("email_verified", {"email": BO.email})
-    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
-    for workflow in (bench.handle, bench.cohort()):
+    await harness.handle.signal("email_verified", {"email": BO.email})
+    await _mailed(harness, BO.email, Purpose.AUTHENTICATION)
+    for workflow in (harness.handle, harness.cohort()):
         assert (await workflow.describe()).status is WorkflowExecutionStatus.RUNNING
-    assert not await health.failures(bench.client, bench.account)
+    assert not await health.failures(harness.client, harness.account)
 
 
-async def test_malformed_messages_block_no_workflow(bench: MigrationHarness) -> None:
+async def test_malformed_messages_block_no_workflow(harness: MigrationHarness) -> None:
     """Null, missing and extra arguments to every handler are ignored or refused."""
-    bench.world.opsgenie.add(BO)
-    await bench.start(rules=UNASKED)
-    await _mailed(bench, BO.email, Purpose.VERIFICATION)
-    handles: tuple[WorkflowHandle[Any, Any], ...] = (bench.handle, bench.cohort())
+    harness.world.opsgenie.add(BO)
+    await harness.start(rules=UNASKED)
+    await _mailed(harness, BO.email, Purpose.VERIFICATION)
+    handles: tuple[WorkflowHandle[Any, Any], ...] = (harness.handle, harness.cohort())
     for workflow in handles:
         told: WorkflowMetadata = await workflow.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         signals, updates = ([one.name for one in some] for some in _messages(told))
@@ -227,22 +227,22 @@ async def test_malformed_messages_block_no_workflow(bench: MigrationHarness) -> 
             for name in updates:
                 with pytest.raises(WorkflowUpdateFailedError):
                     await workflow.execute_update(name, args=misfit)
-    await bench.handle.signal("email_verified", {"email": BO.email})
-    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
-    assert not await health.failures(bench.client, bench.account)
+    await harness.handle.signal("email_verified", {"email": BO.email})
+    await _mailed(harness, BO.email, Purpose.AUTHENTICATION)
+    assert not await health.failures(harness.client, harness.account)
 
 
-async def test_invalid_deadlines_block_no_workflow(bench: MigrationHarness) -> None:
+async def test_invalid_deadlines_block_no_workflow(harness: MigrationHarness) -> None:
     """Thousands of years ahead, or without a time zone in a signal by hand."""
-    bench.world.opsgenie.add(BO)
-    await bench.start(rules=UNASKED)
-    await _mailed(bench, BO.email, Purpose.VERIFICATION)
-    await bench.migration.set_deadline(datetime.max.replace(tzinfo=UTC), AtDeadline.KEEP_WAITING, BY)
+    harness.world.opsgenie.add(BO)
+    await harness.start(rules=UNASKED)
+    await _mailed(harness, BO.email, Purpose.VERIFICATION)
+    await harness.migration.set_deadline(datetime.max.replace(tzinfo=UTC), AtDeadline.KEEP_WAITING, BY)
     naive = {"deadline": "2099-01-01T00:00:00", "at_deadline": "keep_waiting"}
-    await bench.cohort().signal("set_deadline", naive)
-    await bench.handle.signal("email_verified", {"email": BO.email})
-    await _mailed(bench, BO.email, Purpose.AUTHENTICATION)
-    assert not await health.failures(bench.client, bench.account)
+    await harness.cohort().signal("set_deadline", naive)
+    await harness.handle.signal("email_verified", {"email": BO.email})
+    await _mailed(harness, BO.email, Purpose.AUTHENTICATION)
+    assert not await health.failures(harness.client, harness.account)
 
 
 def _messages(told: WorkflowMetadata) -> tuple[Sequence[WorkflowInteractionDefinition], ...]:
@@ -250,20 +250,20 @@ def _messages(told: WorkflowMetadata) -> tuple[Sequence[WorkflowInteractionDefin
 
 
 @AT_ONCE
-async def test_fifty_concurrent_resends_send_one_mail(bench: MigrationHarness) -> None:
+async def test_fifty_concurrent_resends_send_one_mail(harness: MigrationHarness) -> None:
     """The other requests are refused by the cool-down; older links are invalid."""
-    bench.world.opsgenie.add(BO)
-    await bench.start(rules=UNASKED)
-    await _mailed(bench, BO.email, Purpose.VERIFICATION)
-    older = bench.world.post.link(BO.email, Purpose.VERIFICATION)
-    await bench.until(BO.email, State.EMAIL_UNVERIFIED)
-    await bench.skip(timedelta(seconds=31))
+    harness.world.opsgenie.add(BO)
+    await harness.start(rules=UNASKED)
+    await _mailed(harness, BO.email, Purpose.VERIFICATION)
+    older = harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
+    await harness.until(BO.email, State.EMAIL_UNVERIFIED)
+    await harness.skip(timedelta(seconds=31))
     answers = await asyncio.gather(
-        *(bench.migration.resend(BO.email, by=BY) for _ in range(50)), return_exceptions=True
+        *(harness.migration.resend(BO.email, by=BY) for _ in range(50)), return_exceptions=True
     )
-    await _mailed(bench, BO.email, Purpose.VERIFICATION, times=2)
+    await _mailed(harness, BO.email, Purpose.VERIFICATION, times=2)
     assert {type(answer) for answer in answers} == {Resent, Refused}
-    assert [mail.generation for mail in bench.world.post.sent(BO.email)] == [1, 2]
-    view = await TemporalLinkClient(bench.client).view(older)
+    assert [mail.generation for mail in harness.world.mailer.sent(BO.email)] == [1, 2]
+    view = await TemporalLinkClient(harness.client).view(older)
     assert view is not None
     assert view.state is LinkState.EXPIRED

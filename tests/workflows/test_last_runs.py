@@ -44,187 +44,187 @@ SHORT = 120
 """Events that no last run exceeds; a few more than `options.MAX_LAST_RUN_EVENTS`, for its end."""
 
 
-async def runs_of(bench: MigrationHarness, workflow_id: str) -> list[WorkflowExecution]:
+async def runs_of(harness: MigrationHarness, workflow_id: str) -> list[WorkflowExecution]:
     """Return the runs of a workflow, oldest first."""
-    found = [one async for one in bench.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
+    found = [one async for one in harness.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
     return sorted(found, key=lambda one: one.start_time)
 
 
-async def closed(bench: MigrationHarness, workflow_id: str) -> bool:
+async def closed(harness: MigrationHarness, workflow_id: str) -> bool:
     """Whether a workflow is over, as lists tell it."""
-    runs = await runs_of(bench, workflow_id)
+    runs = await runs_of(harness, workflow_id)
     return bool(runs) and runs[-1].status not in {
         WorkflowExecutionStatus.RUNNING,
         WorkflowExecutionStatus.CONTINUED_AS_NEW,
     }
 
 
-async def lengths(bench: MigrationHarness, workflow_id: str) -> list[int]:
+async def lengths(harness: MigrationHarness, workflow_id: str) -> list[int]:
     """Return how many events each run of a closed workflow has, oldest first."""
-    await eventually(lambda: closed(bench, workflow_id))
-    return [one.history_length for one in await runs_of(bench, workflow_id)]
+    await eventually(lambda: closed(harness, workflow_id))
+    return [one.history_length for one in await runs_of(harness, workflow_id)]
 
 
-async def live_long(bench: MigrationHarness, events: int) -> None:
+async def live_long(harness: MigrationHarness, events: int) -> None:
     """Have a cohort write so many events, as people who come one by one do: five for each request."""
     for _ in range(events // 5):
-        await bench.cohort().execute_update(CohortWorkflow.assign_people, AssignPeople(people=[]))
+        await harness.cohort().execute_update(CohortWorkflow.assign_people, AssignPeople(people=[]))
 
 
-async def test_a_long_cohort_completes_in_a_short_run(bench: MigrationHarness) -> None:
+async def test_a_long_cohort_completes_in_a_short_run(harness: MigrationHarness) -> None:
     """3,500 events, as if people came one by one: no run is long, and the last run is short."""
-    bench.world.opsgenie.add(ANN)
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(ANN.email))
-    link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
-    await live_long(bench, 3_500)
-    bench.world.atlassian.account(ANN.email, verified=True)
-    await bench.migration.refresh(BY)
-    assert (await bench.handle.result()).counts[State.CONNECTED] == 2
-    *before, last = await lengths(bench, bench.cohort().id)
+    harness.world.opsgenie.add(ANN)
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(ANN.email))
+    link = harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
+    await live_long(harness, 3_500)
+    harness.world.atlassian.account(ANN.email, verified=True)
+    await harness.migration.refresh(BY)
+    assert (await harness.handle.result()).counts[State.CONNECTED] == 2
+    *before, last = await lengths(harness, harness.cohort().id)
     assert max(before, default=0) <= LONG
     assert last <= SHORT
-    report = await bench.migration.report()
+    report = await harness.migration.report()
     assert {line.email: line.state for line in report.people} == dict.fromkeys(
         (ANN.email, OWNER_EMAIL), State.CONNECTED
     )
-    view = await TemporalLinkClient(bench.client).view(link)
+    view = await TemporalLinkClient(harness.client).view(link)
     assert view is not None
     assert view.state is LinkState.DONE
-    assert not await health.failures(bench.client, bench.account)
+    assert not await health.failures(harness.client, harness.account)
 
 
-async def work_long(bench: MigrationHarness, events: int) -> None:
+async def work_long(harness: MigrationHarness, events: int) -> None:
     """Have a migration write so many events: five and more for each request."""
     for _ in range(events // 5):
-        await bench.handle.execute_update(SiteMigrationWorkflow.pause, Pause(reason=text("Freeze."), by=BY))
-        await bench.handle.execute_update(SiteMigrationWorkflow.resume, Resume(reason="Freeze.", by=BY))
+        await harness.handle.execute_update(SiteMigrationWorkflow.pause, Pause(reason=text("Freeze."), by=BY))
+        await harness.handle.execute_update(SiteMigrationWorkflow.resume, Resume(reason="Freeze.", by=BY))
 
 
-async def test_a_long_migration_completes_in_a_short_run(bench: MigrationHarness) -> None:
+async def test_a_long_migration_completes_in_a_short_run(harness: MigrationHarness) -> None:
     """The last run answers queries as the long run did, and the list shows one migration."""
-    bench.world.opsgenie.add(ANN)
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(ANN.email))
-    began = (await bench.migration.summary()).started_at
-    await work_long(bench, 150)
-    bench.world.atlassian.account(ANN.email, verified=True)
-    await bench.migration.refresh(BY)
-    result = await bench.handle.result()
+    harness.world.opsgenie.add(ANN)
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(ANN.email))
+    began = (await harness.migration.summary()).started_at
+    await work_long(harness, 150)
+    harness.world.atlassian.account(ANN.email, verified=True)
+    await harness.migration.refresh(BY)
+    result = await harness.handle.result()
     assert (result.counts[State.CONNECTED], result.cancelled) == (2, False)
-    long, short = await lengths(bench, ids.migration(bench.account))
+    long, short = await lengths(harness, ids.migration(harness.account))
     assert long > SHORT
     assert short <= SHORT
-    status = await bench.migration.status()
+    status = await harness.migration.status()
     assert (status.run_state, status.started_at) == (RunState.COMPLETED, began)
     assert status.progress is not None
     assert status.progress.step is Step.COMPLETE
     assert {item.status for item in status.progress.checklist} <= {StepStatus.DONE, StepStatus.SKIPPED}
-    assert [(one.run_state, one.started_at) for one in await listed(bench)] == [(RunState.COMPLETED, began)]
-    audit = await bench.migration.audit()
+    assert [(one.run_state, one.started_at) for one in await listed(harness)] == [(RunState.COMPLETED, began)]
+    audit = await harness.migration.audit()
     assert [entry.act for entry in audit.entries].count(Act.PAUSE) == 30
     assert audit.entries[-1].act is Act.START
-    assert (await bench.person(ANN.email)).state is State.CONNECTED
-    assert (await bench.start()).already is RunState.COMPLETED
+    assert (await harness.person(ANN.email)).state is State.CONNECTED
+    assert (await harness.start()).already is RunState.COMPLETED
     with pytest.raises(NotFound):
-        await bench.migration.pause("x", BY)
-    assert not await health.failures(bench.client, bench.account)
+        await harness.migration.pause("x", BY)
+    assert not await health.failures(harness.client, harness.account)
 
 
-async def listed(bench: MigrationHarness) -> list[MigrationSummary]:
+async def listed(harness: MigrationHarness) -> list[MigrationSummary]:
     """Return what `list` says of the migration."""
-    return [one for one in await migrations.listed(bench.client) if one.opsgenie_account == bench.account]
+    return [one for one in await migrations.listed(harness.client) if one.opsgenie_account == harness.account]
 
 
-async def test_a_long_migration_that_is_cancelled_can_be_undone(bench: MigrationHarness) -> None:
+async def test_a_long_migration_that_is_cancelled_can_be_undone(harness: MigrationHarness) -> None:
     """Links, cohorts and undo still belong to the migration after continue-as-new."""
-    bench.world.opsgenie.add(ANN)
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(ANN.email))
-    link = bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
-    await work_long(bench, 150)
-    await live_long(bench, 300)
-    await bench.migration.cancel("The merger is off.", BY)
-    assert (await bench.handle.result()).cancelled
-    for workflow_id in (ids.migration(bench.account), bench.cohort().id):
-        assert (await lengths(bench, workflow_id))[-1] <= SHORT
-    assert (await bench.migration.status()).run_state is RunState.CANCELED
-    view = await TemporalLinkClient(bench.client).view(link)
+    harness.world.opsgenie.add(ANN)
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(ANN.email))
+    link = harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
+    await work_long(harness, 150)
+    await live_long(harness, 300)
+    await harness.migration.cancel("The merger is off.", BY)
+    assert (await harness.handle.result()).cancelled
+    for workflow_id in (ids.migration(harness.account), harness.cohort().id):
+        assert (await lengths(harness, workflow_id))[-1] <= SHORT
+    assert (await harness.migration.status()).run_state is RunState.CANCELED
+    view = await TemporalLinkClient(harness.client).view(link)
     assert view is not None
     assert view.state is LinkState.CLOSED
-    await bench.migration.revoke_invitations(BY)
-    await eventually(lambda: _undone(bench))
-    assert list(bench.world.atlassian.accounts) == [OWNER_EMAIL]
-    assert {line.email: line.undone for line in (await bench.migration.report()).people}[ANN.email] == "revoked"
-    assert not await health.failures(bench.client, bench.account)
+    await harness.migration.revoke_invitations(BY)
+    await eventually(lambda: _undone(harness))
+    assert list(harness.world.atlassian.accounts) == [OWNER_EMAIL]
+    assert {line.email: line.undone for line in (await harness.migration.report()).people}[ANN.email] == "revoked"
+    assert not await health.failures(harness.client, harness.account)
 
 
-async def _undone(bench: MigrationHarness) -> bool:
-    progress = await bench.migration.undo()
+async def _undone(harness: MigrationHarness) -> bool:
+    progress = await harness.migration.undo()
     return progress is not None and progress.over
 
 
-async def test_a_long_migration_that_fails_reports_the_reason(bench: MigrationHarness) -> None:
+async def test_a_long_migration_that_fails_reports_the_reason(harness: MigrationHarness) -> None:
     """A cohort was terminated: the last run has the failure of the long run."""
-    bench.world.opsgenie.add(ANN)
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(ANN.email))
-    await work_long(bench, 150)
-    await bench.cohort().terminate()
-    await eventually(lambda: closed(bench, ids.migration(bench.account)))
-    status = await bench.migration.status()
+    harness.world.opsgenie.add(ANN)
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(ANN.email))
+    await work_long(harness, 150)
+    await harness.cohort().terminate()
+    await eventually(lambda: closed(harness, ids.migration(harness.account)))
+    status = await harness.migration.status()
     assert (status.run_state, "from outside" in status.failure) == (RunState.FAILED, True)
-    assert (await lengths(bench, ids.migration(bench.account)))[-1] <= SHORT
-    assert (await bench.start()).already is None
+    assert (await lengths(harness, ids.migration(harness.account)))[-1] <= SHORT
+    assert (await harness.start()).already is None
 
 
-async def test_a_long_migration_that_fails_ends_its_other_cohorts(bench: MigrationHarness) -> None:
+async def test_a_long_migration_that_fails_ends_its_other_cohorts(harness: MigrationHarness) -> None:
     """Otherwise these cohorts would mail people for a migration that has ended."""
     for number in range(COHORT_SIZE + 1):
-        bench.world.opsgenie.add(RosterPerson(email=f"p{number}@example.com", email_verified=True))
-    await bench.start()
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    await work_long(bench, 150)
-    await bench.cohort(1).terminate()
-    await eventually(lambda: closed(bench, ids.migration(bench.account)))
-    assert (await lengths(bench, ids.migration(bench.account)))[-1] <= SHORT
-    await eventually(lambda: closed(bench, bench.cohort(2).id))
+        harness.world.opsgenie.add(RosterPerson(email=f"p{number}@example.com", email_verified=True))
+    await harness.start()
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    await work_long(harness, 150)
+    await harness.cohort(1).terminate()
+    await eventually(lambda: closed(harness, ids.migration(harness.account)))
+    assert (await lengths(harness, ids.migration(harness.account)))[-1] <= SHORT
+    await eventually(lambda: closed(harness, harness.cohort(2).id))
 
 
-async def test_a_long_undo_completes_in_a_short_run(bench: MigrationHarness) -> None:
+async def test_a_long_undo_completes_in_a_short_run(harness: MigrationHarness) -> None:
     """It continues with the next cohort and keeps the outcome of each invitation."""
-    bench.world.opsgenie.add(ANN)
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(ANN.email))
-    await bench.migration.cancel("The merger is off.", BY)
-    await bench.handle.result()
-    first_run = runs.first_run_id(await bench.handle.describe())
+    harness.world.opsgenie.add(ANN)
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(ANN.email))
+    await harness.migration.cancel("The merger is off.", BY)
+    await harness.handle.result()
+    first_run = runs.first_run_id(await harness.handle.describe())
     # Of cohorts that are not there, nobody was invited.
     request = UndoRequest(
-        opsgenie_account=bench.account, run=ids.run_of(first_run), cohorts=200, asked=RevokeInvitations(by=BY)
+        opsgenie_account=harness.account, run=ids.run_of(first_run), cohorts=200, asked=RevokeInvitations(by=BY)
     )
-    undo = ids.undo(bench.account)
-    await bench.client.start_workflow(UndoWorkflow.run, request, id=undo, task_queue=options.WORKFLOWS)
-    await eventually(lambda: _undone(bench))
-    events = await lengths(bench, undo)
+    undo = ids.undo(harness.account)
+    await harness.client.start_workflow(UndoWorkflow.run, request, id=undo, task_queue=options.WORKFLOWS)
+    await eventually(lambda: _undone(harness))
+    events = await lengths(harness, undo)
     assert len(events) == 3
     assert max(events) <= LONG
     assert events[-1] <= SHORT
-    progress = await bench.migration.undo()
+    progress = await harness.migration.undo()
     assert progress is not None
     assert (progress.cohorts, progress.revoked, progress.kept, progress.failed, progress.problem) == (200, 1, 0, 0, "")
-    assert {line.email: line.undone for line in (await bench.migration.report()).people}[ANN.email] == "revoked"
-    assert [entry.act for entry in (await bench.migration.audit()).entries].count(Act.UNDO) == 1
-    assert not await health.failures(bench.client, bench.account)
+    assert {line.email: line.undone for line in (await harness.migration.report()).people}[ANN.email] == "revoked"
+    assert [entry.act for entry in (await harness.migration.audit()).entries].count(Act.UNDO) == 1
+    assert not await health.failures(harness.client, harness.account)
 
 
 async def test_a_signal_between_the_last_two_runs_is_kept(client: Client) -> None:
     """The signal arrives after a closed cohort continued as new and before its last run begins."""
-    bench = MigrationHarness(client, "between")
+    harness = MigrationHarness(client, "between")
     people = CohortPeople()
     people.receive(RosterPerson(email="bo@example.com"), datetime.now(UTC))
     start = CohortInput(
-        opsgenie_account=bench.account,
+        opsgenie_account=harness.account,
         number=1,
         run="run",
         initiator=OWNER_EMAIL,
@@ -233,12 +233,12 @@ async def test_a_signal_between_the_last_two_runs_is_kept(client: Client) -> Non
     cohort = await client.start_workflow(
         CohortWorkflow.run,
         start,
-        id=bench.cohort().id,
+        id=harness.cohort().id,
         task_queue=options.WORKFLOWS,
         start_signal="email_verified",
         start_signal_args=[PersonFact(email="bo@example.com", by=BY)],
     )
-    async with served(client, bench.world):
+    async with served(client, harness.world):
         await cohort.result()
         page = await cohort.query(CohortWorkflow.people, PeopleQuery(email="bo@example.com"))
     assert page.people[0].email_verified

@@ -47,7 +47,7 @@ def people(number: int, *, start: int = 1, verified: bool = True) -> list[Roster
 class Scenario:
     """A migration and its mail server."""
 
-    bench: MigrationHarness
+    harness: MigrationHarness
     server: ScriptedServer
 
     @asynccontextmanager
@@ -58,7 +58,7 @@ class Scenario:
             PlainLinks(),
             connections=8,
         )
-        async with served(self.bench.client, self.bench.world, mailer=mailer):
+        async with served(self.harness.client, self.harness.world, mailer=mailer):
             yield
         await mailer.close()
 
@@ -71,18 +71,18 @@ class Scenario:
 
     async def counts(self, state: State, number: int) -> bool:
         """Whether so many people are in a state."""
-        return (await self.bench.migration.status()).counts[state] == number
+        return (await self.harness.migration.status()).counts[state] == number
 
     async def paused(self, advice: str) -> bool:
         """Whether `status` shows a problem with this advice."""
-        return any(advice in problem for problem in (await self.bench.migration.status()).problems)
+        return any(advice in problem for problem in (await self.harness.migration.status()).problems)
 
     async def is_idle(self) -> bool:
         """Whether neither the migration nor a cohort has an activity or a workflow task pending."""
-        cohorts = (await self.bench.migration.progress()).cohorts
+        cohorts = (await self.harness.migration.progress()).cohorts
         workflows: list[WorkflowHandle[Any, Any]] = [
-            self.bench.handle,
-            *(self.bench.cohort(number) for number in range(1, cohorts + 1)),
+            self.harness.handle,
+            *(self.harness.cohort(number) for number in range(1, cohorts + 1)),
         ]
         pending = [(await workflow.describe()).raw_description for workflow in workflows]
         return not any(one.pending_activities or one.HasField("pending_workflow_task") for one in pending)
@@ -105,7 +105,7 @@ async def scenario(client: Client, *, worker: bool = True) -> AsyncIterator[Scen
     """Yield a migration that is not started yet, and its mail server; with a worker, or without one."""
     async with ScriptedServer() as server:
         run = Scenario(MigrationHarness(client, f"refusals-{next(_numbers)}"), server)
-        prepared(run.bench.world)
+        prepared(run.harness.world)
         async with run.worker() if worker else nullcontext():
             yield run
             await end_all(client)
@@ -133,16 +133,16 @@ async def test_a_server_that_refuses_everyone_pauses_the_migration(
     everyone = people(after + 60)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, command, answer, after)
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.paused(advice))
-        status = await run.bench.migration.status()
+        status = await run.harness.migration.status()
         assert status.progress is not None
         assert status.counts[State.UNREACHABLE] <= MAX_IN_A_ROW * (status.progress.cohorts - 1)
         run.server.script = nothing_special
-        await run.bench.migration.resume(BY)
+        await run.harness.migration.resume(BY)
         await eventually(lambda: run.all_mailed(everyone))
-        await eventually(lambda: run.bench.has_problem(""))
+        await eventually(lambda: run.harness.has_problem(""))
         assert await run.counts(State.UNREACHABLE, 0)
 
 
@@ -151,17 +151,17 @@ async def test_a_resume_before_the_problem_is_fixed_pauses_again(client: Client)
     everyone = people(40)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, DOT, SPAM, 10)
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         for _ in range(3):
             await eventually(lambda: run.paused("SPF or DKIM"))
             tried = len(run.server.received)
-            await run.bench.migration.resume(BY)
+            await run.harness.migration.resume(BY)
             await eventually(partial(run.has_received, tried + 1))
         await eventually(lambda: run.paused("SPF or DKIM"))
         assert await run.counts(State.UNREACHABLE, 0)
         run.server.script = nothing_special
-        await run.bench.migration.resume(BY)
+        await run.harness.migration.resume(BY)
         await eventually(lambda: run.all_mailed(everyone))
 
 
@@ -178,8 +178,8 @@ async def test_refusals_between_acceptances_do_not_pause(
 
     async with scenario(client) as run:
         run.server.script = script
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.all_mailed(everyone[1::2]))
         await eventually(lambda: run.counts(State.UNREACHABLE, len(refused)))
         assert not await run.paused(advice)
@@ -199,11 +199,11 @@ async def test_a_few_refusals_in_a_row_do_not_pause(client: Client) -> None:
 
     async with scenario(client) as run:
         run.server.script = script
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.counts(State.UNREACHABLE, 23))
         await eventually(lambda: run.all_mailed([*everyone[20:30], *everyone[33:]]))
-        assert await run.bench.has_problem("")
+        assert await run.harness.has_problem("")
 
 
 async def test_permanently_refused_people_pause_the_migration_once(client: Client) -> None:
@@ -216,13 +216,13 @@ async def test_permanently_refused_people_pause_the_migration_once(client: Clien
 
     async with scenario(client) as run:
         run.server.script = script
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.paused("relays mail"))
-        await run.bench.migration.resume(BY)
+        await run.harness.migration.resume(BY)
         await eventually(lambda: run.counts(State.UNREACHABLE, 20))
         await eventually(lambda: run.all_mailed([*everyone[:16], *everyone[36:]]))
-        assert await run.bench.has_problem("")
+        assert await run.harness.has_problem("")
 
 
 async def test_refusals_are_counted_for_each_purpose(client: Client) -> None:
@@ -239,12 +239,12 @@ async def test_refusals_are_counted_for_each_purpose(client: Client) -> None:
             )
 
         run.server.script = script
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.paused("SPF or DKIM"))
         assert await run.counts(State.UNREACHABLE, 0)
         run.server.script = nothing_special
-        await run.bench.migration.resume(BY)
+        await run.harness.migration.resume(BY)
         await eventually(lambda: run.all_mailed(everyone))
 
 
@@ -253,17 +253,17 @@ async def test_refusals_are_counted_across_cohorts(client: Client, monkeypatch: 
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     first, later = people(20), people(10, start=21)
     async with scenario(client) as run:
-        run.bench.world.opsgenie.add(*first)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*first)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.all_mailed(first))
         run.server.script = refuses(run.server, DOT, SPAM, 0)
-        run.bench.world.opsgenie.add(*later)
-        await run.bench.migration.refresh(BY)
+        run.harness.world.opsgenie.add(*later)
+        await run.harness.migration.refresh(BY)
         await eventually(lambda: run.paused("SPF or DKIM"))
         # A batch that is being refused during the resume would pause its cohort again.
         await eventually(run.is_idle)
         run.server.script = nothing_special
-        await run.bench.migration.resume(BY)
+        await run.harness.migration.resume(BY)
         await eventually(lambda: run.all_mailed([*first, *later]))
         await eventually(lambda: run.counts(State.UNREACHABLE, 0))
 
@@ -272,15 +272,15 @@ async def test_refusals_are_counted_across_batches_and_workers(client: Client) -
     """People who join one by one are mailed one by one, each by another worker."""
     first, later = people(8), people(MAX_IN_A_ROW + 1, start=9)
     async with scenario(client, worker=False) as run:
-        run.bench.world.opsgenie.add(*first)
+        run.harness.world.opsgenie.add(*first)
         async with run.worker():
-            await run.bench.start(rules=QUIET)
+            await run.harness.start(rules=QUIET)
             await eventually(lambda: run.all_mailed(first))
         run.server.script = refuses(run.server, DOT, SPAM, 0)
         for number, person in enumerate(later, start=1):
-            run.bench.world.opsgenie.add(person)
+            run.harness.world.opsgenie.add(person)
             async with run.worker():
-                await run.bench.migration.refresh(BY)
+                await run.harness.migration.refresh(BY)
                 await eventually(partial(run.has_received, len(first) + number))
                 if number <= MAX_IN_A_ROW:
                     await eventually(partial(run.counts, State.UNREACHABLE, number))
@@ -288,7 +288,7 @@ async def test_refusals_are_counted_across_batches_and_workers(client: Client) -
             await eventually(lambda: run.paused("SPF or DKIM"))
             assert await run.counts(State.UNREACHABLE, 0)
             run.server.script = nothing_special
-            await run.bench.migration.resume(BY)
+            await run.harness.migration.resume(BY)
             await eventually(lambda: run.all_mailed([*first, *later]))
 
 
@@ -308,32 +308,32 @@ async def test_an_exceeded_quota_is_retried_automatically(
     everyone = people(60)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, command, answer, 10)
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.paused(advice))
         assert len(run.server.accepted) < 20
-        shown = (await run.bench.migration.status()).problems
+        shown = (await run.harness.migration.status()).problems
         for _ in range(2):
             asked = len(run.server.commands)
-            await run.bench.skip(timedelta(minutes=wait))
+            await run.harness.skip(timedelta(minutes=wait))
             await eventually(partial(run.was_asked_since, asked))
-        assert (await run.bench.migration.status()).problems == shown
+        assert (await run.harness.migration.status()).problems == shown
         assert await run.counts(State.UNREACHABLE, 0)
         run.server.script = nothing_special
-        await run.bench.skip(timedelta(minutes=wait))
+        await run.harness.skip(timedelta(minutes=wait))
         await eventually(lambda: run.all_mailed(everyone))
-        await eventually(lambda: run.bench.has_problem(""))
+        await eventually(lambda: run.harness.has_problem(""))
 
 
 async def test_a_resume_retries_an_exceeded_quota_immediately(client: Client) -> None:
     everyone = people(20)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, "MAIL", "550 5.4.5 Daily user sending limit exceeded.", 5)
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.paused("resumes automatically"))
         run.server.script = nothing_special
-        await run.bench.migration.resume(BY)
+        await run.harness.migration.resume(BY)
         await eventually(lambda: run.all_mailed(everyone))
 
 
@@ -352,12 +352,12 @@ async def test_a_refusal_of_the_sender_pauses_immediately(
     everyone = people(60)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, command, answer, 20)
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.paused(advice))
         assert await run.counts(State.UNREACHABLE, 0)
         run.server.script = nothing_special
-        await run.bench.migration.resume(BY)
+        await run.harness.migration.resume(BY)
         await eventually(lambda: run.all_mailed(everyone))
 
 
@@ -366,8 +366,8 @@ async def test_connections_are_reduced_to_the_limit_of_the_server(client: Client
     everyone = people(60)
     async with scenario(client) as run:
         run.server.script = few_connections(3)
-        run.bench.world.opsgenie.add(*everyone)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*everyone)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.all_mailed(everyone))
 
 
@@ -375,9 +375,9 @@ async def test_refused_notices_are_reported(client: Client) -> None:
     """The migration completes nevertheless."""
     async with scenario(client) as run:
         run.server.script = lambda heard: SPAM if heard.line == DOT else None
-        await run.bench.start(rules=QUIET)
-        await run.bench.handle.result()
-        last = (await run.bench.migration.progress()).checklist[-1]
+        await run.harness.start(rules=QUIET)
+        await run.harness.handle.result()
+        last = (await run.harness.migration.progress()).checklist[-1]
         assert last.note.endswith("Owners and admins could not be notified by email.")
 
 
@@ -385,15 +385,15 @@ async def test_a_resume_also_covers_mails_that_are_being_sent(client: Client) ->
     """Mail that is refused meanwhile is retried as well."""
     first, later = people(20), people(MAX_IN_A_ROW, start=21)
     async with scenario(client) as run:
-        run.bench.world.opsgenie.add(*first)
-        await run.bench.start(rules=QUIET)
+        run.harness.world.opsgenie.add(*first)
+        await run.harness.start(rules=QUIET)
         await eventually(lambda: run.all_mailed(first))
         run.server.script = refuses(run.server, DOT, SPAM, 0)
         run.server.delay = 0.3
-        run.bench.world.opsgenie.add(*later)
-        await run.bench.migration.refresh(BY)
+        run.harness.world.opsgenie.add(*later)
+        await run.harness.migration.refresh(BY)
         await eventually(partial(run.has_received, len(first) + 1))
-        await run.bench.migration.resume(BY)
+        await run.harness.migration.resume(BY)
         run.server.script = nothing_special
         await eventually(lambda: run.all_mailed([*first, *later]))
         await eventually(lambda: run.counts(State.UNREACHABLE, 0))

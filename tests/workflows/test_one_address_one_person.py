@@ -20,10 +20,10 @@ from tests.workflows.harness import (
     AT_ONCE,
     OWNER_EMAIL,
     MigrationHarness,
-    benched,
     end_all,
     eventually,
     prepared,
+    running_harness,
     served,
     server_for,
 )
@@ -46,14 +46,14 @@ def new_address(cohort: int, word: str = "new") -> str:
     return next(email for email in found if roster.cohort_of(email, COHORTS) == cohort)
 
 
-async def started(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
+async def started(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
     """Start the migration of the crowd and the owner, in three cohorts, and wait until everyone has a mail."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
-    bench.world.opsgenie.add(*CROWD)
-    await bench.start(rules=UNASKED)
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    assert (await bench.migration.progress()).cohorts == COHORTS
-    return bench
+    harness.world.opsgenie.add(*CROWD)
+    await harness.start(rules=UNASKED)
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    assert (await harness.migration.progress()).cohorts == COHORTS
+    return harness
 
 
 @pytest.fixture(scope="module")
@@ -65,28 +65,28 @@ async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cli
 
 
 @pytest.fixture
-async def crowd(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
+async def crowd(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
     """A migration of three cohorts that waits for people."""
-    return await started(bench, monkeypatch)
+    return await started(harness, monkeypatch)
 
 
-async def corrected(bench: MigrationHarness, emails: Iterable[str], new: str) -> list[str]:
+async def corrected(harness: MigrationHarness, emails: Iterable[str], new: str) -> list[str]:
     """Give all of these people one address at the same moment; return whose it is now."""
     answers = await asyncio.gather(
-        *(bench.migration.correct_email(email, new, BY) for email in emails), return_exceptions=True
+        *(harness.migration.correct_email(email, new, BY) for email in emails), return_exceptions=True
     )
     refused = [answer for answer in answers if answer is not None]
     for refusal in refused:
         assert isinstance(refusal, Refused), refusal
         assert "already belongs to another person" in str(refusal)
     assert len(refused) == len(answers) - 1
-    return await holders(bench, new)
+    return await holders(harness, new)
 
 
-async def holders(bench: MigrationHarness, email: str) -> list[str]:
+async def holders(harness: MigrationHarness, email: str) -> list[str]:
     """Return the first address of everyone who has an address now."""
-    people = [line for line in (await bench.migration.report()).people if line.email == email]
-    found = [(await bench.migration.person_numbered(line.cohort, line.number)).person for line in people]
+    people = [line for line in (await harness.migration.report()).people if line.email == email]
+    found = [(await harness.migration.person_numbered(line.cohort, line.number)).person for line in people]
     return [(person.former_emails or [person.email])[0] for person in found]
 
 
@@ -106,34 +106,34 @@ async def test_concurrent_corrections_succeed_once_while_workers_restart(
 ) -> None:
     """No worker runs when both requests arrive; then workers are replaced while the cohorts agree."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
-    bench = MigrationHarness(client, "acme-served-in-turns")
-    prepared(bench.world)
-    async with served(client, bench.world):
-        await started(bench, monkeypatch)
+    harness = MigrationHarness(client, "acme-served-in-turns")
+    prepared(harness.world)
+    async with served(client, harness.world):
+        await started(harness, monkeypatch)
     both = [of_cohort(1)[0], of_cohort(2)[0]]
     new = new_address(3)
-    asked = [asyncio.create_task(bench.migration.correct_email(email, new, BY)) for email in both]
+    asked = [asyncio.create_task(harness.migration.correct_email(email, new, BY)) for email in both]
 
     async def is_claimed() -> bool:
-        events = bench.cohort(3).fetch_history_events()
+        events = harness.cohort(3).fetch_history_events()
         signals = [event.workflow_execution_signaled_event_attributes.signal_name async for event in events]
         return "address_claimed" in signals
 
-    async with served(client, bench.world, workflows_cached=0):
+    async with served(client, harness.world, workflows_cached=0):
         await eventually(is_claimed)
-    async with served(client, bench.world):
+    async with served(client, harness.world):
         answers = await asyncio.gather(*asked, return_exceptions=True)
         # On a busy machine an answer may come too late for who asked, but what was asked is still done.
         assert all(answer is None or isinstance(answer, Refused | NoWorkerAnswers) for answer in answers)
         assert answers.count(None) <= 1
 
         async def is_someones() -> bool:
-            return len(await holders(bench, new)) == 1
+            return len(await holders(harness, new)) == 1
 
         await eventually(is_someones)
-        (other,) = set(both) - set(await holders(bench, new))
+        (other,) = set(both) - set(await holders(harness, new))
         with pytest.raises(Refused, match="already belongs to another person"):
-            await bench.migration.correct_email(other, new, BY)
+            await harness.migration.correct_email(other, new, BY)
         await end_all(client)
 
 
@@ -198,25 +198,25 @@ async def test_an_unused_claim_is_released(crowd: MigrationHarness) -> None:
 @AT_ONCE
 async def test_continue_as_new_carries_claims(cutting: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cohorts continue as new every forty events, also while they agree on an address."""
-    async with benched(cutting) as bench:
-        await started(bench, monkeypatch)
+    async with running_harness(cutting) as harness:
+        await started(harness, monkeypatch)
         ones, others = of_cohort(1), of_cohort(2)
         for turn in range(6):
             new = [new_address(home, f"turn{turn}-") for home in (1, 2, 3)]
             pairs = zip(ones, others, strict=False)
-            await asyncio.gather(*(_one_of_both(bench, pair, email) for pair, email in zip(pairs, new, strict=True)))
-        assert not await health.failures(cutting, bench.account)
+            await asyncio.gather(*(_one_of_both(harness, pair, email) for pair, email in zip(pairs, new, strict=True)))
+        assert not await health.failures(cutting, harness.account)
 
 
-async def _one_of_both(bench: MigrationHarness, pair: tuple[str, str], new: str) -> None:
-    now = [(await bench.person(email)).email for email in pair]
+async def _one_of_both(harness: MigrationHarness, pair: tuple[str, str], new: str) -> None:
+    now = [(await harness.person(email)).email for email in pair]
     # What a cohort has just agreed on is news to the migration, which says where an address is.
-    await eventually(lambda: _are_found(bench, now))
-    assert len(await corrected(bench, now, new)) == 1
+    await eventually(lambda: _are_found(harness, now))
+    assert len(await corrected(harness, now, new)) == 1
 
 
-async def _are_found(bench: MigrationHarness, emails: list[str]) -> bool:
+async def _are_found(harness: MigrationHarness, emails: list[str]) -> bool:
     try:
-        return all([await bench.person(email) for email in emails])
+        return all([await harness.person(email) for email in emails])
     except NotFound:
         return False

@@ -19,56 +19,56 @@ def people(*, verified: bool) -> list[RosterPerson]:
     return [RosterPerson(email=f"{name}@example.com", email_verified=verified) for name in NAMES]
 
 
-async def _complete(bench: MigrationHarness) -> None:
-    for person in bench.world.opsgenie.people_listed:
-        bench.world.atlassian.account(person.email, verified=True)
-    await bench.migration.refresh(BY)
-    await bench.handle.result()
+async def _complete(harness: MigrationHarness) -> None:
+    for person in harness.world.opsgenie.people_listed:
+        harness.world.atlassian.account(person.email, verified=True)
+    await harness.migration.refresh(BY)
+    await harness.handle.result()
 
 
-async def test_a_verified_roster_gets_no_verification_email(bench: MigrationHarness) -> None:
+async def test_a_verified_roster_gets_no_verification_email(harness: MigrationHarness) -> None:
     """Only authentication emails are sent, and the migration completes."""
-    bench.world.opsgenie.add(*people(verified=True))
-    await bench.start(rules=UNASKED)
-    await eventually(lambda: len(bench.world.post.mails) == len(NAMES))
-    assert {mail.purpose for _, mail in bench.world.post.mails} == {Purpose.AUTHENTICATION}
-    await _complete(bench)
+    harness.world.opsgenie.add(*people(verified=True))
+    await harness.start(rules=UNASKED)
+    await eventually(lambda: len(harness.world.mailer.mails) == len(NAMES))
+    assert {mail.purpose for _, mail in harness.world.mailer.mails} == {Purpose.AUTHENTICATION}
+    await _complete(harness)
 
 
-async def test_an_unverified_roster_gets_verification_emails_first(bench: MigrationHarness) -> None:
+async def test_an_unverified_roster_gets_verification_emails_first(harness: MigrationHarness) -> None:
     """No authentication email is sent before verification, and the migration completes."""
-    bench.world.opsgenie.add(*people(verified=False))
-    await bench.start(rules=UNASKED)
-    await eventually(lambda: len(bench.world.post.mails) == len(NAMES))
-    assert {mail.purpose for _, mail in bench.world.post.mails} == {Purpose.VERIFICATION}
+    harness.world.opsgenie.add(*people(verified=False))
+    await harness.start(rules=UNASKED)
+    await eventually(lambda: len(harness.world.mailer.mails) == len(NAMES))
+    assert {mail.purpose for _, mail in harness.world.mailer.mails} == {Purpose.VERIFICATION}
     for name in NAMES:
-        await bench.handle.signal("email_verified", {"email": f"{name}@example.com"})
-    await eventually(lambda: len(bench.world.post.mails) == 2 * len(NAMES))
-    await _complete(bench)
+        await harness.handle.signal("email_verified", {"email": f"{name}@example.com"})
+    await eventually(lambda: len(harness.world.mailer.mails) == 2 * len(NAMES))
+    await _complete(harness)
 
 
-async def test_a_roster_of_one_owner_completes(bench: MigrationHarness) -> None:
+async def test_a_roster_of_one_owner_completes(harness: MigrationHarness) -> None:
     """There is nobody to wait for."""
-    await bench.start(rules=UNASKED)
-    assert (await bench.handle.result()).counts[State.CONNECTED] == 1
-    assert not bench.world.post.mails
+    await harness.start(rules=UNASKED)
+    assert (await harness.handle.result()).counts[State.CONNECTED] == 1
+    assert not harness.world.mailer.mails
 
 
-async def test_renamed_or_deleted_people_keep_a_state(bench: MigrationHarness) -> None:
+async def test_renamed_or_deleted_people_keep_a_state(harness: MigrationHarness) -> None:
     """A new address is a new person; a person who is no longer on the roster waits until an admin excludes them."""
-    bench.world.opsgenie.add(*people(verified=True))
-    await bench.start(rules=UNASKED)
-    await eventually(lambda: len(bench.world.post.mails) == len(NAMES))
+    harness.world.opsgenie.add(*people(verified=True))
+    await harness.start(rules=UNASKED)
+    await eventually(lambda: len(harness.world.mailer.mails) == len(NAMES))
     ann, bo, *others = people(verified=True)
-    owner = bench.world.opsgenie.people_listed[0]
-    bench.world.opsgenie.people_listed = [owner, ann.model_copy(update={"email": "ann.new@example.com"}), *others]
-    await bench.migration.refresh(BY)
-    await bench.until("ann.new@example.com", State.AUTHENTICATING)
+    owner = harness.world.opsgenie.people_listed[0]
+    harness.world.opsgenie.people_listed = [owner, ann.model_copy(update={"email": "ann.new@example.com"}), *others]
+    await harness.migration.refresh(BY)
+    await harness.until("ann.new@example.com", State.AUTHENTICATING)
     for gone in (ann.email, bo.email):
-        assert (await bench.person(gone)).state is State.AUTHENTICATING
-        await bench.migration.exclude(gone, "left", BY)
+        assert (await harness.person(gone)).state is State.AUTHENTICATING
+        await harness.migration.exclude(gone, "left", BY)
     for email in ("ann.new@example.com", "cy@example.com"):
-        bench.world.atlassian.account(email, verified=True)
-    await bench.migration.refresh(BY)
-    counts = (await bench.handle.result()).counts
+        harness.world.atlassian.account(email, verified=True)
+    await harness.migration.refresh(BY)
+    counts = (await harness.handle.result()).counts
     assert (counts[State.EXCLUDED], counts[State.CONNECTED], counts.total) == (2, 3, 5)

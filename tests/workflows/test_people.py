@@ -20,22 +20,22 @@ CROWD = [
 
 
 @pytest.fixture
-async def crowd(bench: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
+async def crowd(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
     """Twenty people and the owner in six cohorts, all with their first mail; two of the addresses are dead."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
-    bench.world.opsgenie.add(*CROWD)
-    bench.world.post.refused |= {"p0@example.com", "p1@example.com"}
-    await bench.start()
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    assert (await bench.migration.progress()).cohorts == 6
-    return bench
+    harness.world.opsgenie.add(*CROWD)
+    harness.world.mailer.refused |= {"p0@example.com", "p1@example.com"}
+    await harness.start()
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    assert (await harness.migration.progress()).cohorts == 6
+    return harness
 
 
-async def listed(bench: MigrationHarness, *states: State, search: str = "", limit: int = 3) -> list[ReportLine]:
+async def listed(harness: MigrationHarness, *states: State, search: str = "", limit: int = 3) -> list[ReportLine]:
     """Everyone on all pages."""
     found, page = list[ReportLine](), ""
     while True:
-        people = await bench.migration.people(states, search=search, page=page, limit=limit)
+        people = await harness.migration.people(states, search=search, page=page, limit=limit)
         found += people.people
         if not people.next:
             return found

@@ -19,40 +19,42 @@ PEOPLE = [RosterPerson(email=f"p{number}@example.com") for number in range(MAX_L
 
 
 @pytest.fixture
-async def links(bench: MigrationHarness) -> list[LinkClaims]:
+async def links(harness: MigrationHarness) -> list[LinkClaims]:
     """Everyone's verification link, mailed a moment ago."""
-    bench.world.opsgenie.add(*PEOPLE)
-    await bench.start()
-    await eventually(lambda: len(bench.world.post.mails) == len(PEOPLE))
-    return [bench.world.post.link(person.email, Purpose.VERIFICATION) for person in PEOPLE]
+    harness.world.opsgenie.add(*PEOPLE)
+    await harness.start()
+    await eventually(lambda: len(harness.world.mailer.mails) == len(PEOPLE))
+    return [harness.world.mailer.link(person.email, Purpose.VERIFICATION) for person in PEOPLE]
 
 
-async def signals(bench: MigrationHarness) -> int:
+async def signals(harness: MigrationHarness) -> int:
     """How many the cohort got so far; those that come while a task runs are counted when it ends."""
-    return (await cost(bench.client, bench.cohort().id)).kinds["EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"]
+    return (await cost(harness.client, harness.cohort().id)).kinds["EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"]
 
 
-async def test_concurrent_clicks_share_signals(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+async def test_concurrent_clicks_share_signals(harness: MigrationHarness, links: list[LinkClaims]) -> None:
     """One signal for the first click, then as few as possible; every click takes effect."""
-    before, desk = await signals(bench), TemporalLinkClient(bench.client)
+    before, desk = await signals(harness), TemporalLinkClient(harness.client)
     assert all(await asyncio.gather(*map(desk.follow, links)))
     for person in PEOPLE:
-        await bench.until(person.email, State.AUTHENTICATING)
-    assert await signals(bench) - before <= 2
+        await harness.until(person.email, State.AUTHENTICATING)
+    assert await signals(harness) - before <= 2
 
 
-async def test_a_single_click_is_sent_immediately(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+async def test_a_single_click_is_sent_immediately(harness: MigrationHarness, links: list[LinkClaims]) -> None:
     """In a signal of its own."""
-    before, desk = await signals(bench), TemporalLinkClient(bench.client)
+    before, desk = await signals(harness), TemporalLinkClient(harness.client)
     for link, person in zip(links[:3], PEOPLE, strict=False):
         assert await desk.follow(link)
-        await bench.until(person.email, State.AUTHENTICATING)
-    assert await signals(bench) - before == 3
+        await harness.until(person.email, State.AUTHENTICATING)
+    assert await signals(harness) - before == 3
 
 
-async def test_a_closed_browser_cancels_only_its_own_request(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+async def test_a_closed_browser_cancels_only_its_own_request(
+    harness: MigrationHarness, links: list[LinkClaims]
+) -> None:
     """The click itself may still take effect."""
-    desk = TemporalLinkClient(bench.client)
+    desk = TemporalLinkClient(harness.client)
     clicks = [asyncio.ensure_future(desk.follow(link)) for link in links[:3]]
     await asyncio.sleep(0)
     clicks[0].cancel()
@@ -60,17 +62,17 @@ async def test_a_closed_browser_cancels_only_its_own_request(bench: MigrationHar
     assert clicks[0].cancelled()
 
 
-async def test_clicks_for_an_ended_cohort_are_reported(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+async def test_clicks_for_an_ended_cohort_are_reported(harness: MigrationHarness, links: list[LinkClaims]) -> None:
     """To everyone of that cohort, and to nobody else."""
-    desk = TemporalLinkClient(bench.client)
+    desk = TemporalLinkClient(harness.client)
     unknown = [link.model_copy(update={"cohort_id": "site-migration:nobody:cohort:1"}) for link in links[:3]]
     heard = await asyncio.gather(*map(desk.follow, [*unknown, *links[:3]]))
     assert heard == [False] * 3 + [True] * 3
 
 
-async def test_clicks_that_temporal_rejects_are_reported(bench: MigrationHarness, links: list[LinkClaims]) -> None:
+async def test_clicks_that_temporal_rejects_are_reported(harness: MigrationHarness, links: list[LinkClaims]) -> None:
     """A later click succeeds."""
-    desk = TemporalLinkClient(bench.client)
+    desk = TemporalLinkClient(harness.client)
     with patch.object(WorkflowHandle, "signal", side_effect=RPCError("gone", RPCStatusCode.UNAVAILABLE, b"")):
         clicks = await asyncio.gather(*map(desk.follow, links[:3]), return_exceptions=True)
     assert [type(click) for click in clicks] == [ServiceUnavailable] * 3

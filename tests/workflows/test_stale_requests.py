@@ -38,61 +38,61 @@ REQUESTS: dict[str, Callable[[Migration], Awaitable[object]]] = {
 }
 
 
-async def restarted(bench: MigrationHarness) -> Migration:
+async def restarted(harness: MigrationHarness) -> Migration:
     """Start a migration, cancel it and start it again; return the first one, as somebody saw it."""
-    bench.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
-    await bench.start()
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    seen = Migration(bench.client, bench.account, (await bench.migration.summary()).run)
+    harness.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
+    await harness.start()
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    seen = Migration(harness.client, harness.account, (await harness.migration.summary()).run)
     await seen.cancel("Another try.", BY)
-    await bench.handle.result()
-    await migrations.start(bench.client, bench.request(), again=True)
-    await eventually(lambda: bench.step_is(Step.VERIFY))
+    await harness.handle.result()
+    await migrations.start(harness.client, harness.request(), again=True)
+    await eventually(lambda: harness.step_is(Step.VERIFY))
     return seen
 
 
-async def test_the_next_migration_refuses_requests_about_the_last_one(bench: MigrationHarness) -> None:
+async def test_the_next_migration_refuses_requests_about_the_last_one(harness: MigrationHarness) -> None:
     """With a sentence that says what has changed; nothing changes."""
-    seen = await restarted(bench)
+    seen = await restarted(harness)
     for ask in REQUESTS.values():
         with pytest.raises(Refused, match="started again in the meantime, so nothing was changed"):
             await ask(seen)
-    started = (await bench.migration.summary()).started_at
-    assert [one.act for one in (await bench.migration.audit()).entries if one.at >= started] == [Act.START]
-    assert (await bench.migration.summary()).run_state is RunState.RUNNING
-    ann = await bench.person(ANN)
+    started = (await harness.migration.summary()).started_at
+    assert [one.act for one in (await harness.migration.audit()).entries if one.at >= started] == [Act.START]
+    assert (await harness.migration.summary()).run_state is RunState.RUNNING
+    ann = await harness.person(ANN)
     assert (ann.state, ann.email) == (State.AUTHENTICATING, ANN)
 
 
-async def test_an_undo_of_an_earlier_migration_is_refused(bench: MigrationHarness) -> None:
+async def test_an_undo_of_an_earlier_migration_is_refused(harness: MigrationHarness) -> None:
     """Also while no migration runs."""
-    seen = await restarted(bench)
-    await bench.migration.cancel("Enough.", BY)
-    await bench.handle.result()
+    seen = await restarted(harness)
+    await harness.migration.cancel("Enough.", BY)
+    await harness.handle.result()
     with pytest.raises(Refused, match="started again"):
         await seen.revoke_invitations(BY)
-    assert bench.world.atlassian.calls["revoke"] == 0
+    assert harness.world.atlassian.calls["revoke"] == 0
 
 
-async def test_a_request_by_hand_may_omit_the_run(bench: MigrationHarness) -> None:
+async def test_a_request_by_hand_may_omit_the_run(harness: MigrationHarness) -> None:
     """It is for the running migration. The task cannot be omitted."""
-    bench.world.atlassian.by_hand = True
-    await bench.start(site="acme")
-    await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
-    await bench.handle.execute_update("pause", {"reason": "x"})
+    harness.world.atlassian.by_hand = True
+    await harness.start(site="acme")
+    await eventually(lambda: harness.waits_for("Connect the Opsgenie account"))
+    await harness.handle.execute_update("pause", {"reason": "x"})
     with pytest.raises(Refused, match=r"Name the completed task: connect-site:acme\."):
-        await bench.migration.confirm("", BY)
-    await bench.handle.execute_update("confirm", {"task": "connect-site:acme"})
-    await eventually(lambda: bench.world.atlassian.connections)
+        await harness.migration.confirm("", BY)
+    await harness.handle.execute_update("confirm", {"task": "connect-site:acme"})
+    await eventually(lambda: harness.world.atlassian.connections)
 
 
-async def test_a_deadline_replaces_only_the_one_that_was_seen(bench: MigrationHarness) -> None:
+async def test_a_deadline_replaces_only_the_one_that_was_seen(harness: MigrationHarness) -> None:
     """A request that names no former deadline replaces any."""
-    bench.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
-    await bench.start()
+    harness.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
+    await harness.start()
     none = Deadline(deadline=None, at_deadline=AtDeadline.KEEP_WAITING)
-    await bench.migration.set_deadline(LATER, AtDeadline.KEEP_WAITING, BY, instead_of=none)
+    await harness.migration.set_deadline(LATER, AtDeadline.KEEP_WAITING, BY, instead_of=none)
     with pytest.raises(Refused, match="deadline was changed in the meantime"):
-        await bench.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY, instead_of=none)
-    await bench.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY)
-    assert (await bench.migration.progress()).deadline is None
+        await harness.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY, instead_of=none)
+    await harness.migration.set_deadline(None, AtDeadline.KEEP_WAITING, BY)
+    assert (await harness.migration.progress()).deadline is None

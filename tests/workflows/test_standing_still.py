@@ -26,53 +26,53 @@ BY = Actor(name=OWNER_EMAIL)
 BO = RosterPerson(email="bo@example.com")
 
 
-async def is_listed_as(bench: MigrationHarness, condition: str) -> bool:
+async def is_listed_as(harness: MigrationHarness, condition: str) -> bool:
     """Whether `list` shows the migration as this. Temporal's lists lag behind, so wait for it with `eventually`."""
-    summaries = await migrations.listed(bench.client)
-    return [one.condition for one in summaries if one.opsgenie_account == bench.account] == [condition]
+    summaries = await migrations.listed(harness.client)
+    return [one.condition for one in summaries if one.opsgenie_account == harness.account] == [condition]
 
 
 class TestPauses:
     """By an admin, or by a cohort that only people can help."""
 
-    async def test_an_admins(self, bench: MigrationHarness) -> None:
+    async def test_an_admins(self, harness: MigrationHarness) -> None:
         """From the pause to the resume."""
-        bench.world.opsgenie.add(BO)
-        await bench.start()
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        await bench.migration.pause("Freeze.", BY)
-        await eventually(lambda: is_listed_as(bench, "paused"))
-        assert (await bench.migration.status()).condition == "paused"
-        await bench.migration.resume(BY, "Freeze.")
-        await eventually(lambda: is_listed_as(bench, "running"))
-        assert (await bench.migration.status()).condition == "running"
+        harness.world.opsgenie.add(BO)
+        await harness.start()
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        await harness.migration.pause("Freeze.", BY)
+        await eventually(lambda: is_listed_as(harness, "paused"))
+        assert (await harness.migration.status()).condition == "paused"
+        await harness.migration.resume(BY, "Freeze.")
+        await eventually(lambda: is_listed_as(harness, "running"))
+        assert (await harness.migration.status()).condition == "running"
 
-    async def test_a_cohorts_own(self, bench: MigrationHarness) -> None:
+    async def test_a_cohorts_own(self, harness: MigrationHarness) -> None:
         """The mail server refuses all of Landbridge; the migration itself does not pause."""
-        bench.world.opsgenie.add(BO)
-        bench.world.post.problem = ServiceRejected("The mail server refuses the login.")
-        await bench.start()
-        await eventually(lambda: is_listed_as(bench, "paused"))
-        status = await bench.migration.status()
+        harness.world.opsgenie.add(BO)
+        harness.world.mailer.problem = ServiceRejected("The mail server refuses the login.")
+        await harness.start()
+        await eventually(lambda: is_listed_as(harness, "paused"))
+        status = await harness.migration.status()
         assert (status.condition, status.problems) == ("paused", ["The mail server refuses the login."])
-        bench.world.post.problem = None
-        await bench.migration.resume(BY, "Freeze.")
-        await eventually(lambda: is_listed_as(bench, "running"))
-        assert (await bench.migration.status()).condition == "running"
+        harness.world.mailer.problem = None
+        await harness.migration.resume(BY, "Freeze.")
+        await eventually(lambda: is_listed_as(harness, "running"))
+        assert (await harness.migration.status()).condition == "running"
 
     async def test_one_that_nobody_can_be_asked_about(self, client: Client) -> None:
         """No worker runs."""
-        bench = MigrationHarness(client, "paused-alone")
-        prepared(bench.world)
-        bench.world.post.problem = ServiceRejected("The mail server refuses the login.")
-        bench.world.opsgenie.add(BO)
-        async with served(client, bench.world):
-            await bench.start()
-            await eventually(lambda: is_listed_as(bench, "paused"))
-        status = await bench.migration.status()
+        harness = MigrationHarness(client, "paused-alone")
+        prepared(harness.world)
+        harness.world.mailer.problem = ServiceRejected("The mail server refuses the login.")
+        harness.world.opsgenie.add(BO)
+        async with served(client, harness.world):
+            await harness.start()
+            await eventually(lambda: is_listed_as(harness, "paused"))
+        status = await harness.migration.status()
         assert (status.progress, status.condition) == (None, "paused")
-        await bench.handle.terminate()
-        await eventually(lambda: is_listed_as(bench, "terminated"))
+        await harness.handle.terminate()
+        await eventually(lambda: is_listed_as(harness, "terminated"))
         await end_all(client)
 
 
@@ -91,13 +91,13 @@ class TestIncompatibleCode:
     @pytest.fixture
     async def begun(self, reporting: Client, request: pytest.FixtureRequest) -> AsyncIterator[MigrationHarness]:
         """Have our code begin a migration."""
-        bench = MigrationHarness(reporting, f"begun-{abs(hash(request.node.name))}")
-        prepared(bench.world)
-        bench.world.opsgenie.add(BO)
-        async with served(reporting, bench.world):
-            await bench.start()
-            await eventually(lambda: bench.world.post.sent(BO.email))
-        yield bench
+        harness = MigrationHarness(reporting, f"begun-{abs(hash(request.node.name))}")
+        prepared(harness.world)
+        harness.world.opsgenie.add(BO)
+        async with served(reporting, harness.world):
+            await harness.start()
+            await eventually(lambda: harness.world.mailer.sent(BO.email))
+        yield harness
         await end_all(reporting)
 
     @pytest.mark.timeout(180)
@@ -144,8 +144,8 @@ class TestIncompatibleCode:
         assert (status.progress, status.condition) == (None, "stuck")
 
 
-async def fails(bench: MigrationHarness) -> MigrationStatus | None:
+async def fails(harness: MigrationHarness) -> MigrationStatus | None:
     """Return the status once it tells a failing task; Temporal waits some seconds between two attempts."""
     await asyncio.sleep(0.2)
-    status = await bench.migration.status()
+    status = await harness.migration.status()
     return status if status.failing else None

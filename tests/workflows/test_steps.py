@@ -32,10 +32,10 @@ UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
 BO = RosterPerson(email="bo@example.com", name="Bo")
 
 
-async def refusal(bench: MigrationHarness) -> str:
+async def refusal(harness: MigrationHarness) -> str:
     """Return the sentence with which a migration was refused."""
     with pytest.raises(WorkflowFailureError) as failed:
-        await bench.handle.result()
+        await harness.handle.result()
     assert isinstance(failed.value.cause, ApplicationError)
     assert failed.value.cause.type == "Refused"
     return failed.value.cause.message
@@ -44,194 +44,194 @@ async def refusal(bench: MigrationHarness) -> str:
 class TestInitiating:
     """Step 1."""
 
-    async def test_a_user_may_not_initiate(self, bench: MigrationHarness) -> None:
+    async def test_a_user_may_not_initiate(self, harness: MigrationHarness) -> None:
         """Refused with a sentence, and nothing happens."""
-        bench.world.opsgenie.add(ANN)
-        await bench.start(initiator=ANN.email)
-        assert "Only an owner or admin" in await refusal(bench)
-        assert not bench.world.atlassian.calls
-        assert not bench.world.post.mails
-        status = await bench.migration.status()
+        harness.world.opsgenie.add(ANN)
+        await harness.start(initiator=ANN.email)
+        assert "Only an owner or admin" in await refusal(harness)
+        assert not harness.world.atlassian.calls
+        assert not harness.world.mailer.mails
+        status = await harness.migration.status()
         assert status.run_state is RunState.FAILED
         assert "Only an owner or admin" in status.failure
         assert ANN.email not in status.failure
 
-    async def test_a_stranger_may_not_initiate(self, bench: MigrationHarness) -> None:
+    async def test_a_stranger_may_not_initiate(self, harness: MigrationHarness) -> None:
         """Nor anyone who is not on the roster."""
-        await bench.start(initiator="stranger@example.com")
-        assert "Only an owner or admin" in await refusal(bench)
+        await harness.start(initiator="stranger@example.com")
+        assert "Only an owner or admin" in await refusal(harness)
 
-    async def test_a_roster_that_changed_since_the_plan_is_refused(self, bench: MigrationHarness) -> None:
+    async def test_a_roster_that_changed_since_the_plan_is_refused(self, harness: MigrationHarness) -> None:
         """Somebody joined after the plan was made."""
-        planned = survey(bench.world.opsgenie.people_listed)
-        bench.world.opsgenie.add(ANN)
-        await bench.start(plan=planned.digest)
-        assert "changed since the plan" in await refusal(bench)
-        bench.world.opsgenie.people_listed.pop()
-        await bench.start(plan=planned.digest)
-        assert (await bench.handle.result()).counts.total == 1
+        planned = survey(harness.world.opsgenie.people_listed)
+        harness.world.opsgenie.add(ANN)
+        await harness.start(plan=planned.digest)
+        assert "changed since the plan" in await refusal(harness)
+        harness.world.opsgenie.people_listed.pop()
+        await harness.start(plan=planned.digest)
+        assert (await harness.handle.result()).counts.total == 1
 
-    async def test_an_admin_may_initiate_with_any_spelling_of_the_address(self, bench: MigrationHarness) -> None:
+    async def test_an_admin_may_initiate_with_any_spelling_of_the_address(self, harness: MigrationHarness) -> None:
         """Addresses are compared as mailboxes, not as text."""
-        bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN, email_verified=True))
-        bench.world.atlassian.account("ada@example.com", verified=True)
-        await bench.start(initiator=" Ada@EXAMPLE.com ")
-        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+        harness.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN, email_verified=True))
+        harness.world.atlassian.account("ada@example.com", verified=True)
+        await harness.start(initiator=" Ada@EXAMPLE.com ")
+        assert (await harness.handle.result()).counts[State.CONNECTED] == 2
 
-    async def test_starting_again_returns_the_running_migration(self, bench: MigrationHarness) -> None:
+    async def test_starting_again_returns_the_running_migration(self, harness: MigrationHarness) -> None:
         """It is not an error, unless the request names another site."""
-        bench.world.opsgenie.add(ANN)
-        assert (await bench.start()).already is None
-        assert (await bench.start()).already is RunState.RUNNING
+        harness.world.opsgenie.add(ANN)
+        assert (await harness.start()).already is None
+        assert (await harness.start()).already is RunState.RUNNING
         with pytest.raises(Refused, match="another site"):
-            await bench.start(site="other")
+            await harness.start(site="other")
 
-    async def test_starting_again_after_completion_must_be_explicit(self, bench: MigrationHarness) -> None:
+    async def test_starting_again_after_completion_must_be_explicit(self, harness: MigrationHarness) -> None:
         """Then people who need no mail get none."""
-        await bench.start()
-        await bench.handle.result()
-        assert (await bench.start()).already is RunState.COMPLETED
-        assert (await migrations.start(bench.client, bench.request(), again=True)).already is None
-        assert (await bench.handle.result()).counts[State.CONNECTED] == 1
-        assert not bench.world.post.mails
+        await harness.start()
+        await harness.handle.result()
+        assert (await harness.start()).already is RunState.COMPLETED
+        assert (await migrations.start(harness.client, harness.request(), again=True)).already is None
+        assert (await harness.handle.result()).counts[State.CONNECTED] == 1
+        assert not harness.world.mailer.mails
 
-    async def test_rejected_credentials_pause_the_migration(self, bench: MigrationHarness) -> None:
+    async def test_rejected_credentials_pause_the_migration(self, harness: MigrationHarness) -> None:
         """The status shows the reason, and the migration resumes once it is fixed."""
-        bench.world.opsgenie.problem = ServiceRejected("Opsgenie refuses the API key; check it.")
-        await bench.start()
-        await eventually(lambda: bench.waits_for("Opsgenie refuses the API key; check it."))
-        bench.world.opsgenie.problem = None
-        await bench.migration.resume(BY)
-        assert (await bench.handle.result()).counts.total == 1
+        harness.world.opsgenie.problem = ServiceRejected("Opsgenie refuses the API key; check it.")
+        await harness.start()
+        await eventually(lambda: harness.waits_for("Opsgenie refuses the API key; check it."))
+        harness.world.opsgenie.problem = None
+        await harness.migration.resume(BY)
+        assert (await harness.handle.result()).counts.total == 1
 
 
 class TestChoosingASite:
     """Step 2."""
 
-    async def test_a_request_without_a_site_waits_for_a_choice(self, bench: MigrationHarness) -> None:
+    async def test_a_request_without_a_site_waits_for_a_choice(self, harness: MigrationHarness) -> None:
         """The sites are listed, and the choice is an update."""
-        await bench.start(site="")
-        await eventually(lambda: bench.waits_for("Choose a site, or name a new one."))
-        progress = await bench.migration.progress()
+        await harness.start(site="")
+        await eventually(lambda: harness.waits_for("Choose a site, or name a new one."))
+        progress = await harness.migration.progress()
         assert progress.sites == [ACME]
         assert progress.checklist[1].status is StepStatus.WAITING
-        assert (await bench.migration.choose_site("https://acme.atlassian.net/", BY)).site == ACME
-        assert (await bench.handle.result()).site == ACME
+        assert (await harness.migration.choose_site("https://acme.atlassian.net/", BY)).site == ACME
+        assert (await harness.handle.result()).site == ACME
 
-    async def test_only_a_site_admin_can_select_a_site(self, bench: MigrationHarness) -> None:
+    async def test_only_a_site_admin_can_select_a_site(self, harness: MigrationHarness) -> None:
         """The request is refused with the sites to choose from; the migration still waits."""
         other = Site(id="2", name="other", url="https://other.atlassian.net")
-        bench.world.atlassian.listed_sites.append(other)
-        await bench.start(site="other")
-        await eventually(lambda: bench.waits_for("not a site admin of other"))
+        harness.world.atlassian.listed_sites.append(other)
+        await harness.start(site="other")
+        await eventually(lambda: harness.waits_for("not a site admin of other"))
         with pytest.raises(Refused, match=r"No site 'nowhere'.*: acme"):
-            await bench.migration.choose_site("nowhere", BY)
+            await harness.migration.choose_site("nowhere", BY)
         with pytest.raises(Refused, match="not a site admin"):
-            await bench.migration.choose_site("other", BY)
+            await harness.migration.choose_site("other", BY)
         # Somebody makes them site admin meanwhile: Atlassian is asked anew each time.
-        bench.world.atlassian.listed_sites[-1] = other.model_copy(update={"admin": True})
-        assert (await bench.migration.choose_site("other", BY)).site is not None
+        harness.world.atlassian.listed_sites[-1] = other.model_copy(update={"admin": True})
+        assert (await harness.migration.choose_site("other", BY)).site is not None
         with pytest.raises((Refused, NotFound)):
-            await bench.migration.choose_site("acme", BY)
+            await harness.migration.choose_site("acme", BY)
 
-    async def test_admins_are_reminded_of_a_waiting_task(self, bench: MigrationHarness) -> None:
+    async def test_admins_are_reminded_of_a_waiting_task(self, harness: MigrationHarness) -> None:
         """All owners and admins, with the command."""
-        await bench.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
-        await eventually(lambda: bench.world.post.told(NoticeKind.ADMIN_TASK))
-        notice = bench.world.post.told(NoticeKind.ADMIN_TASK)[0]
+        await harness.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
+        await eventually(lambda: harness.world.mailer.notices_of(NoticeKind.ADMIN_TASK))
+        notice = harness.world.mailer.notices_of(NoticeKind.ADMIN_TASK)[0]
         assert notice.recipient.email == OWNER_EMAIL
         assert notice.notice.task == "Choose a site, or name a new one."
-        assert f"./starter.py choose-site {bench.account}" in notice.notice.command
+        assert f"./starter.py choose-site {harness.account}" in notice.notice.command
 
-    async def test_a_choice_does_not_wait_for_the_reminder(self, bench: MigrationHarness) -> None:
+    async def test_a_choice_does_not_wait_for_the_reminder(self, harness: MigrationHarness) -> None:
         """Although the mail server is unavailable."""
-        bench.world.post.problem = ServiceUnavailable("The mail server is away.")
-        await bench.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
-        await eventually(lambda: bench.status_shows("The mail server is away."))
-        await bench.migration.choose_site("acme", BY)
-        await eventually(lambda: bench.step_is(Step.AUTHENTICATE))
+        harness.world.mailer.problem = ServiceUnavailable("The mail server is away.")
+        await harness.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
+        await eventually(lambda: harness.status_shows("The mail server is away."))
+        await harness.migration.choose_site("acme", BY)
+        await eventually(lambda: harness.step_is(Step.AUTHENTICATE))
 
-    async def test_a_deadline_before_the_choice_of_a_site_only_sends_a_notice(self, bench: MigrationHarness) -> None:
+    async def test_a_deadline_before_the_choice_of_a_site_only_sends_a_notice(self, harness: MigrationHarness) -> None:
         """Nobody was mailed yet: it ends nothing, whatever the rules say."""
         rules = {"deadline": datetime.now(UTC) + timedelta(days=14), "at_deadline": AtDeadline.COMPLETE_PARTIAL}
-        await bench.start(site="", rules=UNASKED.model_copy(update=rules))
-        await eventually(lambda: bench.waits_for("Choose a site"))
-        await bench.skip(timedelta(days=20))
-        await eventually(lambda: bench.world.post.told(NoticeKind.DEADLINE_PASSED))
-        assert (await bench.migration.choose_site("acme", BY)).site == ACME
-        assert (await bench.handle.result()).counts[State.CONNECTED] == 1
-        assert len(bench.world.post.told(NoticeKind.DEADLINE_PASSED)) == 1
+        await harness.start(site="", rules=UNASKED.model_copy(update=rules))
+        await eventually(lambda: harness.waits_for("Choose a site"))
+        await harness.skip(timedelta(days=20))
+        await eventually(lambda: harness.world.mailer.notices_of(NoticeKind.DEADLINE_PASSED))
+        assert (await harness.migration.choose_site("acme", BY)).site == ACME
+        assert (await harness.handle.result()).counts[State.CONNECTED] == 1
+        assert len(harness.world.mailer.notices_of(NoticeKind.DEADLINE_PASSED)) == 1
 
 
 class TestSigningUp:
     """Step 3."""
 
-    async def test_an_initiator_without_an_account_signs_up(self, bench: MigrationHarness) -> None:
+    async def test_an_initiator_without_an_account_signs_up(self, harness: MigrationHarness) -> None:
         """Before the site is created."""
-        bench.world.atlassian.accounts.clear()
-        await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
-        await bench.handle.result()
-        assert bench.world.atlassian.account(OWNER_EMAIL).verified
-        assert (await bench.migration.progress()).checklist[2].status is StepStatus.DONE
+        harness.world.atlassian.accounts.clear()
+        await harness.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
+        await harness.handle.result()
+        assert harness.world.atlassian.account(OWNER_EMAIL).verified
+        assert (await harness.migration.progress()).checklist[2].status is StepStatus.DONE
 
-    async def test_where_no_api_can_it_is_an_admins_task(self, bench: MigrationHarness) -> None:
+    async def test_where_no_api_can_it_is_an_admins_task(self, harness: MigrationHarness) -> None:
         """Confirmed by the admin and checked with Atlassian, as often as it takes."""
-        bench.world.atlassian.accounts.clear()
-        bench.world.atlassian.by_hand = True
-        await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
-        await eventually(lambda: bench.waits_for("Sign up to Atlassian."))
-        await bench.migration.confirm("sign-up", BY)
-        await eventually(lambda: bench.world.atlassian.calls["sign_up"] == 2)
-        await eventually(lambda: bench.waits_for("Sign up to Atlassian."))
-        bench.world.atlassian.account(OWNER_EMAIL, verified=True)
-        await bench.migration.confirm("sign-up", BY)
-        await eventually(lambda: bench.waits_for("Create the site fresh."))
+        harness.world.atlassian.accounts.clear()
+        harness.world.atlassian.by_hand = True
+        await harness.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
+        await eventually(lambda: harness.waits_for("Sign up to Atlassian."))
+        await harness.migration.confirm("sign-up", BY)
+        await eventually(lambda: harness.world.atlassian.calls["sign_up"] == 2)
+        await eventually(lambda: harness.waits_for("Sign up to Atlassian."))
+        harness.world.atlassian.account(OWNER_EMAIL, verified=True)
+        await harness.migration.confirm("sign-up", BY)
+        await eventually(lambda: harness.waits_for("Create the site fresh."))
 
 
 class TestCreatingASite:
     """Step 4."""
 
-    async def test_a_taken_site_name_waits_for_another_choice(self, bench: MigrationHarness) -> None:
+    async def test_a_taken_site_name_waits_for_another_choice(self, harness: MigrationHarness) -> None:
         """With suggestions; it never fails the migration."""
-        bench.world.atlassian.taken = {"fresh"}
-        await bench.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
-        await eventually(lambda: bench.waits_for("is or was already in use"))
-        progress = await bench.migration.progress()
+        harness.world.atlassian.taken = {"fresh"}
+        await harness.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
+        await eventually(lambda: harness.waits_for("is or was already in use"))
+        progress = await harness.migration.progress()
         assert "fresh-team" in progress.suggestions
         with pytest.raises(Refused, match=r"taken.*fresh-team"):
-            await bench.migration.name_site(NewSite(name="fresh", first_name="Olga", last_name="Owner"), BY)
-        decided = await bench.migration.name_site(NewSite(name="fresh-team", first_name="O", last_name="O"), BY)
+            await harness.migration.name_site(NewSite(name="fresh", first_name="Olga", last_name="Owner"), BY)
+        decided = await harness.migration.name_site(NewSite(name="fresh-team", first_name="O", last_name="O"), BY)
         assert decided.site is not None
         assert decided.site.name == "fresh-team"
-        assert (await bench.handle.result()).site == decided.site
+        assert (await harness.handle.result()).site == decided.site
 
-    async def test_an_invalid_site_name_waits_for_another_choice(self, bench: MigrationHarness) -> None:
+    async def test_an_invalid_site_name_waits_for_another_choice(self, harness: MigrationHarness) -> None:
         """From the start request or a later choice."""
-        await bench.start(site="", new_site=NewSite(name="-Fresh-", first_name="Olga", last_name="Owner"))
-        await eventually(lambda: bench.waits_for("only lowercase letters"))
+        await harness.start(site="", new_site=NewSite(name="-Fresh-", first_name="Olga", last_name="Owner"))
+        await eventually(lambda: harness.waits_for("only lowercase letters"))
         with pytest.raises(Refused, match="3 to 63 characters"):
-            await bench.migration.name_site(NewSite(name="ab", first_name="O", last_name="O"), BY)
+            await harness.migration.name_site(NewSite(name="ab", first_name="O", last_name="O"), BY)
         # An existing site is a way out, too, and the checklist says so.
-        assert (await bench.migration.choose_site("acme", BY)).site == ACME
-        await bench.handle.result()
-        checklist = await bench.checklist()
+        assert (await harness.migration.choose_site("acme", BY)).site == ACME
+        await harness.handle.result()
+        checklist = await harness.checklist()
         assert checklist[1].note == ACME.url
         assert checklist[3].status is StepStatus.SKIPPED
 
-    async def test_where_no_api_can_it_is_an_admins_task(self, bench: MigrationHarness) -> None:
+    async def test_where_no_api_can_it_is_an_admins_task(self, harness: MigrationHarness) -> None:
         """The site counts once Atlassian lists it; connecting is the next task."""
-        bench.world.atlassian.by_hand = True
-        await bench.start(site="")
-        await eventually(lambda: bench.waits_for("Choose a site"))
-        decided = await bench.migration.name_site(NewSite(name="fresh", first_name="O", last_name="O"), BY)
+        harness.world.atlassian.by_hand = True
+        await harness.start(site="")
+        await eventually(lambda: harness.waits_for("Choose a site"))
+        decided = await harness.migration.name_site(NewSite(name="fresh", first_name="O", last_name="O"), BY)
         assert decided.task == "Create the site fresh."
-        bench.world.atlassian.listed_sites.append(
+        harness.world.atlassian.listed_sites.append(
             ACME.model_copy(update={"name": "fresh", "url": "https://fresh.example"})
         )
-        await bench.migration.confirm("create-site:fresh", BY)
-        await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
-        await bench.migration.confirm("connect-site:fresh", BY)
-        site = (await bench.handle.result()).site
+        await harness.migration.confirm("create-site:fresh", BY)
+        await eventually(lambda: harness.waits_for("Connect the Opsgenie account"))
+        await harness.migration.confirm("connect-site:fresh", BY)
+        site = (await harness.handle.result()).site
         assert site is not None
         assert site.name == "fresh"
 
@@ -239,122 +239,122 @@ class TestCreatingASite:
 class TestAuthentication:
     """Step 5."""
 
-    async def test_everyone_gets_an_account_and_only_verified_people_the_email(self, bench: MigrationHarness) -> None:
+    async def test_everyone_gets_an_account_and_only_verified_people_the_email(self, harness: MigrationHarness) -> None:
         """A verified Atlassian account needs nothing; blocked people are left out."""
-        bench.world.opsgenie.add(ANN, BO, RosterPerson(email="cy@example.com", blocked=True, email_verified=True))
-        await bench.start()
-        await bench.until(BO.email, State.EMAIL_UNVERIFIED)
-        await eventually(lambda: bench.step_is(Step.VERIFY))
-        assert [m.purpose for m in bench.world.post.sent(ANN.email)] == [Purpose.AUTHENTICATION]
-        assert [m.purpose for m in bench.world.post.sent(BO.email)] == [Purpose.VERIFICATION]
-        assert not bench.world.post.sent(OWNER_EMAIL)
-        assert set(bench.world.atlassian.accounts) == {OWNER_EMAIL, ANN.email, BO.email}
-        assert bench.world.atlassian.connections == {bench.account: ACME.id}
-        assert (await bench.person("cy@example.com")).state is State.SKIPPED
+        harness.world.opsgenie.add(ANN, BO, RosterPerson(email="cy@example.com", blocked=True, email_verified=True))
+        await harness.start()
+        await harness.until(BO.email, State.EMAIL_UNVERIFIED)
+        await eventually(lambda: harness.step_is(Step.VERIFY))
+        assert [m.purpose for m in harness.world.mailer.sent(ANN.email)] == [Purpose.AUTHENTICATION]
+        assert [m.purpose for m in harness.world.mailer.sent(BO.email)] == [Purpose.VERIFICATION]
+        assert not harness.world.mailer.sent(OWNER_EMAIL)
+        assert set(harness.world.atlassian.accounts) == {OWNER_EMAIL, ANN.email, BO.email}
+        assert harness.world.atlassian.connections == {harness.account: ACME.id}
+        assert (await harness.person("cy@example.com")).state is State.SKIPPED
 
-    async def test_atlassians_own_invitation_replaces_the_first_email(self, bench: MigrationHarness) -> None:
+    async def test_atlassians_own_invitation_replaces_the_first_email(self, harness: MigrationHarness) -> None:
         """Ours follow as reminders; nobody is invited before their Opsgenie email is verified."""
-        bench.world.atlassian.invites = True
-        bench.world.opsgenie.add(ANN, BO)
-        await bench.start(rules=UNASKED)
-        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.VERIFICATION))
-        await eventually(lambda: bench.step_is(Step.VERIFY))
-        assert not bench.world.post.sent(ANN.email)
-        await bench.handle.signal("email_verified", {"email": BO.email})
-        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
-        await bench.skip(timedelta(days=3, minutes=1))
-        await eventually(lambda: len(bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION)) == 1)
+        harness.world.atlassian.invites = True
+        harness.world.opsgenie.add(ANN, BO)
+        await harness.start(rules=UNASKED)
+        await eventually(lambda: harness.world.mailer.sent(BO.email, Purpose.VERIFICATION))
+        await eventually(lambda: harness.step_is(Step.VERIFY))
+        assert not harness.world.mailer.sent(ANN.email)
+        await harness.handle.signal("email_verified", {"email": BO.email})
+        await eventually(lambda: harness.world.mailer.sent(BO.email, Purpose.AUTHENTICATION))
+        await harness.skip(timedelta(days=3, minutes=1))
+        await eventually(lambda: len(harness.world.mailer.sent(ANN.email, Purpose.AUTHENTICATION)) == 1)
 
-    async def test_an_account_that_cannot_be_used_waits_for_an_admin(self, bench: MigrationHarness) -> None:
+    async def test_an_account_that_cannot_be_used_waits_for_an_admin(self, harness: MigrationHarness) -> None:
         """With the reason; once it is fixed, a resend retries."""
-        bench.world.opsgenie.add(ANN)
-        bench.world.atlassian.account(ANN.email, problem="The account is deactivated; have it reactivated.")
-        await bench.start()
-        person = await bench.until(ANN.email, State.ATTENTION)
+        harness.world.opsgenie.add(ANN)
+        harness.world.atlassian.account(ANN.email, problem="The account is deactivated; have it reactivated.")
+        await harness.start()
+        person = await harness.until(ANN.email, State.ATTENTION)
         assert person.reason == "The account is deactivated; have it reactivated."
-        bench.world.atlassian.account(ANN.email, problem="")
-        await bench.migration.resend(ANN.email, by=BY)
-        await eventually(lambda: bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION))
+        harness.world.atlassian.account(ANN.email, problem="")
+        await harness.migration.resend(ANN.email, by=BY)
+        await eventually(lambda: harness.world.mailer.sent(ANN.email, Purpose.AUTHENTICATION))
 
-    async def test_a_click_triggers_a_look_up_at_atlassian(self, bench: MigrationHarness) -> None:
+    async def test_a_click_triggers_a_look_up_at_atlassian(self, harness: MigrationHarness) -> None:
         """The click proves nothing; Atlassian's answer does."""
-        bench.world.opsgenie.add(ANN)
-        await bench.start()
-        await eventually(lambda: bench.world.post.sent(ANN.email))
-        desk, claims = TemporalLinkClient(bench.client), bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
-        before = bench.world.atlassian.calls["find"]
+        harness.world.opsgenie.add(ANN)
+        await harness.start()
+        await eventually(lambda: harness.world.mailer.sent(ANN.email))
+        desk, claims = TemporalLinkClient(harness.client), harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
+        before = harness.world.atlassian.calls["find"]
         assert await desk.follow(claims)
-        await eventually(lambda: bench.world.atlassian.calls["find"] > before)
-        assert (await bench.person(ANN.email)).state is State.AUTHENTICATING
-        bench.world.atlassian.account(ANN.email, verified=True)
+        await eventually(lambda: harness.world.atlassian.calls["find"] > before)
+        assert (await harness.person(ANN.email)).state is State.AUTHENTICATING
+        harness.world.atlassian.account(ANN.email, verified=True)
         assert await desk.returned(claims)
-        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+        assert (await harness.handle.result()).counts[State.CONNECTED] == 2
 
-    async def test_a_click_connects_if_the_rules_say_so(self, bench: MigrationHarness) -> None:
+    async def test_a_click_connects_if_the_rules_say_so(self, harness: MigrationHarness) -> None:
         """For accounts that Atlassian's API cannot look up."""
-        bench.world.opsgenie.add(ANN)
-        await bench.start(rules=Rules(click_counts=True))
-        await eventually(lambda: bench.world.post.sent(ANN.email))
-        await TemporalLinkClient(bench.client).follow(bench.world.post.link(ANN.email, Purpose.AUTHENTICATION))
-        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+        harness.world.opsgenie.add(ANN)
+        await harness.start(rules=Rules(click_counts=True))
+        await eventually(lambda: harness.world.mailer.sent(ANN.email))
+        await TemporalLinkClient(harness.client).follow(harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION))
+        assert (await harness.handle.result()).counts[State.CONNECTED] == 2
 
-    async def test_polling_finds_people_who_set_up_their_account_themselves(self, bench: MigrationHarness) -> None:
+    async def test_polling_finds_people_who_set_up_their_account_themselves(self, harness: MigrationHarness) -> None:
         """Every quarter of an hour, with a backoff."""
-        bench.world.opsgenie.add(ANN)
-        await bench.start()
-        await eventually(lambda: bench.world.post.sent(ANN.email))
-        await bench.skip(timedelta(hours=20))
-        assert 4 <= bench.world.atlassian.calls["find"] <= 8
-        bench.world.atlassian.account(ANN.email, verified=True)
-        await bench.skip(timedelta(hours=7))
-        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
+        harness.world.opsgenie.add(ANN)
+        await harness.start()
+        await eventually(lambda: harness.world.mailer.sent(ANN.email))
+        await harness.skip(timedelta(hours=20))
+        assert 4 <= harness.world.atlassian.calls["find"] <= 8
+        harness.world.atlassian.account(ANN.email, verified=True)
+        await harness.skip(timedelta(hours=7))
+        assert (await harness.handle.result()).counts[State.CONNECTED] == 2
 
 
 class TestVerifying:
     """Step 6."""
 
-    async def test_a_verified_email_gets_the_authentication_email_immediately(self, bench: MigrationHarness) -> None:
+    async def test_a_verified_email_gets_the_authentication_email_immediately(self, harness: MigrationHarness) -> None:
         """And a second click is friendly."""
-        bench.world.opsgenie.add(BO)
-        await bench.start()
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        desk, claims = TemporalLinkClient(bench.client), bench.world.post.link(BO.email, Purpose.VERIFICATION)
+        harness.world.opsgenie.add(BO)
+        await harness.start()
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        desk, claims = TemporalLinkClient(harness.client), harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
         view = await desk.view(claims)
         assert view is not None
         assert view.state is LinkState.OPEN
         assert await desk.follow(claims)
-        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        await eventually(lambda: harness.world.mailer.sent(BO.email, Purpose.AUTHENTICATION))
         view = await desk.view(claims)
         assert view is not None
         assert view.state is LinkState.DONE
         assert await desk.follow(claims)
-        assert len(bench.world.post.sent(BO.email)) == 2
+        assert len(harness.world.mailer.sent(BO.email)) == 2
 
-    async def test_five_reminders_are_sent_every_three_days(self, bench: MigrationHarness) -> None:
+    async def test_five_reminders_are_sent_every_three_days(self, harness: MigrationHarness) -> None:
         """Links of earlier days expire."""
-        bench.world.opsgenie.add(BO)
-        await bench.start(rules=UNASKED)
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        first = bench.world.post.link(BO.email, Purpose.VERIFICATION)
-        await bench.skip(timedelta(days=40))
-        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 6)
-        assert [m.reminder for m in bench.world.post.sent(BO.email)] == [False] + [True] * 5
-        assert [m.generation for m in bench.world.post.sent(BO.email)] == [1, 2, 3, 4, 5, 6]
-        desk = TemporalLinkClient(bench.client)
+        harness.world.opsgenie.add(BO)
+        await harness.start(rules=UNASKED)
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        first = harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
+        await harness.skip(timedelta(days=40))
+        await eventually(lambda: len(harness.world.mailer.sent(BO.email)) == 6)
+        assert [m.reminder for m in harness.world.mailer.sent(BO.email)] == [False] + [True] * 5
+        assert [m.generation for m in harness.world.mailer.sent(BO.email)] == [1, 2, 3, 4, 5, 6]
+        desk = TemporalLinkClient(harness.client)
         view = await desk.view(first)
         assert view is not None
         assert view.state is LinkState.EXPIRED
         await desk.follow(first)
-        assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
+        assert (await harness.person(BO.email)).state is State.EMAIL_UNVERIFIED
         # Who finds an old mail asks for a new one on the page.
         await desk.request_new_link(first)
-        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 7)
+        await eventually(lambda: len(harness.world.mailer.sent(BO.email)) == 7)
 
-    async def test_a_signal_by_hand_reaches_the_right_person(self, bench: MigrationHarness) -> None:
+    async def test_a_signal_by_hand_reaches_the_right_person(self, harness: MigrationHarness) -> None:
         """With only an address, in any spelling; malformed signals are ignored."""
-        bench.world.opsgenie.add(BO)
-        await bench.start()
-        await eventually(lambda: bench.world.post.sent(BO.email))
+        harness.world.opsgenie.add(BO)
+        await harness.start()
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
         nonsenses: list[object] = [
             None,
             7,
@@ -366,279 +366,281 @@ class TestVerifying:
             "💥",
         ]
         for nonsense in nonsenses:
-            await bench.handle.signal("email_verified", nonsense)
-            await bench.handle.signal("account_authenticated", nonsense)
-        await bench.handle.signal("email_verified", {"email": "BO@example.com"})
-        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
-        await bench.handle.signal("account_authenticated", {"email": BO.email, "by": {"name": "ops"}})
-        assert (await bench.handle.result()).counts[State.CONNECTED] == 2
-        who = [entry.by for entry in (await bench.person(BO.email)).timeline if entry.state is State.CONNECTED]
+            await harness.handle.signal("email_verified", nonsense)
+            await harness.handle.signal("account_authenticated", nonsense)
+        await harness.handle.signal("email_verified", {"email": "BO@example.com"})
+        await eventually(lambda: harness.world.mailer.sent(BO.email, Purpose.AUTHENTICATION))
+        await harness.handle.signal("account_authenticated", {"email": BO.email, "by": {"name": "ops"}})
+        assert (await harness.handle.result()).counts[State.CONNECTED] == 2
+        who = [entry.by for entry in (await harness.person(BO.email)).timeline if entry.state is State.CONNECTED]
         assert who == [Actor(source=Source.OPERATOR, name="ops")]
 
-    async def test_a_refused_address_is_unreachable_until_an_admin_acts(self, bench: MigrationHarness) -> None:
+    async def test_a_refused_address_is_unreachable_until_an_admin_acts(self, harness: MigrationHarness) -> None:
         """A corrected address is mailed; the former address still finds the person."""
-        bench.world.opsgenie.add(BO)
-        bench.world.post.refused = {BO.email}
-        await bench.start()
-        assert "550" in (await bench.until(BO.email, State.UNREACHABLE)).reason
-        await bench.migration.correct_email(BO.email, "bo.new@example.com", BY)
-        await eventually(lambda: bench.world.post.sent("bo.new@example.com", Purpose.VERIFICATION))
-        assert (await bench.person(BO.email)).email == "bo.new@example.com"
-        await bench.handle.signal("email_verified", {"email": "bo.new@example.com"})
-        await bench.until("bo.new@example.com", State.AUTHENTICATING)
+        harness.world.opsgenie.add(BO)
+        harness.world.mailer.refused = {BO.email}
+        await harness.start()
+        assert "550" in (await harness.until(BO.email, State.UNREACHABLE)).reason
+        await harness.migration.correct_email(BO.email, "bo.new@example.com", BY)
+        await eventually(lambda: harness.world.mailer.sent("bo.new@example.com", Purpose.VERIFICATION))
+        assert (await harness.person(BO.email)).email == "bo.new@example.com"
+        await harness.handle.signal("email_verified", {"email": "bo.new@example.com"})
+        await harness.until("bo.new@example.com", State.AUTHENTICATING)
         with pytest.raises(Refused, match="cannot be used"):
-            await bench.migration.correct_email("bo.new@example.com", "no address", BY)
+            await harness.migration.correct_email("bo.new@example.com", "no address", BY)
 
-    async def test_a_deferred_mail_is_retried(self, bench: MigrationHarness) -> None:
+    async def test_a_deferred_mail_is_retried(self, harness: MigrationHarness) -> None:
         """Greylisting delays a mail by a minute; one mail arrives."""
-        bench.world.opsgenie.add(BO)
-        bench.world.post.deferred_once = {BO.email}
-        await bench.start()
-        await eventually(lambda: bench.step_is(Step.VERIFY))
-        await bench.skip(timedelta(minutes=2))
-        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 1)
+        harness.world.opsgenie.add(BO)
+        harness.world.mailer.deferred_once = {BO.email}
+        await harness.start()
+        await eventually(lambda: harness.step_is(Step.VERIFY))
+        await harness.skip(timedelta(minutes=2))
+        await eventually(lambda: len(harness.world.mailer.sent(BO.email)) == 1)
 
-    async def test_resend_respects_the_cool_down_and_reports_unknown_people(self, bench: MigrationHarness) -> None:
+    async def test_resend_respects_the_cool_down_and_reports_unknown_people(self, harness: MigrationHarness) -> None:
         """The request is refused before history is written."""
-        bench.world.opsgenie.add(BO)
-        await bench.start()
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        await bench.until(BO.email, State.EMAIL_UNVERIFIED)
+        harness.world.opsgenie.add(BO)
+        await harness.start()
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        await harness.until(BO.email, State.EMAIL_UNVERIFIED)
         with pytest.raises(Refused, match="wait"):
-            await bench.migration.resend(BO.email, by=BY)
-        assert (await bench.migration.resend_all(State.EMAIL_UNVERIFIED, BY)).not_now == 1
-        await bench.skip(timedelta(seconds=31))
-        assert (await bench.migration.resend_all(State.EMAIL_UNVERIFIED, BY)).queued == 1
-        await eventually(lambda: len(bench.world.post.sent(BO.email)) == 2)
+            await harness.migration.resend(BO.email, by=BY)
+        assert (await harness.migration.resend_all(State.EMAIL_UNVERIFIED, BY)).not_now == 1
+        await harness.skip(timedelta(seconds=31))
+        assert (await harness.migration.resend_all(State.EMAIL_UNVERIFIED, BY)).queued == 1
+        await eventually(lambda: len(harness.world.mailer.sent(BO.email)) == 2)
         with pytest.raises(NotFound):
-            await bench.migration.resend("nobody@example.com", by=BY)
+            await harness.migration.resend("nobody@example.com", by=BY)
 
-    async def test_excluded_people_are_not_waited_for(self, bench: MigrationHarness) -> None:
+    async def test_excluded_people_are_not_waited_for(self, harness: MigrationHarness) -> None:
         """Their links stop working."""
-        bench.world.opsgenie.add(BO)
-        await bench.start()
-        await eventually(lambda: bench.world.post.sent(BO.email))
+        harness.world.opsgenie.add(BO)
+        await harness.start()
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
         with pytest.raises(Refused, match="reason"):
-            await bench.migration.exclude(BO.email, " ", BY)
-        await bench.migration.exclude(BO.email, "left the company", BY)
-        result = await bench.handle.result()
+            await harness.migration.exclude(BO.email, " ", BY)
+        await harness.migration.exclude(BO.email, "left the company", BY)
+        result = await harness.handle.result()
         assert result.counts[State.EXCLUDED] == 1
-        view = await TemporalLinkClient(bench.client).view(bench.world.post.link(BO.email, Purpose.VERIFICATION))
+        view = await TemporalLinkClient(harness.client).view(harness.world.mailer.link(BO.email, Purpose.VERIFICATION))
         assert view is not None
         assert view.state is LinkState.CLOSED
 
-    async def test_people_who_join_later_are_added(self, bench: MigrationHarness) -> None:
+    async def test_people_who_join_later_are_added(self, harness: MigrationHarness) -> None:
         """Also emails that Opsgenie has verified meanwhile."""
-        bench.world.opsgenie.add(BO)
-        await bench.start(rules=Rules(roster_refresh_interval=timedelta(seconds=1)))
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        bench.world.opsgenie.add(ANN)
-        await eventually(lambda: bench.world.post.sent(ANN.email, Purpose.AUTHENTICATION))
-        bench.world.opsgenie.verify(BO.email)
-        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
-        assert (await bench.migration.status()).people_total == 3
+        harness.world.opsgenie.add(BO)
+        await harness.start(rules=Rules(roster_refresh_interval=timedelta(seconds=1)))
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        harness.world.opsgenie.add(ANN)
+        await eventually(lambda: harness.world.mailer.sent(ANN.email, Purpose.AUTHENTICATION))
+        harness.world.opsgenie.verify(BO.email)
+        await eventually(lambda: harness.world.mailer.sent(BO.email, Purpose.AUTHENTICATION))
+        assert (await harness.migration.status()).people_total == 3
 
-    async def test_refresh_queries_the_services_immediately(self, bench: MigrationHarness) -> None:
+    async def test_refresh_queries_the_services_immediately(self, harness: MigrationHarness) -> None:
         """For new people, verified emails, and accounts that were set up."""
-        bench.world.opsgenie.add(BO)
-        await bench.start(rules=UNASKED)
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        await eventually(lambda: bench.step_is(Step.VERIFY))
-        bench.world.opsgenie.add(ANN)
-        bench.world.opsgenie.verify(BO.email)
-        await bench.migration.refresh(BY)
-        await eventually(lambda: bench.world.post.sent(ANN.email))
-        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
-        bench.world.atlassian.account(ANN.email, verified=True)
-        bench.world.atlassian.account(BO.email, verified=True)
-        await bench.migration.refresh(BY)
-        assert (await bench.handle.result()).counts[State.CONNECTED] == 3
+        harness.world.opsgenie.add(BO)
+        await harness.start(rules=UNASKED)
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        await eventually(lambda: harness.step_is(Step.VERIFY))
+        harness.world.opsgenie.add(ANN)
+        harness.world.opsgenie.verify(BO.email)
+        await harness.migration.refresh(BY)
+        await eventually(lambda: harness.world.mailer.sent(ANN.email))
+        await eventually(lambda: harness.world.mailer.sent(BO.email, Purpose.AUTHENTICATION))
+        harness.world.atlassian.account(ANN.email, verified=True)
+        harness.world.atlassian.account(BO.email, verified=True)
+        await harness.migration.refresh(BY)
+        assert (await harness.handle.result()).counts[State.CONNECTED] == 3
 
-    async def test_a_mail_server_that_rejects_us_pauses_the_migration(self, bench: MigrationHarness) -> None:
+    async def test_a_mail_server_that_rejects_us_pauses_the_migration(self, harness: MigrationHarness) -> None:
         """Everyone keeps their state."""
-        bench.world.opsgenie.add(BO)
-        bench.world.post.problem = ServiceRejected("The mail server refuses the login; check it.")
-        await bench.start()
-        await eventually(lambda: bench.has_problem("The mail server refuses the login; check it."))
-        bench.world.post.problem = None
-        assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
-        await bench.migration.resume(BY)
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        await eventually(lambda: bench.has_problem(""))
+        harness.world.opsgenie.add(BO)
+        harness.world.mailer.problem = ServiceRejected("The mail server refuses the login; check it.")
+        await harness.start()
+        await eventually(lambda: harness.has_problem("The mail server refuses the login; check it."))
+        harness.world.mailer.problem = None
+        assert (await harness.person(BO.email)).state is State.EMAIL_UNVERIFIED
+        await harness.migration.resume(BY)
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        await eventually(lambda: harness.has_problem(""))
 
-    async def test_an_unavailable_service_is_reported_immediately(self, bench: MigrationHarness) -> None:
+    async def test_an_unavailable_service_is_reported_immediately(self, harness: MigrationHarness) -> None:
         """Work resumes by itself when the service is available again."""
-        bench.world.opsgenie.add(BO)
-        bench.world.post.problem = ServiceUnavailable("The mail server does not answer.")
-        await bench.start()
-        await eventually(lambda: bench.status_shows("The mail server does not answer."))
-        bench.world.post.problem = None
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        assert not (await bench.migration.status()).problems
+        harness.world.opsgenie.add(BO)
+        harness.world.mailer.problem = ServiceUnavailable("The mail server does not answer.")
+        await harness.start()
+        await eventually(lambda: harness.status_shows("The mail server does not answer."))
+        harness.world.mailer.problem = None
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        assert not (await harness.migration.status()).problems
 
-    async def test_another_accounts_key_pauses_a_running_migration(self, bench: MigrationHarness) -> None:
+    async def test_another_accounts_key_pauses_a_running_migration(self, harness: MigrationHarness) -> None:
         """Set by mistake after weeks, it does not fail the migration."""
-        bench.world.opsgenie.add(BO)
-        await bench.start(rules=UNASKED)
-        await bench.until(BO.email, State.EMAIL_UNVERIFIED)
-        await eventually(lambda: bench.step_is(Step.VERIFY))
-        bench.world.opsgenie.problem = Refused("The Opsgenie API key belongs to another Opsgenie account.")
-        await bench.migration.refresh(BY)
-        await eventually(lambda: bench.waits_for("belongs to another Opsgenie account"))
-        bench.world.opsgenie.problem = None
-        bench.world.opsgenie.add(ANN)
-        await bench.migration.resume(BY)
-        await bench.until(ANN.email, State.AUTHENTICATING)
+        harness.world.opsgenie.add(BO)
+        await harness.start(rules=UNASKED)
+        await harness.until(BO.email, State.EMAIL_UNVERIFIED)
+        await eventually(lambda: harness.step_is(Step.VERIFY))
+        harness.world.opsgenie.problem = Refused("The Opsgenie API key belongs to another Opsgenie account.")
+        await harness.migration.refresh(BY)
+        await eventually(lambda: harness.waits_for("belongs to another Opsgenie account"))
+        harness.world.opsgenie.problem = None
+        harness.world.opsgenie.add(ANN)
+        await harness.migration.resume(BY)
+        await harness.until(ANN.email, State.AUTHENTICATING)
 
-    async def test_retry_after_is_respected_beyond_the_retry_timeout(self, bench: MigrationHarness) -> None:
+    async def test_retry_after_is_respected_beyond_the_retry_timeout(self, harness: MigrationHarness) -> None:
         """A workflow that retried immediately would fill its history in minutes."""
-        bench.world.atlassian.problem = ServiceUnavailable("Atlassian limits the request rate (429).", retry_after=3600)
-        await bench.start()
-        await eventually(lambda: bench.status_shows("Atlassian limits the request rate (429)."))
+        harness.world.atlassian.problem = ServiceUnavailable(
+            "Atlassian limits the request rate (429).", retry_after=3600
+        )
+        await harness.start()
+        await eventually(lambda: harness.status_shows("Atlassian limits the request rate (429)."))
         await asyncio.sleep(2)
-        assert bench.world.atlassian.calls["sites"] == 1
+        assert harness.world.atlassian.calls["sites"] == 1
 
-    async def test_no_mail_is_sent_while_paused(self, bench: MigrationHarness) -> None:
+    async def test_no_mail_is_sent_while_paused(self, harness: MigrationHarness) -> None:
         """Facts are still recorded."""
-        bench.world.opsgenie.add(BO)
-        await bench.start(rules=UNASKED)
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        await bench.migration.pause("Freeze over the holidays.", BY)
-        await bench.handle.signal("email_verified", {"email": BO.email})
-        await bench.until(BO.email, State.AUTHENTICATING)
-        await bench.skip(timedelta(days=10))
-        assert len(bench.world.post.sent(BO.email)) == 1
-        await bench.migration.resume(BY, "Freeze over the holidays.")
-        await eventually(lambda: bench.world.post.sent(BO.email, Purpose.AUTHENTICATION))
+        harness.world.opsgenie.add(BO)
+        await harness.start(rules=UNASKED)
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        await harness.migration.pause("Freeze over the holidays.", BY)
+        await harness.handle.signal("email_verified", {"email": BO.email})
+        await harness.until(BO.email, State.AUTHENTICATING)
+        await harness.skip(timedelta(days=10))
+        assert len(harness.world.mailer.sent(BO.email)) == 1
+        await harness.migration.resume(BY, "Freeze over the holidays.")
+        await eventually(lambda: harness.world.mailer.sent(BO.email, Purpose.AUTHENTICATION))
 
 
 class TestCompletion:
     """Step 7."""
 
-    async def test_owners_and_admins_are_notified_of_the_end(self, bench: MigrationHarness) -> None:
+    async def test_owners_and_admins_are_notified_of_the_end(self, harness: MigrationHarness) -> None:
         """Each once, with the numbers."""
-        bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN), ANN)
+        harness.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN), ANN)
         for email in ("ada@example.com", ANN.email):
-            bench.world.atlassian.account(email, verified=True)
-        await bench.start()
-        result = await bench.handle.result()
+            harness.world.atlassian.account(email, verified=True)
+        await harness.start()
+        result = await harness.handle.result()
         assert not result.partial
-        told = bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
+        told = harness.world.mailer.notices_of(NoticeKind.MIGRATION_COMPLETE)
         assert {order.recipient.email for order in told} == {OWNER_EMAIL, "ada@example.com"}
         assert told[0].notice.counts[State.CONNECTED] == 3
         assert len({order.message_id for order in told}) == 2
-        report = await bench.migration.report()
+        report = await harness.migration.report()
         assert [line.state for line in report.people] == [State.CONNECTED] * 3
-        assert all(item.status in {StepStatus.DONE, StepStatus.SKIPPED} for item in await bench.checklist())
+        assert all(item.status in {StepStatus.DONE, StepStatus.SKIPPED} for item in await harness.checklist())
 
-    async def test_a_deferred_notice_is_retried(self, bench: MigrationHarness) -> None:
+    async def test_a_deferred_notice_is_retried(self, harness: MigrationHarness) -> None:
         """The other recipients get it only once."""
-        bench.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN))
-        bench.world.atlassian.account("ada@example.com", verified=True)
-        bench.world.post.deferred_once = {OWNER_EMAIL}
-        await bench.start()
-        await bench.handle.result()
-        told = bench.world.post.told(NoticeKind.MIGRATION_COMPLETE)
+        harness.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN))
+        harness.world.atlassian.account("ada@example.com", verified=True)
+        harness.world.mailer.deferred_once = {OWNER_EMAIL}
+        await harness.start()
+        await harness.handle.result()
+        told = harness.world.mailer.notices_of(NoticeKind.MIGRATION_COMPLETE)
         assert sorted(order.recipient.email for order in told) == ["ada@example.com", OWNER_EMAIL]
 
-    async def test_a_refused_last_notice_is_shown_in_the_checklist(self, bench: MigrationHarness) -> None:
+    async def test_a_refused_last_notice_is_shown_in_the_checklist(self, harness: MigrationHarness) -> None:
         """The migration is complete nevertheless."""
-        bench.world.post.problem = ServiceRejected("The mail server refuses us.")
-        await bench.start()
-        await bench.handle.result()
-        last = (await bench.migration.progress()).checklist[-1]
+        harness.world.mailer.problem = ServiceRejected("The mail server refuses us.")
+        await harness.start()
+        await harness.handle.result()
+        last = (await harness.migration.progress()).checklist[-1]
         assert last.note == "1 of 1 people are connected. Owners and admins could not be notified by email."
 
-    async def test_the_request_can_name_the_recipients_of_notices(self, bench: MigrationHarness) -> None:
-        await bench.start(notify=["team@example.com"])
-        await bench.handle.result()
-        assert [o.recipient.email for o in bench.world.post.notices] == ["team@example.com"]
+    async def test_the_request_can_name_the_recipients_of_notices(self, harness: MigrationHarness) -> None:
+        await harness.start(notify=["team@example.com"])
+        await harness.handle.result()
+        assert [o.recipient.email for o in harness.world.mailer.notices] == ["team@example.com"]
 
-    async def test_a_deadline_can_complete_partially(self, bench: MigrationHarness) -> None:
+    async def test_a_deadline_can_complete_partially(self, harness: MigrationHarness) -> None:
         """The report shows the next step for everyone who is left behind."""
-        bench.world.opsgenie.add(ANN, BO)
+        harness.world.opsgenie.add(ANN, BO)
         deadline = datetime.now(UTC) + timedelta(days=14)
-        await bench.start(
+        await harness.start(
             rules=UNASKED.model_copy(update={"deadline": deadline, "at_deadline": AtDeadline.COMPLETE_PARTIAL})
         )
-        await eventually(lambda: bench.world.post.sent(BO.email))
-        await bench.skip(timedelta(days=15))
-        result = await bench.handle.result()
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
+        await harness.skip(timedelta(days=15))
+        result = await harness.handle.result()
         assert result.partial
         assert result.counts[State.LEFT_BEHIND] == 2
-        lines = {line.email: line for line in (await bench.migration.report()).people}
+        lines = {line.email: line for line in (await harness.migration.report()).people}
         assert "not verified" in lines[BO.email].reason
         assert "not set up" in lines[ANN.email].reason
         assert lines[ANN.email].next_step
 
-    async def test_by_default_the_migration_continues_after_the_deadline(self, bench: MigrationHarness) -> None:
+    async def test_by_default_the_migration_continues_after_the_deadline(self, harness: MigrationHarness) -> None:
         """Owners and admins get one notice; the deadline can be replaced."""
-        bench.world.opsgenie.add(ANN)
-        await bench.start(rules=UNASKED.model_copy(update={"deadline": datetime.now(UTC) + timedelta(days=14)}))
-        await eventually(lambda: bench.world.post.sent(ANN.email))
-        await bench.skip(timedelta(days=20))
-        await eventually(lambda: bench.world.post.told(NoticeKind.DEADLINE_PASSED))
-        await bench.skip(timedelta(days=20))
-        assert len(bench.world.post.told(NoticeKind.DEADLINE_PASSED)) == 1
-        assert (await bench.person(ANN.email)).state is State.AUTHENTICATING
+        harness.world.opsgenie.add(ANN)
+        await harness.start(rules=UNASKED.model_copy(update={"deadline": datetime.now(UTC) + timedelta(days=14)}))
+        await eventually(lambda: harness.world.mailer.sent(ANN.email))
+        await harness.skip(timedelta(days=20))
+        await eventually(lambda: harness.world.mailer.notices_of(NoticeKind.DEADLINE_PASSED))
+        await harness.skip(timedelta(days=20))
+        assert len(harness.world.mailer.notices_of(NoticeKind.DEADLINE_PASSED)) == 1
+        assert (await harness.person(ANN.email)).state is State.AUTHENTICATING
         with pytest.raises(Refused, match="past"):
-            await bench.migration.set_deadline(datetime.now(UTC) - timedelta(days=1), AtDeadline.KEEP_WAITING, BY)
+            await harness.migration.set_deadline(datetime.now(UTC) - timedelta(days=1), AtDeadline.KEEP_WAITING, BY)
         # Already past for the cohort, whose time was skipped.
-        await bench.migration.set_deadline(datetime.now(UTC) + timedelta(days=1), AtDeadline.COMPLETE_PARTIAL, BY)
-        assert (await bench.handle.result()).counts[State.LEFT_BEHIND] == 1
-        assert len(bench.world.post.told(NoticeKind.DEADLINE_PASSED)) == 1
+        await harness.migration.set_deadline(datetime.now(UTC) + timedelta(days=1), AtDeadline.COMPLETE_PARTIAL, BY)
+        assert (await harness.handle.result()).counts[State.LEFT_BEHIND] == 1
+        assert len(harness.world.mailer.notices_of(NoticeKind.DEADLINE_PASSED)) == 1
 
 
 class TestFileRosters:
     """A roster from the starter's disk, with workers elsewhere."""
 
-    async def test_the_starter_assigns_people_to_cohorts(self, bench: MigrationHarness) -> None:
+    async def test_the_starter_assigns_people_to_cohorts(self, harness: MigrationHarness) -> None:
         """Six hundred people are three cohorts; repeating it changes nothing."""
         people = [RosterPerson(email=f"p{n}@example.com", email_verified=True) for n in range(599)]
-        people.append(bench.world.opsgenie.people_listed[0])
+        people.append(harness.world.opsgenie.people_listed[0])
         for person in people[:550]:
-            bench.world.atlassian.account(person.email, verified=True)
-        request = bench.file_request(people)
-        await migrations.start(bench.client, request)
+            harness.world.atlassian.account(person.email, verified=True)
+        request = harness.file_request(people)
+        await migrations.start(harness.client, request)
         handed_out: list[int] = []
-        await migrations.assign_people(bench.client, request, people, handed_out.append)
-        await migrations.assign_people(bench.client, request, people, handed_out.append)
+        await migrations.assign_people(harness.client, request, people, handed_out.append)
+        await migrations.assign_people(harness.client, request, people, handed_out.append)
         assert handed_out[-1] == 600
-        await eventually(lambda: len(bench.world.post.mails) == 49)
-        status = await bench.migration.status()
+        await eventually(lambda: len(harness.world.mailer.mails) == 49)
+        status = await harness.migration.status()
         assert status.people_total == 600
         assert status.people_connected == 551
-        waiting = await bench.migration.people([State.AUTHENTICATING])
+        waiting = await harness.migration.people([State.AUTHENTICATING])
         assert len(waiting.people) == 49
-        assert bench.world.atlassian.calls["ensure"] <= 8
+        assert harness.world.atlassian.calls["ensure"] <= 8
 
-    async def test_another_roster_is_refused_while_a_migration_runs(self, bench: MigrationHarness) -> None:
+    async def test_another_roster_is_refused_while_a_migration_runs(self, harness: MigrationHarness) -> None:
         """The same roster returns the running migration."""
-        people = [bench.world.opsgenie.people_listed[0], ANN]
-        await migrations.start(bench.client, bench.file_request(people))
-        assert (await migrations.start(bench.client, bench.file_request(people[::-1]))).already is RunState.RUNNING
+        people = [harness.world.opsgenie.people_listed[0], ANN]
+        await migrations.start(harness.client, harness.file_request(people))
+        assert (await migrations.start(harness.client, harness.file_request(people[::-1]))).already is RunState.RUNNING
         with pytest.raises(Refused, match="another roster"):
-            await migrations.start(bench.client, bench.file_request([*people, BO]))
+            await migrations.start(harness.client, harness.file_request([*people, BO]))
 
 
-async def test_a_terminated_cohort_fails_the_migration(bench: MigrationHarness) -> None:
+async def test_a_terminated_cohort_fails_the_migration(harness: MigrationHarness) -> None:
     """Otherwise the migration would wait forever."""
-    bench.world.opsgenie.add(BO)
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(BO.email))
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    await bench.cohort().terminate()
+    harness.world.opsgenie.add(BO)
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(BO.email))
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    await harness.cohort().terminate()
     with pytest.raises(WorkflowFailureError) as failed:
-        await bench.handle.result()
+        await harness.handle.result()
     assert "cohort:1 from outside" in str(failed.value.cause)
 
 
-async def test_unknown_links_look_like_closed_ones(bench: MigrationHarness) -> None:
+async def test_unknown_links_look_like_closed_ones(harness: MigrationHarness) -> None:
     """A link to an unknown person or cohort cannot be distinguished from a link of an ended migration."""
-    bench.world.opsgenie.add(ANN)
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(ANN.email))
-    desk, claims = TemporalLinkClient(bench.client), bench.world.post.link(ANN.email, Purpose.AUTHENTICATION)
+    harness.world.opsgenie.add(ANN)
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(ANN.email))
+    desk, claims = TemporalLinkClient(harness.client), harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
     stranger: LinkClaims = claims.model_copy(update={"person": 99})
     view = await desk.view(stranger)
     assert view is not None
@@ -650,21 +652,21 @@ async def test_unknown_links_look_like_closed_ones(bench: MigrationHarness) -> N
     assert not await desk.follow(nowhere)
 
 
-async def test_the_web_ui_shows_checklist_and_descriptions(bench: MigrationHarness) -> None:
+async def test_the_web_ui_shows_checklist_and_descriptions(harness: MigrationHarness) -> None:
     """Signals, updates and queries have descriptions; the details show the checklist."""
-    bench.world.opsgenie.add(ANN)
-    await bench.start()
-    await eventually(lambda: bench.world.post.sent(ANN.email))
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    for handle, workflow in ((bench.handle, SiteMigrationWorkflow), (bench.cohort(), CohortWorkflow)):
+    harness.world.opsgenie.add(ANN)
+    await harness.start()
+    await eventually(lambda: harness.world.mailer.sent(ANN.email))
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    for handle, workflow in ((harness.handle, SiteMigrationWorkflow), (harness.cohort(), CohortWorkflow)):
         metadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         assert metadata.definition.type == workflow.__name__
         assert metadata.current_details
 
 
-async def test_a_pause_needs_a_reason(bench: MigrationHarness) -> None:
+async def test_a_pause_needs_a_reason(harness: MigrationHarness) -> None:
     """An empty reason by hand would be in the audit and pause nothing."""
-    await bench.start()
+    await harness.start()
     for reason in ("", " "):
         with pytest.raises(Refused, match="Give a reason: the status shows it"):
-            await bench.migration.pause(reason, Actor(name="ops"))
+            await harness.migration.pause(reason, Actor(name="ops"))

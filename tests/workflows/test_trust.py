@@ -72,10 +72,10 @@ async def theirs(client: Client) -> Client:
 
 
 @asynccontextmanager
-async def served_except(bench: MigrationHarness, queue: str, *rogue: Callable[..., object]) -> AsyncIterator[None]:
+async def served_except(harness: MigrationHarness, queue: str, *rogue: Callable[..., object]) -> AsyncIterator[None]:
     """Serve all task queues but one, which the attacker serves."""
-    workers = [one for one in build_workers(bench.client, bench.world) if one.task_queue != queue]
-    attacker = Worker(await theirs(bench.client), task_queue=queue, activities=rogue)
+    workers = [one for one in build_workers(harness.client, harness.world) if one.task_queue != queue]
+    attacker = Worker(await theirs(harness.client), task_queue=queue, activities=rogue)
     async with worker.serving([*workers, attacker]):
         yield
 
@@ -96,22 +96,22 @@ async def call_eve_an_owner(_: RawValue) -> dict[str, object]:
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
 async def test_a_rogue_worker_cannot_make_anyone_an_admin(client: Client, keys: list[str]) -> None:
     """It answers that the attacker is an owner: no link is mailed, with encryption and without."""
-    bench = MigrationHarness(await ours(client, *keys), f"rogue-{len(keys)}")
-    async with served_except(bench, options.OPSGENIE_QUEUE, call_eve_an_owner):
-        await TemporalAdminClient(bench.client).request_sign_in_link(EVE, EVES.partition(":")[2])
+    harness = MigrationHarness(await ours(client, *keys), f"rogue-{len(keys)}")
+    async with served_except(harness, options.OPSGENIE_QUEUE, call_eve_an_owner):
+        await TemporalAdminClient(harness.client).request_sign_in_link(EVE, EVES.partition(":")[2])
         await eventually(lambda: waits_for_press(EVES, client))
-        assert not bench.world.post.sign_in_links
+        assert not harness.world.mailer.sign_in_links
         await end_all(client)
 
 
 async def test_a_replayed_answer_cannot_make_anyone_an_admin(client: Client) -> None:
     """The attacker has an owner's sign-in, encrypted, and hands its parts to a sign-in of their own."""
-    bench = MigrationHarness(await ours(client, OLD), "replayed")
-    prepared(bench.world)
+    harness = MigrationHarness(await ours(client, OLD), "replayed")
+    prepared(harness.world)
     owners = ids.sign_in("0" * 32)
-    async with worker.serving(build_workers(bench.client, bench.world)):
-        await TemporalAdminClient(bench.client).request_sign_in_link(OWNER_EMAIL, owners.partition(":")[2])
-        await eventually(lambda: bench.world.post.sign_in_links)
+    async with worker.serving(build_workers(harness.client, harness.world)):
+        await TemporalAdminClient(harness.client).request_sign_in_link(OWNER_EMAIL, owners.partition(":")[2])
+        await eventually(lambda: harness.world.mailer.sign_in_links)
         history = await client.get_workflow_handle(owners).fetch_history()
         await end_all(client)
     (asked,) = history.events[0].workflow_execution_started_event_attributes.input.payloads
@@ -120,23 +120,23 @@ async def test_a_replayed_answer_cannot_make_anyone_an_admin(client: Client) -> 
         for event in history.events
         if event.HasField("activity_task_completed_event_attributes")
     )
-    bench = MigrationHarness(await ours(client, OLD), "replayed")
+    harness = MigrationHarness(await ours(client, OLD), "replayed")
 
     @activity.defn(name="find_admin")
     async def replay(_: RawValue) -> RawValue:
         return RawValue(answered)
 
-    async with served_except(bench, options.OPSGENIE_QUEUE, replay):
+    async with served_except(harness, options.OPSGENIE_QUEUE, replay):
         # Into the attacker's sign-in.
-        await TemporalAdminClient(bench.client).request_sign_in_link(EVE, EVES.partition(":")[2])
+        await TemporalAdminClient(harness.client).request_sign_in_link(EVE, EVES.partition(":")[2])
         await eventually(lambda: waits_for_press(EVES, client))
         # As a sign-in that the portal never began.
         begun = await _start_raw(client, "sign-in:made-up", asked)
         assert await _untrusted(begun)
         # Into the owner's own, by the same id.
-        await TemporalAdminClient(bench.client).request_sign_in_link(OWNER_EMAIL, owners.partition(":")[2])
+        await TemporalAdminClient(harness.client).request_sign_in_link(OWNER_EMAIL, owners.partition(":")[2])
         await eventually(lambda: waits_for_press(owners, client))
-        assert not bench.world.post.sign_in_links
+        assert not harness.world.mailer.sign_in_links
         await end_all(client)
 
 
@@ -145,20 +145,20 @@ async def test_a_sign_in_link_is_mailed_only_to_its_owner(client: Client) -> Non
 
     It was signed for another run, whatever id theirs has.
     """
-    bench = MigrationHarness(await ours(client), "mailed")
+    harness = MigrationHarness(await ours(client), "mailed")
     attacker = await theirs(client)
     identity = SignedLinks("", [TOKEN_KEY]).sign_identity(
         SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"), EVES, "an-earlier-run"
     )
     rogue = Worker(attacker, task_queue="rogue", workflows=[MailsALink])
-    async with worker.serving([*build_workers(bench.client, bench.world), rogue]):
+    async with worker.serving([*build_workers(harness.client, harness.world), rogue]):
         begun = await attacker.start_workflow(MailsALink.run, identity, id=EVES, task_queue="rogue")
         with pytest.raises(WorkflowFailureError) as failed:
             await begun.result()
         refusal = failed.value.cause.__cause__
         assert isinstance(refusal, ApplicationError)
         assert refusal.type == "Untrusted"
-        assert not bench.world.post.sign_in_links
+        assert not harness.world.mailer.sign_in_links
 
 
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
@@ -166,11 +166,11 @@ async def test_a_rogue_answer_cannot_keep_a_session_open(
     client: Client, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody who is an admin no more answers in place of our worker, with an old answer: it ends all the same."""
-    bench = MigrationHarness(await ours(client, *keys), f"renewed-{len(keys)}")
-    bench.world.opsgenie.account = bench.account
-    eve = SignedIn(email=EVE, role="owner", opsgenie_account=bench.account)
-    bench.world.opsgenie.add(RosterPerson(email=EVE, role="owner", email_verified=True))
-    desk = TemporalAdminClient(bench.client, PROOFS)
+    harness = MigrationHarness(await ours(client, *keys), f"renewed-{len(keys)}")
+    harness.world.opsgenie.account = harness.account
+    eve = SignedIn(email=EVE, role="owner", opsgenie_account=harness.account)
+    harness.world.opsgenie.add(RosterPerson(email=EVE, role="owner", email_verified=True))
+    desk = TemporalAdminClient(harness.client, PROOFS)
     session_id = await desk.open_session(eve)
     session = client.get_workflow_handle(ids.session(session_id))
     first = (await session.describe()).run_id
@@ -178,7 +178,7 @@ async def test_a_rogue_answer_cannot_keep_a_session_open(
     async def renewed_since(run_id: str) -> bool:
         return (await session.describe()).run_id != run_id
 
-    async with worker.serving(build_workers(bench.client, bench.world)):
+    async with worker.serving(build_workers(harness.client, harness.world)):
         await let_pass(client, session, sign_in.SESSION_RENEWAL)
         await eventually(lambda: renewed_since(first))
     history = await client.get_workflow_handle(ids.session(session_id), run_id=first).fetch_history()
@@ -192,9 +192,9 @@ async def test_a_rogue_answer_cannot_keep_a_session_open(
     async def replay(_: RawValue) -> RawValue:
         return RawValue(old)
 
-    bench = MigrationHarness(bench.client, bench.account, bench.world)
+    harness = MigrationHarness(harness.client, harness.account, harness.world)
     second = (await session.describe()).run_id
-    async with served_except(bench, options.OPSGENIE_QUEUE, replay):
+    async with served_except(harness, options.OPSGENIE_QUEUE, replay):
         await let_pass(client, session, sign_in.SESSION_RENEWAL)
         await eventually(lambda: renewed_since(second))
     assert await desk.is_open(session_id, eve)
@@ -256,16 +256,16 @@ async def _untrusted(handle: WorkflowHandle[object, object]) -> bool:
 
 async def test_unencrypted_messages_are_ignored_or_refused(client: Client) -> None:
     """Signals are ignored, updates and queries are refused, and the migration continues."""
-    bench = MigrationHarness(await ours(client, OLD), "signalled")
-    prepared(bench.world)
-    bench.world.opsgenie.add(BO)
-    async with worker.serving(build_workers(bench.client, bench.world)):
-        await bench.start()
-        await eventually(lambda: bench.world.post.sent(BO.email))
+    harness = MigrationHarness(await ours(client, OLD), "signalled")
+    prepared(harness.world)
+    harness.world.opsgenie.add(BO)
+    async with worker.serving(build_workers(harness.client, harness.world)):
+        await harness.start()
+        await eventually(lambda: harness.world.mailer.sent(BO.email))
         attacker = await theirs(client)
-        migration = attacker.get_workflow_handle(bench.handle.id)
-        cohort = attacker.get_workflow_handle(bench.cohort().id)
-        link = bench.world.post.link(BO.email, Purpose.VERIFICATION)
+        migration = attacker.get_workflow_handle(harness.handle.id)
+        cohort = attacker.get_workflow_handle(harness.cohort().id)
+        link = harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
         used = {**link.model_dump(exclude={"cohort_id"}), "use": "followed"}
         await migration.signal("email_verified", {"email": BO.email})
         await cohort.signal("email_verified", {"email": BO.email})
@@ -274,12 +274,12 @@ async def test_unencrypted_messages_are_ignored_or_refused(client: Client) -> No
             await cohort.execute_update("exclude", {"email": BO.email, "reason": "x"})
         with pytest.raises(WorkflowQueryFailedError):
             await cohort.query("people", {})
-        await bench.migration.pause("Look.", Actor())
-        assert (await bench.person(BO.email)).state is State.EMAIL_UNVERIFIED
-        await bench.migration.resume(Actor(), "Look.")
-        await bench.migration.verify(BO.email, Actor())
-        await bench.until(BO.email, State.AUTHENTICATING)
-        assert not await health.failures(bench.client, bench.account)
+        await harness.migration.pause("Look.", Actor())
+        assert (await harness.person(BO.email)).state is State.EMAIL_UNVERIFIED
+        await harness.migration.resume(Actor(), "Look.")
+        await harness.migration.verify(BO.email, Actor())
+        await harness.until(BO.email, State.AUTHENTICATING)
+        assert not await health.failures(harness.client, harness.account)
         await end_all(client)
 
 
@@ -290,9 +290,9 @@ async def list_a_site_of_eve(_: RawValue) -> SitesResult:
 
 
 @asynccontextmanager
-async def answered_without_a_result(bench: MigrationHarness, queue: str) -> AsyncIterator[None]:
+async def answered_without_a_result(harness: MigrationHarness, queue: str) -> AsyncIterator[None]:
     """Serve all task queues but one, on which the attacker completes each activity with no payload at all."""
-    service, namespace = (await theirs(bench.client)).workflow_service, bench.client.namespace
+    service, namespace = (await theirs(harness.client)).workflow_service, harness.client.namespace
 
     async def complete() -> None:
         while True:
@@ -304,7 +304,7 @@ async def answered_without_a_result(bench: MigrationHarness, queue: str) -> Asyn
                     RespondActivityTaskCompletedRequest(namespace=namespace, task_token=task.task_token)
                 )
 
-    ours_only = [one for one in build_workers(bench.client, bench.world) if one.task_queue != queue]
+    ours_only = [one for one in build_workers(harness.client, harness.world) if one.task_queue != queue]
     async with worker.serving(ours_only):
         attacker = asyncio.create_task(complete())
         try:
@@ -313,9 +313,9 @@ async def answered_without_a_result(bench: MigrationHarness, queue: str) -> Asyn
             attacker.cancel()
 
 
-def answered_in_clear(bench: MigrationHarness, queue: str) -> AbstractAsyncContextManager[None]:
+def answered_in_clear(harness: MigrationHarness, queue: str) -> AbstractAsyncContextManager[None]:
     """Serve all task queues but one, on which the attacker answers with a site of theirs."""
-    return served_except(bench, queue, list_a_site_of_eve)
+    return served_except(harness, queue, list_a_site_of_eve)
 
 
 @pytest.mark.parametrize("answered", [answered_in_clear, answered_without_a_result])
@@ -323,15 +323,15 @@ async def test_an_untrusted_answer_pauses_the_migration(
     client: Client, answered: Callable[[MigrationHarness, str], AbstractAsyncContextManager[None]]
 ) -> None:
     """The migration says so and waits; after a resume, our own worker is asked again."""
-    bench = MigrationHarness(await ours(client, OLD), answered.__name__)
-    prepared(bench.world)
-    async with answered(bench, options.ATLASSIAN_QUEUE):
-        await bench.start()
-        await eventually(lambda: bench.waits_for(ANSWER))
-    bench = MigrationHarness(await ours(client, OLD), bench.account, bench.world)
-    async with worker.serving(build_workers(bench.client, bench.world)):
-        await bench.migration.resume(Actor())
-        site = (await bench.handle.result()).site
+    harness = MigrationHarness(await ours(client, OLD), answered.__name__)
+    prepared(harness.world)
+    async with answered(harness, options.ATLASSIAN_QUEUE):
+        await harness.start()
+        await eventually(lambda: harness.waits_for(ANSWER))
+    harness = MigrationHarness(await ours(client, OLD), harness.account, harness.world)
+    async with worker.serving(build_workers(harness.client, harness.world)):
+        await harness.migration.resume(Actor())
+        site = (await harness.handle.result()).site
         assert site is not None
         assert site.url == "https://acme.atlassian.net"
-        assert not await health.failures(bench.client, bench.account)
+        assert not await health.failures(harness.client, harness.account)

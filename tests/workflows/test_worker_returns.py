@@ -28,25 +28,25 @@ async def test_a_query_before_a_task_does_not_break_replay(client: Client) -> No
     world = World()
     prepared(world)
     world.opsgenie.add(RosterPerson(email="bo@example.com"), RosterPerson(email="ada@example.com", role=OWNER))
-    benches = [MigrationHarness(client, f"asked-{number}", world) for number in range(8)]
+    harnesses = [MigrationHarness(client, f"asked-{number}", world) for number in range(8)]
     often = Rules(roster_refresh_interval=timedelta(seconds=2))
     async with served(client, world):
-        for bench in benches:
-            await bench.start(rules=often, initiator=OWNER_EMAIL)
-        for bench in benches:
-            await eventually(partial(bench.step_is, Step.VERIFY))
+        for harness in harnesses:
+            await harness.start(rules=often, initiator=OWNER_EMAIL)
+        for harness in harnesses:
+            await eventually(partial(harness.step_is, Step.VERIFY))
     # The questions outlast the wait for a timer and for the worker, however busy the machine.
-    questions = [asyncio.create_task(bench.migration.progress(timedelta(minutes=2))) for bench in benches]
-    for bench in benches:
-        await eventually(partial(_waits_for_a_worker, bench))
+    questions = [asyncio.create_task(harness.migration.progress(timedelta(minutes=2))) for harness in harnesses]
+    for harness in harnesses:
+        await eventually(partial(_waits_for_a_worker, harness))
     async with served(client, world):
         for progress in await asyncio.gather(*questions):
             assert progress.step is Step.VERIFY
-        for bench in benches:
-            assert (await bench.migration.progress()).step is Step.VERIFY
+        for harness in harnesses:
+            assert (await harness.migration.progress()).step is Step.VERIFY
         await end_all(client)
-    for bench in benches:
-        assert not await health.failures(client, bench.account)
+    for harness in harnesses:
+        assert not await health.failures(client, harness.account)
 
 
 async def test_terminated_workflows_answer_queries(client: Client) -> None:
@@ -54,21 +54,21 @@ async def test_terminated_workflows_answer_queries(client: Client) -> None:
     world = World()
     prepared(world)
     world.opsgenie.add(RosterPerson(email="bo@example.com"))
-    bench = MigrationHarness(client, "ended-meanwhile", world)
+    harness = MigrationHarness(client, "ended-meanwhile", world)
     async with served(client, world):
-        await bench.start()
-        await eventually(partial(bench.step_is, Step.VERIFY))
-        await bench.until("bo@example.com", State.EMAIL_UNVERIFIED)
-        await eventually(lambda: world.post.sent("bo@example.com"))
-    for workflow in (bench.cohort(), bench.handle):
+        await harness.start()
+        await eventually(partial(harness.step_is, Step.VERIFY))
+        await harness.until("bo@example.com", State.EMAIL_UNVERIFIED)
+        await eventually(lambda: world.mailer.sent("bo@example.com"))
+    for workflow in (harness.cohort(), harness.handle):
         await workflow.signal("email_verified", {"email": "bo@example.com"})
         await workflow.terminate()
     async with served(client, world):
-        assert (await bench.migration.status()).run_state is RunState.TERMINATED
-        assert (await bench.migration.report()).counts.total == 2
-        assert (await bench.person("bo@example.com")).state is State.EMAIL_UNVERIFIED
-        assert [entry.act for entry in (await bench.migration.audit()).entries][-1] is Act.START
-    assert not await health.failures(client, bench.account)
+        assert (await harness.migration.status()).run_state is RunState.TERMINATED
+        assert (await harness.migration.report()).counts.total == 2
+        assert (await harness.person("bo@example.com")).state is State.EMAIL_UNVERIFIED
+        assert [entry.act for entry in (await harness.migration.audit()).entries][-1] is Act.START
+    assert not await health.failures(client, harness.account)
 
 
 async def test_a_run_before_its_first_task_is_not_replayed(client: Client) -> None:
@@ -88,9 +88,9 @@ async def _is_listed(client: Client, workflow_id: str) -> bool:
     return bool([found async for found in client.list_workflows(f"WorkflowId = '{workflow_id}'")])
 
 
-async def _waits_for_a_worker(bench: MigrationHarness) -> bool:
+async def _waits_for_a_worker(harness: MigrationHarness) -> bool:
     """Whether a timer has fired that no workflow task knows of, or an activity is due and no timer is set."""
-    events = [event.event_type async for event in bench.handle.fetch_history_events()]
+    events = [event.event_type async for event in harness.handle.fetch_history_events()]
     done = len(events) - events[::-1].index(EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
     return bool(
         {EventType.EVENT_TYPE_TIMER_FIRED, EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED}.intersection(events[done:])

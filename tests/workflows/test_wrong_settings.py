@@ -13,7 +13,7 @@ BY = Actor(name="tester")
 
 
 async def test_a_malformed_api_key_pauses_the_migration(
-    bench: MigrationHarness, control: Control, service: str, monkeypatch: pytest.MonkeyPatch
+    harness: MigrationHarness, control: Control, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Opsgenie answers 422 to a key with a part missing; with another key the migration goes on."""
     control.load([{"username": OWNER_EMAIL, "role": "owner"}])
@@ -21,27 +21,27 @@ async def test_a_malformed_api_key_pauses_the_migration(
         "/v2/account", status=422, body='{"message": "Key format is not valid!", "took": 0.0, "requestId": "1"}'
     )
     async with OpsgenieRoster(service, OPSGENIE_KEY) as roster:
-        monkeypatch.setattr(bench.world.opsgenie, "people", lambda _: roster.people("acme"))
-        await bench.start()
-        await eventually(lambda: bench.waits_for("LANDBRIDGE_OPSGENIE_API_KEY"))
-        progress = await bench.migration.progress()
+        monkeypatch.setattr(harness.world.opsgenie, "people", lambda _: roster.people("acme"))
+        await harness.start()
+        await eventually(lambda: harness.waits_for("LANDBRIDGE_OPSGENIE_API_KEY"))
+        progress = await harness.migration.progress()
         assert "(422)" in progress.paused
         assert "fault of Landbridge" not in progress.paused
-        await bench.migration.resume(BY)
-        await eventually(lambda: _reads_on(bench))
+        await harness.migration.resume(BY)
+        await eventually(lambda: _reads_on(harness))
 
 
 async def test_an_invalid_request_pauses_the_migration(
-    bench: MigrationHarness, service: str, monkeypatch: pytest.MonkeyPatch
+    harness: MigrationHarness, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What the client library refuses to send is no outage of the service."""
     async with AtlassianDirectory(service, ORGANIZATION_KEY, "o" * 70_000) as directory:
-        monkeypatch.setattr(bench.world.atlassian, "sites", directory.sites)
-        await bench.start()
-        await eventually(lambda: bench.waits_for("LANDBRIDGE_ATLASSIAN_ORG_ID"))
-        assert "cannot be sent" in (await bench.migration.progress()).paused
+        monkeypatch.setattr(harness.world.atlassian, "sites", directory.sites)
+        await harness.start()
+        await eventually(lambda: harness.waits_for("LANDBRIDGE_ATLASSIAN_ORG_ID"))
+        assert "cannot be sent" in (await harness.migration.progress()).paused
 
 
-async def _reads_on(bench: MigrationHarness) -> bool:
-    progress = await bench.migration.progress()
+async def _reads_on(harness: MigrationHarness) -> bool:
+    progress = await harness.migration.progress()
     return not progress.paused and progress.cohorts > 0

@@ -30,7 +30,7 @@ from landbridge.platform.temporal.encryption import PayloadEncryption
 from tests.cli.check.conftest import KEY, SECRETS
 from tests.cli.conftest import Cli, Ran
 from tests.emulator.running import Control
-from tests.fakes import Post
+from tests.fakes import FakeMailer
 from tests.integrations.smtp.scripted import CERTIFICATE, Heard, ScriptedServer, server_tls
 from tests.workflows.harness import eventually
 from workflows.support import options
@@ -310,7 +310,7 @@ async def test_unpolled_task_queues_fail(client: Client, server: TemporalServer,
     control.load(USERS)
     await namespace(client, "half")
     half = await connection.connect(environment={**server.environment, "TEMPORAL_NAMESPACE": "half"})
-    mail = Worker(half, task_queue=options.MAIL_QUEUE, activities=[MailActivities(Post()).send_mails])
+    mail = Worker(half, task_queue=options.MAIL_QUEUE, activities=[MailActivities(FakeMailer()).send_mails])
     async with mail:
         _, results = await run_check(cli, TEMPORAL_NAMESPACE="half")
     assert results["Workers"].status is CheckStatus.FAILED

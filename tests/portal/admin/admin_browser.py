@@ -48,7 +48,7 @@ class AdminBrowser:
     """A browser in front of a portal for the Opsgenie account of a `Bench`."""
 
     browser: httpx2.AsyncClient
-    bench: MigrationHarness
+    harness: MigrationHarness
 
     async def open(self, path: str) -> httpx2.Response:
         """Open a page and follow redirects."""
@@ -69,13 +69,13 @@ class AdminBrowser:
 
     async def link(self, number: int = 1) -> str:
         """Return the path of the link in the `number`-th sign-in email."""
-        mails = self.bench.world.post.sign_in_links
+        mails = self.harness.world.mailer.sign_in_links
         await eventually(lambda: len(mails) >= number)
         return urlsplit(SignedLinks("https://x.example", [KEY]).sign_in_url(mails[number - 1].claims)).path
 
     async def sign_in(self, email: str = OWNER_EMAIL) -> httpx2.Response:
         """Request a link, open it, sign in, and return the first page."""
-        before = len(self.bench.world.post.sign_in_links)
+        before = len(self.harness.world.mailer.sign_in_links)
         await self.ask_for_link(email)
         return await self.post(await self.link(before + 1))
 

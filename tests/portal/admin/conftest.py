@@ -16,7 +16,7 @@ from landbridge.portal.clients import Clients
 from landbridge.portal.limits import Allowance
 from tests.portal.admin.admin_browser import AdminBrowser
 from tests.portal.conftest import KEY, running, settings
-from tests.workflows.harness import OWNER_EMAIL, PROOFS, MigrationHarness, benched, server_for
+from tests.workflows.harness import OWNER_EMAIL, PROOFS, MigrationHarness, running_harness, server_for
 
 
 @pytest.fixture(scope="session")
@@ -36,18 +36,18 @@ async def portal_url(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> Async
 
 
 @pytest.fixture
-async def bench(temporal: Client) -> AsyncIterator[MigrationHarness]:
+async def harness(temporal: Client) -> AsyncIterator[MigrationHarness]:
     """An Opsgenie account with one owner, whose migration a worker serves."""
     # The owners of all tests share an address, and so a sign-in; Temporal's lists may not show it yet.
     with suppress(RPCError):
         await temporal.get_workflow_handle(ids.sign_in(sign_in.digest(OWNER_EMAIL, KEY))).terminate()
-    async with benched(temporal) as bench:
-        bench.world.opsgenie.account = bench.account
-        yield bench
+    async with running_harness(temporal) as harness:
+        harness.world.opsgenie.account = harness.account
+        yield harness
 
 
 @pytest.fixture
-async def admin_browser(bench: MigrationHarness, portal_url: str) -> AsyncIterator[AdminBrowser]:
+async def admin_browser(harness: MigrationHarness, portal_url: str) -> AsyncIterator[AdminBrowser]:
     """The owner's browser."""
     async with httpx2.AsyncClient(base_url=portal_url, timeout=60) as browser:
-        yield AdminBrowser(browser, bench)
+        yield AdminBrowser(browser, harness)

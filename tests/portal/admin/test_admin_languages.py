@@ -44,7 +44,7 @@ def check_german(response: httpx2.Response) -> None:
 async def german(admin_browser: AdminBrowser) -> AdminBrowser:
     """A browser that accepts German, for an account with people in every state."""
     admin_browser.browser.headers["Accept-Language"] = "de-DE,de;q=0.9,en;q=0.5"
-    world = admin_browser.bench.world
+    world = admin_browser.harness.world
     world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
         RosterPerson(email=BEN, name="Ben Ortiz"),
@@ -53,7 +53,7 @@ async def german(admin_browser: AdminBrowser) -> AdminBrowser:
         RosterPerson(email=DEE, name="Dee Twice", email_verified=True),
         RosterPerson(email=GONE, name="Gus Gone", email_verified=True),
     )
-    world.post.refused.add(GONE)
+    world.mailer.refused.add(GONE)
     world.atlassian.listed_sites.append(Site(id="w", name="wiki", url="https://wiki.atlassian.net"))
     world.atlassian.taken.add("acme-ops")
     return admin_browser
@@ -67,7 +67,7 @@ async def test_choosing_a_site_is_translated(german: AdminBrowser) -> None:
     for path in (USERS, AUDIT):
         check_german(await german.open(path))
     check_german(await german.send(f"{GENERAL}/migrate"))
-    await eventually(lambda: german.bench.waits_for("Choose a site"))
+    await eventually(lambda: german.harness.waits_for("Choose a site"))
     for path in (GENERAL, USERS, SITE):
         check_german(await german.open(path))
     checked = await german.browser.get(f"{SITE}/check?name=Acme%20Ops")
@@ -85,14 +85,14 @@ async def test_choosing_a_site_is_translated(german: AdminBrowser) -> None:
 
 async def test_a_running_migration_is_translated(german: AdminBrowser) -> None:
     """The status, people in every state, tasks, refusals, and the end."""
-    bench = german.bench
+    harness = german.harness
     await german.sign_in()
-    await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    await bench.until(GONE, State.UNREACHABLE)
-    link = bench.world.post.link(BEN, Purpose.VERIFICATION)
-    assert await TemporalLinkClient(bench.client).decline(link)
-    await bench.until(BEN, State.ATTENTION)
+    await harness.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    await harness.until(GONE, State.UNREACHABLE)
+    link = harness.world.mailer.link(BEN, Purpose.VERIFICATION)
+    assert await TemporalLinkClient(harness.client).decline(link)
+    await harness.until(BEN, State.ATTENTION)
     for path in (GENERAL, USERS, f"{USERS}?group=for_admins", f"{USERS}?group=not_moved", REPORT):
         check_german(await german.open(path))
     listed = await german.open(USERS)
@@ -129,7 +129,7 @@ async def test_a_running_migration_is_translated(german: AdminBrowser) -> None:
     check_german(await german.open(AUDIT))
     check_german(await german.open(f"{GENERAL}/cancel"))
     check_german(await german.send(f"{GENERAL}/cancel", on=f"{GENERAL}/cancel", reason=REASON, undo="1"))
-    await bench.handle.result()
+    await harness.handle.result()
     await eventually(lambda: is_over(german))
     for path in (GENERAL, USERS, REPORT, AUDIT):
         check_german(await german.open(path))
@@ -137,5 +137,5 @@ async def test_a_running_migration_is_translated(german: AdminBrowser) -> None:
 
 async def is_over(german: AdminBrowser) -> bool:
     """Return whether the migration was cancelled and its invitations are revoked."""
-    undo = await german.bench.migration.undo()
-    return (await german.bench.migration.status()).run_state is RunState.CANCELED and undo is not None and undo.over
+    undo = await german.harness.migration.undo()
+    return (await german.harness.migration.status()).run_state is RunState.CANCELED and undo is not None and undo.over

@@ -20,10 +20,10 @@ WHY = "The merger is off."
 @pytest.fixture
 async def moving(admin_browser: AdminBrowser) -> AdminBrowser:
     """The browser of an owner whose migration waits for one invited person."""
-    admin_browser.bench.world.opsgenie.add(RosterPerson(email=ANN, name="Ann Lee", email_verified=True))
-    await admin_browser.bench.start()
-    await eventually(lambda: admin_browser.bench.step_is(Step.VERIFY))
-    await eventually(lambda: admin_browser.bench.world.post.sent(ANN))
+    admin_browser.harness.world.opsgenie.add(RosterPerson(email=ANN, name="Ann Lee", email_verified=True))
+    await admin_browser.harness.start()
+    await eventually(lambda: admin_browser.harness.step_is(Step.VERIFY))
+    await eventually(lambda: admin_browser.harness.world.mailer.sent(ANN))
     await admin_browser.sign_in()
     return admin_browser
 
@@ -31,7 +31,7 @@ async def moving(admin_browser: AdminBrowser) -> AdminBrowser:
 async def cancelled(admin_browser: AdminBrowser, **fields: object) -> None:
     """Cancel as an owner does, and wait for the end."""
     await admin_browser.send(CANCEL, on=CANCEL, reason=WHY, **fields)
-    await admin_browser.bench.handle.result()
+    await admin_browser.harness.handle.result()
 
 
 async def says(admin_browser: AdminBrowser, *signs: str) -> bool:
@@ -47,7 +47,7 @@ async def test_cancelling_needs_confirmation_and_a_reason(moving: AdminBrowser) 
     assert title(asked) == "Cancel this migration?"
     refused = await moving.post(CANCEL, form(asked, CANCEL) | {"reason": " "})
     assert (title(refused), "Give a reason" in words(refused)) == ("Cancel this migration?", True)
-    assert (await moving.bench.migration.progress()).cancelled == ""
+    assert (await moving.harness.migration.progress()).cancelled == ""
     assert (await moving.post(CANCEL, {"reason": WHY})).status_code == 403
 
 
@@ -55,7 +55,7 @@ async def test_a_cancelled_migration_is_shown_and_keeps_its_invitations(moving: 
     """The page shows state, reason and skipped steps; the audit shows who cancelled."""
     outcome = await moving.send(CANCEL, on=CANCEL, reason=WHY)
     assert "Cancelled: no more emails are sent" in words(outcome)
-    await moving.bench.handle.result()
+    await moving.harness.handle.result()
     shown = await moving.open(GENERAL)
     assert "The migration was cancelled" in words(shown)
     assert f"Reason for cancelling {WHY}" in words(shown)
@@ -63,8 +63,8 @@ async def test_a_cancelled_migration_is_shown_and_keeps_its_invitations(moving: 
     assert badges == ["cancelled", "cancelled"]
     assert not page(shown).select(f'a[href="{CANCEL}"], form[action="{GENERAL}/pause"]')
     assert (await moving.open(CANCEL)).url.path == GENERAL
-    assert moving.bench.world.atlassian.calls["revoke"] == 0
-    entry = (await moving.bench.migration.audit()).entries[0]
+    assert moving.harness.world.atlassian.calls["revoke"] == 0
+    entry = (await moving.harness.migration.audit()).entries[0]
     assert (entry.act, entry.by, entry.detail) == (Act.CANCEL, OWNER, WHY)
     assert "Cancelled the migration" in words(await moving.open("/settings/audit"))
     assert "People who were not moved" in words(await moving.open("/settings/report"))
@@ -73,28 +73,28 @@ async def test_a_cancelled_migration_is_shown_and_keeps_its_invitations(moving: 
 async def test_a_migration_that_is_ending_has_no_controls(moving: AdminBrowser) -> None:
     """While the mail server delays the notice, the page says so and a second request is refused."""
     asked = form(await moving.open(CANCEL), CANCEL) | {"reason": WHY}
-    moving.bench.world.post.problem = ServiceUnavailable("Nobody is there.")
+    moving.harness.world.mailer.problem = ServiceUnavailable("Nobody is there.")
     await moving.post(CANCEL, asked)
-    await moving.bench.cohort().result()
+    await moving.harness.cohort().result()
     shown = await moving.open(GENERAL)
     assert "The migration is being cancelled" in words(shown)
     assert not page(shown).select("form[action^='/settings/general/']")
     assert "already cancelled" in words(await moving.post(CANCEL, asked))
-    moving.bench.world.post.problem = None
-    await moving.bench.handle.result()
+    moving.harness.world.mailer.problem = None
+    await moving.harness.handle.result()
 
 
 async def test_invitations_are_revoked_with_the_cancellation(moving: AdminBrowser) -> None:
     """With the checkbox, the page shows the progress of revoking."""
     await cancelled(moving, undo=1)
     await eventually(lambda: says(moving, "were revoked", "1 revoked", "0 kept"))
-    assert moving.bench.world.atlassian.calls["revoke"] == 1
+    assert moving.harness.world.atlassian.calls["revoke"] == 1
     assert not page(await moving.open(GENERAL)).select(f'a[href="{UNDO}"]')
 
 
 async def test_invitations_can_be_revoked_later_and_retried(moving: AdminBrowser) -> None:
     """If revoking fails, the page says why; after the fix it can be retried."""
-    atlassian = moving.bench.world.atlassian
+    atlassian = moving.harness.world.atlassian
     await cancelled(moving)
     ask = form(await moving.open(UNDO), UNDO)
     atlassian.problem = ServiceRejected("The key is not good any more.")
@@ -112,18 +112,18 @@ async def test_another_migration_starts_after_a_cancelled_one(moving: AdminBrows
     await cancelled(moving)
     assert "was cancelled earlier; nothing was started" in words(await moving.post(MIGRATE, older))
     assert "The migration has started" in words(await moving.send(MIGRATE))
-    await eventually(lambda: moving.bench.waits_for("Choose a site"))
+    await eventually(lambda: moving.harness.waits_for("Choose a site"))
     shown = await moving.open(GENERAL)
     assert "Status of your migration" in words(shown)
     assert "cancelled" not in words(shown)
-    await moving.bench.migration.choose_site("acme", OWNER)
-    await moving.bench.until(ANN, State.AUTHENTICATING)
+    await moving.harness.migration.choose_site("acme", OWNER)
+    await moving.harness.until(ANN, State.AUTHENTICATING)
 
 
 async def test_another_migration_waits_until_invitations_are_revoked(moving: AdminBrowser) -> None:
     """So that nobody is invited and removed at the same time."""
     again = form(await moving.open(GENERAL), f"{GENERAL}/refresh") | {"again": "1"}
-    moving.bench.world.atlassian.problem = ServiceUnavailable("Atlassian is away.")
+    moving.harness.world.atlassian.problem = ServiceUnavailable("Atlassian is away.")
     await cancelled(moving, undo=1)
     await eventually(lambda: says(moving, "are being revoked"))
     assert not page(await moving.open(GENERAL)).select("#migrate")
@@ -132,11 +132,11 @@ async def test_another_migration_waits_until_invitations_are_revoked(moving: Adm
 
 async def test_another_migration_starts_after_a_failed_one(admin_browser: AdminBrowser) -> None:
     """A person who is no owner or admin started the first; the page shows why it ended early."""
-    admin_browser.bench.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
+    admin_browser.harness.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
     await admin_browser.sign_in()
-    await admin_browser.bench.start(initiator=ANN)
+    await admin_browser.harness.start(initiator=ANN)
     await eventually(lambda: says(admin_browser, "The last migration ended early."))
-    assert (await admin_browser.bench.migration.summary()).run_state is RunState.FAILED
+    assert (await admin_browser.harness.migration.summary()).run_state is RunState.FAILED
     assert "The migration has started" in words(await admin_browser.send(MIGRATE))
 
 
@@ -144,10 +144,10 @@ async def test_a_completed_migration_can_be_neither_cancelled_nor_restarted(admi
     """However old the form."""
     await admin_browser.sign_in()
     again = form(await admin_browser.open(GENERAL), MIGRATE) | {"again": "1", "reason": WHY, "undo": "1"}
-    await admin_browser.bench.start()
-    await admin_browser.bench.handle.result()
+    await admin_browser.harness.start()
+    await admin_browser.harness.handle.result()
     assert "is already complete; nothing was started" in words(await admin_browser.post(MIGRATE, again))
-    run = (await admin_browser.bench.migration.summary()).run
+    run = (await admin_browser.harness.migration.summary()).run
     for path, refusal in ((CANCEL, "has ended"), (UNDO, "nothing to undo")):
         assert (await admin_browser.open(path)).url.path == GENERAL
         assert "This page is out of date" in words(await admin_browser.post(path, again))

@@ -40,7 +40,7 @@ async def start_in_portal(admin_browser: AdminBrowser) -> None:
     """Sign in and start a migration, which then waits for a site to be chosen."""
     await admin_browser.sign_in()
     await admin_browser.send(MIGRATE)
-    await eventually(lambda: admin_browser.bench.waits_for("Choose a site"))
+    await eventually(lambda: admin_browser.harness.waits_for("Choose a site"))
 
 
 async def test_the_banner_is_shown_until_a_migration_runs(admin_browser: AdminBrowser) -> None:
@@ -52,15 +52,15 @@ async def test_the_banner_is_shown_until_a_migration_runs(admin_browser: AdminBr
     assert "The migration has started" in words(await admin_browser.send(MIGRATE))
     for path in settings:
         assert page(await admin_browser.open(path)).select_one("aside.banner") is None
-    await eventually(lambda: admin_browser.bench.waits_for("Choose a site"))
-    progress = await admin_browser.bench.migration.progress()
+    await eventually(lambda: admin_browser.harness.waits_for("Choose a site"))
+    progress = await admin_browser.harness.migration.progress()
     assert progress.initiator == OWNER_EMAIL
-    assert (await admin_browser.bench.migration.audit()).entries[-1].by == OWNER
+    assert (await admin_browser.harness.migration.audit()).entries[-1].by == OWNER
 
 
 async def test_an_invalid_account_name_starts_no_migration(admin_browser: AdminBrowser, portal_url: str) -> None:
     """The button validates the name from Opsgenie as the page does."""
-    admin_browser.bench.world.opsgenie.account = admin_browser.bench.account = (
+    admin_browser.harness.world.opsgenie.account = admin_browser.harness.account = (
         "=?utf-8?q?acme=0D=0ABcc:=20eve@example.com?="
     )
     await admin_browser.sign_in()
@@ -72,7 +72,7 @@ async def test_an_invalid_account_name_starts_no_migration(admin_browser: AdminB
     assert session is not None
     await admin_browser.post(MIGRATE, {"csrf": session.csrf})
     with pytest.raises(RPCError, match="not found"):
-        await admin_browser.bench.handle.describe()
+        await admin_browser.harness.handle.describe()
 
 
 async def test_a_failing_workflow_task_is_shown_with_its_remedy(
@@ -81,7 +81,7 @@ async def test_a_failing_workflow_task_is_shown_with_its_remedy(
     """Instead of the message that no worker is responding."""
     await start_in_portal(admin_browser)
     task = FailingTask(
-        workflow_id=admin_browser.bench.handle.id,
+        workflow_id=admin_browser.harness.handle.id,
         event=7,
         since=datetime(2026, 11, 28, tzinfo=UTC),
         attempts=3,
@@ -120,10 +120,10 @@ async def test_an_existing_site_is_chosen_after_a_summary(admin_browser: AdminBr
     review = await admin_browser.send(REVIEW, on=SITE, site="acme")
     assert title(review) == "Ready to migrate?"
     assert "acme.atlassian.net" in words(review)
-    assert (await admin_browser.bench.migration.progress()).site is None
+    assert (await admin_browser.harness.migration.progress()).site is None
     assert "Your team is moving" in words(await admin_browser.post(SITE, form(review, SITE)))
-    await admin_browser.bench.until(OWNER_EMAIL, State.CONNECTED)
-    chosen = [e for e in (await admin_browser.bench.migration.audit()).entries if e.act is Act.CHOOSE_SITE]
+    await admin_browser.harness.until(OWNER_EMAIL, State.CONNECTED)
+    chosen = [e for e in (await admin_browser.harness.migration.audit()).entries if e.act is Act.CHOOSE_SITE]
     assert [(entry.by, entry.about) for entry in chosen] == [(OWNER, "acme")]
 
 
@@ -140,13 +140,13 @@ async def test_a_choice_can_be_changed_on_the_summary_page(admin_browser: AdminB
         assert (str(chosen["value"]) if chosen else "") == filled["site"]
     kept = [str(field["value"]) for field in page(shown).select("#name, #first-name, #last-name")]
     assert sorted(kept) == sorted(NEW.values())
-    assert (await admin_browser.bench.migration.progress()).site is None
+    assert (await admin_browser.harness.migration.progress()).site is None
 
 
 async def test_a_site_without_site_admin_rights_is_disabled_and_refused(admin_browser: AdminBrowser) -> None:
     """The page says why; a forged form is refused too."""
     wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
-    admin_browser.bench.world.atlassian.listed_sites.append(wiki)
+    admin_browser.harness.world.atlassian.listed_sites.append(wiki)
     await start_in_portal(admin_browser)
     shown = page(await admin_browser.open(SITE)).select_one('input[value="acme-wiki"]')
     assert shown is not None
@@ -156,7 +156,7 @@ async def test_a_site_without_site_admin_rights_is_disabled_and_refused(admin_br
         refused = await admin_browser.post(action, fields)
         assert refused.status_code == 422
         assert "not a site admin" in words(refused)
-    assert (await admin_browser.bench.migration.progress()).site is None
+    assert (await admin_browser.harness.migration.progress()).site is None
 
 
 def names(response: httpx2.Response) -> list[str]:
@@ -172,16 +172,20 @@ async def test_a_full_name_is_split_by_script(
     admin_browser: AdminBrowser, name: str, first_and_last: list[str]
 ) -> None:
     """The last word is the last name, except in Chinese, Japanese and Korean, where the first word is."""
-    admin_browser.bench.world.opsgenie.people_listed[0] = RosterPerson(email=OWNER_EMAIL, name=name, role=roster.OWNER)
+    admin_browser.harness.world.opsgenie.people_listed[0] = RosterPerson(
+        email=OWNER_EMAIL, name=name, role=roster.OWNER
+    )
     await start_in_portal(admin_browser)
     assert names(await admin_browser.open(SITE)) == first_and_last
 
 
 async def test_another_admin_sees_for_whom_the_site_is_created(admin_browser: AdminBrowser) -> None:
     """The initiator becomes its site admin, so no other name is filled in."""
-    admin_browser.bench.world.opsgenie.add(RosterPerson(email=ADAM, name="Adam Novak", role=ADMIN, email_verified=True))
+    admin_browser.harness.world.opsgenie.add(
+        RosterPerson(email=ADAM, name="Adam Novak", role=ADMIN, email_verified=True)
+    )
     wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
-    admin_browser.bench.world.atlassian.listed_sites.append(wiki)
+    admin_browser.harness.world.atlassian.listed_sites.append(wiki)
     await start_in_portal(admin_browser)
     assert names(await admin_browser.open(SITE)) == ["Olga", "Owner"]
     await admin_browser.sign_in(ADAM)
@@ -195,7 +199,7 @@ async def test_another_admin_sees_for_whom_the_site_is_created(admin_browser: Ad
 
 async def test_a_taken_name_comes_back_with_suggestions(admin_browser: AdminBrowser) -> None:
     """The form keeps its fields, and available names are buttons."""
-    admin_browser.bench.world.atlassian.taken.add("acme-new")
+    admin_browser.harness.world.atlassian.taken.add("acme-new")
     await start_in_portal(admin_browser)
     review = await admin_browser.send(REVIEW, on=SITE, **NEW, site="")
     refused = await admin_browser.post(SITE, form(review, SITE))
@@ -206,7 +210,7 @@ async def test_a_taken_name_comes_back_with_suggestions(admin_browser: AdminBrow
     assert not page(refused).select("form:has(#name) button")[0].has_attr("name")
     wanted = form(await admin_browser.open(SITE), REVIEW) | NEW | {"suggestion": suggestions[0]}
     await admin_browser.post(SITE, form(await admin_browser.post(REVIEW, wanted), SITE))
-    created = (await admin_browser.bench.handle.result()).site
+    created = (await admin_browser.harness.handle.result()).site
     assert created is not None
     assert created.name == suggestions[0]
 
@@ -226,15 +230,15 @@ async def test_an_invalid_name_is_refused_by_script_and_server(admin_browser: Ad
 
 async def test_tasks_are_confirmed_in_the_portal(admin_browser: AdminBrowser) -> None:
     """A task without an API is shown with its URL, and continues after a button press."""
-    admin_browser.bench.world.atlassian.by_hand = True
+    admin_browser.harness.world.atlassian.by_hand = True
     await start_in_portal(admin_browser)
     review = await admin_browser.send(REVIEW, on=SITE, site="acme")
     await admin_browser.post(SITE, form(review, SITE))
-    await eventually(lambda: admin_browser.bench.waits_for("Connect the Opsgenie account"))
+    await eventually(lambda: admin_browser.harness.waits_for("Connect the Opsgenie account"))
     shown = await admin_browser.open("/settings/general")
     assert "Connect the Opsgenie account in its settings." in words(shown)
     await admin_browser.send("/settings/general/confirm")
-    assert await admin_browser.bench.handle.result()
+    assert await admin_browser.harness.handle.result()
 
 
 async def test_pause_resume_and_deadline_are_applied_and_confirmed(admin_browser: AdminBrowser) -> None:
@@ -248,7 +252,7 @@ async def test_pause_resume_and_deadline_are_applied_and_confirmed(admin_browser
         "/settings/general/deadline", deadline="2099-03-01T18:00", at_deadline="complete_partial"
     )
     assert page(set_).select_one('dd time[datetime^="2099-03-01T18:00"]')
-    progress = await admin_browser.bench.migration.progress()
+    progress = await admin_browser.harness.migration.progress()
     assert (progress.paused, progress.at_deadline) == ("", AtDeadline.COMPLETE_PARTIAL)
     refused = await admin_browser.send("/settings/general/deadline", deadline="2001-01-01T00:00")
     assert "is in the past" in words(refused)
@@ -263,26 +267,26 @@ async def test_pause_resume_and_deadline_are_applied_and_confirmed(admin_browser
 
 async def test_unproven_requests_are_shown_as_claims(admin_browser: AdminBrowser) -> None:
     """In the audit and on a person's page: portal requests are the admin's, signals sent by hand an operator's."""
-    bench, ann, bo = admin_browser.bench, "ann@example.com", "bo@example.com"
-    bench.world.opsgenie.add(RosterPerson(email=ann), RosterPerson(email=bo))
+    harness, ann, bo = admin_browser.harness, "ann@example.com", "bo@example.com"
+    harness.world.opsgenie.add(RosterPerson(email=ann), RosterPerson(email=bo))
     await admin_browser.sign_in()
-    await bench.start(by=OWNER)
-    await bench.until(ann, State.EMAIL_UNVERIFIED)
-    await eventually(lambda: bench.world.post.sent(bo))
+    await harness.start(by=OWNER)
+    await harness.until(ann, State.EMAIL_UNVERIFIED)
+    await eventually(lambda: harness.world.mailer.sent(bo))
     await admin_browser.send("/settings/general/pause", reason="Look.")
-    await bench.handle.execute_update("resume", {"reason": "Look.", "by": {"source": "admin", "name": OWNER_EMAIL}})
+    await harness.handle.execute_update("resume", {"reason": "Look.", "by": {"source": "admin", "name": OWNER_EMAIL}})
     shown = page(await admin_browser.open("/settings/audit"))
     rows = [" ".join(row.get_text(" ").split()) for row in shown.select("tr:has(td)")]
     (paused,), (resumed,) = ([row for row in rows if act in row] for act in ("Paused", "Resumed"))
     assert ("in the portal" in paused, "claimed by an operator" in paused) == (True, False)
     assert ("in the portal" in resumed, "claimed by an operator" in resumed) == (False, True)
-    used = bench.world.post.link(ann, Purpose.VERIFICATION)
+    used = harness.world.mailer.link(ann, Purpose.VERIFICATION)
     by_hand = {**used.model_dump(mode="json", exclude={"cohort_id"}), "use": "followed"}
-    await bench.cohort().signal("links_used", {"used": [by_hand]})
+    await harness.cohort().signal("links_used", {"used": [by_hand]})
     links = SignedLinks("https://x.example", [KEY])
-    await admin_browser.post(urlsplit(links.url(bench.world.post.link(bo, Purpose.VERIFICATION))).path)
+    await admin_browser.post(urlsplit(links.url(harness.world.mailer.link(bo, Purpose.VERIFICATION))).path)
     for email, claims in ((ann, True), (bo, False)):
-        person = await bench.until(email, State.AUTHENTICATING)
+        person = await harness.until(email, State.AUTHENTICATING)
         page_text = words(await admin_browser.open(f"/settings/users/1/{person.number}"))
         assert ("an operator claiming to be the person" in page_text, "the person, with the link" in page_text) == (
             claims,
@@ -299,19 +303,20 @@ async def test_a_flash_message_is_shown_once(admin_browser: AdminBrowser) -> Non
 
 async def test_the_report_shows_who_is_not_connected_and_what_to_do(admin_browser: AdminBrowser) -> None:
     """People by state with the next step; the CSV file has everyone, and no cell is a formula."""
-    admin_browser.bench.world.opsgenie.add(
+    admin_browser.harness.world.opsgenie.add(
         RosterPerson(email="eve@example.com", name="=cmd|'/c calc'!A1", email_verified=True),
         RosterPerson(email="bert@example.com", name="Bert <b>", blocked=True),
     )
     await admin_browser.sign_in()
-    await admin_browser.bench.start()
-    await admin_browser.bench.until("eve@example.com", State.AUTHENTICATING)
+    await admin_browser.harness.start()
+    await admin_browser.harness.until("eve@example.com", State.AUTHENTICATING)
     shown = words(await admin_browser.open("/settings/report"))
     for sign in ("Bert <b>", "Blocked in Opsgenie", "Ask them to open the authentication email"):
         assert sign in shown
     answer = await admin_browser.browser.get("/settings/report.csv")
     assert (
-        answer.headers["content-disposition"] == f'attachment; filename="landbridge-{admin_browser.bench.account}.csv"'
+        answer.headers["content-disposition"]
+        == f'attachment; filename="landbridge-{admin_browser.harness.account}.csv"'
     )
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     assert {row["email"] for row in rows} == {OWNER_EMAIL, "eve@example.com", "bert@example.com"}
@@ -321,24 +326,24 @@ async def test_the_report_shows_who_is_not_connected_and_what_to_do(admin_browse
 async def test_a_completed_migration_is_shown(admin_browser: AdminBrowser) -> None:
     """Without the banner; its report stays available."""
     await admin_browser.sign_in()
-    await admin_browser.bench.start()
-    await admin_browser.bench.handle.result()
+    await admin_browser.harness.start()
+    await admin_browser.harness.handle.result()
     shown = await admin_browser.open("/settings/general")
     assert "The migration is complete" in words(shown)
     assert page(shown).select_one("aside.banner") is None
     assert "Everyone is connected." in words(await admin_browser.open("/settings/report"))
-    assert (await admin_browser.bench.migration.status()).run_state is RunState.COMPLETED
+    assert (await admin_browser.harness.migration.status()).run_state is RunState.COMPLETED
 
 
 async def test_the_last_person_to_return_sees_that_they_are_done(admin_browser: AdminBrowser) -> None:
     """Their Atlassian account completed the migration before they returned; the closed cohort still answers."""
-    admin_browser.bench.world.opsgenie.add(RosterPerson(email="last@example.com", email_verified=True))
-    await admin_browser.bench.start()
-    await admin_browser.bench.until("last@example.com", State.AUTHENTICATING)
-    await eventually(lambda: admin_browser.bench.world.post.sent("last@example.com"))
-    link = admin_browser.bench.world.post.link("last@example.com", Purpose.AUTHENTICATION)
-    await admin_browser.bench.migration.authenticate("last@example.com", OWNER)
-    await admin_browser.bench.handle.result()
+    admin_browser.harness.world.opsgenie.add(RosterPerson(email="last@example.com", email_verified=True))
+    await admin_browser.harness.start()
+    await admin_browser.harness.until("last@example.com", State.AUTHENTICATING)
+    await eventually(lambda: admin_browser.harness.world.mailer.sent("last@example.com"))
+    link = admin_browser.harness.world.mailer.link("last@example.com", Purpose.AUTHENTICATION)
+    await admin_browser.harness.migration.authenticate("last@example.com", OWNER)
+    await admin_browser.harness.handle.result()
     back = await admin_browser.open(urlsplit(SignedLinks("https://x.example", [KEY]).return_url(link)).path)
     assert (back.status_code, title(back)) == (200, "You are all set")
 
@@ -346,12 +351,12 @@ async def test_the_last_person_to_return_sees_that_they_are_done(admin_browser: 
 async def test_large_counts_are_localized(admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many cohorts there are."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 40)
-    admin_browser.bench.world.opsgenie.add(
+    admin_browser.harness.world.opsgenie.add(
         *(RosterPerson(email=f"p{number}@example.com", blocked=True) for number in range(1_200)),
     )
     admin_browser.browser.headers["Accept-Language"] = "de"
     await admin_browser.sign_in()
-    await admin_browser.bench.start()
+    await admin_browser.harness.start()
     await eventually(lambda: shows(admin_browser, "von 1.201 Personen"))
     shown = await admin_browser.open("/settings/general")
     assert "1.200 Übersprungen" in words(shown)
@@ -382,12 +387,12 @@ async def test_without_temporal_the_page_says_when_to_retry(
 
 async def test_admins_share_one_migration(admin_browser: AdminBrowser) -> None:
     """Each request is recorded with its admin."""
-    admin_browser.bench.world.opsgenie.add(RosterPerson(email="adam@example.com", role=ADMIN, email_verified=True))
+    admin_browser.harness.world.opsgenie.add(RosterPerson(email="adam@example.com", role=ADMIN, email_verified=True))
     await start_in_portal(admin_browser)
     admin_browser.browser.cookies.clear()
     await admin_browser.sign_in("adam@example.com")
     assert "Paused" in words(await admin_browser.send("/settings/general/pause", reason="Lunch"))
-    assert (await admin_browser.bench.migration.audit()).entries[0].by.name == "adam@example.com"
+    assert (await admin_browser.harness.migration.audit()).entries[0].by.name == "adam@example.com"
 
 
 async def test_pages_without_a_migration_redirect_to_general(admin_browser: AdminBrowser) -> None:

@@ -26,7 +26,7 @@ def events() -> Iterator[list[Any]]:
 
 def taken(events: list[Any], admin_browser: AdminBrowser) -> list[dict[str, Any]]:
     """Return the events so far, without their common fields, and clear them."""
-    # The worker of the bench logs in this process too.
+    # The worker of the harness logs in this process too.
     portal_events = [event for event in events if "client" in event]
     events.clear()
     logged = str(portal_events)
@@ -40,7 +40,7 @@ def taken(events: list[Any], admin_browser: AdminBrowser) -> list[dict[str, Any]
 
 async def test_sign_ins_and_sign_outs_are_logged(admin_browser: AdminBrowser, events: list[Any]) -> None:
     """Link requests, sign-ins, sign-outs, forged and used links, ended and unknown sessions."""
-    account = admin_browser.bench.account
+    account = admin_browser.harness.account
     await admin_browser.ask_for_link()
     assert taken(events, admin_browser) == [{"event": "sign_in_link_requested", "log_level": INFO, "who": WHO}]
     link = await admin_browser.link()
@@ -75,13 +75,13 @@ async def test_sign_ins_and_sign_outs_are_logged(admin_browser: AdminBrowser, ev
 
 async def test_forms_and_refusals_are_logged(admin_browser: AdminBrowser, events: list[Any]) -> None:
     """Each form with its path, which contains numbers only; refused forms, and the export."""
-    bench = admin_browser.bench
-    bench.world.opsgenie.add(RosterPerson(email="bo@example.com", name="Bo", email_verified=True))
+    harness = admin_browser.harness
+    harness.world.opsgenie.add(RosterPerson(email="bo@example.com", name="Bo", email_verified=True))
     await admin_browser.sign_in()
     migrate = form(await admin_browser.open("/settings/general"), "/settings/general/migrate")
-    about = {"who": WHO, "opsgenie_account": bench.account}
-    await bench.start()
-    await eventually(lambda: bench.step_is(Step.VERIFY))
+    about = {"who": WHO, "opsgenie_account": harness.account}
+    await harness.start()
+    await eventually(lambda: harness.step_is(Step.VERIFY))
     taken(events, admin_browser)
     await admin_browser.send("/settings/general/refresh")
     assert taken(events, admin_browser) == [

@@ -22,7 +22,7 @@ from landbridge.portal.admin.sessions import Sessions
 from landbridge.portal.clients import Clients
 from tests.portal.admin.admin_browser import AdminBrowser, form, title, words
 from tests.portal.conftest import KEY, running, settings
-from tests.workflows.harness import PROOFS, MigrationHarness, benched, eventually, let_pass, served
+from tests.workflows.harness import PROOFS, MigrationHarness, eventually, let_pass, running_harness, served
 
 ADAM = "adam@example.com"
 
@@ -37,12 +37,12 @@ async def copied(admin_browser: AdminBrowser, temporal: Client) -> AsyncIterator
     ):
         for cookie in admin_browser.browser.cookies.jar:
             thief.cookies.set(cookie.name, cookie.value or "")
-        yield AdminBrowser(thief, admin_browser.bench)
+        yield AdminBrowser(thief, admin_browser.harness)
 
 
-def set_role(bench: MigrationHarness, email: str, role: str) -> None:
+def set_role(harness: MigrationHarness, email: str, role: str) -> None:
     """Change a person's role in Opsgenie."""
-    opsgenie = bench.world.opsgenie
+    opsgenie = harness.world.opsgenie
     opsgenie.people_listed = [
         person.model_copy(update={"role": role}) if person.email == email else person
         for person in opsgenie.people_listed
@@ -55,7 +55,7 @@ def session_of(admin_browser: AdminBrowser) -> WorkflowHandle[None, None]:
     request = Request({"type": "http", "headers": [(b"cookie", cookies.encode())]})
     session = Sessions([KEY], secure=False).read(request)
     assert session
-    return admin_browser.bench.client.get_workflow_handle(ids.session(session.session_id))
+    return admin_browser.harness.client.get_workflow_handle(ids.session(session.session_id))
 
 
 async def has(session: WorkflowHandle[None, None], *statuses: Status | None) -> bool:
@@ -92,18 +92,20 @@ async def test_a_session_is_renewed_only_while_opsgenie_confirms_the_role(
     admin_browser: AdminBrowser, *, gone: bool
 ) -> None:
     """A demoted or deleted person is signed out after a quarter of an hour; others notice nothing."""
-    bench = admin_browser.bench
-    bench.world.opsgenie.add(RosterPerson(email=ADAM, role=ADMIN, email_verified=True))
+    harness = admin_browser.harness
+    harness.world.opsgenie.add(RosterPerson(email=ADAM, role=ADMIN, email_verified=True))
     await admin_browser.sign_in(ADAM)
     session = session_of(admin_browser)
     first = (await session.describe()).run_id
-    await let_pass(bench.client, session, SESSION_RENEWAL)
+    await let_pass(harness.client, session, SESSION_RENEWAL)
     await eventually(lambda: is_another_run(session, first))
     assert not await is_out(admin_browser)
-    set_role(bench, ADAM, "user")
+    set_role(harness, ADAM, "user")
     if gone:
-        bench.world.opsgenie.people_listed = [one for one in bench.world.opsgenie.people_listed if one.email != ADAM]
-    await let_pass(bench.client, session, SESSION_RENEWAL)
+        harness.world.opsgenie.people_listed = [
+            one for one in harness.world.opsgenie.people_listed if one.email != ADAM
+        ]
+    await let_pass(harness.client, session, SESSION_RENEWAL)
     await eventually(lambda: has(session, Status.COMPLETED))
     assert await is_out(admin_browser)
     assert not admin_browser.signed_in
@@ -118,8 +120,8 @@ async def test_a_session_of_another_account_is_not_renewed(admin_browser: AdminB
     """The same address may be an admin of another Opsgenie account."""
     await admin_browser.sign_in()
     session = session_of(admin_browser)
-    admin_browser.bench.world.opsgenie.account = "another"
-    await let_pass(admin_browser.bench.client, session, SESSION_RENEWAL)
+    admin_browser.harness.world.opsgenie.account = "another"
+    await let_pass(admin_browser.harness.client, session, SESSION_RENEWAL)
     await eventually(lambda: has(session, Status.COMPLETED))
     assert await is_out(admin_browser)
 
@@ -128,10 +130,10 @@ async def test_a_session_survives_only_a_short_outage_of_opsgenie(admin_browser:
     """It ends half an hour after the last confirmation."""
     await admin_browser.sign_in()
     session = session_of(admin_browser)
-    admin_browser.bench.world.opsgenie.problem = ServiceUnavailable("Opsgenie is away.")
-    await let_pass(admin_browser.bench.client, session, SESSION_CONFIRMED_FOR - timedelta(minutes=2))
+    admin_browser.harness.world.opsgenie.problem = ServiceUnavailable("Opsgenie is away.")
+    await let_pass(admin_browser.harness.client, session, SESSION_CONFIRMED_FOR - timedelta(minutes=2))
     assert not await is_out(admin_browser)
-    await let_pass(admin_browser.bench.client, session, timedelta(minutes=3))
+    await let_pass(admin_browser.harness.client, session, timedelta(minutes=3))
     await eventually(lambda: has(session, Status.TIMED_OUT))
     assert await is_out(admin_browser)
 
@@ -165,16 +167,16 @@ async def test_sessions_work_without_a_worker(
         httpx2.AsyncClient(base_url=portal_url, timeout=30) as one,
         httpx2.AsyncClient(base_url=portal_url, timeout=30) as other,
     ):
-        async with benched(temporal) as bench:
-            bench.world.opsgenie.account = bench.account
-            bench.world.opsgenie.add(RosterPerson(email="bo@example.com", name="Bo", email_verified=True))
-            admin_browser, second = AdminBrowser(one, bench), AdminBrowser(other, bench)
+        async with running_harness(temporal) as harness:
+            harness.world.opsgenie.account = harness.account
+            harness.world.opsgenie.add(RosterPerson(email="bo@example.com", name="Bo", email_verified=True))
+            admin_browser, second = AdminBrowser(one, harness), AdminBrowser(other, harness)
             await admin_browser.sign_in()
             monkeypatch.setattr(admins, "SESSION_CONFIRMED_FOR", timedelta(seconds=20))
             await second.sign_in()
-            await bench.start()
-            await eventually(lambda: bench.step_is(Step.VERIFY))
-            # So that the sessions are not ended with the bench.
+            await harness.start()
+            await eventually(lambda: harness.step_is(Step.VERIFY))
+            # So that the sessions are not ended with the harness.
             monkeypatch.setattr("tests.workflows.harness.end_all", nothing)
         shown = await admin_browser.open("/settings/users")
         assert shown.url.path == "/settings/users"
@@ -182,9 +184,9 @@ async def test_sessions_work_without_a_worker(
         assert title(await admin_browser.send("/sign-out", on="/settings/users")) == "Sign in"
         assert await is_out(admin_browser)
         await eventually(lambda: is_out(second))
-        async with served(temporal, bench.world):
+        async with served(temporal, harness.world):
             # What waits for a worker must not disturb the next test.
-            await bench.handle.terminate()
+            await harness.handle.terminate()
 
 
 async def nothing(_: Client) -> None:
@@ -199,15 +201,15 @@ async def test_the_sign_in_page_needs_no_temporal_without_a_session(admin_browse
 
 async def test_a_role_lost_in_the_roster_ends_the_session(admin_browser: AdminBrowser, temporal: Client) -> None:
     """A running migration's roster is newer than the session."""
-    bench = admin_browser.bench
-    bench.world.opsgenie.add(
+    harness = admin_browser.harness
+    harness.world.opsgenie.add(
         RosterPerson(email=ADAM, name="Adam", role=ADMIN, email_verified=True),
         RosterPerson(email="bo@example.com", name="Bo", email_verified=True),
     )
-    await bench.start()
+    await harness.start()
     await admin_browser.sign_in(ADAM)
     assert not await is_out(admin_browser, "/settings/users")
-    set_role(bench, ADAM, "user")
+    set_role(harness, ADAM, "user")
     await admin_browser.send("/settings/general/refresh")
     async with copied(admin_browser, temporal) as thief:
         await eventually(lambda: is_out(admin_browser, "/settings/users"))
@@ -216,10 +218,10 @@ async def test_a_role_lost_in_the_roster_ends_the_session(admin_browser: AdminBr
 
 async def test_a_role_granted_after_the_roster_was_read_is_valid(admin_browser: AdminBrowser) -> None:
     """Opsgenie's newer answer overrides an older roster."""
-    bench = admin_browser.bench
-    bench.world.opsgenie.add(RosterPerson(email=ADAM, email_verified=True))
-    await bench.start()
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    set_role(bench, ADAM, ADMIN)
+    harness = admin_browser.harness
+    harness.world.opsgenie.add(RosterPerson(email=ADAM, email_verified=True))
+    await harness.start()
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    set_role(harness, ADAM, ADMIN)
     await admin_browser.sign_in(ADAM)
     assert not await is_out(admin_browser, "/settings/users")

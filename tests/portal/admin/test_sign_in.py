@@ -31,24 +31,24 @@ from landbridge.integrations.link_tokens import SignedLinks
 from landbridge.portal.admin.sessions import MAX_COOKIE_LENGTH, SESSION_SECONDS, Sessions
 from tests.portal.admin.admin_browser import SAME_ORIGIN, AdminBrowser, form, title, words
 from tests.portal.conftest import KEY
-from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, benched, eventually, let_pass
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually, let_pass, running_harness
 
 FORGED = SignedLinks("https://x.example", ["f" * 32])
 
 
-def sign_in_of(bench: MigrationHarness, email: str) -> WorkflowHandle[None, None]:
+def sign_in_of(harness: MigrationHarness, email: str) -> WorkflowHandle[None, None]:
     """Return the sign-in workflow of an address."""
-    return bench.client.get_workflow_handle(ids.sign_in(sign_in.digest(email, KEY)))
+    return harness.client.get_workflow_handle(ids.sign_in(sign_in.digest(email, KEY)))
 
 
-async def skip(bench: MigrationHarness, time: timedelta, email: str = OWNER_EMAIL) -> None:
+async def skip(harness: MigrationHarness, time: timedelta, email: str = OWNER_EMAIL) -> None:
     """Skip time for a sign-in."""
-    await let_pass(bench.client, sign_in_of(bench, email), time)
+    await let_pass(harness.client, sign_in_of(harness, email), time)
 
 
 async def ask_until_mailed(admin_browser: AdminBrowser, number: int) -> str:
     """Request a link after the worker has seen the end of the cool-down; return the email's link."""
-    mails = admin_browser.bench.world.post.sign_in_links
+    mails = admin_browser.harness.world.mailer.sign_in_links
 
     async def mailed() -> bool:
         await admin_browser.ask_for_link()
@@ -58,9 +58,9 @@ async def ask_until_mailed(admin_browser: AdminBrowser, number: int) -> str:
     return await admin_browser.link(number)
 
 
-async def is_over(bench: MigrationHarness, email: str) -> bool:
+async def is_over(harness: MigrationHarness, email: str) -> bool:
     """Return whether a sign-in has ended."""
-    return (await sign_in_of(bench, email).describe()).status is WorkflowExecutionStatus.COMPLETED
+    return (await sign_in_of(harness, email).describe()).status is WorkflowExecutionStatus.COMPLETED
 
 
 async def test_an_owner_signs_in_with_an_emailed_link(admin_browser: AdminBrowser) -> None:
@@ -73,24 +73,24 @@ async def test_an_owner_signs_in_with_an_emailed_link(admin_browser: AdminBrowse
     response = await admin_browser.post(link)
     assert response.url.path == "/settings/general"
     assert OWNER_EMAIL in words(response)
-    assert admin_browser.bench.account in words(response)
+    assert admin_browser.harness.account in words(response)
 
 
 async def test_everyone_else_gets_the_same_answer_and_no_email(admin_browser: AdminBrowser) -> None:
     """Unknown, ordinary and blocked users: the same page, and a sign-in workflow of the same duration."""
-    admin_browser.bench.world.opsgenie.add(
+    admin_browser.harness.world.opsgenie.add(
         RosterPerson(email="ulla@example.com", email_verified=True),
         RosterPerson(email="bert@example.com", role=ADMIN, blocked=True),
     )
     strangers = ["nobody@example.com", "ulla@example.com", "bert@example.com"]
     answers = {(await admin_browser.ask_for_link(email)).text for email in [OWNER_EMAIL, *strangers]}
     assert len(answers) == 1
-    looked_up = admin_browser.bench.world.opsgenie.looked_up
+    looked_up = admin_browser.harness.world.opsgenie.looked_up
     await eventually(lambda: len(looked_up) == 4)
-    assert [order.recipient.email for order in admin_browser.bench.world.post.sign_in_links] == [OWNER_EMAIL]
+    assert [order.recipient.email for order in admin_browser.harness.world.mailer.sign_in_links] == [OWNER_EMAIL]
     for email in strangers:
-        await skip(admin_browser.bench, LINK_LIFETIME - timedelta(minutes=1), email)
-        assert not await is_over(admin_browser.bench, email)
+        await skip(admin_browser.harness, LINK_LIFETIME - timedelta(minutes=1), email)
+        assert not await is_over(admin_browser.harness, email)
 
 
 async def test_case_and_spaces_in_an_address_are_ignored(admin_browser: AdminBrowser) -> None:
@@ -98,7 +98,7 @@ async def test_case_and_spaces_in_an_address_are_ignored(admin_browser: AdminBro
     await admin_browser.ask_for_link(f"  {OWNER_EMAIL.upper()} ")
     await admin_browser.post(await admin_browser.link())
     assert admin_browser.signed_in
-    assert await is_over(admin_browser.bench, OWNER_EMAIL)
+    assert await is_over(admin_browser.harness, OWNER_EMAIL)
 
 
 @pytest.mark.parametrize("typed", ["", "olga", "olga@", "a@example.com, b@example.com", '"><script>'])
@@ -107,7 +107,7 @@ async def test_an_invalid_address_is_refused(admin_browser: AdminBrowser, typed:
     response = await admin_browser.ask_for_link(typed)
     assert response.status_code == 422
     assert form(response, "/sign-in")["email"] == typed
-    assert admin_browser.bench.world.opsgenie.looked_up == []
+    assert admin_browser.harness.world.opsgenie.looked_up == []
 
 
 async def test_a_link_works_once(admin_browser: AdminBrowser) -> None:
@@ -130,8 +130,8 @@ async def test_a_link_expires_after_a_quarter_of_an_hour(admin_browser: AdminBro
     """With the same answer as any invalid link."""
     await admin_browser.ask_for_link()
     link = await admin_browser.link()
-    await skip(admin_browser.bench, LINK_LIFETIME)
-    await eventually(lambda: is_over(admin_browser.bench, OWNER_EMAIL))
+    await skip(admin_browser.harness, LINK_LIFETIME)
+    await eventually(lambda: is_over(admin_browser.harness, OWNER_EMAIL))
     assert (await admin_browser.post(link)).status_code == 410
     assert not admin_browser.signed_in
 
@@ -141,8 +141,8 @@ async def test_requests_respect_the_cool_down_and_then_replace_the_link(admin_br
     await admin_browser.ask_for_link()
     first = await admin_browser.link()
     await admin_browser.ask_for_link()
-    await skip(admin_browser.bench, COOL_DOWN)
-    assert len(admin_browser.bench.world.post.sign_in_links) == 1
+    await skip(admin_browser.harness, COOL_DOWN)
+    assert len(admin_browser.harness.world.mailer.sign_in_links) == 1
     second = await ask_until_mailed(admin_browser, 2)
     assert (await admin_browser.post(first)).status_code == 410
     await admin_browser.post(second)
@@ -159,7 +159,7 @@ async def test_emails_to_one_address_are_limited(admin_browser: AdminBrowser, mo
         await admin_browser.ask_for_link()
     await admin_browser.post(await admin_browser.link(MAX_LINKS))
     assert admin_browser.signed_in
-    assert len(admin_browser.bench.world.post.sign_in_links) == MAX_LINKS
+    assert len(admin_browser.harness.world.mailer.sign_in_links) == MAX_LINKS
 
 
 async def test_a_browser_that_refuses_cookies_sees_an_explanation(admin_browser: AdminBrowser) -> None:
@@ -180,7 +180,7 @@ async def test_invalid_links_get_one_answer(admin_browser: AdminBrowser) -> None
         sign_in_id="sign-in:x", run_id="0198c2f4-7b1c-7e2e-9a3b-5d0f6a1b2c3d", generation=1, identity="0"
     )
     never = SignedLinks("", [KEY]).sign_in_url(claims)
-    forged = FORGED.sign_in_url(admin_browser.bench.world.post.sign_in_links[0].claims).removeprefix(
+    forged = FORGED.sign_in_url(admin_browser.harness.world.mailer.sign_in_links[0].claims).removeprefix(
         "https://x.example"
     )
     answers = [
@@ -244,7 +244,7 @@ async def test_temporal_cannot_forge_an_identity(
     admin_browser: AdminBrowser, answer: Callable[[str, tuple[str, str]], str], *, signs_in: bool
 ) -> None:
     """The attacker has their own link, runs the workflow that it names, and can even encrypt."""
-    connection = admin_browser.bench.client
+    connection = admin_browser.harness.client
     async with Worker(connection, task_queue="rogue", workflows=[Rogue]):
         rogue = await connection.start_workflow(Rogue.run, id="sign-in:rogue", task_queue="rogue")
         run = rogue.id, str(rogue.result_run_id)
@@ -375,9 +375,9 @@ async def test_a_link_requested_without_a_worker_is_sent_later(temporal: Client,
             title(await AdminBrowser(browser, MigrationHarness(temporal, "acme")).ask_for_link(late))
             == "Check your inbox"
         )
-        async with benched(temporal) as bench:
-            bench.world.opsgenie.add(RosterPerson(email=late, role=ADMIN, email_verified=True))
-            admin_browser = AdminBrowser(browser, bench)
+        async with running_harness(temporal) as harness:
+            harness.world.opsgenie.add(RosterPerson(email=late, role=ADMIN, email_verified=True))
+            admin_browser = AdminBrowser(browser, harness)
             await admin_browser.post(await admin_browser.link())
             assert admin_browser.signed_in
 
@@ -389,7 +389,7 @@ async def test_addresses_appear_in_no_ids_or_logs(
     await admin_browser.sign_in()
     captured = capsys.readouterr()
     assert "olga" not in captured.out + captured.err
-    async for execution in admin_browser.bench.client.list_workflows():
+    async for execution in admin_browser.harness.client.list_workflows():
         assert "olga" not in execution.id
 
 

@@ -25,59 +25,59 @@ AGAIN = "started again"
 
 
 @pytest.fixture
-async def second(bench: MigrationHarness, portal_url: str) -> AsyncIterator[AdminBrowser]:
+async def second(harness: MigrationHarness, portal_url: str) -> AsyncIterator[AdminBrowser]:
     """The browser of another admin."""
-    bench.world.opsgenie.add(RosterPerson(email=ADAM, name="Adam", role=ADMIN, email_verified=True))
-    bench.world.atlassian.account(ADAM, verified=True)
+    harness.world.opsgenie.add(RosterPerson(email=ADAM, name="Adam", role=ADMIN, email_verified=True))
+    harness.world.atlassian.account(ADAM, verified=True)
     async with httpx2.AsyncClient(base_url=portal_url, timeout=30) as browser:
-        yield AdminBrowser(browser, bench)
+        yield AdminBrowser(browser, harness)
 
 
-async def moving(bench: MigrationHarness) -> None:
+async def moving(harness: MigrationHarness) -> None:
     """Start a migration that waits for one invited person."""
-    bench.world.opsgenie.add(RosterPerson(email=ANN, name="Ann Lee", email_verified=True))
-    await bench.start()
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    await eventually(lambda: bench.world.post.sent(ANN))
+    harness.world.opsgenie.add(RosterPerson(email=ANN, name="Ann Lee", email_verified=True))
+    await harness.start()
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    await eventually(lambda: harness.world.mailer.sent(ANN))
 
 
-async def restarted(bench: MigrationHarness) -> None:
+async def restarted(harness: MigrationHarness) -> None:
     """Cancel the migration and start it again as another admin, until it waits for people."""
-    await bench.migration.cancel(WHY, BY)
-    await bench.handle.result()
-    await started_again(bench)
+    await harness.migration.cancel(WHY, BY)
+    await harness.handle.result()
+    await started_again(harness)
 
 
-async def started_again(bench: MigrationHarness) -> None:
+async def started_again(harness: MigrationHarness) -> None:
     """Start an ended migration again as another admin, until it waits for people."""
-    mails = len(bench.world.post.sent(ANN))
-    await migrations.start(bench.client, bench.request(), again=True)
-    await eventually(lambda: bench.step_is(Step.VERIFY))
-    await eventually(lambda: len(bench.world.post.sent(ANN)) > mails)
+    mails = len(harness.world.mailer.sent(ANN))
+    await migrations.start(harness.client, harness.request(), again=True)
+    await eventually(lambda: harness.step_is(Step.VERIFY))
+    await eventually(lambda: len(harness.world.mailer.sent(ANN)) > mails)
 
 
-async def actions(bench: MigrationHarness) -> list[Act]:
+async def actions(harness: MigrationHarness) -> list[Act]:
     """Return the audited actions of the running migration, oldest first."""
-    started = (await bench.migration.summary()).started_at
-    return [entry.act for entry in reversed((await bench.migration.audit()).entries) if entry.at >= started]
+    started = (await harness.migration.summary()).started_at
+    return [entry.act for entry in reversed((await harness.migration.audit()).entries) if entry.at >= started]
 
 
 async def test_revoking_invitations_never_affects_a_newer_migration(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
     """Another admin started it again while the confirmation page was open."""
-    await moving(admin_browser.bench)
-    await admin_browser.bench.migration.cancel(WHY, BY)
-    await admin_browser.bench.handle.result()
+    await moving(admin_browser.harness)
+    await admin_browser.harness.migration.cancel(WHY, BY)
+    await admin_browser.harness.handle.result()
     await admin_browser.sign_in()
     asked = form(await admin_browser.open(UNDO), UNDO)
     await second.sign_in(ADAM)
     await second.send(MIGRATE)
-    await eventually(lambda: admin_browser.bench.waits_for("Choose a site"))
+    await eventually(lambda: admin_browser.harness.waits_for("Choose a site"))
     refused = words(await admin_browser.post(UNDO, asked))
-    assert (await admin_browser.bench.migration.summary()).run_state is RunState.RUNNING
-    assert (await admin_browser.bench.migration.progress()).cancelled == ""
-    assert admin_browser.bench.world.atlassian.calls["revoke"] == 0
+    assert (await admin_browser.harness.migration.summary()).run_state is RunState.RUNNING
+    assert (await admin_browser.harness.migration.progress()).cancelled == ""
+    assert admin_browser.harness.world.atlassian.calls["revoke"] == 0
     assert AGAIN in refused
     assert "nothing was changed" in refused
 
@@ -86,32 +86,34 @@ async def test_a_task_confirmed_by_two_admins_is_confirmed_once(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
     """The second press does not confirm the task that follows."""
-    bench = admin_browser.bench
-    bench.world.atlassian.by_hand = True
-    await bench.start(site="", new_site=NEW)
-    await eventually(lambda: bench.waits_for("Create the site fresh."))
+    harness = admin_browser.harness
+    harness.world.atlassian.by_hand = True
+    await harness.start(site="", new_site=NEW)
+    await eventually(lambda: harness.waits_for("Create the site fresh."))
     await admin_browser.sign_in()
     await second.sign_in(ADAM)
     both = [(one, form(await one.open(GENERAL), CONFIRM)) for one in (admin_browser, second)]
-    bench.world.atlassian.listed_sites[0] = bench.world.atlassian.listed_sites[0].model_copy(update={"name": "fresh"})
+    harness.world.atlassian.listed_sites[0] = harness.world.atlassian.listed_sites[0].model_copy(
+        update={"name": "fresh"}
+    )
     (first, filled), (late, same) = both
     assert "Thank you" in words(await first.post(CONFIRM, filled))
-    await eventually(lambda: bench.waits_for("Connect the Opsgenie account"))
+    await eventually(lambda: harness.waits_for("Connect the Opsgenie account"))
     refused = words(await late.post(CONFIRM, same))
     assert "no longer waits for" in refused
-    assert bench.world.atlassian.connections == {}
-    assert await bench.waits_for("Connect the Opsgenie account")
+    assert harness.world.atlassian.connections == {}
+    assert await harness.waits_for("Connect the Opsgenie account")
     assert "Thank you" in words(await late.send(CONFIRM))
-    await bench.handle.result()
-    assert bench.world.atlassian.connections
+    await harness.handle.result()
+    assert harness.world.atlassian.connections
 
 
 async def test_forms_of_an_older_migration_are_refused(admin_browser: AdminBrowser, second: AdminBrowser) -> None:
     """Every form of one migration, submitted after another admin has started it again."""
-    bench = admin_browser.bench
-    await moving(bench)
+    harness = admin_browser.harness
+    await moving(harness)
     await admin_browser.sign_in()
-    found = await bench.migration.person(ANN)
+    found = await harness.migration.person(ANN)
     person = f"{USERS}/{found.cohort}/{found.person.number}"
     pages = (GENERAL, CANCEL, USERS, f"{USERS}/resend-all?group=waiting", person)
     filled: dict[str, dict[str, str]] = {}
@@ -125,18 +127,18 @@ async def test_forms_of_an_older_migration_are_refused(admin_browser: AdminBrows
     ) - len(("verify",))  # Ann's address is verified, so that there is no button for it.
     filled[f"{person}/verify"] = filled[f"{person}/authenticate"]
     typed = {"reason": "x", "undo": "1", "email": "new@example.com", "only": ANN, "deadline": "2099-03-01T18:00"}
-    await restarted(bench)
+    await restarted(harness)
     await second.sign_in(ADAM)
-    mails = len(bench.world.post.mails)
+    mails = len(harness.world.mailer.mails)
     for action, fields in filled.items():
         refused = words(await admin_browser.post(action, typed | fields))
         assert AGAIN in refused, action
         # What is sent by hand, or was shown before there was a migration, names none.
         unnamed = {name: value for name, value in (typed | fields).items() if name != "run"}
         assert "out of date" in words(await admin_browser.post(action, unnamed)), action
-    assert await actions(bench) == [Act.START]
-    assert len(bench.world.post.mails) == mails
-    ann = await bench.person(ANN)
+    assert await actions(harness) == [Act.START]
+    assert len(harness.world.mailer.mails) == mails
+    ann = await harness.person(ANN)
     assert (ann.state, ann.email) == (State.AUTHENTICATING, ANN)
 
 
@@ -144,10 +146,10 @@ async def test_a_site_choice_applies_only_to_its_migration_and_task(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
     """A second admin, on the same page, cannot replace the first admin's choice."""
-    bench = admin_browser.bench
-    bench.world.atlassian.by_hand = True
-    await bench.start(site="")
-    await eventually(lambda: bench.waits_for("Choose a site"))
+    harness = admin_browser.harness
+    harness.world.atlassian.by_hand = True
+    await harness.start(site="")
+    await eventually(lambda: harness.waits_for("Choose a site"))
     await admin_browser.sign_in()
     await second.sign_in(ADAM)
     chosen = await admin_browser.send(f"{SITE}/review", on=SITE, site="acme")
@@ -155,21 +157,21 @@ async def test_a_site_choice_applies_only_to_its_migration_and_task(
     assert "There is something" in words(await second.post(SITE, form(review, SITE)))
     refused = await admin_browser.post(SITE, form(chosen, SITE))
     assert "no longer waits for the task choose-site" in words(refused)
-    assert await bench.waits_for("Create the site fresh.")
+    assert await harness.waits_for("Create the site fresh.")
     # What it is now was shown with the refusal: the next press is about that.
-    await bench.migration.cancel(WHY, BY)
-    await bench.handle.result()
-    await migrations.start(bench.client, bench.request(site=""), again=True)
-    await eventually(lambda: bench.waits_for("Choose a site"))
+    await harness.migration.cancel(WHY, BY)
+    await harness.handle.result()
+    await migrations.start(harness.client, harness.request(site=""), again=True)
+    await eventually(lambda: harness.waits_for("Choose a site"))
     assert AGAIN in words(await admin_browser.post(SITE, form(chosen, SITE)))
-    assert (await bench.migration.progress()).site is None
+    assert (await harness.migration.progress()).site is None
 
 
 async def test_resuming_ends_only_the_pause_that_was_shown(admin_browser: AdminBrowser, second: AdminBrowser) -> None:
     """Another admin has paused since, for another reason."""
-    bench = admin_browser.bench
-    await moving(bench)
-    await bench.migration.pause("The mail server moves.", BY)
+    harness = admin_browser.harness
+    await moving(harness)
+    await harness.migration.pause("The mail server moves.", BY)
     await admin_browser.sign_in()
     resume = f"{GENERAL}/resume"
     seen = form(await admin_browser.open(GENERAL), resume)
@@ -177,7 +179,7 @@ async def test_resuming_ends_only_the_pause_that_was_shown(admin_browser: AdminB
     await second.send(resume)
     await second.send(f"{GENERAL}/pause", reason="The works council has to agree.")
     assert "An admin paused the migration" in words(await admin_browser.post(resume, seen))
-    assert (await bench.migration.progress()).paused == "The works council has to agree."
+    assert (await harness.migration.progress()).paused == "The works council has to agree."
     assert "Resumed" in words(await admin_browser.send(resume))
 
 
@@ -185,8 +187,8 @@ async def test_a_deadline_replaces_only_the_one_that_was_shown(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
     """A newer deadline of another admin is kept."""
-    bench = admin_browser.bench
-    await moving(bench)
+    harness = admin_browser.harness
+    await moving(harness)
     await admin_browser.sign_in()
     await second.sign_in(ADAM)
     action = f"{GENERAL}/deadline"
@@ -194,7 +196,7 @@ async def test_a_deadline_replaces_only_the_one_that_was_shown(
     await second.send(action, deadline="2099-05-01T18:00", at_deadline="keep_waiting")
     refused = await admin_browser.post(action, seen | {"at_deadline": "complete_partial"})
     assert "deadline was changed in the meantime" in words(refused)
-    progress = await bench.migration.progress()
+    progress = await harness.migration.progress()
     assert progress.deadline is not None
     assert (progress.deadline.month, progress.at_deadline) == (5, AtDeadline.KEEP_WAITING)
     assert "The deadline is set" in words(await admin_browser.send(action, at_deadline="complete_partial"))
@@ -204,13 +206,13 @@ async def test_actions_for_a_person_apply_only_to_the_address_shown(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
     """Another admin has corrected it since."""
-    bench = admin_browser.bench
-    bench.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))
-    await moving(bench)
-    await eventually(lambda: bench.world.post.sent("ben@example.com"))
+    harness = admin_browser.harness
+    harness.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))
+    await moving(harness)
+    await eventually(lambda: harness.world.mailer.sent("ben@example.com"))
     await admin_browser.sign_in()
     await second.sign_in(ADAM)
-    found = await bench.migration.person("ben@example.com")
+    found = await harness.migration.person("ben@example.com")
     person = f"{USERS}/{found.cohort}/{found.person.number}"
     shown, listed = await admin_browser.open(person), form(await admin_browser.open(USERS), f"{USERS}/resend")
     await second.send(f"{person}/correct-email", on=person, email="right@example.com")
@@ -220,21 +222,21 @@ async def test_actions_for_a_person_apply_only_to_the_address_shown(
         assert "was corrected in the meantime" in refused, act
     resent = words(await admin_browser.post(f"{USERS}/resend", listed | {"only": "ben@example.com"}))
     assert "was corrected in the meantime" in resent
-    ben = await bench.person("right@example.com")
+    ben = await harness.person("right@example.com")
     assert (ben.state in {State.ARRIVED, State.EMAIL_UNVERIFIED}, ben.email_verified) == (True, False)
 
 
 async def test_facts_about_a_former_address_are_ignored(admin_browser: AdminBrowser) -> None:
     """A signal cannot be refused, and may be sent by hand at any time."""
-    bench = admin_browser.bench
-    bench.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))
-    await moving(bench)
-    await bench.migration.correct_email("ben@example.com", "right@example.com", BY)
+    harness = admin_browser.harness
+    harness.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))
+    await moving(harness)
+    await harness.migration.correct_email("ben@example.com", "right@example.com", BY)
     other = {"email": "right@example.com", "run": "0123456789ab"}
     for signal in ("email_verified", "account_authenticated"):
-        await bench.handle.signal(signal, {"email": "ben@example.com"})
-        await bench.handle.signal(signal, other)
-        await bench.cohort().signal(signal, other)
-    await bench.handle.signal("email_verified", {"email": ANN})
-    await bench.until("right@example.com", State.EMAIL_UNVERIFIED)
-    assert not (await bench.person("right@example.com")).email_verified
+        await harness.handle.signal(signal, {"email": "ben@example.com"})
+        await harness.handle.signal(signal, other)
+        await harness.cohort().signal(signal, other)
+    await harness.handle.signal("email_verified", {"email": ANN})
+    await harness.until("right@example.com", State.EMAIL_UNVERIFIED)
+    assert not (await harness.person("right@example.com")).email_verified

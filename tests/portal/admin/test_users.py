@@ -34,16 +34,16 @@ async def users(admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch) ->
     """The browser of an owner with 16 people in several cohorts, who all received their first email."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     monkeypatch.setattr(listing, "PAGE", 10)
-    bench = admin_browser.bench
-    bench.world.opsgenie.add(
+    harness = admin_browser.harness
+    harness.world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lée", email_verified=True),
         RosterPerson(email=BEN, name="Ben <b>Ortiz</b>"),
         RosterPerson(email=GONE, name="=1+1", email_verified=True),
         *(RosterPerson(email=f"p{n}@example.com", email_verified=True) for n in range(12)),
     )
-    bench.world.post.refused.add(GONE)
-    await bench.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
-    await eventually(lambda: bench.step_is(Step.VERIFY))
+    harness.world.mailer.refused.add(GONE)
+    await harness.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
+    await eventually(lambda: harness.step_is(Step.VERIFY))
     await admin_browser.sign_in()
     return admin_browser
 
@@ -132,7 +132,7 @@ async def test_links_contain_no_email_addresses(users: AdminBrowser) -> None:
 
 async def test_emails_are_resent_to_selected_people(users: AdminBrowser) -> None:
     """People in the cool-down are skipped, and the page says why; unreachable people are tried again."""
-    post = users.bench.world.post
+    post = users.harness.world.mailer
     nobody = await users.post(f"{USERS}/resend", form(await users.open(USERS), f"{USERS}/resend"))
     assert "Nobody is selected." in words(nobody)
     post.refused.clear()
@@ -162,9 +162,9 @@ def test_reasons_that_differ_in_a_number_are_shown_once() -> None:
 
 async def test_people_who_declined_are_marked(users: AdminBrowser) -> None:
     """In the list, the report and the CSV file, with what to do."""
-    declined = users.bench.world.post.link(BEN, Purpose.VERIFICATION)
-    assert await TemporalLinkClient(users.bench.client).decline(declined)
-    await users.bench.until(BEN, State.ATTENTION)
+    declined = users.harness.world.mailer.link(BEN, Purpose.VERIFICATION)
+    assert await TemporalLinkClient(users.harness.client).decline(declined)
+    await users.harness.until(BEN, State.ATTENTION)
     for path in (f"{USERS}?group=for_admins", "/settings/report"):
         marks = page(await users.open(path)).select(".mark")
         assert [mark.get_text() for mark in marks] == ["says this is not their account"]
@@ -178,10 +178,10 @@ async def test_resending_to_a_group_needs_confirmation(users: AdminBrowser) -> N
     group = await users.open(f"{USERS}?group=for_admins")
     ask = await users.open(link(group, "Resend to everyone in this group"))
     assert "Action needed: one person" in words(ask)
-    users.bench.world.post.refused.clear()
+    users.harness.world.mailer.refused.clear()
     done = await users.post(f"{USERS}/resend-all", form(ask, f"{USERS}/resend-all"))
     assert "One email will be sent." in words(done)
-    await eventually(lambda: users.bench.world.post.sent(GONE))
+    await eventually(lambda: users.harness.world.mailer.sent(GONE))
     assert (await users.open(f"{USERS}/resend-all?group=done")).status_code == 404
 
 
@@ -191,10 +191,10 @@ async def test_actions_for_one_person_are_applied_and_recorded(users: AdminBrows
     shown = await users.open(ben)
     assert title(shown) == "Ben <b>Ortiz</b>"
     assert "Recorded under your name" in words(await users.send(f"{ben}/verify", on=ben))
-    await users.bench.until(BEN, State.AUTHENTICATING)
+    await users.harness.until(BEN, State.AUTHENTICATING)
     assert OWNER_EMAIL in words(await users.open(ben)).partition("History")[2]
     await users.send(f"{ben}/authenticate", on=ben)
-    await users.bench.until(BEN, State.CONNECTED)
+    await users.harness.until(BEN, State.CONNECTED)
     over = await users.open(ben)
     assert "What you can do" not in words(over)
     assert "already belongs to another person" in words(await users.send(f"{gone}/correct-email", on=gone, email=ANN))
@@ -206,7 +206,7 @@ async def test_actions_for_one_person_are_applied_and_recorded(users: AdminBrows
     excluded = await users.send(f"{ann}/exclude", on=ann, reason="left the company")
     assert "Excluded: the migration no longer waits" in words(excluded)
     assert "Reason left the company" in words(excluded)
-    acts = {(entry.act, entry.by.name) for entry in (await users.bench.migration.audit()).entries}
+    acts = {(entry.act, entry.by.name) for entry in (await users.harness.migration.audit()).entries}
     assert {(act, OWNER_EMAIL) for act in ("verify", "authenticate", "correct_email", "exclude")} <= acts
 
 
@@ -215,7 +215,7 @@ async def test_a_persons_page_links_back_to_its_list(users: AdminBrowser) -> Non
     group = f"{USERS}?group=for_admins"
     there = linked(await users.open(group))
     path, _, query = there.partition("?")
-    users.bench.world.post.refused.clear()
+    users.harness.world.mailer.refused.clear()
     for shown in (await users.open(there), await users.send(f"{path}/resend?{query}", on=there)):
         assert link(shown, "Back to the list") == group
     found = await search(users, "lee")
@@ -263,7 +263,7 @@ async def test_without_a_worker_no_group_is_shown_as_empty(
     users: AdminBrowser, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     """Temporal knows the counts, but only workers know the people."""
-    status = await users.bench.migration.status()
+    status = await users.harness.migration.status()
 
     async def unanswered(_: Migration) -> MigrationStatus:
         return status.model_copy(update={"progress": None})
@@ -278,7 +278,7 @@ async def test_without_a_worker_the_export_is_answered_with_503(
     users: AdminBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With `Retry-After`, and no partial file."""
-    status = await users.bench.migration.status()
+    status = await users.harness.migration.status()
 
     async def unanswered(_: Migration) -> MigrationStatus:
         return status.model_copy(update={"progress": None})
