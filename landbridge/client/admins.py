@@ -46,7 +46,7 @@ class TemporalAdminClient:
         self._proofs = proofs
 
     async def request_sign_in_link(self, email: str, digest: str) -> None:
-        """Request a sign-in link, which is mailed if the address belongs to an owner or admin; needs no worker.
+        """Request a sign-in link, which is emailed if the address belongs to an owner or admin; needs no worker.
 
         It is one call for every address (signal-with-start), so its duration reveals nothing about the address.
 
@@ -129,7 +129,7 @@ class TemporalAdminClient:
         confirmed_at = self._proofs.role_confirmed_at(proof, _session(admin), ids.session(session_id))
         if confirmed_at is None or datetime.now(UTC) - confirmed_at > SESSION_CONFIRMED_FOR:
             return False
-        # Opsgenie confirms the role right before each run starts; for the first run, when the link was mailed.
+        # Opsgenie confirms the role right before each run starts; for the first run, when the link was emailed.
         # Compare the run's start time, not the proof's time: rosters are dated by Temporal's clock too.
         if await self._has_lost_role(admin, session.start_time):
             await self.close_session(session_id, "no owner or admin any more")

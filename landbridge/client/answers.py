@@ -101,15 +101,15 @@ class ReportLine(Model):
     reason: Text
     since: datetime
     mails: int
-    """Number of mails sent to the person."""
+    """Number of emails sent to the person."""
     mailed_at: datetime | None = None
-    """When the last mail was sent; None if there was none."""
+    """When the last email was sent; None if there was none."""
     next_mail: datetime | None = None
-    """When the next mail (the first, a reminder or a retry) is due; None if no more mails are sent automatically."""
+    """When the next email (the first, a reminder or a retry) is due; None if no more are sent automatically."""
     next_step: Text
     """What has to happen next; see `domain.people.next_step`."""
     declined: bool = False
-    """The person said that the account is not theirs."""
+    """The person reported that the account is not theirs."""
     undone: str = ""
     """The outcome for the invitation when the migration was undone (`domain.activity_io.Undone`); empty: Landbridge had
     not invited the person."""

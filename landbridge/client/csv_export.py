@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from landbridge.domain.text import ENGLISH
 
-_FORMULA = re.compile(r'(?:^|(?<=[,;|\t\r\n]))(?=[ "]*[=+\-@\t\r\n＝＋－＠])')  # noqa: RUF001 - spreadsheets take the wide ones too
+_FORMULA = re.compile(r'(?:^|(?<=[,;|\t\r\n]))(?=[ "]*[=+\-@\t\r\n＝＋－＠])')  # noqa: RUF001 - spreadsheets also accept full-width characters
 """Where a spreadsheet may see a formula: at the start of a value, and after each separator inside a value (OWASP, CSV
 Injection). Depending on locale and settings, spreadsheets also split lines at semicolons or tabs inside values."""
 

@@ -1,4 +1,4 @@
-"""Passes uses of mailed links from the portal to the cohorts: signals in batches, and one query."""
+"""Passes uses of emailed links from the portal to the cohorts: signals in batches, and one query."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ class TemporalLinkClient:
         return await self._report(claims, LinkUse.RETURNED)
 
     async def request_new_link(self, claims: LinkClaims) -> bool:
-        """Report that the person requested the mail again."""
+        """Report that the person requested the email again."""
         return await self._report(claims, LinkUse.NEW_WANTED)
 
     async def reachable(self) -> bool:

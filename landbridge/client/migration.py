@@ -204,10 +204,10 @@ class Migration(MigrationReader):
     # Requests about people.
 
     async def resend(self, *emails: str, by: Actor) -> Resent:
-        """Resend people's mails; people who cannot get a mail now are reported and do not affect the others.
+        """Resend people's emails; people who cannot get an email now are reported and do not affect the others.
 
         Raises:
-            Refused, NotFound: the only person named cannot get a mail now, or is not in the migration.
+            Refused, NotFound: the only person named cannot get an email now, or is not in the migration.
 
         """
         named: dict[int, dict[str, str]] = {}
@@ -223,7 +223,7 @@ class Migration(MigrationReader):
         return await self._resend(requests)
 
     async def resend_all(self, state: State, by: Actor) -> Resent:
-        """Resend the mails of everyone in a state whose resend cool-down is over."""
+        """Resend the emails of everyone in a state whose resend cool-down is over."""
         request = await self._proven(Act.RESEND, Resend(state=state, run=self._run, by=by))
         return await self._resend(dict.fromkeys(range(1, await self._number_of_cohorts() + 1), request))
 

@@ -102,18 +102,18 @@ class MigrationReader:
             progress = await self.progress(QUERY_SECONDS)
         except NoWorkerAnswers:
             progress = None
-        few = progress is not None and progress.cohorts <= MAX_COHORTS_QUERIED
+        is_small = progress is not None and progress.cohorts <= MAX_COHORTS_QUERIED
         # A service that is down is down for all cohorts, so the pending activities of some cohorts show it.
         sample = min(progress.cohorts, MAX_COHORTS_QUERIED) if progress else 0
         described = await self._of_each_cohort(self._describe, sample)
-        views = await self._query_cohorts(progress.cohorts) if progress and few else None
+        views = await self._query_cohorts(progress.cohorts) if progress and is_small else None
         if views is None:
             counts = sum(map(_counts_attribute, await self._listed_cohorts(description)), Counts())
             reported = progress.problems if progress else []
         else:
             counts = sum((view.counts for view in views), Counts())
             reported = [view.problem for view in views if view.problem]
-        failing_tasks = await self._failing_tasks(description, described, all_described=few)
+        failing_tasks = await self._failing_tasks(description, described, all_described=is_small)
         if views is None:
             paused = bool(await runs.running(self._client, runs.PAUSED, self._account))
         else:
@@ -365,7 +365,7 @@ class MigrationReader:
     async def _ended_before(self, began: datetime) -> list[tuple[WorkflowHandle[Any, Any], str]]:
         """Return the workflows of earlier migrations, each with the run of its migration.
 
-        Only the last run of each: continue-as-new carries the audit on.
+        It returns only the last run of each workflow, because continue-as-new carries the audit forward.
         """
         return [
             (self._client.get_workflow_handle(run.id, run_id=run.run_id), await self._run_of(run))

@@ -1,1 +1,1 @@
-"""What Landbridge knows: the guide's rules, without Temporal, networks or files."""
+"""The domain: the guide's rules, without Temporal, network or file access."""

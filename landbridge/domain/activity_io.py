@@ -1,4 +1,4 @@
-"""What activities are asked to do, and an outcome per person: one bad record never stops the others."""
+"""Inputs and results of activities. Results have one outcome per person: one bad record never stops the others."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,12 +16,12 @@ from landbridge.domain.text import NO_TEXT, Text
 
 
 class AccountQuestion(Model):
-    """One person whose Atlassian account is asked for."""
+    """One person whose Atlassian account is to be looked up or created."""
 
     person: int
     email: str
     may_be_mailed: bool = False
-    """Atlassian may mail its own invitation, where it is set to: the Opsgenie email is verified."""
+    """Atlassian may send its own invitation, if it is configured to: the Opsgenie email is verified."""
 
 
 class AccountOutcome(Model):
@@ -29,33 +29,33 @@ class AccountOutcome(Model):
 
     person: int
     email: str
-    """The address that was asked about."""
+    """The address that was looked up."""
     account_id: str = ""
-    """Empty: there is no account."""
+    """The id of the Atlassian account; empty: there is none."""
     verified: bool = False
     """Atlassian's `emailVerified`: the person verified the address after the account was created."""
     created: bool = False
-    """We created it just now."""
+    """Landbridge has just created the account."""
     mailed: bool = False
-    """Atlassian has just mailed its own invitation, which replaces the first authentication email."""
+    """Atlassian has just sent its own invitation, which replaces the first authentication email."""
     problem: Text = NO_TEXT
     """Why the account cannot be created or used, as a sentence for an admin."""
 
 
 class AccountsInput(Model):
-    """Look up a slice of people, or create the accounts that are missing."""
+    """Look up the accounts of a batch of people, or create the missing accounts."""
 
     questions: list[AccountQuestion]
 
 
 class AccountsResult(Model):
-    """The outcomes of a slice."""
+    """The outcomes of a batch."""
 
     outcomes: list[AccountOutcome] = Field(default_factory=list)
 
 
 class OutgoingMail(Model):
-    """One mail to one person."""
+    """One email to one person."""
 
     person: int
     purpose: Purpose
@@ -65,14 +65,14 @@ class OutgoingMail(Model):
     locale: str = ""
     sso: bool = False
     reminder: bool = False
-    """A mail of this purpose went out before."""
+    """An email of this purpose was sent before."""
 
 
 class MailContext(Model):
-    """What all mails of a slice have in common."""
+    """What all emails of a batch have in common."""
 
     run: str
-    """Tells this migration's mails from those of an earlier one; part of every Message-ID."""
+    """Distinguishes this migration's emails from those of an earlier migration; part of every Message-ID."""
     cohort_number: int
     cohort_id: str
     opsgenie_account: str
@@ -82,7 +82,7 @@ class MailContext(Model):
 
 
 class Refusal(Model):
-    """A refused mail of which it is open whom the refusal concerns; see `domain.refusals`."""
+    """A refused email that may be the recipient's or the sender's fault; see `domain.refusals`."""
 
     person: int
     purpose: Purpose
@@ -90,42 +90,42 @@ class Refusal(Model):
 
 
 class Refusals(Model):
-    """The refusals of a cohort that are in question.
+    """The refusals of a cohort that may be the recipients' or the sender's fault.
 
-    They are kept by purpose: a server may accept verification emails and reject authentication emails as spam.
+    They are counted by purpose: a server may accept verification emails and reject authentication emails as spam.
     """
 
     in_question: list[Refusal] = Field(default_factory=list)
-    """A mail of the same purpose that is accepted later settles them: they concern these people."""
+    """Once an email of the same purpose is accepted, these refusals are the recipients' fault and leave the list."""
     in_a_row: dict[Purpose, int] = Field(default_factory=dict)
-    """How many of them there were since the last mail that was accepted, in the order of the mails."""
+    """For each purpose, the number of refusals since the last accepted email, in the order of the emails."""
     accepted: list[Purpose] = Field(default_factory=list)
-    """Purposes of which a mail was accepted, at all or since refusals were withdrawn."""
+    """Purposes of which an email was accepted. Withdrawing refusals of a purpose removes it here."""
     withdrawn: list[int] = Field(default_factory=list)
-    """People who are tried again, after everyone else: their refusal was taken for one of the sender."""
+    """People whose refusal was attributed to the sender; their email is retried after everyone else's."""
 
 
 class SendMailsInput(Model):
-    """Send a slice of mails."""
+    """Send a batch of emails."""
 
     context: MailContext
     mails: list[OutgoingMail]
     refusals: Refusals = Refusals()
-    """Of the cohort, before this slice."""
+    """The cohort's refusals before this batch."""
 
 
 class Delivery(StrEnum):
-    """What the mail server said of one mail."""
+    """The mail server's answer to one email."""
 
     ACCEPTED = "accepted"
     DEFERRED = "deferred"
-    """Try this one again later (4xx for this recipient)."""
+    """Retry this email later (4xx for this recipient)."""
     REFUSED = "refused"
-    """Never (5xx for this recipient)."""
+    """Never retry this email (5xx for this recipient)."""
 
 
 class MailOutcome(Model):
-    """What became of one mail."""
+    """The outcome of one email."""
 
     person: int
     """The person's number; for a notice, the recipient's."""
@@ -134,47 +134,47 @@ class MailOutcome(Model):
     generation: int = 1
     delivery: Delivery
     reason: Text = NO_TEXT
-    """The server's code and our words for it, without the address."""
+    """The server's status code with Landbridge's explanation, without the address."""
     if_many: Text = NO_TEXT
-    """For a refusal that may concern the sender: what to tell and to check if many are refused like this, as a
-    sentence. Empty: the answer concerns this person alone."""
+    """For a refusal that may be the sender's fault: what to report and check if many emails are refused like this, as
+    a sentence. Empty: the answer concerns only this person."""
 
 
 class MailProblem(Model):
-    """Why a slice was not sent to its end."""
+    """Why a batch was not sent completely."""
 
     message: Text
     """What failed and what to check."""
     needs_people: bool = False
-    """Nothing is sent until an admin has fixed it and resumes."""
+    """Nothing is sent until an admin has fixed the problem and resumed."""
     retry_after: float = 0
-    """Seconds to wait before the next mail; 0: none."""
+    """Seconds to wait before the next email; 0: no wait."""
     lasts: float = 0
-    """Seconds after which a sending quota is free again at the latest; 0: it is no quota."""
+    """If the problem is a sending quota: seconds until it is available again, at the latest. 0: it is no quota."""
 
 
 class SendMailsResult(Model):
-    """The outcomes of a slice, and why it ended early."""
+    """The outcomes of a batch, and why it ended early."""
 
     outcomes: list[MailOutcome] = Field(default_factory=list)
     problem: MailProblem | None = None
-    """None: the server was asked about every mail, or the rest is simply for the next slice."""
+    """None: the server answered for every email, or the rest is left to the next batch."""
     refusals: Refusals = Refusals()
-    """Of the cohort, after this slice of people's mails."""
+    """The cohort's refusals after this batch."""
 
 
 class NoticeKind(StrEnum):
-    """Mails to owners and admins: a folder in `landbridge/emails/` each."""
+    """Emails to owners and admins. Each kind has a folder in `landbridge/emails/`."""
 
     ADMIN_TASK = "admin_task"
-    """The migration waits for them."""
+    """The migration waits for them to do a task."""
     DEADLINE_PASSED = "deadline_passed"
     MIGRATION_COMPLETE = "migration_complete"
     MIGRATION_CANCELLED = "migration_cancelled"
 
 
 class Notice(Model):
-    """What a notice tells."""
+    """The content of a notice."""
 
     kind: NoticeKind
     opsgenie_account: str
@@ -185,7 +185,7 @@ class Notice(Model):
     url: str = ""
     """Where to do it."""
     command: str = ""
-    """The command that tells Landbridge it is done."""
+    """The command that reports the task done."""
     at: datetime | None = None
     """When it happened: the deadline, the completion, the cancellation."""
     reason: Text = NO_TEXT
@@ -203,7 +203,7 @@ class OutgoingNotice(Model):
 
 
 class SendNoticesInput(Model):
-    """Send a notice to everyone concerned."""
+    """Send a notice to all its recipients."""
 
     notices: list[OutgoingNotice]
 
@@ -213,22 +213,22 @@ class RevokeInvitationsInput(Model):
 
     cohort_id: str
     run: str
-    """See `domain.ids.run_of`: the cohort of another migration of the same account is left alone."""
+    """See `domain.ids.run_of`. A cohort of another migration of the same account is not touched."""
 
 
 class Undone(StrEnum):
-    """What became of one invitation."""
+    """The outcome of revoking one invitation."""
 
     REVOKED = "revoked"
-    """The account is not in the Atlassian organization any more."""
+    """The account is no longer in the Atlassian organization."""
     KEPT = "kept"
-    """The person had set up the account meanwhile."""
+    """The person had set up the account in the meantime."""
     FAILED = "failed"
-    """Atlassian would not."""
+    """Atlassian did not revoke it."""
 
 
 class Revocation(Model):
-    """What became of the invitation of one account."""
+    """The outcome of revoking the invitation of one account."""
 
     account_id: str
     person: int = 0
@@ -236,13 +236,13 @@ class Revocation(Model):
 
 
 class RevokeInvitationsResult(Model):
-    """What became of a cohort's invitations."""
+    """The outcomes of revoking a cohort's invitations."""
 
     outcomes: list[Revocation] = Field(default_factory=list)
 
 
 class SignUpInput(Model):
-    """The guide's step 3 for the initiator."""
+    """Sign up the initiator (the guide, step 3)."""
 
     email: str
     first_name: str
@@ -250,7 +250,7 @@ class SignUpInput(Model):
 
 
 class SiteInput(Model):
-    """The guide's step 4, or the check of a site that was named."""
+    """Create a site (the guide, step 4), or check an existing site that an admin named."""
 
     email: str
     name: str
@@ -264,7 +264,7 @@ class ConnectInput(Model):
     opsgenie_account: str
     site: Site
     confirmed: bool = False
-    """An admin reports it done."""
+    """An admin reported the connection done."""
 
 
 class SignedUp(Model):
@@ -278,33 +278,33 @@ class Connected(Model):
 
 
 class NameNotFree(Model):
-    """The site name is taken, now or in the past."""
+    """The site name is taken, or was taken in the past."""
 
     reason: Text
     suggestions: list[str] = Field(default_factory=list)
-    """Valid names near it, free when asked."""
+    """Valid similar names, which were free when they were checked."""
 
 
 class AdminTask(Model):
     """Something only an admin can do, since Atlassian has no public API for it."""
 
     id: str
-    """What requests call it, such as `create-site:acme`: whatever else there is to do has another id."""
+    """Requests name the task by this id, such as `create-site:acme`; no other task has the same id."""
     task: Text
     """What to do."""
     url: str = ""
-    """Where."""
+    """Where to do it."""
 
 
 class SignUpResult(Model):
-    """One of both."""
+    """Exactly one field is set."""
 
     signed_up: SignedUp | None = None
     task: AdminTask | None = None
 
 
 class SiteResult(Model):
-    """One of the three."""
+    """Exactly one field is set."""
 
     site: Site | None = None
     not_free: NameNotFree | None = None
@@ -312,7 +312,7 @@ class SiteResult(Model):
 
 
 class ConnectResult(Model):
-    """Done, or a task."""
+    """The connection is done, or a task is left for an admin."""
 
     task: AdminTask | None = None
 
@@ -324,31 +324,31 @@ class SitesResult(Model):
 
 
 class BroadcastInput(Model):
-    """Tell all cohorts of a migration the same."""
+    """Send the same signal to all cohorts of a migration."""
 
     opsgenie_account: str
     cohorts: int
     signal: str
-    """One of those that the migration sends: each may come twice and means the same."""
+    """The signal's name. Cohorts tolerate duplicates of these signals, so a retry is safe."""
     message: dict[str, Any] | None = None
-    """What the signal says, as JSON; none: it says nothing more."""
+    """The signal's argument as JSON; none: it has no argument."""
 
 
 class AssignPeopleInput(Model):
-    """Read the roster from its source and hand each cohort its people."""
+    """Read the roster from its source and assign each cohort its people."""
 
     opsgenie_account: str
     cohorts: int
     moved: dict[str, int] = Field(default_factory=dict)
-    """Which cohort looks after a corrected address, by `domain.addresses.key`."""
+    """The cohort that is responsible for each corrected address, by `domain.addresses.key`."""
     refresh: bool = False
-    """Assign only what has changed since: people who joined, addresses that were verified."""
+    """Assign only changes since the last assignment: people who joined, and addresses that were verified."""
 
 
 class AssignPeopleResult(Model):
     """Every cohort has its people."""
 
     people: int
-    """The roster's length."""
+    """Number of people on the roster."""
     admins: list[AccountAdmin] = Field(default_factory=list)
-    """The owners and admins of today."""
+    """The current owners and admins."""

@@ -1,4 +1,4 @@
-"""Email addresses: one spelling for each mailbox that we can tell apart."""
+"""Email addresses: validation, one normal form per mailbox, and comparison."""
 
 import functools
 import re
@@ -15,29 +15,29 @@ MAX_LENGTH = 254
 """Characters in an address; SMTP's own limit for a path (RFC 5321, 4.5.3.1.3)."""
 MAX_LOCAL_PART_LENGTH = 64
 """Bytes before the @-sign (RFC 5321, 4.5.3.1.1)."""
-_SURELY_SHORT = 40
-"""Characters of an address that no limit of length concerns, in whichever spelling."""
+_SAFE_LENGTH = 40
+"""An address of at most this many characters cannot exceed a length limit, however it is spelled."""
 _ANY_DOMAIN = "example.com"
-_ALIKE = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
-"""Alphabets that share the looks of letters, as Unicode names them."""
+_LOOKALIKE_ALPHABETS = frozenset({"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"})
+"""Alphabets with letters that look the same, by their Unicode names."""
 
 
 @functools.lru_cache(maxsize=8192)
 def normalise(address: str) -> str:
-    """Return the address as we store and write to it: trimmed, Unicode NFC, domain in lower case and in Unicode.
+    """Return the normal form of an address: trimmed, Unicode NFC, domain in lower case and in Unicode.
 
-    The local part keeps its case and its `+tag`: only its owner knows what they mean. It costs a quarter of a
-    millisecond, and one person's address comes by six times between look-up and mail: so the newest are remembered.
+    The local part keeps its case and its `+tag`, whose meaning only the mailbox's owner knows. Results are cached: a
+    call takes a quarter of a millisecond, and an address is normalised six times between look-up and email.
 
     Raises:
-        BadInput: it is not one mailbox that mail can be sent to. The sentence does not repeat the address.
+        BadInput: this is not the address of one mailbox. The error does not contain the address.
 
     """
     trimmed = address.strip()
     if _FORBIDDEN.search(trimmed):
         raise BadInput(text("an address is one mailbox, without control characters, commas or angle brackets"))
     local_part, at, domain = trimmed.rpartition("@")
-    if at and len(trimmed) <= _SURELY_SHORT:
+    if at and len(trimmed) <= _SAFE_LENGTH:
         return _checked(f"{local_part}@{_ANY_DOMAIN}").removesuffix(_ANY_DOMAIN) + _normal_domain(domain)
     normal = _checked(trimmed)
     if len(normal.encode()) > MAX_LENGTH:
@@ -54,7 +54,7 @@ def normalise(address: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def _normal_domain(domain: str) -> str:
-    """Return a domain's normal form; kept, since a roster has few domains and each takes half a millisecond."""
+    """Return a domain's normal form; cached, because a roster has few domains and each takes half a millisecond."""
     return _checked(f"a@{domain}").removeprefix("a@")
 
 
@@ -75,20 +75,20 @@ def _checked(address: str) -> str:
 
 
 def _mixes_alphabets(label: str) -> bool:
-    """Return whether a word has letters of two alphabets of which one can pass for the other's."""
-    return len(_ALIKE & {unicodedata.name(letter, "").partition(" ")[0] for letter in label}) > 1
+    """Return whether a label mixes letters of alphabets that look the same."""
+    return len(_LOOKALIKE_ALPHABETS & {unicodedata.name(letter, "").partition(" ")[0] for letter in label}) > 1
 
 
 def unusable(error: BadInput) -> Text:
-    """Return why a row of a roster cannot be used, where `normalise` raises an error."""
+    """Return the problem of a roster row whose address `normalise` rejected with this error."""
     return text("the address cannot be used: {error}", error=error.text)
 
 
 def key(address: str) -> str:
-    """Return what two spellings of one mailbox share, for comparing only: the normal form without case.
+    """Return a key for comparison, which is equal for all spellings of one mailbox: the normal form without case.
 
-    Mail systems that tell `Ann@` from `ann@` are unknown in practice, and a person listed twice would get every
-    mail twice. An address that is no address is compared by its text.
+    Mail systems that distinguish `Ann@` from `ann@` are unknown in practice, and a person who is listed twice would
+    get every email twice. An invalid address is compared by its text.
     """
     try:
         return key_of_normal(normalise(address))
@@ -97,7 +97,7 @@ def key(address: str) -> str:
 
 
 def key_of_normal(address: str) -> str:
-    """Return the `key` of an address that is normalised already, in a hundredth of the time."""
+    """Return the `key` of an address that is already normalised; about 100 times faster."""
     local_part, _, domain = address.rpartition("@")
-    # A normal domain has no case any more; folding it further would make `faß` and `fass` one domain.
+    # A normalised domain is in lower case. Case folding would turn `faß` and `fass` into the same domain.
     return f"{local_part.casefold()}@{domain}"

@@ -1,8 +1,8 @@
-"""Who asked what of a migration, and when: the trail that owners and admins are shown.
+"""The audit: who requested what of a migration, and when. Owners and admins can read it.
 
-In it stands every request that was let in, with who started the migration first. What was refused is not: it left no
-trace in the history either. What people did behind their links, and what services answered, stands in each person's
-own timeline.
+It contains every request that was accepted; the first entry is the start of the migration. Refused requests are not
+recorded: they leave no trace in the workflow history either. What people did with their links, and what services
+answered, is in each person's own timeline.
 """
 
 from collections import Counter
@@ -16,16 +16,16 @@ from landbridge.domain.people import Actor
 from landbridge.domain.text import NO_TEXT, Text, verbatim
 
 KEPT = 400
-"""Entries that one workflow keeps: the first, and of what is asked for most often the newest. Some 100 kB, beside what
-else continue-as-new carries."""
+"""Maximum number of entries that one workflow keeps; see `Audit.with_entry`. They take about 100 kB of what
+continue-as-new carries."""
 MAX_LENGTH = 254
-"""Characters kept of each text of an entry: as long as an address."""
-_AT_ONCE = timedelta(minutes=1)
-"""Within which one request has come to all cohorts."""
+"""Maximum length of each text of an entry, in characters: the same as for an address."""
+_SAME_REQUEST_WITHIN = timedelta(minutes=1)
+"""A request to everyone in a state reaches all cohorts within this time."""
 
 
 class Act(StrEnum):
-    """What can be asked of a migration."""
+    """What can be requested of a migration."""
 
     START = "start"
     CHOOSE_SITE = "choose_site"
@@ -37,9 +37,9 @@ class Act(StrEnum):
     SET_DEADLINE = "set_deadline"
     RESEND = "resend"
     VERIFY = "verify"
-    """By someone's word, an Opsgenie email is verified."""
+    """An admin or operator states that an Opsgenie email is verified."""
     AUTHENTICATE = "authenticate"
-    """By someone's word, an Atlassian account is set up."""
+    """An admin or operator states that an Atlassian account is set up."""
     EXCLUDE = "exclude"
     CORRECT_EMAIL = "correct_email"
     CANCEL = "cancel"
@@ -48,31 +48,31 @@ class Act(StrEnum):
 
 
 class AuditEntry(Model):
-    """One act."""
+    """One request."""
 
     at: datetime
     by: Actor
     act: Act
     about: str = ""
-    """Whom or what it concerned: an address, a state, a site, a task."""
+    """What the request was about: an address, a state, a site, a task."""
     detail: Text = NO_TEXT
     """A reason, a new address, a deadline."""
     people: int = 0
-    """How many people it concerned, where they are not named."""
+    """Number of people concerned, if they are not named."""
 
 
 class Audit(Model):
-    """A list of acts, as a workflow carries it on and answers it."""
+    """A list of requests. Workflows carry it through continue-as-new and return it as the answer to a query."""
 
     entries: tuple[AuditEntry, ...] = ()
     left_out: int = 0
-    """Acts that are no more in the list; Temporal's histories have them, for as long as they are kept."""
+    """Number of entries that were dropped. Temporal's histories still contain them until their retention ends."""
 
     def with_entry(self, entry: AuditEntry) -> "Audit":
-        """Return the list with one more act; beyond `KEPT` an older one gives way.
+        """Return the audit with one more entry; beyond `KEPT` entries, an older entry is dropped.
 
-        That is the oldest, but for the first, of the act that stands there most often: nobody can drive out what they
-        did by asking for something else again and again.
+        The dropped entry is the oldest of the most frequent act, except for the very first entry. So nobody can evict
+        the record of one act by repeating another.
         """
         clipped = entry.model_copy(
             update={
@@ -84,33 +84,33 @@ class Audit(Model):
         entries = (*self.entries, clipped)
         if len(entries) <= KEPT:
             return Audit(entries=entries, left_out=self.left_out)
-        ((commonest, _),) = Counter(one.act for one in entries[1:]).most_common(1)
-        oldest = next(place for place, one in enumerate(entries) if place and one.act is commonest)
+        ((commonest, _),) = Counter(other.act for other in entries[1:]).most_common(1)
+        oldest = next(index for index, other in enumerate(entries) if index and other.act is commonest)
         return Audit(entries=(*entries[:oldest], *entries[oldest + 1 :]), left_out=self.left_out + 1)
 
 
 def merge(audits: Iterable[Audit]) -> Audit:
-    """Return the acts of a migration and its cohorts as one list, newest first.
+    """Return the entries of a migration and its cohorts as one list, newest first.
 
-    A request to everyone in a state came to each cohort by itself, and is one act again here.
+    Each cohort records a request to everyone in a state by itself; these entries are combined into one.
     """
     found = list(audits)
     entries = sorted((entry for audit in found for entry in audit.entries), key=lambda entry: entry.at)
-    return Audit(entries=tuple(reversed(_together(entries))), left_out=sum(audit.left_out for audit in found))
+    return Audit(entries=tuple(reversed(_combined(entries))), left_out=sum(audit.left_out for audit in found))
 
 
-def _together(entries: Sequence[AuditEntry]) -> list[AuditEntry]:
-    made: list[AuditEntry] = []
-    of_all: dict[tuple[Actor, Act, str, str], int] = {}
+def _combined(entries: Sequence[AuditEntry]) -> list[AuditEntry]:
+    combined: list[AuditEntry] = []
+    newest: dict[tuple[Actor, Act, str, str], int] = {}
     for entry in entries:
         if not entry.people:
-            made.append(entry)
+            combined.append(entry)
             continue
-        same = (entry.by, entry.act, entry.about, entry.detail)
-        place = of_all.get(same)
-        if place is not None and entry.at - made[place].at <= _AT_ONCE:
-            made[place] = made[place].model_copy(update={"people": made[place].people + entry.people})
+        request = (entry.by, entry.act, entry.about, entry.detail)
+        index = newest.get(request)
+        if index is not None and entry.at - combined[index].at <= _SAME_REQUEST_WITHIN:
+            combined[index] = combined[index].model_copy(update={"people": combined[index].people + entry.people})
         else:
-            of_all[same] = len(made)
-            made.append(entry)
-    return made
+            newest[request] = len(combined)
+            combined.append(entry)
+    return combined

@@ -34,9 +34,9 @@ def denial_reason(by: Actor, admins: Collection[str]) -> Text:
 
 
 def has_lost_role(email: str, confirmed_at: datetime, admins: Collection[str], roster_read_at: datetime | None) -> bool:
-    """Return whether an address is known to be no owner's or admin's any more.
+    """Return whether an address is known to belong to no current owner or admin.
 
-    That is so if it is not among the `admins` of the newest roster, and this roster was read from Opsgenie after
+    That is the case if it is not among the `admins` of the newest roster, and this roster was read from Opsgenie after
     `confirmed_at`, when Opsgenie last confirmed the role. `roster_read_at` is None if no roster came from Opsgenie.
     A roster without any owner or admin was read incompletely and proves nothing.
     """
@@ -45,7 +45,7 @@ def has_lost_role(email: str, confirmed_at: datetime, admins: Collection[str], r
 
 
 def resolve_actor(by: Actor, admins: Collection[str]) -> Actor | None:
-    """Return the actor to record for a signal; none: the signal is to be ignored.
+    """Return the actor to record for a signal; None if the signal must be ignored.
 
     A signal cannot be refused. Services and links do not send these signals, so a signal that claims one of them as its
     source was sent by an operator; the actor keeps the claim. A signal from an address that is not an owner's or

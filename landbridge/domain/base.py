@@ -2,7 +2,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """A value: frozen, and tolerant of fields that a newer or older version writes."""
+    """Base class of messages and values: frozen; unknown fields, which other releases may write, are ignored."""
 
-    # Errors about a value stand in logs and failures, where nobody may be named.
+    # Validation errors appear in logs and workflow failures, which must not contain personal data.
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

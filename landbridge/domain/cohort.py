@@ -1,4 +1,4 @@
-"""The people of one cohort: find them, apply events to them, and find out what is due when."""
+"""The people of one cohort: find them, apply events to them, and determine what is due when."""
 
 import base64
 import functools
@@ -110,7 +110,7 @@ class CohortPeople:
         return list(islice((p for p in self._by_number.values() if lifecycle.needs_account(p, now)), limit))
 
     def mails_due(self, now: datetime, limit: int, last: Collection[int] = ()) -> list[tuple[Person, Mail]]:
-        """Return the mails to send now, each with its recipient; the people numbered in `last` come last."""
+        """Return the emails to send now, each with its recipient; the people numbered in `last` come last."""
         people = sorted(self._by_number.values(), key=lambda person: person.number in last)
         due = ((person, lifecycle.due_mail(person, now)) for person in people)
         return list(islice(((person, mail) for person, mail in due if mail is not None), limit))
@@ -122,7 +122,7 @@ class CohortPeople:
 
     @_cached
     def next_mail(self) -> datetime | None:
-        """Return when the next mail is due."""
+        """Return when the next email is due."""
         return self._next_due(lambda person: person.state in MAILED)
 
     def _next_due(self, applies_to: Callable[[Person], bool]) -> datetime | None:
@@ -136,7 +136,7 @@ class CohortPeople:
 
     @_cached
     def opened(self) -> bool:
-        """Return whether every account was looked up and every first mail was tried."""
+        """Return whether every account was looked up and every first email was tried."""
         return not any(
             person.state is State.ARRIVED
             or (person.state in MAILED and not person.mails_in_state and not person.deferrals)
@@ -172,8 +172,8 @@ class CohortPeople:
     def _wanted(self, query: PeopleQuery) -> Iterator[Person]:
         search = Search(query.search)
         if query.one:
-            one = self.get(query.person) if query.person else self.find(query.email)
-            people = [one] if one else []
+            found = self.get(query.person) if query.person else self.find(query.email)
+            people = [found] if found else []
         else:
             people = self.everyone()
         return (

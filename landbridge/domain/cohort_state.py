@@ -45,8 +45,9 @@ from landbridge.domain.sites import Site
 from landbridge.domain.text import NO_TEXT, Text, joined, text, verbatim
 
 MAX_PROBLEMS_REPORTED = 8
-"""Problems that a cohort reports to its migration, with the end of each. Temporal accepts 10,000 signals for one run:
-25 from each of 400 cohorts. A migration that receives no more signals would wait forever. `status` asks the cohorts."""
+"""Maximum number of problems that a cohort reports to its migration; the end of each problem is reported too. Temporal
+accepts 10,000 signals for one run: 25 from each of 400 cohorts. Beyond that, the migration would receive no signals and
+wait forever. `status` queries the cohorts for later problems."""
 _UNKNOWN = text("Nobody with this address is in the migration.")
 TAKEN = text("The new address already belongs to another person.")
 
@@ -77,9 +78,9 @@ class CohortState:
     problems: dict[str, Text] = field(default_factory=dict)
     """Why the newest activity of a task queue failed, as sentences; no entry: it succeeded."""
     refusals: Refusals = field(default_factory=Refusals)
-    """Refused mails that may be the sender's fault or the recipient's."""
+    """Refused emails that may be the sender's or the recipient's fault."""
     mail_hold: MailHold | None = None
-    """Why no mail is sent for a while."""
+    """Why no email is sent for a while."""
     poll_due: datetime | None = None
     """When Atlassian is polled next."""
     poll_interval: timedelta | None = None
@@ -90,9 +91,9 @@ class CohortState:
     """Addresses that hash to this cohort and belong to people of other cohorts, by `domain.addresses.key`."""
     deadline_passed: bool = False
     reported: CohortStatus | None = None
-    """The status that was last reported to the migration; none: nothing was reported yet."""
+    """The status that was reported to the migration last; none: nothing was reported yet."""
     problems_reported: int = 0
-    """Problems that were reported to the migration."""
+    """Number of problems that were reported to the migration."""
     closing: bool = False
     """The migration has closed the cohort: it starts nothing new and completes."""
     cancelled: Cancel | None = None
@@ -188,9 +189,9 @@ class CohortState:
         return person
 
     def check_resend(self, request: Resend, run: str, now: datetime) -> None:
-        """Check a request to send mail again; raises as `check_sender`.
+        """Check a request to send emails again; raises as `check_sender`.
 
-        A request about a single person is refused if that person may get no mail now; raises `NotFound` as `find`.
+        A request about a single person is refused if that person may get no email now; raises `NotFound` as `find`.
         """
         self.check_sender(request, run)
         if request.emails and not request.one_of_many:
@@ -204,7 +205,7 @@ class CohortState:
         return stale.address_mismatch(email, person.email) or lifecycle.resend_denial_reason(person, now, self.rules)
 
     def resend(self, request: Resend, now: datetime) -> tuple[Resent, list[AuditEntry]]:
-        """Queue mail for the people whom the request names, or who are in a state; `lifecycle` decides for each."""
+        """Queue emails to the people whom the request names, or who are in a state; `lifecycle` decides for each."""
         by, queued, refused, entries = proof.recorded(request.by, Act.RESEND, request), 0, list[NotSent](), []
         for email in request.emails:
             person = self.people.find(email)
@@ -222,7 +223,7 @@ class CohortState:
         return Resent(queued=queued, not_now=len(in_state) - queued), entries
 
     def _request_mail(self, person: Person, by: Actor, now: datetime) -> bool:
-        """Queue the mail of a person's state; return whether the person may get mail now."""
+        """Queue the email of a person's state; return whether the person may get an email now."""
         return self.apply(person.number, events.MailRequested(by), now)
 
     def check_exclude(self, request: Exclude, run: str) -> None:
@@ -323,7 +324,7 @@ class CohortState:
             self.returned.add(number)
 
     def next_returned(self, limit: int) -> list[Person]:
-        """Return the next people to look up, and remove them from those who wait for it."""
+        """Return the next people to look up without waiting for the poll, and remove them from the queue."""
         numbers = sorted(self.returned)[:limit]
         self.returned.difference_update(numbers)
         return [person for person in self.people.to_look_up() if person.number in numbers]
@@ -359,15 +360,15 @@ class CohortState:
         self.poll_interval = None if changed else doubled
         self.poll_due = now + (self.poll_interval or self.rules.poll_interval)
 
-    # Mail.
+    # Emails.
 
     def next_mail(self) -> datetime | None:
-        """Return when the next mail is due."""
+        """Return when the next email is due."""
         due = self.people.next_mail()
         return due if due is None or self.mail_hold is None else max(due, self.mail_hold.until)
 
     def record_mails(self, result: SendMailsResult, refusals_before: Refusals, queue: str, now: datetime) -> None:
-        """Record the outcomes of a batch of mails, and hold or pause mail if a problem ended the batch early.
+        """Record the outcomes of a batch of emails; if a problem ended the batch early, hold email or pause.
 
         `refusals_before` are the refusals that the batch was sent with; `queue` is the task queue of the problem.
         """
@@ -389,15 +390,15 @@ class CohortState:
             self.problems[queue] = problem.message
 
     def _withdraw_refusals(self, now: datetime) -> None:
-        """Send mail again to everyone whose refusal may have been the sender's fault."""
+        """Send emails again to everyone whose refusal may have been the sender's fault."""
         for refusal in self.refusals.in_question:
             self.apply(refusal.person, events.RefusalWithdrawn(refusal.purpose, refusal.generation), now)
         self.refusals = refusals.all_withdrawn(self.refusals)
 
-    # What the migration signals.
+    # Signals from the migration.
 
     def resume(self, now: datetime) -> None:
-        """Resume; retry held mail now, and mail that the sender's problem may have caused to be refused."""
+        """Resume; retry held emails now, and emails whose refusal may have been the sender's fault."""
         self.paused = NO_TEXT
         self._withdraw_refusals(now)
         if self.mail_hold is not None:
@@ -419,7 +420,7 @@ class CohortState:
             self._leave_behind(events.MigrationEnded(text("The deadline passed.")), now)
 
     def cancel(self, request: Cancel) -> None:
-        """End as soon as work that has begun is interrupted; no link works from now on."""
+        """End as soon as running work is interrupted; from now on, no link works."""
         self.cancelled, self.closing = request, True
 
     def end(self, now: datetime) -> None:
@@ -439,10 +440,10 @@ class CohortState:
         for person in self.people.everyone():
             self.apply(person.number, event, now)
 
-    # Addresses that hash to this cohort. Only this cohort knows everyone who has such an address or wants it.
+    # Addresses that hash to this cohort. Only this cohort knows everyone who has or requests such an address.
 
     def claim(self, claim: AddressClaim) -> bool:
-        """Reserve an address for a person of another cohort, unless anyone else has it; return whether it is theirs."""
+        """Reserve an address for a person of another cohort; return False if it belongs to someone else."""
         if self.people.find(claim.email) is not None:
             return False
         return _same_claimant(self.claims.setdefault(addresses.key(claim.email), claim), claim)
@@ -495,7 +496,7 @@ def _mail_event(outcome: MailOutcome) -> events.Event:
 
 
 def _hold(problem: MailProblem, former: MailHold | None, now: datetime) -> MailHold:
-    """Return for how long no mail is sent. A quota that was exceeded before keeps its latest end."""
+    """Return the hold that a problem causes. If a quota was already exceeded, it keeps its latest end."""
     until = now + timedelta(seconds=problem.retry_after)
     if not problem.lasts:
         return MailHold(message=problem.message, until=until)

@@ -1,4 +1,4 @@
-"""What can happen to a person. Facts may come twice, late or early; requests were checked before they come here."""
+"""Events of a person. Facts may arrive twice, late or early. Requests are checked before they become events."""
 
 from dataclasses import dataclass, field
 
@@ -9,13 +9,13 @@ from landbridge.domain.text import Text
 
 @dataclass(frozen=True)
 class AccountSeen:
-    """Atlassian answered: the account exists, `verified` or not, newly `created` by us or found.
+    """Atlassian answered that the account exists, and whether its email is `verified`.
 
-    `mailed`: Atlassian itself has sent the invitation just now.
+    `created`: Landbridge has just created it. `mailed`: Atlassian itself has just sent the invitation.
     """
 
     email: str
-    """The address that was asked about: the answer counts only while it is the person's."""
+    """The address that was looked up. The event is ignored if the person has another address by now."""
     account_id: str
     verified: bool
     created: bool = False
@@ -24,7 +24,7 @@ class AccountSeen:
 
 @dataclass(frozen=True)
 class AccountProblem:
-    """Atlassian answered: this person's account cannot be created or used as it is."""
+    """Atlassian answered that this person's account cannot be created or used."""
 
     email: str
     reason: Text
@@ -39,14 +39,14 @@ class EmailVerified:
 
 @dataclass(frozen=True)
 class Authenticated:
-    """Someone with the right to say so: the Atlassian account is set up."""
+    """An authorized sender states that the Atlassian account is set up."""
 
     by: Actor
 
 
 @dataclass(frozen=True)
 class LinkFollowed:
-    """The person pressed the button behind a link."""
+    """The person pressed the button on the page of a link."""
 
     purpose: Purpose
     generation: int
@@ -62,7 +62,7 @@ class CameBack:
 
 @dataclass(frozen=True)
 class LinkDeclined:
-    """The person behind a link says that this is not their account."""
+    """The person who opened a link reports that this is not their account."""
 
     purpose: Purpose
     generation: int
@@ -71,14 +71,14 @@ class LinkDeclined:
 
 @dataclass(frozen=True)
 class MailRequested:
-    """Send the mail of the person's state now; for one who needs attention, try again."""
+    """Send the email of the person's state now; restart a person who is unreachable or needs attention."""
 
     by: Actor
 
 
 @dataclass(frozen=True)
 class MailSent:
-    """The mail server took a mail."""
+    """The mail server accepted an email."""
 
     purpose: Purpose
     generation: int
@@ -86,7 +86,7 @@ class MailSent:
 
 @dataclass(frozen=True)
 class MailDeferred:
-    """The mail server asked us to try this mail again later."""
+    """The mail server asked to retry this email later."""
 
     purpose: Purpose
     generation: int
@@ -95,7 +95,7 @@ class MailDeferred:
 
 @dataclass(frozen=True)
 class MailRefused:
-    """The mail server refused this person's address for good."""
+    """The mail server refused this person's address permanently."""
 
     purpose: Purpose
     generation: int
@@ -104,7 +104,7 @@ class MailRefused:
 
 @dataclass(frozen=True)
 class RefusalWithdrawn:
-    """The mail server refused this mail because of the sender, not because of the person: it is sent again."""
+    """The mail server refused this email because of the sender, not the recipient: send it again."""
 
     purpose: Purpose
     generation: int
@@ -128,7 +128,7 @@ class EmailCorrected:
 
 @dataclass(frozen=True)
 class MigrationEnded:
-    """The migration does not wait any more."""
+    """The migration ended: it no longer waits for this person."""
 
     reason: Text
     by: Actor = field(default=SYSTEM)

@@ -1,4 +1,4 @@
-"""Every id that Landbridge makes, named once. None of them holds an address or a person's name."""
+"""All ids that Landbridge generates. None of them contains an address or a person's name."""
 
 import re
 
@@ -6,17 +6,17 @@ from landbridge.domain.errors import BadInput
 from landbridge.domain.links import Purpose
 
 TOO_EARLY = "These events belong to a workflow task that is yet to come."
-"""The failure of a query that a worker may not answer yet (`platform.temporal.sandbox`)."""
+"""The error of a query that a worker cannot answer yet (`platform.temporal.sandbox`)."""
 UNTRUSTED = b"binary/untrusted"
-"""The encoding of what `platform.temporal.encryption` hands on instead of a payload that it refuses."""
+"""The encoding of the payload that `platform.temporal.encryption` puts in place of a payload that it rejects."""
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def check_opsgenie_account(name: str) -> str:
-    """Return the name of an Opsgenie account if it can stand in an id.
+    """Return the name of an Opsgenie account, if it is valid.
 
     Raises:
-        BadInput: it cannot.
+        BadInput: it is invalid.
 
     """
     if not _ACCOUNT.fullmatch(name):
@@ -49,7 +49,7 @@ def undo(opsgenie_account: str) -> str:
 
 
 def run_of(run_id: str) -> str:
-    """Return what tells one migration of an account from another, from Temporal's id of its run."""
+    """Return the short form of a run id; it distinguishes one migration of an account from others."""
     return run_id.replace("-", "")[-12:]
 
 
@@ -64,12 +64,12 @@ def session(session_id: str) -> str:
 
 
 def message(run: str, cohort_number: int, person: int, purpose: Purpose, generation: int) -> str:
-    """Return the left part of a mail's Message-ID: the same for every attempt to send this very mail."""
+    """Return the left part of an email's Message-ID, which is the same for every attempt to send this email."""
     return f"{purpose}.{generation}.{person}.{cohort_number}.{run}"
 
 
 def sign_in_message(run_id: str, generation: int) -> str:
-    """Return the left part of the Message-ID of a mail with a sign-in link."""
+    """Return the left part of the Message-ID of an email with a sign-in link."""
     return f"sign-in.{generation}.{run_id}"
 
 

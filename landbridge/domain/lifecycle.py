@@ -1,7 +1,7 @@
 """The state machine of one person: state + event + now → new state, and when to act next.
 
-These rules of the guide apply in any order of events: a person with a verified Atlassian account gets no mail; a person
-with an unverified Opsgenie email never gets the authentication email; everyone is in exactly one state.
+These rules of the guide hold for any order of events: a person with a verified Atlassian account gets no email; a
+person with an unverified Opsgenie email never gets the authentication email; everyone is in exactly one state.
 """
 
 from dataclasses import dataclass, replace
@@ -27,9 +27,9 @@ from landbridge.domain.rules import Rules
 from landbridge.domain.text import NO_TEXT, Text, joined, text, verbatim
 
 FIRST_DEFERRAL, MAX_DEFERRAL = timedelta(minutes=1), timedelta(hours=2)
-"""The backoff after the mail server defers mail to one person: it doubles each time, up to the maximum."""
+"""The backoff after the mail server defers an email to one person: it doubles each time, up to the maximum."""
 MAX_LINK_REQUESTS, LINK_REQUEST_WINDOW = 5, timedelta(minutes=15)
-"""The rate limit for mails that a person requests by a link: each mail invalidates the links before it."""
+"""The rate limit for emails that a person requests by a link: each email invalidates the links before it."""
 _CAME_BACK = text("returned from Atlassian")
 _MAIL_REQUESTED = text("email requested")
 _REFUSAL_WITHDRAWN = text("rejected because of the sender; will be sent again")
@@ -52,14 +52,14 @@ _MISSING = {
 
 @dataclass(frozen=True)
 class Mail:
-    """Identifies a mail to one person: every attempt to send it has the same purpose and generation."""
+    """Identifies an email to one person: every attempt to send it has the same purpose and generation."""
 
     purpose: Purpose
     generation: int
 
 
 def due_mail(person: Person, now: datetime) -> Mail | None:
-    """Return the mail to send now, if one is due."""
+    """Return the email to send now, if an email is due."""
     purpose = MAILED.get(person.state)
     if purpose is None or person.due is None or person.due > now:
         return None
@@ -72,7 +72,7 @@ def needs_account(person: Person, now: datetime) -> bool:
 
 
 def resend_denial_reason(person: Person, now: datetime, rules: Rules) -> Text:
-    """Return why the person's mail may not be sent again now, as a sentence; empty if it may."""
+    """Return why the person's email may not be sent again now, as a sentence; empty if it may."""
     if person.problem:
         return text("The roster row is invalid; correct the address first.")
     purpose = MAILED.get(person.state)
@@ -89,9 +89,9 @@ def resend_denial_reason(person: Person, now: datetime, rules: Rules) -> Text:
 
 
 def may_request_mail(person: Person, link: Mail, now: datetime) -> bool:
-    """Return whether a link may request the mail that the person waits for.
+    """Return whether a link may request the email that the person waits for.
 
-    Expired links may, because people find old mails. Links to a former address may not. Requests are rate-limited.
+    Expired links may, because people find old emails. Links to a former address may not. Requests are rate-limited.
     """
     requests = [e.at for e in person.timeline if e.what == _MAIL_REQUESTED and e.by.source is Source.LINK]
     below_limit = sum(now - at < LINK_REQUEST_WINDOW for at in requests) < MAX_LINK_REQUESTS
@@ -183,7 +183,7 @@ def _account_seen(person: Person, seen: events.AccountSeen, now: datetime, rules
 
 
 def _invited_by_atlassian(person: Person, now: datetime, rules: Rules) -> Person:
-    """Count Atlassian's own invitation as the first authentication email; our reminders follow."""
+    """Count Atlassian's own invitation as the first authentication email; Landbridge's reminders follow."""
     invited = _note(person, now, text("invitation sent by Atlassian"), ATLASSIAN)
     if person.state is not State.AUTHENTICATING:
         return invited
@@ -200,7 +200,7 @@ def _email_verified(person: Person, by: Actor, now: datetime) -> Person:
         return person
     verified = _note(replace(person, email_verified=True), now, text("email verified"), by)
     if person.state is State.EMAIL_UNVERIFIED or (
-        # The person got a mail although the mail server refused it.
+        # The person received the email although the mail server refused it.
         person.state is State.UNREACHABLE and person.account_id
     ):
         return _enter(verified, State.AUTHENTICATING, now, by)
@@ -231,7 +231,7 @@ def _link_declined(person: Person, link: Mail, by: Actor, now: datetime, rules: 
 
 
 def _without_links(person: Person) -> Person:
-    """Invalidate all links that were mailed, and the link of a mail that is being sent."""
+    """Invalidate all links that were emailed, and the link of an email that is being sent."""
     return replace(person, mailings={purpose: _invalidated(person.mailing(purpose)) for purpose in Purpose})
 
 
@@ -291,7 +291,7 @@ def _mail_deferred(person: Person, mail: Mail, reason: Text, now: datetime) -> P
 
 
 def _refusal_withdrawn(person: Person, mail: Mail, now: datetime) -> Person:
-    """Put a person back into the state before the refusal, if this mail's refusal made them unreachable."""
+    """Put a person back into the state before the refusal, if the refusal of this email made them unreachable."""
     state = _waiting_state(person)
     is_next = MAILED[state] is mail.purpose and mail.generation == person.mailing(mail.purpose).generation + 1
     if person.state is not State.UNREACHABLE or not is_next:
@@ -300,7 +300,7 @@ def _refusal_withdrawn(person: Person, mail: Mail, now: datetime) -> Person:
 
 
 def _is_next_mail(person: Person, mail: Mail) -> bool:
-    """Whether this is the next mail to the person; outcomes of earlier mails are ignored."""
+    """Return whether this is the next email to the person; outcomes of earlier emails are ignored."""
     return MAILED.get(person.state) is mail.purpose and mail.generation == person.mailing(mail.purpose).generation + 1
 
 

@@ -1,4 +1,4 @@
-"""The links people get by mail: what one claims. Signing and reading them is an adapter's work."""
+"""The links in emails: their claims and their state. An adapter signs and verifies links."""
 
 from enum import StrEnum
 
@@ -6,7 +6,7 @@ from landbridge.domain.base import Model
 
 
 class Purpose(StrEnum):
-    """Why a person gets mail; also the salt of the link in it, so that one cannot serve as the other."""
+    """Why a person gets an email. Also the salt of its link's signature, so a link is valid for one purpose only."""
 
     VERIFICATION = "verification"
     """Confirm that the address on the Opsgenie account is yours (the guide, step 6)."""
@@ -15,47 +15,47 @@ class Purpose(StrEnum):
 
 
 class LinkClaims(Model):
-    """What a link says: who is meant, not who clicks, and nothing personal."""
+    """The content of a link: to whom it was sent, not who opens it. It contains no personal data."""
 
     cohort_id: str
-    """The workflow id of the cohort that looks after the person."""
+    """The workflow id of the person's cohort."""
     run: str
-    """See `domain.activity_io.MailContext.run`: in a later migration the number may be another person's."""
+    """See `domain.activity_io.MailContext.run`. In a later migration the number may belong to another person."""
     person: int
     """The person's number in that cohort."""
     purpose: Purpose
     generation: int
-    """Counts the mails of one purpose to one person, from 1. A resend makes older generations stop working."""
+    """Counts the emails of one purpose to one person, from 1. A resend invalidates the links of older generations."""
 
 
 class LinkState(StrEnum):
-    """What the cohort answers when asked about a link, for the page to show."""
+    """The state of a link. The cohort returns it, and the page shows it."""
 
     OPEN = "open"
-    """Press the button."""
+    """The link works: the page shows its button."""
     DONE = "done"
-    """It was pressed before; there is nothing left to do."""
+    """Nothing is left to do, for example because the button was pressed before."""
     EXPIRED = "expired"
-    """Too old, or a newer mail replaced it: ask for a new one."""
+    """The link is too old, or a newer email replaced it. The person can request a new one."""
     CLOSED = "closed"
-    """The migration does not wait for this person any more."""
+    """The migration no longer waits for this person."""
     DECLINED = "declined"
-    """The person said that this is not their account; an admin has to see to it."""
+    """The person reported that this is not their account; an admin has to act."""
 
 
 class LinkView(Model):
-    """What the page behind a link needs to know."""
+    """What the page behind a link shows or uses."""
 
     state: LinkState
     site_name: str = ""
     site_url: str = ""
     opsgenie_account: str = ""
     email: str = ""
-    """Handed on to Atlassian's page so that the person need not type it."""
+    """Passed to Atlassian's page, so that the person does not have to type it."""
     sso: bool = False
     click_counts: bool = False
-    """The click on the authentication link must be reported: see `domain.rules.Rules.click_counts`."""
+    """The click on the authentication link must be reported; see `domain.rules.Rules.click_counts`."""
     locale: str = ""
-    """The person's, for example `de_DE`: the page is in their language. Empty where unknown."""
+    """The person's locale, for example `de_DE`, which selects the language of the page; empty if unknown."""
     initiator: str = ""
-    """Who asked for the migration, so that the person can judge the mail."""
+    """Who initiated the migration, so that the person can judge whether the email is genuine."""

@@ -1,4 +1,4 @@
-"""What is said to and by the workflows: inputs, signals, updates, queries and their answers."""
+"""The messages of the workflows: inputs, signals, updates, queries and their answers."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ from landbridge.domain.text import NO_TEXT, Text, text, verbatim
 
 
 class Step(StrEnum):
-    """The guide's seven steps, under short names; the order is theirs."""
+    """The guide's seven steps, with short names and in the guide's order."""
 
     INITIATE = "1 initiate"
     CHOOSE_SITE = "2 choose site"
@@ -31,9 +31,9 @@ MAX_REASON_LENGTH = 300
 """Maximum characters of a reason. It is stored with each person it concerns, and an answer of Temporal has at most
 2 MB: a long text for each person of a cohort would exceed it."""
 HAND_OUT_ROSTER, RESUME = "hand-out-roster", "resume"
-"""Ids of tasks (`Progress.task_id`): the starter distributes its roster file; an admin resumes after a pause."""
+"""Ids of tasks (`Progress.task_id`): the starter assigns its roster file; an admin resumes after a pause."""
 CANCELLED = "cancelled"
-"""Shown instead of a step once a migration was cancelled."""
+"""Shown instead of a step if the migration was cancelled."""
 STEP_TITLES = {
     Step.INITIATE: "Initiating the connection",
     Step.CHOOSE_SITE: "Connect an existing Atlassian site",
@@ -47,7 +47,7 @@ STEP_TITLES = {
 
 
 class MigrationRequest(Model):
-    """What to migrate, and by which rules; who starts a migration sends it."""
+    """The request that starts a migration: what to migrate, and by which rules."""
 
     opsgenie_account: str
     initiator: str
@@ -55,30 +55,31 @@ class MigrationRequest(Model):
     site: str = ""
     """The name of an existing site to connect; empty: see `new_site`."""
     new_site: NewSite | None = None
-    """The site to create; none, with `site` empty: the admin is asked."""
+    """The site to create; none: see `site`. If both are empty, an admin is asked."""
     rules: Rules = Rules()
     notify: list[str] = Field(default_factory=list)
-    """Who gets the notices of tasks, deadline and completion; empty: all owners and admins."""
+    """Who gets notices about tasks, the deadline and completion; empty: all owners and admins."""
     plan: str = ""
-    """The digest of the roster that a plan was made with; empty: there was none. Another roster is refused."""
+    """The digest of the roster that the plan was made with; any other roster is refused. Empty: no plan was made."""
     file_roster: RosterSurvey | None = None
     """A roster file, which the starter assigns to the cohorts; none: the roster is read from Opsgenie."""
     by: Actor = Actor()
-    """Who starts it."""
+    """Who starts the migration."""
 
 
 class AddressClaim(Model):
-    """A signal from one cohort to another: a person of the first is to get an address that is of the other by its hash.
+    """A signal from one cohort to another: reserve an address for a person of the sending cohort.
 
-    The cohort of the hash knows everyone who came with the address, and everyone who asks for it: it decides.
+    The address hashes to the receiving cohort. That cohort decides, because it knows everyone who has the address and
+    everyone who requests it.
     """
 
     email: str
-    """Normalised."""
+    """The requested address, normalised."""
     cohort: int
-    """The number of the cohort that looks after the person."""
+    """The number of the person's cohort."""
     person: int
-    """The person's number in it."""
+    """The person's number in that cohort."""
 
 
 class ClaimAnswer(Model):
@@ -86,7 +87,7 @@ class ClaimAnswer(Model):
 
     person: int
     granted: bool
-    """Nobody else has the address or had it, and nobody else gets it from now on."""
+    """Nobody else has or had the address, and from now on nobody else gets it."""
 
 
 class MailHold(Model):
@@ -95,25 +96,25 @@ class MailHold(Model):
     message: Text
     """What `status` shows."""
     until: datetime
-    """When mail is tried again."""
+    """When email is retried."""
     over_by: datetime | None = None
-    """When a sending quota is free again at the latest; none: it is no quota."""
+    """If the cause is a sending quota: when it is available again, at the latest. None: it is no quota."""
 
 
 class CohortStatus(Model):
-    """A signal: what a cohort tells its migration. Milestones only, so that the migration's history stays small."""
+    """A signal: a cohort's status. It is sent at milestones only, so that the migration's history stays small."""
 
     number: int
     opened: bool = False
-    """Everyone's account is known, and everyone who is to get a first mail was sent it."""
+    """Every account was looked up, and every first email was tried."""
     settled: bool = False
-    """The cohort waits for nobody."""
+    """The cohort no longer waits for anyone."""
     problem: Text = NO_TEXT
     """Why the cohort pauses, or which service is unavailable."""
     deadline_passed: bool = False
     counts: Counts = Counts()
     moved: list[str] = Field(default_factory=list)
-    """Corrected addresses that this cohort looks after although `domain.roster.cohort_of` would say another."""
+    """Corrected addresses of people in this cohort; `domain.roster.cohort_of` may return another cohort for them."""
 
 
 class CohortResult(Model):
@@ -124,22 +125,22 @@ class CohortResult(Model):
 
 
 class MigrationResult(Model):
-    """How a migration ended; the report per person is a query."""
+    """How a migration ended. The per-person report is read by queries."""
 
     opsgenie_account: str
     site: Site | None
-    """None: it was cancelled before there was one."""
+    """None: the migration was cancelled before it had a site."""
     counts: Counts
     partial: bool
-    """Ended with people left behind."""
+    """The migration ended with people left behind."""
     cancelled: bool = False
 
 
 class AdminsChanged(Model):
-    """A signal to a cohort: the owners and admins are others than before."""
+    """A signal to a cohort: the owners and admins have changed."""
 
     keys: list[str]
-    """What they are known by; see `domain.authority`."""
+    """The keys of the current owners and admins; see `domain.authority`."""
 
 
 class Begin(Model):
@@ -149,36 +150,36 @@ class Begin(Model):
 
 
 class Request(Model):
-    """What every request of an owner, admin or operator says."""
+    """Fields of every request from an owner, admin or operator."""
 
     run: str = ""
-    """The migration that its sender saw (`domain.ids.run_of`): another one refuses it. Empty: whichever one runs."""
+    """The migration that the sender saw (`domain.ids.run_of`); any other migration refuses the request. Empty: any."""
     by: Actor = Actor()
-    """Who asks."""
+    """Who sends the request."""
 
 
 class PersonFact(Request):
-    """A signal, also by hand: a fact about one person (`email_verified`, `account_authenticated`)."""
+    """A signal, which may also be sent by hand: a fact about one person (`email_verified`, `account_authenticated`)."""
 
     email: str
-    """The person's address. A former one is ignored: who names it has not seen the correction."""
+    """The person's address. A fact about a former address is ignored: its sender has not seen the correction."""
 
 
 class LinkUse(StrEnum):
-    """What a person does with a mailed link."""
+    """What a person does with an emailed link."""
 
     FOLLOWED = "followed"
-    """They press the button behind it."""
+    """They press the button on the link's page."""
     DECLINED = "declined"
-    "The person reported that this is not their account."
+    """They report that this is not their account."""
     RETURNED = "returned"
-    """They come back from Atlassian's page; it is time to ask there."""
+    """They come back from Atlassian's page, so the account must be looked up."""
     NEW_WANTED = "new wanted"
-    """They ask for the mail again."""
+    """They request the email again."""
 
 
 class LinkUsed(Model):
-    """Someone used a link; what it claims says who (see `domain.links.LinkClaims`)."""
+    """Someone used a link. The link's claims identify the person; see `domain.links.LinkClaims`."""
 
     use: LinkUse
     run: str
@@ -186,11 +187,11 @@ class LinkUsed(Model):
     purpose: Purpose
     generation: int
     proof: Proof = ""
-    """What proves that the portal was shown this link."""
+    """Proves that the portal received this link; see `domain.proof`."""
 
 
 class LinksUsed(Model):
-    """A signal from the portal: links that people used at the same time, in the order in which they did."""
+    """A signal from the portal: a batch of link uses, in the order in which people used the links."""
 
     used: list[LinkUsed]
 
@@ -202,11 +203,11 @@ class AssignPeople(Model):
 
 
 class Known(Model):
-    """What a cohort knows of one roster row; the answer to the query `known`."""
+    """What a cohort knows about one address of a roster row; the answer to the query `known`."""
 
     email: str
     email_verified: bool
-    """Or nothing more to learn about it: an address that was corrected."""
+    """True also for a former address, about which the roster has nothing new to say."""
 
 
 class ChooseSite(Request):
@@ -215,7 +216,7 @@ class ChooseSite(Request):
     site: str
     """Its name or URL."""
     task: str = ""
-    """The task that its sender saw (`Progress.task_id`). Empty: the choice of a site, while nobody has made it."""
+    """The task that the sender saw (`Progress.task_id`). Empty: the sender expects that no site was chosen yet."""
 
 
 class NameSite(Request):
@@ -234,30 +235,30 @@ class Decided(Model):
     task: Text = NO_TEXT
     """What an admin has to do first; empty if nothing."""
     command: str = ""
-    """How to report that task done."""
+    """The command that reports the task done."""
 
 
 class Confirm(Request):
     """An update: the admin reports a task done."""
 
     task: str = ""
-    """Its id (`Progress.task_id`), required: the next task may wait by the time the request arrives."""
+    """The task's id (`Progress.task_id`). Required: by the time the request arrives, another task may be pending."""
 
 
 class Resend(Request):
-    """An update: send mails again, to people who are named or to all of a state."""
+    """An update: send emails again, to named people or to everyone in a state."""
 
     emails: list[str] = Field(default_factory=list)
     one_of_many: bool = False
-    """Others are named besides: the answer says who gets none, where a request about one person alone is refused."""
+    """The sender named several people, so the answer lists who gets no email. For one person, it would be a refusal."""
     state: State | None = None
 
 
 class NotSent(Model):
-    """Why someone who was named gets no mail now."""
+    """A named person who gets no email now, and why."""
 
     email: str
-    """As it was given."""
+    """The address as it was given."""
     reason: Text
 
 
@@ -266,12 +267,12 @@ class Resent(Model):
 
     queued: int = 0
     not_now: int = 0
-    """People for whom the cool-down still runs, or whose row cannot be used; and those of `refused`."""
+    """Number of people who get no email now (cool-down, or invalid row), including those in `refused`."""
     refused: list[NotSent] = Field(default_factory=list)
-    """Of those who were named, who gets none; people of a state are only counted."""
+    """The named people who get no email. With a state instead of names, people are only counted."""
 
     def __add__(self, other: "Resent") -> "Resent":
-        """Return both together."""
+        """Return the sum of both."""
         return Resent(
             queued=self.queued + other.queued,
             not_now=self.not_now + other.not_now,
@@ -304,16 +305,16 @@ class Resume(Request):
     """An update to a migration, passed to its cohorts as a signal."""
 
     reason: str = ""
-    """The reason of the pause to end, if an admin requested it: another admin may have paused again since. Not needed
-    for a pause by Landbridge, which pauses again if the problem remains."""
+    """The reason of the pause to end. Required if an admin requested the pause, because another admin may have paused
+    again since. Not needed for a pause by Landbridge, which pauses again if the problem remains."""
 
 
 class Refresh(Request):
-    """An update to a migration, passed to its cohorts as a signal: ask Opsgenie and Atlassian now."""
+    """An update to a migration, passed to its cohorts as a signal: query Opsgenie and Atlassian now."""
 
 
 class Cancel(Request):
-    """An update to a migration, passed to its cohorts as a signal: it ends before its time."""
+    """An update to a migration, passed to its cohorts as a signal: end the migration early."""
 
     reason: str
     """The reason that the admin gave; empty only if the migration was cancelled in Temporal."""
@@ -341,12 +342,12 @@ class InvitedAccount(Model):
 
 
 class UndoState(Model):
-    """What an undo knows. Continue-as-new carries it to the next run."""
+    """The state of an undo. Continue-as-new carries it to the next run."""
 
     started_at: datetime
     """When the first run began."""
     people: dict[int, dict[Undone, list[int]]] = Field(default_factory=dict)
-    """The outcome of each invitation: people's numbers by cohort and outcome. For 100,000 people some 600 kB."""
+    """The outcome of each invitation: people's numbers by cohort and outcome. About 600 kB for 100,000 people."""
     problem: Text = NO_TEXT
     """Why the undo makes no progress, or why it gave up, as a sentence."""
     over: bool = False
@@ -358,12 +359,12 @@ class UndoRequest(Model):
 
     opsgenie_account: str
     run: str
-    """Which migration of the account it undoes; see `domain.ids.run_of`."""
+    """The migration to undo; see `domain.ids.run_of`."""
     cohorts: int
     asked: Cancel | RevokeInvitations
     """The request for the undo."""
     state: UndoState | None = None
-    """Set by continue-as-new alone."""
+    """Set only by continue-as-new."""
 
 
 class UndoProgress(Model):
@@ -371,23 +372,23 @@ class UndoProgress(Model):
 
     run: str
     cohorts: int = 0
-    """How many cohorts are done with."""
+    """Number of cohorts that are finished."""
     revoked: int = 0
-    """Invitations revoked: these accounts are not in the Atlassian organization any more."""
+    """Invitations revoked: these accounts are no longer in the Atlassian organization."""
     kept: int = 0
-    """Left alone, since the person had set up the account meanwhile."""
+    """Invitations not revoked, because the person had set up the account in the meantime."""
     failed: int = 0
-    """What Atlassian would not revoke."""
+    """Invitations that Atlassian did not revoke."""
     problem: Text = NO_TEXT
-    """Why it does not continue or has given up; request it again once the problem is fixed."""
+    """Why the undo makes no progress or has given up; request it again once the problem is fixed."""
     over: bool = False
 
 
 class Deadline(Model):
-    """Until when a migration waits for people."""
+    """How long a migration waits for people, and what happens then."""
 
     deadline: AwareDatetime | None
-    """None: as long as it takes."""
+    """None: as long as necessary."""
     at_deadline: AtDeadline
 
 
@@ -395,11 +396,11 @@ class SetDeadline(Request, Deadline):
     """An update to a migration, passed to its cohorts as a signal."""
 
     instead_of: Deadline | None = None
-    """What its sender saw; none: any state is accepted."""
+    """The deadline that the sender saw; none: any current deadline is accepted."""
 
 
 class StepStatus(StrEnum):
-    """How far a step is."""
+    """The status of a step."""
 
     TODO = "to do"
     RUNNING = "running"
@@ -411,7 +412,7 @@ class StepStatus(StrEnum):
 
 
 class Owner(StrEnum):
-    """Who moves a step on."""
+    """Who has to act in a step."""
 
     LANDBRIDGE = "landbridge"
     ADMINS = "owners and admins"
@@ -427,7 +428,7 @@ STEP_OWNERS = {
     Step.VERIFY: Owner.PEOPLE,
     Step.COMPLETE: Owner.LANDBRIDGE,
 }
-"""Who moves each step on as a rule; while it is `WAITING`, owners and admins do."""
+"""Who normally has to act in each step. While a step is `WAITING`, owners and admins do."""
 
 
 class ChecklistItem(Model):
@@ -438,12 +439,12 @@ class ChecklistItem(Model):
     owner: Owner
     status: StepStatus
     note: Text = NO_TEXT
-    """What happened, or what there is to do."""
+    """What happened, or what to do."""
     since: datetime | None = None
 
 
 class Progress(Model):
-    """The answer to a migration's query `progress`; people are counted by the cohorts."""
+    """The answer to a migration's query `progress`. It does not count people: cohorts do."""
 
     opsgenie_account: str
     initiator: str
@@ -453,15 +454,15 @@ class Progress(Model):
     url: str = ""
     """Where to do it."""
     command: str = ""
-    """How to tell Landbridge."""
+    """The command that reports the task done, or that does it."""
     task_id: str = ""
-    """What requests call the task: another task has another id. Empty if there is no task."""
+    """Requests name the task by this id; no other task has the same id. Empty if there is no task."""
     can_be_confirmed: bool = False
     """The task is done outside Landbridge, so an admin must report it done."""
     suggestions: list[str] = Field(default_factory=list)
-    """Site names to choose from, when one is asked for."""
+    """Site names to choose from, when a site name is needed."""
     sites: list[Site] = Field(default_factory=list)
-    """The sites linked to the initiator's email, once listed."""
+    """The sites linked to the initiator's email, once they were listed."""
     site: Site | None = None
     """The site that was chosen or created."""
     paused: Text = NO_TEXT
@@ -469,7 +470,7 @@ class Progress(Model):
     cancelled: Text = NO_TEXT
     """Why the migration was cancelled; empty if it was not."""
     problems: list[Text] = Field(default_factory=list)
-    """What keeps cohorts from their work, each once."""
+    """What keeps cohorts from working, without duplicates."""
     deadline: datetime | None = None
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
     cohorts: int = 0
@@ -478,7 +479,7 @@ class Progress(Model):
 
 
 class PeopleQuery(Model):
-    """Which of a cohort's people; the argument of the query `people`."""
+    """Selects people of a cohort; the argument of the query `people`."""
 
     states: list[State] = Field(default_factory=list)
     """Empty: all."""
@@ -489,13 +490,13 @@ class PeopleQuery(Model):
     person: int = 0
     """One person, by number."""
     start: int = 1
-    """Nobody with a smaller number: where the page before left off."""
+    """The smallest person number to return: where the page starts."""
     limit: int = 250
-    """People at most."""
+    """Maximum number of people."""
 
     @property
     def one(self) -> bool:
-        """Whether a single person is asked for."""
+        """Whether this query is about a single person."""
         return bool(self.email or self.person)
 
 
@@ -503,9 +504,9 @@ class PeoplePage(Model):
     """The answer to `people`."""
 
     people: list[Person]
-    """In the order of their numbers; without their timelines, unless one person was asked for."""
+    """In the order of their numbers. Timelines are omitted unless the query is about a single person."""
     next: int = 0
-    """The number of the next person who matches; 0: there is none."""
+    """The number of the next person who matches; 0: there are no more."""
 
 
 class CohortView(Model):
@@ -514,7 +515,7 @@ class CohortView(Model):
     number: int
     counts: Counts
     problem: Text = NO_TEXT
-    """Why it pauses, or which service is unavailable."""
+    """Why the cohort pauses, or which service is unavailable."""
     paused: bool = False
-    """It starts nothing new until an admin resumes it."""
+    """The cohort starts nothing new until an admin resumes the migration."""
     begun: bool = False

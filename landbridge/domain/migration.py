@@ -100,9 +100,9 @@ class MigrationState:
     """Identifies this migration among those of the same Opsgenie account (`domain.ids.run_of`)."""
     rules: Rules
     survey: RosterSurvey | None = None
-    """The roster as it was read, with the current owners and admins; none: it was not read yet."""
+    """The summary of the roster, with the current owners and admins; none: the roster was not read yet."""
     roster_read_at: datetime | None = None
-    """When the read of the newest roster began; none: the roster comes from a file, or was not read yet."""
+    """When reading of the newest roster began; none: the roster comes from a file, or was not read yet."""
     cohorts: int = 0
     """How many cohorts were started."""
     cohort_statuses: dict[int, CohortStatus] = field(default_factory=dict)
@@ -153,7 +153,7 @@ class MigrationState:
         entry = state._record(Act.START, request, now, about=request.initiator, detail=verbatim(request.site))
         return state, entry
 
-    # What the state says.
+    # Properties that follow from the state.
 
     @property
     def admins(self) -> list[str]:
@@ -177,12 +177,12 @@ class MigrationState:
 
     @property
     def all_opened(self) -> bool:
-        """Whether every cohort has looked up all accounts and tried every first mail."""
+        """Whether every cohort has looked up all accounts and tried every first email."""
         return self._all_reported and all(status.opened for status in self.cohort_statuses.values())
 
     @property
     def all_settled(self) -> bool:
-        """Whether the migration waits for nobody any more."""
+        """Whether the migration no longer waits for anyone."""
         return self._all_reported and all(status.settled for status in self.cohort_statuses.values())
 
     @property
@@ -193,8 +193,8 @@ class MigrationState:
     def deadline_notice_is_due(self) -> bool:
         """Whether owners and admins have yet to get the notice that the deadline has passed.
 
-        Where the deadline ends the migration, the notice of its end replaces this one. Before a site is chosen, the
-        deadline ends nothing: nobody has been mailed yet.
+        If the deadline ends the migration, the notice of the end replaces this one. Before a site is chosen, the
+        deadline does not end the migration, because nobody has got an email yet.
         """
         continues = self.rules.at_deadline is AtDeadline.KEEP_WAITING or self.site is None
         passed = any(status.deadline_passed for status in self.cohort_statuses.values())
@@ -334,7 +334,7 @@ class MigrationState:
             )
 
     def check_set_deadline(self, request: SetDeadline, now: datetime) -> None:
-        """Check another deadline; raises as `check_active`."""
+        """Check a new deadline; raises as `check_active`."""
         self.check_active(request)
         current = Deadline(deadline=self.rules.deadline, at_deadline=self.rules.at_deadline)
         if request.instead_of not in {None, current}:
@@ -449,7 +449,7 @@ class MigrationState:
         return self._record(Act.REFRESH, request, now)
 
     def set_deadline(self, request: SetDeadline, now: datetime) -> AuditEntry:
-        """Replace the deadline. Reports that the deadline has passed were about the former one."""
+        """Replace the deadline; discard reports that the former deadline has passed."""
         self.rules = self.rules.model_copy(update={"deadline": request.deadline, "at_deadline": request.at_deadline})
         self.cohort_statuses = {
             number: status.model_copy(update={"deadline_passed": False})
@@ -479,7 +479,7 @@ class MigrationState:
         self.checklist.cancel(now, cancelled.why)
 
     def end(self, outcome: Outcome) -> None:
-        """Record how the migration ended; nothing pauses it or is a problem any more."""
+        """Record how the migration ended; clear its pause, task and problems."""
         self.outcome = outcome
         self.paused, self.paused_on_request, self.task, self.cohort_statuses = NO_TEXT, False, None, {}
 
@@ -489,7 +489,7 @@ class MigrationInput(Model):
 
     request: MigrationRequest
     state: MigrationState | None = None
-    """Set by continue-as-new alone, once the migration has ended: that run only answers queries and completes."""
+    """Set only by continue-as-new, once the migration has ended: that run only answers queries and completes."""
 
 
 def _same_reason(given: str, reason: str) -> bool:

@@ -1,4 +1,4 @@
-"""A person in a migration: exactly one named state, and what led there."""
+"""A person in a migration: the state, and the timeline that led to it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,7 @@ from landbridge.domain.roster import RosterPerson
 from landbridge.domain.text import NO_TEXT, Text, text
 
 TIMELINE_LENGTH = 20
-"""Entries kept of a person's timeline: the first, and the newest. Bounds what continue-as-new carries."""
+"""Maximum entries of a person's timeline: the first and the newest are kept. Bounds what continue-as-new carries."""
 
 
 class State(StrEnum):
@@ -28,38 +28,38 @@ class State(StrEnum):
     CONNECTED = "connected"
     """Has a verified Atlassian account: done."""
     UNREACHABLE = "unreachable"
-    """The mail server refused the address for good; an admin corrects it or excludes the person."""
+    """The mail server refused the address permanently; an admin has to correct it or exclude the person."""
     ATTENTION = "attention"
     """There is a problem that only an admin can fix; see `reason`."""
     SKIPPED = "skipped"
     """Not moved by rule, as `reason` says (blocked in Opsgenie)."""
     EXCLUDED = "excluded"
-    """Taken out by an admin, with a reason."""
+    """An admin took the person out of the migration, with a reason."""
     LEFT_BEHIND = "left_behind"
-    """The migration ended before they made it; `reason` says what was missing."""
+    """The migration ended before the person was connected; `reason` says what was missing."""
 
 
 SETTLED = frozenset({State.CONNECTED, State.SKIPPED, State.EXCLUDED, State.LEFT_BEHIND})
 """The migration does not wait for people in these states. When everyone is settled, it is complete."""
 FOR_ADMINS = frozenset({State.UNREACHABLE, State.ATTENTION})
-"""These people wait for an owner or admin, not for themselves."""
+"""For people in these states, an owner or admin has to act."""
 MAILED = {State.EMAIL_UNVERIFIED: Purpose.VERIFICATION, State.AUTHENTICATING: Purpose.AUTHENTICATION}
-"""States in which a person gets mail, and which."""
+"""The states in which a person gets emails, and the purpose of these."""
 
 
 class Group(StrEnum):
-    """What owners and admins look for among people; each state belongs to one."""
+    """Groups by which owners and admins filter people; each state belongs to one group."""
 
     UNVERIFIED = "unverified"
     """Have yet to verify the Opsgenie email."""
     WAITING = "waiting"
-    """Have yet to set up the Atlassian account, or are about to be asked to."""
+    """Have yet to set up the Atlassian account, or will soon be asked to."""
     FOR_ADMINS = "for_admins"
-    """Wait for an owner or admin."""
+    """Need an owner or admin to act."""
     DONE = "done"
     """Have a verified Atlassian account."""
     NOT_MOVED = "not_moved"
-    """Do not move, for a reason."""
+    """Are not migrated; each has a reason."""
 
 
 GROUPS = {
@@ -73,11 +73,11 @@ GROUPS = {
 
 
 class Source(StrEnum):
-    """How a fact or a request reached us."""
+    """How a fact or a request reached Landbridge."""
 
     SYSTEM = "landbridge"
     LINK = "link"
-    """The person pressed the button behind a mailed link."""
+    """The person pressed the button on the page of an emailed link."""
     ATLASSIAN = "atlassian"
     """Atlassian's own answer."""
     OPSGENIE = "opsgenie"
@@ -89,7 +89,7 @@ class Source(StrEnum):
 
 
 CLAIMABLE = frozenset({Source.ADMIN, Source.LINK})
-"""Sources that any client can claim in a message: they need a proof (`domain.proof`)."""
+"""Sources that any client can claim in a message, so they require a proof (`domain.proof`)."""
 
 
 Proof = Annotated[str, Field(max_length=80, pattern=r"^[0-9a-f.]*$")]
@@ -98,15 +98,15 @@ Proof = Annotated[str, Field(max_length=80, pattern=r"^[0-9a-f.]*$")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who did something, and how it reached us."""
+    """Who did something, and how it reached Landbridge."""
 
     source: Source = Source.OPERATOR
     name: str = ""
-    """The address of an admin, the login of an operator; empty for the others."""
+    """The address of an admin, or the login of an operator; empty for other sources."""
     proof: Proof = ""
-    """In messages and in what a workflow keeps: what proves an admin or a link; empty where it was checked."""
+    """In messages and workflow state: the proof of an admin or a link. Removed when the proof is checked."""
     claimed: Source | None = None
-    """What an operator claims to be: an admin or a person, without a valid proof, or a service."""
+    """The source that an operator claims to be: an admin or a link without a valid proof, or a service."""
 
 
 SYSTEM, LINK = Actor(source=Source.SYSTEM), Actor(source=Source.LINK)
@@ -119,65 +119,65 @@ class Entry:
 
     at: datetime
     what: Text = NO_TEXT
-    """What happened; where `state` is set: why the state began, as far as there is a reason."""
+    """What happened. If `state` is set: why the state began, or empty."""
     state: State | None = None
-    """The state that began; none: it stayed."""
+    """The state that began; none: the state did not change."""
     by: Actor = SYSTEM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mailing:
-    """What a person was sent for one purpose."""
+    """The emails that a person was sent for one purpose."""
 
     generation: int = 0
-    """Of the newest mail that the mail server accepted; 0 before the first."""
+    """The generation of the newest email that the mail server accepted; 0: none was accepted."""
     sent: int = 0
-    """Mails that the mail server accepted."""
+    """Number of emails that the mail server accepted."""
     sent_at: datetime | None = None
-    """When the newest was accepted."""
+    """When the newest email was accepted."""
     links: dict[int, datetime] = field(default_factory=dict)
-    """The generations whose links were not replaced by a resend, and when each was mailed."""
+    """The generations whose links no resend has replaced, and when each was emailed."""
     former: int = 0
-    """The newest generation that went to an address before this one, or that was declined; 0: there was none."""
+    """The newest generation that was invalidated: sent to a former address, or declined. 0: there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Someone on the roster, and everything the migration knows of them.
+    """Someone on the roster, and everything the migration knows about them.
 
-    What it is made of are plain classes with slots, and not models: a worker keeps 100,000 of them in memory.
+    This class and its parts are dataclasses with slots, not models: a worker keeps 100,000 people in memory.
     """
 
     number: int
     """The person's number in the cohort, from 1; it identifies the person in links, ids and logs."""
     email: str
     former_emails: list[str] = field(default_factory=list)
-    """Addresses that an admin corrected: the roster may still say them, and they still mean this person."""
+    """Addresses that an admin corrected. The roster may still contain them, and they still identify this person."""
     name: str = ""
     role: str = "user"
     locale: str = ""
     sso: bool = False
     email_verified: bool = False
-    """The Opsgenie email is verified: by Opsgenie, by our link, or by an admin's recorded act."""
+    """The Opsgenie email is verified: by Opsgenie, by Landbridge's link, or by a recorded statement of an admin."""
     problem: Text = NO_TEXT
     """Why the roster row is invalid; empty once it was corrected."""
     state: State = State.ARRIVED
     reason: Text = NO_TEXT
     """Why the person is in this state; empty if the state explains itself."""
     declined: bool = False
-    """Needs attention because the reader of the mail says that this is not their account."""
+    """The person needs attention because the reader of the email reported that this is not their account."""
     since: datetime
     """When the state began."""
     account_id: str = ""
     """The Atlassian account's id; empty until it is known."""
     invited: list[str] = field(default_factory=list)
-    """Ids of the accounts that Landbridge's own invitations created; also under addresses that were corrected."""
+    """Ids of the accounts that Landbridge's invitations created, including those for a former address."""
     due: datetime | None = None
     """When the system should act next for this person; none: it waits."""
     mails_in_state: int = 0
-    """Mails sent by ourselves since the state began: the first, then reminders."""
+    """Emails sent since the state began: the first, then reminders. An invitation by Atlassian counts as the first."""
     deferrals: int = 0
-    """Times in a row that the mail server asked us to try again later."""
+    """How many times in a row the mail server asked to retry later."""
     mailings: dict[Purpose, Mailing] = field(default_factory=dict)
     timeline: list[Entry] = field(default_factory=list)
 
@@ -192,17 +192,17 @@ class Person:
 
     @property
     def mails(self) -> int:
-        """Mails that were sent to them."""
+        """Number of emails that were sent to the person."""
         return sum(mailing.sent for mailing in self.mailings.values())
 
     @property
     def mailed_at(self) -> datetime | None:
-        """When the newest mail was sent; none: there was none."""
+        """When the newest email was sent; None if there was none."""
         return max((mailing.sent_at for mailing in self.mailings.values() if mailing.sent_at), default=None)
 
     @property
     def next_mail(self) -> datetime | None:
-        """When the next mail is due (the first, a reminder, or another try); none: no more go out by themselves."""
+        """When the next email (the first, a reminder or a retry) is due; None if no more are sent automatically."""
         return self.due if self.state in MAILED else None
 
 
@@ -213,50 +213,50 @@ class Counts(Model):
 
     @property
     def total(self) -> int:
-        """Everyone on the roster."""
+        """Number of people on the roster."""
         return sum(self.by_state.values())
 
     @property
     def settled(self) -> int:
-        """People for whom the migration does not wait."""
+        """Number of people for whom the migration no longer waits."""
         return sum(n for state, n in self.by_state.items() if state in SETTLED)
 
     @property
     def waiting(self) -> int:
-        """People who wait, for themselves or for an admin."""
+        """Number of people for whom the migration still waits."""
         return self.total - self.settled
 
     @property
     def for_admins(self) -> int:
-        """People who wait for an owner or admin."""
+        """Number of people for whom an owner or admin has to act."""
         return sum(n for state, n in self.by_state.items() if state in FOR_ADMINS)
 
     def moved_since(self, before: "Counts") -> int:
-        """Return how many people at least are in another state than before, or new."""
+        """Return the minimum number of people who are new or have changed state since `before`."""
         return sum(max(0, self[state] - before[state]) for state in State)
 
     def packed(self) -> str:
-        """Return all numbers as one short word: `arrived=3 connected=1`, at most 255 characters as Temporal allows."""
+        """Return all counts as a string, `arrived=3 connected=1`; at most 255 characters, as Temporal requires."""
         return " ".join(f"{state}={number}" for state, number in self.by_state.items())
 
     @classmethod
     def unpacked(cls, text: str) -> "Counts":
-        """Return what `packed` was made of; states that another release knows are left out."""
+        """Return the counts in a string that `packed` returned; unknown states of another release are ignored."""
         numbers = dict(part.partition("=")[::2] for part in text.split())
         return cls(by_state={state: int(numbers[state]) for state in State if numbers.get(state, "").isdigit()})
 
     def __getitem__(self, state: State) -> int:
-        """Return how many people are in one state."""
+        """Return the number of people in a state."""
         return self.by_state.get(state, 0)
 
     def __add__(self, other: "Counts") -> "Counts":
-        """Return both together."""
+        """Return the sum of both."""
         states = [state for state in State if self[state] or other[state]]
         return Counts(by_state={state: self[state] + other[state] for state in states})
 
 
 def arrive(number: int, row: RosterPerson, now: datetime) -> Person:
-    """Return a person as the roster brings them, in the state that the roster alone decides."""
+    """Return the person of a roster row, in the state that the row alone determines."""
     if row.problem:
         state, reason = State.ATTENTION, text("The roster row is invalid: {problem}.", problem=row.problem)
     elif row.blocked:
@@ -294,14 +294,14 @@ NEXT_STEP = {
     State.EXCLUDED: text("Nothing."),
     State.LEFT_BEHIND: text("Invite them to the site manually, or start another migration for the people left behind."),
 }
-"""What to do next for a person in each state, as the report says it."""
+"""What to do next for a person in each state; the report shows it."""
 AFTER_DECLINE = text("Correct the address, or exclude the person; or resend, which asks them again.")
 """What to do next for a person who declined."""
 AFTER_DEFERRAL = text(
     "The mail server defers their emails; Landbridge retries. If this continues, correct the "
     "address, or exclude the person."
 )
-"""What to do next for a person whose mail has not been taken yet."""
+"""What to do next for a person whose email the mail server has not accepted yet."""
 
 STATE_TITLES = {
     State.ARRIVED: text("Account not looked up yet"),
@@ -314,7 +314,7 @@ STATE_TITLES = {
     State.EXCLUDED: text("Excluded"),
     State.LEFT_BEHIND: text("Left behind"),
 }
-"""Each state in words, for owners and admins."""
+"""The titles of the states, for owners and admins."""
 
 
 def next_step(person: Person) -> Text:

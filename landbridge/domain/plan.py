@@ -12,7 +12,7 @@ from landbridge.domain.survey import AccountState, Manager
 
 
 class PlannedAction(StrEnum):
-    """What would happen to a person; everyone has exactly one."""
+    """What would happen to a person; each person has exactly one action."""
 
     NEW = "new"
     """Would be invited, which creates an Atlassian account."""
@@ -63,7 +63,7 @@ class Totals(Model):
     by_mail: dict[Purpose, int] = Field(default_factory=dict)
     """How many people receive which email first."""
     by_manager: dict[Manager, int] = Field(default_factory=dict)
-    """How many of the Atlassian accounts that were looked up are managed by whom."""
+    """Number of Atlassian accounts that were looked up, by manager."""
     sso: int = 0
     """People who sign in by single sign-on."""
 
@@ -88,7 +88,7 @@ class Blocker(Model):
 
     kind: BlockerKind
     message: str
-    """What it is, and what to do."""
+    """What blocks the migration, and what to do."""
 
 
 class Plan(Model):

@@ -17,7 +17,7 @@ from landbridge.domain.rules import Rules
 from landbridge.domain.sites import Site
 from landbridge.domain.survey import AccountLookup, AccountState, Manager, Seats
 
-_ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """A plan contains no times, so any time will do."""
 
 
@@ -44,58 +44,58 @@ class Planner:
             sso=self._sso,
         )
 
-    def take(self, row: RosterPerson, standing: AccountLookup | None) -> PlanLine:
+    def take(self, row: RosterPerson, lookup: AccountLookup | None) -> PlanLine:
         """Return what would happen to the person of a row.
 
-        `standing` is Atlassian's answer about the address; none only if `asks_atlassian` returned false.
+        `lookup` is Atlassian's answer about the address; none only if `asks_atlassian` returned false.
         """
-        person = arrive(1, row, _ANY_MOMENT)
-        again = row.key in self._keys
+        person = arrive(1, row, _ANY_TIME)
+        is_duplicate = row.key in self._keys
         self._keys.add(row.key)
-        if standing is None:
+        if lookup is None:
             action = (
                 PlannedAction.BLOCKED
                 if person.state is State.SKIPPED
                 else PlannedAction.DUPLICATE
-                if again
+                if is_duplicate
                 else PlannedAction.INVALID
             )
             line = _line(row, person, action)
         else:
-            line = self._looked_up(row, person, standing)
+            line = self._looked_up(row, person, lookup)
         self._actions[line.action] += 1
         self._sso += row.sso
         self._mails.update([line.mail] if line.mail else [])
         self._managers.update([line.manager] if line.manager else [])
         return line
 
-    def _looked_up(self, row: RosterPerson, arrived: Person, standing: AccountLookup) -> PlanLine:
-        person = lifecycle.transition(arrived, _answer(row, standing), _ANY_MOMENT, Rules())
+    def _looked_up(self, row: RosterPerson, arrived: Person, lookup: AccountLookup) -> PlanLine:
+        person = lifecycle.transition(arrived, _answer(row, lookup), _ANY_TIME, Rules())
         if person.state is State.CONNECTED:
-            return _line(row, person, PlannedAction.NEEDS_NOTHING, standing)
+            return _line(row, person, PlannedAction.NEEDS_NOTHING, lookup)
         if person.state is State.ATTENTION:
-            return _line(row, person, PlannedAction.UNUSABLE, standing)
-        if standing.state is not AccountState.NOT_SHOWN:
-            return _line(row, person, PlannedAction.ADOPTED, standing)
+            return _line(row, person, PlannedAction.UNUSABLE, lookup)
+        if lookup.state is not AccountState.NOT_SHOWN:
+            return _line(row, person, PlannedAction.ADOPTED, lookup)
         if self._free_seats is not None and self._actions[PlannedAction.NEW] >= self._free_seats:
-            return _line(row, arrived, PlannedAction.OVER_LICENCE, standing)
-        return _line(row, person, PlannedAction.NEW, standing)
+            return _line(row, arrived, PlannedAction.OVER_LICENCE, lookup)
+        return _line(row, person, PlannedAction.NEW, lookup)
 
 
 def asks_atlassian(row: RosterPerson) -> bool:
     """Return whether the migration would look up this person's Atlassian account."""
-    return arrive(1, row, _ANY_MOMENT).state is State.ARRIVED
+    return arrive(1, row, _ANY_TIME).state is State.ARRIVED
 
 
-def _answer(row: RosterPerson, standing: AccountLookup) -> events.Event:
-    """Return the event that such an answer causes in the person's cohort."""
-    if standing.problem:
-        return events.AccountProblem(row.email, standing.problem)
-    created = standing.state is AccountState.NOT_SHOWN
-    return events.AccountSeen(row.email, "planned", verified=standing.verified, created=created)
+def _answer(row: RosterPerson, lookup: AccountLookup) -> events.Event:
+    """Return the event that this answer would cause in the person's cohort."""
+    if lookup.problem:
+        return events.AccountProblem(row.email, lookup.problem)
+    created = lookup.state is AccountState.NOT_SHOWN
+    return events.AccountSeen(row.email, "planned", verified=lookup.verified, created=created)
 
 
-def _line(row: RosterPerson, person: Person, action: PlannedAction, standing: AccountLookup | None = None) -> PlanLine:
+def _line(row: RosterPerson, person: Person, action: PlannedAction, lookup: AccountLookup | None = None) -> PlanLine:
     mail = MAILED.get(person.state)
     return PlanLine(
         email=row.email,
@@ -104,15 +104,15 @@ def _line(row: RosterPerson, person: Person, action: PlannedAction, standing: Ac
         action=action,
         state=person.state,
         mail=mail,
-        account=standing.state if standing else None,
-        manager=standing.manager if standing else None,
+        account=lookup.state if lookup else None,
+        manager=lookup.manager if lookup else None,
         email_verified=row.email_verified,
         sso=row.sso,
-        reason=" ".join(filter(None, (person.reason or _WHY[action], *_particulars(row, mail, action, standing)))),
+        reason=" ".join(filter(None, (person.reason or _REASONS[action], *_details(row, mail, action, lookup)))),
     )
 
 
-_WHY = {
+_REASONS = {
     PlannedAction.NEW: (
         "The organization lists no Atlassian account, so the person is invited. An account outside of it is used."
     ),
@@ -120,28 +120,28 @@ _WHY = {
     PlannedAction.NEEDS_NOTHING: "There is a verified Atlassian account.",
     PlannedAction.OVER_LICENCE: "No seat is left to invite them.",
 }
-"""Reasons for outcomes that the lifecycle gives no reason for."""
+"""Reasons for actions to which the lifecycle gives no reason."""
 _MANAGED = {
     Manager.THIS_ORGANIZATION: "This organization manages the account.",
     Manager.ANOTHER_ORGANIZATION: "Another organization manages the account and controls it.",
 }
 
 
-def _particulars(
-    row: RosterPerson, mail: Purpose | None, action: PlannedAction, standing: AccountLookup | None
-) -> list[str]:
-    particulars = [_MANAGED.get(standing.manager, "")] if standing else []
+def _details(row: RosterPerson, mail: Purpose | None, action: PlannedAction, lookup: AccountLookup | None) -> list[str]:
+    details = [_MANAGED.get(lookup.manager, "")] if lookup else []
     if mail is Purpose.VERIFICATION:
-        particulars.append("The Opsgenie email is not verified: the verification email comes first.")
+        details.append("The Opsgenie email is not verified: the verification email comes first.")
     if row.sso and action in {PlannedAction.NEW, PlannedAction.ADOPTED, PlannedAction.OVER_LICENCE}:
-        particulars.append("Signs in by SSO, so needs no password.")
-    return particulars
+        details.append("Signs in by SSO, so needs no password.")
+    return details
 
 
 def seats_for(seats: list[Seats], site: Site | None) -> Seats | None:
     """Return the licence with the fewest free seats on a site; none: unknown, or no site was chosen."""
-    known = [one for one in seats if site is not None and one.site.id == site.id and one.free is not None]
-    return min(known, key=lambda one: one.free or 0, default=None)
+    known = [
+        licence for licence in seats if site is not None and licence.site.id == site.id and licence.free is not None
+    ]
+    return min(known, key=lambda licence: licence.free or 0, default=None)
 
 
 def blockers(
@@ -156,7 +156,7 @@ def blockers(
     """Return what blocks a migration, as far as it is known.
 
     `survey` is none if the roster could not be read; `listed` is none if the initiator's sites could not be listed.
-    `seats` is the result of `seats_for`; `name_taken` tells that a site has the name of the new one.
+    `seats` is the result of `seats_for`; `name_taken`: a site with the new site's name exists.
     """
     found = []
     if survey is not None and not survey.has_admin(request.initiator):

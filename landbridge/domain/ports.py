@@ -116,9 +116,9 @@ class Mailer(Protocol):
     """The mail server."""
 
     def send(self, context: MailContext, mails: Iterable[OutgoingMail]) -> AsyncIterator[MailOutcome]:
-        """Send people's mails concurrently; yield each outcome when the server responds.
+        """Send people's emails concurrently; yield each outcome when the server responds.
 
-        The next mail is taken from `mails` only when it can be sent, so a caller stops early by ending `mails`.
+        The next email is taken from `mails` only when it can be sent, so a caller stops early by ending `mails`.
         """
         ...
 
@@ -135,7 +135,7 @@ class LinkSigner(Protocol):
     """Signs links. Only the mail adapter and the portal have its keys."""
 
     def url(self, claims: LinkClaims) -> str:
-        """Return the link for a mail, under the configured base URL."""
+        """Return the link for an email, under the configured base URL."""
         ...
 
     def sign_in_url(self, claims: SignInClaims) -> str:
@@ -163,7 +163,7 @@ class IdentityTokens(Protocol):
 
 
 class CohortClient(Protocol):
-    """Messages from an activity to cohorts."""
+    """Sends messages from an activity to cohorts."""
 
     async def assign_people(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Give a cohort its people; a retry changes nothing."""

@@ -1,7 +1,7 @@
-"""Whom refused mail concerns when the answer alone does not tell: one person, or everyone we send to.
+"""Decides whether refused emails are the recipient's or the sender's fault, if the server's answer leaves it open.
 
-"Relay access denied" may be said of one domain or of our network, "blocked as spam" of one mail or of all of them.
-Only a run of such refusals, without a mail that was accepted in between, shows that they concern the sender.
+"Relay access denied" may concern one domain or our whole network; "blocked as spam" may concern one email or all
+emails. Only several such refusals in a row, without an accepted email in between, show that the sender is the cause.
 """
 
 from collections.abc import Sequence
@@ -10,45 +10,48 @@ from landbridge.domain.activity_io import Delivery, MailOutcome, Refusal, Refusa
 from landbridge.domain.links import Purpose
 
 MAX_IN_A_ROW = 3
-"""Refusals in a row that may still concern single people, where the server has accepted such mail before."""
+"""Maximum refusals in a row that are attributed to recipients, if the server has accepted such email before."""
 
 
 def after(refusals: Refusals, batch: Sequence[MailOutcome]) -> Refusals:
-    """Return what is in question after a batch, given in the order in which its mails were to be sent.
+    """Return the refusals after a batch, whose outcomes are in the order in which the emails were to be sent.
 
-    The order of the answers would not do for counting: refusals are faster than acceptances. Nor does an acceptance
-    settle a refusal of the same batch: the server may have changed its mind while both were under way.
+    The order of the answers is unsuitable for counting, because refusals arrive faster than acceptances. An acceptance
+    does not settle a refusal of the same batch: the server may have changed its policy while both were in progress.
     """
     in_question, counts = list(refusals.in_question), dict(refusals.in_a_row)
     accepted, withdrawn = set(refusals.accepted), set(refusals.withdrawn)
-    for purpose in {one.purpose for one in batch if one.delivery is Delivery.ACCEPTED}:
+    for purpose in {outcome.purpose for outcome in batch if outcome.delivery is Delivery.ACCEPTED}:
         in_question = [refusal for refusal in in_question if refusal.purpose is not purpose]
-    for one in batch:
-        if one.purpose is None or one.delivery is Delivery.DEFERRED:
+    for outcome in batch:
+        if outcome.purpose is None or outcome.delivery is Delivery.DEFERRED:
             continue
-        if one.delivery is Delivery.ACCEPTED:
-            accepted.add(one.purpose)
-            counts[one.purpose] = 0
-        elif one.if_many and not (one.person in withdrawn and one.purpose in accepted):
-            others = [refusal for refusal in in_question if refusal.person != one.person]
+        if outcome.delivery is Delivery.ACCEPTED:
+            accepted.add(outcome.purpose)
+            counts[outcome.purpose] = 0
+        elif outcome.if_many and not (outcome.person in withdrawn and outcome.purpose in accepted):
+            others = [refusal for refusal in in_question if refusal.person != outcome.person]
             # A person who is refused repeatedly counts once.
-            counts[one.purpose] = counts.get(one.purpose, 0) + (len(others) == len(in_question))
-            in_question = [*others, Refusal(person=one.person, purpose=one.purpose, generation=one.generation)]
-        withdrawn.discard(one.person)
+            counts[outcome.purpose] = counts.get(outcome.purpose, 0) + (len(others) == len(in_question))
+            in_question = [
+                *others,
+                Refusal(person=outcome.person, purpose=outcome.purpose, generation=outcome.generation),
+            ]
+        withdrawn.discard(outcome.person)
     return Refusals(in_question=in_question, in_a_row=counts, accepted=sorted(accepted), withdrawn=sorted(withdrawn))
 
 
 def concern_the_sender(refusals: Refusals) -> bool:
-    """Return whether too many mails were refused in a row, or nothing was ever accepted that would speak for us."""
+    """Return whether the sender is the cause: too many refusals in a row, or any before the first acceptance."""
     return any(
         count > (MAX_IN_A_ROW if purpose in refusals.accepted else 0) for purpose, count in refusals.in_a_row.items()
     )
 
 
 def all_withdrawn(refusals: Refusals) -> Refusals:
-    """Return the state in which everyone in question is tried again.
+    """Return the refusals after withdrawing those in question, so that these emails are retried.
 
-    A new refusal is final for a person only once the server has accepted another mail of the same purpose.
+    A new refusal of such a person is final only if the server has accepted an email of the same purpose since.
     """
     doubtful = {refusal.purpose for refusal in refusals.in_question}
     return Refusals(
@@ -58,18 +61,18 @@ def all_withdrawn(refusals: Refusals) -> Refusals:
 
 
 class WorkerRefusals:
-    """Counts refusals in a row across the cohorts of one worker: many small cohorts may have few each."""
+    """Counts refusals in a row across the cohorts of one worker, because many small cohorts may have a few each."""
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(Purpose, 0)
 
     def add(self, batch: Sequence[MailOutcome], before: Refusals, now: Refusals) -> bool:
-        """Add a batch and what its cohort made of it; return whether there are too many in a row by now."""
-        accepted = {one.purpose for one in batch if one.delivery is Delivery.ACCEPTED}
+        """Add a batch, with its cohort's refusals before and after it; return whether too many are in a row."""
+        accepted = {outcome.purpose for outcome in batch if outcome.delivery is Delivery.ACCEPTED}
         for purpose in Purpose:
             count = now.in_a_row.get(purpose, 0)
             if purpose in accepted:
                 self._counts[purpose] = count
             else:
                 self._counts[purpose] += max(0, count - before.in_a_row.get(purpose, 0))
-        return any(now.in_a_row.get(one) and self._counts[one] > MAX_IN_A_ROW for one in Purpose)
+        return any(now.in_a_row.get(purpose) and self._counts[purpose] > MAX_IN_A_ROW for purpose in Purpose)

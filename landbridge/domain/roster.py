@@ -1,4 +1,4 @@
-"""The roster: the people of one Opsgenie account, checked whole before anything else happens."""
+"""The roster: the people of one Opsgenie account. It is checked completely before anything else happens."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,20 +15,21 @@ ADMIN_ROLES = frozenset({OWNER, ADMIN})
 """Roles that may initiate a migration and are notified of its end (the guide, step 1)."""
 
 COHORT_SIZE = 250
-"""People in one cohort, as a rule: their state stays well under Temporal's payload warning at 512 KiB."""
+"""Usual number of people in a cohort: their state stays well below 512 KiB, at which Temporal logs a warning."""
 MAX_COHORTS = 400
-"""Cohorts of one migration; beyond it they grow. Temporal holds at most 2,000 children pending, we keep to 500."""
+"""Maximum cohorts of one migration; larger rosters get larger cohorts. Temporal allows at most 2,000 pending children;
+Landbridge stays within 500."""
 MAX_PEOPLE = 500_000
-"""People on one roster, from a file or from Opsgenie: five times the largest that is tested. It bounds the memory that
-a wrong file or a wrong answer can take."""
-_TWICE = text("the roster lists the same mailbox twice")
+"""Maximum people on one roster, from a file or from Opsgenie: five times the largest roster that is tested. It bounds
+the memory that a wrong file or a wrong answer can take."""
+_DUPLICATE = text("the roster lists the same mailbox twice")
 
 
 class RosterPerson(Model):
     """One person as Opsgenie (or a roster file) describes them."""
 
     email: str
-    """The Opsgenie username, normalised by `domain.addresses`; as it was found where `problem` says it is unusable."""
+    """The Opsgenie username, normalised by `domain.addresses`; unchanged if `problem` says that it is unusable."""
     name: str = ""
     """Full name, at most 512 characters (Opsgenie's limit)."""
     role: str = "user"
@@ -40,13 +41,13 @@ class RosterPerson(Model):
     sso: bool = False
     """Signs in by single sign-on, so is never asked for a password (the guide, step 7)."""
     locale: str = ""
-    """Opsgenie's `locale`, for example `de_DE`; empty where unknown."""
+    """Opsgenie's `locale`, for example `de_DE`; empty if unknown."""
     problem: Text = NO_TEXT
     """Why this row cannot be used; empty if it can."""
 
     @property
     def key(self) -> str:
-        """What this row's address shares with its other spellings; see `domain.addresses.key`."""
+        """The key of this row's address, equal for all spellings; see `domain.addresses.key`."""
         return addresses.key(self.email) if self.problem else addresses.key_of_normal(self.email)
 
     @property
@@ -62,30 +63,30 @@ class AccountAdmin(Model):
     name: str = ""
     role: str = ADMIN
     locale: str = ""
-    """As `RosterPerson.locale`: the language of their notices."""
+    """As `RosterPerson.locale`; selects the language of notices."""
 
 
 class RosterSurvey(Model):
-    """What is known of a roster once it was read and checked whole; it names only owners and admins."""
+    """The summary of a roster that was read and checked completely. It names only owners and admins."""
 
     total: int
-    """People on the roster."""
+    """Number of people on the roster."""
     digest: str
-    """Changes whenever the roster does; see `digest`."""
+    """Changes whenever the roster changes; see the function `digest`."""
     admins: list[AccountAdmin] = Field(default_factory=list)
     """All owners and admins."""
     problems: int = 0
-    """Rows that cannot be used."""
+    """Number of rows that cannot be used."""
 
     @property
     def cohorts(self) -> int:
-        """How many cohorts look after these people."""
+        """Number of cohorts for these people."""
         return cohorts_for(self.total)
 
     def has_admin(self, email: str) -> bool:
         """Whether this is the address of an owner or admin, who may initiate the migration (the guide, step 1)."""
         key = addresses.key(email)
-        return any(addresses.key(leader.email) == key for leader in self.admins)
+        return any(addresses.key(admin.email) == key for admin in self.admins)
 
 
 class ProblemKind(StrEnum):
@@ -98,18 +99,18 @@ class ProblemKind(StrEnum):
 
 
 class RosterProblem(Model):
-    """One problem of a roster, described so that a person can fix it."""
+    """One problem of a roster, with what is needed to fix it."""
 
     row: int
-    """In CSV the line on which it begins, the header being 1; in JSON its place in the list, counted from 1; 0 for the
-    file as a whole."""
+    """In CSV: the line on which the row begins; the header is line 1. In JSON: its position in the list, from 1.
+    0: the problem concerns the whole file."""
     kind: ProblemKind
     message: str
     """What is wrong and what to do. Shown to the provider of the roster, never logged: it may contain an address."""
 
 
 def survey(people: Sequence[RosterPerson]) -> RosterSurvey:
-    """Sum up a roster that was read whole."""
+    """Return the summary of a complete roster."""
     return RosterSurvey(
         total=len(people),
         digest=digest(people),
@@ -134,9 +135,9 @@ def cohorts_for(total: int) -> int:
 
 
 def cohort_of(email: str, cohorts: int) -> int:
-    """Return which of `cohorts` cohorts (counted from 1) looks after an address.
+    """Return the number, from 1 to `cohorts`, of the cohort that is responsible for an address.
 
-    Anyone can work it out, so neither the migration nor a link needs a directory of addresses.
+    It follows from the address alone, so neither the migration nor a link needs a directory of addresses.
     """
     return _cohort_of_key(addresses.key(email), cohorts)
 
@@ -151,7 +152,7 @@ def divide(
 ) -> dict[int, list[RosterPerson]]:
     """Return each cohort's people by its number, in the roster's order; a cohort may be empty.
 
-    `moved` names the cohort of addresses that are not where `cohort_of` says, by `domain.addresses.key`.
+    `moved` contains the cohorts of addresses for which `cohort_of` is wrong, by `domain.addresses.key`.
     """
     divided: dict[int, list[RosterPerson]] = {number: [] for number in range(1, cohorts + 1)}
     for person in people:
@@ -160,11 +161,11 @@ def divide(
 
 
 def mark_duplicates(people: Iterable[RosterPerson]) -> list[RosterPerson]:
-    """Return the roster with every second row of one mailbox marked as a problem; the first one counts."""
+    """Return the roster with all but the first row of each mailbox marked as a problem."""
     seen: set[str] = set()
     marked = []
     for person in people:
-        again = person.key in seen and not person.problem
-        marked.append(person.model_copy(update={"problem": _TWICE}) if again else person)
+        is_duplicate = person.key in seen and not person.problem
+        marked.append(person.model_copy(update={"problem": _DUPLICATE}) if is_duplicate else person)
         seen.add(person.key)
     return marked

@@ -1,4 +1,4 @@
-"""What may be set for a migration; the defaults are ours where the guide is silent."""
+"""The settings of a migration. Where the guide gives no value, the default is Landbridge's own."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -10,37 +10,37 @@ from landbridge.domain.links import Purpose
 
 
 class AtDeadline(StrEnum):
-    """What happens to people who have not made it by the deadline."""
+    """What happens at the deadline to people who are not connected."""
 
     KEEP_WAITING = "keep_waiting"
     """Owners and admins are notified, and the migration keeps waiting."""
     COMPLETE_PARTIAL = "complete_partial"
-    """The migration ends; the report says for each of them what to do next."""
+    """The migration ends; the report says what to do next for each of these people."""
 
 
 class Rules(Model):
     """The settings of one migration."""
 
     deadline: AwareDatetime | None = None
-    """When the migration should be over (with time zone); none: it waits as long as it takes."""
+    """When the migration should be over (with time zone); none: it waits as long as necessary."""
     at_deadline: AtDeadline = AtDeadline.KEEP_WAITING
     verification_link_lifetime: timedelta = Field(default=timedelta(hours=24), gt=timedelta(0))
     authentication_link_lifetime: timedelta = Field(default=timedelta(days=7), gt=timedelta(0))
     reminder_interval: timedelta = Field(default=timedelta(days=3), ge=timedelta(minutes=1))
-    """Between two mails to someone who has not acted."""
+    """Time between two emails to a person who has not acted."""
     reminders_at_most: int = Field(default=5, ge=0, le=50)
-    """Reminders to one person in one state; after them only people move things on."""
+    """Maximum reminders to one person in one state. After the last one, nothing happens until a person acts."""
     resend_cooldown: timedelta = timedelta(seconds=30)
-    """Between two mails to one person on request."""
+    """Minimum time between two requested emails to one person."""
     poll_interval: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1))
-    """Between two questions to Atlassian about people who wait; grows to `poll_interval_at_most` while none moves."""
+    """Time between two polls of Atlassian for waiting people; backs off to `poll_interval_at_most` without changes."""
     poll_interval_at_most: timedelta = timedelta(hours=6)
     roster_refresh_interval: timedelta = Field(default=timedelta(hours=6), ge=timedelta(seconds=1))
-    """Between two looks for people who joined the Opsgenie account or verified their address there."""
+    """Time between two reads of the roster, to find people who joined or verified their address at Opsgenie."""
     task_mail_delay: timedelta = timedelta(minutes=10)
-    """How long a task may wait for an admin before they get a mail of it; usually they sit in front of it."""
+    """How long a task waits before admins get an email about it; usually an admin is already looking at the task."""
     click_counts: bool = False
-    """The click on the authentication link itself counts: only for where Atlassian cannot be asked."""
+    """A click on the authentication link counts as account setup. Use it only where Atlassian cannot be queried."""
 
     def link_lifetime(self, purpose: Purpose) -> timedelta:
         """Return how long a link of this purpose works."""

@@ -1,11 +1,11 @@
-"""Finding people by part of a name or address, as people type it."""
+"""Searches people by part of a name or address."""
 
 import unicodedata
 
 from landbridge.domain.people import Person
 
 MAX_LENGTH = 254
-"""Characters of a search that count; as long as an address."""
+"""Characters of a search text that are used: the maximum length of an address. The rest is ignored."""
 _LETTERS = str.maketrans(
     {
         "æ": "ae",
@@ -19,20 +19,20 @@ _LETTERS = str.maketrans(
         "ħ": "h",
     }
 )
-"""Letters that no decomposition brings to their look-alikes."""
+"""Letters that Unicode decomposition does not reduce to their base letters."""
 _SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
-"""What those who lack these letters write for them."""
+"""What people type whose keyboards lack these letters."""
 
 
 class Search:
-    """What was typed: words, each of which must be in the name or an address, whatever its case and accents."""
+    """A search text. Each of its words must be part of the name or an address; case and accents are ignored."""
 
     def __init__(self, typed: str) -> None:
         text = typed[:MAX_LENGTH]
         self._words, self._spelled_out = _fold(text).split(), _fold(_spell_out(text)).split()
 
     def finds(self, person: Person) -> bool:
-        """Return whether someone is meant; a search for nothing means everyone."""
+        """Return whether a person matches; an empty search matches everyone."""
         if not self._words:
             return True
         texts = " ".join((person.name, person.email, *person.former_emails))
@@ -44,7 +44,7 @@ def _all_in(words: list[str], text: str) -> bool:
 
 
 def _fold(text: str) -> str:
-    """Return what spellings of the same text share: without case, accents, and the width of letters."""
+    """Return a text for comparison: without case, accents and character width."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS)).casefold()
     return "".join(character for character in decomposed if not unicodedata.combining(character))
 

@@ -1,4 +1,7 @@
-"""What can be searched and counted in Temporal without asking a worker. Never personal data: it is not encrypted."""
+"""Search attributes, by which Temporal finds and counts workflows without a worker.
+
+They are not encrypted, so they never contain personal data.
+"""
 
 KINDS = {
     "OpsgenieAccount": "Keyword",
@@ -10,4 +13,4 @@ KINDS = {
     "PeopleConnected": "Int",
     "PeopleByState": "Keyword",
 }
-"""Name and type of each search attribute, as a server must know them. One on SQL holds at most three of type Int."""
+"""Name and type of each search attribute to register. A Temporal server on SQL allows at most three of type Int."""

@@ -9,12 +9,12 @@ from landbridge.domain.errors import BadInput
 from landbridge.domain.text import Text, joined, text
 
 MIN_LENGTH, MAX_LENGTH = 3, 63
-"""Characters in a site name. Atlassian says at least 3; a DNS label holds 63."""
+"""Minimum and maximum characters of a site name: Atlassian requires 3, a DNS label has at most 63."""
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
 
 
 class Site(Model):
-    """An Atlassian site as it is listed for the initiator."""
+    """An Atlassian site that is linked to the initiator's email."""
 
     id: str
     """Atlassian's cloud id."""
@@ -22,23 +22,23 @@ class Site(Model):
     """The first label of its URL: `acme` in https://acme.atlassian.net."""
     url: str
     admin: bool = False
-    """Whether the initiator is a site admin of it: only then can it be selected (the guide, step 2)."""
+    """Whether the initiator is a site admin of the site, which is required to select it (the guide, step 2)."""
 
 
 class NewSite(Model):
-    """A site to be created, as the guide's step 4 asks for it."""
+    """A site to create: the input of the guide's step 4."""
 
     name: str
-    """The site name; see `check_name`. May be taken, which only Atlassian can tell."""
+    """The site name; see `check_name`. Only Atlassian knows whether the name is free."""
     first_name: str
     last_name: str
 
 
 def check_name(name: str) -> None:
-    """Check a site name by the rules that need no network.
+    """Check a site name by the rules that need no network access.
 
     Raises:
-        BadInput: with the rule it breaks.
+        BadInput: names the rule that it breaks.
 
     """
     if not MIN_LENGTH <= len(name) <= MAX_LENGTH:
@@ -62,10 +62,10 @@ def check_name(name: str) -> None:
 
 
 def check(site: NewSite) -> None:
-    """Check what the guide's step 4 asks for.
+    """Check the input of the guide's step 4.
 
     Raises:
-        BadInput: with the rule it breaks.
+        BadInput: names the rule that it breaks.
 
     """
     check_name(site.name)
@@ -74,24 +74,24 @@ def check(site: NewSite) -> None:
 
 
 def suggest_names(wanted: str) -> list[str]:
-    """Return up to four valid names near the wanted one, best first; whether they are free only Atlassian can tell."""
+    """Return up to four valid similar names, best first. Only Atlassian knows whether they are free."""
     stem = re.sub(r"[^a-z0-9]+", "-", wanted.casefold()).strip("-")[: MAX_LENGTH - 6].strip("-") or "our-team"
     candidates = [stem, f"{stem}-team", f"{stem}-ops", f"{stem}-hq", f"{stem}-2"]
     return [name for name in candidates if name != wanted and len(name) >= MIN_LENGTH][:4]
 
 
 def pick(listed: Sequence[Site], wanted: str) -> Site | None:
-    """Return the site that is meant, by its name or URL, also that of one of its pages."""
+    """Return the listed site with this name or URL; the URL may be that of any page of the site."""
     plain = _without_scheme(pasted.trimmed(wanted))
-    return next((s for s in listed if plain == s.name or _leads_to(plain, _without_scheme(s.url))), None)
+    return next((s for s in listed if plain == s.name or _is_page_of(plain, _without_scheme(s.url))), None)
 
 
 def _without_scheme(url: str) -> str:
     return re.sub(r"^https?://", "", url.casefold()).rstrip("/")
 
 
-def _leads_to(page: str, site: str) -> bool:
-    """Return whether a page is one of a site's, or its first."""
+def _is_page_of(page: str, site: str) -> bool:
+    """Return whether the URL of a page belongs to a site."""
     return page == site or page.startswith((f"{site}/", f"{site}?", f"{site}#"))
 
 
@@ -103,9 +103,9 @@ def denial_reason(wanted: str, site: Site | None, listed: Sequence[Site]) -> Tex
         if site is None
         else text("The initiator is not a site admin of {name}.", name=site.name)
     )
-    what_else = (
+    alternatives = (
         text("Sites to choose from: {free}.", free=free)
         if free
         else text("There is no site to choose from. Name a new one.")
     )
-    return joined(why, what_else)
+    return joined(why, alternatives)

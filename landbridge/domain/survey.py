@@ -1,4 +1,4 @@
-"""What Atlassian knows before anything is changed: the ground of a dry run."""
+"""What Atlassian knows before the migration changes anything; a dry run is based on it."""
 
 from enum import StrEnum
 
@@ -11,20 +11,20 @@ class AccountState(StrEnum):
     """Whether an address has an Atlassian account, and whether it can be used."""
 
     NOT_SHOWN = "not_shown"
-    """The organization's API shows none. There is none, or it is outside the organization: that the API never tells."""
+    """The organization's API shows no account: none exists, or it is outside the organization. The API hides which."""
     ACTIVE = "active"
     DEACTIVATED = "deactivated"
     CLOSED = "closed"
     SUSPENDED = "suspended"
-    """Active, but shut out of this organization."""
+    """Active, but without access to this organization."""
     FOR_DELETION = "for_deletion"
 
 
 class Manager(StrEnum):
-    """Which organization decides over an account: the one that has claimed the domain of its address."""
+    """Which organization manages an account: the one that has claimed the domain of its address."""
 
     THIS_ORGANIZATION = "this_organization"
-    """For an account that is not shown: it will manage it, since the domain is verified here."""
+    """For an account that is not shown: this organization will manage it, because the domain is verified here."""
     ANOTHER_ORGANIZATION = "another_organization"
     """The account is managed although its domain is not verified here."""
     NOBODY = "nobody"
@@ -34,16 +34,16 @@ class Manager(StrEnum):
 
 
 class AccountLookup(Model):
-    """What Atlassian says about an address today."""
+    """What Atlassian says about an address now."""
 
     email: str
-    """The address that was asked about, as it was spelt in the question."""
+    """The address that was looked up, in the caller's spelling."""
     state: AccountState = AccountState.NOT_SHOWN
     verified: bool = False
-    """Atlassian's `emailVerified`: such an account needs nothing."""
+    """Atlassian's `emailVerified`: a verified account needs nothing more."""
     manager: Manager = Manager.UNKNOWN
     problem: Text = NO_TEXT
-    """Why the migration could not use the account as it is, as a sentence for an admin."""
+    """Why the migration could not use the account, as a sentence for an admin."""
 
 
 class Seats(Model):
@@ -51,15 +51,15 @@ class Seats(Model):
 
     site: Site
     product: str
-    """Atlassian's key of it, such as `jira`."""
+    """Atlassian's key of the product, such as `jira`."""
     used: int | None = None
-    """People who can use it now; none: Atlassian does not say."""
+    """Number of people who can use the product now; none: Atlassian does not say."""
     allowed: int | None = None
-    """People that the licence covers; none: Atlassian does not say, as for products without a limit."""
+    """Number of people that the licence covers; none: Atlassian does not say, as for products without a limit."""
 
     @property
     def free(self) -> int | None:
-        """Seats left, never below 0; none: it is not known."""
+        """Number of free seats, never below 0; None if it is unknown."""
         if self.used is None or self.allowed is None:
             return None
         return max(self.allowed - self.used, 0)

@@ -14,7 +14,7 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 Value = str | int | datetime
-"""What a template is filled with: a `Text` is rendered in the reader's language, a plain string is shown as it is."""
+"""A value for a template. A `Text` is rendered in the reader's language; a plain string is shown unchanged."""
 ENGLISH = "english"
 """A serialization context: texts become plain English strings."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -22,11 +22,11 @@ _VERBATIM = "{words}"
 _DATETIME = "datetime"
 _NO_VALUES: Mapping[str, Value] = MappingProxyType({})
 _MAX_SHARED = 200
-"""Characters of a template without values that is shared between all who read it; few of ours are longer."""
+"""Templates without values up to this length share one object when they are read; few templates are longer."""
 
 
 class Text(str):
-    """A sentence for readers, and at the same time its English rendering, so that logs and tables take it as it is.
+    """A sentence for readers, and at the same time its English rendering, so that logs and tables can use it directly.
 
     In JSON, a text without values is its template, and any other is an object with `key` and `params`.
     """
@@ -38,7 +38,7 @@ class Text(str):
     params: Mapping[str, Value]
     """The values of the template; the template is taken literally if there are none."""
     plural: str
-    """The English template for any number but one; empty: the text has no plural form."""
+    """The English template for any number other than 1; empty: the text has no plural form."""
     number: int
     """The number that selects the plural form; also available to the template as `{number}`."""
 
@@ -52,7 +52,7 @@ class Text(str):
         template = plural if plural and number != 1 else key
         english = fill(template, {name: _english(value) for name, value in values.items()}) if values else key
         self = super().__new__(cls, english)
-        # A text cannot be changed once it is made.
+        # Texts are immutable: `__setattr__` refuses.
         for name, value in (
             ("key", sys.intern(str(key))),
             ("params", values or _NO_VALUES),
@@ -67,7 +67,7 @@ class Text(str):
         raise AttributeError(f"a text is frozen: {name}")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, Mapping[str, Value], str, int]]:
-        """Make copies and pickles from the template and its values."""
+        """Copy and pickle by template and values."""
         return type(self), (self.key, dict(self.params), self.plural, self.number)
 
     @classmethod
@@ -88,14 +88,14 @@ class Text(str):
         """Return the text that `as_json` wrote.
 
         Raises:
-            ValueError: it is none.
+            ValueError: this is not a text.
 
         """
         match raw:
             case cls():
                 return raw
             case str():
-                # Workers keep the timelines of many people in memory: equal texts are one object.
+                # Workers keep the timelines of many people in memory, so equal texts share one object.
                 return _constant(raw) if len(raw) <= _MAX_SHARED else cls(raw)
             case {"key": str(key), **rest}:
                 match rest.get("params", {}), rest.get("plural", ""), rest.get("number", 1):
@@ -115,7 +115,7 @@ class Text(str):
 
 
 def text(key: str, /, **params: Value) -> Text:
-    """Return a text; `key` must be a literal, so that it is found for the catalogues."""
+    """Return a text; `key` must be a literal, so that it can be extracted for the catalogues."""
     return Text(key, params)
 
 
@@ -125,17 +125,17 @@ def counted(one: str, many: str, number: int, /, **params: Value) -> Text:
 
 
 def verbatim(words: str) -> Text:
-    """Return what a person or another system wrote, which is never translated."""
+    """Return words that a person or another system wrote; they are never translated."""
     return words if isinstance(words, Text) else Text(_VERBATIM, {"words": words}) if words else NO_TEXT
 
 
 def joined(*texts: Text, separator: str = " ") -> Text:
     """Return several texts as one; empty ones are left out."""
-    some = [one for one in texts if one]
-    if len(some) < 2:  # noqa: PLR2004 - nothing to join
-        return some[0] if some else NO_TEXT
-    key = separator.join(f"{{part{number}}}" for number in range(1, len(some) + 1))
-    return Text(key, {f"part{number}": one for number, one in enumerate(some, start=1)})
+    parts = [part for part in texts if part]
+    if len(parts) < 2:  # noqa: PLR2004 - nothing to join
+        return parts[0] if parts else NO_TEXT
+    key = separator.join(f"{{part{number}}}" for number in range(1, len(parts) + 1))
+    return Text(key, {f"part{number}": part for number, part in enumerate(parts, start=1)})
 
 
 def labelled(label: Value, words: Text) -> Text:
