@@ -40,8 +40,8 @@ class Rendered:
 def plain(value: str) -> str:
     """Return an untrusted value as one line of visible text.
 
-    It removes control characters, line breaks and invisible characters, such as those that change the direction of
-    the text. Templates escape HTML.
+    Control characters, line breaks and invisible characters, such as those that change the direction of the
+    text, are removed. Templates escape HTML.
     """
     visible = "".join(
         character
@@ -55,7 +55,7 @@ def plain(value: str) -> str:
 
 
 def render(folder: str, values: Mapping[str, Value], language: Language) -> Rendered:
-    """Render the email of a folder, in a language.
+    """Render the email in a folder, in a language.
 
     Raises:
         jinja2.UndefinedError: a value that the email needs is missing.
@@ -90,7 +90,7 @@ def _plain(value: str | int, language: Language) -> str | int:
 
 @cache
 def _templates(tag: str) -> Environment:
-    """Return the templates of a language. Each language has an environment, so that included macros use it too."""
+    """Return the templates of a language. Each language has its own environment, so that macros are translated too."""
     language = i18n.negotiate(tag)
     left_to_right = language.direction == "ltr"
     templates = Environment(

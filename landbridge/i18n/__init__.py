@@ -23,7 +23,7 @@ CATALOGUES = Path(__file__).parent
 _ENGLISH = "en"
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[_-][A-Za-z0-9]{2,8}){0,3}")
 _MAX_ENTRIES = 20
-"""Entries read of one `Accept-Language` header; browsers send a handful."""
+"""Maximum entries that are read from one `Accept-Language` header; browsers send a handful."""
 
 
 class Count(int):
@@ -58,7 +58,7 @@ class Language:
         return "rtl" if self.locale.character_order == "right-to-left" else "ltr"
 
     def render(self, text: str) -> str:
-        """Return a text in this language; a plain string is shown as it is.
+        """Return a text in this language; a plain string is returned unchanged.
 
         Numbers and dates are localized, and texts among the values are rendered too.
         """
@@ -128,7 +128,7 @@ def parse_accept_language(header: str) -> list[str]:
 
 
 def available() -> list[str]:
-    """Return the tags of all languages with a catalogue; English has none."""
+    """Return the tags of all languages with a catalogue; English needs none."""
     return sorted(file.stem for file in CATALOGUES.glob("*.po"))
 
 

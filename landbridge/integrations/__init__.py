@@ -1,1 +1,1 @@
-"""The outside world behind the ports of `domain.ports`."""
+"""Implementations of the ports in `domain.ports`: adapters for external services and files."""

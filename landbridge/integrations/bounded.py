@@ -1,4 +1,4 @@
-"""Run many jobs with bounded concurrency; an error or a cancellation leaves no job half done."""
+"""Run many jobs with bounded concurrency; after an error or a cancellation, running jobs may finish."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -17,8 +17,9 @@ async def run_bounded(
 ) -> AsyncIterator[_Result]:
     """Run `do` for every job, at most `workers` concurrently, and yield the results as they complete.
 
-    The next job is taken from `jobs` only when it can start, so a caller stops early by ending `jobs`. After an error
-    or a cancellation no further job starts; running jobs finish, and their results are yielded before it is raised.
+    The next job is taken from `jobs` only when it can start, so a caller can stop early by ending `jobs`. After an
+    error or a cancellation no further job starts. Running jobs finish, and their results are yielded before it is
+    raised. After a cancellation, jobs that are still running after `LAST_JOB_SECONDS` are cancelled.
 
     Raises:
         Exception: the first error that a job raised.

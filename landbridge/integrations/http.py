@@ -108,7 +108,7 @@ class Transport:
         refusals: Mapping[int, Text] | None = None,
         per_second: float = 0,
     ) -> None:
-        """Prepare.
+        """Create the client; connections are opened when requests are sent.
 
         Arguments:
             service: the service's name, for error messages.
@@ -143,7 +143,7 @@ class Transport:
 
         Raises:
             ServiceUnavailable: no response, or one that is unreadable or too large; 429 or 5xx; or the wait that the
-                service requested with an earlier 429 is not over.
+                service requested with an earlier 429 has not passed.
             ServiceRejected: a status code that the request does not understand, a TLS failure, or a proxy that
                 requires a login.
             BadInput: the request cannot be sent from this machine.
@@ -231,7 +231,7 @@ class Transport:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the wait in seconds that a response requests, at most `MAX_WAIT`; None: it requests none.
+    """Return the wait in seconds that a response requests, at most `MAX_WAIT`; None if it requests none.
 
     `Retry-After` in seconds or as a date (RFC 9110, 10.2.3), or Opsgenie's `X-RateLimit-Period-In-Sec`.
     """

@@ -1,4 +1,4 @@
-"""Build the HTTP client of a connector; an error names the setting that is wrong."""
+"""Build the HTTP client of a connector. Errors name the setting that is wrong."""
 
 import os
 import re
@@ -32,8 +32,8 @@ def build(service: str, url: str, authorization: str, settings: str) -> httpx2.A
     """
     if authorization and not _CREDENTIALS.fullmatch(authorization):
         raise BadInput(f"The API key for {service} cannot be sent: check {settings}.")
-    if wrong := _wrong_proxy():
-        raise BadInput(wrong)
+    if problem := _proxy_problem():
+        raise BadInput(problem)
     credentials = {"Authorization": authorization} if authorization else {}
     try:
         return httpx2.AsyncClient(
@@ -51,17 +51,20 @@ def build(service: str, url: str, authorization: str, settings: str) -> httpx2.A
 
 
 def cannot_send(service: str, settings: str) -> str:
-    """Return what to do if a request cannot be sent, as a sentence."""
+    """Return the error message for a request that cannot be sent."""
     return f"The request to {service} cannot be sent: check {settings}."
 
 
 def proxy_requires_login(service: str) -> str:
-    """Return what to do if the proxy requires a login, as a sentence."""
+    """Return the error message for a proxy that requires a login."""
     return f"The proxy on the way to {service} wants a login (407): write it into HTTPS_PROXY, HTTP_PROXY or ALL_PROXY."
 
 
-def _wrong_proxy() -> str:
-    """Return a sentence naming the variable whose proxy cannot be used; empty: none. Values may contain passwords."""
+def _proxy_problem() -> str:
+    """Return an error message that names the environment variable with an unusable proxy; empty if there is none.
+
+    The message omits the value, which may contain a password.
+    """
     if "*" in (host.strip() for host in urllib.request.getproxies().get("no", "").split(",")):
         return ""  # no proxy is used
     for name, value in os.environ.items():

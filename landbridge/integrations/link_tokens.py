@@ -13,7 +13,7 @@ from landbridge.domain.links import LinkClaims, Purpose
 from landbridge.domain.sign_in import IDENTITY_LIFETIME, SignedIn, SignInClaims, identity_digest
 
 MAX_TOKEN_LENGTH = 512
-"""Characters; our tokens have up to about 270, since an Opsgenie account's name has up to 100."""
+"""Maximum characters of a token. Ours have up to about 270, because an Opsgenie account's name has up to 100."""
 SIGN_IN_PATH, RETURN_PATH, SETTINGS_PATH = "sign-in", "return", "settings"
 PATHS = {Purpose.VERIFICATION: "verify", Purpose.AUTHENTICATION: "authenticate"}
 """The path of the page for each purpose."""
@@ -26,7 +26,7 @@ _IDENTITY_PAYLOAD = TypeAdapter(tuple[_Id, _Id, SignedIn])
 
 
 class CanonicalSigner(TimestampSigner):
-    """Accepts a signature in canonical base64 only; decoders ignore invalid characters and unused bits."""
+    """Accepts signatures in canonical base64 only. Decoders ignore invalid characters and unused bits."""
 
     default_digest_method = staticmethod(hashlib.sha256)
 
@@ -76,7 +76,7 @@ class SignedLinks:
         return f"{self._base_url}/{PATHS[claims.purpose]}/{self.token(claims)}"
 
     def return_url(self, claims: LinkClaims) -> str:
-        """Return the URL to which Atlassian's page sends a person back who followed an authentication link."""
+        """Return the URL to which Atlassian's page returns a person who followed an authentication link."""
         return f"{self._base_url}/{RETURN_PATH}/{self._signed(RETURN_PATH, claims)}"
 
     def token(self, claims: LinkClaims) -> str:
@@ -84,11 +84,11 @@ class SignedLinks:
         return self._signed(claims.purpose, claims)
 
     def read(self, purpose: Purpose, token: str) -> LinkClaims | None:
-        """Return the claims of a token; None: it was not signed by us for this purpose."""
+        """Return the claims of a token; None if we did not sign it for this purpose."""
         return self._read(purpose, purpose, token)
 
     def read_return(self, token: str) -> LinkClaims | None:
-        """Return the claims of a return link's token; None: it is not valid."""
+        """Return the claims of a return link's token; None if it is not valid."""
         return self._read(RETURN_PATH, Purpose.AUTHENTICATION, token)
 
     def _signed(self, salt: str, claims: LinkClaims) -> str:
@@ -115,7 +115,7 @@ class SignedLinks:
         return f"{self._base_url}/{SETTINGS_PATH}/{page}"
 
     def read_sign_in(self, token: str) -> SignInClaims | None:
-        """Return the claims of a sign-in token; None: it was not signed by us."""
+        """Return the claims of a sign-in token; None if we did not sign it."""
         if len(token) > MAX_TOKEN_LENGTH:
             return None
         try:

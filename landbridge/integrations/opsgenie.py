@@ -25,7 +25,8 @@ PAGE_SIZE = 100
 MAX_WAIT = 60.0
 """Longest wait in seconds before a retry; Opsgenie has rate limits per second and per minute."""
 MAX_TOTAL_WAIT = 1200.0
-"""All waits of one reading, in seconds: with its calls, it stays below the activity's timeout of half an hour."""
+"""Maximum total wait of one reading, in seconds. With its calls, a reading stays below the activity's timeout of half
+an hour."""
 FIRST_BACKOFF = 0.2
 """Seconds before the first retry of a page, if Opsgenie requests no wait; each further wait is four times as long."""
 MAX_ATTEMPTS = 5
@@ -60,7 +61,7 @@ class Role(Body):
 
 
 class User(Body):
-    """The fields of a user that we read. Only the id is required: a user without the others is a row with a problem."""
+    """The fields of a user that we read. Only the id is required: without an address, the row has a problem."""
 
     id: str
     username: str | None = None
@@ -90,7 +91,7 @@ def account_request() -> Request:
 
 
 def page_request(offset: int) -> Request:
-    """Request a page of users in the order of their creation: users who join meanwhile come last."""
+    """Request a page of users in the order of their creation, so that users who join during the reading come last."""
     query: dict[str, str | int] = {"limit": PAGE_SIZE, "offset": offset, "sortField": "insertedAt", "order": "asc"}
     return Request("GET", "/v2/users", query)
 
@@ -160,7 +161,7 @@ class OpsgenieRoster:
         if response.status == _NOT_FOUND:
             return None
         person = person_of(response.read(UserResult).data, self._sso_domains)
-        # This endpoint also accepts ids.
+        # This endpoint also accepts ids, so the address is compared.
         if person.problem or person.blocked or person.key != addresses.key(email) or person.role not in ADMIN_ROLES:
             return None
         account = (await self._transport.send(account_request())).read(AccountResult).data
@@ -186,7 +187,7 @@ class OpsgenieRoster:
         total, offset = page.total_count, len(page.data)
         users = {user.id: user for user in page.data}
         wait_left = MAX_TOTAL_WAIT
-        # An empty page, or one beyond the announced total, ends the loop: repeated pages cannot make it endless.
+        # The loop ends at the announced total, or at an empty page: repeated pages cannot make it endless.
         while page.data and page.total_count == total and offset < total:
             page, wait_left = await self._page_with_retries(offset, wait_left)
             offset += len(page.data)
@@ -201,10 +202,10 @@ class OpsgenieRoster:
         return list(users.values())
 
     async def _page_with_retries(self, offset: int, wait_left: float) -> tuple[UsersPage, float]:
-        """Return a page, and the rest of `wait_left`, the seconds that this reading may still wait.
+        """Return a page, and the rest of `wait_left`, the seconds that may still be spent waiting.
 
         Raises:
-            ServiceUnavailable: `MAX_ATTEMPTS` failed, or Opsgenie requests a longer wait than is left.
+            ServiceUnavailable: `MAX_ATTEMPTS` attempts failed, or Opsgenie requests a longer wait than is left.
 
         """
         for attempt in range(MAX_ATTEMPTS):
@@ -223,7 +224,7 @@ class OpsgenieRoster:
 
 
 def _name(full_name: str) -> str:
-    """Return a name with normalised spaces; empty if nothing of it is visible, so that the address is shown instead."""
+    """Return a name with normalised spaces; empty if no character is visible, so that the address is shown instead."""
     name = " ".join(full_name.split())[:_MAX_NAME_LENGTH]
     return name if names.is_visible(name) else ""
 

@@ -23,7 +23,7 @@ class RateLimiter:
         """Wait until the next call may be sent.
 
         Raises:
-            ServiceUnavailable: calls are paused. `retry_after` has the rest of the pause.
+            ServiceUnavailable: calls are paused. `retry_after` is the rest of the pause.
 
         """
         self._raise_if_paused()
@@ -35,7 +35,7 @@ class RateLimiter:
             self._raise_if_paused()
 
     def pause(self, seconds: float) -> None:
-        """Let no call through for this many seconds, as the service requested. A longer pause stays in effect."""
+        """Block all calls for this many seconds, as the service requested. A longer pause stays in effect."""
         self._paused_until = max(self._paused_until, asyncio.get_running_loop().time() + seconds)
 
     def _raise_if_paused(self) -> None:

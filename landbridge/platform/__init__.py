@@ -1,1 +1,1 @@
-"""What every process of Landbridge shares: settings, logs, the connection to Temporal, a clean end."""
+"""Shared by all processes of Landbridge: settings, logs, the connection to Temporal, and exit codes."""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections with limits that uvicorn lacks: timeouts for receiving a request, and a maximum of connections.
+"""HTTP/1.1 connections with limits that uvicorn lacks: timeouts for receiving requests, and a connection limit.
 
 uvicorn's `limit_concurrency` responds 503 to complete requests only; idle connections, incomplete headers and slow
 bodies stay open forever. See docs/decisions/portal.md.
@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from landbridge.platform.process_settings import PortalServerSettings
 
 BACKLOG = 64
-"""Size of the accept queue. asyncio accepts that many connections in one go, before this module can refuse any."""
+"""Size of the accept queue. asyncio accepts up to this many connections at once, before this module can refuse any."""
 RESERVED_FILES = 2 * BACKLOG + 64
 """Files that a process needs besides its clients' connections: refused connections, Temporal, logs, health checks."""
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
@@ -31,7 +31,7 @@ class ConnectionLimits:
     """The limits of one server for its clients."""
 
     connections: int = 100
-    """Maximum of open connections; a further one gets a 503 and is closed."""
+    """Maximum number of open connections; any further connection gets a 503 and is closed."""
     header_seconds: float = 15.0
     """Seconds from the start of the connection, or from the previous response, to the end of a request's header."""
     body_seconds: float = 60.0
@@ -69,7 +69,7 @@ def limits_for(settings: PortalServerSettings) -> ConnectionLimits:
 class LimitedProtocol(H11Protocol):
     """One connection. It is closed without a response when a timeout expires."""
 
-    def __init__(self, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's
+    def __init__(self, limits: ConnectionLimits, **options: Any) -> None:  # noqa: ANN401 - uvicorn's types
         """Take the limits, and the options that uvicorn passes to every protocol."""
         super().__init__(**options)
         self._limits = limits
@@ -110,7 +110,7 @@ class LimitedProtocol(H11Protocol):
         super().resume_writing()
 
     def _watch_request(self) -> None:
-        """Start a timer for the part of a request that is awaited, and stop the timer of the previous part."""
+        """Start a timer for the next expected part of a request, and stop the timer of the previous part."""
         phase = self.conn.their_state
         if phase is self._phase:
             return

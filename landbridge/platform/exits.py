@@ -35,7 +35,7 @@ class Exit(IntEnum):
     INTERRUPTED = 130
     """Ctrl-C, by the convention of shells."""
     TERMINATED = 143
-    """SIGTERM, by the convention of shells, for a process that does not treat SIGTERM as its normal end."""
+    """SIGTERM, by the convention of shells, for a process in which SIGTERM is not the normal way to stop."""
 
 
 class TemporalUnreachable(LandbridgeError):
@@ -47,7 +47,7 @@ class KeyMissing(LandbridgeError):
 
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-"""Errors of a full disk: the process itself did nothing wrong."""
+"""Errors of a full disk, which are not a fault of the program."""
 _EXIT_CODES = {
     BadInput: Exit.BAD_INPUT,
     KeyMissing: Exit.BAD_INPUT,
@@ -101,8 +101,8 @@ def _outcome(main: Callable[[], int | None] | Callable[[], Awaitable[int | None]
     except BrokenPipeError:
         # The reader of our output closed it.
         code = Exit.FAILED
-    except SystemExit as leaving:
-        code = leaving.code
+    except SystemExit as system_exit:
+        code = system_exit.code
     except BaseException as error:
         if not _reported_disk_full(error):
             logging.getLogger("landbridge").critical("unexpected_error", exc_info=True)
@@ -128,7 +128,7 @@ def _run_async(result: Awaitable[int | None]) -> int | None:
     import asyncio  # noqa: PLC0415
 
     async def main() -> int | None:
-        # Cancel the task, as asyncio does on Ctrl-C, so that `main` closes its resources. `main` may override this.
+        # On SIGTERM, cancel the task, as on Ctrl-C, so that `main` closes its resources. `main` may override this.
         if (task := asyncio.current_task()) is not None:
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         return await result

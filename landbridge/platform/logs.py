@@ -74,7 +74,7 @@ def configure(*, in_worker: bool = False) -> None:
         logger.propagate = True
     # Paths of the portal contain the tokens of links.
     logging.getLogger("uvicorn.access").disabled = True
-    # Last: a caller that continues despite a wrong setting still has logs.
+    # Read the setting last: if it is wrong and the caller continues, logs work anyway.
     logging.getLogger().setLevel(settings.load(ProcessSettings).log_level)
 
 

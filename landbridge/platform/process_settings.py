@@ -33,7 +33,7 @@ class PortalServerSettings(Settings):
     """Address and port, such as `0.0.0.0:8081`, where the portal serves `/livez`, `/readyz` and `/metrics`; empty:
     nowhere."""
     connections: int = Field(default=500, ge=1)
-    """Maximum of open connections; fewer if the process may not open that many files."""
+    """Maximum number of open connections; fewer if the process may not open that many files."""
     header_seconds: float = Field(default=15, gt=0)
     """Seconds from a connection's start to the end of a request's header."""
     body_seconds: float = Field(default=60, gt=0)

@@ -1,4 +1,4 @@
-"""Settings from the environment (prefix `LANDBRIDGE_`) or a `.env` file. Temporal's own are `TEMPORAL_*`, not here."""
+"""Settings from the environment (prefix `LANDBRIDGE_`) or a `.env` file. The SDK reads its own, `TEMPORAL_*`."""
 
 import re
 from enum import StrEnum
@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     def _clean(cls, value: object, info: ValidationInfo) -> object:
         if not isinstance(value, str):
             return value
-        # A space may be part of a password; a trailing line break comes from the file that it was read from.
+        # A space may be part of a password; a trailing line break comes from the file that contained the password.
         text = value.strip("\r\n") if info.field_name == "password" else pasted.trimmed(value)
         if not text.isprintable():
             raise ValueError(
@@ -142,11 +142,11 @@ class SmtpSettings(Settings):
     ca_file: str = ""
     """Certificates to trust instead of the system's, for a mail server with a private authority."""
     connections: int = Field(default=8, ge=1, le=16)
-    """Maximum of open connections."""
+    """Maximum number of open connections."""
     per_second: Rate = 0
-    """Mails a second that one worker sends at most; 0: no limit."""
+    """Maximum mails a second of one worker; 0: no limit."""
     batches_per_second: Rate = 0
-    """Batches of up to 50 mails a second that all workers together start; 0: no limit."""
+    """Maximum batches a second, each of up to 50 mails, of all workers together; 0: no limit."""
 
     @field_validator("sender")
     @classmethod
@@ -167,7 +167,7 @@ class OpsgenieSettings(Settings):
     api_key: ApiKey
     """The key of an API integration with configuration access."""
     sso_domains: Annotated[list[str], NoDecode, BeforeValidator(_comma_separated), Field(default_factory=list)]
-    """Domains whose people sign in by SSO, separated by commas: Opsgenie's API does not tell which users do."""
+    """Domains whose people sign in by SSO, separated by commas: Opsgenie's API does not say which users do."""
     per_second: Rate = 0
     """Calls a second of one worker, at most; 0: no limit."""
 
@@ -195,11 +195,11 @@ class AtlassianSettings(Settings):
     """The emulator's endpoints for sign-up, site creation and connection; unset: these steps are tasks for an admin,
     since Atlassian has no public API for them."""
     site_url: str = "https://{name}.atlassian.net"
-    """The URL at which Landbridge checks, without credentials, that a site exists; empty: it does not check."""
+    """The URL at which Landbridge checks, without credentials, that a site exists; empty: no check."""
     per_second: Rate = 0
     """Calls a second of one worker, at most; 0: no limit."""
     batches_per_second: Rate = 0
-    """Batches of up to 500 people a second that all workers together start to look up; 0: no limit."""
+    """Maximum look-ups a second, each of a batch of up to 500 people, of all workers together; 0: no limit."""
     sends_invitations: bool = False
     """Atlassian mails its own invitation to each person for whom Landbridge creates an account; our mail is then the
     reminder."""
@@ -224,7 +224,7 @@ class AtlassianSettings(Settings):
 
 
 class PortalSettings(Settings):
-    """The web pages of mailed links; shared by the portal and by the worker, which creates the links."""
+    """The portal and the links to it; read by the portal, and by the worker, which creates the links."""
 
     model_config = config()
 
@@ -235,7 +235,7 @@ class PortalSettings(Settings):
     atlassian_signup_url: AnyHttpUrl = AnyHttpUrl("https://id.atlassian.com/signup")
     """Where a person sets up the Atlassian account; gets `email` and `continue` as query parameters."""
     atlassian_login_url: AnyHttpUrl = AnyHttpUrl("https://id.atlassian.com/login")
-    """Where a person who signs in by SSO does so; gets the same parameters."""
+    """Where a person who uses SSO signs in; gets the same parameters."""
     trusted_proxies: Annotated[
         list[IPv4Network | IPv6Network], NoDecode, BeforeValidator(_comma_separated), Field(default_factory=list)
     ]
@@ -269,11 +269,11 @@ class EncryptionSettings(Settings):
     encryption_keys: Keys = Field(default_factory=list)
     """Keys that encrypt payloads, separated by commas: the first encrypts, all decrypt; empty: nothing is encrypted."""
     encryption_accept_clear: bool = False
-    """Accept unencrypted payloads although there are keys, while encryption is turned on; anyone can forge them."""
+    """Accept unencrypted payloads although there are keys, for turning encryption on. Anyone can forge them."""
     codec_token: SecretStr = SecretStr("")
-    """The token with which the Web UI and the `temporal` command line have the portal decrypt; empty: it never does."""
+    """The token with which the Web UI and the `temporal` command line may use the portal's codec; empty: no codec."""
     codec_origin: str = ""
-    """Origin of Temporal's Web UI, such as `https://temporal.example.com`, allowed to request that; empty: none is."""
+    """Origin of Temporal's Web UI, such as `https://temporal.example.com`, that may use the codec; empty: none."""
 
     @field_validator("codec_origin")
     @classmethod
@@ -284,7 +284,7 @@ class EncryptionSettings(Settings):
 
     @property
     def keys(self) -> list[str]:
-        """The encryption keys as plain text, the encrypting one first; none: encryption is off."""
+        """The encryption keys as plain text, the encrypting one first; empty: encryption is off."""
         return [key.get_secret_value() for key in self.encryption_keys]
 
     @field_validator("codec_token")
@@ -302,7 +302,7 @@ def load(settings: type[_Settings]) -> _Settings:
     """Read one group of settings.
 
     Raises:
-        BadInput: it names each setting that is missing or wrong, without its value; or `.env` cannot be read.
+        BadInput: settings are missing or wrong, or `.env` cannot be read. The message names settings, not values.
 
     """
     _check_env_file()

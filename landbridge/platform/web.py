@@ -1,4 +1,4 @@
-"""A web server inside a process that handles its signals itself."""
+"""A web server for a process that handles signals itself."""
 
 import asyncio
 import socket
@@ -20,8 +20,8 @@ from landbridge.platform.connections import ConnectionLimits
 class Server(uvicorn.Server):
     """Serves until `stop`."""
 
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # wider, and used as such
-        """Leave signals to the process: uvicorn would raise them again when it stops."""
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # wider than uvicorn's type, which suffices for its caller
+        """Leave signals to the process, because uvicorn would raise them again when it stops."""
         return nullcontext()
 
     def stop(self) -> None:
@@ -39,7 +39,7 @@ async def health(
 ) -> AsyncIterator[None]:
     """Serve `/livez`, `/readyz` and `routes` at an address while the context is open; if it is empty, do nothing.
 
-    `ready` returns why the process is not ready; empty: it is ready. `setting` is the setting to name in errors.
+    `ready` returns why the process is not ready; empty if it is ready. `setting` is the setting to name in errors.
 
     Raises:
         BadInput: the address cannot be used.

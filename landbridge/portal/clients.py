@@ -11,9 +11,9 @@ from landbridge.domain.sign_in import SignedIn, SignInClaims
 
 
 class LinkClient(Protocol):
-    """Signals cohorts what people did, and queries what a page should show.
+    """Sends what people did to their cohorts as signals, and queries cohorts for what a page should show.
 
-    `follow`, `decline`, `returned` and `request_new_link` send durable, idempotent signals, also while no worker runs.
+    `follow`, `decline`, `returned` and `request_new_link` send durable, idempotent signals, even while no worker runs.
     They return False if there is no such cohort, because the migration has ended or never existed.
 
     Raises:
@@ -30,7 +30,7 @@ class LinkClient(Protocol):
         ...
 
     async def decline(self, claims: LinkClaims) -> bool:
-        """Record that the person says that this is not their account."""
+        """Record the person's statement that the Opsgenie account is not theirs."""
         ...
 
     async def returned(self, claims: LinkClaims) -> bool:
@@ -97,7 +97,9 @@ class AdminClient(Protocol):
         ...
 
     async def start(self, request: MigrationRequest, *, after: str = "") -> Started:
-        """Start a migration, unless one is running or complete, or was cancelled and is not the run `after`.
+        """Start a migration, unless one is running, complete or cancelled.
+
+        To start again after a cancelled migration, pass its run as `after`.
 
         Raises:
             LandbridgeError: as `client.migrations.start`.
@@ -108,7 +110,7 @@ class AdminClient(Protocol):
     def migration(self, opsgenie_account: str, run: str = "") -> Migration:
         """Return the client of an Opsgenie account's migration, whether or not it exists.
 
-        With `run`, requests apply to that migration only; without it, to whichever is running.
+        With `run`, requests apply to that migration only; without it, to the running migration.
 
         Raises:
             BadInput: no Opsgenie account can have this name.

@@ -25,8 +25,8 @@ async def readyz(request: Request) -> Response:
 
 
 ROUTES = [Route("/livez", livez), Route("/readyz", readyz)]
-"""On the public address and rate limited, for `starter.py check`. Monitoring should use the address of `serve`, which a
-flood of public requests cannot block."""
+"""Served on the public address, with rate limits, for `starter.py check`. Monitoring should use the address of `serve`,
+which a flood of public requests cannot block."""
 
 
 @asynccontextmanager

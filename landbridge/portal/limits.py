@@ -84,9 +84,9 @@ class RateLimits:
         """
         self._app = app
         self._refuse = refuse
-        # uvicorn reads X-Forwarded-For from the right: what a client wrote left of the proxies' entries may be forged.
+        # uvicorn reads X-Forwarded-For from the right: entries to the left of the trusted proxies' may be forged.
         self._behind_proxies = ProxyHeadersMiddleware(
-            self._limited,  # type: ignore[arg-type]  # ASGI's types are each server's own
+            self._limited,  # type: ignore[arg-type]  # each server defines its own ASGI types
             [str(network) for network in trusted_proxies],
         )
         self._limited_paths = tuple(limited_paths)

@@ -20,9 +20,9 @@ from landbridge.portal.pages import Pages
 from landbridge.portal.security_log import SecurityLog
 
 MAX_CHECKS = 12
-"""How often the page after the return from Atlassian refreshes automatically."""
+"""Maximum number of automatic refreshes of the page after the return from Atlassian."""
 SECONDS_BETWEEN_CHECKS = 5
-"""The page polls for a minute in total; left open for longer, it causes no more requests."""
+"""Seconds between refreshes. The page polls for one minute in total and then stops."""
 
 logger = structlog.get_logger(__name__)
 
@@ -73,12 +73,13 @@ class LinkPages:
     async def authenticate(self, request: Request) -> Response:
         """Signal the click, and redirect to Atlassian's page."""
         claims = await self._claims(request, Purpose.AUTHENTICATION)
-        # Query before the signal: where a click settles the link, the view would be DONE although the person is not.
+        # Query before the signal: if a click settles the link, a later view is DONE although the person has not been to
+        # Atlassian's page.
         view = await _view(request, claims)
         if view is not None and view.state is not LinkState.OPEN:
             return self._by_state(request, claims, view)
-        # If Atlassian will be queried on return, the click needs no signal. If no worker answered, it is not known, so
-        # the click is signalled: the signal is durable.
+        # If Atlassian is queried when the person returns, the click needs no signal. If no worker answered, we do not
+        # know, so we send the signal, which is durable.
         needs_signal = view is None or view.click_counts
         if needs_signal and not _delivered("link_followed", claims, delivered=await _client(request).follow(claims)):
             return await self._migration_ended(request, claims)
@@ -105,12 +106,12 @@ class LinkPages:
         )
 
     async def ask_to_decline(self, request: Request, purpose: Purpose) -> Response:
-        """Ask the person to confirm that this is not their account."""
+        """Ask the person to confirm that the Opsgenie account is not theirs."""
         claims = await self._claims(request, purpose)
         return self._by_state(request, claims, await _view(request, claims), open_page="decline")
 
     async def decline(self, request: Request, purpose: Purpose) -> Response:
-        """Signal that this is not the person's account."""
+        """Signal that the Opsgenie account is not the person's."""
         claims = await self._claims(request, purpose)
         if not _delivered("link_declined", claims, delivered=await _client(request).decline(claims)):
             raise HTTPException(HTTPStatus.GONE)
@@ -134,7 +135,7 @@ class LinkPages:
 
     async def _read_claims(self, request: Request, read: Callable[[str], LinkClaims | None]) -> LinkClaims:
         """Return the verified claims of a request's token; answer 404 if it is invalid."""
-        # The body is not used, but reading it refuses one that is too large before any signal is sent.
+        # The body is not used. Reading it enforces the size limit before any signal is sent.
         await request.body()
         claims = read(request.path_params["token"])
         if claims is None:
@@ -143,9 +144,9 @@ class LinkPages:
         return claims
 
     async def _migration_ended(self, request: Request, claims: LinkClaims) -> Response:
-        """Show that the person is done, or else answer 410: the migration has ended.
+        """Show the done page if the person is done; otherwise answer 410, because the migration has ended.
 
-        The last person's click completes the migration. Their cohort is closed then, but still answers queries.
+        The last person's click completes the migration. Then their cohort has closed, but still answers queries.
         """
         view = await _view(request, claims)
         if view is not None and view.state is LinkState.DONE:

@@ -32,7 +32,7 @@ _BIDI_CONTROLS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
 def _without_controls(value: object) -> object:
     """Remove control characters that could reorder or hide surrounding text. Templates escape HTML separately."""
-    # Markup is HTML that a template made from values that were cleaned already.
+    # Markup is the output of a template, whose values were already cleaned.
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
     return "".join(
@@ -43,7 +43,7 @@ def _without_controls(value: object) -> object:
 
 
 def _with_clean_values(gettext: Callable[..., object]) -> Callable[..., object]:
-    """Clean the values in a translated sentence, to which jinja's `finalize` does not apply."""
+    """Clean the values in a translated sentence, because jinja's `finalize` does not apply to them."""
 
     @jinja2.pass_context
     def translate(context: jinja2.runtime.Context, *sentence: object, **values: object) -> object:
@@ -108,7 +108,7 @@ class Pages:
         return environment
 
     def problem(self, status: HTTPStatus, path: str) -> Response:
-        """Return the error page for a status; `path` decides between people's and admins' wording."""
+        """Return the error page for a status; `path` selects the wording, for people or for admins."""
         return self.show("problem.html", status, status=int(status), settings=path.startswith(SCRIPTED_PATH))
 
     async def too_many_requests(self, scope: Scope, receive: Receive, send: Send) -> None:

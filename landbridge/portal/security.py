@@ -22,9 +22,10 @@ def origin(url: str) -> str:
 
 
 def is_same_origin(headers: Headers, portal_url: str) -> bool:
-    """Return whether a form was sent by a page of the portal; requests of programs, with neither header, are accepted.
+    """Return whether a form was sent by a page of the portal.
 
-    Browsers send `Sec-Fetch-Site` only over HTTPS, and older ones not at all. Then `Origin` decides: under the portal's
+    A request with neither `Sec-Fetch-Site` nor `Origin` comes from a program, not a browser, and is accepted. Browsers
+    send `Sec-Fetch-Site` only over HTTPS, and older ones not at all. Then `Origin` decides: under the portal's
     `Referrer-Policy` it is the portal's origin. `Origin: null` is accepted only with a same-origin `Sec-Fetch-Site`.
     """
     site, form_origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
@@ -84,7 +85,7 @@ class TokenRedactor(logging.Filter):
 
 
 def redact_tokens_in_access_log() -> None:
-    """Add `TokenRedactor` to uvicorn's access log, once, however uvicorn was started."""
+    """Add `TokenRedactor` to uvicorn's access log, unless it has one. Works however uvicorn was started."""
     logger = logging.getLogger("uvicorn.access")
     if not any(isinstance(present, TokenRedactor) for present in logger.filters):
         logger.addFilter(TokenRedactor())

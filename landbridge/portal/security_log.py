@@ -33,7 +33,7 @@ class SecurityLog:
         _logger.warning(event, **self._origin(scope, email), **about)
 
     def limited(self, answer: ASGIApp) -> ASGIApp:
-        """Return `answer`, the application for requests over a rate limit, with logging."""
+        """Wrap `answer`, the ASGI application that responds to requests over a rate limit, to log these requests."""
 
         async def logged(scope: Scope, receive: Receive, send: Send) -> None:
             if not self._limited.acquire(client_key(scope)):

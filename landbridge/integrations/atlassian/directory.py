@@ -31,7 +31,7 @@ _Element = TypeVar("_Element")
 
 
 class AtlassianDirectory:
-    """The ports `AccountDirectory`, `Invitations` and `DirectorySurvey`, for one Atlassian organization.
+    """Implements the ports `AccountDirectory`, `Invitations` and `DirectorySurvey` for one Atlassian organization.
 
     `url` excludes the `/admin` of the API's paths; `api_key` is the organization's. With `sends_invitations`, Atlassian
     mails its own invitation to each person who may be mailed and whose account is created.
@@ -59,8 +59,8 @@ class AtlassianDirectory:
     async def ensure(self, questions: Sequence[AccountQuestion]) -> AsyncIterator[list[AccountOutcome]]:
         """Look up accounts, invite people without one, 25 in one call, and look them up again; see the port.
 
-        The lookups before and after an invitation decide, whatever its response: a lost response creates nothing twice.
-        The same invitation adopts an account outside the organization.
+        The lookups before and after an invitation show who has an account, even if the response to it is lost. So
+        nothing is created twice. An invitation also adopts an account outside the organization.
         """
         for batch in _batches(questions, organizations.MAX_SEARCHED):
             users = await self._search(batch)
@@ -117,7 +117,7 @@ class AtlassianDirectory:
                 yield survey.lookup(question.email, user, organizations.outcome(question, user), own)
 
     async def seats(self) -> list[Seats]:
-        """List the licences; one more call for each licence that has a limit but no usage data."""
+        """List the licences. Each licence that has a limit but no usage data takes one more call."""
         workspaces = await self._all(Workspace, lambda cursor: organizations.workspaces_request(self._org_id, cursor))
         found = [survey.seats_of(workspace, await self._used(workspace)) for workspace in workspaces]
         return [seats for seats in found if seats is not None]
@@ -182,12 +182,12 @@ class AtlassianDirectory:
         }
 
     async def _all(self, model: type[_Item], request: Callable[[str], Request]) -> list[_Item]:
-        """Read all pages. A cursor that repeats would make this loop endless."""
+        """Read all pages. Stop with an error if a cursor repeats, because the loop would be endless."""
         items: list[_Item] = []
         cursor, seen = "", set[str]()
         while cursor not in seen:
             seen.add(cursor)
-            page = (await self._transport.send(request(cursor))).read(Page[model])  # type: ignore[valid-type]  # made at run time
+            page = (await self._transport.send(request(cursor))).read(Page[model])  # type: ignore[valid-type]  # created at run time
             items += page.data
             cursor = page.links.cursor
             if not cursor:

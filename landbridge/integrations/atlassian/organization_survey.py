@@ -59,7 +59,7 @@ def user_count_request(org_id: str, workspace_id: str) -> Request:
 
 
 def verified_domains(domains: Iterable[Domain]) -> frozenset[str]:
-    """Return the domains whose accounts the organization manages. A subdomain is a domain of its own."""
+    """Return the domains whose accounts the organization manages. A subdomain counts as a separate domain."""
     claimed = (domain.attributes for domain in domains if domain.attributes.claim.status == _VERIFIED)
     return frozenset(_domain(f"someone@{claim.name}") for claim in claimed if claim.name)
 
@@ -83,7 +83,7 @@ def lookup(email: str, user: User | None, found: AccountOutcome, own_domains: Co
 
 
 def seats_of(workspace: Workspace, used: int | None) -> Seats | None:
-    """Return the licence of a workspace; None: it is not an online product on a site."""
+    """Return the licence of a workspace; None if it is not an online product on a site."""
     site = site_of(workspace)
     if site is None:
         return None

@@ -27,12 +27,12 @@ REMOVED, NOT_THERE, MALFORMED = 204, 404, 400
 """Status codes of the response to a removal."""
 MAX_WORKSPACES = 1000
 EVERY_DIRECTORY = "-"
-"""All directories of the organization that the key may manage."""
+"""The directory id for all directories of the organization that the key may manage."""
 INVITED = frozenset({200, 206})
-"""All addresses were invited, or only some; the body lists the results."""
+"""200: all addresses were invited; 206: only some. The body lists the results."""
 _REFUSED = frozenset({400, 409})
 _CAUSED_BY_ONE_ADDRESS = frozenset({"ADMIN-UAM-400-1", "ADMIN-UAM-400-2", "ADMIN-UAM-409-2"})
-"""Bad request, inactive user, conflict: a single address of a call can cause them."""
+"""Bad request, inactive user, conflict: errors of a whole call that a single address can cause."""
 _INACTIVE_USER, _LICENCE_LIMIT = "ADMIN-UAM-400-2", "ADMIN-UAM-409-3"
 _ORG_ADMIN, _SITE_ADMIN = "atlassian/org-admin", "atlassian/site-admin"
 _SITE_ARI = re.compile(r"ari:cloud:[^:]*:[^:]*:site/([^/]+)")
@@ -202,7 +202,7 @@ def directories_request(org_id: str, cursor: str = "") -> Request:
 
 
 def remove_request(org_id: str, directory_id: str, account_id: str) -> Request:
-    """Remove a person from a directory. This call has no documented value for all directories."""
+    """Remove a person from one directory. `EVERY_DIRECTORY` is not documented for this call."""
     directory = f"{_organization(org_id)}/directories/{quote(directory_id, safe='')}"
     understood = frozenset({REMOVED, NOT_THERE, MALFORMED})
     return Request("DELETE", f"{directory}/users/{quote(account_id, safe='')}", understood=understood)
@@ -245,8 +245,8 @@ def outcome(question: AccountQuestion, user: User | None) -> AccountOutcome:
 def outcome_after_invitation(question: AccountQuestion, user: User | None, invited: Invited) -> AccountOutcome:
     """Return the outcome of an invitation and the search after it, for a person who was not found before.
 
-    A person whom the search does not find yet was still invited: Atlassian's directory lags behind. A verified account
-    was not created by this invitation: it existed outside the organization.
+    A person with an account id was invited even if the search does not find them yet: Atlassian's directory lags
+    behind. A verified account was not created by this invitation: it existed outside the organization.
     """
     if user is None:
         problem = invited.problem if not invited.account_id else NO_TEXT
@@ -271,7 +271,7 @@ def read_invitations(invitations: Invitations, *, mail: bool) -> dict[str, Invit
 
 
 def read_refusal(status: int, errors: Errors) -> Text:
-    """Return the problem of the one person because of whom Atlassian refused a whole call.
+    """Return the problem of the person whose address made Atlassian refuse a whole call.
 
     Raises:
         ServiceRejected: the refusal does not concern one person.
@@ -309,7 +309,7 @@ def sites_of(user: User, workspaces: Iterable[Workspace], assignments: Sequence[
 
 
 def site_of(workspace: Workspace) -> Site | None:
-    """Return the site of a workspace; None: the workspace has no site, or is not online."""
+    """Return the site of a workspace; None if the workspace has no site, or is not online."""
     cloud_id, url = _cloud_id(workspace.id), urlsplit(workspace.attributes.host_url or "")
     if not cloud_id or url.scheme != "https" or not url.hostname or workspace.attributes.status != "online":
         return None
@@ -330,6 +330,6 @@ def _read_invitation(invitation: Invitation) -> Invited:
         for assignment in [*result.role_assignment_result, *result.group_assignment_result]:
             if assignment.status == "ERROR":
                 reason = "".join(c for c in assignment.status_reason or "no reason given" if c.isprintable())
-                why = text("Atlassian refused the invitation: {reason}", reason=reason[:_MAX_REASON_LENGTH])
-                return Invited(invitation.id or "", why)
+                problem = text("Atlassian refused the invitation: {reason}", reason=reason[:_MAX_REASON_LENGTH])
+                return Invited(invitation.id or "", problem)
     return Invited(invitation.id or "")

@@ -52,7 +52,7 @@ class NameTakenResult(Body):
 
 
 class EmulatedProvisioning:
-    """The port `Provisioning` on the emulator's `/provisioning`; `api_key` is the organization's."""
+    """Implements the port `Provisioning` with the emulator's `/provisioning`; `api_key` is the organization's."""
 
     def __init__(self, url: str, api_key: str) -> None:
         self._transport = Transport(NAME, url, f"Bearer {api_key}", settings=SETTINGS)
@@ -84,7 +84,7 @@ class EmulatedProvisioning:
         created = response.read(SiteResult)
         return Site(id=created.id, name=created.name, url=created.url, admin=True)
 
-    async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected:  # noqa: ARG002 - part of the port; the emulator checks itself
+    async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected:  # noqa: ARG002 - part of the port; the emulator needs no confirmation
         """Connect the Opsgenie account to the site, unless it is connected."""
         path = f"/provisioning/v1/connections/{quote(opsgenie_account, safe='')}"
         await self._transport.send(Request("PUT", path, body={"siteId": site.id}))
@@ -92,9 +92,9 @@ class EmulatedProvisioning:
 
 
 class AdminProvisioning:
-    """The port `Provisioning` with tasks for an admin, checked through the organization's directory.
+    """Implements the port `Provisioning` with tasks for an admin, checked through the organization's directory.
 
-    `probe` also checks the sites themselves; without it, only the admin learns from Atlassian whether a name is free.
+    `probe` also checks the sites themselves; without it, only Atlassian can show the admin whether a name is free.
     """
 
     def __init__(self, directory: AccountDirectory, probe: SiteProbe | None = None) -> None:
@@ -165,7 +165,7 @@ class AdminProvisioning:
         return [name for name in sites.suggest_names(wanted) if await self._probe.cloud_id(name) is None]
 
     async def ensure_connected(self, opsgenie_account: str, site: Site, *, confirmed: bool) -> Connected | AdminTask:
-        """Trust the confirmation of an admin, since no API can check it; until then return a task."""
+        """Return a task until an admin confirms it. No API can check the connection, so the confirmation is trusted."""
         if confirmed:
             return Connected()
         return AdminTask(

@@ -38,9 +38,9 @@ class SiteProbe:
         self._url = url
 
     async def cloud_id(self, name: str) -> str | None:
-        """Return the cloud id of the site with this name; empty: a renamed site had it; None: the name is free.
+        """Return the cloud id of the site with this name; empty if a renamed site had the name; None if no site has it.
 
-        A free name may have been used before; only Atlassian knows.
+        A name that no site has may have been used before; only Atlassian knows.
 
         Raises:
             ServiceUnavailable: there is no response, or it cannot be read.

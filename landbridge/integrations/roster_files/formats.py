@@ -19,12 +19,12 @@ _ALL_NAMES = ", ".join(_NAMES.values())
 def read_csv(number: int, line: str, lines: Iterator[str], roster: RosterCheck) -> None:
     """Read CSV into `roster`: the first non-empty `line`, which has this number, and the `lines` after it.
 
-    The number of a row is that of the line on which it begins. The delimiter is the one that a line above the header
-    declares (`sep=;`), otherwise the one with which the header has the most known columns.
+    The number of a row is the number of its first line. The delimiter is declared by a line above the header
+    (`sep=;`); otherwise it is the one with which the header has the most known columns.
 
     Raises:
         BadInput: the header is invalid.
-        csv.Error: a row cannot be parsed, nor the rows after it; see `explain_csv_error`.
+        csv.Error: a row cannot be parsed, so the rows after it cannot be either; see `explain_csv_error`.
 
     """
     header, declared = line, ""
@@ -33,9 +33,9 @@ def read_csv(number: int, line: str, lines: Iterator[str], roster: RosterCheck) 
         number, header = number + 1, next(lines, "")
     if not header.strip():
         raise BadInput("The file is empty, or has no line that names the columns.")
-    if declared not in _DELIMITERS:  # the empty string is contained too
+    if declared not in _DELIMITERS:  # an empty string is `in` every string
         raise BadInput(f"The file declares that {declared!r} separates its columns; use one of {_ALL_NAMES}.")
-    delimiter = declared or max(_DELIMITERS, key=lambda tried: _known(header, tried))
+    delimiter = declared or max(_DELIMITERS, key=lambda each: _count_known_columns(header, each))
     reader = csv.reader(chain([header], lines), delimiter=delimiter, strict=True, skipinitialspace=True)
     headings = _strip_empty_end(next(reader))
     where = columns(headings)
@@ -64,7 +64,7 @@ def explain_csv_error(error: csv.Error, row: int) -> str:
     return f"Row {row} has text after a closing quote; write a quote inside of a quoted field twice."
 
 
-def _known(header: str, delimiter: str) -> int:
+def _count_known_columns(header: str, delimiter: str) -> int:
     try:
         return sum(column(heading) is not None for heading in next(csv.reader([header], delimiter=delimiter)))
     except csv.Error:
@@ -72,11 +72,11 @@ def _known(header: str, delimiter: str) -> int:
 
 
 def _width_problem(fields: list[str], headings: list[str], delimiter: str) -> str:
-    """Return why a row has the wrong number of fields, as a clause; empty: it has the right number."""
+    """Return why a row has the wrong number of fields, as a clause; empty if it has the right number."""
     if len(fields) == len(headings):
         return ""
     clause = f"the row has {len(fields)} fields where the header has {len(headings)}"
-    other = next((_NAMES[tried] for tried in _DELIMITERS if tried != delimiter and tried in "".join(fields)), "")
+    other = next((_NAMES[each] for each in _DELIMITERS if each != delimiter and each in "".join(fields)), "")
     hint = f": separate them by {_NAMES[delimiter]}, as in the header, not by {other}" if other else ""
     return clause + hint
 
@@ -119,7 +119,7 @@ def _read_elements(text: str, roster: RosterCheck) -> None:
             roster.add(row, {}, exported=False, misfit="this is not an object with a person's data")
             continue
         keys = tuple(person)
-        if keys not in known:  # most lists have objects of one kind only
+        if keys not in known:  # in most lists, all objects have the same keys
             try:
                 known[keys] = columns(keys)
             except BadInput as error:
@@ -129,7 +129,7 @@ def _read_elements(text: str, roster: RosterCheck) -> None:
 
 
 def _elements(text: str) -> Iterator[object]:
-    """Yield the elements of a list one by one: a parsed list takes a hundred times the memory of its text.
+    """Yield the elements of a list one by one, because a parsed list takes a hundred times the memory of its text.
 
     Raises:
         BadInput: it is not a list.

@@ -14,7 +14,7 @@ from landbridge.integrations.roster_files import formats
 from landbridge.integrations.roster_files.rows import Reading, RosterCheck
 
 MAX_SIZE = 256 * 1024 * 1024
-"""Maximum size in bytes: far beyond a million people; it bounds the memory that a wrong file can take."""
+"""Maximum size in bytes, enough for far more than a million people. It limits the memory that a wrong file can use."""
 STANDARD_INPUT = Path("-")
 _TOO_LARGE = f"The file has more than {MAX_SIZE // 1024**2} MiB: that is no roster."
 _BOMS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -43,7 +43,7 @@ def read(path: Path) -> Reading:
             except UnicodeDecodeError as error:
                 raise BadInput(_undecodable(file, error)) from None
             finally:
-                text.detach()  # otherwise it closes the file, which is still needed
+                text.detach()  # otherwise the file would be closed with it, and it is still needed
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}.") from None
 
@@ -101,7 +101,7 @@ def _read(file: TextIO) -> Reading:
     lines = _without_nul(file)
     number, first = next(((number, line) for number, line in enumerate(lines, start=1) if line.strip()), (1, ""))
     if first.lstrip().startswith(("[", "{")):
-        formats.read_json("\n" * (number - 1) + first + "".join(lines), check)  # errors name the line in the file
+        formats.read_json("\n" * (number - 1) + first + "".join(lines), check)  # keep line numbers for errors
     else:
         try:
             formats.read_csv(number, first, lines, check)

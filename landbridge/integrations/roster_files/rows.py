@@ -1,4 +1,4 @@
-"""The columns and rows of a roster file, whatever its format."""
+"""The columns and rows of a roster file of any format."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from landbridge.integrations.roster_files.values import BY_HAND, EXPORTED, Inval
 COLUMNS = ("email", "name", "role", "email_verified", "blocked", "sso", "locale")
 """The columns of a roster; only `email` is required."""
 MAX_COLUMNS = 1000
-"""Headings of one file; Opsgenie's own export has some 20."""
+"""Maximum number of headings in one file; an export of Opsgenie has about 20."""
 _SPELLINGS = {column.replace("_", ""): column for column in COLUMNS} | {
     "username": "email",
     "fullname": "name",
@@ -24,15 +24,15 @@ _SPELLINGS = {column.replace("_", ""): column for column in COLUMNS} | {
 
 
 def column(heading: str) -> str | None:
-    """Return the column of `COLUMNS` that a heading means; None: it is unknown."""
+    """Return the column of `COLUMNS` that a heading means; None if it is unknown."""
     return _SPELLINGS.get(_normal(heading))
 
 
 def columns(headings: Sequence[str]) -> dict[str, int]:
     """Return the position of each column.
 
-    Unknown headings are ignored only in an export of Opsgenie, which has the heading `username`: there they are other
-    data of a user. In any other file, and wherever a heading looks like a typo, ignoring it could lose data.
+    Unknown headings are ignored only in an export of Opsgenie (`is_export`), which contains other data of users too.
+    In any other file, and if a heading looks like a typo, ignoring it could lose data.
 
     Raises:
         BadInput: a heading is unknown or duplicated, or there are more than `MAX_COLUMNS`.
@@ -45,7 +45,7 @@ def columns(headings: Sequence[str]) -> dict[str, int]:
     for at, heading in enumerate(headings):
         known = column(heading)
         if known is None:
-            meant = _meant(heading, exported=exported)
+            meant = _likely_column(heading, exported=exported)
             if meant:
                 raise BadInput(
                     f"The column {shown(heading)} is not known; did you mean {meant!r}? Rename it, or remove it if it "
@@ -66,22 +66,22 @@ def _normal(heading: str) -> str:
     return re.sub(r"[\s_-]+", "", heading).casefold()
 
 
-def _meant(heading: str, *, exported: bool) -> str | None:
-    """Return the column that an unknown heading most likely means; None: no column is similar."""
+def _likely_column(heading: str, *, exported: bool) -> str | None:
+    """Return the column that an unknown heading most likely means; None if no column is similar."""
     normal = _normal(heading)
     close = get_close_matches(normal, _SPELLINGS, n=1, cutoff=0.8)
-    # "Email address", "E-Mail-Adresse", "Display name". Opsgenie's export has other columns with such names.
+    # Such as "Email address", "E-Mail-Adresse", "Display name". Not in exports: other columns there have such names.
     inside = [] if exported else sorted((known for known in _SPELLINGS if known in normal), key=len, reverse=True)
     return next((_SPELLINGS[known] for known in (*close, *inside)), None)
 
 
 def is_export(headings: Sequence[str]) -> bool:
-    """Return whether these are Opsgenie's own names for a user's data."""
+    """Return whether the headings are from an export of Opsgenie, which has the heading `username`."""
     return any(heading.strip().casefold() == "username" for heading in headings)
 
 
 MAX_PROBLEMS = 10_000
-"""Maximum of problems in one file; a file with more is not a roster, and the rest of it is not read."""
+"""Maximum number of problems in one file. A file with more is not a roster, so the rest of it is not read."""
 _SHOWN_PROBLEMS = 5
 
 
@@ -91,7 +91,7 @@ class Reading(NamedTuple):
     people: list[RosterPerson]
     """A person for each row, in the file's order; a row that cannot be used has a `problem`."""
     problems: list[RosterProblem]
-    """Everything that has to be fixed; empty: the roster can be used."""
+    """Everything that has to be fixed; if empty, the roster can be used."""
 
 
 class RosterCheck:

@@ -83,7 +83,7 @@ def _role(value: object) -> str:
 
 
 def _exported_role(value: object) -> str:
-    # Opsgenie's API has an object here.
+    # In Opsgenie's API, the role is an object with a name.
     role = _role_name(value.get("name") if isinstance(value, Mapping) else value)
     if len(role) > MAX_ROLE_LENGTH:
         sentence = f"The role {shown(role)} has {len(role)} characters, which no role of Opsgenie's has."

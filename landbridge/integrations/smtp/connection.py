@@ -23,7 +23,7 @@ class ConnectionLost(Exception):
         self.in_doubt = in_doubt
         """The server may have accepted the mail."""
         self.stale = stale
-        """A reused connection that the server had closed meanwhile: the server did not react to this mail."""
+        """The server closed a reused connection, but not because of this mail. Another connection can send it."""
 
 
 class Connection:
@@ -36,11 +36,11 @@ class Connection:
 
     @property
     def usable(self) -> bool:
-        """Whether the connection is open, as far as this side knows."""
+        """Whether the connection is open. The server may have closed it without this side noticing."""
         return self._smtp.is_connected
 
     async def send(self, mail: EncodedMessage) -> Reply | None:
-        """Send a mail and return the server's final reply; None: this server does not support SMTPUTF8.
+        """Send a mail and return the server's final reply; None if the mail needs SMTPUTF8, which this server lacks.
 
         Raises:
             ConnectionLost: there was no reply, or an invalid one. The connection is closed.
@@ -62,7 +62,7 @@ class Connection:
             self._drop()
             raise self._lost(stage) from None
         except BaseException:
-            # Cancelled midway: the reply to this mail would be taken for the reply to the next mail.
+            # Cancelled before the reply: on this connection, it would be taken for the reply to the next mail.
             self._drop()
             raise
         self._served = True
@@ -115,7 +115,7 @@ class Connection:
         return ConnectionLost(in_doubt=stage is Stage.CONTENT, stale=self._served and stage is Stage.SENDER)
 
     def _drop(self) -> None:
-        """Close immediately: `close` alone would flush the buffer first, perhaps including the final dot."""
+        """Close immediately: `close` alone would flush the buffer first, which may include the final dot of a mail."""
         transport = self._smtp.transport
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()

@@ -1,4 +1,4 @@
-"""Render each email: compute the values of its templates. No IO but reading templates."""
+"""Render each email: compute the values of its templates. No IO except reading templates."""
 
 import html
 import re
@@ -155,11 +155,11 @@ def _rounded(lifetime: timedelta) -> tuple[int, str]:
 
 
 def _web(url: str) -> str:
-    """Return a web address that may be linked to; empty: it is something else, such as a script."""
+    """Return the URL if it is a web address that may be linked to; otherwise, such as for a script, an empty string."""
     return url if urlsplit(url).scheme in {"http", "https"} else ""
 
 
 def _host(url: str) -> str:
-    """Return the host of a link for people to check: in its ASCII form, with a port, without a login."""
+    """Return the host of a link, so that people can check it: in ASCII form, with the port, without a login."""
     parts = urlsplit(url)
     return f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"

@@ -24,7 +24,7 @@ from landbridge.integrations.smtp.replies import Verdict, classify, wants_fewer_
 from landbridge.integrations.smtp.sent_mails import SentMails
 
 MAX_ATTEMPTS = 2
-"""Attempts to send a mail whose connection is lost; then the mail is deferred, and the workflow sends it later."""
+"""Attempts to send a mail if connections are lost. Then the mail is deferred, and the workflow sends it later."""
 
 _log = structlog.get_logger()
 
@@ -55,13 +55,13 @@ class SmtpMailer:
     """Sends mail through one SMTP server."""
 
     def __init__(self, server: Server, links: LinkSigner, *, connections: int, per_second: float = 0) -> None:
-        """Prepare; connections are opened when there is mail.
+        """Create the pool; connections are opened when there is mail.
 
         Arguments:
             server: the mail server; the domain of its sender is also the right part of every Message-ID.
-            links: makes the links in people's mails.
+            links: creates the links in people's mails.
             connections: maximum number of open connections.
-            per_second: maximum number of mails sent a second; 0: as many as the server takes.
+            per_second: maximum number of mails sent a second; 0: no limit.
 
         """
         self._sender = server.envelope_sender
@@ -79,7 +79,7 @@ class SmtpMailer:
     async def send(self, context: MailContext, mails: Iterable[OutgoingMail]) -> AsyncIterator[MailOutcome]:
         """Send people's mails; see `domain.ports.Mailer`."""
         if context.cohort_id in self._refusal_reported:
-            # The cohort paused after the refusal, so an admin has resumed it since.
+            # The cohort paused after the refusal. It sends again, so an admin has resumed it: try the login again.
             self._refusal_reported.clear()
             self._pool.retry_login()
         try:
@@ -91,8 +91,8 @@ class SmtpMailer:
 
     def notify(self, notices: Iterable[OutgoingNotice]) -> AsyncIterator[MailOutcome]:
         """Send notices to owners and admins; see `domain.ports.Mailer`."""
-        # A notice is sent at one moment only, and the login may work again: another worker may have served the resume.
-        # Notices are few, so these attempts do not lock the user.
+        # Try the login even after a refusal: a notice is sent only once, and the login may work again, because another
+        # worker may have handled the resume. Notices are few, so these attempts do not lock the user.
         self._pool.retry_login()
         return self._deliver(self._notice_job(notice) for notice in notices)
 
@@ -156,7 +156,7 @@ class SmtpMailer:
         return job.outcome(Delivery.DEFERRED, text("the mail server closed the connection without a reply"))
 
     async def _send(self, mail: EncodedMessage) -> Verdict:
-        """Send a mail over the first connection that the server does not close as idle or as one too many."""
+        """Send a mail. Use another connection if the server closed this one as idle or as one too many."""
         while True:
             async with self._pool.connection() as connection:
                 try:

@@ -12,7 +12,7 @@ IDLE_SECONDS = 30.0
 """How long an idle connection is kept: servers close them after minutes, and routers drop them silently."""
 
 LOGIN_REFUSED_SECONDS = 30.0
-"""How long no login is tried after a refused login: hundreds of cohorts send mail, and many failed logins would lock
+"""How long no login is tried after a refused login. Hundreds of cohorts send mail, and many failed logins would lock
 the user."""
 
 
@@ -28,20 +28,20 @@ class Pool:
         """Slots that are unavailable while the server does not allow more connections than are open."""
         self._in_use = 0
         self._surplus: dict[Connection, asyncio.Task[None]] = {}
-        """Connections in use that the server does not allow; their slots are withheld when they are released."""
+        """Connections in use beyond what the server allows; their slots are withheld when they are released."""
         self._idle: list[tuple[float, Connection]] = []
         """Each with the time of its release, oldest first; the newest is used first."""
         self._idle_seconds = idle_seconds
         self._opening = asyncio.Lock()
         self._login_refused: tuple[float, str] | None = None
-        """Time of the last refused login, and its sentence."""
+        """Time and error message of the last refused login."""
         self._failures = 0
         self._last_failure: ServiceUnavailable | ServiceRejected | None = None
         self._sweeper: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """Borrow a connection; afterwards it returns to the pool, if it is still open.
+        """Borrow a connection, and return it to the pool afterwards if it is still open.
 
         Raises:
             ServiceUnavailable: no connection can be opened now.
@@ -57,7 +57,7 @@ class Pool:
             self._release(connection)
 
     async def discard(self, connection: Connection) -> bool:
-        """Close a connection in use that the server does not allow; return whether to retry its mail.
+        """Close a connection in use that is one too many for the server; return whether to retry its mail.
 
         No connection replaces it until all connections are closed. The last connection stays open; its mail is retried
         only if other connections were still being closed, because the server may have counted them.
@@ -100,7 +100,7 @@ class Pool:
                 raise
 
     async def _open(self) -> Connection:
-        """Open a connection; one at a time, so that a wrong password is tried once and not by every waiter."""
+        """Open a connection. Only one is opened at a time, so that not every waiter tries a wrong password."""
         failures_before = self._failures
         async with self._opening:
             if self._last_failure is not None and self._failures > failures_before:
@@ -144,7 +144,7 @@ class Pool:
         self._restore_slots()
 
     def _restore_slots(self) -> None:
-        """Once no connection is open, allow all slots again, to find out how many the server allows now."""
+        """Once no connection is open, restore all slots, to find out how many connections the server allows now."""
         while self._withheld and self._none_open:
             self._withheld -= 1
             self._slots.release()

@@ -1,4 +1,4 @@
-"""Open connections to the mail server, protected as configured or not at all.
+"""Open connections to the mail server. Without the configured protection, no connection is opened.
 
 Errors are raised `from None`: their causes contain addresses, and causes are kept in workflow histories.
 """
@@ -27,7 +27,7 @@ _NO_SUCH_MECHANISM = 504
 
 
 class LoginRefused(ServiceRejected):
-    """The server refused the login. The pool of connections never raises it under this name."""
+    """The server refused the login. `Pool` handles it, and raises a plain `ServiceRejected` instead."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Server:
     """
 
     host: str
-    """Its name, which its certificate must bear."""
+    """Its host name. Its certificate must be valid for this name."""
     port: int
     sender: str
     """The From address of every mail."""
@@ -179,9 +179,9 @@ class Server:
         )
 
     async def _authenticate(self, smtp: aiosmtplib.SMTP) -> Reply | None:
-        """Log in, and return the server's reply; None: the server supports no mechanism that we know.
+        """Log in, and return the server's reply; None if the server supports no mechanism that we know.
 
-        The password is sent once: a wrong password that is tried with every mechanism would lock the user sooner.
+        The password is sent once: trying a wrong password with every mechanism would lock the user sooner.
         """
         mechanisms = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}
         # Without TLS, prefer the mechanism that does not reveal the password.
@@ -198,7 +198,7 @@ class Server:
 
 
 def tls_context(ca_file: str) -> ssl.SSLContext:
-    """Return the TLS context of all connections; it verifies certificates by `ca_file` or the system's.
+    """Return the TLS context of all connections. It trusts the certificates in `ca_file`, or the system's if empty.
 
     Raises:
         BadInput: the file cannot be used.

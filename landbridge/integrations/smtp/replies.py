@@ -22,7 +22,7 @@ class Kind(IntEnum):
 
 
 def kind(code: int) -> Kind | None:
-    """Return the kind of a reply code; None: it is not valid as a final reply."""
+    """Return the kind of a reply code; None if it is not valid as a final reply."""
     digit = code // 100
     return Kind(digit) if digit in set(Kind) else None
 
@@ -42,7 +42,7 @@ class Reply:
 
     stage: Stage
     code: int
-    """A code of a `Kind`."""
+    """A code that has a `Kind`."""
     text: str = ""
     smtputf8: bool = False
     """The mail was sent with SMTPUTF8, to an internationalised address (RFC 6531)."""
@@ -63,7 +63,7 @@ ACCEPTED = 250
 CLOSING = 421
 """The server closes the connection; it has not executed the command (RFC 5321, 3.8)."""
 _NOT_INTERNATIONAL = {504, 553, 555}
-"""Replies to MAIL FROM that concern SMTPUTF8 and not the sender (RFC 6531, 3.5); so does the status code 5.6.7."""
+"""Replies to MAIL FROM that concern SMTPUTF8, not the sender (RFC 6531, 3.5). The status code 5.6.7 does too."""
 _TOO_FAST = "The mail server wants us to send more slowly, so mail waits now and then"
 _REFUSES_US = "The mail server refuses us as a sender"
 _NOT_FOR_US = "The mail server does not send mail for us"
@@ -87,8 +87,8 @@ def classify(reply: Reply) -> Verdict:
 
     Raises:
         QuotaExceeded: the server accepts no mail from us for hours.
-        ServiceUnavailable: the server asks us to retry later, whatever the recipient.
-        ServiceRejected: the server refuses us, whatever the recipient.
+        ServiceUnavailable: the server asks us to retry later, for all recipients.
+        ServiceRejected: the server refuses us, for all recipients.
 
     """
     code, stage, found = reply.code, reply.stage, kind(reply.code)
@@ -124,7 +124,7 @@ def classify(reply: Reply) -> Verdict:
 
 
 def raise_if_global(reply: Reply) -> None:
-    """Raise an error if, by the table, a reply concerns every mail and not only one recipient.
+    """Raise an error if a reply concerns every mail according to the table, and not only one recipient.
 
     Raises:
         QuotaExceeded, ServiceUnavailable, ServiceRejected: see `classify`.
@@ -156,7 +156,7 @@ def raise_if_global(reply: Reply) -> None:
 
 
 def wants_fewer_connections(reply: Reply) -> bool:
-    """Return whether the server limits connections: it may accept the mail over another one that is open."""
+    """Return whether the server has too many connections from us. It may accept the mail over another open one."""
     row = _row(reply)
     return row is not None and row.concern is Concern.CONNECTIONS
 
@@ -182,7 +182,7 @@ def _if_many(reply: Reply, row: Row | None) -> Text:
 
 
 def _reason(reply: Reply, otherwise: Text) -> Text:
-    # Only in replies to RCPT TO do the codes concern the recipient alone.
+    # The codes concern only the recipient in replies to RCPT TO, not in replies to other commands.
     return _RECIPIENT_REASONS.get(_enhanced(reply), otherwise) if reply.stage is Stage.RECIPIENT else otherwise
 
 

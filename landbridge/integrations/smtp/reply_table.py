@@ -1,10 +1,11 @@
-"""What each refusal of a mail server concerns: one table, searched from top to bottom; the first match decides.
+"""Table of mail server replies that refuse a mail, and what each concerns. The first matching row decides.
 
 Sources, read in November 2026. RFC 3463 and RFC 5321 for codes. Microsoft: "Email non-delivery reports in Exchange
 Online" and "Message storage and concurrent connection throttling for SMTP Authenticated Submission", and "Continuous
 Error Throttling for SMTP AUTH Submissions". Google: "Gmail SMTP errors and codes" (Workspace help 3726730). Amazon:
 "SMTP response codes returned by Amazon SES". SendGrid: "SMTP Errors and Troubleshooting". Postmark and Mailgun: their
-errors for senders that are not approved. Postfix: the texts of `smtpd_recipient_restrictions` and the like.
+errors for senders that are not approved. Postfix: the texts of `smtpd_recipient_restrictions` and similar
+parameters.
 """
 
 import re
@@ -21,14 +22,14 @@ _FASTER = "set LANDBRIDGE_SMTP_PER_SECOND to what the mail provider allows"
 
 
 class Concern(Enum):
-    """Whom or what a refusal concerns."""
+    """What a refusal concerns."""
 
     RECIPIENT = auto()
     """This address or mailbox, permanently."""
     RECIPIENT_LATER = auto()
-    """This mailbox, temporarily, whatever the code says."""
+    """This mailbox, temporarily, even if the code says permanently."""
     SENDER = auto()
-    """Our address, login, network or contract: the server refuses every mail until a person fixes the cause."""
+    """Our address, login, network or contract. The server refuses every mail until a person fixes the cause."""
     QUOTA = auto()
     """Our sending quota is used up for hours."""
     RATE = auto()
@@ -36,12 +37,12 @@ class Concern(Enum):
     CONNECTIONS = auto()
     """We have too many connections open."""
     IN_QUESTION = auto()
-    """This mail or every mail: only further replies can show which (`domain.refusals`)."""
+    """Either this mail or every mail. Only further replies can show which (`domain.refusals`)."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """Replies with the same meaning. A reply matches if all patterns that are given match."""
+    """Replies with the same meaning. A reply matches if all non-empty patterns match."""
 
     concern: Concern
     code: str = ""
@@ -55,7 +56,7 @@ class Row:
     wait: float = 0
     """Seconds until the next attempt."""
     lasts: float = 0
-    """Seconds until the quota is available again, at the latest."""
+    """Maximum seconds until the quota is available again."""
 
     def matches(self, code: int, status: str, text: str) -> bool:
         """Return whether a reply matches."""
@@ -67,7 +68,7 @@ class Row:
 
 
 TABLE = (
-    # Gmail and Exchange Online: one mailbox receives too much, which passes.
+    # Gmail and Exchange Online: one mailbox temporarily receives too much mail.
     Row(Concern.RECIPIENT_LATER, text="is receiving e?mail (?:too quickly|at a rate)"),
     Row(Concern.RECIPIENT_LATER, status=r"5\.2\.12[12]"),
     # Exchange Online.
@@ -117,7 +118,7 @@ TABLE = (
     Row(Concern.SENDER, text="is not allowed to send|accounts are for test purposes only", advice=_VERIFY),
     Row(Concern.SENDER, text="sender signature|account is pending approval", advice=_VERIFY),
     Row(Concern.RECIPIENT, text="inactive recipient"),
-    # Hosting providers, in many words.
+    # Hosting providers: the wording varies.
     Row(
         Concern.QUOTA,
         text="(?:max|limit|quota).{0,30}(?:per|an) hour|hourly (?:sending |email )?(?:limit|quota)",
@@ -144,16 +145,16 @@ TABLE = (
 
 
 def row_for(code: int, status: str, text: str) -> Row | None:
-    """Return the first row that a reply matches; None: only its code and the command decide.
+    """Return the first row that a reply matches; None if there is none, so that only its code and the command decide.
 
     Arguments:
         code: the three digits.
-        status: the enhanced status code (RFC 3463); empty: there is none.
+        status: the enhanced status code (RFC 3463); empty if there is none.
         text: the text of all lines of the reply.
 
     """
     text = re.sub(r"^[245]\.\d{1,3}\.\d{1,3}[ \t]*", "", text, flags=re.MULTILINE)
-    # An address may contain any word: relay@example.com is no refusal to relay.
+    # An address may contain any word: "relay@example.com" does not mean that relaying was refused.
     text = re.sub(r"<[^>]*>|\S+@\S+", "", text)
     text = " ".join(text.split())
     return next((row for row in TABLE if row.matches(code, status, text)), None)

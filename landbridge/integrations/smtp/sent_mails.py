@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from landbridge.domain.activity_io import Delivery, MailOutcome
 
 MAX_REMEMBERED = 20_000
-"""The newest accepted mails, some 15 MB. Only a batch whose result Temporal did not acknowledge is retried, usually
-within a minute. A worker runs four batches of 50 concurrently, and sends up to a thousand mails a second."""
+"""Number of accepted mails to remember, about 15 MB; the oldest are forgotten first. Only a batch whose result Temporal
+did not acknowledge is retried, usually within a minute. A worker runs four batches of 50 concurrently, and sends up to
+a thousand mails a second."""
 Key = tuple[str, str]
 """The Message-ID and the recipient."""
 

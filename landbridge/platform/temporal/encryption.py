@@ -43,7 +43,7 @@ UNTRUSTED = Payload(metadata={"encoding": ids.UNTRUSTED})
 """Replaces a rejected payload. No converter can read it, so a signal is dropped, and an update or a query is rejected;
 `platform.temporal.untrusted_payloads` handles the rest."""
 _MIN_COMPRESSED_SIZE = 512
-"""Bytes; a batch of a roster shrinks to a seventh, a click not at all."""
+"""Bytes. Compression shrinks a batch of a roster to a seventh; a small payload, such as a click, does not shrink."""
 _NONCE = 12
 _PLAIN, _COMPRESSED = b"\0", b"\1"
 _PURPOSE = b"landbridge payload encryption 2"
@@ -63,7 +63,7 @@ def _derive(secret: str) -> _Key:
 
 
 def key_id(payload: Payload) -> str | None:
-    """Return the id of the key that a payload was encrypted with; None: it is not encrypted."""
+    """Return the id of the key that a payload was encrypted with; None if it is not encrypted."""
     if payload.metadata.get("encoding") != ENCODING:
         return None
     return payload.metadata[KEY_ID].decode(errors="replace") if KEY_ID in payload.metadata else ""
@@ -121,16 +121,16 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
         return bound
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Encrypt the payloads that are not encrypted yet. Without a workflow, no workflow can read them."""
+        """Encrypt the payloads that are not encrypted yet. If the codec has no workflow, no workflow can read them."""
         if self._first is None:
             return list(payloads)
         key, workflow_id = self._first, self._workflow_id or ""
         return [payload if key_id(payload) is not None else _encrypt(payload, key, workflow_id) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Decrypt payloads; replace each payload that our processes did not write for this workflow by `UNTRUSTED`.
+        """Decrypt payloads. Replace each payload that our processes did not write for this workflow with `UNTRUSTED`.
 
-        Without a workflow (`with_context`), a payload of any workflow is decrypted.
+        If the codec has no workflow (see `with_context`), payloads of any workflow are decrypted.
 
         Raises:
             KeyMissing: the key is not configured. An operator can add it, so the payload is not rejected.
@@ -179,5 +179,5 @@ def _encrypt(payload: Payload, key: _Key, workflow_id: str) -> Payload:
 
 
 def _associated_data(key: bytes, workflow_id: bytes) -> bytes:
-    """Return the associated data that is authenticated with a payload. All key ids have the same length."""
+    """Return the associated data of a payload. It is unambiguous, because all key ids have the same length."""
     return _PURPOSE + b" " + key + b" " + workflow_id

@@ -11,13 +11,13 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 TIMEOUT = timedelta(seconds=2)
-"""Timeout of a call: the workflow waits for it, and its task may take only a few seconds altogether."""
+"""Timeout of a call. The workflow waits for it, and its workflow task may take only a few seconds in total."""
 _PAGE_SIZE = 100
 """Events on one page."""
 
 
 class Histories:
-    """Queries Temporal about runs. Without a response in time, the result is False."""
+    """Queries Temporal about runs. The result is False if there is no response in time."""
 
     def __init__(self, client: Client) -> None:
         """Use `client`, in the running event loop."""

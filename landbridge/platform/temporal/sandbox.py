@@ -23,7 +23,7 @@ _QUERY_WITHOUT_TASK = "legacy_query"
 
 
 class Histories(Protocol):
-    """What Temporal knows about runs. The workflow waits for the result."""
+    """Queries Temporal about runs. Each call blocks the workflow until the result is known."""
 
     def task_completed(self, workflow_id: str, run_id: str, started: int) -> bool:
         """Whether the workflow task that started with event number `started` is known to have completed."""
@@ -73,7 +73,7 @@ class StaleQueryGuard(InstanceWrapper):
     """
 
     def __init__(self, instance: WorkflowInstance, workflow_id: str, run_id: str, histories: Histories | None) -> None:
-        """Without `histories`, only the activations themselves are known."""
+        """Without `histories`, the guard knows only what the activations contain."""
         super().__init__(instance)
         self._run = workflow_id, run_id
         self._histories = histories

@@ -53,7 +53,7 @@ class UntrustedPayloads(InstanceWrapper):
     def get_serialization_context(self, command_info: Any) -> Any:  # noqa: ANN401 - the SDK's types are its own
         """Return the context of a payload: this workflow, unless the payload belongs to another one.
 
-        Our codec needs nothing else, so the sandbox need not be entered for each payload.
+        Our codec needs nothing else, and this avoids entering the sandbox for each payload.
         """
         if command_info is None or command_info.command_type not in _OF_ANOTHER_WORKFLOW:
             return self._context
@@ -95,7 +95,7 @@ def _any_rejected(payloads: Sequence[Payload]) -> bool:
 
 
 def _reject_input(*, is_replaying: bool) -> WorkflowActivationCompletion:
-    """Fail the workflow; during a replay only its task, because there a setting can fix the cause."""
+    """Fail the workflow. During a replay, fail only the workflow task, because a setting can fix the cause."""
     completion = WorkflowActivationCompletion()
     if is_replaying:
         completion.failed.failure.message = _INPUT_NOT_ENCRYPTED

@@ -65,7 +65,7 @@ class AdminRequest:
 
     @property
     def shown_migration(self) -> Migration:
-        """The migration that the form was shown for. It refuses requests if another migration of the account runs now.
+        """The migration that the form was shown for. Its methods refuse requests if another migration is running now.
 
         Raises:
             BadInput: the form names no migration.
@@ -135,7 +135,7 @@ class AdminAuth:
         signed_out: str = "/sign-in?ended=1",
         event: str = "admin_acted",
     ) -> Endpoint:
-        """Return the endpoint of a form; if the handler refuses, redirect to the page `back`, which shows the reason.
+        """Return the endpoint of a form. If the handler raises an error, redirect to `back`, which shows the reason.
 
         If the session has ended, redirect to `signed_out`, which says that nothing was changed. `event` is the name of
         the event in the security log.
@@ -175,7 +175,7 @@ class AdminAuth:
             self.log.note(event, request.scope, email=session.email, **about)
 
     async def session(self, request: Request) -> Session | None:
-        """Return the open session of a request; None if there is none, or if Temporal says that it has ended.
+        """Return the open session of a request; None if there is none, or if it has ended according to Temporal.
 
         Raises:
             TemporalUnreachable: Temporal does not answer.

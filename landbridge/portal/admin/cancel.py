@@ -14,7 +14,7 @@ UNDO_PATH = f"{HOME}/undo"
 
 
 class CancelPages:
-    """Both actions ask for confirmation on their own page, because neither can be undone."""
+    """The pages to cancel a migration and to revoke invitations. Both ask for confirmation: neither can be undone."""
 
     def __init__(self, auth: AdminAuth) -> None:
         self._auth = auth

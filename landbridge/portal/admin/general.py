@@ -94,7 +94,7 @@ class GeneralPages:
         )
 
     async def resume(self, request: AdminRequest) -> Response:
-        """End the pause that the page showed, and no later one."""
+        """End the pause that the page showed. A later pause stays in effect."""
         await request.shown_migration.resume(request.actor, request.field("reason"))
         return self._auth.redirect_with_message(HOME, text("Resumed."))
 
@@ -134,12 +134,12 @@ def run_of(status: MigrationStatus | None) -> str:
 
 async def load_undo(request: AdminRequest, status: MigrationStatus) -> UndoProgress | None:
     """Return the progress of revoking invitations; None if it was never requested or is not known."""
-    may_have_one = is_cancelled(status) or status.run_state not in {RunState.RUNNING, RunState.COMPLETED}
-    return await request.migration.undo() if may_have_one and status.progress is not None else None
+    may_have_undo = is_cancelled(status) or status.run_state not in {RunState.RUNNING, RunState.COMPLETED}
+    return await request.migration.undo() if may_have_undo and status.progress is not None else None
 
 
 def is_cancelled(status: MigrationStatus) -> bool:
-    """Return whether the migration was cancelled, even if it is still ending."""
+    """Return whether the migration was cancelled, even if its workflow has not ended yet."""
     return status.run_state is RunState.CANCELED or (status.progress is not None and bool(status.progress.cancelled))
 
 
@@ -168,9 +168,9 @@ def can_be_undone(status: MigrationStatus, undo: UndoProgress | None) -> bool:
 
 
 def can_choose_site(progress: Progress | None) -> bool:
-    """Return whether the migration waits for a site to be chosen, or accepts another choice."""
-    waits = progress is not None and progress.site is None and bool(progress.task)
-    return waits and progress is not None and progress.step in _SITE_STEPS
+    """Return whether the migration waits for the choice of a site, or accepts another choice."""
+    is_waiting = progress is not None and progress.site is None and bool(progress.task)
+    return is_waiting and progress is not None and progress.step in _SITE_STEPS
 
 
 def _parse_time(value: str) -> datetime | None:

@@ -16,7 +16,7 @@ from landbridge.portal.admin.auth import AdminAuth, AdminRequest, Handler
 from landbridge.portal.admin.users import MAILABLE, PATH, Selection, describe_resend
 
 Action = Callable[[AdminRequest, FoundPerson], Awaitable[Text]]
-"""Does something for a person; returns the sentence that reports it."""
+"""Performs an action for a person, and returns the message that reports the outcome."""
 
 
 class _Number(IntegerConvertor):

@@ -55,7 +55,7 @@ class Sessions:
     """Writes and reads the portal's cookies."""
 
     def __init__(self, keys: Sequence[str], *, secure: bool) -> None:
-        """Take the keys, of which the first signs and all verify; `secure`: the portal is reached over HTTPS."""
+        """`keys`: the first signs, all verify. `secure`: the portal is reached over HTTPS."""
         oldest_first = list(reversed(keys))
         self._session = URLSafeTimedSerializer(oldest_first, salt="landbridge.session", signer=CanonicalSigner)
         self._flash = URLSafeTimedSerializer(oldest_first, salt="landbridge.flash", signer=CanonicalSigner)

@@ -67,7 +67,7 @@ class SignInPages:
         return self._auth.pages.show("sign_in/sent.html", minutes=int(sign_in.LINK_LIFETIME.total_seconds() // 60))
 
     async def show(self, request: Request) -> Response:
-        """Show the sign-in button. Opening the link alone, as mail scanners do, signs nobody in."""
+        """Show the sign-in button. Opening the link, as mail scanners do, is not enough to sign in."""
         if self._links.read_sign_in(request.path_params["token"]) is None:
             return self._link_refused(request, "unknown")
         return self._auth.pages.show("sign_in/confirm.html", token=request.path_params["token"])
@@ -79,7 +79,7 @@ class SignInPages:
         claims = self._links.read_sign_in(request.path_params["token"])
         admin = None if claims is None else await self._redeemed(request, claims)
         if admin is None:
-            # The button was pressed twice: the first press has signed in already.
+            # If the button was pressed twice, the first press has already opened a session.
             if await self._auth.session(request):
                 return self._auth.redirect(HOME)
             return self._link_refused(request, "unknown" if claims is None else "dead")
@@ -102,7 +102,7 @@ class SignInPages:
         return self._auth.redirect(HOME)
 
     async def _redeemed(self, request: Request, claims: SignInClaims) -> SignedIn | None:
-        """Return who signs in. Temporal decides whether the link still works; the signed identity says who it is."""
+        """Return the person who signs in. Temporal decides whether the link works; the signed token names them."""
         identity = await _client(request).redeem(claims)
         if identity is None:
             return None

@@ -20,12 +20,12 @@ PATH = "/settings/site"
 MAX_NAME_LENGTH = 100
 """Characters of a first or last name."""
 _FAMILY_FIRST = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-"""Kana, Han characters and Hangul."""
+"""Kana, Han characters and Hangul: in names in these scripts, the last name comes first."""
 
 
 @dataclass(frozen=True)
 class Shown:
-    """The run and task that a form was shown for; the summary page passes them on to the button *Migrate*."""
+    """The run and task that a form was shown for; the summary page sends them with the button *Migrate*."""
 
     run: str
     task: str
@@ -137,7 +137,7 @@ def _first_and_last(name: str) -> tuple[str, str]:
 
 
 def _is_initiator(request: AdminRequest, progress: Progress) -> bool:
-    """Return whether the signed-in person is the initiator, for whom sites are listed and created."""
+    """Return whether the signed-in person is the initiator. Sites are listed and created for the initiator only."""
     return addresses.key(request.session.email) == addresses.key(progress.initiator)
 
 

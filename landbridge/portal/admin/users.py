@@ -27,7 +27,7 @@ PAGE = 50
 MAILABLE = frozenset(MAILED) | FOR_ADMINS
 """States in which resending makes sense: there is an email to send, or something to try again."""
 _MAX_REASONS = 3
-"""Reasons shown, of why people of a selection receive no email."""
+"""Maximum number of reasons shown for people who receive no email."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def describe_resend(resent: Resent) -> Text:
         "One person does not receive an email now.", "{number} people do not receive an email now.", resent.not_now
     )
     # Reasons that differ only in a number, such as the seconds to wait, are shown once, with the largest number.
-    by_number = sorted((one.reason for one in resent.refused), key=lambda reason: (len(reason), reason))
+    by_number = sorted((refusal.reason for refusal in resent.refused), key=lambda reason: (len(reason), reason))
     by_key = {reason.key: reason for reason in by_number}
     reasons = [*by_key.values()][:_MAX_REASONS] or [
         text("They received one moments ago, or an admin has to fix something first.")
