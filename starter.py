@@ -11,7 +11,7 @@ _REQUIRED = ("cyclopts", "pydantic_settings", "rich", "structlog", "temporalio")
 
 
 def _switch_to_project_environment() -> None:
-    # ./starter.py starts with the system's Python, which lacks our libraries: replace it by the interpreter in .venv.
+    # ./starter.py starts with the system's Python, which lacks our libraries: re-run it with the interpreter in .venv.
     # Only syntax that old Python versions can parse is used here.
     if all(find_spec(name) for name in _REQUIRED):
         return

@@ -45,11 +45,11 @@ from workflows.support import options
 from workflows.undo import UndoWorkflow
 
 DRAIN_TIMEOUT = timedelta(seconds=20)
-"""How long running activities may take to finish after a stop signal; then they are cancelled."""
+"""How long running activities may take to finish after a stop signal, before they are cancelled."""
 STOP_SECONDS = 25
-"""After this the process exits even if Temporal does not answer: platforms usually send SIGKILL after 30."""
+"""After this time the process exits even if Temporal does not answer: platforms usually send SIGKILL after 30 s."""
 HEARTBEAT_INTERVAL = timedelta(milliseconds=200)
-"""The shortest interval between heartbeats. A retry may repeat what a killed worker did since its last heartbeat."""
+"""Minimum interval between heartbeats. A retry may repeat what a killed worker did after its last heartbeat."""
 HEALTH_TIMEOUT = timedelta(seconds=2)
 """How long Temporal may take to answer a health check."""
 ACTIVITY_CONCURRENCY = {options.MAIL_QUEUE: 4, options.ATLASSIAN_QUEUE: 8, options.OPSGENIE_QUEUE: 4}
@@ -81,8 +81,8 @@ def build(
 ) -> list[Worker]:
     """Return a worker for each task queue.
 
-    `activities_per_second` limits the activities that start on a task queue, for all worker processes together; 0: no
-    limit. With a `deployment`, the workers receive only tasks for their version.
+    `activities_per_second` limits how many activities start on a task queue, across all worker processes; 0: no limit.
+    With a `deployment`, the workers receive only tasks for their version.
     """
     limits = activities_per_second or {}
     activities: dict[str, list[Callable[..., Any]]] = {
@@ -161,7 +161,7 @@ async def serving(workers: list[Worker]) -> AsyncIterator[None]:
 
 
 async def not_ready_reason(client: Client, workers: list[Worker], stop: asyncio.Event) -> str:
-    """Return why this process does not accept tasks; empty: it does."""
+    """Return why this process does not accept tasks; empty: it accepts them."""
     if stop.is_set():
         return "draining"
     if not all(worker.is_running for worker in workers):

@@ -96,7 +96,7 @@ class _Reporting(ActivityInboundInterceptor):
             await until_acknowledged(lambda: attempt.complete(result, rpc_timeout=RPC_TIMEOUT))
         except (RPCError, asyncio.CancelledError) as error:
             if not isinstance(error, RPCError) or error.status is not RPCStatusCode.NOT_FOUND:
-                # Let the SDK report the result: it retries for ten seconds.
+                # Let the SDK report the result; it retries for some ten seconds.
                 return result
             # Temporal has the result if only the response to an earlier call was lost.
             _logger.warning("attempt_already_over", attempt=activity.info().attempt)

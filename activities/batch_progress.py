@@ -30,7 +30,7 @@ _FROZEN = text("This worker was suspended for a while; another worker may have t
 
 
 def cancel_requested() -> bool:
-    """Return whether the workflow cancelled the activity. A worker that shuts down does not count."""
+    """Return whether the workflow cancelled the activity; a cancellation by a worker shutdown does not count."""
     details = activity.cancellation_details()
     return details is not None and details.cancel_requested
 
@@ -62,7 +62,7 @@ class BatchProgress(Generic[_Outcome]):
         self.outcomes: list[_Outcome] = (
             outcomes.validate_python(info.heartbeat_details[0]) if info.heartbeat_details else []
         )
-        # Half of the heartbeat timeout: the last heartbeat that Temporal received may be older than the last one sent.
+        # Half of the heartbeat timeout, because Temporal may not have received the last heartbeat that was sent.
         self._max_silence = info.heartbeat_timeout.total_seconds() / 2 if info.heartbeat_timeout else inf
         self._dispatched_at = info.started_time
         self._last_heartbeat = self._started = monotonic()
@@ -73,17 +73,17 @@ class BatchProgress(Generic[_Outcome]):
             and limit is not None
             and self._seconds_left < limit.total_seconds() * MIN_TIME_LEFT
         )
-        """Temporal is about to time the activity out: return the outcomes, and let a new activity do the rest. Not set
-        for a retry without outcomes, which has to report why the earlier attempts failed."""
+        """Whether Temporal is about to time the activity out: then return the outcomes, and let a new activity do the
+        rest. False for a retry without outcomes, which has to report why the earlier attempts failed."""
         self.frozen = False
-        """This process sent no heartbeat for so long (it was frozen, or its machine slept) that Temporal may have
-        dispatched the batch to another worker. Nothing more of it may be started here."""
+        """Whether this process sent no heartbeat for so long (it was frozen, or its machine slept) that Temporal may
+        have dispatched the batch to another worker. Then nothing more of the batch may be started here."""
 
     @property
     def out_of_time(self) -> bool:
-        """Whether half of the time is over: the rest is for work that is under way, and for reporting the outcomes.
+        """Whether half of the time is used up; the other half is for running work and for reporting the outcomes.
 
-        When Temporal times an activity out, it discards what the activity did.
+        When Temporal times an activity out, it discards the outcomes.
         """
         return monotonic() - self._started > self._seconds_left / 2
 
@@ -93,14 +93,14 @@ class BatchProgress(Generic[_Outcome]):
         self.heartbeat()
 
     def heartbeat(self) -> None:
-        """Send the outcomes as a heartbeat; the SDK throttles heartbeats as the worker sets it."""
+        """Send the outcomes as a heartbeat; the SDK throttles heartbeats to the worker's interval."""
         activity.heartbeat(self.outcomes)
         now = monotonic()
         self.frozen = self.frozen or now - self._last_heartbeat > self._max_silence
         self._last_heartbeat = now
 
     def raise_if_frozen(self) -> None:
-        """Stop a process that was frozen.
+        """Stop the batch if this process was frozen.
 
         Raises:
             ServiceUnavailable: another worker may have the batch by now.
@@ -122,7 +122,7 @@ class BatchProgress(Generic[_Outcome]):
         """
         # The two clocks may differ, so this only decides when to ask Temporal.
         if (datetime.now(UTC) - self._dispatched_at).total_seconds() > self._max_silence:
-            await self._check_still_ours()
+            await self._check_still_assigned()
 
         async def keep_sending() -> None:
             while True:
@@ -143,11 +143,11 @@ class BatchProgress(Generic[_Outcome]):
 
     async def _acknowledge(self) -> None:
         attempt = current_attempt()
-        # Both errors are responses of Temporal: the attempt is over, or cancelled.
+        # Ignore both errors: Temporal responded that the attempt is over or cancelled.
         with suppress(RPCError, AsyncActivityCancelledError):
             await until_acknowledged(lambda: attempt.heartbeat(self.outcomes, rpc_timeout=RPC_TIMEOUT))
 
-    async def _check_still_ours(self) -> None:
+    async def _check_still_assigned(self) -> None:
         try:
             await current_attempt().heartbeat(self.outcomes, rpc_timeout=RPC_TIMEOUT)
         except (RPCError, AsyncActivityCancelledError):

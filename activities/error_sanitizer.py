@@ -15,7 +15,7 @@ from landbridge.domain.errors import LandbridgeError, ServiceUnavailable
 from landbridge.domain.text import as_json, text
 
 LAST_ATTEMPT = timedelta(seconds=5)
-"""Time before the schedule-to-close timeout for a last attempt, however long a wait the service requests."""
+"""Time kept for a last attempt before the schedule-to-close timeout, even if the service requests a longer wait."""
 
 _logger = structlog.get_logger()
 

@@ -32,7 +32,8 @@ GROUP = 16
 """Mails that are passed to the mailer together: the maximum number of connections. A worker stops between groups."""
 
 NOTICE_TIMEOUT = timedelta(minutes=15)
-"""How long a deferred notice is retried: greylisting lasts minutes, a full mailbox forever, and the migration waits."""
+"""How long a deferred notice is retried while the migration waits: greylisting ends after minutes, a full mailbox may
+never accept mail again."""
 DEFERRED = text("The mail server does not accept the email yet.")
 
 
@@ -47,14 +48,14 @@ class MailActivities:
     async def send_mails(self, request: SendMailsInput) -> SendMailsResult:
         """Send a batch of mails, as many as the mail server accepts.
 
-        The result may be partial: when the server fails, the worker shuts down, or the time is over, it has the
-        outcomes so far, and the workflow sends the rest later. A problem that a person has to fix, and a wait that the
-        server requests, are part of the result, because a retry of this activity would not help.
+        The result may be partial: if the server fails, the worker shuts down, or the time is used up, it contains the
+        outcomes so far, and the workflow sends the rest later. A problem that a person has to fix and a wait that the
+        server requests are part of the result, because a retry of this activity would not help.
         """
         progress = BatchProgress(_OUTCOMES)
         earlier = _in_order(request, progress.outcomes)
         now = refusals.after(request.refusals, earlier)
-        # An earlier attempt may have ended after these refusals, before it could report what they mean.
+        # An earlier attempt may have ended after these refusals, before it could report that they concern the sender.
         problem = _sender_refused(earlier) if refusals.concern_the_sender(now) else None
         if progress.started_too_late or problem:
             return SendMailsResult(outcomes=progress.outcomes, problem=problem, refusals=now)
@@ -73,7 +74,7 @@ class MailActivities:
                     if not progress.outcomes and not (problem.needs_people or problem.retry_after):
                         raise
                 except asyncio.CancelledError:
-                    # A cancelled migration gets the outcomes; a worker that shuts down leaves them to the next attempt.
+                    # If the migration is cancelled, return the outcomes. After a shutdown, the next attempt has them.
                     if not progress.outcomes or not cancel_requested():
                         raise
                     interrupted = True
@@ -90,7 +91,7 @@ class MailActivities:
     async def _send(
         self, request: SendMailsInput, group: Sequence[OutgoingMail], progress: BatchProgress[MailOutcome]
     ) -> None:
-        """Send a group of mails; start no further mail when the process was frozen or the time is over."""
+        """Send a group of mails; start no further mail if the process was frozen or the time is used up."""
         mails = takewhile(lambda _: not (progress.frozen or progress.out_of_time), group)
         async for outcome in self._mailer.send(request.context, mails):
             progress.add(outcome)

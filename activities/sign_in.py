@@ -43,7 +43,7 @@ class SignInActivities:
 
     @activity.defn(name="is_still_admin")
     async def is_still_admin(self, session: AdminSession) -> RoleAnswer:
-        """Check that the person of a session is still an owner or admin of the Opsgenie account; sign it if so."""
+        """Check that a session's person is still an owner or admin of the Opsgenie account; if so, sign the answer."""
         admin = await self._source.find_admin(session.email)
         confirmed = admin is not None and admin.opsgenie_account == session.opsgenie_account
         _logger.info("session_role_looked_up", confirmed=confirmed)
@@ -77,6 +77,6 @@ class SignInActivities:
 
 
 def _calling_workflow() -> tuple[str, str]:
-    """Return the workflow id and run id from Temporal; no payload can forge them."""
+    """Return the workflow id and run id that Temporal reports; a payload cannot forge them."""
     info = activity.info()
     return info.workflow_id or "", info.workflow_run_id or ""

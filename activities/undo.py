@@ -21,7 +21,7 @@ class UndoActivities:
 
     @activity.defn(name="revoke_invitations")
     async def revoke_invitations(self, request: RevokeInvitationsInput) -> RevokeInvitationsResult:
-        """Revoke the open invitations of a cohort that has ended; a retry skips those with an outcome."""
+        """Revoke the open invitations of a cohort that has ended; a retry skips invitations that have an outcome."""
         progress = BatchProgress(_OUTCOMES)
         known = {outcome.account_id for outcome in progress.outcomes}
         async with progress.heartbeats():

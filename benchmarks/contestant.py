@@ -20,7 +20,7 @@ class Contestant(ABC):
 
     @abstractmethod
     def missing(self) -> str:
-        """Return what must be installed first; empty: it can run."""
+        """Return what has to be installed first; empty: nothing is missing."""
 
     @abstractmethod
     def versions(self) -> str:
@@ -28,7 +28,7 @@ class Contestant(ABC):
 
     @abstractmethod
     def programs(self, world: World) -> Sequence[Program]:
-        """Return its programs in the order of their start; the last one is called `WORKER`."""
+        """Return its programs in the order of their start; the last program is named `WORKER`."""
 
     async def prepare(self, world: World) -> None:  # noqa: B027 - most contestants need no preparation
         """Do the setup that its documentation requires before the first job."""

@@ -22,7 +22,7 @@ async def _measure_run(people: int, workers: int, folder: Path) -> GrowthRun:
     landbridge, counts = Landbridge(workers), dict[str, int]()
 
     async def count(world: World) -> None:
-        # Before the events, because counting events adds actions.
+        # Count actions first, because counting events adds actions.
         counts["actions"] = await landbridge.actions(world)
         counts["events"] = await landbridge.events(world)
 

@@ -73,7 +73,7 @@ class Services:
         return [invited.id or "" for invited in answer.read(Invitations).data]
 
     async def send_mail(self, person: int) -> None:
-        """Send one person the mail with the link, under the same Message-ID whenever it is repeated."""
+        """Send one person the mail with the link; a repeated mail has the same Message-ID."""
         mail = OutgoingMail(
             person=person,
             purpose=Purpose.AUTHENTICATION,
@@ -104,7 +104,7 @@ def links() -> SignedLinks:
 
 
 def variable(name: str) -> str:
-    """Return a `BENCH_…` variable, with which programs of a contestant find each other."""
+    """Return a `BENCH_…` environment variable. With them, the programs of a contestant find each other."""
     return os.environ[f"BENCH_{name}"]
 
 

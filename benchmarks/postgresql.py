@@ -1,6 +1,6 @@
 """Runs a PostgreSQL server in an empty folder: `python -m benchmarks.postgresql FOLDER PORT`.
 
-PostgreSQL does not run as root; root switches to the user `postgres`, which the package creates.
+PostgreSQL refuses to run as root, so root switches to the user `postgres`, which the package creates.
 """
 
 import os
@@ -31,7 +31,7 @@ def binary(name: str) -> str:
 
 
 def main() -> None:
-    """Create the database cluster if it does not exist, and become the server."""
+    """Create the database cluster if it does not exist, and replace this process with the server."""
     folder, port = Path(sys.argv[1]), sys.argv[2]
     folder.mkdir(exist_ok=True, mode=0o700)
     os.chdir(folder)

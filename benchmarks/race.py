@@ -31,7 +31,7 @@ async def race(people: int, rounds: int, names: Collection[str], folder: Path, *
             else:
                 absent.append(measured)
                 del raced[contestant]
-    # Concurrently: only mails are counted, and most of the time passes until a dead worker is detected.
+    # These runs are concurrent: they only count mails, and mostly wait until the dead worker is detected.
     killed = await asyncio.gather(
         *(
             _try(contestant, people, folder / contestant.name, "with its worker killed", kill=True)

@@ -48,12 +48,12 @@ class ContestantResult(Model):
     label: str
     versions: str
     seconds: list[float] = Field(default_factory=list)
-    """One value for each round; the same for the next two."""
+    """One value for each round, as in the next two fields."""
     peak_mb: list[float] = Field(default_factory=list)
     cpu_ms: list[dict[str, float]] = Field(default_factory=list)
     """CPU time per person by program, including the emulator and the mail server."""
     sent_again: int | None = None
-    """Resent mails after one `kill -9`; none: not measured."""
+    """Resent mails after one `kill -9`; None: not measured."""
 
 
 class LeftOut(Model):
@@ -91,7 +91,7 @@ class GrowthRun(Model):
 
 
 class FairnessRun(Model):
-    """A small migration during a large one."""
+    """A small migration during a large migration."""
 
     many: int
     few: int
@@ -106,7 +106,7 @@ class FairnessRun(Model):
 
 
 class Fairness(Model):
-    """The same with different rate limits."""
+    """Small migrations during large migrations, with different rate limits."""
 
     machine: Machine
     command: str
@@ -122,7 +122,7 @@ class WorkersRun(Model):
 
 
 class Workers(Model):
-    """Numbers of workers, in interleaved rounds."""
+    """A comparison of numbers of workers, in interleaved rounds."""
 
     machine: Machine
     command: str

@@ -1,6 +1,6 @@
 """A mail server that writes the Message-ID and the link of each accepted mail to a journal.
 
-Run it: `python -m benchmarks.sink PORT JOURNAL MILLISECONDS`; it waits that long before it accepts a mail.
+Run it: `python -m benchmarks.sink PORT JOURNAL MILLISECONDS`. It waits MILLISECONDS before it accepts a mail.
 """
 
 import asyncio

@@ -27,7 +27,7 @@ def spread(values: Sequence[float]) -> Spread:
 
 
 def ratios(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Summarize the ratio of ours to theirs in each round; a slow round slows both and cancels out.
+    """Summarize the ratio of ours to theirs in each round. A slow round slows both, so the effect cancels out.
 
     Raises:
         ValueError: the numbers of rounds differ.

@@ -29,7 +29,7 @@ class Usage:
         self._before: dict[int, float] = {}
         self._owner: dict[int, str] = {}
         self.peak_bytes = 0
-        """Peak memory of all programs total; shared pages are counted once."""
+        """Peak memory of all programs together; shared pages are counted once."""
         self.peak_bytes_of: dict[str, int] = {}
         """Peak memory of each program."""
 

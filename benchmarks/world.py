@@ -18,7 +18,7 @@ _PREFIXES = ("LANDBRIDGE_", "TEMPORAL_", "DBOS_", "RESTATE_", "BENCH_")
 """Prefixes of environment variables that the programs must not inherit."""
 _API_KEY, _TOKEN_KEY = "bench-key", "k" * 32
 _used_ports = set[int]()
-"""Ports of all runs in this process; concurrent runs must not choose a port before its program listens."""
+"""Ports of all runs in this process: a concurrent run must not choose a port whose program does not listen yet."""
 
 
 class World:

@@ -1,1 +1,1 @@
-"""What runs on a developer's machine only: emulated services, the local stack and the demo."""
+"""Code that runs only on a developer's machine: emulated services, the local stack and the demo."""

@@ -27,7 +27,7 @@ import fetch_uv
 SETS = ("main", "local", "dev")
 """Sets of requirements for `.venv`; each includes the sets before it."""
 BENCHMARKS = "benchmarks"
-"""Installed into `.venv-bench`, so that the libraries of others cannot change Landbridge's own."""
+"""Installed into `.venv-bench`, so that other engines' libraries cannot change those of Landbridge."""
 PROJECT = Path(__file__).resolve().parent.parent
 TOOLS = PROJECT / ".tools"
 STAMP = ".landbridge"
@@ -82,7 +82,7 @@ def _ensure(wanted: str, venv: Path) -> None:
     if not usable or (stamp.exists() and not installed):
         _run(uv, "venv", "--clear", "--no-python-downloads", f"--python={sys.executable}", str(venv), env=environment)
     stamp.write_text("")
-    # Compile now: some environments keep Python from writing bytecode later, and then every start compiles again.
+    # Compile now: where Python cannot write bytecode later, every start would compile again.
     sync = ["pip", "sync", "--require-hashes", "--compile-bytecode", f"--python={python}", str(requirements)]
     _run(uv, *sync, env=environment)
     stamp.write_text(f"{wanted} {current_hash}")
@@ -90,7 +90,7 @@ def _ensure(wanted: str, venv: Path) -> None:
 
 
 def _is_usable(python: Path) -> bool:
-    """Return whether this interpreter of an environment starts; the Python it was created from may be gone."""
+    """Return whether an environment's interpreter starts; the Python that created it may have been removed."""
     in_environment = "import sys; sys.exit(sys.prefix == sys.base_prefix)"
     return (
         shutil.which(python) is not None

@@ -45,7 +45,7 @@ def extract() -> Catalog:
 
 
 def read(tag: str) -> Catalog:
-    """Return a language's catalogue; an empty one where there is none yet."""
+    """Return a language's catalogue; empty if the file does not exist yet."""
     file = i18n.CATALOGUES / f"{tag}.po"
     if file.exists():
         with file.open("rb") as content:
@@ -58,10 +58,10 @@ def _has_texts(folder: str | os.PathLike[str]) -> bool:
 
 
 def updated(tag: str, english: Catalog) -> bytes:
-    """Return a language's file with exactly the current texts, in their order."""
+    """Return the content of a language's file, with exactly the current texts, in the order of `english`."""
     catalogue = read(tag)
     catalogue.update(english, no_fuzzy_matching=True, update_header_comment=True, update_creation_date=False)
-    # Not promised: names and dates of people.
+    # Clear the contacts and the revision date, so that the file changes only when texts change.
     catalogue.msgid_bugs_address = catalogue.last_translator = catalogue.language_team = ""
     catalogue.revision_date = catalogue.creation_date
     content = io.BytesIO()
@@ -81,7 +81,7 @@ def main() -> int:
 
 
 def translated(message: Message) -> bool:
-    """Return whether a text has a translation, in all of its forms."""
+    """Return whether all plural forms of a text are translated."""
     forms = message.string if isinstance(message.string, tuple | list) else [message.string]
     return all(forms) and not message.fuzzy
 

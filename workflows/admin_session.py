@@ -14,11 +14,11 @@ with workflow.unsafe.imports_passed_through():
 
 @workflow.defn(name="AdminSessionWorkflow")
 class AdminSessionWorkflow:
-    """Polls Opsgenie whether a person is still an owner or admin, and ends when they are not.
+    """Checks with Opsgenie regularly that a person is still an owner or admin; ends when they are not.
 
-    Each run represents one answer of Opsgenie. The run timeout ends the session if no new answer arrives in time, and
-    the execution timeout limits the whole session (`client.admins`); the server enforces both, even without a worker.
-    The memo holds the proof of the answer; without a valid proof the portal treats the session as closed.
+    Each run corresponds to one answer of Opsgenie. The run timeout ends the session if no new answer arrives in time,
+    and the execution timeout limits the whole session (`client.admins`); the server enforces both, even without a
+    worker. The memo holds the proof of the answer; without a valid proof the portal treats the session as closed.
     """
 
     @workflow.run

@@ -1,7 +1,7 @@
 """The sign-in of an owner or admin to the portal, by a mailed link that works once.
 
-An address that is neither an owner's nor an admin's gets no mail, but its sign-in takes just as long: from outside the
-two cannot be distinguished.
+An address that belongs to no owner or admin gets no mail, but its sign-in takes just as long. From outside, nobody can
+find out whether an address belongs to an owner or admin.
 """
 
 from contextlib import suppress
@@ -66,7 +66,7 @@ class AdminSignInWorkflow:
             SignInActivities.find_admin, self._email, options.ADMIN_LOOKUPS, "Is this an owner or admin?"
         )
         self._identity = "" if isinstance(result, Failure) else result.identity
-        # Count links for strangers too, so that their sign-in ends after the same time.
+        # Count links for unknown addresses too, so that their sign-in takes the same time.
         self._generation += 1
         if not self._identity or self._redeemed:
             return

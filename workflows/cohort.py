@@ -1,4 +1,4 @@
-"""A part of the roster: from the look-up of the accounts until every person is settled."""
+"""The cohort: moves one part of the roster, from the account look-up until every person is settled."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -57,12 +57,12 @@ _Input = TypeVar("_Input")
 _Result = TypeVar("_Result")
 
 LOOKUP_BATCH_WINDOW = timedelta(seconds=1)
-"""After a look-up of people who returned from Atlassian: wait this long, so that others share the next look-up."""
+"""Minimum time between look-ups of people who return from Atlassian; people who return meanwhile share a look-up."""
 
 
 @workflow.defn(name="CohortWorkflow", failure_exception_types=[NotFound, Refused])
 class CohortWorkflow:
-    """Moves its people: one loop for each kind of work that can be due, until the migration closes the cohort."""
+    """Moves its people, with one loop for each kind of work, until the migration closes the cohort."""
 
     @workflow.init
     def __init__(self, start: CohortInput) -> None:
@@ -72,12 +72,15 @@ class CohortWorkflow:
         self._visibility = CohortVisibility(start.opsgenie_account, self._status, lambda: self._timer.now)
         self._claims = AddressClaims(start, lambda: self._state.closing)
         self._looked_up_at: datetime | None = None
-        """When people who returned from Atlassian were looked up last."""
+        """Time of the last look-up of people who returned from Atlassian."""
         self._running_activities = 0
 
     @workflow.run
     async def run(self, _: CohortInput) -> CohortResult:
-        """Work until the migration closes the cohort; complete in a short run, so that queries stay cheap."""
+        """Run all loops until the migration closes the cohort; then complete.
+
+        A long run continues as new before it completes, because every query replays the last run of a closed workflow.
+        """
         try:
             await asyncio.gather(
                 self._provide_accounts(),
@@ -102,7 +105,7 @@ class CohortWorkflow:
         self._visibility.update(paused=bool(self._state.paused))
         return CohortResult(number=self._cohort.number, counts=self._state.people.counts())
 
-    # The loops. Each ends when the run is to end.
+    # The loops. Each returns once `_ending` is true.
 
     async def _provide_accounts(self) -> None:
         """Look up or create the Atlassian accounts of people who arrived (the guide, step 5)."""
@@ -129,7 +132,7 @@ class CohortWorkflow:
                 state.record_mails(result, batch.refusals, options.MAIL_QUEUE, workflow.now())
 
     async def _look_up_returned(self) -> None:
-        """Look up people who returned from Atlassian's page, immediately or with those who return soon after."""
+        """Look up people who returned from Atlassian's page: immediately, or together if several return soon after."""
         state = self._state
         while True:
             await workflow.wait_condition(lambda: self._ending or (state.may_act and bool(state.returned)))
@@ -142,7 +145,7 @@ class CohortWorkflow:
                 self._looked_up_at = workflow.now()
 
     async def _poll_atlassian(self) -> None:
-        """Poll Atlassian about everyone who waits: some set up the account and never return to our page."""
+        """Poll Atlassian for everyone who is waiting: some set up the account and never return to our page."""
         state = self._state
         while await self._due(state.next_poll) is not None:
             people, before = state.people.to_look_up(), state.people.counts()
@@ -151,7 +154,7 @@ class CohortWorkflow:
             state.record_poll(changed=state.people.counts() != before, now=workflow.now())
 
     async def _look_up(self, people: Sequence[Person]) -> None:
-        """Look up accounts; people without an answer are looked up again."""
+        """Look up accounts; schedule another look-up of people without an answer."""
         how = options.for_people(options.ACCOUNT_LOOKUPS, len(people))
         summary = f"Are {len(people)} accounts verified?"
         result = await self._execute(AccountActivities.find_accounts, _questions(people), how, summary)
@@ -168,7 +171,7 @@ class CohortWorkflow:
             self._state.pass_deadline(workflow.now())
 
     async def _report_status(self) -> None:
-        """Report milestones to the migration; nothing else, so that its history stays small."""
+        """Report milestones to the migration, and nothing else, to keep its history small."""
         state, number = self._state, self._cohort.number
         while True:
             await workflow.wait_condition(lambda: self._ending or state.report_is_due(number))
@@ -176,7 +179,7 @@ class CohortWorkflow:
                 return
             status = state.status(number)
             if (parent := workflow.info().parent) is not None:
-                # A migration that has ended also ends its cohorts, and needs no report.
+                # The migration has ended: it needs no report, and its end also ends this cohort.
                 with suppress(ApplicationError):
                     await workflow.get_external_workflow_handle(parent.workflow_id).signal("cohort_status", status)
             state.record_report(status)
@@ -187,17 +190,18 @@ class CohortWorkflow:
             self._visibility.update(paused=bool(self._state.paused))
 
     async def _due(self, next_due: Callable[[], datetime | None], *, even_paused: bool = False) -> datetime | None:
-        """Wait until work is due; return the time to act for, or None when the run is to end."""
+        """Wait until work is due; return the time to use as now, or None if this run must end."""
         return await self._timer.wait_until_due(
             lambda: next_due() if even_paused or self._state.may_act else None, stop=lambda: self._ending
         )
 
     @property
     def _ending(self) -> bool:
-        """Whether this run starts nothing new, because the cohort closes or is to continue as new.
+        """Whether this run must start no new work, because the cohort closes or has to continue as new.
 
-        A run of `MAX_RUN_EVENTS` ends once no activity runs: a slow mail server must not delay other people's
-        verification. Temporal's own suggestion (by events, bytes and updates) is followed immediately.
+        After `MAX_RUN_EVENTS`, the run ends only when no activity is running. If it ended earlier, all work would wait
+        for the running activities, and a slow mail server would delay other people's verification. Temporal's own
+        suggestion (by events, bytes and updates) is followed immediately.
         """
         run = workflow.info()
         is_long = run.get_current_history_length() >= options.MAX_RUN_EVENTS and not self._running_activities
@@ -210,7 +214,10 @@ class CohortWorkflow:
         how: dict[str, Any],
         summary: str,
     ) -> _Result | None:
-        """Return the result of an activity. None: it failed; the status shows why, or the cohort is paused."""
+        """Run an activity and return its result.
+
+        None: it failed (the status shows the problem, or the cohort is paused), or was cancelled without a result.
+        """
         self._running_activities += 1
         try:
             result = await self._until_cancelled(asyncio.create_task(execute(method, argument, how, summary)))
@@ -228,9 +235,9 @@ class CohortWorkflow:
         return result
 
     async def _until_cancelled(self, work: "asyncio.Task[_Result | Failure]") -> _Result | Failure | None:
-        """Return the result of an activity; if the migration is cancelled, interrupt the activity.
+        """Await an activity and return its result; if the migration is cancelled, cancel the activity.
 
-        An interrupted activity returns what it has done so far. None: it returned nothing.
+        A cancelled activity may return a partial result. None: it returned no result.
         """
         await workflow.wait_condition(lambda: work.done() or self._state.cancelled is not None)
         if not work.done():
@@ -267,7 +274,7 @@ class CohortWorkflow:
 
     @workflow.signal(name="close", description="The migration has ended.")
     def close(self) -> None:
-        """Complete once running activities have ended."""
+        """Complete after the running activities have ended."""
         self._state.closing = True
 
     @workflow.signal(name="cancel", description="The migration is cancelled.")
@@ -277,12 +284,12 @@ class CohortWorkflow:
 
     @workflow.signal(name="pause", description="Start nothing new until resumed.")
     def pause(self, message: Pause) -> None:
-        """Pause."""
+        """Pause the cohort."""
         self._state.paused = message.reason
 
     @workflow.signal(name="resume", description="Resume after a pause.")
     def resume(self, _: Resume) -> None:
-        """Resume, and retry mail that was refused or held; another cohort may have found the cause."""
+        """Resume, and retry refused or held mail, even if another cohort detected the problem."""
         self._state.resume(workflow.now())
 
     @workflow.signal(name="refresh", description="Poll Atlassian now.")
@@ -309,7 +316,7 @@ class CohortWorkflow:
 
     @workflow.signal(name="address_released", description="Another cohort does not need a claimed address any more.")
     def address_released(self, claim: AddressClaim) -> None:
-        """Let others have the address."""
+        """Make the address available to other people."""
         self._state.release(claim)
 
     @workflow.signal(name="claim_answered", description="Another cohort grants or refuses an address.")
@@ -354,7 +361,7 @@ class CohortWorkflow:
 
     @workflow.update(name="resend", description="Send mail again, to named people or to everyone in a state.")
     def resend(self, message: Resend) -> Resent:
-        """Send mail again to those who may get mail now."""
+        """Queue mail for the people who may receive mail now."""
         resent, entries = self._state.resend(message, workflow.now())
         for entry in entries:
             audit_log.log(entry)
@@ -375,7 +382,7 @@ class CohortWorkflow:
 
     @async_update(name="correct_email")
     async def correct_email(self, message: CorrectEmail) -> None:
-        """Give a person another address, once the cohort of that address has granted it."""
+        """Change a person's address after the cohort that the new address hashes to has granted it."""
         email, number = addresses.normalise(message.new_email), self._state.find(message.email).number
         granted = await self._claims.claim(email, number)
         if not granted:
@@ -396,7 +403,7 @@ class CohortWorkflow:
 
     # Queries.
 
-    @workflow.query(name="cohort", description="Numbers, and why the cohort is paused.")
+    @workflow.query(name="cohort", description="Counts of people, the current problem, and whether it is paused.")
     def cohort(self) -> CohortView:
         """Return the status of the cohort."""
         status = self._status()
@@ -415,11 +422,11 @@ class CohortWorkflow:
 
     @workflow.query(name="people", description="People, by state, name or address, in pages.")
     def people(self, query: PeopleQuery) -> PeoplePage:
-        """Return people."""
+        """Return one page of people."""
         return self._state.people.page(query)
 
     @workflow.query(
-        name="invited", description="Accounts that Landbridge's invitations created, of people who are not connected."
+        name="invited", description="Accounts that Landbridge's invitations created for people who are not connected."
     )
     def invited(self, run: str) -> list[InvitedAccount]:
         """Return the accounts that an undo of the migration `run` may revoke."""
@@ -432,9 +439,9 @@ class CohortWorkflow:
             for account_id in person.invited
         ]
 
-    @workflow.query(name="known", description="What is known of the roster's rows.")
+    @workflow.query(name="known", description="The addresses of all people, and whether they are verified.")
     def known(self) -> list[Known]:
-        """Return every address, and whether it is verified."""
+        """Return every current and former address, and whether it is verified."""
         return [
             Known(email=email, email_verified=p.email_verified or email != p.email)
             for p in self._state.people.everyone()

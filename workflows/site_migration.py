@@ -92,7 +92,10 @@ class SiteMigrationWorkflow:
 
     @workflow.run
     async def run(self, start: MigrationInput) -> MigrationResult:
-        """Take the seven steps, unless the migration is cancelled; complete in a short run to keep queries cheap."""
+        """Take the seven steps unless the migration is cancelled; then complete.
+
+        A long run continues as new before it completes, because every query replays the last run of a closed workflow.
+        """
         if self._state.outcome is None:
             outcome = await self._outcome_of(self._take_steps())
             self._state.end(outcome)
@@ -119,7 +122,7 @@ class SiteMigrationWorkflow:
     # Step 1.
 
     async def _initiate(self) -> None:
-        """Read and check the whole roster, start the cohorts and assign their people; nothing is changed outside."""
+        """Read and check the roster, start the cohorts and assign their people; change nothing in other services."""
         self._mark(Step.INITIATE, StepStatus.RUNNING, text("Reading the roster."))
         account = self._request.opsgenie_account
         if self._state.survey is None:
@@ -164,7 +167,7 @@ class SiteMigrationWorkflow:
     # Step 2.
 
     async def _choose_site(self) -> Site | NewSite:
-        """Wait for an allowed choice: a site whose site admin the initiator is, or a new site."""
+        """Wait for an allowed choice: an existing site whose site admin is the initiator, or a new site."""
         self._mark(Step.CHOOSE_SITE, StepStatus.RUNNING, text("Listing the initiator's sites."))
         await self._list_sites()
         choice = await self._next_choice(text("Choose a site, or name a new one."))
@@ -173,7 +176,7 @@ class SiteMigrationWorkflow:
         return choice
 
     async def _next_choice(self, task: Text, suggestions: Sequence[str] = ()) -> Site | NewSite:
-        """Return the next allowed choice; until there is one, show `task` as what an admin has to do."""
+        """Show `task` until an admin makes an allowed choice; return the choice."""
         account = self._request.opsgenie_account
         command = (
             f"./starter.py choose-site {account} SITE, "
@@ -220,7 +223,7 @@ class SiteMigrationWorkflow:
     # Step 4.
 
     async def _create_site(self, choice: Site | NewSite) -> Site:
-        """Create the site; if its name is not free, wait for another choice, as often as needed."""
+        """Create the site if a new site was chosen; while its name is not free, wait for another choice."""
         while isinstance(choice, NewSite):
             self._mark(Step.CREATE_SITE, StepStatus.RUNNING, text("Creating the site {name}.", name=choice.name))
             result = await self._ensure_site(choice)
@@ -243,7 +246,7 @@ class SiteMigrationWorkflow:
         return await self._execute(AccountActivities.ensure_site, wanted, options.SITES, "Create the site")
 
     async def _choice_after(self, result: SiteResult, choice: NewSite) -> Site | NewSite:
-        """Return the choice to continue with after a site was not created: another one, or the same to check again."""
+        """Return the choice to try next if the site was not created: another choice, or the same one again."""
         if result.not_free is not None:
             problem, suggestions = result.not_free.reason, result.not_free.suggestions
             names = ", ".join(suggestions)
@@ -264,7 +267,7 @@ class SiteMigrationWorkflow:
     # Step 5.
 
     async def _connect(self, site: Site) -> None:
-        """Connect Opsgenie to the site; let the cohorts provide accounts and send emails."""
+        """Connect Opsgenie to the site; wait until cohorts have looked up all accounts and tried every first mail."""
         self._mark(
             Step.AUTHENTICATE,
             StepStatus.RUNNING,
@@ -284,7 +287,7 @@ class SiteMigrationWorkflow:
     # Step 6.
 
     async def _await_people(self) -> None:
-        """Wait until everyone is settled; meanwhile look for people who join the Opsgenie account."""
+        """Wait until everyone is settled; meanwhile, read the roster again for people who join the Opsgenie account."""
         self._mark(
             Step.VERIFY,
             StepStatus.RUNNING,
@@ -343,10 +346,10 @@ class SiteMigrationWorkflow:
             cancelled=cancelled,
         )
 
-    # The end: the last step, a cancel request, or a cancellation of the workflow in Temporal.
+    # How a migration ends: after the last step, by a cancel request, or when Temporal cancels the workflow.
 
     async def _outcome_of(self, steps: Coroutine[Any, Any, MigrationResult]) -> Outcome:
-        """Return how the migration ends; meanwhile, send a notice whenever a deadline has passed."""
+        """Run the steps and return how the migration ended; meanwhile, send a notice whenever a deadline passes."""
         deadline_notices = asyncio.create_task(self._admins.notify_of_passed_deadlines())
         try:
             outcome = Outcome(result=await self._survive_cancellation(self._take_or_cancel(steps)))
@@ -357,7 +360,7 @@ class SiteMigrationWorkflow:
         return outcome
 
     async def _take_or_cancel(self, steps: Coroutine[Any, Any, MigrationResult]) -> MigrationResult:
-        """Take the steps; if the migration is cancelled meanwhile, interrupt them and close it instead."""
+        """Take the steps; if the migration is cancelled meanwhile, interrupt the steps and close the migration."""
         work = asyncio.create_task(steps)
         # A cohort that is being started cannot receive the cancellation yet.
         await workflow.wait_condition(
@@ -382,7 +385,7 @@ class SiteMigrationWorkflow:
         return await self._result(counts, cancelled=True)
 
     async def _survive_cancellation(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        """Return the result of the work. A cancellation in Temporal cancels the migration, not the work."""
+        """Await the work; if Temporal cancels the workflow, cancel the migration and let the work finish."""
         task = asyncio.create_task(work)
         while not task.done():
             try:
@@ -394,9 +397,9 @@ class SiteMigrationWorkflow:
         return task.result()
 
     async def _complete_run(self) -> MigrationResult:
-        """Complete, or fail, as the outcome says."""
+        """Complete or fail the workflow with the recorded outcome."""
         self._visibility.update()
-        # The undo may have been requested while the run before ended.
+        # The undo may have been requested while the previous run was ending.
         await self._survive_cancellation(self._start_undo())
         outcome = self._state.outcome
         if outcome is None or outcome.result is None:
@@ -455,11 +458,11 @@ class SiteMigrationWorkflow:
         how: dict[str, Any],
         summary: str,
     ) -> _Result:
-        """Return the result of an activity; retry until it succeeds, and pause where only people can fix the problem.
+        """Run an activity until it succeeds; return its result. Pause if a person has to fix the problem.
 
         Raises:
-            ApplicationError: the service belongs to another account, for example, and no site is chosen yet. Once a
-                site is chosen, the migration pauses instead.
+            ApplicationError: the activity failed with `Refused`, for example because the service belongs to another
+                account, and no site is chosen yet. Once a site is chosen, the migration pauses instead.
 
         """
         while True:
@@ -476,7 +479,7 @@ class SiteMigrationWorkflow:
                 )
 
     async def _wait_for_confirmation(self, task: AdminTask) -> None:
-        """Wait until an admin reports a task done that Landbridge cannot do, or chooses another site."""
+        """Show a task that only an admin can do; wait until an admin reports it done or chooses another site."""
         self._state.task_confirmed = False
         command = f"./starter.py confirm {self._request.opsgenie_account} --task {task.id} --run {self._state.run}"
         self._state.accept_decision(Decided(task=task.task, command=command))
@@ -531,8 +534,8 @@ class SiteMigrationWorkflow:
         if self._state.cancelled is None:
             await self._cohorts.signal(self._state.cohort_of(fact.email), signal, fact)
 
-    # Updates. Validators refuse a request before it is written to the history. Handlers that signal cohorts are not cut
-    # off: the migration ends, and continues as new, only once its handlers have finished.
+    # Updates. Validators reject a request before it is written to the history. Handlers that signal cohorts are never
+    # interrupted: the migration completes or continues as new only after all its handlers have finished.
 
     @async_update(name="choose_site")
     async def choose_site(self, request: ChooseSite) -> Decided:
@@ -565,7 +568,7 @@ class SiteMigrationWorkflow:
         description='Report a task done. Input: {"task": "..."}, with the task_id that the query progress returns',
     )
     def confirm(self, request: Confirm) -> None:
-        """Check again whether the task is done."""
+        """Report the task done; the migration then checks it again."""
         audit_log.log(self._state.confirm(request, workflow.now()))
 
     @confirm.validator
@@ -617,7 +620,7 @@ class SiteMigrationWorkflow:
 
     @workflow.update(name="cancel", description="Cancel the migration: no more mail is sent, no link works.")
     def cancel(self, request: Cancel) -> None:
-        """Cancel; work that has begun is interrupted."""
+        """Cancel the migration and interrupt running work."""
         audit_log.log(self._state.cancel(request, workflow.now()))
 
     @cancel.validator
@@ -629,7 +632,7 @@ class SiteMigrationWorkflow:
         description="Revoke the invitations of a cancelled migration; it never cancels a migration.",
     )
     def revoke_invitations(self, request: RevokeInvitations) -> None:
-        """Start the undo before the migration has ended; afterwards the client starts the undo itself."""
+        """Request the undo while the migration is ending; after the end, the client starts the undo itself."""
         self._state.undo_request = request
 
     @revoke_invitations.validator
@@ -642,19 +645,20 @@ class SiteMigrationWorkflow:
         name="denial_reason", description="Why an actor may not send requests to the migration; empty if they may."
     )
     def denial_reason(self, by: Actor) -> Text:
-        """Return a sentence, or an empty text; also when the migration is over."""
+        """Return the reason, or an empty text if the actor is allowed; also works after the migration has ended."""
         return authority.denial_reason(by, self._state.admins)
 
     @workflow.query(
-        name="has_lost_role", description="Whether an address is known to be no owner's or admin's any more."
+        name="has_lost_role",
+        description="Whether the newest roster shows that an address no longer belongs to an owner or admin.",
     )
     def has_lost_role(self, question: RoleQuestion) -> bool:
-        """Return whether the newest roster shows that the role is lost; then the portal ends the session."""
+        """Return whether the person has lost the role; if so, the portal ends the session."""
         return self._state.has_lost_role(question.email, question.confirmed_at)
 
-    @workflow.query(name="progress", description="The steps, and what waits for whom.")
+    @workflow.query(name="progress", description="The steps, the task that waits for an admin, and current problems.")
     def progress(self) -> Progress:
-        """Return the progress of the migration; the cohorts count people."""
+        """Return the progress of the migration, without numbers of people: query the cohorts for those."""
         return self._state.progress(self._request.opsgenie_account, self._request.initiator)
 
     @workflow.query(name="checklist", description="The steps: owner, kind, status.")
@@ -667,9 +671,9 @@ class SiteMigrationWorkflow:
         """Return the audit of the migration; requests about people are in their cohorts' audits."""
         return self._state.audit
 
-    @workflow.query(name="cohorts_of", description="Which cohorts have these addresses.")
+    @workflow.query(name="cohorts_of", description="The number of the cohort of each address.")
     def cohorts_of(self, emails: list[str]) -> list[int]:
-        """Return the number of each address's cohort."""
+        """Return the cohort numbers in the order of the addresses."""
         return [self._state.cohort_of(email) for email in emails]
 
 

@@ -24,9 +24,9 @@ class UndoWorkflow:
 
     @workflow.run
     async def run(self, request: UndoRequest) -> UndoProgress:
-        """Revoke the invitations of each cohort; give up where only people can fix a problem.
+        """Revoke the invitations of each cohort; stop at a problem that a person has to fix.
 
-        It completes in a short run, so that queries stay cheap.
+        A long run continues as new before it completes, because every query replays the last run of a closed workflow.
         """
         workflow.upsert_search_attributes([search_attributes.OPSGENIE_ACCOUNT.value_set(request.opsgenie_account)])
         if request.state is None:
@@ -48,7 +48,7 @@ class UndoWorkflow:
             workflow.continue_as_new(self._request.model_copy(update={"state": self._state}))
 
     async def _revoke(self, number: int) -> bool:
-        """Revoke the invitations of a cohort, and retry until it succeeds; return False to give up."""
+        """Revoke the invitations of a cohort; retry until it succeeds. False: a person has to fix a problem first."""
         cohort = RevokeInvitationsInput(
             cohort_id=ids.cohort(self._request.opsgenie_account, number), run=self._request.run
         )
@@ -68,9 +68,9 @@ class UndoWorkflow:
             if result.needs_people:
                 return False
 
-    @workflow.query(name="progress", description="How many invitations were revoked, and why it stopped.")
+    @workflow.query(name="progress", description="Numbers of invitations by outcome, and the current problem.")
     def progress(self) -> UndoProgress:
-        """Return the numbers."""
+        """Return the numbers of invitations, the current problem, and whether the undo is over."""
         state = self._state
         numbers = {outcome: sum(len(people[outcome]) for people in state.people.values()) for outcome in Undone}
         return UndoProgress(

@@ -1,4 +1,4 @@
-"""The contestants. Each is imported only when it runs, because most machines lack some of their libraries."""
+"""The contestants. Each is imported only when it runs, because most machines lack libraries of some contestants."""
 
 import importlib
 

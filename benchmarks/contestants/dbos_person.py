@@ -15,7 +15,7 @@ from benchmarks.world import World
 from landbridge.domain.links import LinkClaims
 
 URL = "DBOS_URL"
-"""The variable with the database URL, for the worker and the clicker."""
+"""Name, without `BENCH_`, of the variable with the database URL, for the worker and the clicker."""
 _APP, _VERSION = "bench", "1"
 _QUEUE, _TOPIC = "people", "clicked"
 _START_CONCURRENCY = 16
@@ -89,7 +89,7 @@ class DbosPerson(Contestant):
         client.destroy()
 
     async def work(self) -> None:
-        """Run workflows; those of a killed worker are recovered first."""
+        """Run workflows; first recover the workflows of a killed worker."""
         config: DBOSConfig = {
             "name": _APP,
             "system_database_url": job.variable(URL),

@@ -1,6 +1,6 @@
-"""(a) Landbridge: its real worker on the local Temporal server. The migration is started as the CLI does it.
+"""(a) Landbridge: its real worker on the local Temporal server. It starts migrations as the CLI does.
 
-A click is the portal's signal, without the portal's page; the other contestants serve no page either.
+A click sends the signal that the portal sends, but no page is served; the other contestants serve no page either.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ _RULES = Rules(click_counts=True)
 
 
 class Landbridge(Contestant):
-    """Cohorts of 250."""
+    """Landbridge, with cohorts of about 250 people."""
 
     name = "landbridge"
 

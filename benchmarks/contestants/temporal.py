@@ -29,7 +29,7 @@ _ACTIVITY_TIMEOUT = timedelta(seconds=30)
 _START_CONCURRENCY = 64
 _POLL_SECONDS = 0.25
 _SANDBOX = SandboxRestrictions.default.with_passthrough_modules("benchmarks")
-"""The workflow has no module-level state, so its module need not be reloaded for each run."""
+"""The workflow has no module-level state, so the sandbox need not reload its module for each run."""
 
 
 class Activities:
@@ -126,7 +126,7 @@ class Temporal(Contestant):
                 workflows=[PersonWorkflow],
                 activities=[activities.create_account, activities.send_mail],
                 workflow_runner=SandboxedWorkflowRunner(restrictions=_SANDBOX),
-                # All workflows wait for their clicks concurrently and continue afterwards.
+                # All workflows wait for their clicks concurrently; evicted workflows would have to be replayed.
                 max_cached_workflows=10_000,
             )
             async with asyncio.TaskGroup() as group:

@@ -1,1 +1,1 @@
-"""A whole migration before one's eyes, on this machine, with people who read their mail."""
+"""The demo: a complete migration on this machine, with simulated people who read their mail."""

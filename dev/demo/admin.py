@@ -1,4 +1,4 @@
-"""The admin of the sample account: chooses the site, resends mails, and excludes people whom no mail reaches.
+"""The admin of the sample account: chooses the site, resends mails, and excludes people who are unreachable.
 
 Each step makes the same call as a command of starter.py, and is shown as that command.
 """
@@ -40,7 +40,7 @@ class Admin:
     """An owner of the Opsgenie account who uses the command line."""
 
     def __init__(self, client: Client, account: str, show: Callable[[str, str], None]) -> None:
-        """`show` is called with each command and its outcome."""
+        """`show` is called with each command and its result."""
         self._client = client
         self._account = account
         self._migration = Migration(client, account)
@@ -109,7 +109,7 @@ class Admin:
                     break
 
     async def _exclude_when_only_unreachable_remain(self) -> None:
-        """Exclude the people whom no mail reaches once nobody else is left, so that the migration can complete."""
+        """Exclude unreachable people once only an admin can help everyone who is left; then the migration completes."""
         while True:
             status = await _retry(self._migration.status)
             if status.run_state is not RunState.RUNNING:

@@ -11,7 +11,7 @@ import httpx2
 from bs4 import BeautifulSoup, Tag
 
 _TIMEOUT_SECONDS = 20.0
-"""For one page."""
+"""Timeout of one request."""
 _UNAVAILABLE = {
     httpx2.codes.TOO_MANY_REQUESTS,
     httpx2.codes.BAD_GATEWAY,

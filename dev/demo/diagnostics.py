@@ -1,4 +1,4 @@
-"""Collects hints why the demo is stuck: the migration's problems, the people it waits for, and errors in the logs."""
+"""Finds out why the demo is stuck: the migration's problems, the people it waits for, and errors in the logs."""
 
 import json
 import re
@@ -11,19 +11,19 @@ from landbridge.domain.people import SETTLED
 from landbridge.platform.exits import TemporalUnreachable
 
 _LINES = 3
-"""Shown of each log: the newest lines that report a problem."""
+"""Maximum lines shown from each log: the newest that report a problem."""
 _MAX_LENGTH = 240
 """Characters shown of each line."""
 _TAIL = 64 * 1024
 """Bytes read from the end of each log."""
 _PROBLEM_WORDS = re.compile(r"error|exception|fatal|fail|kill|refuse|warn", re.IGNORECASE)
-"""In lines that are not JSON, such as the end of a traceback."""
+"""Finds problems in lines that are not JSON, such as the end of a traceback."""
 _PROBLEM_LEVELS = {"warn", "warning", "error", "critical", "fatal"}
-"""Levels of log events."""
+"""Levels of JSON log events that report a problem."""
 
 
 class Stalled(LandbridgeError):
-    """The demo does not reach its end; the message says why it gave up."""
+    """The demo cannot complete; the message says why it gave up."""
 
 
 async def reasons(migration: Migration, logs: Path) -> AsyncIterator[str]:

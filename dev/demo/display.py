@@ -24,7 +24,7 @@ _MARKS = {
 }
 _ACTIVE = {StepStatus.RUNNING, StepStatus.WAITING}
 _RECENT_EVENTS = 5
-"""In the live view; so a terminal of 24 lines also has room for the admin's commands."""
+"""Events in the live view: few enough that a terminal of 24 lines also has room for the admin's commands."""
 _REFRESHES_PER_SECOND = 4
 _NO_WRAP_COLUMNS = 10_000
 """The width when the output is not a terminal."""
@@ -118,7 +118,7 @@ def _steps(items: list[ChecklistItem]) -> Table:
 
 
 def _detail(item: ChecklistItem) -> str:
-    """Return whom the step waits for, if anyone, and its note."""
+    """Return the note of a step, and who has to act if it is not Landbridge."""
     note = item.note or str(item.status)
     waits_for_others = item.status in _ACTIVE and item.owner is not Owner.LANDBRIDGE
     return f"waiting for {item.owner}: {note}" if waits_for_others else note

@@ -26,7 +26,7 @@ def table(stack: Stack) -> Table:
 
 
 def commands(stack: Stack, *lines: str) -> Text:
-    """Return commands for another terminal, after one that points the terminal to this stack."""
+    """Return commands for another terminal, preceded by a command that makes the terminal use this stack."""
     return Text("\n").join(
         Text(f"  {line}", "bold") for line in (f"source {shlex.quote(short(stack.state.environment))}", *lines)
     )

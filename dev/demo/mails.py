@@ -1,6 +1,6 @@
 """Reads the mails that the mail server delivered into the mailbox folder.
 
-It shares no code with Landbridge: what it reads is evidence about Landbridge.
+It shares no code with Landbridge, so that the mails are independent evidence of what Landbridge did.
 """
 
 import unicodedata
@@ -30,7 +30,7 @@ class Mail:
     """One delivered mail."""
 
     number: int
-    """Counts all mails in the order in which the mail server took them, from 1."""
+    """Counts all mails in the order in which the mail server accepted them, starting at 1."""
     recipients: tuple[str, ...]
     """The envelope's recipients; domains are in Unicode."""
     message_id: str
@@ -92,7 +92,7 @@ def newest(folder: Path) -> int:
 
 
 def key(address: str) -> str:
-    """Return the form in which two spellings of one address are equal."""
+    """Return a normalized address, so that all spellings of an address are equal."""
     return in_unicode(address).casefold()
 
 

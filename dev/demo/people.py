@@ -17,7 +17,7 @@ from dev.demo.browser import Browser, Page, PageUnavailable
 from dev.demo.mails import Mail, MailKind
 
 _POLL_SECONDS = 0.2
-"""Between two reads of the mailbox folder."""
+"""Time between two reads of the mailbox folder."""
 _MAX_ATTEMPTS = 10
 """How often a person tries to open a page, and how many buttons in a row a person presses."""
 _NEW_LINK = "Send me a new link"
@@ -55,9 +55,9 @@ class PersonAction:
     name: str
     action: Action
     newest_mail: int = 0
-    """With `CONFIRMED`: the number of the newest mail, of anyone, just before."""
+    """With `CONFIRMED`: the number of the newest mail to anyone, just before the person confirmed."""
     link_works: bool = True
-    """With `SCANNED`: the page still shows its button."""
+    """With `SCANNED`: whether the page still shows its button."""
 
 
 class People:
@@ -183,7 +183,7 @@ class _Person:
 
     async def _fill_in_and_press(self, browser: Browser, page: Page) -> Page:
         missing = page.empty_fields
-        # Reported first: the press may cause a mail immediately.
+        # Report before pressing the button, because that may cause a mail immediately.
         if page.button == _NEW_LINK:
             self._report(Action.REQUESTED)
         elif page.button.startswith("Confirm"):

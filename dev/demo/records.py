@@ -1,4 +1,4 @@
-"""What is recorded about a migration outside Landbridge: by the mail server, by the emulator, and by the people."""
+"""Records of a migration that are independent of Landbridge: from the mail server, the emulator and the people."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,7 +69,7 @@ class SamplePerson:
 
     @property
     def expected_mails(self) -> frozenset[MailKind]:
-        """The kinds of mail that this person receives before reaching that state."""
+        """The kinds of mail that this person receives before reaching the expected state."""
         if self.expected_state is not State.CONNECTED or self.atlassian is AtlassianAccount.VERIFIED:
             return frozenset()
         return frozenset({MailKind.AUTHENTICATE} if self.verified else {MailKind.VERIFY, MailKind.AUTHENTICATE})
@@ -169,11 +169,11 @@ class Evidence:
     services: Services
     """After the migration."""
     report: Report
-    """What Landbridge itself says; everything else was recorded by others."""
+    """Landbridge's own report; everything else was recorded by others."""
     confirmed: Mapping[str, int]
-    """Who confirmed the email address, and the number of the newest mail, of anyone, just before."""
+    """By address of each person who confirmed it: the number of the newest mail to anyone, just before."""
     scanned: Mapping[str, bool] = field(default_factory=dict)
-    """Whose link a mail scanner opened first, and whether the page still showed its button afterwards."""
+    """By address of each person whose link a mail scanner opened first: whether the page still showed its button."""
     verified_by_admin: Collection[str] = ()
     connected_by_admin: Collection[str] = ()
     excluded: Collection[str] = ()
@@ -181,7 +181,7 @@ class Evidence:
     requested_mails: Mapping[str, int] = field(default_factory=dict)
     """How many more mails were requested, by recipient."""
     max_duplicates: int = 0
-    """Mails that may have been delivered twice, under the same Message-ID: a process died before it saw the answer."""
+    """Mails that may be delivered twice with the same Message-ID: a process died before it received the response."""
     max_uncounted: int = 0
-    """Mails to each person that the report may lack: a mail that is being sent when its person is connected or
-    excluded is delivered, but no longer counted."""
+    """Mails to each person that the report may leave out: a mail that is being sent while its recipient is connected or
+    excluded is delivered, but not counted."""

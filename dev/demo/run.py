@@ -33,7 +33,7 @@ HABITS = {
 }
 """Everyone else is `PROMPT`."""
 STALL_SECONDS = 20
-"""The demo gives up after so long without any change."""
+"""The demo gives up after this long without any change."""
 MAX_SECONDS = 120
 """The demo gives up on a migration that takes longer; it usually takes about 15 seconds."""
 _POLL_SECONDS = 0.4
@@ -147,7 +147,7 @@ class Demo:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _print_report(self) -> None:
-        """Have the command line print the report."""
+        """Print the report with starter.py."""
         account = self._stack.sample.opsgenie.name
         self._display.command(f"./starter.py report {account}", "")
         command = [sys.executable, str(PROJECT / "starter.py"), "report", account]
@@ -166,11 +166,11 @@ class Demo:
             services=await records.services(self._stack.emulator_url),
             report=await migration.report(),
             confirmed=confirmed,
-            scanned={one.email: one.link_works for one in self._actions if one.action is Action.SCANNED},
+            scanned={action.email: action.link_works for action in self._actions if action.action is Action.SCANNED},
             # The admin excludes everyone whose mailbox does not exist.
             excluded=self._stack.refused,
             requested_mails=Counter(
-                one.email for one in self._actions if one.action in {Action.CALLED, Action.REQUESTED}
+                action.email for action in self._actions if action.action in {Action.CALLED, Action.REQUESTED}
             ),
         )
         findings = verifier.verify(evidence)
@@ -184,8 +184,8 @@ class Demo:
 
 
 async def _run_until_first_ends(first: Coroutine[Any, Any, None], *others: Coroutine[Any, Any, None]) -> None:
-    """Run all concurrently until the first ends or any of them fails; cancel the rest."""
-    leader, *rest = [asyncio.create_task(one) for one in (first, *others)]
+    """Run the coroutines concurrently until `first` ends or any of them fails; then cancel the rest."""
+    leader, *rest = [asyncio.create_task(work) for work in (first, *others)]
     try:
         running = {leader, *rest}
         while not leader.done():

@@ -1,4 +1,4 @@
-"""Verifies a completed migration: compares its report with what others recorded, and checks each promise."""
+"""Verifies a completed migration: compares its report with what others recorded, and checks each guarantee."""
 
 import re
 from collections import Counter, defaultdict
@@ -11,7 +11,7 @@ from dev.demo.records import AtlassianAccount, Evidence
 from landbridge.domain.people import State
 
 _COMPLETION_NOTICE = "<migration_complete."
-"""The beginning of the Message-ID of the notice about the end; its text depends on the recipient's language."""
+"""Prefix of the Message-ID of the completion notice. Its text cannot identify it, because it is translated."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class _Case:
 
     @cached_property
     def connected(self) -> set[str]:
-        """The people whom the report calls connected."""
+        """The people who are connected according to the report."""
         return {who for who, line in self.lines.items() if line.state is State.CONNECTED}
 
     @cached_property
@@ -144,7 +144,7 @@ def _accounts_are_right(case: _Case) -> Finding:
 def _site_is_connected(case: _Case) -> Finding:
     """Check that the Opsgenie account, and no other, is connected to the site that the report names."""
     sites = {site.id: site.url for site in case.evidence.services.sites}
-    actual = {one.opsgenie_account: sites.get(one.site_id) for one in case.evidence.services.connections}
+    actual = {link.opsgenie_account: sites.get(link.site_id) for link in case.evidence.services.connections}
     expected = {case.report.opsgenie_account: case.report.site.url if case.report.site else None}
     wrong = [] if actual == expected else [f"Atlassian recorded {actual}, the report says {expected}"]
     return _finding(f"Opsgenie is connected to the site {expected[case.report.opsgenie_account]}", wrong)
@@ -235,13 +235,13 @@ def _mails_are_counted(case: _Case) -> Finding:
     for who, line in case.lines.items():
         delivered = len(case.personal(who))
         total += delivered
-        uncounted = case.evidence.max_uncounted if line.state in _LEFT_WHILE_MAILED else 0
+        uncounted = case.evidence.max_uncounted if line.state in _ENTERED_WHILE_MAILED else 0
         if not delivered - uncounted <= line.mails <= delivered:
             wrong.append(f"{who} received {delivered} mails, the report counts {line.mails}")
     return _finding(f"The report counts the {total} mails that people received, person by person", wrong)
 
 
-_LEFT_WHILE_MAILED = {State.CONNECTED, State.EXCLUDED, State.LEFT_BEHIND}
+_ENTERED_WHILE_MAILED = {State.CONNECTED, State.EXCLUDED, State.LEFT_BEHIND}
 """States that a person can enter while a mail to that person is being sent."""
 
 

@@ -45,7 +45,7 @@ class OrganizationChange(Body):
     seats: int | None = None
     """Maximum number of members; null: unlimited."""
     uninvitable: dict[str, str] = Field(default_factory=dict)
-    """Replaces the previous ones."""
+    """Replaces the previous addresses."""
 
 
 async def put_seed(request: Request) -> Response:

@@ -84,7 +84,7 @@ async def search_users(request: Request) -> Response:
 
 
 async def count_users(request: Request) -> Response:
-    """Answer `GET …/users/count`: all members, or members with access to `resourceIds`: all, for a known site."""
+    """Answer `GET …/users/count`: the number of members; 0 if `resourceIds` is given without a known site."""
     store = stores.of(request)
     organization = authorise(request, store)
     members = store.number("SELECT count(*) FROM members WHERE organization = ?", organization["id"])

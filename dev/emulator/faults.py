@@ -23,8 +23,8 @@ from dev.emulator.store import Store
 class Fault(Body):
     """A fault for the next `times` matching requests.
 
-    With `afterCommit`, or without both `status` and `body`, the operation is executed first. Then the delay passes.
-    Then the response is sent, changed as the other fields say.
+    With `afterCommit`, or without both `status` and `body`, the operation is executed first. After the delay, the
+    response is sent with the changes that the other fields describe.
     """
 
     match: str

@@ -55,13 +55,13 @@ class Operation:
     endpoint: Callable[[Request], Awaitable[Response]]
     """The first line of its docstring is the summary."""
     answers: Mapping[int, Schema | None]
-    """The schema of the response body by status code; none: no body."""
+    """The schema of the response body by status code; None: no body."""
     security: str = ""
     """The security scheme; empty: no authentication."""
     query: Mapping[str, Schema] = field(default_factory=dict)
     """Query parameters; all are optional."""
     body: Any = None
-    """The type of the request's JSON body; none: no body."""
+    """The type of the request's JSON body; None: no body."""
     body_required: bool = True
 
     @property
@@ -119,7 +119,7 @@ def _json(schema: Schema) -> dict[str, Any]:
 
 
 def _inlined(schema: dict[str, Any]) -> Schema:
-    """Replace references by the definitions: in the complete document `#/$defs` would not resolve."""
+    """Replace references with their definitions, because `#/$defs` would not resolve in the complete document."""
     definitions = schema.pop("$defs", {})
 
     def inline(node: Any) -> Any:  # noqa: ANN401 - any JSON

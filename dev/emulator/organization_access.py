@@ -62,8 +62,9 @@ def authorise(
 ) -> Row:
     """Return the organization of the API key.
 
-    The path may name no other organization, and as directory only its own one or `-`. Operations differ in the `shape`
-    of their 401 response, and in their documented response for an `unknown` organization.
+    If the path names an organization, it must be this one; if it names a directory, it must be this organization's or
+    `-`. Operations differ in the `shape` of their 401 response, and in their documented response for an `unknown`
+    organization.
 
     Raises:
         OrganizationError: 401, or `unknown`.

@@ -35,7 +35,7 @@ class NewSite(SignUp):
     """The body of a site creation."""
 
     name: Annotated[str, Field(json_schema_extra={"pattern": f"^{sites.NAME}$"})]
-    """Validated separately, because an invalid name has a status of its own."""
+    """Validated separately, because an invalid name is answered with a different status (422)."""
 
 
 class Connection(Body):

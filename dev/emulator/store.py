@@ -113,7 +113,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
-        # Each commit is written to the kernel, and synced to disk at checkpoints: a killed process loses nothing.
+        # Commits are written to the kernel and synced to disk at checkpoints, so a killed process loses nothing.
         self._connection.executescript(
             "PRAGMA journal_mode = wal; PRAGMA synchronous = normal; PRAGMA foreign_keys = on;"
         )

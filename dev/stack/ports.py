@@ -9,7 +9,7 @@ from collections.abc import Collection
 HOST = "127.0.0.1"
 """The stack listens on the loopback interface only."""
 _RANGE = range(10_000, 32_000)
-"""Below the ephemeral range: an outgoing connection could take one of those ports while a server restarts."""
+"""Below the ephemeral range: an outgoing connection could take an ephemeral port while a server restarts."""
 _PROBE_TIMEOUT = 2.0
 """Seconds."""
 

@@ -32,9 +32,9 @@ class Program:
     environment: Mapping[str, str] = field(default_factory=dict)
     """The complete environment of the process; nothing is inherited."""
     ports: Sequence[int] = ()
-    """Ports it will listen on. They must be free: another program there would answer the probe."""
+    """Ports it will listen on. They must be free, or another program would answer the probe."""
     ready: Probe | None = None
-    """Returns whether the program is ready; none: it is ready as soon as it runs."""
+    """Returns whether the program is ready; None: it is ready as soon as it runs."""
     explain: Callable[[str], str] = lambda _: ""
     """Turns the last log line of a failed start into a message; empty: the line itself is shown."""
     start_timeout: float = 30.0

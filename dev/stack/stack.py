@@ -206,7 +206,7 @@ class Stack:
                 loop.remove_signal_handler(signum)
 
     def shell_commands(self) -> list[str]:
-        """Return shell commands that drop other settings and set those of this stack."""
+        """Return shell commands that unset all other settings and set those of this stack."""
         patterns = " ".join(f"-e 's/^\\({prefix}[A-Z_]*\\)=.*/\\1/p'" for prefix in _PREFIXES)
         return [
             f'for name in $(env | sed -n {patterns}); do unset "$name"; done; unset name',

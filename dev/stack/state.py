@@ -20,7 +20,7 @@ class StateFolder:
         self.mailbox = self.folder / "mailbox"
         self.logs = self.folder / "logs"
         self.environment = self.folder / "environment"
-        """Exists while the stack runs. A shell that sources it talks to this stack."""
+        """Exists while the stack runs. In a shell that sources it, commands use this stack."""
 
     @contextlib.contextmanager
     def opened(self, *, fresh: bool) -> Iterator[None]:

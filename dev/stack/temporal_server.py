@@ -18,7 +18,7 @@ from landbridge.platform.temporal import connection
 
 NAME = "temporal"
 _PRAGMAS = ("journal_mode=wal", "synchronous=1")
-"""Three times as fast as SQLite's defaults; a killed server still loses nothing."""
+"""Three times as fast as SQLite's defaults; a killed server process still loses nothing."""
 _DYNAMIC_CONFIG = {
     # Activities carry fairness keys: a large migration must not starve a small one.
     "matching.enableFairness": "true",
@@ -38,7 +38,7 @@ class TemporalServer:
     ui_port: int = 0
     """Port of the Web UI; 0: no Web UI."""
     database: Path | None = None
-    """SQLite file; none: the server keeps everything in memory."""
+    """SQLite file; None: the server keeps everything in memory."""
     dynamic_config: Mapping[str, str] = field(default_factory=dict)
     """Further dynamic configuration, each value as JSON. Tests that skip time need
     `frontend.WorkflowTimeSkippingEnabled=true` and `history.timerProcessorMaxTimeShift="10ms"`."""
@@ -103,7 +103,7 @@ class TemporalServer:
 
 @asynccontextmanager
 async def running(server: TemporalServer, folder: Path) -> AsyncIterator[Supervisor]:
-    """Run a server alone, with its log in `folder`; yield its supervisor.
+    """Run only a Temporal server, with its log in `folder`; yield its supervisor.
 
     Raises:
         ProgramFailed: the server does not start.

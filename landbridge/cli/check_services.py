@@ -74,7 +74,7 @@ async def _provisioning() -> Passed:
     atlassian = settings.load(settings.AtlassianSettings)
     if atlassian.provisioning_url is None:
         return Passed("No emulator is set: sign-up, creating a site and connecting it are manual tasks for an admin.")
-    # Every request of this API changes something. A GET, which it does not support, only shows that it is there.
+    # Every supported request of this API changes something. A GET is not supported, but shows that the API is there.
     request = Request("GET", "/provisioning/v1/sites", understood=_ANY_STATUS)
     async with Transport(
         "The emulator", str(atlassian.provisioning_url), settings="LANDBRIDGE_ATLASSIAN_PROVISIONING_URL"

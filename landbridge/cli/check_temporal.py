@@ -26,7 +26,8 @@ from workflows.support import options
 
 TEMPORAL = "Temporal"
 MAX_POLL_AGE = timedelta(minutes=2)
-"""A worker polls at least once a minute; the server lists workers for minutes after they have stopped."""
+"""Ignore workers whose last poll is older: a worker polls at least once a minute, but the server lists workers for
+minutes after they have stopped."""
 _RUNNING = "ExecutionStatus = 'Running' AND WorkflowType = 'SiteMigrationWorkflow'"
 _MAX_MIGRATIONS = 5
 """Running migrations whose encryption is checked, newest first."""
@@ -137,7 +138,7 @@ class TemporalChecks:
         return Passed(f"On, with the key {known[0]}{more}.")
 
     async def _keys_of(self, execution: WorkflowExecution) -> tuple[set[str], bool]:
-        """Return the ids of the keys that a workflow needs, and whether it started unencrypted."""
+        """Return the ids of the keys of a workflow's first and newest payloads, and whether it started unencrypted."""
         service, where = self._connected.workflow_service, execution.raw_info.execution
         namespace = self._connected.namespace
         first = await service.get_workflow_execution_history(
@@ -219,7 +220,7 @@ def _version_of(poller: PollerInfo) -> tuple[str, str]:
 
 
 def _no_tasks(pollers: _Pollers) -> CheckFailed:
-    """Return the error for workers that get no tasks because theirs is not the current version."""
+    """Return the error for workers that get no tasks because their version is not the current version."""
     ((name, build), *_), ((current_name, current), *_) = sorted(pollers.versions), sorted(pollers.receiving)
     now = f"build {current} of {current_name}" if current else "workers without a build id"
     if build:

@@ -98,7 +98,7 @@ async def _run(check: Check, required: "asyncio.Task[CheckResult] | None") -> Ch
 
 
 def _split(sentence: str, settings: str) -> tuple[str, str]:
-    """Split an error message at its colon into problem and remedy; append the settings if it names none."""
+    """Split an error message at its colon into problem and remedy; append `settings` if the remedy names no setting."""
     message, _, remedy = sentence.partition(": ")
     if not remedy:
         return sentence, settings

@@ -16,7 +16,7 @@ from landbridge.domain.messages import UndoProgress
 from landbridge.platform.exits import Exit
 
 TIMEOUT_SECONDS = 60
-"""How long cancel and undo wait for the end; the migration ends without the command too."""
+"""How long cancel and undo wait for the end; the migration also ends if the command has stopped waiting."""
 _POLL_SECONDS = 0.5
 
 _REMOVED = (

@@ -1,4 +1,4 @@
-"""The commands `demo` and `dev`, which need a checkout: their code is in `dev/`, which is in no wheel and no image."""
+"""The commands `demo` and `dev`. They need a checkout: their code is in `dev/`, which wheels and images leave out."""
 
 import importlib
 from pathlib import Path

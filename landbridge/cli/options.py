@@ -105,7 +105,7 @@ def actor(name: str) -> Actor:
     """Return the actor to record: the given name, or else the login name.
 
     Raises:
-        BadInput: there is no login name, or the name is not UTF-8 or too long (it is stored with each act).
+        BadInput: there is no login name, or the name is not UTF-8 or too long (it is stored in each audit entry).
 
     """
     try:

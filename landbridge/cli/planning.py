@@ -1,4 +1,4 @@
-"""Makes a plan from what Opsgenie and Atlassian answer; changes nothing."""
+"""Makes a plan from the data of Opsgenie and Atlassian; changes nothing."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -29,7 +29,7 @@ def atlassian() -> AtlassianDirectory:
 
 
 def site_probe() -> SiteProbe | None:
-    """Return the site probe; None if the worker does not probe sites with the current settings either.
+    """Return the site probe; None if the worker would not probe sites with the current settings.
 
     Raises:
         BadInput: a setting is missing or wrong.

@@ -49,7 +49,7 @@ def warn_if_unverified(migration: Migration, actors: Iterable[Actor]) -> None:
 async def migration(opsgenie_account: str, run: str = "") -> Migration:
     """Connect, and return the client of an account's migration; it does not check that the migration exists.
 
-    Requests apply to the migration `run`, or without it to whichever migration is running.
+    Requests apply to the migration `run`; if `run` is empty, to the migration that is running.
 
     Raises:
         TemporalUnreachable, BadInput: as `connect`; BadInput also for an invalid account name.

@@ -17,7 +17,7 @@ from landbridge.domain.messages import MigrationRequest, Step, StepStatus
 from landbridge.domain.roster import RosterPerson
 
 TIMEOUT_SECONDS = 20
-"""Stop following if no worker answers for so long; the migration itself continues."""
+"""Stop following if no worker answers for this long; the migration itself continues."""
 _POLL_SECONDS = 0.5
 
 
@@ -26,7 +26,7 @@ async def follow_start(
 ) -> MigrationStatus:
     """Follow a migration until it waits for an admin; assign the people of a roster file when it is ready for them.
 
-    Also returns if no worker answers within `TIMEOUT_SECONDS`: then `progress` of the answer is None.
+    Also returns if no worker answers within `TIMEOUT_SECONDS`; `progress` of the returned status is then None.
 
     Raises:
         Refused: the first step refused the migration.
@@ -41,7 +41,7 @@ async def follow_start(
     if status.progress.task_id == messages.HAND_OUT_ROSTER and people is not None:
         await _assign(client, request, people)
     elif status.progress.task:
-        # Landbridge cannot read the roster until an admin has fixed the reason.
+        # Landbridge cannot read the roster until an admin has fixed a problem.
         return status
     with text.err().status("Looking for the site …"):
         return await _poll(migration, _site_known_or_task, timeout_seconds=TIMEOUT_SECONDS)
@@ -78,7 +78,7 @@ def _roster_checked(progress: messages.Progress) -> bool:
 
 
 def _site_known_or_task(progress: messages.Progress) -> bool:
-    # Until the first step is done, the task is still to assign the roster, which this command has just done.
+    # Before the first step is done, `task` still asks for the roster, which this command has just sent.
     return _first_step(progress) is StepStatus.DONE and bool(progress.task or progress.site)
 
 

@@ -90,7 +90,7 @@ def _problems(status: MigrationStatus, problem: str) -> list[str]:
         problems.append(
             f"Some cohorts are paused. Once the cause is fixed: ./starter.py resume {status.opsgenie_account}"
         )
-    # Paused cohorts report the reason of the pause as a problem too.
+    # Paused cohorts also report the reason of the pause as a problem.
     shown = progress.paused if progress is not None else ""
     return problems + [problem for problem in status.problems if running and problem != shown]
 

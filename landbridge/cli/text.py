@@ -1,4 +1,4 @@
-"""Writes to stdout and stderr: tables, messages, JSON, CSV, times, and untrusted names made safe to print."""
+"""Writes tables, messages, JSON and CSV to stdout and stderr; formats times, and makes untrusted text safe to print."""
 
 import sys
 import unicodedata

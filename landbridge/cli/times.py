@@ -60,13 +60,13 @@ def _absolute(typed: str) -> datetime | None:
 def _in_utc(moment: datetime) -> datetime:
     """Convert to UTC; a time without a zone is local.
 
-    `datetime.astimezone` maps a local time in the gap when clocks go forward to an hour too early.
+    For a local time that clocks skip when they go forward, `datetime.astimezone` returns an hour too early.
     """
     return datetime.fromtimestamp(moment.timestamp(), UTC)
 
 
 def clock_change_note(typed: str) -> str:
-    """Return how a local time was read that occurs twice or never because clocks change; empty for any other time."""
+    """Return how a local time that occurs twice or never (clocks change) was interpreted; empty for any other time."""
     try:
         local = datetime.fromisoformat(typed)
         first, second = (_in_utc(local.replace(fold=fold)) for fold in (0, 1))

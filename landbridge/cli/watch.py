@@ -18,7 +18,9 @@ POLL_SECONDS = 2.0
 
 
 async def poll_until_end(migration: Migration, on_status: Callable[[MigrationStatus, str], None]) -> MigrationStatus:
-    """Poll the status until the migration ends; `on_status` gets each status, and why it is out of date, if it is.
+    """Poll the status until the migration ends.
+
+    `on_status` gets each status, and why it is out of date (empty: it is current).
 
     Raises:
         NotFound, TemporalUnreachable: the first poll failed; later failures are retried.

@@ -23,11 +23,11 @@ class Failure:
 
     text: Text
     kind: str
-    """The name of an error in `domain.errors`; any other name is a bug; empty: the activity timed out."""
+    """A code of `domain.errors`, or the name of an unexpected exception (a bug). Empty: the activity timed out."""
 
     @property
     def needs_people(self) -> bool:
-        """Whether a retry is of no use until a person has fixed the problem."""
+        """Whether a person has to fix the problem before a retry can succeed."""
         return self.kind in options.NON_RETRYABLE
 
     @property
@@ -39,7 +39,7 @@ class Failure:
 async def execute(
     method: Callable[[Any, _Input], Awaitable[_Result]], argument: _Input, how: dict[str, Any], summary: str
 ) -> _Result | Failure:
-    """Run an activity with options of `workflows.support.options`; return its result, or why it failed."""
+    """Run an activity with options of `workflows.support.options`; return its result or its failure."""
     try:
         return await workflow.execute_activity_method(method, argument, summary=summary, **how)
     except ActivityError as error:

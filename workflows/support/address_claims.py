@@ -1,6 +1,7 @@
-"""Asks other cohorts for corrected addresses, so that no two people of a migration get the same address.
+"""Claims corrected addresses, so that no two people of a migration get the same address.
 
-A cohort does not complete or continue as new before its handlers have finished, so no claim is left without an answer.
+The cohort that an address hashes to grants or refuses the claim. A cohort does not complete or continue as new before
+its handlers have finished, so it answers every claim that it has received.
 """
 
 from collections.abc import Callable
@@ -19,14 +20,14 @@ class AddressClaims:
     """The claims of one cohort on addresses that hash to other cohorts."""
 
     def __init__(self, cohort: CohortInput, closing: Callable[[], bool]) -> None:
-        """Take the cohort; once `closing` returns true, the migration has closed it and no answer will come."""
+        """Take the cohort; `closing` returns whether the migration has closed it. Then no more answers arrive."""
         self._cohort = cohort
         self._closing = closing
         self._answers: dict[int, bool | None] = {}
-        """The answer to each pending claim by the person's number; none: there is no answer yet."""
+        """The answer to each pending claim, by the person's number. None: no answer yet."""
 
     def is_pending(self, person: int) -> bool:
-        """Return whether the person with this number waits for an address."""
+        """Return whether a claim for the person with this number is pending."""
         return person in self._answers
 
     async def claim(self, email: str, person: int) -> bool | None:
@@ -58,7 +59,7 @@ class AddressClaims:
         return AddressClaim(email=email, cohort=self._cohort.number, person=person)
 
     async def _signal(self, number: int, signal: str, message: object) -> bool:
-        """Signal another cohort; return whether it runs."""
+        """Signal another cohort; return False if it has ended."""
         cohort = workflow.get_external_workflow_handle(ids.cohort(self._cohort.opsgenie_account, number))
         try:
             await cohort.signal(signal, message)

@@ -19,18 +19,18 @@ with workflow.unsafe.imports_passed_through():
 
 
 class Admins:
-    """Waits for owners and admins, and sends them notices."""
+    """Waits for owners and admins to do tasks, and sends them notices."""
 
     def __init__(
         self, request: MigrationRequest, state: MigrationState, mark: Callable[[Step, StepStatus, Text], None]
     ) -> None:
-        """Take the migration; `mark` sets the status and the note of a step of the checklist."""
+        """`mark` sets the status and the note of a step of the checklist."""
         self._request = request
         self._state = state
         self._mark = mark
 
     async def wait_for(self, task: Task, until: Callable[[], bool]) -> None:
-        """Show a task until it is done; remind owners and admins by mail while it is not."""
+        """Show a task and wait until it is done; meanwhile, send owners and admins reminders by mail."""
         if until():
             return
         self._state.task = task
@@ -42,14 +42,14 @@ class Admins:
         except asyncio.CancelledError:
             reminders.cancel()
             raise
-        # A mail server that does not respond must not delay the migration.
+        # Cancel a mail that is being sent: a mail server that does not respond must not delay the migration.
         reminders.cancel()
         await asyncio.gather(reminders, return_exceptions=True)
         self._state.task = None
         self._mark(step, StepStatus.RUNNING, NO_TEXT)
 
     async def _send_reminders(self) -> None:
-        """Remind of the current task, with growing intervals."""
+        """Send mails about the current task at growing intervals."""
         rules = self._state.rules
         interval = rules.task_mail_delay
         for reminders in range(rules.reminders_at_most + 1):
@@ -58,7 +58,7 @@ class Admins:
             interval = rules.reminder_interval * (reminders + 1)
 
     async def notify_of_passed_deadlines(self) -> None:
-        """Send a notice whenever a deadline has passed; runs until it is cancelled."""
+        """Send a notice whenever a deadline passes, until cancelled."""
         while True:
             await workflow.wait_condition(lambda: self._state.deadline_notice_is_due)
             self._state.deadline_reported = True
@@ -67,8 +67,8 @@ class Admins:
     async def notify(self, kind: NoticeKind, counts: Counts | None = None) -> bool:
         """Mail a notice; return whether the mail server accepted it for any recipient.
 
-        It is retried for as long as an activity is retried, but not until a sending quota is free again: the migration
-        waits for it.
+        The activity is retried until its timeout. It does not wait until an exhausted sending quota is renewed, because
+        the migration waits for this method.
         """
         recipients = self._recipients()
         if not recipients:

@@ -14,7 +14,8 @@ def async_update(
 ) -> Callable[[Callable[_Params, Awaitable[_Result]]], workflow.UpdateMethodMultiParam[_Params, _Result]]:
     """Decorate an async update handler; `name` is the update's name on the wire.
 
-    It only corrects the type of `workflow.update(name=...)`, which infers the coroutine as the result (SDK 1.35).
+    The same as `workflow.update(name=...)`, but with the right types: the SDK's annotations infer the coroutine as the
+    update's result (SDK 1.35).
     """
     decorate = workflow.update(name=name)
     return cast(

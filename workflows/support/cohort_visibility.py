@@ -13,17 +13,17 @@ with workflow.unsafe.imports_passed_through():
     from workflows.support import search_attributes
 
 SIGNIFICANT_SHARE = 10
-"""One in this many people has changed state: worth an update, which is a billable action."""
+"""A significant change: at least one in this many people has changed state. Each update is a billable action."""
 SIGNIFICANT_UPDATE_INTERVAL = timedelta(minutes=1)
-"""Between two updates, if a significant share has changed. For newer numbers, query the cohort."""
+"""Between two updates, after a significant change. For newer numbers, query the cohort."""
 MIN_UPDATE_INTERVAL = timedelta(minutes=10)
-"""Between two updates, if fewer people have changed and the workflow is running anyway."""
+"""Between two updates, after a smaller change, if the workflow is running anyway."""
 MAX_UPDATE_INTERVAL = timedelta(hours=1)
-"""Between two updates, if anything has changed: a timer wakes the workflow for it."""
+"""Between two updates, after a smaller change, if only a timer would wake the workflow."""
 
 
 class CohortVisibility:
-    """Updates search attributes and details; `status` is the cohort's status, `now` the time of its timer."""
+    """Updates search attributes and details; `status` returns the cohort's status, `now` the time of its timer."""
 
     def __init__(self, opsgenie_account: str, status: Callable[[], CohortStatus], now: Callable[[], datetime]) -> None:
         self._opsgenie_account = opsgenie_account
@@ -33,7 +33,7 @@ class CohortVisibility:
         self._updated_at: datetime | None = None
 
     def next_update(self) -> datetime | None:
-        """Return when the next update is due; none: nothing has changed."""
+        """Return when the next update is due; None: nothing has changed."""
         status, visible = self._status(), self._visible
         if status == visible:
             return None

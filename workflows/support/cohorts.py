@@ -1,4 +1,4 @@
-"""The cohorts of one migration: start them, signal one or all, wait for their results."""
+"""The cohorts of a migration: start them, signal one or all of them, wait for their results."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,15 +25,15 @@ class Cohorts:
     def __init__(self, opsgenie_account: str) -> None:
         self._opsgenie_account = opsgenie_account
         self._handles: list[ChildWorkflowHandle[CohortWorkflow, CohortResult]] = []
-        self._in_order = asyncio.Lock()
-        self._pending = asyncio.Semaphore(options.MAX_PENDING)
+        self._broadcast_lock = asyncio.Lock()
+        self._signal_limit = asyncio.Semaphore(options.MAX_PENDING)
         self.starting = False
-        """Cohorts are being started: until all of them run, the migration must not end."""
+        """Whether cohorts are being started; the migration must not end before all of them run."""
 
     async def start(self, inputs: Sequence[CohortInput]) -> None:
         """Start all cohorts; broadcasts wait until every cohort runs."""
         self.starting = True
-        async with self._in_order:
+        async with self._broadcast_lock:
             self._handles = list(await asyncio.gather(*map(self._start, inputs)))
         self.starting = False
 
@@ -47,20 +47,20 @@ class Cohorts:
         )
 
     async def signal(self, number: int, signal: str, message: object) -> None:
-        """Signal one cohort; a cohort that has ended needs no signal."""
+        """Signal one cohort; log a warning if it has ended."""
         cohort = workflow.get_external_workflow_handle(ids.cohort(self._opsgenie_account, number))
-        async with self._pending:
+        async with self._signal_limit:
             try:
                 await cohort.signal(signal, message)
             except ApplicationError:
                 workflow.logger.warning("signal_not_delivered", extra={"signal": signal, "cohort": number})
 
     async def broadcast(self, signal: str, message: Model | None = None) -> None:
-        """Signal all cohorts, and retry until every cohort has the signal.
+        """Signal all cohorts; retry until every cohort has received the signal.
 
         Broadcasts run one after the other, so that a resume cannot overtake its pause.
         """
-        async with self._in_order:
+        async with self._broadcast_lock:
             if not self._handles:
                 return
             broadcast = BroadcastInput(

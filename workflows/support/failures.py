@@ -1,4 +1,7 @@
-"""Errors of Landbridge as failures in Temporal: code as type, English text as message, text as details."""
+"""Converts between Landbridge's errors and Temporal's failures.
+
+A failure's type is the error's code, its message the English text, its details the `Text`.
+"""
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -9,17 +12,17 @@ with workflow.unsafe.imports_passed_through():
 
 
 def to_failure(error: LandbridgeError, *, non_retryable: bool = False) -> ApplicationError:
-    """Return what a workflow raises to refuse a request, or to fail."""
+    """Return the failure that a workflow raises to reject a request or to fail."""
     return ApplicationError(str(error), as_json(error.text), type=error.code, non_retryable=non_retryable)
 
 
 def to_error(failure: ApplicationError) -> NotFound | Refused:
-    """Return the error with which a workflow refused a request."""
+    """Return the error for a failure with which a workflow rejected a request."""
     return (NotFound if failure.type == NotFound.code else Refused)(text_of(failure))
 
 
 def text_of(failure: ApplicationError) -> Text:
-    """Return the text of a failure; of a failure that is not ours, its message."""
+    """Return the text of a failure, or the message if Landbridge did not raise the failure."""
     try:
         return Text.read(failure.details[0]) if failure.details else verbatim(failure.message)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a migration shows in search attributes and in Temporal's Web UI; `status` reads it without a worker."""
+"""What a migration shows in search attributes and in Temporal's Web UI; the CLI can read it without a worker."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 class MigrationVisibility:
-    """Updates search attributes if they have changed, and details."""
+    """Updates the details, and the search attributes if they have changed."""
 
     def __init__(self, opsgenie_account: str, state: MigrationState) -> None:
         self._opsgenie_account = opsgenie_account

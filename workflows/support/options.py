@@ -28,9 +28,10 @@ SMALL_BATCH = 10
 wait for a migration of 100,000."""
 
 HEARTBEAT_TIMEOUT = timedelta(minutes=3)
-"""After this time without a heartbeat Temporal retries an activity. It covers a failover of Temporal's database (90
-seconds) and a worker that detects a dead connection late (25 more, see `KEEP_ALIVE` in `platform.temporal.connection`):
-mails sent meanwhile are then reported, not sent again. The price: the batches of a killed worker wait this long."""
+"""After this time without a heartbeat, Temporal retries an activity. It is longer than a failover of Temporal's
+database (90 seconds) plus the time until a worker detects a dead connection (25 more, see `KEEP_ALIVE` in
+`platform.temporal.connection`), so that mails sent meanwhile are reported instead of sent again. The price: the batches
+of a killed worker wait this long."""
 IDEMPOTENT_HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 """The same for idempotent activities, which may be retried sooner."""
 MAX_RUN_EVENTS = 1_000
@@ -54,7 +55,7 @@ _RETRY_POLICY = RetryPolicy(
     non_retryable_error_types=list(NON_RETRYABLE),
 )
 _RETRY_TIMEOUT = timedelta(minutes=10)
-"""How long an activity is retried before the workflow reports that a service is unavailable, and starts it again."""
+"""How long an activity is retried before the workflow reports the problem and starts a new activity."""
 
 
 _INTERACTIVE, _SMALL = Priority(priority_key=1), Priority(priority_key=2)
@@ -63,7 +64,7 @@ their fairness keys (`client.migrations`)."""
 
 
 def _options(queue: str, *, start_to_close: timedelta, heartbeat: timedelta | None = None) -> dict[str, Any]:
-    # Only an activity with heartbeats learns of its cancellation, and can return what it has done.
+    # Only an activity that heartbeats is notified of its cancellation, and can return a partial result.
     wait = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
     return {
         "task_queue": queue,
@@ -87,9 +88,9 @@ UNDO = _options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=30), heartbeat
 """One call for each person of a cohort."""
 ADMIN_LOOKUPS = {**_options(OPSGENIE_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _INTERACTIVE}
 SIGN_IN_MAIL = {**_options(MAIL_QUEUE, start_to_close=HEARTBEAT_TIMEOUT), "priority": _INTERACTIVE}
-"""One mail, without a heartbeat: its result may wait for Temporal just as long."""
+"""One mail, without a heartbeat. The timeout has to cover a failover of Temporal too, as `HEARTBEAT_TIMEOUT` does."""
 COHORTS = _options(WORKFLOWS, start_to_close=timedelta(minutes=10), heartbeat=IDEMPOTENT_HEARTBEAT_TIMEOUT)
-"""Signals to all cohorts: an activity sends them, since 400 signals from the workflow would be 800 events."""
+"""Signals to all cohorts. An activity sends them, because 400 signals from the workflow would add 800 events."""
 SITES = {**_options(ATLASSIAN_QUEUE, start_to_close=timedelta(minutes=1)), "priority": _INTERACTIVE}
 
 

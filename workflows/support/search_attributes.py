@@ -1,4 +1,4 @@
-"""The search attributes (`domain.searchable`) as keys of the SDK."""
+"""The search attributes (`domain.searchable`) as SDK keys."""
 
 from temporalio.common import SearchAttributeKey
 
@@ -10,10 +10,10 @@ MIGRATION_PAUSED = SearchAttributeKey.for_bool("MigrationPaused")
 """On a migration and on each cohort: it starts nothing new until an admin resumes it. Each cohort sets it too, since a
 cohort may pause alone and reports only a limited number of problems to the migration."""
 PEOPLE_TOTAL = SearchAttributeKey.for_int("PeopleTotal")
-"""On a cohort, as are the attributes below: everyone in the cohort."""
+"""Everyone in the cohort. This and the following attributes are set on cohorts."""
 PEOPLE_WAITING = SearchAttributeKey.for_int("PeopleWaiting")
 """People who are not settled."""
 PEOPLE_CONNECTED = SearchAttributeKey.for_int("PeopleConnected")
 PEOPLE_BY_STATE = SearchAttributeKey.for_keyword("PeopleByState")
-"""The number of people in each state, as one keyword (`domain.people.Counts.packed`): there are not enough attributes
-for one number each."""
+"""The number of people in each state, as one keyword (`domain.people.Counts.packed`): a namespace
+has too few attributes for a number per state."""

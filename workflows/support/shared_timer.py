@@ -10,8 +10,8 @@ from temporalio import workflow
 class SharedTimer:
     """A timer that several tasks share. When it fires, every task re-checks its own condition.
 
-    A running timer is never cancelled for an earlier or a later one. A timer that fires without need costs less than
-    cancelling and restarting it with every click.
+    A running timer is never cancelled, even if an earlier or later time is needed. A timer that fires unnecessarily
+    costs less than cancelling and restarting a timer with every click.
     """
 
     def __init__(self) -> None:
@@ -21,9 +21,9 @@ class SharedTimer:
 
     @property
     def now(self) -> datetime:
-        """The workflow's time, and at least the time for which a fired timer was set.
+        """The workflow's time, or the time for which the last fired timer was set if that is later.
 
-        Replays agree on when timers fire, but the clock may lag behind the timer.
+        Timers fire at the same point in every replay, but the workflow's clock may lag behind a fired timer.
         """
         now = workflow.now()
         return now if self._fired_at is None else max(now, self._fired_at)
@@ -31,9 +31,9 @@ class SharedTimer:
     async def wait_until_due(
         self, next_due: Callable[[], datetime | None], stop: Callable[[], bool]
     ) -> datetime | None:
-        """Wait until the time that `next_due` returns, which may change while waiting; none: nothing is planned.
+        """Wait until the time that `next_due` returns. It may change while waiting; None: nothing is due.
 
-        Return the time to act for, or None once `stop` is true.
+        Return the time to use as now, or None once `stop` returns true.
         """
 
         def needs_attention() -> bool:
