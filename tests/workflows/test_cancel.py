@@ -222,7 +222,7 @@ async def test_no_link_works_after_a_termination(harness: MigrationHarness) -> N
     view = await TemporalLinkClient(harness.client).view(link)
     assert view is not None
     assert view.state is LinkState.CLOSED
-    assert "from outside" in (await harness.person(ANN.email)).reason
+    assert "outside Landbridge" in (await harness.person(ANN.email)).reason
 
 
 async def _cohort_ended(harness: MigrationHarness) -> bool:

@@ -173,7 +173,7 @@ async def test_a_long_migration_that_fails_reports_the_reason(harness: Migration
     await harness.cohort().terminate()
     await eventually(lambda: closed(harness, ids.migration(harness.account)))
     status = await harness.migration.status()
-    assert (status.run_state, "from outside" in status.failure) == (RunState.FAILED, True)
+    assert (status.run_state, "outside Landbridge" in status.failure) == (RunState.FAILED, True)
     assert (await lengths(harness, ids.migration(harness.account)))[-1] <= SHORT
     assert (await harness.start()).already is None
 
