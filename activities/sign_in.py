@@ -68,7 +68,7 @@ class SignInActivities:
         recipient = self._identities.read_identity(request.identity, claims)
         if recipient is None:
             _logger.warning("sign_in_identity_refused", sign_in_id=sign_in_id)
-            raise Untrusted("The identity in this order was not signed by Landbridge for this sign-in.")
+            raise Untrusted("The identity in this request was not signed by Landbridge for this sign-in.")
         outcome = await self._mailer.send_sign_in_link(SignInMail(recipient=recipient, claims=claims))
         if outcome.delivery is Delivery.DEFERRED:
             raise ServiceUnavailable(DEFERRED)

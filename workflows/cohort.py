@@ -139,7 +139,7 @@ class CohortWorkflow:
             if self._ending:
                 return
             if self._looked_up_at is not None and workflow.now() - self._looked_up_at < LOOKUP_BATCH_WINDOW:
-                await workflow.sleep(LOOKUP_BATCH_WINDOW, summary="Others who return meanwhile")
+                await workflow.sleep(LOOKUP_BATCH_WINDOW, summary="Wait for others who return")
             if people := state.next_returned(options.ACCOUNT_BATCH):
                 await self._look_up(people)
                 self._looked_up_at = workflow.now()

@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from landbridge.domain.cohort_state import CohortInput, CohortState
     from landbridge.domain.errors import BadInput, NotFound, Refused
     from landbridge.domain.messages import (
-        HAND_OUT_ROSTER,
+        PROVIDE_ROSTER,
         RESUME,
         AdminsChanged,
         Begin,
@@ -146,7 +146,7 @@ class SiteMigrationWorkflow:
             self._state.people_assigned = True
         else:
             task = Task(
-                id=HAND_OUT_ROSTER,
+                id=PROVIDE_ROSTER,
                 task=text("Provide the roster: run the start command again with the same file."),
                 command=f"./starter.py start {account} --initiator {self._request.initiator} --roster FILE",
             )

@@ -38,7 +38,7 @@ async def follow_start(
         raise Refused(status.failure)
     if status.run_state is not RunState.RUNNING or status.progress is None:
         return status
-    if status.progress.task_id == messages.HAND_OUT_ROSTER and people is not None:
+    if status.progress.task_id == messages.PROVIDE_ROSTER and people is not None:
         await _assign(client, request, people)
     elif status.progress.task:
         # Landbridge cannot read the roster until an admin has fixed a problem.

@@ -69,7 +69,7 @@ async def _refuse_while_running(client: Client, opsgenie_account: str, what: str
 
 
 def _still_running(what: str) -> Refused:
-    return Refused(f"The {what} is not over: only an ended migration can be deleted. Cancel it first.")
+    return Refused(f"The {what} has not ended: only an ended migration can be deleted. Cancel it first.")
 
 
 async def _delete(client: Client, run: WorkflowExecution, what: str) -> None:

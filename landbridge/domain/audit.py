@@ -15,7 +15,7 @@ from landbridge.domain.base import Model
 from landbridge.domain.people import Actor
 from landbridge.domain.text import NO_TEXT, Text, verbatim
 
-KEPT = 400
+MAX_ENTRIES = 400
 """Maximum number of entries that one workflow keeps; see `Audit.with_entry`. They take about 100 kB of what
 continue-as-new carries."""
 MAX_LENGTH = 254
@@ -69,7 +69,7 @@ class Audit(Model):
     """Number of entries that were dropped. Temporal's histories still contain them until their retention ends."""
 
     def with_entry(self, entry: AuditEntry) -> "Audit":
-        """Return the audit with one more entry; beyond `KEPT` entries, an older entry is dropped.
+        """Return the audit with one more entry; beyond `MAX_ENTRIES` entries, an older entry is dropped.
 
         The dropped entry is the oldest of the most frequent act, except for the very first entry. So nobody can evict
         the record of one act by repeating another.
@@ -82,7 +82,7 @@ class Audit(Model):
             }
         )
         entries = (*self.entries, clipped)
-        if len(entries) <= KEPT:
+        if len(entries) <= MAX_ENTRIES:
             return Audit(entries=entries, left_out=self.left_out)
         ((commonest, _),) = Counter(other.act for other in entries[1:]).most_common(1)
         oldest = next(index for index, other in enumerate(entries) if index and other.act is commonest)

@@ -30,7 +30,7 @@ class Step(StrEnum):
 MAX_REASON_LENGTH = 300
 """Maximum characters of a reason. It is stored with each person it concerns, and an answer of Temporal has at most
 2 MB: a long text for each person of a cohort would exceed it."""
-HAND_OUT_ROSTER, RESUME = "hand-out-roster", "resume"
+PROVIDE_ROSTER, RESUME = "provide-roster", "resume"
 """Ids of tasks (`Progress.task_id`): the starter assigns its roster file; an admin resumes after a pause."""
 CANCELLED = "cancelled"
 """Shown instead of a step if the migration was cancelled."""

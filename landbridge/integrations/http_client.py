@@ -43,7 +43,7 @@ def build(service: str, url: str, authorization: str, settings: str) -> httpx2.A
             follow_redirects=False,
         )
     except ssl.SSLError:
-        raise BadInput("SSL_CERT_FILE holds no certificates: name a file in PEM format.") from None
+        raise BadInput("SSL_CERT_FILE contains no certificates: name a file in PEM format.") from None
     except OSError as error:
         raise BadInput(f"SSL_CERT_FILE cannot be read as certificates: {error.strerror}.") from None
     except CANNOT_SEND:
@@ -57,7 +57,7 @@ def cannot_send(service: str, settings: str) -> str:
 
 def proxy_requires_login(service: str) -> str:
     """Return the error message for a proxy that requires a login."""
-    return f"The proxy on the way to {service} wants a login (407): write it into HTTPS_PROXY, HTTP_PROXY or ALL_PROXY."
+    return f"The proxy for {service} requires a login (407): add it to HTTPS_PROXY, HTTP_PROXY or ALL_PROXY."
 
 
 def _proxy_problem() -> str:
@@ -69,7 +69,7 @@ def _proxy_problem() -> str:
         return ""  # no proxy is used
     for name, value in os.environ.items():
         if name.casefold() in _PROXIES and value and not _is_proxy(value):
-            return f"{name} names no proxy that can be used: write it as http://host:port."
+            return f"{name} is not a valid proxy: write it as http://host:port."
     return ""
 
 

@@ -36,7 +36,7 @@ _OK, _NOT_FOUND = 200, 404
 _REFUSALS = {
     # "Key format is not valid!": the response to a truncated or wrong key.
     422: Text(
-        "{service} does not accept a value in the request (422), most likely the API key: set "
+        "{service} rejected a value in the request (422), most likely the API key: set "
         "LANDBRIDGE_OPSGENIE_API_KEY to the key as the API integration shows it."
     ),
 }

@@ -49,7 +49,7 @@ class Settings(BaseSettings):
         text = value.strip("\r\n") if info.field_name == "password" else pasted.trimmed(value)
         if not text.isprintable():
             raise ValueError(
-                "it holds a control character, an invisible one, or bytes that are not UTF-8; type it anew"
+                "it holds a control character, an invisible one, or bytes that are not UTF-8; type it again"
             )
         return text
 
@@ -68,7 +68,7 @@ def _check_api_key(key: SecretStr) -> SecretStr:
     if not key.get_secret_value():
         raise ValueError("it is empty")
     if not _API_KEY.fullmatch(key.get_secret_value()):
-        raise ValueError("an API key has no spaces, quotes, or letters outside ASCII; copy it anew")
+        raise ValueError("an API key has no spaces, quotes, or letters outside ASCII; copy it again")
     return key
 
 

@@ -75,7 +75,7 @@ DEFAULTS = Rules()
         ),
         ("docs/decisions/adapters.md", f"at most {roster.MAX_PEOPLE:,} people"),
         ("docs/decisions/workflows.md", f"At most {roster.MAX_COHORTS} cohorts"),
-        ("docs/decisions/workflows.md", f"Each keeps {audit.KEPT}, cut to {audit.MAX_LENGTH} characters"),
+        ("docs/decisions/workflows.md", f"Each keeps {audit.MAX_ENTRIES}, cut to {audit.MAX_LENGTH} characters"),
         (
             "docs/decisions/workflows.md",
             f"Links ask for {_WORDS[lifecycle.MAX_LINK_REQUESTS]} mails in {WINDOW} at most",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from landbridge.domain import audit
-from landbridge.domain.audit import KEPT, MAX_LENGTH, Act, Audit, AuditEntry
+from landbridge.domain.audit import MAX_ENTRIES, MAX_LENGTH, Act, Audit, AuditEntry
 from landbridge.domain.people import Actor, Source
 from landbridge.domain.text import verbatim
 
@@ -56,18 +56,18 @@ def test_a_full_audit_keeps_the_first_and_the_newest_entries() -> None:
             about=f"{n} {'é' * 1_000}",
             detail=verbatim("é" * 1_000),
         )
-        for n in range(3 * KEPT)
+        for n in range(3 * MAX_ENTRIES)
     ]
     made = of(acts)
-    assert [entry.at for entry in made.entries] == [acts[0].at, *(act.at for act in acts[-KEPT + 1 :])]
-    assert made.left_out == len(acts) - KEPT
+    assert [entry.at for entry in made.entries] == [acts[0].at, *(act.at for act in acts[-MAX_ENTRIES + 1 :])]
+    assert made.left_out == len(acts) - MAX_ENTRIES
     assert len(made.model_dump_json().encode()) < 1024 * 1024
 
 
 def test_one_action_cannot_evict_the_others() -> None:
     """The most frequent action is evicted first."""
     flood = [Act.PAUSE, Act.RESUME, Act.REFRESH]
-    acts = [Act.START, Act.VERIFY, Act.EXCLUDE, *flood * KEPT, Act.VERIFY]
+    acts = [Act.START, Act.VERIFY, Act.EXCLUDE, *flood * MAX_ENTRIES, Act.VERIFY]
     made = of([AuditEntry(at=BEGIN + timedelta(seconds=n), by=Actor(), act=act) for n, act in enumerate(acts)])
     assert [entry.act for entry in made.entries if entry.act not in flood] == [
         Act.START,
@@ -75,7 +75,7 @@ def test_one_action_cannot_evict_the_others() -> None:
         Act.EXCLUDE,
         Act.VERIFY,
     ]
-    assert (len(made.entries), made.left_out) == (KEPT, len(acts) - KEPT)
+    assert (len(made.entries), made.left_out) == (MAX_ENTRIES, len(acts) - MAX_ENTRIES)
     assert [entry.at for entry in made.entries] == sorted(entry.at for entry in made.entries)
 
 

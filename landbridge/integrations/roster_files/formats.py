@@ -40,7 +40,9 @@ def read_csv(number: int, line: str, lines: Iterator[str], roster: RosterCheck) 
     headings = _strip_empty_end(next(reader))
     where = columns(headings)
     if "email" not in where:
-        raise BadInput(f"Line {number} has to name the columns, and one has to be 'email'; it says {header[:80]!r}.")
+        raise BadInput(
+            f"Line {number} must name the columns, one of which must be 'email'; it contains {header[:80]!r}."
+        )
     exported = is_export(headings)
     while True:
         row = reader.line_num + number
@@ -61,7 +63,7 @@ def explain_csv_error(error: csv.Error, row: int) -> str:
         return f"Row {row} has a field of more than {limit} characters: most likely a quote that is not closed."
     if "end of data" in str(error):
         return f"Row {row} opens a quote that is never closed; close it."
-    return f"Row {row} has text after a closing quote; write a quote inside of a quoted field twice."
+    return f"Row {row} has text after a closing quote; double each quote inside a quoted field."
 
 
 def _count_known_columns(header: str, delimiter: str) -> int:
@@ -139,7 +141,7 @@ def _elements(text: str) -> Iterator[object]:
     decode = json.JSONDecoder(object_pairs_hook=_object).raw_decode
     at = _after_space(text, 0)
     if not text.startswith("[", at):
-        raise BadInput("The roster has to be a list of people; of an answer of Opsgenie's API, that is its 'data'.")
+        raise BadInput("The roster must be a list of people; in a response of Opsgenie's API, that is 'data'.")
     at = _after_space(text, at + 1)
     more = not text.startswith("]", at)
     while more:

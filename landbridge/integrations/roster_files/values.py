@@ -86,7 +86,7 @@ def _exported_role(value: object) -> str:
     # In Opsgenie's API, the role is an object with a name.
     role = _role_name(value.get("name") if isinstance(value, Mapping) else value)
     if len(role) > MAX_ROLE_LENGTH:
-        sentence = f"The role {shown(role)} has {len(role)} characters, which no role of Opsgenie's has."
+        sentence = f"The role {shown(role)} has {len(role)} characters, more than any role in Opsgenie."
         raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the role is too long")
     return role
 

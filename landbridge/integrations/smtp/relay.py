@@ -137,7 +137,7 @@ class Server:
         except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected, OSError) as error:
             if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
                 raise ServiceRejected(
-                    f"TLS with the mail server {self._where} does not work: check that its certificate is valid for "
+                    f"TLS with the mail server {self._where} failed: check that its certificate is valid for "
                     "that name and signed by an authority of the system or of LANDBRIDGE_SMTP_CA_FILE, and that "
                     "LANDBRIDGE_SMTP_SECURITY fits the port."
                 ) from None
@@ -159,7 +159,7 @@ class Server:
             ) from None
         if reply is None:
             raise ServiceRejected(
-                f"The mail server {self._where} offers no login that we know (CRAM-MD5, PLAIN, LOGIN): check "
+                f"The mail server {self._where} offers no supported login mechanism (CRAM-MD5, PLAIN, LOGIN): check "
                 "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY, or leave LANDBRIDGE_SMTP_USERNAME empty."
             )
         if kind(reply.code) is Kind.ACCEPTED:

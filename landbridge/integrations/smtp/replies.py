@@ -64,9 +64,9 @@ CLOSING = 421
 """The server closes the connection; it has not executed the command (RFC 5321, 3.8)."""
 _NOT_INTERNATIONAL = {504, 553, 555}
 """Replies to MAIL FROM that concern SMTPUTF8, not the sender (RFC 6531, 3.5). The status code 5.6.7 does too."""
-_TOO_FAST = "The mail server wants us to send more slowly, so mail waits now and then"
-_REFUSES_US = "The mail server refuses us as a sender"
-_NOT_FOR_US = "The mail server does not send mail for us"
+_TOO_FAST = "The mail server limits the sending rate, so emails are delayed at times"
+_REFUSES_US = "The mail server rejects Landbridge as a sender"
+_NOT_FOR_US = "The mail server does not relay mail for Landbridge"
 _RECIPIENT_REASONS = {
     "4.2.2": text("the mailbox is full"),
     "5.1.1": text("there is no such mailbox"),
@@ -172,12 +172,12 @@ def _if_many(reply: Reply, row: Row | None) -> Text:
         return verbatim(f"{_NOT_FOR_US}: {row.advice} ({where}).")
     if reply.stage is Stage.CONTENT:
         return verbatim(
-            f"The mail server refuses the content of one mail after the other ({where}): its log says why; often the "
+            f"The mail server rejects the content of every email ({where}): see its log; often the "
             "domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM."
         )
     return verbatim(
-        f"The mail server refuses one recipient after the other ({where}): its log says why; check "
-        "LANDBRIDGE_SMTP_USERNAME and LANDBRIDGE_SMTP_FROM, and correct or exclude people whom it will never serve."
+        f"The mail server rejects every recipient ({where}): see its log; check "
+        "LANDBRIDGE_SMTP_USERNAME and LANDBRIDGE_SMTP_FROM, and correct or exclude people whom it will never accept."
     )
 
 

@@ -128,7 +128,7 @@ def _text_only(environment: Mapping[str, str]) -> dict[str, str]:
     variables = {name: value for name, value in environment.items() if pasted.is_text(name) and pasted.is_text(value)}
     for name in environment.keys() - variables.keys():
         if name.startswith("TEMPORAL_"):
-            raise BadInput(f"{name!r} holds bytes that are not UTF-8: set it anew. See docs/reference/settings.md.")
+            raise BadInput(f"{name!r} holds bytes that are not UTF-8: set it again. See docs/reference/settings.md.")
     return variables
 
 

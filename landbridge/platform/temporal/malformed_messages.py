@@ -51,7 +51,7 @@ class _MessageCheck(WorkflowInboundInterceptor):
 
     def _check(self, request: HandleUpdateInput) -> None:
         if not self._matches(request.update, request.args):
-            raise ApplicationError(f"This is no input for {request.update}.", type=Refused.code)
+            raise ApplicationError(f"This is not a valid input for {request.update}.", type=Refused.code)
 
     def _matches(self, name: str, args: Sequence[object]) -> bool:
         """Return whether the handler accepts these arguments; no handler of ours accepts null."""

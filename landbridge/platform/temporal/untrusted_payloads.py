@@ -23,7 +23,7 @@ from landbridge.platform.temporal.instance_wrapper import InstanceWrapper
 ANSWER = "Temporal delivered a result that no worker of Landbridge wrote. Find out who else has access to Temporal."
 _INPUT_NOT_ENCRYPTED = (
     "This workflow's input is unencrypted, or was encrypted without our keys. If it began before encryption was "
-    "turned on, set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR until it is over; see docs/how-to/encrypt.md."
+    "turned on, set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR until it has ended; see docs/how-to/encrypt.md."
 )
 _OF_ANOTHER_WORKFLOW = {
     CommandType.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION,

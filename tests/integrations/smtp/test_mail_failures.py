@@ -276,9 +276,9 @@ async def test_a_relay_refusal_among_accepted_mails_is_an_outcome(
 @pytest.mark.parametrize(
     "command, answer, told",
     [
-        ("RCPT", "554 5.7.1 Relay access denied", "does not send mail for us"),
-        ("RCPT", "550 no", "one recipient after the other"),
-        (DOT, "554 5.7.1 Message blocked as spam", "refuses the content of one mail after the other"),
+        ("RCPT", "554 5.7.1 Relay access denied", "does not relay mail for Landbridge"),
+        ("RCPT", "550 no", "rejects every recipient"),
+        (DOT, "554 5.7.1 Message blocked as spam", "rejects the content of every email"),
     ],
 )
 async def test_an_ambiguous_refusal_has_advice_for_many(
