@@ -136,7 +136,7 @@ class TestCsv:
         "header, sentence",
         [
             ("olga@example.com,Olga,owner", "is not known"),
-            ("name,role", "one has to be 'email'"),
+            ("name,role", "one of which must be 'email'"),
             ("emial,name", "did you mean 'email'"),
             ("email,verifed", "did you mean 'email_verified'"),
             ("username,verifed", "did you mean 'email_verified'"),
