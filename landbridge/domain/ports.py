@@ -28,7 +28,6 @@ from landbridge.domain.messages import InvitedAccount
 from landbridge.domain.roster import RosterPerson
 from landbridge.domain.sign_in import SignedIn, SignInClaims, SignInMail
 from landbridge.domain.sites import NewSite, Site
-from landbridge.domain.survey import AccountLookup, Seats
 
 
 class RosterSource(Protocol):
@@ -75,21 +74,6 @@ class Invitations(Protocol):
 
         An account that does not exist counts as removed, so a retry changes nothing.
         """
-        ...
-
-
-class DirectorySurvey(Protocol):
-    """What a dry run reads from the Atlassian organization. It changes nothing."""
-
-    def lookups(self, emails: Iterable[str]) -> AsyncIterator[AccountLookup]:
-        """Yield the state of each address, in order; an address that is listed twice is yielded twice.
-
-        Costs one call for each 100 addresses, and one for the organization's domains.
-        """
-        ...
-
-    async def seats(self) -> list[Seats]:
-        """List the licences of the organization's online sites, one for each product on each site."""
         ...
 
 

@@ -31,7 +31,7 @@ _Element = TypeVar("_Element")
 
 
 class AtlassianDirectory:
-    """Implements the ports `AccountDirectory`, `Invitations` and `DirectorySurvey` for one Atlassian organization.
+    """Implements the ports `AccountDirectory` and `Invitations` for one Atlassian organization; also used by `plan`.
 
     `url` excludes the `/admin` of the API's paths; `api_key` is the organization's. With `sends_invitations`, Atlassian
     mails its own invitation to each person who may be mailed and whose account is created.
@@ -106,7 +106,10 @@ class AtlassianDirectory:
         return Undone.REVOKED if organizations.REMOVED in statuses else Undone.FAILED
 
     async def lookups(self, emails: Iterable[str]) -> AsyncIterator[AccountLookup]:
-        """Look up the state of addresses, 100 in one call; see the port."""
+        """Yield the state of each address in order, with duplicates; changes nothing.
+
+        Costs one call for each 100 addresses, and one for the organization's domains.
+        """
         domains = await self._all(survey.Domain, lambda cursor: survey.domains_request(self._org_id, cursor))
         own = survey.verified_domains(domains)
         questions = [AccountQuestion(person=number, email=email) for number, email in enumerate(emails)]
@@ -117,7 +120,10 @@ class AtlassianDirectory:
                 yield survey.lookup(question.email, user, organizations.outcome(question, user), own)
 
     async def seats(self) -> list[Seats]:
-        """List the licences. Each licence that has a limit but no usage data takes one more call."""
+        """List the licences of the organization's online sites, one for each product on each site; changes nothing.
+
+        Each licence that has a limit but no usage data takes one more call.
+        """
         workspaces = await self._all(Workspace, lambda cursor: organizations.workspaces_request(self._org_id, cursor))
         found = [survey.seats_of(workspace, await self._used(workspace)) for workspace in workspaces]
         return [seats for seats in found if seats is not None]
