@@ -126,10 +126,10 @@ class CohortWorkflow:
             due = state.people.mails_due(now, options.MAIL_BATCH, last=state.refusals.withdrawn)
             mails = [_outgoing(person, mail) for person, mail in due]
             batch = SendMailsInput(context=self._mail_context(), mails=mails, refusals=state.refusals)
-            how = options.for_people(options.MAIL, len(due))
+            how, resumes = options.for_people(options.MAIL, len(due)), state.resumes
             result = await self._execute(MailActivities.send_mails, batch, how, f"{len(due)} mails")
             if result is not None:
-                state.record_mails(result, batch.refusals, options.MAIL_QUEUE, workflow.now())
+                state.record_mails(result, resumes, options.MAIL_QUEUE, workflow.now())
 
     async def _look_up_returned(self) -> None:
         """Look up people who returned from Atlassian's page: immediately, or together if several return soon after."""
@@ -219,6 +219,7 @@ class CohortWorkflow:
         None: it failed (the status shows the problem, or the cohort is paused), or was cancelled without a result.
         """
         self._running_activities += 1
+        resumes = self._state.resumes
         try:
             result = await self._until_cancelled(asyncio.create_task(execute(method, argument, how, summary)))
         finally:
@@ -226,7 +227,7 @@ class CohortWorkflow:
         queue = str(how["task_queue"])
         if isinstance(result, Failure):
             if result.needs_people:
-                self._state.paused = result.text
+                self._state.pause_for(result.text, resumes)
             else:
                 self._state.problems[queue] = result.text
             return None

@@ -75,6 +75,8 @@ class CohortState:
     """The site; none: the cohort has not begun its work."""
     paused: Text = NO_TEXT
     """Why the cohort starts nothing new; empty while it works."""
+    resumes: int = 0
+    """How often the cohort was resumed. The failure of work that started before a resume does not pause it again."""
     problems: dict[str, Text] = field(default_factory=dict)
     """Why the newest activity of a task queue failed, as sentences; no entry: it succeeded."""
     refusals: Refusals = field(default_factory=Refusals)
@@ -367,27 +369,31 @@ class CohortState:
         due = self.people.next_mail()
         return due if due is None or self.mail_hold is None else max(due, self.mail_hold.until)
 
-    def record_mails(self, result: SendMailsResult, refusals_before: Refusals, queue: str, now: datetime) -> None:
+    def record_mails(self, result: SendMailsResult, resumes_before: int, queue: str, now: datetime) -> None:
         """Record the outcomes of a batch of emails; if a problem ended the batch early, hold email or pause.
 
-        `refusals_before` are the refusals that the batch was sent with; `queue` is the task queue of the problem.
+        `resumes_before` is the value of `resumes` when the batch started; `queue` is the task queue of the problem.
         """
         for outcome in result.outcomes:
             self.apply(outcome.person, _mail_event(outcome), now)
-        resumed_meanwhile = self.refusals != refusals_before
         self.refusals = result.refusals
-        if resumed_meanwhile:
+        if self.resumes != resumes_before:
             self._withdraw_refusals(now)
         problem, former_hold, self.mail_hold = result.problem, self.mail_hold, None
         if problem is None:
             return
         if problem.needs_people:
-            self.paused = problem.message
+            self.pause_for(problem.message, resumes_before)
             self._withdraw_refusals(now)
         elif problem.retry_after:
             self.mail_hold = _hold(problem, former_hold, now)
         else:
             self.problems[queue] = problem.message
+
+    def pause_for(self, problem: Text, resumes_before: int) -> None:
+        """Pause for a problem that only an admin can fix, unless the cohort was resumed since the work started."""
+        if self.resumes == resumes_before:
+            self.paused = problem
 
     def _withdraw_refusals(self, now: datetime) -> None:
         """Send emails again to everyone whose refusal may have been the sender's fault."""
@@ -400,6 +406,7 @@ class CohortState:
     def resume(self, now: datetime) -> None:
         """Resume; retry held emails now, and emails whose refusal may have been the sender's fault."""
         self.paused = NO_TEXT
+        self.resumes += 1
         self._withdraw_refusals(now)
         if self.mail_hold is not None:
             self.mail_hold = self.mail_hold.model_copy(update={"until": now})

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from landbridge.domain import events, stale
-from landbridge.domain.activity_io import Delivery, MailOutcome, MailProblem, Refusals, SendMailsResult
+from landbridge.domain.activity_io import Delivery, MailOutcome, MailProblem, SendMailsResult
 from landbridge.domain.audit import Act
 from landbridge.domain.cohort_state import MAX_PROBLEMS_REPORTED, CohortInput, CohortState
 from landbridge.domain.errors import NotFound, Refused
@@ -206,7 +206,7 @@ class TestMail:
     """What the outcome of a batch changes."""
 
     def record(self, state: CohortState, problem: MailProblem | None) -> None:
-        state.record_mails(SendMailsResult(problem=problem), Refusals(), "mail", NOW)
+        state.record_mails(SendMailsResult(problem=problem), state.resumes, "mail", NOW)
 
     def test_a_quota_holds_mail_until_it_is_retried(self) -> None:
         state = mailed(ANN)
@@ -230,6 +230,16 @@ class TestMail:
         state.resume(NOW)
         assert state.may_act
 
+    def test_a_batch_that_started_before_a_resume_does_not_pause_again(self) -> None:
+        state = mailed(ANN)
+        resumes = state.resumes
+        state.resume(NOW)
+        problem = MailProblem(message=text("Credentials."), needs_people=True)
+        state.record_mails(SendMailsResult(problem=problem), resumes, "mail", NOW)
+        assert state.may_act
+        self.record(state, problem)
+        assert not state.may_act
+
     def test_another_problem_is_reported_and_retried(self) -> None:
         state = mailed(ANN)
         self.record(state, MailProblem(message=text("Unavailable.")))
@@ -242,7 +252,7 @@ class TestMail:
         outcome = MailOutcome(
             person=1, purpose=Purpose.AUTHENTICATION, generation=2, delivery=Delivery.DEFERRED, reason=text("451")
         )
-        state.record_mails(SendMailsResult(outcomes=[outcome]), Refusals(), "mail", LATER)
+        state.record_mails(SendMailsResult(outcomes=[outcome]), state.resumes, "mail", LATER)
         assert state.next_mail() == LATER + timedelta(minutes=1)
 
 

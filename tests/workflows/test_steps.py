@@ -1,25 +1,28 @@
 """The guide's seven steps, each on the real server; weeks pass in moments."""
 
 import asyncio
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from landbridge.client import migrations
 from landbridge.client.answers import RunState
 from landbridge.client.links import TemporalLinkClient
-from landbridge.domain.activity_io import NoticeKind
+from landbridge.domain.activity_io import MailContext, MailOutcome, NoticeKind, OutgoingMail
 from landbridge.domain.errors import NotFound, Refused, ServiceRejected, ServiceUnavailable
 from landbridge.domain.links import LinkClaims, LinkState, LinkView, Purpose
-from landbridge.domain.messages import Step, StepStatus
+from landbridge.domain.messages import CohortView, Step, StepStatus
 from landbridge.domain.people import Actor, Source, State
 from landbridge.domain.roster import ADMIN, RosterPerson, survey
 from landbridge.domain.rules import AtDeadline, Rules
 from landbridge.domain.sites import NewSite, Site
-from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
+from tests.fakes import FakeMailer
+from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually, running_harness
 from workflows.cohort import CohortWorkflow
 from workflows.site_migration import SiteMigrationWorkflow
 
@@ -39,6 +42,28 @@ async def refusal(harness: MigrationHarness) -> str:
     assert isinstance(failed.value.cause, ApplicationError)
     assert failed.value.cause.type == "Refused"
     return failed.value.cause.message
+
+
+@dataclass
+class RejectsFirstBatch(FakeMailer):
+    """Rejects the login for the first batch, but not before `may_reject` is set."""
+
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    may_reject: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def send(self, context: MailContext, mails: Iterable[OutgoingMail]) -> AsyncIterator[MailOutcome]:
+        """Send people's mails."""
+        if not self.started.is_set():
+            self.started.set()
+            await self.may_reject.wait()
+            raise ServiceRejected("The mail server refuses the login; check it.")
+        async for outcome in super().send(context, mails):
+            yield outcome
+
+
+async def _cohort_is_paused(harness: MigrationHarness, *, paused: bool) -> bool:
+    view: CohortView = await harness.cohort().query(CohortWorkflow.cohort)
+    return view.paused is paused
 
 
 class TestInitiating:
@@ -465,6 +490,21 @@ class TestVerifying:
         await harness.migration.resume(BY)
         await eventually(lambda: harness.world.mailer.sent(BO.email))
         await eventually(lambda: harness.has_problem(""))
+
+    async def test_a_resume_covers_work_that_started_before_it(self, client: Client) -> None:
+        """A batch that is rejected after an admin has resumed is retried, and does not pause the cohort again."""
+        mailer = RejectsFirstBatch()
+        async with running_harness(client, mailer=mailer) as harness:
+            harness.world.opsgenie.add(BO)
+            await harness.start()
+            await mailer.started.wait()
+            await harness.migration.pause("Check the login.", BY)
+            await eventually(lambda: _cohort_is_paused(harness, paused=True))
+            await harness.migration.resume(BY, "Check the login.")
+            await eventually(lambda: _cohort_is_paused(harness, paused=False))
+            mailer.may_reject.set()
+            await eventually(lambda: mailer.sent(BO.email))
+            assert not (await harness.migration.status()).problems
 
     async def test_an_unavailable_service_is_reported_immediately(self, harness: MigrationHarness) -> None:
         """Work resumes by itself when the service is available again."""
