@@ -252,7 +252,7 @@ class TestNotices:
         assert acknowledge.await_count == again
 
     async def test_outcomes_are_acknowledged_before_the_attempt_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """However long Temporal is unreachable: otherwise the next attempt would send the notices again."""
+        """The attempt waits as long as Temporal is unreachable: otherwise the next one would send the notices again."""
         monkeypatch.setattr("activities.acknowledgement._RETRY_SECONDS", 0)
         away = RPCError("connection reset", RPCStatusCode.UNAVAILABLE, b"")
         acknowledge = AsyncMock(side_effect=[away] * 30 + [None])
@@ -364,7 +364,7 @@ class TestAssignPeople:
     """`assign_people`."""
 
     async def test_corrected_addresses_go_to_the_cohort_of_the_person(self) -> None:
-        """Whatever cohort the hash of the new address selects."""
+        """The hash of the new address may select another cohort."""
 
         class Cohorts:
             def __init__(self) -> None:

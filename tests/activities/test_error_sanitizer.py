@@ -39,7 +39,7 @@ async def failure(error: Exception, scheduled: timedelta = timedelta(0)) -> Appl
 
 
 async def test_own_error_messages_are_kept() -> None:
-    """As a text, together with the code, which decides about retries."""
+    """The error keeps its text, and the code that decides about retries."""
     kept = await failure(ServiceRejected(text("{service} did not answer in time.", service="Opsgenie")))
     assert (kept.message, kept.type) == ("Opsgenie did not answer in time.", "ServiceRejected")
     assert Text.read(kept.details[0]).key == "{service} did not answer in time."
@@ -61,7 +61,7 @@ async def test_a_long_wait_is_cut_to_allow_a_last_attempt() -> None:
 
 
 async def test_the_message_of_any_other_error_is_dropped() -> None:
-    """It may contain personal data."""
+    """The message may contain personal data."""
     kept = await failure(ValueError("ann@example.com is not in the list"))
     assert kept.type == "ValueError"
     assert "ann" not in str(kept)

@@ -80,7 +80,7 @@ class Faults:
             await self.machine.start(name)
 
     async def portal_is_killed(self) -> None:
-        """SIGKILL."""
+        """SIGKILL of the portal."""
         await self._kill_and_restart("portal", max_duplicates=0)
 
     async def services_are_killed(self) -> None:
@@ -123,7 +123,7 @@ class Faults:
         assert codes <= {Exit.DONE, Exit.UNREACHABLE}, codes
 
     async def malformed_signals_are_sent(self) -> None:
-        """To the migration and to a cohort."""
+        """The signals go to the migration and to a cohort."""
         account = self.scenario.account.name
         for workflow in (ids.migration(account), ids.cohort(account, 1)):
             handle = self.machine.client.get_workflow_handle(workflow)

@@ -17,7 +17,7 @@ async def test_a_query_before_the_first_workflow_task_means_no_worker_answers() 
 
 
 async def test_a_failed_query_hides_the_sdks_message() -> None:
-    """It fails so if the worker's code cannot replay the history; `status` says what to do."""
+    """The query fails if the worker's code cannot replay the history; `status` says what to do."""
     with pytest.raises(NoWorkerAnswers, match=r"migration of acme\. Its status shows why") as raised:
         async with translate_rpc_errors("migration of acme"):
             raise WorkflowQueryFailedError("[TMPRL1100] Nondeterminism error")

@@ -64,7 +64,7 @@ def key(listed: tuple[int, Person]) -> tuple[int, int]:
 async def test_each_person_is_on_exactly_one_page(
     cohorts: list[list[State]], states: list[State], limit: int, seconds: float
 ) -> None:
-    """In roster order, for every filter; a page has a next one only if more people follow or the time was up."""
+    """The order is the roster's, for every filter; a next page exists only if more people follow or time ran out."""
     world, found, begin = Cohorts(cohorts), list[tuple[int, Person]](), FIRST
     while True:
         page = await world.page(PeopleQuery(states=states, limit=limit), begin, seconds)
@@ -115,7 +115,7 @@ async def test_a_page_queries_only_the_cohorts_it_needs(cohorts: int, limit: int
 
 
 async def test_a_search_for_few_people_queries_each_cohort_at_most_once() -> None:
-    """And few cohorts beyond the one that fills the page."""
+    """It queries few cohorts beyond the one that fills the page."""
     world = Cohorts([[State.CONNECTED]] * 20 + [[State.ATTENTION] * 3] + [[State.CONNECTED]] * 379)
     page = await world.page(PeopleQuery(states=[State.ATTENTION], limit=2), FIRST)
     assert page.next == Position(21, 3)
@@ -127,6 +127,6 @@ async def test_a_search_for_few_people_queries_each_cohort_at_most_once() -> Non
     "token", ["2", "0.1", "1.0", "1.-1", "x", "1.1 ", "99999.1", "1.1.1", "1.1\N{ARABIC-INDIC DIGIT ONE}"]
 )
 def test_an_invalid_page_token_is_bad_input(token: str) -> None:
-    """It is not taken for the first page."""
+    """The error does not show the first page instead."""
     with pytest.raises(BadInput):
         Position.read(token)

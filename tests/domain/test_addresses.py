@@ -1,4 +1,4 @@
-"""One spelling for each mailbox that can be told apart."""
+"""Email addresses: every spelling of a mailbox has the same key, and different mailboxes have different keys."""
 
 from contextlib import suppress
 
@@ -15,7 +15,7 @@ DOMAINS = st.sampled_from(["example.com", "mail.example.com", "bücher.example",
 
 @given(st.text() | st.builds("{}@{}".format, LOCAL_PARTS | st.text(), DOMAINS | st.text()))
 def test_any_text_is_refused_or_has_one_normal_form(text: str) -> None:
-    """The normal form is its own normal form and fits the limits; for all else there is a sentence."""
+    """Normalising twice changes nothing, and the result fits the limits; any other text raises `BadInput`."""
     with suppress(BadInput):
         normal = addresses.normalise(text)
         assert addresses.normalise(normal) == normal
@@ -24,7 +24,7 @@ def test_any_text_is_refused_or_has_one_normal_form(text: str) -> None:
 
 @given(LOCAL_PARTS, DOMAINS, st.sampled_from(["", " ", "\t", "\r\n"]))
 def test_the_spellings_of_a_mailbox_share_a_key(local_part: str, domain: str, space: str) -> None:
-    """Case, spaces around and punycode make no difference; a tag and the domain do."""
+    """Case, surrounding spaces and punycode make no difference; a tag and the domain do."""
     address = f"{local_part}@{domain}"
     key = addresses.key(address)
     spellings = [address.upper() if "ß" not in domain else f"{local_part.upper()}@{domain}", f"{space}{address}{space}"]
@@ -38,19 +38,19 @@ def test_the_spellings_of_a_mailbox_share_a_key(local_part: str, domain: str, sp
 
 @given(st.text())
 def test_what_is_no_address_still_has_a_key(text: str) -> None:
-    """Rows that cannot be used are compared too, and never raise."""
+    """Unusable rows are compared by key too, so computing a key never raises."""
     assert addresses.key(text) == addresses.key(f" {text} ")
 
 
 @given(LOCAL_PARTS, DOMAINS)
 def test_a_normal_address_has_its_key_without_another_look(local_part: str, domain: str) -> None:
-    """The quick way comes to the same as the long one."""
+    """The shortcut for normalised addresses returns the same key."""
     normal = addresses.normalise(f"{local_part}@{domain}")
     assert addresses.key_of_normal(normal) == addresses.key(normal)
 
 
 def test_domains_that_only_folding_would_join_stay_apart() -> None:
-    """`ß` is a letter of its own in a domain (RFC 5892), so these are two companies."""
+    """`ß` is a letter of its own in a domain (RFC 5892), so these domains belong to two companies."""
     assert addresses.key("ann@faß.example") != addresses.key("ann@fass.example")
 
 
@@ -67,7 +67,7 @@ def test_domains_that_only_folding_would_join_stay_apart() -> None:
     ],
 )
 def test_the_normal_form_keeps_what_only_the_owner_knows(given_: str, normal: str) -> None:
-    """The part before the @-sign keeps case and tag; the domain has one form."""
+    """The part before the @-sign keeps its case and tag, which only its owner understands; the domain has one form."""
     assert addresses.normalise(given_) == normal
 
 
@@ -87,7 +87,7 @@ def test_the_normal_form_keeps_what_only_the_owner_knows(given_: str, normal: st
     ],
 )
 def test_what_could_reach_somebody_else_is_refused(text: str) -> None:
-    """Headers, second recipients, names and quotes do not get into a mail's envelope, nor addresses into logs."""
+    """Headers, second recipients, names and quotes never reach a mail's envelope, and errors contain no address."""
     with pytest.raises(BadInput) as refused:
         addresses.normalise(text)
     assert text not in str(refused.value)

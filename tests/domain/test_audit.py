@@ -1,4 +1,4 @@
-"""The trail of acts: bounded, complete within its bounds, and one list however many workflows kept it."""
+"""The audit: limited in size, complete within its limits, and one list although several workflows keep it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +23,7 @@ ENTRIES = st.builds(
 
 
 def of(entries: list[AuditEntry]) -> Audit:
-    """Return the list that these acts make."""
+    """Return the audit with these entries."""
     made = Audit()
     for entry in entries:
         made = made.with_entry(entry)
@@ -32,7 +32,7 @@ def of(entries: list[AuditEntry]) -> Audit:
 
 @given(st.lists(ENTRIES, max_size=20))
 def test_entries_keep_their_order_and_content(entries: list[AuditEntry]) -> None:
-    """Only overlong texts are cut."""
+    """Only texts beyond the maximum length are cut."""
     for number in range(len(entries)):
         before, after = of(entries[:number]), of(entries[: number + 1])
         assert after.entries[:-1] == before.entries
@@ -42,12 +42,12 @@ def test_entries_keep_their_order_and_content(entries: list[AuditEntry]) -> None
             entries[number].act,
             entries[number].by.source,
         )
-        for kept, said in ((newest.about, entries[number].about), (newest.by.name, entries[number].by.name)):
-            assert kept == said[:MAX_LENGTH]
+        for kept, original in ((newest.about, entries[number].about), (newest.by.name, entries[number].by.name)):
+            assert kept == original[:MAX_LENGTH]
 
 
 def test_a_full_audit_keeps_the_first_and_the_newest_entries() -> None:
-    """It counts the missing entries, and stays small enough for continue-as-new."""
+    """The audit counts the missing entries, and stays small enough for continue-as-new."""
     acts = [
         AuditEntry(
             at=BEGIN + timedelta(seconds=n),
@@ -88,7 +88,7 @@ def test_merged_audits_are_complete_and_newest_first(lists: list[list[AuditEntry
 
 @given(st.permutations(range(1, 6)))
 def test_a_request_to_all_cohorts_is_one_entry(cohorts: list[int]) -> None:
-    """With the number of people in all cohorts; the same request an hour later is another entry."""
+    """The entry has the number of people in all cohorts; the same request an hour later is another entry."""
     by = Actor(name="ops")
 
     def resent(people: int, after: timedelta) -> AuditEntry:

@@ -18,14 +18,14 @@ from landbridge.domain.text import text
 from tests.domain.test_lifecycle import ANY_EVENT
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
-MOST = 1024 * 1024
-"""Bytes: half of what Temporal takes as one payload."""
+MAX_BYTES = 1024 * 1024
+"""Half of Temporal's limit for one payload, in bytes."""
 LARGEST_COHORT = 330
-"""400 cohorts share 100,000 people by their addresses' hashes: 250 each, and five standard deviations more."""
+"""The hashes of 100,000 addresses spread over 400 cohorts: 250 people each, plus five standard deviations."""
 
 
 def test_a_large_cohort_fits_into_a_payload() -> None:
-    """With the longest names and full timelines of proven entries."""
+    """Even a cohort with the longest names and full timelines of proven entries fits."""
     chance = random.Random(1)  # noqa: S311 - no secret
 
     def noise(length: int) -> str:
@@ -54,32 +54,32 @@ def test_a_large_cohort_fits_into_a_payload() -> None:
 
     people = [life(number) for number in range(1, LARGEST_COHORT + 1)]
     carried = packed(people)
-    assert len(carried) < MOST
+    assert len(carried) < MAX_BYTES
     assert unpacked(carried) == people
 
 
 def test_an_empty_cohort_is_packed() -> None:
-    """The first run starts with it."""
+    """The first run starts with an empty cohort."""
     assert unpacked("") == []
     assert unpacked(packed([])) == []
 
 
 @given(st.dictionaries(st.sampled_from(State), st.integers(min_value=0, max_value=10_000_000)))
 def test_the_numbers_by_state_fit_into_a_search_attribute(numbers: dict[State, int]) -> None:
-    """And unpack to the same counts."""
+    """Unpacking returns the same counts."""
     counts = Counts(by_state=numbers)
     assert len(counts.packed()) <= 255
     assert Counts.unpacked(counts.packed()) == counts
 
 
 def test_counts_of_unknown_states_are_ignored() -> None:
-    """A worker may be newer than the command line."""
+    """A worker may be newer than the command line that reads its counts."""
     assert Counts.unpacked("connected=3 levitating=2 arrived=x") == Counts(by_state={State.CONNECTED: 3})
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), ANY_EVENT), max_size=12))
 def test_cached_results_equal_fresh_ones(happened: list[tuple[int, events.Event]]) -> None:
-    """After any events, and when people join."""
+    """Caches stay correct after any events, and when people join."""
     people = CohortPeople()
     for number in range(1, 4):
         people.receive(RosterPerson(email=f"p{number}@example.com", email_verified=number % 2 == 0), START)

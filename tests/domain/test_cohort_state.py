@@ -35,7 +35,7 @@ LATER = NOW + timedelta(minutes=1)
 
 
 def mailed(*emails: str) -> CohortState:
-    """Return a cohort whose people were sent the authentication email just now."""
+    """Return a cohort whose people have just been sent the authentication email."""
     state = CohortState(rules=Rules(), admins=[], site=SITE)
     state.assign(AssignPeople(people=[RosterPerson(email=email, email_verified=True) for email in emails]), NOW)
     for person in state.people.everyone():
@@ -45,7 +45,7 @@ def mailed(*emails: str) -> CohortState:
 
 
 def used(use: LinkUse, generation: int = 1) -> LinkUsed:
-    """Return the use of Ann's authentication link."""
+    """Return a use of Ann's authentication link."""
     return LinkUsed(use=use, run="run", person=1, purpose=Purpose.AUTHENTICATION, generation=generation)
 
 
@@ -126,7 +126,7 @@ class TestRequests:
 
 
 class TestFacts:
-    """Signals that nobody can refuse, only ignore."""
+    """Signals, which cannot be refused, only ignored."""
 
     def test_a_fact_is_recorded_once(self) -> None:
         state = mailed(ANN)
@@ -203,7 +203,7 @@ class TestAddressClaims:
 
 
 class TestMail:
-    """What the outcome of a batch changes."""
+    """What changes with the outcome of a batch."""
 
     def record(self, state: CohortState, problem: MailProblem | None) -> None:
         state.record_mails(SendMailsResult(problem=problem), state.resumes, "mail", NOW)

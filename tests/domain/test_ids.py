@@ -1,4 +1,4 @@
-"""Ids: made in one place, each for one thing, and without anybody's name."""
+"""Ids: defined in one module, each unique, and without personal data."""
 
 import pytest
 from hypothesis import given
@@ -14,20 +14,20 @@ NUMBERS = st.integers(1, 10**6)
 
 @given(ACCOUNTS)
 def test_an_opsgenie_account_can_stand_in_an_id(name: str) -> None:
-    """A name that fits is taken as it is."""
+    """A valid account name is used unchanged."""
     assert ids.check_opsgenie_account(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "-acme", ".acme", "a" * 101, "acme corp", "acme:cohort", "acmé", "acme\n", "a/b"])
 def test_any_other_name_is_refused(name: str) -> None:
-    """Colons above all: they divide the parts of an id."""
+    """A colon in particular is refused: it separates the parts of an id."""
     with pytest.raises(BadInput):
         ids.check_opsgenie_account(name)
 
 
 @given(st.tuples(ACCOUNTS, NUMBERS), st.tuples(ACCOUNTS, NUMBERS))
 def test_cohorts_never_share_an_id(one: tuple[str, int], other: tuple[str, int]) -> None:
-    """Two cohorts have one id only if they are one, and none has a migration's."""
+    """Different cohorts have different ids, and no cohort has a migration's id."""
     assert (ids.cohort(*one) == ids.cohort(*other)) == (one == other)
     assert ids.cohort(*one) != ids.migration(other[0])
 
@@ -41,7 +41,7 @@ MAILS = st.tuples(
 def test_mails_never_share_a_message_id(
     one: tuple[str, int, int, Purpose, int], other: tuple[str, int, int, Purpose, int]
 ) -> None:
-    """The same for every attempt at one mail, and for no other mail."""
+    """All attempts at one mail have the same Message-ID, and no other mail has it."""
     assert (ids.message(*one) == ids.message(*other)) == (one == other)
     assert (ids.notice(one[0], "admin_task", one[1]) == ids.notice(other[0], "admin_task", other[1])) == (
         (one[0], one[1]) == (other[0], other[1])

@@ -43,19 +43,19 @@ def ann(*events_in_order: events.Event, verified: bool = True, now: datetime = S
 
 
 def seen(*, verified: bool = False) -> events.AccountSeen:
-    """Atlassian's answer about Ann."""
+    """Return Atlassian's answer about Ann."""
     return events.AccountSeen(ANN, "account-1", verified=verified)
 
 
 def mailed(person: Person, now: datetime = START) -> Person:
-    """Let the mail that is due reach the person."""
+    """Send the mail that is due."""
     mail = lifecycle.due_mail(person, now)
     assert mail is not None
     return lifecycle.transition(person, events.MailSent(mail.purpose, mail.generation), now, RULES)
 
 
 class TestFirstState:
-    """What the roster and Atlassian's first answer decide."""
+    """The state that the roster and Atlassian's first answer decide."""
 
     def test_a_verified_account_gets_no_mail(self) -> None:
         """The person is connected immediately."""
@@ -64,17 +64,17 @@ class TestFirstState:
         assert lifecycle.due_mail(person, START + timedelta(days=30)) is None
 
     def test_a_verified_email_gets_the_authentication_email(self) -> None:
-        """Immediately."""
+        """The mail is due immediately."""
         person = ann(seen())
         assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
 
     def test_an_unverified_email_gets_the_verification_email_only(self) -> None:
-        """Immediately; the authentication email follows after verification."""
+        """The mail is due immediately; the authentication email follows after verification."""
         person = ann(seen(), verified=False)
         assert lifecycle.due_mail(person, START) == Mail(Purpose.VERIFICATION, 1)
 
     def test_blocked_people_are_skipped_with_a_reason(self) -> None:
-        """Opsgenie has no seat for them."""
+        """They have no seat in Opsgenie."""
         person = arrive(1, RosterPerson(email=ANN, blocked=True), START)
         assert person.state is State.SKIPPED
         assert "Blocked" in person.reason
@@ -91,24 +91,24 @@ class TestFirstState:
 
 
 class TestVerification:
-    """The guide's step 6."""
+    """Step 6 of the guide: email verification."""
 
     @pytest.mark.parametrize("by", [LINK, OPSGENIE, ADMIN])
     def test_verification_triggers_the_authentication_email(self, by: Actor) -> None:
-        """By link, by Opsgenie or by an admin."""
+        """A link, Opsgenie or an admin may verify."""
         person = lifecycle.transition(mailed(ann(seen(), verified=False)), events.EmailVerified(by), START, RULES)
         assert person.state is State.AUTHENTICATING
         assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
         assert person.timeline[-1].by == by
 
     def test_a_click_on_the_verification_link_verifies(self) -> None:
-        """The link was sent to that mailbox."""
+        """A click proves that the person receives mail at that address."""
         person = mailed(ann(seen(), verified=False))
         person = lifecycle.transition(person, events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
         assert person.state is State.AUTHENTICATING
 
     def test_verification_before_the_look_up_is_kept(self) -> None:
-        """No verification email is sent."""
+        """No verification email is sent then."""
         person = ann(events.EmailVerified(OPSGENIE), seen(), verified=False)
         assert lifecycle.due_mail(person, START) == Mail(Purpose.AUTHENTICATION, 1)
 
@@ -126,7 +126,7 @@ class TestAtlassiansOwnInvitation:
     INVITED = events.AccountSeen(ANN, "account-1", verified=False, created=True, mailed=True)
 
     def test_it_replaces_the_first_authentication_email(self) -> None:
-        """Our first mail is the first reminder, and there are as many reminders as after a mail of our own."""
+        """Our first mail is the first reminder, and there are as many reminders as after our own first mail."""
         person, now, sent = ann(self.INVITED), START, 0
         assert person.state is State.AUTHENTICATING
         assert lifecycle.due_mail(person, START) is None
@@ -137,7 +137,7 @@ class TestAtlassiansOwnInvitation:
         assert sent == RULES.reminders_at_most
 
     def test_without_reminders_our_mail_is_sent_only_on_request(self) -> None:
-        """For a person who lost Atlassian's mail."""
+        """The request is for a person who lost Atlassian's mail."""
         rules = Rules(reminders_at_most=0)
         person = lifecycle.transition(ann(), self.INVITED, START, rules)
         assert person.due is None
@@ -154,7 +154,7 @@ class TestMails:
     """Reminders, resends, refusals."""
 
     def test_reminders_are_limited(self) -> None:
-        """The first mail and five reminders, three days apart."""
+        """At most the first mail and five reminders are sent, three days apart."""
         person, now = ann(seen()), START
         for _ in range(6):
             person = mailed(person, now)
@@ -164,7 +164,7 @@ class TestMails:
         assert lifecycle.due_mail(person, now + timedelta(days=365)) is None
 
     def test_resend_respects_the_cool_down(self) -> None:
-        """Thirty seconds between two requested mails."""
+        """Two requested mails are at least thirty seconds apart."""
         person = mailed(ann(seen()))
         assert "wait 30 seconds" in lifecycle.resend_denial_reason(person, START + timedelta(seconds=1), RULES)
         assert lifecycle.transition(person, events.MailRequested(ADMIN), START, RULES) == person
@@ -186,7 +186,7 @@ class TestMails:
             assert lifecycle.transition(other, withdrawal, START, RULES) == other
 
     def test_resends_while_a_mail_is_being_sent_make_no_second_mail(self) -> None:
-        """However many requests there are."""
+        """The number of requests makes no difference."""
         person, later = mailed(ann(seen())), START + timedelta(minutes=1)
         for _ in range(50):
             person = lifecycle.transition(person, events.MailRequested(ADMIN), later, RULES)
@@ -195,9 +195,9 @@ class TestMails:
         assert person.mailing(Purpose.AUTHENTICATION).generation == 2
 
     def test_deferred_mail_is_retried_with_the_same_generation(self) -> None:
-        """With a backoff of at most two hours."""
+        """The backoff is at most two hours."""
         person = ann(seen())
-        # A mailbox that is full for a month is tried some four hundred times.
+        # A mailbox that is full for a month is retried some four hundred times.
         for attempt in range(400):
             deferred = events.MailDeferred(Purpose.AUTHENTICATION, 1, text("451"))
             person = lifecycle.transition(person, deferred, START, RULES)
@@ -208,7 +208,7 @@ class TestMails:
         assert next_step(mailed(person, later)) == next_step(ann(seen()))
 
     def test_a_refused_address_is_unreachable_until_corrected(self) -> None:
-        """The new address has yet to be verified."""
+        """The person must verify the new address."""
         person = ann(seen(), events.MailRefused(Purpose.AUTHENTICATION, 1, text("550 no such mailbox")))
         assert person.state is State.UNREACHABLE
         person = lifecycle.transition(person, events.EmailCorrected("ann.new@example.com", ADMIN), START, RULES)
@@ -224,13 +224,13 @@ class TestLinks:
 
     @given(st.timedeltas(timedelta(0), timedelta(days=30)))
     def test_links_expire(self, age: timedelta) -> None:
-        """Verification links after a day, by the cohort's clock."""
+        """Verification links expire after a day, by the cohort's clock."""
         person = mailed(ann(seen(), verified=False))
         state = lifecycle.link_state(person, Mail(Purpose.VERIFICATION, 1), START + age, RULES)
         assert state is (LinkState.OPEN if age <= timedelta(hours=24) else LinkState.EXPIRED)
 
     def test_a_resend_invalidates_older_links_and_a_reminder_does_not(self) -> None:
-        """Until they expire."""
+        """After a reminder, older links work until they expire."""
         person, later = mailed(ann(seen())), START + timedelta(days=3)
         person = mailed(person, later)
         assert lifecycle.link_state(person, Mail(Purpose.AUTHENTICATION, 1), later, RULES) is LinkState.OPEN
@@ -248,7 +248,7 @@ class TestLinks:
         assert person.state is State.AUTHENTICATING
 
     def test_links_to_a_former_address_do_not_work(self) -> None:
-        """Also the link of a mail that was being sent during the correction."""
+        """The link of a mail that was being sent during the correction does not work either."""
         for person in (ann(seen(), verified=False), mailed(ann(seen(), verified=False))):
             corrected = lifecycle.transition(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
             corrected = lifecycle.transition(corrected, events.MailSent(Purpose.VERIFICATION, 1), START, RULES)
@@ -258,7 +258,7 @@ class TestLinks:
             assert lifecycle.link_state(corrected, Mail(Purpose.VERIFICATION, 1), START, RULES) is LinkState.EXPIRED
 
     def test_a_link_to_a_former_address_cannot_request_mail(self) -> None:
-        """Also the link of a mail that was being sent; the first link to the new address can."""
+        """The link of a mail in progress cannot either; the first link to the new address can."""
         person = mailed(ann(seen(), verified=False))
         person = lifecycle.transition(person, events.EmailCorrected("b@example.com", ADMIN), START, RULES)
         person = lifecycle.transition(person, events.AccountSeen("b@example.com", "2", verified=False), START, RULES)
@@ -266,7 +266,7 @@ class TestLinks:
         assert may == [False, False, True]
 
     def test_mail_requests_by_link_are_rate_limited(self) -> None:
-        """For all links of a person together, so that an old link cannot fill the mailbox."""
+        """The limit is for all links of a person together, so an old link cannot fill the mailbox."""
         person, now = mailed(ann(seen())), START
         for times in range(lifecycle.MAX_LINK_REQUESTS + 1):
             now += timedelta(minutes=1)
@@ -284,12 +284,12 @@ class TestLinks:
 
 
 class TestDeclining:
-    """The reader of a mail says that this is not their account."""
+    """The reader of a mail says that the Opsgenie account is not theirs."""
 
     DECLINED = events.LinkDeclined(Purpose.AUTHENTICATION, 1)
 
     def test_they_get_no_more_mail_and_wait_for_an_admin(self) -> None:
-        """Reason, timeline and next step say that the person declined by the link."""
+        """Reason, timeline and next step say that the person declined by a link."""
         person = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, RULES)
         assert (person.state, person.reason) == (State.ATTENTION, lifecycle.DECLINED)
         assert person.timeline[-1].by == LINK
@@ -297,7 +297,7 @@ class TestDeclining:
         assert next_step(person) == AFTER_DECLINE != next_step(ann())
 
     def test_all_their_links_show_that_they_declined(self) -> None:
-        """Links of earlier mails, of the other purpose, and of a mail that is being sent."""
+        """Links of earlier mails, of the other purpose, and of a mail that is being sent are included."""
         person = ann(seen(), verified=False)
         person = lifecycle.transition(mailed(person), events.LinkFollowed(Purpose.VERIFICATION, 1), START, RULES)
         person = lifecycle.transition(mailed(person), self.DECLINED, START, RULES)
@@ -308,7 +308,7 @@ class TestDeclining:
 
     @pytest.mark.parametrize("purpose", Purpose)
     def test_links_from_before_the_decline_stay_invalid(self, purpose: Purpose) -> None:
-        """Also after a resend: only the link of the new mail works."""
+        """After a resend, only the link of the new mail works."""
         declined = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, Rules(click_counts=True))
         click = events.LinkFollowed(purpose, 1)
         assert lifecycle.transition(declined, click, START, Rules(click_counts=True)) == declined
@@ -347,7 +347,7 @@ class TestDeclining:
         ],
     )
     def test_an_admin_can_act_on_a_decline(self, event: events.Event, state: State) -> None:
-        """Also, a verified Atlassian account connects the person."""
+        """A verified Atlassian account also connects the person."""
         person = lifecycle.transition(mailed(ann(seen())), self.DECLINED, START, RULES)
         person = lifecycle.transition(person, event, START, RULES)
         assert (person.state, person.declined) == (state, False)
@@ -376,11 +376,11 @@ ANY_EVENT = st.one_of(
 
 
 class OneWay(RuleBasedStateMachine):
-    """Any events in any order, duplicate, late and early, and the mails that are sent because of them."""
+    """Any events in any order, duplicate, late or early, and the mails that result."""
 
     @initialize(verified=st.booleans(), blocked=st.booleans())
     def arrives(self, verified: bool, blocked: bool) -> None:  # noqa: FBT001 - given by name
-        """Someone stands on the roster."""
+        """Create a person from a roster row."""
         self.now = START
         row = RosterPerson(email=ANN, email_verified=verified, blocked=blocked)
         self.person = arrive(1, row, START)
@@ -388,7 +388,7 @@ class OneWay(RuleBasedStateMachine):
 
     @rule(event=ANY_EVENT)
     def happens(self, event: events.Event) -> None:
-        """Anything at all."""
+        """Apply any event."""
         before = self.person
         self.person = lifecycle.transition(before, event, self.now, RULES)
         if before.settled:
@@ -410,7 +410,7 @@ class OneWay(RuleBasedStateMachine):
 
     @rule(event=ANY_EVENT)
     def happens_twice(self, event: events.Event) -> None:
-        """A fact that comes again changes nothing but, for requests and deferrals, what is due."""
+        """A repeated event leaves the state; only requests and deferrals may change what is due."""
         self.happens(event)
         once = self.person
         self.happens(event)
@@ -419,7 +419,7 @@ class OneWay(RuleBasedStateMachine):
     @precondition(lambda self: lifecycle.due_mail(self.person, self.now) is not None)
     @rule()
     def mail_goes_out(self) -> None:
-        """What is due is sent."""
+        """Send the mail that is due."""
         mail = lifecycle.due_mail(self.person, self.now)
         assert mail is not None
         assert (self.person.email, mail) not in self.sent
@@ -431,12 +431,12 @@ class OneWay(RuleBasedStateMachine):
 
     @rule(passing=st.timedeltas(timedelta(0), timedelta(days=5)))
     def time_passes(self, passing: timedelta) -> None:
-        """People take their time."""
+        """Let time pass."""
         self.now += passing
 
     @invariant()
     def state_says_what_is_due(self) -> None:
-        """Only people who are mailed or arrive have something due; whoever is settled has nothing."""
+        """Only people who are mailed or have just arrived have something due; settled people have nothing due."""
         if self.person.due is not None:
             assert self.person.state in MAILED or self.person.state is State.ARRIVED
         if self.person.state in SETTLED | {State.UNREACHABLE, State.ATTENTION}:
@@ -446,7 +446,7 @@ class OneWay(RuleBasedStateMachine):
 
     @invariant()
     def who_declined_waits_for_an_admin(self) -> None:
-        """Until somebody sees to it; no link of theirs is good for anything meanwhile."""
+        """A person who declined waits until an admin acts; meanwhile none of their links works."""
         if self.person.declined:
             assert (self.person.state, self.person.reason) == (State.ATTENTION, lifecycle.DECLINED)
             for purpose in Purpose:
@@ -456,7 +456,7 @@ class OneWay(RuleBasedStateMachine):
 
     @invariant()
     def state_agrees_with_the_email(self) -> None:
-        """Unverified people are never asked to authenticate, verified ones never to verify."""
+        """Unverified people are never asked to authenticate, and verified people are never asked to verify."""
         if self.person.state is State.EMAIL_UNVERIFIED:
             assert not self.person.email_verified
         if self.person.state is State.AUTHENTICATING:

@@ -30,7 +30,7 @@ MODELS = sorted(
 
 @pytest.mark.parametrize("model", MODELS)
 def test_unknown_fields_are_ignored(model: type) -> None:
-    """A newer version may write more fields."""
+    """A newer version may write additional fields."""
     wrong = set[object]()
     try:
         TypeAdapter(model).validate_python({"of_a_newer_version": {"x": 1}, **dict.fromkeys(_fields(model), object())})
@@ -44,7 +44,7 @@ NAME = "Ann Person"
 
 @pytest.mark.parametrize("model", [model for model in MODELS if issubclass(model, Model)])
 def test_validation_errors_do_not_show_values(model: type[Model]) -> None:
-    """The SDK writes such an error into logs and failures: it names the field, and no person."""
+    """The SDK writes the error into logs and failures, so it names the field and contains no personal data."""
     said = ""
     try:
         model.model_validate({field: [{"name": NAME}] for field in _fields(model)})
@@ -54,7 +54,7 @@ def test_validation_errors_do_not_show_values(model: type[Model]) -> None:
 
 
 def test_unreadable_people_are_not_shown() -> None:
-    """A run may carry people that another version has packed."""
+    """A run may carry people whom another version packed."""
     wrong = base64.b85encode(zlib.compress(json.dumps([{"name": NAME}]).encode())).decode()
     with pytest.raises(ValidationError, match="email") as caught:
         unpacked(wrong)
@@ -97,7 +97,7 @@ def _fields(model: type) -> set[str]:
     ],
 )
 def test_messages_of_older_versions_are_accepted(model: type[Model], old: dict[str, Any]) -> None:
-    """Missing fields have their defaults."""
+    """Missing fields get their defaults."""
     assert model.model_validate(old).model_dump(mode="json")
 
 

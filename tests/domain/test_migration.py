@@ -81,10 +81,10 @@ CHECKS: list[tuple[Request, Check]] = [
 
 @pytest.mark.parametrize("request_, check", CHECKS)
 class TestAnyRequest:
-    """What applies to every request."""
+    """The rules for every request."""
 
     def test_an_owner_may_send_it(self, request_: Request, check: Check) -> None:
-        """Also when it names the run that the sender saw."""
+        """The request may name the run that the sender saw."""
         state = started()
         state.task = CONNECT if isinstance(request_, Confirm) else None
         check(state, request_.model_copy(update={"by": BY_OWNER, "run": "run"}))
@@ -95,7 +95,7 @@ class TestAnyRequest:
             check(started(), request_.model_copy(update={"by": BY_STRANGER}))
 
     def test_a_request_for_another_run_is_refused(self, request_: Request, check: Check) -> None:
-        """Its sender has not seen this migration."""
+        """The sender has not seen this migration."""
         with pytest.raises(Refused, match=stale.STARTED_AGAIN):
             check(started(), request_.model_copy(update={"run": "another"}))
 
@@ -113,7 +113,7 @@ def test_a_migration_that_is_over_accepts_no_request() -> None:
 
 
 class TestInitiator:
-    """The guide's step 1."""
+    """Step 1 of the guide: who may start a migration."""
 
     def test_an_owner_may_initiate(self) -> None:
         state = started()
@@ -134,7 +134,7 @@ class TestInitiator:
 
 
 class TestSiteChoice:
-    """The guide's steps 2 and 4."""
+    """Steps 2 and 4 of the guide: choosing or creating a site."""
 
     def test_a_requested_site_is_the_first_decision(self) -> None:
         state = started(REQUEST.model_copy(update={"site": "acme"}))
@@ -187,7 +187,7 @@ class TestSiteChoice:
 
 
 class TestConfirm:
-    """An admin reports a task done."""
+    """An admin reports that a task is done."""
 
     def test_the_current_task_is_confirmed(self) -> None:
         state = started()
@@ -220,7 +220,7 @@ class TestPause:
             started().check_pause(Pause(reason=verbatim(" ")))
 
     def test_a_requested_pause_ends_only_with_its_reason(self) -> None:
-        """Spaces and the final full stop do not matter."""
+        """Spaces and the final full stop make no difference."""
         state = started()
         state.pause(Pause(reason=verbatim("Wait for  Monday.")), NOW)
         with pytest.raises(Refused, match="Wait for"):
@@ -242,7 +242,7 @@ class TestPause:
 
 
 class TestDeadline:
-    """Replacing the deadline, and the notice that it has passed."""
+    """Replacing the deadline, and the notice after it has passed."""
 
     def test_a_deadline_in_the_past_is_refused(self) -> None:
         with pytest.raises(Refused, match="past"):

@@ -1,4 +1,4 @@
-"""What people paste is what they mean, as long as it can mean one thing only."""
+"""Pasted text is understood if it contains exactly one address."""
 
 import pytest
 from hypothesis import given
@@ -25,7 +25,7 @@ from landbridge.domain.errors import BadInput
     ],
 )
 def test_one_address_is_found_in_what_surrounds_it(typed: str) -> None:
-    """As mail programs, web pages and spreadsheets give it."""
+    """Mail programs, web pages and spreadsheets surround an address like this."""
     assert pasted.address(typed) == "ann+tag@example.com"
 
 
@@ -34,14 +34,14 @@ def test_one_address_is_found_in_what_surrounds_it(typed: str) -> None:
     ["ann@example.com;ben@example.com", "ann@example.com, ben@example.com", "Ann <ann@example.com> <b@x.example>"],
 )
 def test_several_addresses_are_none(typed: str) -> None:
-    """Nobody guesses which of them is meant."""
+    """The text is not guessed at: it stays as it is, and is refused as an address."""
     assert pasted.address(typed) == typed
     with pytest.raises(BadInput):
         addresses.normalise(pasted.address(typed))
 
 
 def test_an_address_that_is_not_what_it_looks_like_stays_refused() -> None:
-    """A character inside that turns the direction of writing is not taken away."""
+    """A character inside that reverses the writing direction is not removed."""
     typed = "ann@\u202emoc.elpmaxe"
     with pytest.raises(BadInput):
         addresses.normalise(pasted.address(typed))
@@ -49,13 +49,13 @@ def test_an_address_that_is_not_what_it_looks_like_stays_refused() -> None:
 
 @pytest.mark.parametrize("typed", ["Ann", "Smith, Ann", "(Ann)", "", "“Ann”"])
 def test_words_that_are_no_address_are_kept(typed: str) -> None:
-    """They may be searched for."""
+    """The text may be a search for a name."""
     assert pasted.address(typed) == typed
 
 
 @given(st.text())
 def test_nothing_is_made_up(typed: str) -> None:
-    """What is found has the same @-signs as what was typed, and finding it again changes nothing."""
+    """The result has no @-signs beyond those typed, and trimming it again changes nothing."""
     found = pasted.address(typed)
     assert pasted.trimmed(found) == found
     assert found.count("@") <= typed.count("@") + typed.count("%40")

@@ -1,4 +1,4 @@
-"""A plan says for everyone once what the migration would really do."""
+"""A plan says for each person, once, what the migration would do."""
 
 from datetime import UTC, datetime
 
@@ -34,19 +34,19 @@ ROSTERS = st.lists(ROWS, max_size=12).map(mark_duplicates)
 
 
 def as_answered(state: AccountState, manager: Manager, *, verified: bool) -> AccountLookup:
-    """Return an answer as the adapter gives it: an account that cannot be used has a problem, one not shown nothing."""
+    """Return a look-up as the adapter does: an unusable account has a problem, a hidden account has no details."""
     shown = state is not AccountState.NOT_SHOWN
     problem = f"It is {state}." if shown and state is not AccountState.ACTIVE else ""
     return AccountLookup(email="", state=state, manager=manager, verified=verified and shown, problem=Text(problem))
 
 
-STANDINGS = st.builds(as_answered, st.sampled_from(AccountState), st.sampled_from(Manager), verified=st.booleans())
+LOOKUPS = st.builds(as_answered, st.sampled_from(AccountState), st.sampled_from(Manager), verified=st.booleans())
 
 
 def planned(
     roster: list[RosterPerson], answers: list[AccountLookup], seats: int | None
 ) -> tuple[list[PlanLine], Totals]:
-    """Return a plan; the answers are those about each row, whether it is asked about or not."""
+    """Return a plan; `answers` has one look-up for each row, needed or not."""
     taking = Planner(seats)
     lines = [
         taking.take(row, answer if planner.asks_atlassian(row) else None)
@@ -57,16 +57,16 @@ def planned(
 
 @st.composite
 def answered_rosters(draw: st.DrawFn) -> tuple[list[RosterPerson], list[AccountLookup]]:
-    """Return a roster, and an answer for each row of it."""
+    """Return a roster, and a look-up for each of its rows."""
     roster = draw(ROSTERS)
-    return roster, draw(st.lists(STANDINGS, min_size=len(roster), max_size=len(roster)))
+    return roster, draw(st.lists(LOOKUPS, min_size=len(roster), max_size=len(roster)))
 
 
 @given(answered_rosters(), st.none() | st.integers(0, 5))
 def test_everyone_has_one_line_and_the_totals_add_up(
     answered: tuple[list[RosterPerson], list[AccountLookup]], seats: int | None
 ) -> None:
-    """In the roster's order; nobody is counted twice, and nobody is invited beyond the seats."""
+    """Lines are in roster order, nobody is counted twice, and nobody is invited beyond the seats."""
     roster, answers = answered
     lines, totals = planned(roster, answers, seats)
     assert [line.email for line in lines] == [row.email for row in roster]
@@ -84,7 +84,7 @@ def test_everyone_has_one_line_and_the_totals_add_up(
 
 @given(answered_rosters())
 def test_a_plan_agrees_with_what_a_cohort_does(answered: tuple[list[RosterPerson], list[AccountLookup]]) -> None:
-    """With the same answers from Atlassian, everyone ends in the planned state and is due the planned mail."""
+    """With the same answers from Atlassian, everyone has the planned state, and the planned mail is due."""
     roster, answers = answered
     lines, _ = planned(roster, answers, None)
     people, number_of_row = CohortPeople(), dict[int, int]()
@@ -109,7 +109,7 @@ def test_a_plan_agrees_with_what_a_cohort_does(answered: tuple[list[RosterPerson
         assert person.reason in lines[at].reason
 
 
-@given(ROWS, STANDINGS)
+@given(ROWS, LOOKUPS)
 def test_the_guides_rules_hold_in_a_plan(row: RosterPerson, answer: AccountLookup) -> None:
     """A verified account gets no mail; an unverified Opsgenie email never gets the authentication email first."""
     (line,), _ = planned([row], [answer], None)
@@ -134,16 +134,16 @@ OWNED = [RosterPerson(email="olga@example.com", role=OWNER), RosterPerson(email=
 
 
 def asked(**changes: object) -> MigrationRequest:
-    """Return a request that nothing stops, but for what is changed."""
+    """Return a request that nothing blocks, with these changes."""
     return MigrationRequest.model_validate(
         {"opsgenie_account": "acme", "initiator": "Olga@example.com", "site": "acme", **changes}
     )
 
 
 def stopped_by(request: MigrationRequest, **changes: object) -> list[BlockerKind]:
-    """Return what stops it."""
+    """Return the kinds of the request's blockers."""
     known = {"survey": survey(OWNED), "listed": [SITE], "seats": None, "totals": Totals(), **changes}
-    return [stop.kind for stop in planner.blockers(request, **known)]  # type: ignore[arg-type]  # a test's choice
+    return [blocker.kind for blocker in planner.blockers(request, **known)]  # type: ignore[arg-type]  # a test's choice
 
 
 @pytest.mark.parametrize(
@@ -166,12 +166,12 @@ def stopped_by(request: MigrationRequest, **changes: object) -> list[BlockerKind
     ],
 )
 def test_what_stops_a_migration(request_: MigrationRequest, known: dict[str, object], kinds: list[BlockerKind]) -> None:
-    """By the rules of the workflow itself; what is not known stops nothing."""
+    """The rules are those of the workflow itself; unknown facts block nothing."""
     assert stopped_by(request_, **known) == kinds
 
 
 def test_too_few_seats_stop_a_migration() -> None:
-    """Told with how many are missing, of the scarcest licence on the site that was chosen."""
+    """The blocker says how many seats are missing, for the scarcest licence on the chosen site."""
     seats = [
         Seats(site=SITE, product="jira", used=8, allowed=9),
         Seats(site=SITE, product="confluence", used=1, allowed=9),
@@ -182,13 +182,13 @@ def test_too_few_seats_stop_a_migration() -> None:
     assert scarcest == seats[0]
     assert planner.seats_for(seats, None) is None
     totals = Totals(by_action={PlannedAction.NEW: 1, PlannedAction.OVER_LICENCE: 4})
-    (stop,) = planner.blockers(asked(), survey=survey(OWNED), listed=[SITE], seats=scarcest, totals=totals)
-    assert stop.kind is BlockerKind.LICENCE
-    assert "jira on acme has 1 seats left for 5 new people: buy 4 more" in stop.message
+    (blocker,) = planner.blockers(asked(), survey=survey(OWNED), listed=[SITE], seats=scarcest, totals=totals)
+    assert blocker.kind is BlockerKind.LICENCE
+    assert "jira on acme has 1 seats left for 5 new people: buy 4 more" in blocker.message
 
 
 def test_only_owners_and_admins_lead() -> None:
-    """In any spelling of the address; a row that cannot be used leads nothing."""
+    """Any spelling of the address is accepted; a row that cannot be used does not make an admin."""
     people = [
         RosterPerson(email="olga@example.com", role=OWNER),
         RosterPerson(email="adam@example.com", role=ADMIN, problem=text("wrong")),

@@ -1,4 +1,4 @@
-"""Proofs of who did something: made by the portal, recorded by a workflow, checked by whoever shows the act."""
+"""Proofs of who did something: the portal makes them, workflows record them, and readers of the audit check them."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -43,20 +43,20 @@ CLAIMS = LinkClaims(
 
 
 def asked(message: Model, act: Act = Act.EXCLUDE, proofs: Proofs = PROOFS) -> Actor:
-    """Return who asks, as the portal sends it."""
+    """Return the actor of a request, with the portal's proof."""
     return proofs.of_request(OLGA, act, message, HERE)
 
 
 def shown(
     by: Actor, act: Act = Act.EXCLUDE, message: Model = EXCLUDE, where: str = HERE, proofs: Proofs = PROOFS
 ) -> Actor:
-    """Return who did something, as it is shown once a workflow has recorded it."""
+    """Return the actor as readers see it, after a workflow has recorded it."""
     entry = AuditEntry(at=NOW, by=proof.recorded(by, act, message), act=act)
     return proofs.checked_audit(Audit(entries=(entry,)), where).entries[0].by
 
 
 def person_shown(used: LinkUsed, cohort: str = COHORT) -> Actor:
-    """Return who used a link, as a timeline shows it."""
+    """Return the actor of a used link as a timeline shows it."""
     entry = Entry(at=NOW, what=text("email verified"), by=proof.recorded_link(used))
     return PROOFS.checked_timeline([entry], migration=HERE, cohort=cohort)[0].by
 
@@ -72,14 +72,14 @@ def person_shown(used: LinkUsed, cohort: str = COHORT) -> Actor:
     ],
 )
 def test_an_admins_request_is_theirs(act: Act, message: Model) -> None:
-    """Also as it comes out of Temporal; the proof itself is not shown."""
+    """The proof is still valid after a round trip through JSON, and readers do not see the proof itself."""
     by = asked(message, act)
     received = type(message).model_validate_json(message.model_copy(update={"by": by}).model_dump_json())
     assert shown(received.by, act, received) == OLGA  # type: ignore[attr-defined]  # all requests have it
 
 
 def test_without_a_proof_it_is_a_claim() -> None:
-    """Whoever can write to Temporal can write any name; an operator's own name needs no proof."""
+    """Anyone who can write to Temporal can write any name; the name of an operator needs no proof."""
     assert shown(OLGA) == CLAIMED
     assert shown(asked(EXCLUDE, proofs=Proofs(["x" * 32]))) == CLAIMED
     assert shown(replace(OLGA, proof="." * 80)) == CLAIMED
@@ -102,37 +102,37 @@ def test_without_a_proof_it_is_a_claim() -> None:
     ],
 )
 def test_a_proof_cannot_be_copied(changes: dict[str, object]) -> None:
-    """To another person, reason, act, migration of the account, or account."""
+    """It is not valid for another person, reason, action, migration of the account, or account."""
     assert shown(asked(EXCLUDE), **changes) == CLAIMED  # type: ignore[arg-type]
 
 
 def test_a_proof_is_its_admins() -> None:
-    """Nobody else can use it."""
+    """No other admin can use the proof."""
     assert shown(replace(asked(EXCLUDE), name="ada@example.com")) == replace(CLAIMED, name="ada@example.com")
 
 
 def test_facts_about_a_person_are_told_apart() -> None:
-    """They are the same message, and mean different things."""
+    """Different facts have the same message type, so the proof also covers the action."""
     fact = PersonFact(email="ann@example.com", by=OLGA)
     assert shown(asked(fact, Act.VERIFY), Act.VERIFY, fact) == OLGA
     assert shown(asked(fact, Act.VERIFY), Act.AUTHENTICATE, fact) == CLAIMED
 
 
 def test_a_request_that_is_sent_again_is_a_copy() -> None:
-    """The first one counts; what an admin asks for twice has two proofs. What one request did at once is one."""
+    """Only the first one counts; two requests have two proofs. Several entries of one request at one time all count."""
     first, second = (proof.recorded(asked(EXCLUDE), Act.EXCLUDE, EXCLUDE) for _ in range(2))
     later = NOW + timedelta(seconds=1)
     entries = [(NOW, first), (NOW, first), (later, first), (later, second)]
     audit = Audit(entries=tuple(AuditEntry(at=at, by=by, act=Act.EXCLUDE) for at, by in entries))
     assert [entry.by for entry in PROOFS.checked_audit(audit, HERE).entries] == [OLGA, OLGA, CLAIMED, OLGA]
     timeline = [Entry(at=at, what=text("excluded"), by=by) for at, by in entries]
-    told = PROOFS.checked_timeline(timeline, migration=HERE, cohort=COHORT)
-    assert [entry.by for entry in told] == [OLGA, OLGA, CLAIMED, OLGA]
+    checked = PROOFS.checked_timeline(timeline, migration=HERE, cohort=COHORT)
+    assert [entry.by for entry in checked] == [OLGA, OLGA, CLAIMED, OLGA]
 
 
 @pytest.mark.parametrize("late,by", [(0, OLGA), (10, OLGA), (60, CLAIMED), (-60, CLAIMED)])
 def test_the_proof_of_a_start_is_good_at_its_time(late: int, by: Actor) -> None:
-    """There is no run yet that it could name; the same request would start another migration some day."""
+    """There is no run yet that the proof could name; later, the same request would start another migration."""
     request = MigrationRequest(opsgenie_account="acme", initiator=OLGA.name, by=OLGA)
     proven = PROOFS.of_request(OLGA, Act.START, request, HERE.partition(" ")[0])
     at = datetime.now(UTC) + timedelta(minutes=late)
@@ -141,7 +141,7 @@ def test_the_proof_of_a_start_is_good_at_its_time(late: int, by: Actor) -> None:
 
 
 def test_the_use_of_a_link_is_the_persons() -> None:
-    """But not another use of it, nor that of another person's, cohort's, migration's, mail's or purpose's link."""
+    """The proof does not cover another use, or a link of another person, cohort, migration, mail or purpose."""
     used = PROOFS.of_link(USED, CLAIMS)
     assert person_shown(used) == Actor(source=Source.LINK)
     for changes in (
@@ -156,7 +156,7 @@ def test_the_use_of_a_link_is_the_persons() -> None:
 
 
 def test_keys_rotate() -> None:
-    """What the old key proved holds as long as the key is there."""
+    """Proofs of an old key are valid while that key is configured."""
     by = asked(EXCLUDE, proofs=Proofs([OLD]))
     assert shown(by, proofs=Proofs([NEW, OLD])) == OLGA
     assert shown(by, proofs=Proofs([NEW])) == CLAIMED
@@ -165,7 +165,7 @@ def test_keys_rotate() -> None:
 
 
 def test_a_role_is_proven_for_one_session_at_one_moment() -> None:
-    """Not for another session, address or account, nor by another key; without keys nothing is proven."""
+    """The proof is not valid for another session, address, account or key; without keys there is no proof."""
     session = AdminSession(email=OLGA.name, opsgenie_account="acme")
     made = PROOFS.of_role(session, "session:1")
     confirmed_at = Proofs([OLD, NEW]).role_confirmed_at(made, session, "session:1")

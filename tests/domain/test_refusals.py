@@ -1,4 +1,4 @@
-"""Refusals in question, batch by batch: whose are they."""
+"""Refusals that may concern the sender or the recipient, batch by batch."""
 
 import pytest
 
@@ -12,7 +12,7 @@ ACCEPTED, REFUSED, DEFERRED = Delivery.ACCEPTED, Delivery.REFUSED, Delivery.DEFE
 
 
 def batch(answers: str, *, start: int = 1, purpose: Purpose = Purpose.AUTHENTICATION) -> list[MailOutcome]:
-    """Return outcomes for people in a row: `+` accepted, `?` refused and in question, `-` refused, `~` deferred."""
+    """Return outcomes for consecutive people: `+` accepted, `?` refused and in question, `-` refused, `~` deferred."""
     deliveries = {"+": ACCEPTED, "?": REFUSED, "-": REFUSED, "~": DEFERRED}
     checks = {"?": text("Check it.")}
     return [
@@ -27,7 +27,7 @@ def batch(answers: str, *, start: int = 1, purpose: Purpose = Purpose.AUTHENTICA
 
 
 def people(state: Refusals) -> list[int]:
-    """Return who is in question."""
+    """Return the people whose refusals are in question."""
     return [refusal.person for refusal in state.in_question]
 
 
@@ -45,7 +45,7 @@ def people(state: Refusals) -> list[int]:
     ],
 )
 def test_a_run_without_an_acceptance_concerns_the_sender(batches: list[str], *, suspicious: bool) -> None:
-    """However it is cut into batches; answers that surely concern one person neither count nor interrupt."""
+    """Batch boundaries make no difference; answers that surely concern one person neither count nor end the run."""
     state, start = Refusals(), 1
     for answers in batches:
         state = refusals.after(state, batch(answers, start=start))
@@ -54,14 +54,14 @@ def test_a_run_without_an_acceptance_concerns_the_sender(batches: list[str], *, 
 
 
 def test_a_later_batch_settles_refusals_and_the_same_one_does_not() -> None:
-    """The server may have begun to refuse everyone while the mail that it took was under way."""
+    """The server may have started to refuse everyone while it still accepted a mail in progress."""
     first = refusals.after(Refusals(), batch("+?+??"))
     assert people(first) == [2, 4, 5]
     assert people(refusals.after(first, batch("?+", start=6))) == [6]
 
 
 def test_each_purpose_counts_for_itself() -> None:
-    """Verification emails that are taken say nothing about authentication emails."""
+    """Accepted verification emails say nothing about authentication emails."""
     state = refusals.after(Refusals(), [*batch("+"), *batch("+", start=9, purpose=Purpose.VERIFICATION)])
     for number in range(MAX_IN_A_ROW + 1):
         verification = batch("+", start=20 + number, purpose=Purpose.VERIFICATION)
@@ -70,7 +70,7 @@ def test_each_purpose_counts_for_itself() -> None:
 
 
 def test_one_person_counts_once() -> None:
-    """An admin may have it tried again and again."""
+    """An admin may have the mail retried any number of times."""
     state = refusals.after(Refusals(), batch("+"))
     for _ in range(MAX_IN_A_ROW + 1):
         state = refusals.after(state, batch("?", start=2))
@@ -78,7 +78,7 @@ def test_one_person_counts_once() -> None:
 
 
 def test_who_is_tried_again_is_refused_for_good_once_others_were_accepted() -> None:
-    """And not before: the server may still refuse everyone."""
+    """Before others are accepted, the server may still refuse everyone."""
     withdrawn = refusals.all_withdrawn(refusals.after(Refusals(), batch("????")))
     assert withdrawn.withdrawn == [1, 2, 3, 4]
     assert refusals.concern_the_sender(refusals.after(withdrawn, batch("????")))
@@ -87,13 +87,13 @@ def test_who_is_tried_again_is_refused_for_good_once_others_were_accepted() -> N
 
 
 def test_nothing_in_question_leaves_nothing_to_withdraw() -> None:
-    """A pause for another reason does not make the next refusal suspicious."""
+    """After a pause for another reason, the next refusal is not suspicious."""
     state = refusals.after(Refusals(), batch("+"))
     assert refusals.all_withdrawn(state).accepted == state.accepted
 
 
 def test_a_worker_adds_its_cohorts_up() -> None:
-    """One refusal in each of many cohorts; any acceptance ends the run, and a cohort without refusals has no part."""
+    """One refusal in each of many cohorts is enough; any acceptance ends the run; other cohorts do not count."""
     worker, cohort = WorkerRefusals(), refusals.after(Refusals(), batch("+"))
     refused, taken = refusals.after(cohort, batch("?")), refusals.after(cohort, batch("+"))
     assert [worker.add(batch("?"), cohort, refused) for _ in range(MAX_IN_A_ROW + 1)] == [False] * MAX_IN_A_ROW + [True]

@@ -1,4 +1,4 @@
-"""A search finds people however they and the one who searches spell the name."""
+"""A search finds people whichever way their name is spelled."""
 
 import unicodedata
 from dataclasses import replace
@@ -17,14 +17,14 @@ NAMES = st.text(alphabet=st.characters(codec="utf-8"), max_size=20)
 
 
 def person(name: str, email: str = "someone@example.com") -> Person:
-    """Return somebody."""
+    """Return a person."""
     return arrive(1, RosterPerson(email=email, name=name), NOW)
 
 
 @settings(deadline=None)
 @given(NAMES, st.data())
 def test_every_part_of_a_name_finds_it(name: str, data: st.DataObject) -> None:
-    """Also in another case, and in the other of Unicode's two forms."""
+    """Case and the Unicode normal form make no difference."""
     begin = data.draw(st.integers(0, len(name)))
     part = name[begin : data.draw(st.integers(begin, len(name)))]
     for typed in (part, part.upper(), part.lower(), f"  {part} ", unicodedata.normalize("NFD", part)):
@@ -49,17 +49,17 @@ def test_every_part_of_a_name_finds_it(name: str, data: st.DataObject) -> None:
     ],
 )
 def test_other_spellings_find_the_same_person(typed: str, name: str) -> None:
-    """Whoever searches need not know the accents."""
+    """The search works without accents."""
     assert Search(typed).finds(person(name))
 
 
 @pytest.mark.parametrize("typed", ["bert", "anna bert", "annaexample"])
 def test_other_people_are_not_found(typed: str) -> None:
-    """Every word has to be there."""
+    """Every word must match."""
     assert not Search(typed).finds(person("Anna", "anna@example.com"))
 
 
 def test_a_former_address_still_finds_the_person() -> None:
-    """The roster goes on saying it, and so may whoever searches."""
+    """The roster still contains the former address, and admins may search for it."""
     moved = replace(person("Anna", "new@example.com"), former_emails=["old@example.com"])
     assert Search("OLD@").finds(moved)

@@ -1,4 +1,4 @@
-"""Site names: what the guide's step 4 takes, and what is suggested instead."""
+"""Site names: which names step 4 of the guide accepts, and the suggestions for others."""
 
 import string
 
@@ -16,7 +16,7 @@ NEAR_NAMES = st.text(ALLOWED + "A_. é", max_size=70) | st.text(max_size=70)
 
 @given(NEAR_NAMES)
 def test_a_name_is_taken_by_the_rules_alone(name: str) -> None:
-    """3 to 63 of a-z, 0-9 and hyphens, with hyphens only in the middle; nothing else."""
+    """A valid name has 3 to 63 characters of a-z, 0-9 and hyphens, with hyphens only in the middle."""
     valid = 3 <= len(name) <= 63 and set(name) <= set(ALLOWED) and name[0] != "-" and name[-1] != "-"
     if valid:
         sites.check_name(name)
@@ -27,7 +27,7 @@ def test_a_name_is_taken_by_the_rules_alone(name: str) -> None:
 
 @given(NEAR_NAMES)
 def test_every_suggestion_is_a_valid_other_name(wanted: str) -> None:
-    """Whatever was wanted, there are one to four names to choose from, all valid and each different."""
+    """For any name there are one to four suggestions, all valid and different."""
     suggestions = sites.suggest_names(wanted)
     assert 1 <= len(suggestions) <= 4
     assert len(set(suggestions)) == len(suggestions)
@@ -38,13 +38,13 @@ def test_every_suggestion_is_a_valid_other_name(wanted: str) -> None:
 
 @pytest.mark.parametrize("wanted, first", [("Acme Corp.", "acme-corp"), ("acme", "acme-team"), ("--", "our-team")])
 def test_the_best_suggestion_is_near(wanted: str, first: str) -> None:
-    """A name that was only written wrongly comes back right; one that is taken gets something added."""
+    """An invalid spelling is corrected; a taken name gets a suffix."""
     assert sites.suggest_names(wanted)[0] == first
 
 
 @pytest.mark.parametrize("first, last", [("", "Lee"), ("Ann", " "), ("\u200b", "Lee"), ("Ann", "\u3164\u00ad")])
 def test_a_site_needs_names_that_can_be_seen(first: str, last: str) -> None:
-    """Its admin's account is made with them."""
+    """The Atlassian account of the site's admin is created with these names."""
     sites.check(sites.NewSite(name="acme", first_name="Ann", last_name="李"))
     with pytest.raises(BadInput, match="first and last name"):
         sites.check(sites.NewSite(name="acme", first_name=first, last_name=last))
@@ -73,5 +73,5 @@ ON_A_PATH = Site(id="2", name="other", url="http://127.0.0.1:8080/sites/other/")
     ],
 )
 def test_a_site_is_found_by_its_name_or_by_the_address_of_any_of_its_pages(wanted: str, site: Site | None) -> None:
-    """As it is pasted from a browser; another site's address is never taken for it."""
+    """Addresses may be pasted from a browser; the address of another site never matches."""
     assert sites.pick([ACME, ON_A_PATH], wanted) is site

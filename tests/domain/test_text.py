@@ -57,14 +57,14 @@ def test_a_number_selects_the_plural_form() -> None:
 
 
 def test_the_words_of_people_are_taken_literally() -> None:
-    """Braces in them are no placeholders."""
+    """Braces in the words of people are not placeholders."""
     assert verbatim("{name} {") == "{name} {"
     assert verbatim(text("A {name}.", name="x")).key == "A {name}."
     assert verbatim("") is NO_TEXT
 
 
 def test_joined_leaves_out_empty_texts() -> None:
-    """One text alone stays what it is."""
+    """A single text is returned unchanged."""
     first, second = text("First."), text("Second {number}.", number=2)
     assert joined(first, NO_TEXT, second) == "First. Second 2."
     assert joined(NO_TEXT, first) is first
@@ -72,14 +72,14 @@ def test_joined_leaves_out_empty_texts() -> None:
 
 
 def test_a_text_cannot_be_changed() -> None:
-    """It is shared between the people of a cohort."""
+    """A text is shared between the people of a cohort."""
     with pytest.raises(AttributeError):
         text("A.").key = "B."
 
 
 @given(_texts())
 def test_texts_survive_json_copies_and_pickles(sentence: Text) -> None:
-    """With their template and values, and not only their rendering."""
+    """They keep their template and values, not only the rendering."""
     message = _Message(about=sentence)
     again = _Message.model_validate_json(message.model_dump_json())
     for other in (again.about, copy.deepcopy(sentence), pickle.loads(pickle.dumps(sentence))):  # noqa: S301 - our own
@@ -88,7 +88,7 @@ def test_texts_survive_json_copies_and_pickles(sentence: Text) -> None:
 
 
 def test_json_has_the_template_and_the_values() -> None:
-    """A text without values is a string; for people, every text is."""
+    """A text without values is a plain string; in JSON for readers, every text is rendered."""
     message = _Message(about=text("At {at}: {number}.", at=AT, number=3))
     assert message.model_dump(mode="json") == {
         "about": {"key": "At {at}: {number}.", "params": {"at": {"datetime": "2026-03-14T13:05:00+00:00"}, "number": 3}}

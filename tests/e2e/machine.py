@@ -46,7 +46,7 @@ class Machine:
         names = ("LANDBRIDGE_ENCRYPTION_KEYS", "LANDBRIDGE_CODEC_TOKEN")
         settings = {name: secrets.token_urlsafe(32) for name in names}
         self.thread_imports = folder / "thread-imports"
-        """Lists what any process imported outside its main thread."""
+        """Every process records here the modules that it imports outside its main thread."""
         self.stack = Stack(
             folder / "stack",
             seed=self._seed,
@@ -136,7 +136,7 @@ class Machine:
         return self.newest_mail()
 
     def _write_seed(self, document: dict[str, Any]) -> None:
-        # The emulator reads it whenever it starts.
+        # The emulator reads the seed whenever it starts.
         self._seed.write_text(json.dumps(document), encoding="utf-8")
 
     async def call_emulator(self, method: str, path: str, **body: Any) -> httpx2.Response:  # noqa: ANN401 - httpx2's own

@@ -58,7 +58,7 @@ def write(folder: Path, name: str, encoded: bytes) -> Path:
 @pytest.mark.parametrize("word", [PERSON.email, PERSON.name])
 @pytest.mark.parametrize("file", ["temporal.db", "temporal.db-wal"])
 def test_a_person_is_found_in_the_store(tmp_path: Path, word: str, encoding: str, file: str) -> None:
-    """In the database and in its journal."""
+    """The search covers the database and its journal."""
     write(tmp_path, file, {**ENCODINGS, **COMPRESSED}[encoding](word))
     assert privacy.in_store(tmp_path / "temporal.db", [PERSON], [])
 

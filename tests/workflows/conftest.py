@@ -10,12 +10,12 @@ from landbridge.client import admins, deletion, links, migration, reader
 from tests.workflows.harness import CACHED, MigrationHarness, running_harness, server_for
 
 _WITHOUT_CACHE = timedelta(seconds=30)
-"""Timeout of a query where each of fifty concurrent queries replays a history."""
+"""Query timeout without a workflow cache: each of fifty concurrent queries then replays a history."""
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait longer for answers where workers keep nothing in memory."""
+    """Use longer query timeouts when workers have no workflow cache."""
     for module in () if CACHED else (admins, deletion, migration, reader):
         monkeypatch.setattr(module, "QUERY_SECONDS", _WITHOUT_CACHE)
     if not CACHED:
@@ -24,13 +24,13 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    """A client of a server whose workflows' time can be skipped."""
+    """A client of a server with time skipping."""
     async with server_for(tmp_path_factory.mktemp("temporal")) as client:
         yield client
 
 
 @pytest.fixture
 async def harness(client: Client) -> AsyncIterator[MigrationHarness]:
-    """An Opsgenie account of one owner, whose migration a worker serves."""
+    """An Opsgenie account with one owner, and a running worker."""
     async with running_harness(client) as harness:
         yield harness

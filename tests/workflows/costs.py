@@ -16,36 +16,36 @@ _BILLED = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
     EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
 }
-"""One action each; see https://docs.temporal.io/evaluate/cloud/actions. Signals count where they arrive, whoever sends
-them. Queries are actions too, but leave nothing in a history."""
+"""Each of these events is one action; see https://docs.temporal.io/evaluate/cloud/actions. A signal is billed to the
+workflow that receives it. Queries are actions too, but are in no history."""
 
 _OF_THE_TEST = {
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
 }
-"""What skipping time leaves; outside of tests there is none of it."""
+"""Events that time skipping adds. They do not occur in production."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What some workflows have cost so far."""
+    """The events and actions of some workflows so far."""
 
     kinds: Counter[str] = field(default_factory=Counter)
-    """Events by their type."""
+    """The number of events of each type."""
     actions: int = 0
 
     @property
     def events(self) -> int:
-        """All of them."""
+        """The number of all events."""
         return self.kinds.total()
 
     def __add__(self, other: "Cost") -> "Cost":
-        """Return both together."""
+        """Return the sum of two costs."""
         return Cost(self.kinds + other.kinds, self.actions + other.actions)
 
 
 async def cost(client: Client, workflow_id: str) -> Cost:
-    """Return what all runs of a workflow have cost."""
+    """Return the cost of all runs of a workflow."""
     kinds, actions = Counter[str](), 0
     async for history in client.list_workflows(f"WorkflowId = '{workflow_id}'").map_histories():
         kinds.update(EventType.Name(e.event_type) for e in history.events if e.event_type not in _OF_THE_TEST)
@@ -59,7 +59,7 @@ def _actions(events: Sequence[HistoryEvent]) -> int:
         if event.event_type in _BILLED:
             actions += 1
         elif event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
-            # Each attempt, and at least one heartbeat: all of ours say at once that they are alive.
+            # Each attempt, and at least one heartbeat: each of our activities sends one as soon as it starts.
             actions += 2 * event.activity_task_started_event_attributes.attempt
         elif event.event_type == EventType.EVENT_TYPE_MARKER_RECORDED:
             # All local activities of one workflow task are one action.

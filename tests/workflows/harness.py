@@ -50,7 +50,7 @@ CACHED = int(os.environ.get("WORKFLOWS_CACHED", "1000"))
 AT_ONCE = pytest.mark.skipif(not CACHED, reason="Workers without a cache drop concurrent queries (SDK 1.35)")
 """For tests with fifty concurrent queries."""
 KEYS = "the-key-of-tests-has-thirty-two-characters-or-more"
-"""Encrypts what Temporal keeps."""
+"""Encrypts what Temporal stores."""
 TOKEN_KEY = "k" * 32
 """Signs links and identity tokens."""
 PROOFS = Proofs([TOKEN_KEY])
@@ -72,17 +72,17 @@ class MigrationHarness:
 
     @property
     def handle(self) -> WorkflowHandle[SiteMigrationWorkflow, MigrationResult]:
-        """The workflow itself."""
+        """The handle of the migration workflow."""
         return self.client.get_workflow_handle_for(SiteMigrationWorkflow.run, ids.migration(self.account))
 
     def cohort(self, number: int = 1) -> WorkflowHandle[CohortWorkflow, CohortResult]:
-        """One of its cohorts."""
+        """The handle of one of its cohorts."""
         return self.client.get_workflow_handle_for(CohortWorkflow.run, ids.cohort(self.account, number))
 
     def request(self, **changes: object) -> MigrationRequest:
         """A request by the owner for an existing site."""
-        asked = {"opsgenie_account": self.account, "initiator": OWNER_EMAIL, "site": "acme", **changes}
-        return MigrationRequest.model_validate(asked)
+        fields = {"opsgenie_account": self.account, "initiator": OWNER_EMAIL, "site": "acme", **changes}
+        return MigrationRequest.model_validate(fields)
 
     async def start(self, **changes: object) -> Started:
         """Start the migration."""

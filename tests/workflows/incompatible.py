@@ -8,19 +8,19 @@ from temporalio import workflow
 
 @workflow.defn(name="CohortWorkflow")
 class IncompatibleCohort:
-    """Waits where our workflow looks up accounts."""
+    """Waits where the real workflow looks up accounts."""
 
     @workflow.run
     async def run(self, _: Any) -> None:  # noqa: ANN401 - it reads nothing
-        """Wait."""
+        """Wait for an event that the real history does not contain."""
         await workflow.sleep(timedelta(days=1))
 
 
 @workflow.defn(name="SiteMigrationWorkflow")
 class IncompatibleMigration:
-    """Waits where our workflow reads the roster."""
+    """Waits where the real workflow reads the roster."""
 
     @workflow.run
     async def run(self, _: Any) -> None:  # noqa: ANN401 - it reads nothing
-        """Wait."""
+        """Wait for an event that the real history does not contain."""
         await workflow.sleep(timedelta(days=1))

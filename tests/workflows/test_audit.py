@@ -38,7 +38,7 @@ async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cli
 
 
 async def everyone_is_mailed(harness: MigrationHarness, **request: object) -> None:
-    """Start, and wait until everyone has the first mail."""
+    """Start, and wait until everyone has received the first mail."""
     harness.world.opsgenie.add(*PEOPLE)
     await harness.start(**{"rules": UNASKED, "by": OWNER, **request})
     await eventually(lambda: len(harness.world.mailer.mails) >= len(PEOPLE))
@@ -50,14 +50,14 @@ async def _in_step_6(harness: MigrationHarness) -> bool:
 
 
 async def acts(harness: MigrationHarness) -> list[AuditEntry]:
-    """Return the acts, oldest first."""
+    """Return the audit entries, oldest first."""
     return list(reversed((await harness.migration.audit()).entries))
 
 
 async def test_the_workers_log_records_acts_without_names(
     harness: MigrationHarness, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each once, from every channel, also those about people and the undo: a record outside Temporal."""
+    """The log is a record outside Temporal: each action of every channel once, also those about people and the undo."""
     caplog.set_level(logging.INFO)
     await everyone_is_mailed(harness)
     await harness.migration.pause("Freeze.", OPERATOR)
@@ -83,7 +83,7 @@ async def _undone(harness: MigrationHarness) -> bool:
 
 
 async def test_every_request_is_recorded_once_with_its_sender(harness: MigrationHarness) -> None:
-    """Requests to the migration and about its people, newest first."""
+    """The audit contains requests to the migration and requests about its people, newest first."""
     began = datetime.now(UTC) - timedelta(seconds=1)
     harness.world.opsgenie.add(*PEOPLE)
     harness.world.atlassian.by_hand = True
@@ -132,7 +132,7 @@ async def test_every_request_is_recorded_once_with_its_sender(harness: Migration
 
 
 async def test_continue_as_new_carries_the_audit(cutting: Client) -> None:
-    """Also after the end: each entry once, in order, unchanged."""
+    """Each entry is kept once, in order and unchanged, also after the end of the migration."""
     async with running_harness(cutting) as harness:
         await everyone_is_mailed(harness)
         await harness.migration.exclude(PEOPLE[1].email, "left", OWNER)
@@ -145,7 +145,7 @@ async def test_continue_as_new_carries_the_audit(cutting: Client) -> None:
 
         await eventually(cut)
         assert await acts(harness) == before
-        # Still the same owner, whom the next run has to know as well.
+        # The next run must also know who is an owner.
         await harness.migration.exclude(PEOPLE[3].email, "left too", OWNER)
         for person in PEOPLE:
             harness.world.atlassian.account(person.email, verified=True)
@@ -181,7 +181,7 @@ REQUESTS: dict[str, Callable[[Migration, Actor], Awaitable[object]]] = {
 
 
 async def test_earlier_migrations_stay_in_the_audit(harness: MigrationHarness) -> None:
-    """Requests of earlier migrations of the account, and about their people."""
+    """The audit contains requests of earlier migrations of the account, and requests about their people."""
     await everyone_is_mailed(harness)
     await harness.migration.pause("a look", OWNER)
     await harness.migration.exclude(PEOPLE[0].email, "left", OWNER)
@@ -191,8 +191,8 @@ async def test_earlier_migrations_stay_in_the_audit(harness: MigrationHarness) -
     await eventually(lambda: _in_step_6(harness))
     await harness.migration.resume(OPERATOR)
 
-    async def told() -> bool:
-        # Temporal's lists lag behind.
+    async def all_listed() -> bool:
+        # Temporal's visibility lists lag behind.
         return [(act.act, act.by.name) for act in await acts(harness)] == [
             (Act.START, OWNER_EMAIL.upper()),
             (Act.PAUSE, OWNER_EMAIL.upper()),
@@ -202,7 +202,7 @@ async def test_earlier_migrations_stay_in_the_audit(harness: MigrationHarness) -
             (Act.RESUME, "ops"),
         ]
 
-    await eventually(told)
+    await eventually(all_listed)
 
 
 async def test_refused_requests_leave_no_trace(harness: MigrationHarness) -> None:
@@ -225,7 +225,7 @@ async def test_refused_requests_leave_no_trace(harness: MigrationHarness) -> Non
 
 
 async def _events(harness: MigrationHarness) -> list[str]:
-    """Return what was let in, by migration and cohort."""
+    """Return the names of the accepted updates of the migration and the cohort."""
     histories = [await handle.fetch_history() for handle in (harness.handle, harness.cohort())]
     return [
         event.workflow_execution_update_accepted_event_attributes.accepted_request.input.name
@@ -237,7 +237,7 @@ async def _events(harness: MigrationHarness) -> list[str]:
 
 
 async def test_an_admin_of_another_account_cannot_start_a_migration(harness: MigrationHarness) -> None:
-    """Whichever initiator the request names."""
+    """The migration fails, although the request names a valid initiator."""
     await harness.start(by=Actor(source=Source.ADMIN, name="stranger@example.com"))
     await eventually(lambda: _failed(harness))
     assert "Only an owner or admin" in (await harness.migration.status()).failure
@@ -267,7 +267,7 @@ async def test_the_newest_roster_decides_who_is_an_admin(harness: MigrationHarne
 
 
 async def _may(harness: MigrationHarness, by: Actor) -> bool:
-    """Whether migration and cohort let somebody in; asks for nothing that changes anything."""
+    """Whether the actor may send requests; the request is about an unknown address, so nothing changes."""
     try:
         await harness.migration.exclude("nobody@example.com", "x", by)
     except Refused:
@@ -282,10 +282,10 @@ async def _may_not(harness: MigrationHarness, by: Actor) -> bool:
 
 
 async def test_a_signal_by_hand_is_recorded_as_an_operators(harness: MigrationHarness) -> None:
-    """With the source that it claims; a signal that claims to be from an unknown admin is ignored."""
+    """The entry shows the source that the signal claims; a signal that claims to be from a stranger is ignored."""
     await everyone_is_mailed(harness)
     await harness.handle.signal("email_verified", {"email": PEOPLE[0].email})
-    # Temporal does not promise that what the migration passes on arrives in its order.
+    # Temporal does not guarantee the order of signals that the migration forwards to cohorts.
     await harness.until(PEOPLE[0].email, State.AUTHENTICATING)
     await harness.handle.signal("email_verified", {"email": PEOPLE[0].email, "by": {"name": "too late"}})
     await harness.handle.signal("email_verified", {"email": PEOPLE[2].email, "by": {"source": "atlassian"}})

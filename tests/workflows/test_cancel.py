@@ -26,12 +26,12 @@ WHY = "The merger is off."
 
 
 async def over(harness: MigrationHarness) -> bool:
-    """Whether it has ended."""
+    """Whether the migration has ended."""
     return (await harness.migration.status()).run_state is not RunState.RUNNING
 
 
 async def moving(harness: MigrationHarness) -> None:
-    """Take a migration to where everyone has the first mail."""
+    """Start a migration, and wait until everyone has received the first mail."""
     harness.world.opsgenie.add(ANN, BO, CY)
     await harness.start()
     await eventually(lambda: len(harness.world.mailer.mails) == 3)
@@ -51,11 +51,11 @@ async def test_cancel_ends_the_migration_and_is_shown_everywhere(harness: Migrat
     ann = await harness.person(ANN.email)
     assert WHY in ann.reason
     assert ann.timeline[-1].by == OWNER
-    desk = TemporalLinkClient(harness.client)
-    view = await desk.view(link)
+    link_client = TemporalLinkClient(harness.client)
+    view = await link_client.view(link)
     assert view is not None
     assert view.state is LinkState.CLOSED
-    assert not await desk.follow(link)
+    assert not await link_client.follow(link)
     status = await harness.migration.status()
     assert (status.run_state, status.step) == (RunState.CANCELED, CANCELLED)
     assert status.progress is not None
@@ -87,7 +87,7 @@ async def test_cancel_interrupts_a_batch_of_mails(harness: MigrationHarness) -> 
 
 
 async def test_no_link_works_after_the_cancel_signal(client: Client) -> None:
-    """A click after the cancel signal changes nothing, even if one task brings both."""
+    """A click after the cancel signal changes nothing, even if one workflow task delivers both."""
     harness = MigrationHarness(client, "cancelled-and-clicked")
     prepared(harness.world)
     harness.world.opsgenie.add(BO)
@@ -95,10 +95,10 @@ async def test_no_link_works_after_the_cancel_signal(client: Client) -> None:
         await harness.start()
         await eventually(lambda: harness.world.mailer.sent(BO.email))
         await harness.until(BO.email, State.EMAIL_UNVERIFIED)
-    desk, link = TemporalLinkClient(client), harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
+    link_client, link = TemporalLinkClient(client), harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
     await harness.cohort().signal("cancel", Cancel(reason=WHY, by=BY))
-    assert await desk.follow(link)
-    assert await desk.decline(link)
+    assert await link_client.follow(link)
+    assert await link_client.decline(link)
     async with served(client, harness.world):
         await harness.cohort().result()
         bo = await harness.person(BO.email)
@@ -121,7 +121,7 @@ async def test_cancel_before_a_site_is_chosen(harness: MigrationHarness) -> None
 
 
 async def test_cancel_while_the_roster_cannot_be_read(harness: MigrationHarness) -> None:
-    """There are no cohorts yet."""
+    """No cohorts exist yet, and the migration still ends."""
     harness.world.opsgenie.problem = ServiceUnavailable("Opsgenie is away.")
     await harness.start()
     await eventually(lambda: harness.status_shows("Opsgenie is away."))
@@ -159,7 +159,7 @@ async def test_cancel_while_no_service_responds(harness: MigrationHarness) -> No
 
 
 async def test_requests_after_a_cancel_are_refused(harness: MigrationHarness) -> None:
-    """First because the migration is cancelled, then because it is over."""
+    """While the migration ends, the answer is that it is cancelled; later, that it is over."""
     await moving(harness)
     harness.world.mailer.problem = ServiceUnavailable("Nobody is there.")
     await harness.migration.cancel(WHY, BY)
@@ -190,7 +190,7 @@ async def test_cancel_needs_a_reason(harness: MigrationHarness) -> None:
 
 
 async def test_a_cancellation_in_temporal_cancels_the_migration(harness: MigrationHarness) -> None:
-    """From the Web UI or the temporal command: cohorts close, owners and admins are notified."""
+    """A cancellation from the Web UI or the `temporal` command closes the cohorts and notifies owners and admins."""
     await moving(harness)
     await harness.handle.cancel()
     result = await harness.handle.result()
@@ -202,7 +202,7 @@ async def test_a_cancellation_in_temporal_cancels_the_migration(harness: Migrati
 
 
 async def test_a_cancellation_in_temporal_does_not_interrupt_the_end(harness: MigrationHarness) -> None:
-    """It arrives while owners and admins are being notified."""
+    """The cancellation arrives while owners and admins are being notified."""
     await moving(harness)
     harness.world.mailer.problem = ServiceUnavailable("Nobody is there.")
     await harness.migration.cancel(WHY, BY)
@@ -243,10 +243,10 @@ async def test_starting_again_after_a_cancel_must_be_explicit(harness: Migration
 
 
 class TestUndo:
-    """Invitations that nobody has accepted are taken back; the judge is Atlassian's own list of accounts."""
+    """The undo revokes invitations that nobody has accepted, according to Atlassian's own list of accounts."""
 
     async def test_undo_revokes_only_our_unverified_invitations(self, harness: MigrationHarness) -> None:
-        """Existing, connected and newly set up accounts stay."""
+        """Existing, connected and newly set up accounts remain."""
         atlassian = harness.world.atlassian
         people = {
             name: RosterPerson(email=f"{name}@example.com", email_verified=True)
@@ -289,7 +289,7 @@ class TestUndo:
         assert (Act.CANCEL, OWNER) in acts
 
     async def test_undo_can_be_requested_later_and_repeated(self, harness: MigrationHarness) -> None:
-        """By owners, admins and operators; a repeated request returns the same result."""
+        """Owners, admins and operators can request it; a repeated request returns the same result."""
         await moving(harness)
         await harness.migration.cancel(WHY, BY)
         await harness.handle.result()
@@ -342,7 +342,7 @@ class TestUndo:
             await harness.migration.revoke_invitations(BY)
 
     async def test_undo_never_cancels_a_running_migration(self, harness: MigrationHarness) -> None:
-        """With and without the run that the sender saw."""
+        """The undo is refused, with and without the run that the sender saw."""
         await moving(harness)
         with pytest.raises(Refused, match="was not cancelled"):
             await harness.migration.revoke_invitations(BY)
@@ -371,10 +371,10 @@ async def _undone(harness: MigrationHarness) -> bool:
 
 
 class TestForgetting:
-    """What Temporal keeps can be deleted once all is over."""
+    """The data that Temporal keeps can be deleted once the migration and its undo are over."""
 
     async def test_forget_deletes_the_migration_and_its_undo(self, harness: MigrationHarness) -> None:
-        """All runs of all its workflows; its links stop working; the request can be repeated."""
+        """All runs of all its workflows are deleted, its links stop working, and the request can be repeated."""
         await moving(harness)
         link = harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
         with pytest.raises(Refused, match="not over"):
@@ -389,13 +389,13 @@ class TestForgetting:
             await harness.migration.status()
         with pytest.raises(NotFound):
             await harness.migration.person(ANN.email)
-        desk = TemporalLinkClient(harness.client)
-        assert await desk.view(link) == LinkView(state=LinkState.CLOSED)
-        assert not await desk.follow(link)
+        link_client = TemporalLinkClient(harness.client)
+        assert await link_client.view(link) == LinkView(state=LinkState.CLOSED)
+        assert not await link_client.follow(link)
         assert await deletion.forget(harness.client, harness.account, done.append) == 0
 
     async def test_forget_keeps_other_migrations(self, harness: MigrationHarness) -> None:
-        """Also if one name begins with the other."""
+        """A migration is kept even if its account's name begins with the name of the deleted one."""
         longer = MigrationHarness(harness.client, f"{harness.account}0", harness.world)
         for one in (harness, longer):
             await one.start()

@@ -19,27 +19,27 @@ BO = RosterPerson(email="bo@example.com")
 
 @workflow.defn(sandboxed=False)
 class Confused:
-    """Fails at everything, as Temporal does in a cohort's name when it is killed in the middle."""
+    """Rejects every update and query with the error that Temporal returns for a cohort when Temporal is killed."""
 
     @workflow.run
     async def run(self, _: str) -> None:
-        """Never end."""
+        """Wait forever."""
         await workflow.wait_condition(lambda: False)
 
     @workflow.update
     def assign_people(self, _: dict[str, object]) -> int:
-        """Fail."""
+        """Fail the update."""
         raise ApplicationError("let fall")
 
     @workflow.query
     def known(self) -> list[str]:
-        """Fail."""
+        """Fail the query."""
         raise ApplicationError("too early")
 
 
 @pytest.fixture
 async def confused(client: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
-    """The id of such a cohort."""
+    """The id of a cohort that rejects everything."""
     monkeypatch.setattr(query_retries, "MAX_ATTEMPTS", 2)
     queue = f"confused-{uuid4()}"
     async with Worker(client, task_queue=queue, workflows=[Confused]):

@@ -34,7 +34,7 @@ async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cli
 
 @pytest.fixture
 async def harness(cutting: Client) -> AsyncIterator[MigrationHarness]:
-    """A migration on that server; whatever a test did, its histories are sound and can be replayed."""
+    """A migration on that server; at the end of each test, its histories contain no failed task and can be replayed."""
     async with running_harness(cutting) as harness:
         harness.world.opsgenie.add(*PEOPLE)
         yield harness
@@ -48,7 +48,7 @@ async def runs(harness: MigrationHarness) -> int:
 
 
 async def everyone_is_mailed(harness: MigrationHarness) -> None:
-    """Wait until everyone has the first mail."""
+    """Wait until everyone has received the first mail."""
     await eventually(lambda: len(harness.world.mailer.mails) >= len(PEOPLE))
 
 
@@ -105,9 +105,9 @@ async def test_continue_as_new_carries_reminders_and_links(harness: MigrationHar
     await harness.skip(timedelta(days=3, minutes=1))
     await eventually(lambda: len(harness.world.mailer.sent(person.email)) == 2)
     newest = harness.world.mailer.link(person.email, Purpose.VERIFICATION)
-    desk = TemporalLinkClient(harness.client)
+    link_client = TemporalLinkClient(harness.client)
     for claims in (link, newest):
-        assert await desk.follow(claims)
+        assert await link_client.follow(claims)
     await harness.until(person.email, State.AUTHENTICATING)
 
 
@@ -126,7 +126,7 @@ async def test_continue_as_new_carries_the_deadline(harness: MigrationHarness) -
 
 
 async def test_continue_as_new_carries_a_pause(harness: MigrationHarness) -> None:
-    """And what was reported of it."""
+    """The next run sends nothing until the resume."""
     await harness.start(rules=UNASKED)
     await everyone_is_mailed(harness)
     await harness.migration.pause("Freeze.", BY)
@@ -160,14 +160,14 @@ async def test_continue_as_new_carries_a_mail_hold(harness: MigrationHarness) ->
         return await runs(harness) > before
 
     await eventually(waits)
-    said, before = await shown(), await runs(harness)
+    problems_before, before = await shown(), await runs(harness)
     for _ in range(20):
         await harness.cohort().signal("email_verified", PersonFact(email=PEOPLE[0].email, by=BY))
         await harness.cohort().signal("email_verified", PersonFact(email="nobody@example.com", by=BY))
         await harness.person(PEOPLE[0].email)
     await eventually(partial(is_another_run, before))
     harness.world.mailer.problem = None
-    assert await shown() == said
+    assert await shown() == problems_before
     assert not harness.world.mailer.mails
     await harness.skip(timedelta(minutes=61))
     await everyone_is_mailed(harness)

@@ -24,19 +24,19 @@ from tests.workflows.harness import MigrationHarness, eventually
 from workflows.cohort import CohortWorkflow
 
 PEOPLE = 1_000
-AT_ONCE = 40
-"""Requests under way together in a burst: what a portal handles at the same time."""
+CONCURRENT_REQUESTS = 40
+"""Concurrent requests in a burst: the number that a portal handles at the same time."""
 ALONE = 60
-"""People who come one by one."""
-APART = timedelta(seconds=10)
-"""Between two people who come alone: nobody shares anything with the next."""
+"""The number of people who act one by one."""
+INTERVAL = timedelta(seconds=10)
+"""The time between two people who act alone, so that they share no signal, timer or activity."""
 
 Act = Callable[[TemporalLinkClient, LinkClaims], Awaitable[bool]]
-"""What a person does."""
+"""An action of a person, such as a click on a link."""
 
 
 def prepare(harness: MigrationHarness, *, email_verified: bool) -> list[RosterPerson]:
-    """List a thousand people with the owner, who needs nothing; return the others."""
+    """Add a thousand people to the roster, including the owner, who needs nothing; return the others."""
     roster = [RosterPerson(email=f"p{n}@example.com", email_verified=email_verified) for n in range(1, PEOPLE)]
     harness.world.opsgenie.add(*roster)
     return roster
@@ -45,7 +45,7 @@ def prepare(harness: MigrationHarness, *, email_verified: bool) -> list[RosterPe
 async def mailed(
     harness: MigrationHarness, roster: list[RosterPerson], purpose: Purpose
 ) -> dict[str, dict[str, LinkClaims]]:
-    """Wait until everyone has the mail; return the links of each cohort, by address."""
+    """Wait until everyone has received the mail; return the links of each cohort, by address."""
     wanted = {person.email for person in roster}
     await eventually(lambda: wanted <= {m.email for _, m in harness.world.mailer.mails if m.purpose is purpose})
     links: dict[str, dict[str, LinkClaims]] = defaultdict(dict)
@@ -61,65 +61,65 @@ async def mailed(
     return links
 
 
-async def acted(desk: TemporalLinkClient, act: Act, claims: LinkClaims) -> None:
-    """Have someone do it, and do it again if Temporal is too busy to take it."""
+async def act_with_retries(link_client: TemporalLinkClient, act: Act, claims: LinkClaims) -> None:
+    """Perform an action of a person, and retry it while Temporal is too busy."""
     while True:
         with suppress(ServiceUnavailable):
-            assert await act(desk, claims)
+            assert await act(link_client, claims)
             return
 
 
 async def burst(harness: MigrationHarness, act: Act, links: Mapping[str, Mapping[str, LinkClaims]]) -> None:
-    """Have everyone do it, as fast as it goes."""
-    hands, desk = asyncio.Semaphore(AT_ONCE), TemporalLinkClient(harness.client)
+    """Perform the action for everyone, as fast as possible."""
+    limit, link_client = asyncio.Semaphore(CONCURRENT_REQUESTS), TemporalLinkClient(harness.client)
 
-    async def one(claims: LinkClaims) -> None:
-        async with hands:
-            await acted(desk, act, claims)
+    async def act_within_limit(claims: LinkClaims) -> None:
+        async with limit:
+            await act_with_retries(link_client, act, claims)
 
-    await asyncio.gather(*(one(claims) for cohort in links.values() for claims in cohort.values()))
+    await asyncio.gather(*(act_within_limit(claims) for cohort in links.values() for claims in cohort.values()))
 
 
 async def at_rest(harness: MigrationHarness, done: Callable[[], Awaitable[bool]]) -> bool:
-    """Whether the first cohort has done what is waited for, and has nothing more to do just now."""
+    """Whether `done` is true and the first cohort has no pending workflow task."""
     if not await done():
         return False
     return not (await harness.cohort().describe()).raw_description.HasField("pending_workflow_task")
 
 
 async def connected(harness: MigrationHarness, number: int = 1) -> int:
-    """How many people of a cohort have made it."""
+    """Return how many people of a cohort are connected."""
     return (await harness.cohort(number).query(CohortWorkflow.cohort)).counts[State.CONNECTED]
 
 
 async def nobody_waits(harness: MigrationHarness, number: int) -> bool:
-    """Whether a cohort has nothing to do any more."""
+    """Whether a cohort waits for nobody."""
     return (await harness.cohort(number).query(CohortWorkflow.cohort)).counts.waiting == 0
 
 
 @dataclass(frozen=True)
 class Each:
-    """What one person's way costs."""
+    """The average cost of one person, from the roster to the end."""
 
     events: float
     actions: float
 
 
 async def each(harness: MigrationHarness, act: Act, links: dict[str, dict[str, LinkClaims]]) -> tuple[Each, Each]:
-    """Return what the way costs someone who comes in a burst, and someone who comes alone.
+    """Return the cost of one person who acts in a burst, and of one person who acts alone.
 
-    Some of the first cohort come one by one; then all others, as fast as they can.
+    Some people of the first cohort act one by one; then everyone else acts as fast as possible.
     """
     first = harness.cohort().id
     size = len(links[first])
     alone = {email: links[first].pop(email) for email in list(links[first])[:ALONE]}
-    before, desk = await cost(harness.client, first), TemporalLinkClient(harness.client)
+    before, link_client = await cost(harness.client, first), TemporalLinkClient(harness.client)
     for email, claims in alone.items():
-        await harness.skip(APART)
+        await harness.skip(INTERVAL)
         harness.world.atlassian.account(email, verified=True)
-        made_it = await connected(harness)
-        await acted(desk, act, claims)
-        await eventually(partial(at_rest, harness, partial(_more_than, harness, made_it)))
+        connected_before = await connected(harness)
+        await act_with_retries(link_client, act, claims)
+        await eventually(partial(at_rest, harness, partial(_more_than, harness, connected_before)))
     after = await cost(harness.client, first)
     for email in itertools.chain(*links.values()):
         harness.world.atlassian.account(email, verified=True)
@@ -147,7 +147,7 @@ async def _more_than(harness: MigrationHarness, number: int) -> bool:
 
 
 async def test_cost_of_a_mail_and_a_click_that_connects(harness: MigrationHarness) -> None:
-    """Alone, at most 1.3 actions and 5.5 events for each person; in bursts, clicks share signals."""
+    """A person alone costs at most 1.3 actions and 5.5 events; in bursts, clicks share signals."""
     roster = prepare(harness, email_verified=True)
     await harness.start(rules=Rules(click_counts=True))
     in_burst, alone = await each(
@@ -160,7 +160,7 @@ async def test_cost_of_a_mail_and_a_click_that_connects(harness: MigrationHarnes
 
 
 async def test_cost_of_a_mail_and_a_return(harness: MigrationHarness) -> None:
-    """In bursts the same; alone, the look-up at Atlassian costs 2 actions and 6 events more."""
+    """Returns in a burst cost as much as clicks; alone, the look-up at Atlassian adds 2 actions and 6 events."""
     roster = prepare(harness, email_verified=True)
     await harness.start()
     in_burst, alone = await each(
@@ -173,7 +173,7 @@ async def test_cost_of_a_mail_and_a_return(harness: MigrationHarness) -> None:
 
 
 async def test_cost_of_two_mails_a_click_and_a_return(harness: MigrationHarness) -> None:
-    """In bursts, a person who has to verify first costs half as much again."""
+    """In a burst, a person who must verify the email first costs half as much again."""
     roster = prepare(harness, email_verified=False)
     await harness.start()
     clicks = await mailed(harness, roster, Purpose.VERIFICATION)

@@ -43,8 +43,8 @@ async def test_a_person_who_declines_gets_no_mail_until_an_admin_resends(harness
 
         await harness.migration.resend(BO.email, by=ADMIN)
         await eventually(lambda: len(harness.world.mailer.sent(BO.email)) == 2)
-        desk = TemporalLinkClient(harness.client)
-        old = await desk.view(harness.world.mailer.link(BO.email, Purpose.VERIFICATION, 0))
+        link_client = TemporalLinkClient(harness.client)
+        old = await link_client.view(harness.world.mailer.link(BO.email, Purpose.VERIFICATION, 0))
         assert old is not None
         assert old.state is LinkState.EXPIRED
         assert (await browser.post(page(harness))).status_code == 200

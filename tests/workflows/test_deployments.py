@@ -24,7 +24,7 @@ NAME = "landbridge-under-test"
 
 
 async def make_current(client: Client, build: str) -> bool:
-    """Run the command of docs/how-to/deploy.md; return whether it worked: not before a worker of that build polls."""
+    """Run the command of docs/how-to/deploy.md; return whether it succeeded, which needs a worker of that build."""
     command = ("worker", "deployment", "set-current-version", "--deployment-name", NAME, "--build-id", build, "--yes")
     process = await asyncio.create_subprocess_exec(
         Path(sysconfig.get_path("scripts"), "temporal"),
@@ -37,14 +37,14 @@ async def make_current(client: Client, build: str) -> bool:
 
 @asynccontextmanager
 async def build(client: Client, harness: MigrationHarness, number: str) -> AsyncIterator[None]:
-    """Serve with a build that is the current one."""
+    """Run workers of a build, and make it the current version."""
     async with served(client, harness.world, deployment=worker.deployment(NAME, number)):
         await eventually(lambda: make_current(client, number))
         yield
 
 
 async def builds(harness: MigrationHarness) -> list[str]:
-    """Return which builds did the tasks of the cohort, in their order."""
+    """Return the builds that completed the cohort's workflow tasks, in order."""
     done = [
         event.workflow_task_completed_event_attributes.deployment_version.build_id
         async for event in harness.cohort().fetch_history_events()
@@ -55,13 +55,13 @@ async def builds(harness: MigrationHarness) -> list[str]:
 
 @pytest.fixture(scope="module")
 async def client(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    """A client of a server of its own: workers of no version would get nothing any more."""
+    """A client of a separate server: here, unversioned workers would get no tasks once a version is current."""
     async with server_for(tmp_path_factory.mktemp("deployments")) as client:
         yield client
 
 
 async def test_running_migrations_continue_on_the_next_build(client: Client) -> None:
-    """Started by build 1, completed by build 2; the history can be replayed."""
+    """Build 1 starts the migration, build 2 completes it, and the history can be replayed."""
     harness = MigrationHarness(client, "deployed")
     prepared(harness.world)
     harness.world.opsgenie.add(RosterPerson(email="bo@example.com"))
@@ -79,7 +79,7 @@ async def test_running_migrations_continue_on_the_next_build(client: Client) -> 
 
 
 async def test_check_reports_a_build_that_is_not_current(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`check` names the command; a polling worker is not enough."""
+    """`check` names the command that makes the build current; it is not enough that a worker polls."""
     async with server_for(tmp_path) as client:
         monkeypatch.setenv("TEMPORAL_ADDRESS", client.service_client.config.target_host)
         harness = MigrationHarness(client, "not-current")
@@ -91,16 +91,16 @@ async def test_check_reports_a_build_that_is_not_current(tmp_path: Path, monkeyp
 
 
 async def workers_found() -> CheckResult:
-    """Return what `check` finds of the workers."""
+    """Return the result of `check` for the workers."""
     findings = await checks.run_checks(TemporalChecks().checks())
     return next(finding for finding in findings if finding.service == "Workers")
 
 
 async def finds(words: str) -> bool:
-    """Whether `check` says these words of the workers."""
+    """Whether the message of `check` about the workers contains these words."""
     return words in (await workers_found()).message
 
 
 def test_workers_without_a_deployment_name_are_unversioned() -> None:
-    """A version that is never made current would get no work."""
+    """A worker with a version that is never made current would get no tasks."""
     assert worker.deployment("", "") is None

@@ -34,7 +34,7 @@ BO, CY = RosterPerson(email="bo@example.com", name="Bo Bohr"), RosterPerson(emai
 
 
 def account(client: Client, name: str) -> MigrationHarness:
-    """Return an account of three whose people nobody has moved yet."""
+    """Return an account of three people, whose migration is not started."""
     harness = MigrationHarness(client, name)
     prepared(harness.world)
     harness.world.opsgenie.add(BO, CY)
@@ -42,25 +42,25 @@ def account(client: Client, name: str) -> MigrationHarness:
 
 
 async def begin(harness: MigrationHarness) -> None:
-    """Start the migration, and wait until Bo has a mail."""
+    """Start the migration, and wait until Bo has received a mail."""
     await harness.start()
     await eventually(lambda: harness.world.mailer.sent(BO.email))
 
 
 def payloads(histories: list[WorkflowHistory]) -> Iterator[Payload]:
-    """Yield all payloads of histories."""
+    """Yield all payloads in the histories."""
     return (payload for history in histories for event in history.events for payload in payloads_in(event))
 
 
 async def finish(harness: MigrationHarness) -> None:
-    """Have the last two set up their accounts, by an admin's word."""
+    """Have an admin report the last two people as authenticated."""
     for person in (BO, CY):
         await harness.cohort().signal("account_authenticated", PersonFact(email=person.email, by=BY))
     assert (await harness.handle.result()).counts[State.CONNECTED] == 3
 
 
 async def test_everything_that_temporal_keeps_is_encrypted(client: Client) -> None:
-    """Arguments, results, signals, updates, memos, summaries, details, failures: each payload and each sentence."""
+    """Arguments, results, signals, updates, memos, summaries, details and failures contain no plain text."""
     async with running_harness(with_keys(client, [OLD])) as harness:
         harness.world.opsgenie.add(BO, CY)
         await begin(harness)
@@ -75,15 +75,15 @@ async def test_everything_that_temporal_keeps_is_encrypted(client: Client) -> No
         assert shown
         kept = [*payloads(histories), *shown]
         assert {key_id(payload) for payload in kept} == set(PayloadEncryption([OLD]).key_ids)
-        said = "\n".join(str(event) for history in histories for event in history.events) + str(described)
+        rendered = "\n".join(str(event) for history in histories for event in history.events) + str(described)
         for word in (BO.email, BO.name, CY.email, OWNER_EMAIL, "Olga"):
-            assert word not in said
+            assert word not in rendered
         assert any(event.user_metadata.summary.data for history in histories for event in history.events)
         assert not await health.failures(harness.client, harness.account)
 
 
 async def test_failures_show_only_their_type(client: Client) -> None:
-    """Also the failure of a whole migration."""
+    """The failure of a migration has a readable type in history; its message is encrypted."""
     async with running_harness(with_keys(client, [OLD])) as harness:
         await harness.start(initiator="stranger@example.com")
         await eventually(lambda: _failed(harness))
@@ -99,7 +99,7 @@ async def _failed(harness: MigrationHarness) -> bool:
 
 @pytest.mark.parametrize("keys", [[OLD], []], ids=["encrypted", "clear"])
 async def test_status_shows_which_service_is_unavailable(client: Client, keys: list[str]) -> None:
-    """What Temporal shows of a pending activity is decrypted."""
+    """The failure of a pending activity, as Temporal describes it, is decrypted."""
     async with running_harness(with_keys(client, keys)) as harness:
         harness.world.opsgenie.add(BO)
         harness.world.mailer.problem = ServiceUnavailable("The mail server does not answer.")
@@ -109,10 +109,10 @@ async def test_status_shows_which_service_is_unavailable(client: Client, keys: l
 
 
 async def test_encryption_can_be_turned_on_while_migrations_run(client: Client) -> None:
-    """What was written in clear is still read if a setting says so; what comes is encrypted, and all can be replayed.
+    """With a setting, workers still read unencrypted payloads; new payloads are encrypted, and replay works.
 
-    Without the setting the migration is held up and told why, but not lost. In clear or not, what Temporal lists of
-    workflows names nobody.
+    Without the setting the migration waits, its failed tasks name the setting, and nothing is lost. With and without
+    encryption, Temporal's list of workflows contains no personal data.
     """
     clear = with_keys(client, [])
     harness = account(clear, "in-clear")
@@ -130,12 +130,12 @@ async def test_encryption_can_be_turned_on_while_migrations_run(client: Client) 
         await finish(harness)
         mixed = {key_id(payload) for payload in payloads(await health.of_account(client, harness.account))}
         assert mixed == {None, *PayloadEncryption([OLD]).key_ids}
-        told = await health.failures(harness.client, harness.account)
-        assert all("LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR" in one for one in told), told
+        problems_found = await health.failures(harness.client, harness.account)
+        assert all("LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR" in one for one in problems_found), problems_found
 
 
 async def test_a_missing_key_delays_a_migration_and_does_not_fail_it(client: Client) -> None:
-    """Its tasks are retried until a worker has the key; a client without it is told which setting is missing."""
+    """Its workflow tasks are retried until a worker has the key; a client without the key gets the setting's name."""
     harness = account(with_keys(client, [OLD]), "keyless")
     world, rotated = harness.world, MigrationHarness(with_keys(client, [NEW, OLD]), harness.account, harness.world)
     async with served(harness.client, world):

@@ -35,16 +35,16 @@ ANN = RosterPerson(email="ann@example.com", email_verified=True)
 SELDOM = timedelta(days=60)
 UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, reminder_interval=SELDOM)
 SIGNALS = int(os.environ.get("CHAOS_SIGNALS", "2000"))
-"""`make chaos` sends 10,000."""
+"""`make chaos` sends 10,000 signals."""
 FULL = "limit for signal events"
-"""The server's words for the 10,001st signal of one run."""
+"""Part of the server's error for the 10,001st signal of one run."""
 MAX_LENGTH = 11_000
-"""Events in one history: the 10,000 signals, and what the cohort adds. While they come faster than it takes them, it
-cannot begin anew: Temporal lets no run end that has not heard all of them."""
+"""Events in one history: the 10,000 signals, and the events that the cohort adds. While signals arrive faster than the
+cohort processes them, it cannot continue as new: Temporal completes no run that has unprocessed signals."""
 NEARLY_2_MB = "x" * 1_900_000
-"""The server takes no more than 2 MiB."""
+"""Slightly less than the server's limit of 2 MiB."""
 MISFITS: tuple[list[Any], ...] = ([], [None], [None, None], [{}, {}, {}])
-"""Input that no handler of ours takes."""
+"""Arguments that none of our handlers accepts."""
 
 
 async def _mailed(harness: MigrationHarness, email: str, purpose: Purpose, times: int = 1) -> None:
@@ -52,7 +52,7 @@ async def _mailed(harness: MigrationHarness, email: str, purpose: Purpose, times
 
 
 async def _taken(harness: MigrationHarness, link: LinkClaims, number: int) -> bool:
-    """Return whether Temporal took one of many signals that say the same of links old and new."""
+    """Return whether Temporal accepted the signal. It is one of many about the same link, in three generations."""
     used = {**link.model_dump(), "use": LinkUse.FOLLOWED, "generation": 1 + number % 3}
     try:
         await harness.cohort().signal("links_used", LinksUsed(used=[LinkUsed(**used)]))
@@ -64,7 +64,7 @@ async def _taken(harness: MigrationHarness, link: LinkClaims, number: int) -> bo
 
 
 async def test_signals_sent_without_a_worker_are_processed(client: Client) -> None:
-    """One task brings as many signals as Temporal accepts for one run."""
+    """One workflow task delivers as many signals as Temporal accepts for one run."""
     harness = MigrationHarness(client, "flooded")
     prepared(harness.world)
     harness.world.opsgenie.add(BO)
@@ -110,7 +110,7 @@ async def test_a_flood_of_signals_to_one_cohort_delays_nobody(harness: Migration
 
     async def click(number: int) -> None:
         async with at_once:
-            # Where more come than are worked off, Temporal turns them away until the cohort has carried on.
+            # While signals arrive too fast, Temporal rejects more of them until the cohort has continued as new.
             await eventually(partial(_taken, harness, link, number))
 
     flood = asyncio.gather(*(click(number) for number in range(SIGNALS)))
@@ -129,17 +129,17 @@ async def test_a_flood_of_signals_to_one_cohort_delays_nobody(harness: Migration
 
 
 async def test_duplicate_facts_cause_one_transition(harness: MigrationHarness) -> None:
-    """One transition and one mail, for facts by link and by hand."""
+    """Facts by link and by hand cause one transition and one mail."""
     harness.world.opsgenie.add(BO)
     await harness.start(rules=UNASKED)
     await _mailed(harness, BO.email, Purpose.VERIFICATION)
-    desk, link = TemporalLinkClient(harness.client), harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
+    link_client, link = TemporalLinkClient(harness.client), harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
     facts = [harness.cohort().signal("email_verified", PersonFact(email=BO.email, by=BY)) for _ in range(50)]
-    await asyncio.gather(*facts, *(desk.follow(link) for _ in range(50)))
+    await asyncio.gather(*facts, *(link_client.follow(link) for _ in range(50)))
     await _mailed(harness, BO.email, Purpose.AUTHENTICATION)
     timeline = (await harness.person(BO.email)).timeline
     assert [entry.state for entry in timeline].count(State.AUTHENTICATING) == 1
-    view = await desk.view(link)
+    view = await link_client.view(link)
     assert view is not None
     assert view.state is LinkState.DONE
 
@@ -168,20 +168,20 @@ async def test_repeated_problems_leave_room_for_other_signals(harness: Migration
     for number in range(MAX_PROBLEMS_REPORTED + 3):
         problem = f"time and again: {number}"
         await harness.migration.pause(problem, BY)
-        await eventually(partial(_in_trouble, harness, problem))
+        await eventually(partial(_has_problem, harness, problem))
         assert problem in (await harness.migration.status()).problems
         await harness.migration.resume(BY, problem)
-        await eventually(partial(_in_trouble, harness, ""))
-    news = [
+        await eventually(partial(_has_problem, harness, ""))
+    reports = [
         event.workflow_execution_signaled_event_attributes.signal_name
         async for event in harness.handle.fetch_history_events()
     ].count("cohort_status")
-    assert 2 * MAX_PROBLEMS_REPORTED <= news <= 2 * MAX_PROBLEMS_REPORTED + 2
+    assert 2 * MAX_PROBLEMS_REPORTED <= reports <= 2 * MAX_PROBLEMS_REPORTED + 2
     await harness.migration.exclude(BO.email, "enough", BY)
     assert (await harness.handle.result()).counts[State.EXCLUDED] == 1
 
 
-async def _in_trouble(harness: MigrationHarness, problem: str) -> bool:
+async def _has_problem(harness: MigrationHarness, problem: str) -> bool:
     return (await harness.cohort().query(CohortWorkflow.cohort)).problem == problem
 
 
@@ -190,7 +190,7 @@ async def _is_quiet(workflow: WorkflowHandle[Any, Any]) -> bool:
 
 
 async def test_large_messages_block_no_workflow(harness: MigrationHarness) -> None:
-    """Nearly 2 MB are read or ignored; larger messages are rejected. Unencrypted, since encryption compresses."""
+    """Messages of nearly 2 MB are read or ignored, larger ones rejected. Unencrypted, since encryption compresses."""
     clear = with_keys(harness.client, [])
     harness.world.opsgenie.add(BO)
     await harness.start(rules=UNASKED)
@@ -198,7 +198,7 @@ async def test_large_messages_block_no_workflow(harness: MigrationHarness) -> No
     for workflow in (clear.get_workflow_handle(one.id) for one in (harness.handle, harness.cohort())):
         for large in ({"email": NEARLY_2_MB}, NEARLY_2_MB, {"email": "nobody@example.com", "more": NEARLY_2_MB}):
             await workflow.signal("email_verified", large)
-            # One after the other: several of this size within one task are more than Temporal holds.
+            # One at a time: several messages of this size exceed Temporal's limit for one workflow task.
             await eventually(partial(_is_quiet, workflow))
         with pytest.raises(RPCError, match="limit"):
             await workflow.signal("email_verified", {"email": 2 * NEARLY_2_MB})
@@ -216,12 +216,12 @@ async def test_malformed_messages_block_no_workflow(harness: MigrationHarness) -
     await _mailed(harness, BO.email, Purpose.VERIFICATION)
     handles: tuple[WorkflowHandle[Any, Any], ...] = (harness.handle, harness.cohort())
     for workflow in handles:
-        told: WorkflowMetadata = await workflow.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-        signals, updates = ([one.name for one in some] for some in _messages(told))
+        metadata: WorkflowMetadata = await workflow.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        signals, updates = ([one.name for one in some] for some in _messages(metadata))
         assert "email_verified" in signals
         for misfit in MISFITS:
             for name in signals:
-                # It takes no input: with any, it means what it says.
+                # `close` takes no arguments, so it takes effect with any arguments.
                 if name != "close":
                     await workflow.signal(name, args=misfit)
             for name in updates:
@@ -233,7 +233,7 @@ async def test_malformed_messages_block_no_workflow(harness: MigrationHarness) -
 
 
 async def test_invalid_deadlines_block_no_workflow(harness: MigrationHarness) -> None:
-    """Thousands of years ahead, or without a time zone in a signal by hand."""
+    """A deadline thousands of years ahead is refused, and so is one without a time zone, in a signal sent by hand."""
     harness.world.opsgenie.add(BO)
     await harness.start(rules=UNASKED)
     await _mailed(harness, BO.email, Purpose.VERIFICATION)
@@ -245,8 +245,8 @@ async def test_invalid_deadlines_block_no_workflow(harness: MigrationHarness) ->
     assert not await health.failures(harness.client, harness.account)
 
 
-def _messages(told: WorkflowMetadata) -> tuple[Sequence[WorkflowInteractionDefinition], ...]:
-    return told.definition.signal_definitions, told.definition.update_definitions
+def _messages(metadata: WorkflowMetadata) -> tuple[Sequence[WorkflowInteractionDefinition], ...]:
+    return metadata.definition.signal_definitions, metadata.definition.update_definitions
 
 
 @AT_ONCE

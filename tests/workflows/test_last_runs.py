@@ -39,9 +39,9 @@ from workflows.undo import UndoWorkflow
 BY = Actor(name=OWNER_EMAIL)
 ANN = RosterPerson(email="ann@example.com", email_verified=True)
 LONG = 1_200
-"""Events that no run of a cohort exceeds here; a few more than `options.MAX_RUN_EVENTS`, for what is under way."""
+"""Maximum events of any run of a cohort in these tests: `options.MAX_RUN_EVENTS`, plus the work in progress."""
 SHORT = 120
-"""Events that no last run exceeds; a few more than `options.MAX_LAST_RUN_EVENTS`, for its end."""
+"""Maximum events of a last run: `options.MAX_LAST_RUN_EVENTS`, plus the events of its end."""
 
 
 async def runs_of(harness: MigrationHarness, workflow_id: str) -> list[WorkflowExecution]:
@@ -51,7 +51,7 @@ async def runs_of(harness: MigrationHarness, workflow_id: str) -> list[WorkflowE
 
 
 async def closed(harness: MigrationHarness, workflow_id: str) -> bool:
-    """Whether a workflow is over, as lists tell it."""
+    """Whether a workflow is closed according to Temporal's lists."""
     runs = await runs_of(harness, workflow_id)
     return bool(runs) and runs[-1].status not in {
         WorkflowExecutionStatus.RUNNING,
@@ -60,19 +60,19 @@ async def closed(harness: MigrationHarness, workflow_id: str) -> bool:
 
 
 async def lengths(harness: MigrationHarness, workflow_id: str) -> list[int]:
-    """Return how many events each run of a closed workflow has, oldest first."""
+    """Return the number of events of each run of a closed workflow, oldest first."""
     await eventually(lambda: closed(harness, workflow_id))
     return [one.history_length for one in await runs_of(harness, workflow_id)]
 
 
 async def live_long(harness: MigrationHarness, events: int) -> None:
-    """Have a cohort write so many events, as people who come one by one do: five for each request."""
+    """Have a cohort write this many events, five for each request, as when people act one by one."""
     for _ in range(events // 5):
         await harness.cohort().execute_update(CohortWorkflow.assign_people, AssignPeople(people=[]))
 
 
 async def test_a_long_cohort_completes_in_a_short_run(harness: MigrationHarness) -> None:
-    """3,500 events, as if people came one by one: no run is long, and the last run is short."""
+    """After 3,500 events, as when people act one by one, no run is long, and the last run is short."""
     harness.world.opsgenie.add(ANN)
     await harness.start()
     await eventually(lambda: harness.world.mailer.sent(ANN.email))
@@ -95,7 +95,7 @@ async def test_a_long_cohort_completes_in_a_short_run(harness: MigrationHarness)
 
 
 async def work_long(harness: MigrationHarness, events: int) -> None:
-    """Have a migration write so many events: five and more for each request."""
+    """Have a migration write this many events; each pair of requests adds at least five."""
     for _ in range(events // 5):
         await harness.handle.execute_update(SiteMigrationWorkflow.pause, Pause(reason=text("Freeze."), by=BY))
         await harness.handle.execute_update(SiteMigrationWorkflow.resume, Resume(reason="Freeze.", by=BY))
@@ -132,12 +132,12 @@ async def test_a_long_migration_completes_in_a_short_run(harness: MigrationHarne
 
 
 async def listed(harness: MigrationHarness) -> list[MigrationSummary]:
-    """Return what `list` says of the migration."""
+    """Return this migration's entries in `list`."""
     return [one for one in await migrations.listed(harness.client) if one.opsgenie_account == harness.account]
 
 
 async def test_a_long_migration_that_is_cancelled_can_be_undone(harness: MigrationHarness) -> None:
-    """Links, cohorts and undo still belong to the migration after continue-as-new."""
+    """Links, cohorts and the undo still belong to the migration after it continued as new."""
     harness.world.opsgenie.add(ANN)
     await harness.start()
     await eventually(lambda: harness.world.mailer.sent(ANN.email))
@@ -192,14 +192,14 @@ async def test_a_long_migration_that_fails_ends_its_other_cohorts(harness: Migra
 
 
 async def test_a_long_undo_completes_in_a_short_run(harness: MigrationHarness) -> None:
-    """It continues with the next cohort and keeps the outcome of each invitation."""
+    """The undo continues with the next cohort in the next run, and keeps the outcome of each invitation."""
     harness.world.opsgenie.add(ANN)
     await harness.start()
     await eventually(lambda: harness.world.mailer.sent(ANN.email))
     await harness.migration.cancel("The merger is off.", BY)
     await harness.handle.result()
     first_run = runs.first_run_id(await harness.handle.describe())
-    # Of cohorts that are not there, nobody was invited.
+    # Most of these cohorts do not exist: nobody was invited by them.
     request = UndoRequest(
         opsgenie_account=harness.account, run=ids.run_of(first_run), cohorts=200, asked=RevokeInvitations(by=BY)
     )

@@ -1,6 +1,6 @@
-"""Whole migrations against an SMTP server that refuses mail, because of single people or because of us.
+"""Whole migrations against an SMTP server that refuses mail, because of single recipients or because of the sender.
 
-A real worker sends through real SMTP connections; the scripted server's own record says who got mail.
+A real worker sends through real SMTP connections; the scripted server records who received mail.
 """
 
 import itertools
@@ -32,14 +32,14 @@ from tests.workflows.test_steps import SELDOM
 _numbers = itertools.count(1)
 BY = Actor(name=OWNER_EMAIL)
 QUIET = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, roster_refresh_interval=SELDOM)
-"""Nothing happens by itself but mail."""
+"""Nothing happens on a schedule except mail."""
 RELAY, SPAM = "554 5.7.1 Relay access denied", "554 5.7.1 Message blocked as spam"
 REFUSED_TO_ALL = [("RCPT", RELAY, "relays mail"), (DOT, SPAM, "SPF or DKIM")]
-"""Where a server that turns everyone away says so, how, and what the migration advises."""
+"""Ways in which a server refuses every mail: the SMTP command, the answer, and the advice that the migration shows."""
 
 
 def people(number: int, *, start: int = 1, verified: bool = True) -> list[RosterPerson]:
-    """Return so many people who are to be mailed."""
+    """Return this number of people who are to be mailed."""
     return [RosterPerson(email=f"person{n}@example.com", email_verified=verified) for n in range(start, start + number)]
 
 
@@ -52,7 +52,7 @@ class Scenario:
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[None]:
-        """Run a worker that knows nothing of those before it."""
+        """Run a worker without state from earlier workers."""
         mailer = SmtpMailer(
             Server(host="127.0.0.1", port=self.server.port, sender="no-reply@example.com", security="none"),
             PlainLinks(),
@@ -63,14 +63,14 @@ class Scenario:
         await mailer.close()
 
     def mailed(self) -> Counter[str]:
-        """Count the mails that the server took, by recipient; the owner's notices are left out."""
+        """Count the mails that the server accepted, by recipient, without the owner's notices."""
         to = (re.search(rb"^To: (.+?)\r$", mail, re.MULTILINE) for mail in self.server.accepted)
         counted = Counter(found[1].decode() for found in to if found)
         del counted[OWNER_EMAIL]
         return counted
 
     async def counts(self, state: State, number: int) -> bool:
-        """Whether so many people are in a state."""
+        """Whether this many people are in a state."""
         return (await self.harness.migration.status()).counts[state] == number
 
     async def paused(self, advice: str) -> bool:
@@ -88,21 +88,21 @@ class Scenario:
         return not any(one.pending_activities or one.HasField("pending_workflow_task") for one in pending)
 
     def has_received(self, mails: int) -> bool:
-        """Whether the server has seen the content of so many mails, whatever it answered."""
+        """Whether the server has received the content of this many mails, accepted or not."""
         return len(self.server.received) >= mails
 
     def was_asked_since(self, commands: int) -> bool:
-        """Whether a worker has spoken to the server since it had heard so many commands."""
+        """Whether the server has received more commands than this number."""
         return len(self.server.commands) > commands
 
     def all_mailed(self, everyone: Iterable[RosterPerson]) -> bool:
-        """Whether the server took exactly one mail for each of these people, and for nobody else."""
+        """Whether the server accepted exactly one mail for each of these people, and for nobody else."""
         return self.mailed() == Counter(person.email for person in everyone)
 
 
 @asynccontextmanager
 async def scenario(client: Client, *, worker: bool = True) -> AsyncIterator[Scenario]:
-    """Yield a migration that is not started yet, and its mail server; with a worker, or without one."""
+    """Yield a migration that is not started yet, and its mail server; with a worker or without."""
     async with ScriptedServer() as server:
         run = Scenario(MigrationHarness(client, f"refusals-{next(_numbers)}"), server)
         prepared(run.harness.world)
@@ -112,7 +112,7 @@ async def scenario(client: Client, *, worker: bool = True) -> AsyncIterator[Scen
 
 
 def refuses(server: ScriptedServer, command: str, answer: str, after: int) -> Callable[[Heard], str | None]:
-    """Return a script: once so many mails were taken, this command is always answered so."""
+    """Return a script that always gives this answer to a command, once this many mails were accepted."""
 
     def script(heard: Heard) -> str | None:
         refused = heard.line.startswith(command) and heard.recipient != OWNER_EMAIL
@@ -126,9 +126,9 @@ def refuses(server: ScriptedServer, command: str, answer: str, after: int) -> Ca
 async def test_a_server_that_refuses_everyone_pauses_the_migration(
     client: Client, after: int, command: str, answer: str, advice: str
 ) -> None:
-    """From the first mail on or after many: nobody is blamed, and with a mended server everyone gets one mail.
+    """From the first mail on or after many: nobody becomes unreachable, and after the repair everyone gets one mail.
 
-    A cohort whose last mails were the first to be refused has too few of them to know better until the resume.
+    A cohort whose last mails are the first refused ones has too few refusals to detect the cause before the resume.
     """
     everyone = people(after + 60)
     async with scenario(client) as run:
@@ -147,7 +147,7 @@ async def test_a_server_that_refuses_everyone_pauses_the_migration(
 
 
 async def test_a_resume_before_the_problem_is_fixed_pauses_again(client: Client) -> None:
-    """Nobody becomes unreachable, and everyone gets one mail in the end."""
+    """Nobody becomes unreachable, and in the end everyone gets one mail."""
     everyone = people(40)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, DOT, SPAM, 10)
@@ -169,7 +169,7 @@ async def test_a_resume_before_the_problem_is_fixed_pauses_again(client: Client)
 async def test_refusals_between_acceptances_do_not_pause(
     client: Client, command: str, answer: str, advice: str
 ) -> None:
-    """The server accepts mail from us, so these refusals concern the recipients. Refusals arrive before acceptances."""
+    """The server accepts mail from us, so these refusals concern the recipients. They arrive before the acceptances."""
     everyone = people(64)
     refused = {person.email for person in everyone[::2]}
 
@@ -186,7 +186,7 @@ async def test_refusals_between_acceptances_do_not_pause(
 
 
 async def test_a_few_refusals_in_a_row_do_not_pause(client: Client) -> None:
-    """Nor do many mailboxes that do not exist."""
+    """Twenty mailboxes that do not exist, and three other refusals in a row, do not pause the migration."""
     everyone = people(60)
     unknown, elsewhere = ({person.email for person in part} for part in (everyone[:20], everyone[30:33]))
 
@@ -207,7 +207,7 @@ async def test_a_few_refusals_in_a_row_do_not_pause(client: Client) -> None:
 
 
 async def test_permanently_refused_people_pause_the_migration_once(client: Client) -> None:
-    """Twenty refusals of one domain look like the sender's fault; after a resume they are the recipients'."""
+    """Twenty refusals of one domain look like a problem with the sender; after a resume they concern the recipients."""
     everyone = people(60)
     elsewhere = {person.email for person in everyone[16:36]}
 
@@ -260,7 +260,7 @@ async def test_refusals_are_counted_across_cohorts(client: Client, monkeypatch: 
         run.harness.world.opsgenie.add(*later)
         await run.harness.migration.refresh(BY)
         await eventually(lambda: run.paused("SPF or DKIM"))
-        # A batch that is being refused during the resume would pause its cohort again.
+        # A batch whose mails are refused during the resume would pause its cohort again.
         await eventually(run.is_idle)
         run.server.script = nothing_special
         await run.harness.migration.resume(BY)
@@ -269,7 +269,7 @@ async def test_refusals_are_counted_across_cohorts(client: Client, monkeypatch: 
 
 
 async def test_refusals_are_counted_across_batches_and_workers(client: Client) -> None:
-    """People who join one by one are mailed one by one, each by another worker."""
+    """People who join one by one are mailed in separate batches, each by another worker."""
     first, later = people(8), people(MAX_IN_A_ROW + 1, start=9)
     async with scenario(client, worker=False) as run:
         run.harness.world.opsgenie.add(*first)
@@ -304,7 +304,7 @@ async def test_refusals_are_counted_across_batches_and_workers(client: Client) -
 async def test_an_exceeded_quota_is_retried_automatically(
     client: Client, command: str, answer: str, advice: str, wait: int
 ) -> None:
-    """The status shows the wait, mail is retried with a backoff, and nobody becomes unreachable."""
+    """The status shows the wait, mails are retried with a backoff, and nobody becomes unreachable."""
     everyone = people(60)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, command, answer, 10)
@@ -314,9 +314,9 @@ async def test_an_exceeded_quota_is_retried_automatically(
         assert len(run.server.accepted) < 20
         shown = (await run.harness.migration.status()).problems
         for _ in range(2):
-            asked = len(run.server.commands)
+            commands_before = len(run.server.commands)
             await run.harness.skip(timedelta(minutes=wait))
-            await eventually(partial(run.was_asked_since, asked))
+            await eventually(partial(run.was_asked_since, commands_before))
         assert (await run.harness.migration.status()).problems == shown
         assert await run.counts(State.UNREACHABLE, 0)
         run.server.script = nothing_special
@@ -348,7 +348,7 @@ async def test_a_resume_retries_an_exceeded_quota_immediately(client: Client) ->
 async def test_a_refusal_of_the_sender_pauses_immediately(
     client: Client, command: str, answer: str, advice: str
 ) -> None:
-    """Also in the middle of a batch whose other mails were accepted; everyone gets one mail."""
+    """It also does so in the middle of a batch whose other mails were accepted; everyone gets one mail."""
     everyone = people(60)
     async with scenario(client) as run:
         run.server.script = refuses(run.server, command, answer, 20)
@@ -362,7 +362,7 @@ async def test_a_refusal_of_the_sender_pauses_immediately(
 
 
 async def test_connections_are_reduced_to_the_limit_of_the_server(client: Client) -> None:
-    """No admin has to act."""
+    """The worker does this without an admin."""
     everyone = people(60)
     async with scenario(client) as run:
         run.server.script = few_connections(3)
@@ -372,7 +372,7 @@ async def test_connections_are_reduced_to_the_limit_of_the_server(client: Client
 
 
 async def test_refused_notices_are_reported(client: Client) -> None:
-    """The migration completes nevertheless."""
+    """The migration completes nevertheless, and its checklist shows that nobody could be notified."""
     async with scenario(client) as run:
         run.server.script = lambda heard: SPAM if heard.line == DOT else None
         await run.harness.start(rules=QUIET)
@@ -382,7 +382,7 @@ async def test_refused_notices_are_reported(client: Client) -> None:
 
 
 async def test_a_resume_also_covers_mails_that_are_being_sent(client: Client) -> None:
-    """Mail that is refused meanwhile is retried as well."""
+    """Mails that are refused during the resume are retried as well."""
     first, later = people(20), people(MAX_IN_A_ROW, start=21)
     async with scenario(client) as run:
         run.harness.world.opsgenie.add(*first)

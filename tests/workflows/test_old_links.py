@@ -36,15 +36,15 @@ async def test_a_link_of_an_earlier_migration_shows_and_changes_nothing(
     assert (new.cohort_id, new.person, new.generation) == (old.cohort_id, old.person, old.generation)
     state = State.AUTHENTICATING if verified else State.EMAIL_UNVERIFIED
     await harness.until(cy.email, state)
-    desk = TemporalLinkClient(harness.client)
-    view = await desk.view(old)
+    link_client = TemporalLinkClient(harness.client)
+    view = await link_client.view(old)
     assert view is not None
     assert (view.state, view.email) == (LinkState.CLOSED, "")
     before = await harness.person(cy.email)
-    await desk.follow(old)
-    await desk.request_new_link(old)
+    await link_client.follow(old)
+    await link_client.request_new_link(old)
     assert await harness.person(cy.email) == before
-    await desk.follow(new)
+    await link_client.follow(new)
     await eventually(lambda: _changed(harness, cy.email, before.timeline))
 
 
@@ -57,13 +57,13 @@ async def test_a_link_to_a_former_address_cannot_invalidate_new_links(harness: M
     old = harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
     await harness.migration.correct_email(BO.email, CY.email, BY)
     await eventually(lambda: harness.world.mailer.sent(CY.email))
-    new, desk = harness.world.mailer.link(CY.email, Purpose.VERIFICATION), TemporalLinkClient(harness.client)
+    new, link_client = harness.world.mailer.link(CY.email, Purpose.VERIFICATION), TemporalLinkClient(harness.client)
     await eventually(lambda: _mails_counted(harness, CY.email, 2))
-    await desk.request_new_link(old)
-    view = await desk.view(new)
+    await link_client.request_new_link(old)
+    view = await link_client.view(new)
     assert view is not None
     assert view.state is LinkState.OPEN
-    await desk.request_new_link(new)
+    await link_client.request_new_link(new)
     await eventually(lambda: len(harness.world.mailer.sent(CY.email)) == 2)
 
 

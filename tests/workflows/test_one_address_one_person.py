@@ -1,4 +1,4 @@
-"""An address is one person's, in whichever cohorts those are who claim it: the cohort of its hash decides."""
+"""An address belongs to one person, even if several cohorts claim it: the cohort that its hash selects decides."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -36,18 +36,18 @@ UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, resend_coold
 
 
 def of_cohort(number: int) -> list[str]:
-    """Return the addresses of the crowd that a cohort looks after."""
+    """Return the addresses of a cohort's people."""
     return [person.email for person in CROWD if roster.cohort_of(person.email, COHORTS) == number]
 
 
 def new_address(cohort: int, word: str = "new") -> str:
-    """Return an address that is nobody's, and of this cohort by its hash."""
+    """Return an unused address whose hash selects this cohort."""
     found = (f"{word}{n}@example.com" for n in range(1_000))
     return next(email for email in found if roster.cohort_of(email, COHORTS) == cohort)
 
 
 async def started(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
-    """Start the migration of the crowd and the owner, in three cohorts, and wait until everyone has a mail."""
+    """Start the migration of the crowd and the owner in three cohorts, and wait for step 6."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     harness.world.opsgenie.add(*CROWD)
     await harness.start(rules=UNASKED)
@@ -66,12 +66,12 @@ async def cutting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cli
 
 @pytest.fixture
 async def crowd(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
-    """A migration of three cohorts that waits for people."""
+    """A migration with three cohorts that waits for people."""
     return await started(harness, monkeypatch)
 
 
 async def corrected(harness: MigrationHarness, emails: Iterable[str], new: str) -> list[str]:
-    """Give all of these people one address at the same moment; return whose it is now."""
+    """Correct the addresses of all these people to one address concurrently; return who has it now."""
     answers = await asyncio.gather(
         *(harness.migration.correct_email(email, new, BY) for email in emails), return_exceptions=True
     )
@@ -84,7 +84,7 @@ async def corrected(harness: MigrationHarness, emails: Iterable[str], new: str) 
 
 
 async def holders(harness: MigrationHarness, email: str) -> list[str]:
-    """Return the first address of everyone who has an address now."""
+    """Return the original address of everyone who has this address now."""
     people = [line for line in (await harness.migration.report()).people if line.email == email]
     found = [(await harness.migration.person_numbered(line.cohort, line.number)).person for line in people]
     return [(person.former_emails or [person.email])[0] for person in found]
@@ -92,7 +92,7 @@ async def holders(harness: MigrationHarness, email: str) -> list[str]:
 
 @pytest.mark.parametrize("home", range(1, COHORTS + 1))
 async def test_two_concurrent_corrections_to_one_address_succeed_once(crowd: MigrationHarness, home: int) -> None:
-    """In two cohorts; the address hashes to one of them or to a third cohort."""
+    """The two people are in different cohorts; the new address hashes to one of these cohorts or to a third one."""
     both = [of_cohort(1)[0], of_cohort(2)[0]]
     (holder,) = await corrected(crowd, both, new_address(home))
     (other,) = set(both) - {holder}
@@ -104,7 +104,7 @@ async def test_two_concurrent_corrections_to_one_address_succeed_once(crowd: Mig
 async def test_concurrent_corrections_succeed_once_while_workers_restart(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No worker runs when both requests arrive; then workers are replaced while the cohorts agree."""
+    """No worker runs when both requests arrive; then workers are replaced while the cohorts agree on the address."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     harness = MigrationHarness(client, "acme-served-in-turns")
     prepared(harness.world)
@@ -112,7 +112,7 @@ async def test_concurrent_corrections_succeed_once_while_workers_restart(
         await started(harness, monkeypatch)
     both = [of_cohort(1)[0], of_cohort(2)[0]]
     new = new_address(3)
-    asked = [asyncio.create_task(harness.migration.correct_email(email, new, BY)) for email in both]
+    requests = [asyncio.create_task(harness.migration.correct_email(email, new, BY)) for email in both]
 
     async def is_claimed() -> bool:
         events = harness.cohort(3).fetch_history_events()
@@ -122,8 +122,8 @@ async def test_concurrent_corrections_succeed_once_while_workers_restart(
     async with served(client, harness.world, workflows_cached=0):
         await eventually(is_claimed)
     async with served(client, harness.world):
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-        # On a busy machine an answer may come too late for who asked, but what was asked is still done.
+        answers = await asyncio.gather(*requests, return_exceptions=True)
+        # On a busy machine a response may be too late for its client, but the update is still executed.
         assert all(answer is None or isinstance(answer, Refused | NoWorkerAnswers) for answer in answers)
         assert answers.count(None) <= 1
 
@@ -138,10 +138,10 @@ async def test_concurrent_corrections_succeed_once_while_workers_restart(
 
 
 async def test_a_corrected_address_on_the_roster_adds_nobody(crowd: MigrationHarness) -> None:
-    """The roster now has the address that an admin entered before: in every cohort it means that person."""
+    """The roster now has the address that an admin entered before: in every cohort it identifies that person."""
     email, new = of_cohort(1)[0], new_address(2)
     await crowd.migration.correct_email(email, new, BY)
-    # As by a refresh that began before the correction, and does not know of it.
+    # Like a refresh that began before the correction.
     await TemporalCohortClient(crowd.client).refresh(ids.cohort(crowd.account, 2), [RosterPerson(email=new)])
     assert await holders(crowd, new) == [email]
     crowd.world.opsgenie.add(RosterPerson(email=new, email_verified=True))
@@ -151,7 +151,7 @@ async def test_a_corrected_address_on_the_roster_adds_nobody(crowd: MigrationHar
 
 
 async def test_an_address_that_anybody_has_is_refused(crowd: MigrationHarness) -> None:
-    """Also former addresses, and addresses of settled people."""
+    """Former addresses and addresses of settled people are refused, too."""
     joined, email = new_address(2), of_cohort(1)[0]
     crowd.world.opsgenie.add(RosterPerson(email=joined))
     await crowd.migration.refresh(BY)
@@ -164,7 +164,7 @@ async def test_an_address_that_anybody_has_is_refused(crowd: MigrationHarness) -
         with pytest.raises(Refused, match="already belongs to another person"):
             await crowd.migration.correct_email(email, taken, BY)
     assert (await crowd.person(email)).email == email
-    # They may get back what was theirs, and what was theirs in between stays theirs.
+    # A person may return to a former address, and keeps the address in between.
     await crowd.migration.correct_email(moved, corrected_, BY)
     with pytest.raises(Refused, match="already belongs to another person"):
         await crowd.migration.correct_email(email, moved, BY)
@@ -173,7 +173,7 @@ async def test_an_address_that_anybody_has_is_refused(crowd: MigrationHarness) -
 
 
 async def test_an_unused_claim_is_released(crowd: MigrationHarness) -> None:
-    """The person was excluded while the cohorts agreed on the address."""
+    """The person is excluded while the cohorts agree on the address; another person can then take it."""
     (email, other), new = [of_cohort(1)[0], of_cohort(2)[0]], new_address(3)
     answers = await asyncio.gather(
         *(crowd.migration.exclude(email, "left", BY), crowd.migration.correct_email(email, new, BY)),
@@ -210,7 +210,7 @@ async def test_continue_as_new_carries_claims(cutting: Client, monkeypatch: pyte
 
 async def _one_of_both(harness: MigrationHarness, pair: tuple[str, str], new: str) -> None:
     now = [(await harness.person(email)).email for email in pair]
-    # What a cohort has just agreed on is news to the migration, which says where an address is.
+    # The migration learns asynchronously which cohort an address belongs to.
     await eventually(lambda: _are_found(harness, now))
     assert len(await corrected(harness, now, new)) == 1
 

@@ -1,4 +1,4 @@
-"""Looking at people and asking things about them where several cohorts look after them."""
+"""Listing, searching and resending to people who are in several cohorts."""
 
 from datetime import timedelta
 
@@ -21,7 +21,7 @@ CROWD = [
 
 @pytest.fixture
 async def crowd(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
-    """Twenty people and the owner in six cohorts, all with their first mail; two of the addresses are dead."""
+    """Twenty people and the owner in six cohorts, all with their first mail; the mail server refuses two addresses."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     harness.world.opsgenie.add(*CROWD)
     harness.world.mailer.refused |= {"p0@example.com", "p1@example.com"}
@@ -32,7 +32,7 @@ async def crowd(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> M
 
 
 async def listed(harness: MigrationHarness, *states: State, search: str = "", limit: int = 3) -> list[ReportLine]:
-    """Everyone on all pages."""
+    """Return everyone on all pages."""
     found, page = list[ReportLine](), ""
     while True:
         people = await harness.migration.people(states, search=search, page=page, limit=limit)
@@ -44,7 +44,7 @@ async def listed(harness: MigrationHarness, *states: State, search: str = "", li
 
 
 async def test_pages_show_everyone_once_in_any_filter(crowd: MigrationHarness) -> None:
-    """However many are on a page; the report has them in the same order."""
+    """Any page size gives the same people in the same order, and so does the report."""
     everyone = await listed(crowd)
     assert sorted(line.email for line in everyone) == sorted([OWNER_EMAIL, *(person.email for person in CROWD)])
     assert await listed(crowd, limit=250) == everyone
@@ -69,7 +69,7 @@ async def test_a_person_shows_sent_mails_and_the_next_mail(crowd: MigrationHarne
 
 
 async def test_unknown_numbers_find_nobody(crowd: MigrationHarness) -> None:
-    """Whatever an admin typed."""
+    """Numbers out of range raise `NotFound`, and an invalid page raises `BadInput`."""
     for numbers in ((0, 1), (7, 1), (1, 0), (1, 99), (10**30, 10**30)):
         with pytest.raises(NotFound):
             await crowd.migration.person_numbered(*numbers)
@@ -78,7 +78,7 @@ async def test_unknown_numbers_find_nobody(crowd: MigrationHarness) -> None:
 
 
 async def test_a_search_finds_people_in_all_cohorts(crowd: MigrationHarness) -> None:
-    """By part of a name or address, in other spellings, within a filter; a whole address finds its person alone."""
+    """Part of a name or address is enough, in any spelling, with any filter; a whole address finds only its person."""
     assert {line.name for line in await listed(crowd, search="MULLER")} == {"Anna Müller"}
     assert {line.name for line in await listed(crowd, search="mueller")} == {"Anna Müller", "Samuel Mueller"}
     assert {line.email for line in await listed(crowd, State.UNREACHABLE, search="p1")} == {"p1@example.com"}
@@ -92,7 +92,7 @@ async def test_a_search_finds_people_in_all_cohorts(crowd: MigrationHarness) -> 
 
 
 async def test_a_corrected_address_is_found_where_the_person_is(crowd: MigrationHarness) -> None:
-    """By the new one and by the old one, although the hash of the new one may name another cohort."""
+    """The new and the old address both find the person, although the hash of the new one may select another cohort."""
     for n in range(2, 6):
         await crowd.migration.correct_email(f"p{n}@example.com", f"new{n}@example.com", BY)
         for email in (f"new{n}@example.com", f"p{n}@example.com"):
@@ -110,8 +110,8 @@ async def test_resend_to_a_selection_reports_each_refusal(crowd: MigrationHarnes
     assert "Nobody" in reasons["nobody@example.com"]
     for email in ("p0@example.com", "p1@example.com"):
         await crowd.until(email, State.UNREACHABLE)
-    noted = [entry for entry in (await crowd.migration.audit()).entries if entry.act == "resend"]
-    assert {(entry.about, entry.by) for entry in noted} == {("p0@example.com", BY), ("p1@example.com", BY)}
+    recorded = [entry for entry in (await crowd.migration.audit()).entries if entry.act == "resend"]
+    assert {(entry.about, entry.by) for entry in recorded} == {("p0@example.com", BY), ("p1@example.com", BY)}
     alone = list({line.cohort: line.email for line in await listed(crowd, State.AUTHENTICATING)}.values())
     assert len(alone) > 1
     assert {one.email for one in (await crowd.migration.resend(*alone, by=BY)).refused} == set(alone)

@@ -1,4 +1,4 @@
-"""Who did something: what the portal proves is shown as it is, and what is sent by hand as an operator's claim."""
+"""Who did something: a request with the portal's proof shows its sender; one sent by hand is an operator's claim."""
 
 from typing import Any, cast
 
@@ -33,20 +33,20 @@ async def _all_wait(harness: MigrationHarness) -> bool:
 
 
 async def acts(harness: MigrationHarness, migration: Migration | None = None) -> list[tuple[Act, str, Actor]]:
-    """Return what the audit shows, oldest first."""
+    """Return the entries of the audit, oldest first."""
     audit = await (migration or harness.migration).audit()
     return [(entry.act, entry.about, entry.by) for entry in reversed(audit.entries)]
 
 
 async def did(harness: MigrationHarness, email: str) -> list[tuple[str, Actor]]:
-    """Return what people or admins did to somebody, as the timeline shows it."""
+    """Return what people or admins did about a person, as the timeline shows it."""
     sources = {Source.ADMIN, Source.LINK, Source.OPERATOR}
     timeline = (await harness.person(email)).timeline
     return [(str(entry.state or entry.what), entry.by) for entry in timeline if entry.by.source in sources]
 
 
 async def sent(harness: MigrationHarness, name: str) -> dict[str, Any]:
-    """Return an update to the cohort as it stands in its history."""
+    """Return an update to the cohort as it is in its history."""
     history = await harness.cohort().fetch_history()
     requests = [event.workflow_execution_update_accepted_event_attributes.accepted_request for event in history.events]
     (request,) = [request for request in requests if request.input.name == name]
@@ -56,7 +56,7 @@ async def sent(harness: MigrationHarness, name: str) -> dict[str, Any]:
 
 
 async def test_requests_from_the_portal_are_proven(harness: MigrationHarness) -> None:
-    """Admins' requests and people's clicks; without the key they are claims."""
+    """Admins' requests and people's clicks are proven; a reader without the key sees them as claims."""
     await everyone_is_mailed(harness)
     await harness.migration.exclude(ANN.email, "left", OWNER)
     await harness.migration.verify(CY.email, OWNER)
@@ -73,7 +73,7 @@ async def test_requests_from_the_portal_are_proven(harness: MigrationHarness) ->
 
 
 async def test_a_request_by_hand_is_recorded_as_a_claim(harness: MigrationHarness) -> None:
-    """It takes effect, since an operator may send it, but it is recorded as an operator's."""
+    """The request takes effect, since operators may send it, but the audit attributes it to an operator."""
     await everyone_is_mailed(harness)
     by = {"source": "admin", "name": OWNER_EMAIL}
     used = harness.world.mailer.link(BO.email, Purpose.VERIFICATION).model_dump(mode="json", exclude={"cohort_id"})
@@ -92,7 +92,7 @@ async def test_a_request_by_hand_is_recorded_as_a_claim(harness: MigrationHarnes
 
 
 async def test_a_copied_proof_is_recorded_as_a_claim(harness: MigrationHarness) -> None:
-    """Copied to another person, or to the next migration of the account."""
+    """The proof is not valid for another person, or for the next migration of the account."""
     await everyone_is_mailed(harness)
     await harness.migration.exclude(ANN.email, "left", OWNER)
     message = await sent(harness, "exclude")
@@ -115,7 +115,7 @@ async def test_a_copied_proof_is_recorded_as_a_claim(harness: MigrationHarness) 
 
 
 async def test_an_undo_is_attributed_to_its_request(harness: MigrationHarness) -> None:
-    """Requested with the cancellation or later; a copied cancellation without an undo proves nothing."""
+    """The undo may be requested with the cancellation or later."""
     await everyone_is_mailed(harness)
     await harness.migration.cancel("Enough.", OWNER, undo=True)
     await harness.handle.result()

@@ -1,4 +1,4 @@
-"""What the SDK hands to a workflow, in the order in which it was seen to, when questions get in before tasks."""
+"""What the SDK delivers to a workflow, in sequences that were observed when queries overtake workflow tasks."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,13 +13,13 @@ RUN = "site-migration:acme:cohort:1", "run"
 
 
 class _Workflow(WorkflowInstance):
-    """Takes what it is handed, and remembers the last event of it."""
+    """Accepts every activation, and records the number of the last event."""
 
     def __init__(self) -> None:
-        self.heard = 0
+        self.last_event = 0
 
     def activate(self, act: WorkflowActivation) -> WorkflowActivationCompletion:
-        self.heard = act.history_length or self.heard
+        self.last_event = act.history_length or self.last_event
         taken = WorkflowActivationCompletion()
         taken.successful.SetInParent()
         return taken
@@ -39,142 +39,142 @@ class _Workflow(WorkflowInstance):
 
 @dataclass
 class _History:
-    """What Temporal would say of the run."""
+    """A fake for Temporal's answers about the run."""
 
     done: set[int] = field(default_factory=set)
-    """The events with which completed tasks began."""
+    """The numbers of the events that started completed tasks."""
     ended: bool = False
-    asked: int = 0
-    """Times that it was asked."""
+    calls: int = 0
+    """The number of calls."""
 
     def task_completed(self, workflow_id: str, run_id: str, started: int) -> bool:
         assert (workflow_id, run_id) == RUN
-        self.asked += 1
+        self.calls += 1
         return started in self.done
 
     def has_ended(self, workflow_id: str, run_id: str) -> bool:
         assert (workflow_id, run_id) == RUN
-        self.asked += 1
+        self.calls += 1
         return self.ended
 
 
 class _Worker:
-    """Hands activations of one run to a workflow, as a worker does that keeps it in memory."""
+    """Delivers activations of one run to a workflow, like a worker that caches the workflow."""
 
     def __init__(self, history: _History | None) -> None:
         self._workflow = _Workflow()
         self._instance = StaleQueryGuard(self._workflow, *RUN, history)
 
     def events(self, upto: int, second: int, *, replaying: bool = False) -> bool:
-        """Hand over events; return whether they were taken."""
+        """Deliver events; return whether they were accepted."""
         act = WorkflowActivation(run_id="run", is_replaying=replaying, history_length=upto)
         act.timestamp.FromSeconds(second)
         act.jobs.add().signal_workflow.signal_name = "news"
-        return self._taken(act)
+        return self._accepted(act)
 
-    def question(self, name: str = "legacy_query") -> bool:
-        """Ask; return whether it was answered."""
+    def query(self, name: str = "legacy_query") -> bool:
+        """Send a query; return whether it was answered."""
         act = WorkflowActivation(run_id="run", is_replaying=True)
         act.jobs.add().query_workflow.query_id = name
-        return self._taken(act)
+        return self._accepted(act)
 
     @property
-    def heard(self) -> int:
-        """The last event that the workflow was handed."""
-        return self._workflow.heard
+    def last_event(self) -> int:
+        """The number of the last event that reached the workflow."""
+        return self._workflow.last_event
 
-    def _taken(self, act: WorkflowActivation) -> bool:
+    def _accepted(self, act: WorkflowActivation) -> bool:
         return self._instance.activate(act).HasField("successful")
 
 
 def test_events_without_a_time_of_their_own_are_refused() -> None:
-    """They belong to a task that is yet to come."""
+    """Events with the time of the previous task belong to a task that is not delivered yet."""
     worker = _Worker(_History(done={38}))
     assert worker.events(38, 20)
     assert not worker.events(45, 20)
 
 
 def test_a_task_that_was_lost_is_not_done_for_a_question() -> None:
-    """Its events come again, with more of them: whoever had done it already would decide otherwise than replays."""
+    """Temporal delivers the events of a lost task again with newer ones: executing it early would break replay."""
     worker = _Worker(_History())
     assert worker.events(130, 20, replaying=True)
     assert worker.events(138, 21)
-    assert not worker.question()
+    assert not worker.query()
 
 
 def test_it_does_not_matter_how_long_the_worker_has_known_the_run() -> None:
-    """A connection may be lost at any moment, and a task with it."""
+    """A connection may break at any time and lose a workflow task, however long the worker has cached the run."""
     history = _History(done={10, 20, 30})
     worker = _Worker(history)
     for events in (10, 20, 30):
         assert worker.events(events, events)
-        assert worker.question()
+        assert worker.query()
     assert worker.events(40, 40)
-    assert not worker.question()
+    assert not worker.query()
 
 
 def test_what_was_proved_is_not_asked_again() -> None:
-    """Temporal is asked once after each task, and only when there is a question."""
+    """Temporal is asked once after each task, and only if a query follows."""
     history = _History(done={10, 20, 30})
     worker = _Worker(history)
     for events in (10, 20, 30):
         assert worker.events(events, events)
-    assert worker.question()
-    assert worker.question()
-    assert history.asked == 1
+    assert worker.query()
+    assert worker.query()
+    assert history.calls == 1
 
 
 def test_a_replay_proves_itself() -> None:
-    """Its tasks were completed."""
+    """Replayed tasks are known to have completed."""
     history = _History()
     worker = _Worker(history)
     assert worker.events(10, 10, replaying=True)
-    assert worker.question()
-    assert history.asked == 0
+    assert worker.query()
+    assert history.calls == 0
 
 
 def test_a_question_within_a_task_is_part_of_it() -> None:
-    """It comes and goes with the task."""
+    """A query within a task completes or fails with that task."""
     history = _History()
     worker = _Worker(history)
     assert worker.events(10, 10)
-    assert worker.question("of a task")
-    assert history.asked == 0
+    assert worker.query("of a task")
+    assert history.calls == 0
 
 
 def test_the_events_of_a_task_whose_request_was_refused_may_be_counted_anew() -> None:
-    """Temporal leaves no trace of such a task; the next one begins with an event of the same number."""
+    """Temporal keeps no trace of such a task; the event that starts the next task has the same number."""
     history = _History(done={20})
     worker = _Worker(history)
     assert worker.events(22, 22)
-    assert not worker.question()
+    assert not worker.query()
     worker = _Worker(history)
     assert worker.events(22, 22)
     assert worker.events(22, 25)
     history.done.add(22)
-    assert worker.question()
+    assert worker.query()
 
 
 def test_the_answer_of_a_local_activity_belongs_to_its_task() -> None:
-    """It comes before the task is completed."""
+    """The result of a local activity arrives before its task completes, so a query is still rejected."""
     worker = _Worker(_History())
     assert worker.events(44, 30)
     assert worker.events(44, 31)
-    assert not worker.question()
+    assert not worker.query()
 
 
 def test_a_run_that_has_ended_is_answered_for() -> None:
-    """Events that no task will ever deliver are passed over."""
+    """Events that no task will deliver any more are skipped."""
     worker = _Worker(_History(done={38}, ended=True))
     assert worker.events(38, 20)
     assert worker.events(45, 20)
-    assert worker.question()
-    assert worker.heard == 38
+    assert worker.query()
+    assert worker.last_event == 38
 
 
 def test_without_histories_nothing_is_known() -> None:
-    """As for what replays histories only."""
+    """Without access to Temporal, as in a replayer, such activations are rejected."""
     worker = _Worker(None)
     assert worker.events(38, 20)
     assert not worker.events(45, 20)
-    assert not worker.question()
+    assert not worker.query()

@@ -1,4 +1,4 @@
-"""What the workflows write can be searched."""
+"""Everything that the workflows write into search attributes can be searched."""
 
 from temporalio.common import SearchAttributeKey
 
@@ -7,7 +7,7 @@ from workflows.support import search_attributes
 
 
 def test_every_search_attribute_is_registered_with_its_type() -> None:
-    """By the name and the type that the SDK uses."""
+    """Name and type are those that the SDK uses."""
     keys = [key for key in vars(search_attributes).values() if isinstance(key, SearchAttributeKey)]
     kinds = {key.name: key.indexed_value_type.name for key in keys}
     assert kinds == {name: kind.upper() for name, kind in searchable.KINDS.items()}

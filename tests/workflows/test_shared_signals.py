@@ -1,4 +1,4 @@
-"""People who use their links at the same time: the portal tells a cohort of all of them together."""
+"""Concurrent clicks on links: the portal sends them to a cohort in one signal."""
 
 import asyncio
 from unittest.mock import patch
@@ -20,7 +20,7 @@ PEOPLE = [RosterPerson(email=f"p{number}@example.com") for number in range(MAX_L
 
 @pytest.fixture
 async def links(harness: MigrationHarness) -> list[LinkClaims]:
-    """Everyone's verification link, mailed a moment ago."""
+    """The verification link of each person, mailed just before."""
     harness.world.opsgenie.add(*PEOPLE)
     await harness.start()
     await eventually(lambda: len(harness.world.mailer.mails) == len(PEOPLE))
@@ -28,24 +28,24 @@ async def links(harness: MigrationHarness) -> list[LinkClaims]:
 
 
 async def signals(harness: MigrationHarness) -> int:
-    """How many the cohort got so far; those that come while a task runs are counted when it ends."""
+    """Return how many signals the cohort has received. Those that arrive during a workflow task count when it ends."""
     return (await cost(harness.client, harness.cohort().id)).kinds["EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"]
 
 
 async def test_concurrent_clicks_share_signals(harness: MigrationHarness, links: list[LinkClaims]) -> None:
-    """One signal for the first click, then as few as possible; every click takes effect."""
-    before, desk = await signals(harness), TemporalLinkClient(harness.client)
-    assert all(await asyncio.gather(*map(desk.follow, links)))
+    """The first click has a signal of its own, then as few as possible follow; every click takes effect."""
+    before, link_client = await signals(harness), TemporalLinkClient(harness.client)
+    assert all(await asyncio.gather(*map(link_client.follow, links)))
     for person in PEOPLE:
         await harness.until(person.email, State.AUTHENTICATING)
     assert await signals(harness) - before <= 2
 
 
 async def test_a_single_click_is_sent_immediately(harness: MigrationHarness, links: list[LinkClaims]) -> None:
-    """In a signal of its own."""
-    before, desk = await signals(harness), TemporalLinkClient(harness.client)
+    """Each of these clicks has a signal of its own."""
+    before, link_client = await signals(harness), TemporalLinkClient(harness.client)
     for link, person in zip(links[:3], PEOPLE, strict=False):
-        assert await desk.follow(link)
+        assert await link_client.follow(link)
         await harness.until(person.email, State.AUTHENTICATING)
     assert await signals(harness) - before == 3
 
@@ -53,9 +53,9 @@ async def test_a_single_click_is_sent_immediately(harness: MigrationHarness, lin
 async def test_a_closed_browser_cancels_only_its_own_request(
     harness: MigrationHarness, links: list[LinkClaims]
 ) -> None:
-    """The click itself may still take effect."""
-    desk = TemporalLinkClient(harness.client)
-    clicks = [asyncio.ensure_future(desk.follow(link)) for link in links[:3]]
+    """The click of the closed browser may still take effect."""
+    link_client = TemporalLinkClient(harness.client)
+    clicks = [asyncio.ensure_future(link_client.follow(link)) for link in links[:3]]
     await asyncio.sleep(0)
     clicks[0].cancel()
     assert all(await asyncio.gather(*clicks[1:]))
@@ -63,17 +63,17 @@ async def test_a_closed_browser_cancels_only_its_own_request(
 
 
 async def test_clicks_for_an_ended_cohort_are_reported(harness: MigrationHarness, links: list[LinkClaims]) -> None:
-    """To everyone of that cohort, and to nobody else."""
-    desk = TemporalLinkClient(harness.client)
+    """Only people of that cohort get the error."""
+    link_client = TemporalLinkClient(harness.client)
     unknown = [link.model_copy(update={"cohort_id": "site-migration:nobody:cohort:1"}) for link in links[:3]]
-    heard = await asyncio.gather(*map(desk.follow, [*unknown, *links[:3]]))
-    assert heard == [False] * 3 + [True] * 3
+    results = await asyncio.gather(*map(link_client.follow, [*unknown, *links[:3]]))
+    assert results == [False] * 3 + [True] * 3
 
 
 async def test_clicks_that_temporal_rejects_are_reported(harness: MigrationHarness, links: list[LinkClaims]) -> None:
-    """A later click succeeds."""
-    desk = TemporalLinkClient(harness.client)
+    """A later click is sent again and succeeds."""
+    link_client = TemporalLinkClient(harness.client)
     with patch.object(WorkflowHandle, "signal", side_effect=RPCError("gone", RPCStatusCode.UNAVAILABLE, b"")):
-        clicks = await asyncio.gather(*map(desk.follow, links[:3]), return_exceptions=True)
+        clicks = await asyncio.gather(*map(link_client.follow, links[:3]), return_exceptions=True)
     assert [type(click) for click in clicks] == [ServiceUnavailable] * 3
-    assert await desk.follow(links[0])
+    assert await link_client.follow(links[0])

@@ -1,4 +1,4 @@
-"""Requests name what their sender saw; another migration, and another task, refuse them."""
+"""A request names the run and task that its sender saw; any other run or task refuses it."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ REQUESTS: dict[str, Callable[[Migration], Awaitable[object]]] = {
 
 
 async def restarted(harness: MigrationHarness) -> Migration:
-    """Start a migration, cancel it and start it again; return the first one, as somebody saw it."""
+    """Start a migration, cancel it and start it again; return a client that saw only the first one."""
     harness.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
     await harness.start()
     await eventually(lambda: harness.step_is(Step.VERIFY))
@@ -52,7 +52,7 @@ async def restarted(harness: MigrationHarness) -> Migration:
 
 
 async def test_the_next_migration_refuses_requests_about_the_last_one(harness: MigrationHarness) -> None:
-    """With a sentence that says what has changed; nothing changes."""
+    """The error says that the migration was started again, and nothing changes."""
     seen = await restarted(harness)
     for ask in REQUESTS.values():
         with pytest.raises(Refused, match="started again in the meantime, so nothing was changed"):
@@ -65,7 +65,7 @@ async def test_the_next_migration_refuses_requests_about_the_last_one(harness: M
 
 
 async def test_an_undo_of_an_earlier_migration_is_refused(harness: MigrationHarness) -> None:
-    """Also while no migration runs."""
+    """The undo is also refused while no migration runs."""
     seen = await restarted(harness)
     await harness.migration.cancel("Enough.", BY)
     await harness.handle.result()
@@ -75,7 +75,7 @@ async def test_an_undo_of_an_earlier_migration_is_refused(harness: MigrationHarn
 
 
 async def test_a_request_by_hand_may_omit_the_run(harness: MigrationHarness) -> None:
-    """It is for the running migration. The task cannot be omitted."""
+    """The request is then for the running migration. The task cannot be omitted."""
     harness.world.atlassian.by_hand = True
     await harness.start(site="acme")
     await eventually(lambda: harness.waits_for("Connect the Opsgenie account"))
@@ -87,7 +87,7 @@ async def test_a_request_by_hand_may_omit_the_run(harness: MigrationHarness) -> 
 
 
 async def test_a_deadline_replaces_only_the_one_that_was_seen(harness: MigrationHarness) -> None:
-    """A request that names no former deadline replaces any."""
+    """A request that names no former deadline replaces any deadline."""
     harness.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
     await harness.start()
     none = Deadline(deadline=None, at_deadline=AtDeadline.KEEP_WAITING)

@@ -1,4 +1,4 @@
-"""What stands still is told in `list` and `status`: what somebody has to resume, and what needs other code."""
+"""`list` and `status` show what makes no progress: paused migrations, and workflows that need other code."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -27,16 +27,16 @@ BO = RosterPerson(email="bo@example.com")
 
 
 async def is_listed_as(harness: MigrationHarness, condition: str) -> bool:
-    """Whether `list` shows the migration as this. Temporal's lists lag behind, so wait for it with `eventually`."""
+    """Whether `list` shows this condition. Temporal's lists lag behind, so use it with `eventually`."""
     summaries = await migrations.listed(harness.client)
     return [one.condition for one in summaries if one.opsgenie_account == harness.account] == [condition]
 
 
 class TestPauses:
-    """By an admin, or by a cohort that only people can help."""
+    """Pauses by an admin, and pauses of a cohort that only an admin can end."""
 
     async def test_an_admins(self, harness: MigrationHarness) -> None:
-        """From the pause to the resume."""
+        """The pause is shown until the resume."""
         harness.world.opsgenie.add(BO)
         await harness.start()
         await eventually(lambda: harness.world.mailer.sent(BO.email))
@@ -48,7 +48,7 @@ class TestPauses:
         assert (await harness.migration.status()).condition == "running"
 
     async def test_a_cohorts_own(self, harness: MigrationHarness) -> None:
-        """The mail server refuses all of Landbridge; the migration itself does not pause."""
+        """The mail server refuses all mail of Landbridge; only the cohort pauses, not the migration itself."""
         harness.world.opsgenie.add(BO)
         harness.world.mailer.problem = ServiceRejected("The mail server refuses the login.")
         await harness.start()
@@ -61,7 +61,7 @@ class TestPauses:
         assert (await harness.migration.status()).condition == "running"
 
     async def test_one_that_nobody_can_be_asked_about(self, client: Client) -> None:
-        """No worker runs."""
+        """No worker runs, so nothing can be queried."""
         harness = MigrationHarness(client, "paused-alone")
         prepared(harness.world)
         harness.world.mailer.problem = ServiceRejected("The mail server refuses the login.")
@@ -86,11 +86,11 @@ async def reporting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[C
 
 
 class TestIncompatibleCode:
-    """After a deploy of code that decides otherwise: the task, since when, and what to go back to."""
+    """After a deploy of incompatible code, `status` shows the workflow, since when its tasks fail, and the remedy."""
 
     @pytest.fixture
     async def begun(self, reporting: Client, request: pytest.FixtureRequest) -> AsyncIterator[MigrationHarness]:
-        """Have our code begin a migration."""
+        """Start a migration with the real code."""
         harness = MigrationHarness(reporting, f"begun-{abs(hash(request.node.name))}")
         prepared(harness.world)
         harness.world.opsgenie.add(BO)
@@ -104,7 +104,7 @@ class TestIncompatibleCode:
     async def test_a_cohort_that_cannot_be_replayed(
         self, begun: MigrationHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The migration itself looks healthy. No words of the SDK reach the user, and the old code goes on."""
+        """The migration itself looks healthy. Users see no SDK message, and the old code continues the migration."""
         with monkeypatch.context() as patch:
             patch.setattr(worker, "WORKFLOWS", [IncompatibleCohort, SiteMigrationWorkflow])
             async with served(begun.client, begun.world):
@@ -134,7 +134,7 @@ class TestIncompatibleCode:
     async def test_a_migration_that_cannot_be_replayed(
         self, begun: MigrationHarness, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A worker runs, so nobody is told that none does."""
+        """A worker runs, so the status does not say that none does."""
         monkeypatch.setattr(worker, "WORKFLOWS", [CohortWorkflow, IncompatibleMigration])
         async with served(begun.client, begun.world):
             await begun.handle.signal("account_authenticated", {"email": BO.email})
@@ -145,7 +145,7 @@ class TestIncompatibleCode:
 
 
 async def fails(harness: MigrationHarness) -> MigrationStatus | None:
-    """Return the status once it tells a failing task; Temporal waits some seconds between two attempts."""
+    """Return the status once it shows a failing task. Temporal waits some seconds between two attempts."""
     await asyncio.sleep(0.2)
     status = await harness.migration.status()
     return status if status.failing else None

@@ -1,4 +1,4 @@
-"""What `status` tells of migrations with many cohorts, without asking any of them."""
+"""What `status` shows of migrations with many cohorts, without a query to each."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.workflows.harness import MigrationHarness, eventually
 async def test_many_cohorts_show_their_numbers_by_state(
     harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All states, as the cohorts showed them last: once the first mails are out, just so."""
+    """The counts of all states come from search attributes; they are current once the first mails are sent."""
     monkeypatch.setattr(reader, "MAX_COHORTS_QUERIED", -1)
     harness.world.opsgenie.add(
         *(RosterPerson(email=f"p{n}@example.com", email_verified=n % 2 == 0) for n in range(8)),
@@ -34,7 +34,7 @@ async def test_many_cohorts_show_their_numbers_by_state(
 async def test_status_queries_some_of_many_cohorts_for_problems(
     harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mail server that is away is told before anything is given up."""
+    """An unavailable mail server is shown while its mails are still being retried."""
     monkeypatch.setattr(reader, "MAX_COHORTS_QUERIED", 1)
     harness.world.opsgenie.add(*(RosterPerson(email=f"p{n}@example.com") for n in range(600)))
     harness.world.mailer.problem = ServiceUnavailable("The mail server is away.")
@@ -46,7 +46,7 @@ async def test_status_queries_some_of_many_cohorts_for_problems(
 async def test_status_does_not_wait_for_slow_cohorts(
     harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What they have shown is told instead, and that it may be older."""
+    """It shows the last known counts, and that they may be outdated."""
     await harness.start()
     await eventually(lambda: _is_counted(harness))
     monkeypatch.setattr(reader, "COHORT_QUERY_SECONDS", 0)

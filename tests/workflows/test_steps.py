@@ -1,4 +1,4 @@
-"""The guide's seven steps, each on the real server; weeks pass in moments."""
+"""The guide's seven steps, each on a real server with time skipping."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -31,12 +31,12 @@ ACME = Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admi
 ANN = RosterPerson(email="ann@example.com", name="Ann", email_verified=True)
 SELDOM = timedelta(days=60)
 UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
-"""Nobody asks Atlassian now and then, so that weeks pass in a few leaps."""
+"""Atlassian is not polled, so that the server can skip weeks in a few steps."""
 BO = RosterPerson(email="bo@example.com", name="Bo")
 
 
 async def refusal(harness: MigrationHarness) -> str:
-    """Return the sentence with which a migration was refused."""
+    """Return the message with which the migration was refused."""
     with pytest.raises(WorkflowFailureError) as failed:
         await harness.handle.result()
     assert isinstance(failed.value.cause, ApplicationError)
@@ -67,10 +67,10 @@ async def _cohort_is_paused(harness: MigrationHarness, *, paused: bool) -> bool:
 
 
 class TestInitiating:
-    """Step 1."""
+    """Step 1: who may start a migration."""
 
     async def test_a_user_may_not_initiate(self, harness: MigrationHarness) -> None:
-        """Refused with a sentence, and nothing happens."""
+        """The migration fails with a message, and has no other effect."""
         harness.world.opsgenie.add(ANN)
         await harness.start(initiator=ANN.email)
         assert "Only an owner or admin" in await refusal(harness)
@@ -82,12 +82,12 @@ class TestInitiating:
         assert ANN.email not in status.failure
 
     async def test_a_stranger_may_not_initiate(self, harness: MigrationHarness) -> None:
-        """Nor anyone who is not on the roster."""
+        """A stranger is not on the roster."""
         await harness.start(initiator="stranger@example.com")
         assert "Only an owner or admin" in await refusal(harness)
 
     async def test_a_roster_that_changed_since_the_plan_is_refused(self, harness: MigrationHarness) -> None:
-        """Somebody joined after the plan was made."""
+        """A person joined after the plan was made."""
         planned = survey(harness.world.opsgenie.people_listed)
         harness.world.opsgenie.add(ANN)
         await harness.start(plan=planned.digest)
@@ -104,7 +104,7 @@ class TestInitiating:
         assert (await harness.handle.result()).counts[State.CONNECTED] == 2
 
     async def test_starting_again_returns_the_running_migration(self, harness: MigrationHarness) -> None:
-        """It is not an error, unless the request names another site."""
+        """The request is no error, unless it names another site."""
         harness.world.opsgenie.add(ANN)
         assert (await harness.start()).already is None
         assert (await harness.start()).already is RunState.RUNNING
@@ -112,7 +112,7 @@ class TestInitiating:
             await harness.start(site="other")
 
     async def test_starting_again_after_completion_must_be_explicit(self, harness: MigrationHarness) -> None:
-        """Then people who need no mail get none."""
+        """After the explicit start, people who need no mail get none."""
         await harness.start()
         await harness.handle.result()
         assert (await harness.start()).already is RunState.COMPLETED
@@ -131,7 +131,7 @@ class TestInitiating:
 
 
 class TestChoosingASite:
-    """Step 2."""
+    """Step 2: an existing site is chosen."""
 
     async def test_a_request_without_a_site_waits_for_a_choice(self, harness: MigrationHarness) -> None:
         """The sites are listed, and the choice is an update."""
@@ -153,14 +153,14 @@ class TestChoosingASite:
             await harness.migration.choose_site("nowhere", BY)
         with pytest.raises(Refused, match="not a site admin"):
             await harness.migration.choose_site("other", BY)
-        # Somebody makes them site admin meanwhile: Atlassian is asked anew each time.
+        # Another admin makes them a site admin: each request asks Atlassian again.
         harness.world.atlassian.listed_sites[-1] = other.model_copy(update={"admin": True})
         assert (await harness.migration.choose_site("other", BY)).site is not None
         with pytest.raises((Refused, NotFound)):
             await harness.migration.choose_site("acme", BY)
 
     async def test_admins_are_reminded_of_a_waiting_task(self, harness: MigrationHarness) -> None:
-        """All owners and admins, with the command."""
+        """All owners and admins are reminded, with the command that completes the task."""
         await harness.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
         await eventually(lambda: harness.world.mailer.notices_of(NoticeKind.ADMIN_TASK))
         notice = harness.world.mailer.notices_of(NoticeKind.ADMIN_TASK)[0]
@@ -169,7 +169,7 @@ class TestChoosingASite:
         assert f"./starter.py choose-site {harness.account}" in notice.notice.command
 
     async def test_a_choice_does_not_wait_for_the_reminder(self, harness: MigrationHarness) -> None:
-        """Although the mail server is unavailable."""
+        """The choice is accepted although the mail server is unavailable."""
         harness.world.mailer.problem = ServiceUnavailable("The mail server is away.")
         await harness.start(site="", rules=Rules(task_mail_delay=timedelta(seconds=0)))
         await eventually(lambda: harness.status_shows("The mail server is away."))
@@ -177,7 +177,7 @@ class TestChoosingASite:
         await eventually(lambda: harness.step_is(Step.AUTHENTICATE))
 
     async def test_a_deadline_before_the_choice_of_a_site_only_sends_a_notice(self, harness: MigrationHarness) -> None:
-        """Nobody was mailed yet: it ends nothing, whatever the rules say."""
+        """Nobody was mailed yet, so the deadline does not end the migration, whatever the rules say."""
         rules = {"deadline": datetime.now(UTC) + timedelta(days=14), "at_deadline": AtDeadline.COMPLETE_PARTIAL}
         await harness.start(site="", rules=UNASKED.model_copy(update=rules))
         await eventually(lambda: harness.waits_for("Choose a site"))
@@ -189,10 +189,10 @@ class TestChoosingASite:
 
 
 class TestSigningUp:
-    """Step 3."""
+    """Step 3: the initiator gets an Atlassian account."""
 
     async def test_an_initiator_without_an_account_signs_up(self, harness: MigrationHarness) -> None:
-        """Before the site is created."""
+        """The account is created before the site."""
         harness.world.atlassian.accounts.clear()
         await harness.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
         await harness.handle.result()
@@ -200,7 +200,7 @@ class TestSigningUp:
         assert (await harness.migration.progress()).checklist[2].status is StepStatus.DONE
 
     async def test_where_no_api_can_it_is_an_admins_task(self, harness: MigrationHarness) -> None:
-        """Confirmed by the admin and checked with Atlassian, as often as it takes."""
+        """The admin reports the task as done, and each report is checked with Atlassian."""
         harness.world.atlassian.accounts.clear()
         harness.world.atlassian.by_hand = True
         await harness.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
@@ -214,10 +214,10 @@ class TestSigningUp:
 
 
 class TestCreatingASite:
-    """Step 4."""
+    """Step 4: a site is created."""
 
     async def test_a_taken_site_name_waits_for_another_choice(self, harness: MigrationHarness) -> None:
-        """With suggestions; it never fails the migration."""
+        """The task shows suggestions; a taken name never fails the migration."""
         harness.world.atlassian.taken = {"fresh"}
         await harness.start(site="", new_site=NewSite(name="fresh", first_name="Olga", last_name="Owner"))
         await eventually(lambda: harness.waits_for("is or was already in use"))
@@ -231,12 +231,12 @@ class TestCreatingASite:
         assert (await harness.handle.result()).site == decided.site
 
     async def test_an_invalid_site_name_waits_for_another_choice(self, harness: MigrationHarness) -> None:
-        """From the start request or a later choice."""
+        """The name may come from the start request or from a later choice."""
         await harness.start(site="", new_site=NewSite(name="-Fresh-", first_name="Olga", last_name="Owner"))
         await eventually(lambda: harness.waits_for("only lowercase letters"))
         with pytest.raises(Refused, match="3 to 63 characters"):
             await harness.migration.name_site(NewSite(name="ab", first_name="O", last_name="O"), BY)
-        # An existing site is a way out, too, and the checklist says so.
+        # The admin may also choose an existing site, and the checklist shows that.
         assert (await harness.migration.choose_site("acme", BY)).site == ACME
         await harness.handle.result()
         checklist = await harness.checklist()
@@ -244,7 +244,7 @@ class TestCreatingASite:
         assert checklist[3].status is StepStatus.SKIPPED
 
     async def test_where_no_api_can_it_is_an_admins_task(self, harness: MigrationHarness) -> None:
-        """The site counts once Atlassian lists it; connecting is the next task."""
+        """The site is done once Atlassian lists it; connecting it is the next task."""
         harness.world.atlassian.by_hand = True
         await harness.start(site="")
         await eventually(lambda: harness.waits_for("Choose a site"))
@@ -262,10 +262,10 @@ class TestCreatingASite:
 
 
 class TestAuthentication:
-    """Step 5."""
+    """Step 5: people set up their Atlassian accounts."""
 
     async def test_everyone_gets_an_account_and_only_verified_people_the_email(self, harness: MigrationHarness) -> None:
-        """A verified Atlassian account needs nothing; blocked people are left out."""
+        """A person with a verified Atlassian account needs nothing; blocked people are skipped."""
         harness.world.opsgenie.add(ANN, BO, RosterPerson(email="cy@example.com", blocked=True, email_verified=True))
         await harness.start()
         await harness.until(BO.email, State.EMAIL_UNVERIFIED)
@@ -278,7 +278,7 @@ class TestAuthentication:
         assert (await harness.person("cy@example.com")).state is State.SKIPPED
 
     async def test_atlassians_own_invitation_replaces_the_first_email(self, harness: MigrationHarness) -> None:
-        """Ours follow as reminders; nobody is invited before their Opsgenie email is verified."""
+        """Our emails follow as reminders; nobody is invited before their Opsgenie email is verified."""
         harness.world.atlassian.invites = True
         harness.world.opsgenie.add(ANN, BO)
         await harness.start(rules=UNASKED)
@@ -291,7 +291,7 @@ class TestAuthentication:
         await eventually(lambda: len(harness.world.mailer.sent(ANN.email, Purpose.AUTHENTICATION)) == 1)
 
     async def test_an_account_that_cannot_be_used_waits_for_an_admin(self, harness: MigrationHarness) -> None:
-        """With the reason; once it is fixed, a resend retries."""
+        """The person waits with the reason; once it is fixed, a resend retries."""
         harness.world.opsgenie.add(ANN)
         harness.world.atlassian.account(ANN.email, problem="The account is deactivated; have it reactivated.")
         await harness.start()
@@ -306,17 +306,20 @@ class TestAuthentication:
         harness.world.opsgenie.add(ANN)
         await harness.start()
         await eventually(lambda: harness.world.mailer.sent(ANN.email))
-        desk, claims = TemporalLinkClient(harness.client), harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
+        link_client, claims = (
+            TemporalLinkClient(harness.client),
+            harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION),
+        )
         before = harness.world.atlassian.calls["find"]
-        assert await desk.follow(claims)
+        assert await link_client.follow(claims)
         await eventually(lambda: harness.world.atlassian.calls["find"] > before)
         assert (await harness.person(ANN.email)).state is State.AUTHENTICATING
         harness.world.atlassian.account(ANN.email, verified=True)
-        assert await desk.returned(claims)
+        assert await link_client.returned(claims)
         assert (await harness.handle.result()).counts[State.CONNECTED] == 2
 
     async def test_a_click_connects_if_the_rules_say_so(self, harness: MigrationHarness) -> None:
-        """For accounts that Atlassian's API cannot look up."""
+        """The rule is for accounts that Atlassian's API cannot look up."""
         harness.world.opsgenie.add(ANN)
         await harness.start(rules=Rules(click_counts=True))
         await eventually(lambda: harness.world.mailer.sent(ANN.email))
@@ -324,7 +327,7 @@ class TestAuthentication:
         assert (await harness.handle.result()).counts[State.CONNECTED] == 2
 
     async def test_polling_finds_people_who_set_up_their_account_themselves(self, harness: MigrationHarness) -> None:
-        """Every quarter of an hour, with a backoff."""
+        """Polling happens every quarter of an hour, with a backoff."""
         harness.world.opsgenie.add(ANN)
         await harness.start()
         await eventually(lambda: harness.world.mailer.sent(ANN.email))
@@ -336,23 +339,26 @@ class TestAuthentication:
 
 
 class TestVerifying:
-    """Step 6."""
+    """Step 6: people verify their Opsgenie email."""
 
     async def test_a_verified_email_gets_the_authentication_email_immediately(self, harness: MigrationHarness) -> None:
-        """And a second click is friendly."""
+        """A second click shows a friendly page."""
         harness.world.opsgenie.add(BO)
         await harness.start()
         await eventually(lambda: harness.world.mailer.sent(BO.email))
-        desk, claims = TemporalLinkClient(harness.client), harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
-        view = await desk.view(claims)
+        link_client, claims = (
+            TemporalLinkClient(harness.client),
+            harness.world.mailer.link(BO.email, Purpose.VERIFICATION),
+        )
+        view = await link_client.view(claims)
         assert view is not None
         assert view.state is LinkState.OPEN
-        assert await desk.follow(claims)
+        assert await link_client.follow(claims)
         await eventually(lambda: harness.world.mailer.sent(BO.email, Purpose.AUTHENTICATION))
-        view = await desk.view(claims)
+        view = await link_client.view(claims)
         assert view is not None
         assert view.state is LinkState.DONE
-        assert await desk.follow(claims)
+        assert await link_client.follow(claims)
         assert len(harness.world.mailer.sent(BO.email)) == 2
 
     async def test_five_reminders_are_sent_every_three_days(self, harness: MigrationHarness) -> None:
@@ -365,18 +371,18 @@ class TestVerifying:
         await eventually(lambda: len(harness.world.mailer.sent(BO.email)) == 6)
         assert [m.reminder for m in harness.world.mailer.sent(BO.email)] == [False] + [True] * 5
         assert [m.generation for m in harness.world.mailer.sent(BO.email)] == [1, 2, 3, 4, 5, 6]
-        desk = TemporalLinkClient(harness.client)
-        view = await desk.view(first)
+        link_client = TemporalLinkClient(harness.client)
+        view = await link_client.view(first)
         assert view is not None
         assert view.state is LinkState.EXPIRED
-        await desk.follow(first)
+        await link_client.follow(first)
         assert (await harness.person(BO.email)).state is State.EMAIL_UNVERIFIED
-        # Who finds an old mail asks for a new one on the page.
-        await desk.request_new_link(first)
+        # A person who finds an old mail requests a new one on the page.
+        await link_client.request_new_link(first)
         await eventually(lambda: len(harness.world.mailer.sent(BO.email)) == 7)
 
     async def test_a_signal_by_hand_reaches_the_right_person(self, harness: MigrationHarness) -> None:
-        """With only an address, in any spelling; malformed signals are ignored."""
+        """An address in any spelling is enough; malformed signals are ignored."""
         harness.world.opsgenie.add(BO)
         await harness.start()
         await eventually(lambda: harness.world.mailer.sent(BO.email))
@@ -439,7 +445,7 @@ class TestVerifying:
             await harness.migration.resend("nobody@example.com", by=BY)
 
     async def test_excluded_people_are_not_waited_for(self, harness: MigrationHarness) -> None:
-        """Their links stop working."""
+        """The links of excluded people stop working."""
         harness.world.opsgenie.add(BO)
         await harness.start()
         await eventually(lambda: harness.world.mailer.sent(BO.email))
@@ -453,7 +459,7 @@ class TestVerifying:
         assert view.state is LinkState.CLOSED
 
     async def test_people_who_join_later_are_added(self, harness: MigrationHarness) -> None:
-        """Also emails that Opsgenie has verified meanwhile."""
+        """A refresh also finds emails that Opsgenie has verified."""
         harness.world.opsgenie.add(BO)
         await harness.start(rules=Rules(roster_refresh_interval=timedelta(seconds=1)))
         await eventually(lambda: harness.world.mailer.sent(BO.email))
@@ -464,7 +470,7 @@ class TestVerifying:
         assert (await harness.migration.status()).people_total == 3
 
     async def test_refresh_queries_the_services_immediately(self, harness: MigrationHarness) -> None:
-        """For new people, verified emails, and accounts that were set up."""
+        """It asks for new people, verified emails, and accounts that were set up."""
         harness.world.opsgenie.add(BO)
         await harness.start(rules=UNASKED)
         await eventually(lambda: harness.world.mailer.sent(BO.email))
@@ -480,7 +486,7 @@ class TestVerifying:
         assert (await harness.handle.result()).counts[State.CONNECTED] == 3
 
     async def test_a_mail_server_that_rejects_us_pauses_the_migration(self, harness: MigrationHarness) -> None:
-        """Everyone keeps their state."""
+        """Nobody's state changes."""
         harness.world.opsgenie.add(BO)
         harness.world.mailer.problem = ServiceRejected("The mail server refuses the login; check it.")
         await harness.start()
@@ -517,7 +523,7 @@ class TestVerifying:
         assert not (await harness.migration.status()).problems
 
     async def test_another_accounts_key_pauses_a_running_migration(self, harness: MigrationHarness) -> None:
-        """Set by mistake after weeks, it does not fail the migration."""
+        """The key, set by mistake after weeks, does not fail the migration."""
         harness.world.opsgenie.add(BO)
         await harness.start(rules=UNASKED)
         await harness.until(BO.email, State.EMAIL_UNVERIFIED)
@@ -541,7 +547,7 @@ class TestVerifying:
         assert harness.world.atlassian.calls["sites"] == 1
 
     async def test_no_mail_is_sent_while_paused(self, harness: MigrationHarness) -> None:
-        """Facts are still recorded."""
+        """Facts are still recorded during the pause."""
         harness.world.opsgenie.add(BO)
         await harness.start(rules=UNASKED)
         await eventually(lambda: harness.world.mailer.sent(BO.email))
@@ -555,36 +561,36 @@ class TestVerifying:
 
 
 class TestCompletion:
-    """Step 7."""
+    """Step 7: the migration completes."""
 
     async def test_owners_and_admins_are_notified_of_the_end(self, harness: MigrationHarness) -> None:
-        """Each once, with the numbers."""
+        """Each of them gets one notice, with the numbers."""
         harness.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN), ANN)
         for email in ("ada@example.com", ANN.email):
             harness.world.atlassian.account(email, verified=True)
         await harness.start()
         result = await harness.handle.result()
         assert not result.partial
-        told = harness.world.mailer.notices_of(NoticeKind.MIGRATION_COMPLETE)
-        assert {order.recipient.email for order in told} == {OWNER_EMAIL, "ada@example.com"}
-        assert told[0].notice.counts[State.CONNECTED] == 3
-        assert len({order.message_id for order in told}) == 2
+        sent_notices = harness.world.mailer.notices_of(NoticeKind.MIGRATION_COMPLETE)
+        assert {order.recipient.email for order in sent_notices} == {OWNER_EMAIL, "ada@example.com"}
+        assert sent_notices[0].notice.counts[State.CONNECTED] == 3
+        assert len({order.message_id for order in sent_notices}) == 2
         report = await harness.migration.report()
         assert [line.state for line in report.people] == [State.CONNECTED] * 3
         assert all(item.status in {StepStatus.DONE, StepStatus.SKIPPED} for item in await harness.checklist())
 
     async def test_a_deferred_notice_is_retried(self, harness: MigrationHarness) -> None:
-        """The other recipients get it only once."""
+        """The other recipients get their notice only once."""
         harness.world.opsgenie.add(RosterPerson(email="ada@example.com", role=ADMIN))
         harness.world.atlassian.account("ada@example.com", verified=True)
         harness.world.mailer.deferred_once = {OWNER_EMAIL}
         await harness.start()
         await harness.handle.result()
-        told = harness.world.mailer.notices_of(NoticeKind.MIGRATION_COMPLETE)
-        assert sorted(order.recipient.email for order in told) == ["ada@example.com", OWNER_EMAIL]
+        sent_notices = harness.world.mailer.notices_of(NoticeKind.MIGRATION_COMPLETE)
+        assert sorted(order.recipient.email for order in sent_notices) == ["ada@example.com", OWNER_EMAIL]
 
     async def test_a_refused_last_notice_is_shown_in_the_checklist(self, harness: MigrationHarness) -> None:
-        """The migration is complete nevertheless."""
+        """The migration completes nevertheless."""
         harness.world.mailer.problem = ServiceRejected("The mail server refuses us.")
         await harness.start()
         await harness.handle.result()
@@ -625,17 +631,17 @@ class TestCompletion:
         assert (await harness.person(ANN.email)).state is State.AUTHENTICATING
         with pytest.raises(Refused, match="past"):
             await harness.migration.set_deadline(datetime.now(UTC) - timedelta(days=1), AtDeadline.KEEP_WAITING, BY)
-        # Already past for the cohort, whose time was skipped.
+        # The deadline has already passed for the cohort, whose time was skipped.
         await harness.migration.set_deadline(datetime.now(UTC) + timedelta(days=1), AtDeadline.COMPLETE_PARTIAL, BY)
         assert (await harness.handle.result()).counts[State.LEFT_BEHIND] == 1
         assert len(harness.world.mailer.notices_of(NoticeKind.DEADLINE_PASSED)) == 1
 
 
 class TestFileRosters:
-    """A roster from the starter's disk, with workers elsewhere."""
+    """A roster from a file on the machine of `starter.py`, which workers cannot read."""
 
     async def test_the_starter_assigns_people_to_cohorts(self, harness: MigrationHarness) -> None:
-        """Six hundred people are three cohorts; repeating it changes nothing."""
+        """Six hundred people are in three cohorts; a repeated assignment changes nothing."""
         people = [RosterPerson(email=f"p{n}@example.com", email_verified=True) for n in range(599)]
         people.append(harness.world.opsgenie.people_listed[0])
         for person in people[:550]:
@@ -655,7 +661,7 @@ class TestFileRosters:
         assert harness.world.atlassian.calls["ensure"] <= 8
 
     async def test_another_roster_is_refused_while_a_migration_runs(self, harness: MigrationHarness) -> None:
-        """The same roster returns the running migration."""
+        """A request with the same roster returns the running migration."""
         people = [harness.world.opsgenie.people_listed[0], ANN]
         await migrations.start(harness.client, harness.file_request(people))
         assert (await migrations.start(harness.client, harness.file_request(people[::-1]))).already is RunState.RUNNING
@@ -680,20 +686,23 @@ async def test_unknown_links_look_like_closed_ones(harness: MigrationHarness) ->
     harness.world.opsgenie.add(ANN)
     await harness.start()
     await eventually(lambda: harness.world.mailer.sent(ANN.email))
-    desk, claims = TemporalLinkClient(harness.client), harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
+    link_client, claims = (
+        TemporalLinkClient(harness.client),
+        harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION),
+    )
     stranger: LinkClaims = claims.model_copy(update={"person": 99})
-    view = await desk.view(stranger)
+    view = await link_client.view(stranger)
     assert view is not None
     assert view.state is LinkState.CLOSED
     assert not view.email
-    assert await desk.follow(stranger)
+    assert await link_client.follow(stranger)
     nowhere = claims.model_copy(update={"cohort_id": "site-migration:nobody:cohort:1"})
-    assert await desk.view(nowhere) == LinkView(state=LinkState.CLOSED)
-    assert not await desk.follow(nowhere)
+    assert await link_client.view(nowhere) == LinkView(state=LinkState.CLOSED)
+    assert not await link_client.follow(nowhere)
 
 
 async def test_the_web_ui_shows_checklist_and_descriptions(harness: MigrationHarness) -> None:
-    """Signals, updates and queries have descriptions; the details show the checklist."""
+    """Signals, updates and queries have descriptions, and the details show the checklist."""
     harness.world.opsgenie.add(ANN)
     await harness.start()
     await eventually(lambda: harness.world.mailer.sent(ANN.email))

@@ -56,7 +56,7 @@ BO = RosterPerson(email="bo@example.com", name="Bo Bohr")
 
 
 async def ours(client: Client, *keys: str, accept_clear: bool = False) -> Client:
-    """Return a connection of ours to the same server, with these keys."""
+    """Return a connection of Landbridge to the same server, with these keys."""
     return await connection.connect(
         environment={
             "TEMPORAL_ADDRESS": client.service_client.config.target_host,
@@ -67,13 +67,13 @@ async def ours(client: Client, *keys: str, accept_clear: bool = False) -> Client
 
 
 async def theirs(client: Client) -> Client:
-    """Return the attacker's connection: it reads and writes payloads as they stand in Temporal."""
+    """Return the attacker's connection: it reads and writes payloads as Temporal stores them."""
     return await Client.connect(client.service_client.config.target_host, data_converter=pydantic_data_converter)
 
 
 @asynccontextmanager
 async def served_except(harness: MigrationHarness, queue: str, *rogue: Callable[..., object]) -> AsyncIterator[None]:
-    """Serve all task queues but one, which the attacker serves."""
+    """Serve all task queues, one of them with the attacker's worker."""
     workers = [one for one in build_workers(harness.client, harness.world) if one.task_queue != queue]
     attacker = Worker(await theirs(harness.client), task_queue=queue, activities=rogue)
     async with worker.serving([*workers, attacker]):
@@ -81,21 +81,21 @@ async def served_except(harness: MigrationHarness, queue: str, *rogue: Callable[
 
 
 async def waits_for_press(sign_in_id: str, client: Client) -> bool:
-    """Whether a sign-in has done what it can, and waits."""
+    """Whether a sign-in workflow has started a timer, which is the last thing it does before it waits."""
     history = await client.get_workflow_handle(sign_in_id).fetch_history()
     return any(event.HasField("timer_started_event_attributes") for event in history.events)
 
 
 @activity.defn(name="find_admin")
 async def call_eve_an_owner(_: RawValue) -> dict[str, object]:
-    """Answer in every form that ours have or had."""
+    """Answer in every format that our worker uses or used."""
     eve = SignedIn(email=EVE, role="owner", opsgenie_account="acme")
     return {"leader": eve.model_dump(), "identity": eve.model_dump_json()}
 
 
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
 async def test_a_rogue_worker_cannot_make_anyone_an_admin(client: Client, keys: list[str]) -> None:
-    """It answers that the attacker is an owner: no link is mailed, with encryption and without."""
+    """The rogue worker answers that the attacker is an owner: no link is mailed, with and without encryption."""
     harness = MigrationHarness(await ours(client, *keys), f"rogue-{len(keys)}")
     async with served_except(harness, options.OPSGENIE_QUEUE, call_eve_an_owner):
         await TemporalAdminClient(harness.client).request_sign_in_link(EVE, EVES.partition(":")[2])
@@ -105,7 +105,7 @@ async def test_a_rogue_worker_cannot_make_anyone_an_admin(client: Client, keys: 
 
 
 async def test_a_replayed_answer_cannot_make_anyone_an_admin(client: Client) -> None:
-    """The attacker has an owner's sign-in, encrypted, and hands its parts to a sign-in of their own."""
+    """The attacker copies encrypted payloads of an owner's sign-in into another sign-in."""
     harness = MigrationHarness(await ours(client, OLD), "replayed")
     prepared(harness.world)
     owners = ids.sign_in("0" * 32)
@@ -127,13 +127,13 @@ async def test_a_replayed_answer_cannot_make_anyone_an_admin(client: Client) -> 
         return RawValue(answered)
 
     async with served_except(harness, options.OPSGENIE_QUEUE, replay):
-        # Into the attacker's sign-in.
+        # Replay the answer in the attacker's sign-in.
         await TemporalAdminClient(harness.client).request_sign_in_link(EVE, EVES.partition(":")[2])
         await eventually(lambda: waits_for_press(EVES, client))
-        # As a sign-in that the portal never began.
+        # Start a sign-in, which the portal never started, with the owner's payload.
         begun = await _start_raw(client, "sign-in:made-up", asked)
         assert await _untrusted(begun)
-        # Into the owner's own, by the same id.
+        # Replay the answer in a later sign-in of the owner, with the same id.
         await TemporalAdminClient(harness.client).request_sign_in_link(OWNER_EMAIL, owners.partition(":")[2])
         await eventually(lambda: waits_for_press(owners, client))
         assert not harness.world.mailer.sign_in_links
@@ -141,9 +141,9 @@ async def test_a_replayed_answer_cannot_make_anyone_an_admin(client: Client) -> 
 
 
 async def test_a_sign_in_link_is_mailed_only_to_its_owner(client: Client) -> None:
-    """Without encryption, the attacker has our mail activity do it for a workflow of their own, with an old identity.
+    """Without encryption, the attacker's workflow calls our mail activity with an old signed identity.
 
-    It was signed for another run, whatever id theirs has.
+    The identity was signed for another run, so the activity rejects it, even if the workflow id is the same.
     """
     harness = MigrationHarness(await ours(client), "mailed")
     attacker = await theirs(client)
@@ -165,13 +165,13 @@ async def test_a_sign_in_link_is_mailed_only_to_its_owner(client: Client) -> Non
 async def test_a_rogue_answer_cannot_keep_a_session_open(
     client: Client, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Somebody who is an admin no more answers in place of our worker, with an old answer: it ends all the same."""
+    """Our old answer is replayed for a person who is no longer an admin: the session still expires."""
     harness = MigrationHarness(await ours(client, *keys), f"renewed-{len(keys)}")
     harness.world.opsgenie.account = harness.account
     eve = SignedIn(email=EVE, role="owner", opsgenie_account=harness.account)
     harness.world.opsgenie.add(RosterPerson(email=EVE, role="owner", email_verified=True))
-    desk = TemporalAdminClient(harness.client, PROOFS)
-    session_id = await desk.open_session(eve)
+    admin_client = TemporalAdminClient(harness.client, PROOFS)
+    session_id = await admin_client.open_session(eve)
     session = client.get_workflow_handle(ids.session(session_id))
     first = (await session.describe()).run_id
 
@@ -197,21 +197,21 @@ async def test_a_rogue_answer_cannot_keep_a_session_open(
     async with served_except(harness, options.OPSGENIE_QUEUE, replay):
         await let_pass(client, session, sign_in.SESSION_RENEWAL)
         await eventually(lambda: renewed_since(second))
-    assert await desk.is_open(session_id, eve)
+    assert await admin_client.is_open(session_id, eve)
     monkeypatch.setattr(admins, "SESSION_CONFIRMED_FOR", timedelta(0))
-    assert not await desk.is_open(session_id, eve)
+    assert not await admin_client.is_open(session_id, eve)
     await end_all(client)
 
 
 @pytest.mark.parametrize("keys", [[], [OLD]], ids=["clear", "encrypted"])
 async def test_a_forged_session_workflow_opens_no_session(client: Client, keys: list[str]) -> None:
-    """Neither empty-handed, nor with what stands in another session, or was confirmed of somebody else."""
-    desk = TemporalAdminClient(await ours(client, *keys), PROOFS)
+    """A forged workflow has no memo, the memo of another session, or a role that was confirmed for another person."""
+    admin_client = TemporalAdminClient(await ours(client, *keys), PROOFS)
     attacker = await theirs(client)
     eve = SignedIn(email=EVE, role="owner", opsgenie_account="acme")
     owner = SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme")
-    session_id, owners = await desk.open_session(eve), await desk.open_session(owner)
-    await desk.close_session(session_id, "no owner or admin any more")
+    session_id, owners = await admin_client.open_session(eve), await admin_client.open_session(owner)
+    await admin_client.close_session(session_id, "no owner or admin any more")
     proven = (await client.get_workflow_handle(ids.session(owners)).describe()).raw_info.memo.fields
     copied: dict[str, object] = {name: RawValue(payload) for name, payload in proven.items()}
     memos: list[dict[str, object]] = [{}, copied, {sign_in.SESSION_PROOF: "1.2.3"}]
@@ -219,20 +219,20 @@ async def test_a_forged_session_workflow_opens_no_session(client: Client, keys: 
         made = await attacker.start_workflow(
             "AdminSessionWorkflow", id=ids.session(session_id), task_queue="nobody", memo=memo
         )
-        assert not await desk.is_open(session_id, eve)
+        assert not await admin_client.is_open(session_id, eve)
         await made.terminate()
-    assert not await desk.is_open(owners, eve)
-    assert await desk.is_open(owners, owner)
+    assert not await admin_client.is_open(owners, eve)
+    assert await admin_client.is_open(owners, owner)
     await end_all(client)
 
 
 @workflow.defn(sandboxed=False)
 class MailsALink:
-    """What the attacker runs to have a link mailed."""
+    """The attacker's workflow that requests a link."""
 
     @workflow.run
     async def run(self, identity: str) -> None:
-        """Hand over an identity."""
+        """Pass an identity to the mail activity."""
         await workflow.execute_activity(
             "send_sign_in_link",
             SendSignInLinkInput(identity=identity, generation=1),
@@ -285,13 +285,13 @@ async def test_unencrypted_messages_are_ignored_or_refused(client: Client) -> No
 
 @activity.defn(name="list_sites")
 async def list_a_site_of_eve(_: RawValue) -> SitesResult:
-    """Answer, in clear, that there is a site of the attacker's."""
+    """Answer, unencrypted, with a site of the attacker."""
     return SitesResult(sites=[Site(id="e", name="acme", url="https://acme.evil.example", admin=True)])
 
 
 @asynccontextmanager
 async def answered_without_a_result(harness: MigrationHarness, queue: str) -> AsyncIterator[None]:
-    """Serve all task queues but one, on which the attacker completes each activity with no payload at all."""
+    """Serve all task queues; on one of them the attacker completes each activity without a payload."""
     service, namespace = (await theirs(harness.client)).workflow_service, harness.client.namespace
 
     async def complete() -> None:
@@ -314,7 +314,7 @@ async def answered_without_a_result(harness: MigrationHarness, queue: str) -> As
 
 
 def answered_in_clear(harness: MigrationHarness, queue: str) -> AbstractAsyncContextManager[None]:
-    """Serve all task queues but one, on which the attacker answers with a site of theirs."""
+    """Serve all task queues; on one of them the attacker answers with a site of their own."""
     return served_except(harness, queue, list_a_site_of_eve)
 
 
@@ -322,7 +322,7 @@ def answered_in_clear(harness: MigrationHarness, queue: str) -> AbstractAsyncCon
 async def test_an_untrusted_answer_pauses_the_migration(
     client: Client, answered: Callable[[MigrationHarness, str], AbstractAsyncContextManager[None]]
 ) -> None:
-    """The migration says so and waits; after a resume, our own worker is asked again."""
+    """The status names the problem; after a resume, our own worker is asked again."""
     harness = MigrationHarness(await ours(client, OLD), answered.__name__)
     prepared(harness.world)
     async with answered(harness, options.ATLASSIAN_QUEUE):

@@ -1,4 +1,4 @@
-"""What happened while no worker ran, and what the one that comes back says to questions."""
+"""What happens while no worker runs, and what a worker answers to queries when it returns."""
 
 import asyncio
 from datetime import timedelta
@@ -21,9 +21,9 @@ from workflows.support import options
 
 
 async def test_a_query_before_a_task_does_not_break_replay(client: Client) -> None:
-    """The worker hears the question before the news, with a clock that stands still; replays would see another one.
+    """The query reaches the worker before the events, at the time of the previous task; a replay has another time.
 
-    Which of both comes first is the server's choice: with eight migrations at once, some question always did.
+    The server decides which comes first: with eight concurrent migrations, at least one query always did.
     """
     world = World()
     prepared(world)
@@ -35,7 +35,7 @@ async def test_a_query_before_a_task_does_not_break_replay(client: Client) -> No
             await harness.start(rules=often, initiator=OWNER_EMAIL)
         for harness in harnesses:
             await eventually(partial(harness.step_is, Step.VERIFY))
-    # The questions outlast the wait for a timer and for the worker, however busy the machine.
+    # The timeout of the queries covers the wait for a timer and for the worker, on a busy machine too.
     questions = [asyncio.create_task(harness.migration.progress(timedelta(minutes=2))) for harness in harnesses]
     for harness in harnesses:
         await eventually(partial(_waits_for_a_worker, harness))
@@ -50,7 +50,7 @@ async def test_a_query_before_a_task_does_not_break_replay(client: Client) -> No
 
 
 async def test_terminated_workflows_answer_queries(client: Client) -> None:
-    """A migration and a cohort were terminated with unprocessed signals: they answer with the state before."""
+    """A migration and a cohort were terminated with unprocessed signals; answers show the state before the signals."""
     world = World()
     prepared(world)
     world.opsgenie.add(RosterPerson(email="bo@example.com"))
@@ -72,7 +72,7 @@ async def test_terminated_workflows_answer_queries(client: Client) -> None:
 
 
 async def test_a_run_before_its_first_task_is_not_replayed(client: Client) -> None:
-    """The SDK would wait for that task without end; Temporal delays it where a run continues as new very soon."""
+    """The SDK would wait for the first task forever; Temporal delays it if a run continues as new very early."""
     late = await client.start_workflow(
         "CohortWorkflow",
         id=f"{ids.migration('not-begun')}:cohort:1",
@@ -89,7 +89,7 @@ async def _is_listed(client: Client, workflow_id: str) -> bool:
 
 
 async def _waits_for_a_worker(harness: MigrationHarness) -> bool:
-    """Whether a timer has fired that no workflow task knows of, or an activity is due and no timer is set."""
+    """Whether a timer fired, or an activity was scheduled, after the last completed workflow task."""
     events = [event.event_type async for event in harness.handle.fetch_history_events()]
     done = len(events) - events[::-1].index(EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED)
     return bool(

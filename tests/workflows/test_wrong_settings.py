@@ -1,4 +1,4 @@
-"""Settings that no service accepts: the migration pauses and names them, rather than trying for ever."""
+"""Settings that no service accepts: the migration pauses and names them, instead of retrying forever."""
 
 import pytest
 
@@ -15,7 +15,7 @@ BY = Actor(name="tester")
 async def test_a_malformed_api_key_pauses_the_migration(
     harness: MigrationHarness, control: Control, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Opsgenie answers 422 to a key with a part missing; with another key the migration goes on."""
+    """Opsgenie answers 422 to an incomplete key; after a resume with another key the migration continues."""
     control.load([{"username": OWNER_EMAIL, "role": "owner"}])
     control.order(
         "/v2/account", status=422, body='{"message": "Key format is not valid!", "took": 0.0, "requestId": "1"}'
@@ -34,7 +34,7 @@ async def test_a_malformed_api_key_pauses_the_migration(
 async def test_an_invalid_request_pauses_the_migration(
     harness: MigrationHarness, service: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the client library refuses to send is no outage of the service."""
+    """A request that the HTTP client refuses to send is not treated as an outage of the service."""
     async with AtlassianDirectory(service, ORGANIZATION_KEY, "o" * 70_000) as directory:
         monkeypatch.setattr(harness.world.atlassian, "sites", directory.sites)
         await harness.start()
