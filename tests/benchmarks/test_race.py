@@ -23,7 +23,7 @@ async def test_a_contestant_completes_the_job(name: str, tmp_path: Path) -> None
 
 
 async def test_mails_resent_after_a_kill_are_counted(tmp_path: Path) -> None:
-    """The script has lost its state and resends all mails. Concurrent runs do not interfere."""
+    """The script loses its state and resends all mails. Concurrent runs do not interfere with each other."""
     many = 50 * PEOPLE
     runs = (measure(Plain(), many, tmp_path / name, kill=True) for name in ("one", "other"))
     assert all(many // 2 <= measured.sent_again < many for measured in await asyncio.gather(*runs))
@@ -41,7 +41,7 @@ async def test_a_missing_contestant_is_left_out_with_the_reason(
 
 
 async def test_each_number_of_workers_completes_the_job(tmp_path: Path) -> None:
-    """The mail server is slow."""
+    """The mail server in this comparison is slow."""
     result = await workers.compare(PEOPLE, [1, 2], 20, 1, tmp_path / "run")
     assert [(run.workers, len(run.seconds)) for run in result.staffed] == [(1, 1), (2, 1)]
 

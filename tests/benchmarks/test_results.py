@@ -16,7 +16,7 @@ measured = st.lists(st.floats(min_value=0.001, max_value=1e6), min_size=1, max_s
 
 @given(measured)
 def test_a_median_lies_between_the_least_and_the_most(values: list[float]) -> None:
-    """Minimum and maximum are measured values."""
+    """The minimum and the maximum are measured values."""
     summed = spread(values)
     assert summed.minimum <= summed.median <= summed.maximum
     assert {summed.minimum, summed.maximum} <= set(values)
@@ -24,7 +24,7 @@ def test_a_median_lies_between_the_least_and_the_most(values: list[float]) -> No
 
 @given(measured, st.floats(min_value=0.01, max_value=100))
 def test_a_slow_round_does_not_change_the_ratio(ours: list[float], slower: float) -> None:
-    """Rounds are interleaved for this reason."""
+    """Contestants run alternately in each round, so that a slow round affects all of them."""
     theirs = [2 * value for value in ours]
     before = ratios(theirs, ours)
     after = ratios([slower * value for value in theirs], [slower * value for value in ours])
@@ -47,12 +47,12 @@ def test_ratios_require_the_same_rounds() -> None:
     ],
 )
 def test_numbers_have_at_most_three_significant_digits(summed: Spread, words: str) -> None:
-    """Measurements are not more precise."""
+    """More digits would suggest a precision that the measurements do not have."""
     assert summed.format() == words
 
 
 def test_the_journal_counts_resent_mails_by_message_id(tmp_path: Path) -> None:
-    """Incomplete lines are not read yet, and notices do not count as a person's mail."""
+    """An incomplete line is not read yet, and a notice does not count as a person's mail."""
     file = tmp_path / "journal"
     journal = Journal(file)
     file.write_text("<1@x> http://a\n<2@x> http://b\n<1@x> http://a\n<done@x> -\n<3@x> htt")
@@ -83,7 +83,7 @@ def test_the_table_has_the_median_ratio_of_all_rounds() -> None:
 
 
 def test_numbers_of_workers_are_compared_with_the_first() -> None:
-    """The ratio is computed for each round."""
+    """The ratio is computed for each round separately."""
     staffed = [WorkersRun(workers=1, seconds=[10, 20]), WorkersRun(workers=2, seconds=[5, 16])]
     text = report.workers(Workers(machine=MACHINE, command="make bench", people=100, mail_ms=200, staffed=staffed))
     assert "| 1 | 7.5 (5.0 to 10.0) |  |" in text
@@ -91,7 +91,7 @@ def test_numbers_of_workers_are_compared_with_the_first() -> None:
 
 
 def test_only_text_between_the_markers_is_replaced(tmp_path: Path) -> None:
-    """The rest of the page stays unchanged."""
+    """The rest of the page stays the same."""
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- race: written by python -m benchmarks -->\nold\n<!-- race: end -->\nafter\n")
     report.write(page, "race", "new\n")

@@ -22,9 +22,9 @@ CUT = """
   .filter(part => part.scrollWidth > part.clientWidth)
   .map(part => part.className || part.tagName)
 """
-"""Which parts of a page are wider than their place."""
+"""Finds the parts of a page whose content is wider than they are."""
 SCREENS = os.environ.get("SCREENS", "")
-"""A folder where pictures of all pages that tests look at are put; empty: none are taken."""
+"""A folder for screenshots of all pages that tests check; empty to take none."""
 
 expect.set_options(timeout=TIMEOUT_MS)
 
@@ -43,7 +43,7 @@ async def started() -> AsyncIterator[Browser]:
 
 
 async def check_page(page: Page, name: str, rules: list[str] = RULES) -> None:
-    """Check a page against the accessibility rules in light and dark mode, and that it fits the window."""
+    """Assert that a page fits the window and follows the accessibility rules in light and dark mode."""
     for scheme in ("light", "dark"):
         await page.emulate_media(color_scheme=scheme)
         # Light and dark mode differ in colours only.

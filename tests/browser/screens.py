@@ -45,7 +45,7 @@ OPERATOR = Actor(name="ops")
 
 
 def prepare(harness: MigrationHarness, account: str) -> None:
-    """Add the people, and a site that the owner cannot select."""
+    """Add the people, and a site that the owner cannot choose."""
     harness.account = harness.world.opsgenie.account = account
     harness.world.opsgenie.add(*PEOPLE)
     harness.world.mailer.refused.add(GONE)
@@ -54,7 +54,7 @@ def prepare(harness: MigrationHarness, account: str) -> None:
 
 
 async def everyone_mailed(harness: MigrationHarness) -> None:
-    """Bring the migration to the point where it waits for people and two of them are done."""
+    """Start the migration, and wait until it waits for people and two of them are done."""
     await harness.start(rules=Rules(resend_cooldown=timedelta(hours=1)))
     await eventually(lambda: harness.step_is(Step.VERIFY))
     await harness.until(GONE, State.UNREACHABLE)
@@ -70,7 +70,7 @@ async def everyone_mailed(harness: MigrationHarness) -> None:
 
 async def take(page: Page, name: str, title: str, *, dark: bool = False, up_to: int = 0) -> None:
     """Save a screenshot of a page, no taller than its content."""
-    # A click does not wait for the page that it leads to.
+    # A click does not wait for the next page, so wait for its heading.
     await expect(page.get_by_role("heading", level=1)).to_have_text(title)
     await page.wait_for_load_state()
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -87,17 +87,17 @@ async def take(page: Page, name: str, title: str, *, dark: bool = False, up_to: 
 
 
 def path(url: str) -> str:
-    """Return the path of a link on the portal under test."""
+    """Return the path of a URL, so that it opens on the portal under test."""
     return urlsplit(url).path
 
 
 def mailed(harness: MigrationHarness, email: str, purpose: Purpose) -> LinkClaims:
-    """Return the claims of the newest link that a person was sent."""
+    """Return the claims of the newest link of this purpose that a person has received."""
     return harness.world.mailer.link(email, purpose)
 
 
 async def test_owners_and_admins(desktop: Page, harness: MigrationHarness) -> None:
-    """From the sign-in page to the report of a completed migration."""
+    """The pages from the sign-in to the report of a completed migration."""
     prepare(harness, "acme")
     page = desktop
     await page.goto("/")
@@ -149,7 +149,7 @@ async def test_a_running_migration(desktop: Page, phone: Page, harness: Migratio
 
 
 async def test_a_completed_migration(desktop: Page, harness: MigrationHarness) -> None:
-    """Everyone has moved."""
+    """The pages of a migration in which everyone has moved."""
     harness.account = harness.world.opsgenie.account = "acme-labs"
     harness.world.opsgenie.add(*PEOPLE[:4])
     for person in PEOPLE[:4]:

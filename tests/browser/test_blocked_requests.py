@@ -33,7 +33,7 @@ async def serve_response(head: str, body: str = "") -> AsyncIterator[int]:
 
 
 async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Browser) -> None:
-    """It may redirect to origins that no content security policy can list, such as a company's login page."""
+    """The page may redirect to origins that no content security policy can list, such as a company's login page."""
     async with (
         serve_response("200 OK\r\nContent-Type: text/html", "<h1>Sign up</h1>") as other,
         serve_response(f"302 Found\r\nLocation: http://elsewhere.test:{other}/here") as first,
@@ -57,9 +57,9 @@ async def test_a_sign_up_page_that_redirects_elsewhere_is_reached(browser: Brows
 async def test_an_admin_signs_in_to_a_portal_on_plain_http(
     browser: Browser, harness: MigrationHarness, temporal: Client
 ) -> None:
-    """On a host that browsers do not trust without TLS, they send no `Sec-Fetch-Site`."""
-    desks = Clients(links=TemporalLinkClient(temporal), admins=TemporalAdminClient(temporal, PROOFS))
-    async with running(desks, lambda url: settings(portal_url=url.replace("127.0.0.1", "move.test"))) as url:
+    """Browsers do not send `Sec-Fetch-Site` to hosts that they do not trust without TLS."""
+    clients = Clients(links=TemporalLinkClient(temporal), admins=TemporalAdminClient(temporal, PROOFS))
+    async with running(clients, lambda url: settings(portal_url=url.replace("127.0.0.1", "move.test"))) as url:
         portal_url = url.replace("127.0.0.1", "move.test")
         context = await browser.new_context()
         page = await context.new_page()

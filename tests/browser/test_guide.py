@@ -16,7 +16,7 @@ ANN, BEN = "ann@example.com", "ben@example.com"
 
 
 def prepare(harness: MigrationHarness) -> None:
-    """Add two people, a site that the owner cannot select, and a site name that is taken."""
+    """Add two people, a site that the owner cannot choose, and a site name that is taken."""
     harness.world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
         RosterPerson(email=BEN, name="Ben <b>Ortiz</b>"),
@@ -56,7 +56,7 @@ async def reload_until_shown(page: Page, text: str) -> None:
 
 
 async def test_an_owner_completes_the_guide(desktop: Page, harness: MigrationHarness) -> None:
-    """Sign in, start, enter a taken name, choose a suggestion, migrate, follow the progress, read the report."""
+    """The owner signs in, starts, enters a taken name, chooses a suggestion, migrates and reads the report."""
     prepare(harness)
     page = desktop
     await page.goto("/")
@@ -66,7 +66,7 @@ async def test_an_owner_completes_the_guide(desktop: Page, harness: MigrationHar
     await check_page(page, "general-invitation")
     await page.get_by_role("link", name="Start the migration").click()
     await page.get_by_role("button", name="Migrate to an Atlassian site").click()
-    # 2 - Connect an existing Atlassian site: without a reload the page asks for it
+    # 2 - Connect an existing Atlassian site: the page shows this task without a reload
     await page.get_by_role("link", name="Choose a site").click()
     await expect(page.get_by_label("acme-wiki")).to_be_disabled()
     await check_page(page, "choose-a-site")
@@ -115,7 +115,7 @@ async def test_an_owner_completes_the_guide(desktop: Page, harness: MigrationHar
 
 
 async def test_the_guide_works_on_a_phone_without_scripts(plain: Page, harness: MigrationHarness) -> None:
-    """Every step works with links and buttons alone on a small screen."""
+    """Every step works with links and buttons alone, on a small screen."""
     prepare(harness)
     page = plain
     await sign_in(page, harness)
@@ -155,7 +155,7 @@ async def test_the_pages_fit_a_phone(phone: Page, harness: MigrationHarness) -> 
 async def test_a_cancelled_migration_can_be_started_again(
     desktop: Page, phone: Page, harness: MigrationHarness
 ) -> None:
-    """The cancel page asks for confirmation; the status then updates without a reload and offers another migration."""
+    """The cancel page asks for confirmation. The status then updates without a reload and offers another migration."""
     prepare(harness)
     await harness.start()
     await harness.until(ANN, State.AUTHENTICATING)
@@ -168,7 +168,7 @@ async def test_a_cancelled_migration_can_be_started_again(
     await page.get_by_label("Reason for cancelling").fill("The merger is off.")
     await page.get_by_label("Also revoke the invitations").check()
     await page.get_by_role("button", name="Cancel the migration").click()
-    # Invitations may be revoked before the migration has ended; the page shows that at its next refresh.
+    # Invitations may be revoked before the migration has ended, so wait for the next refresh of the page.
     await expect(page.get_by_role("button", name="Migrate to an Atlassian site")).to_be_visible()
     await expect(page.get_by_text("were revoked")).to_be_visible()
     await check_page(page, "general-cancelled")
@@ -182,14 +182,14 @@ async def test_a_cancelled_migration_can_be_started_again(
 
 
 async def test_a_hidden_page_stops_polling_and_refreshes_when_shown(desktop: Page, harness: MigrationHarness) -> None:
-    """A hidden page sends no requests; when it becomes visible it refreshes immediately."""
+    """A hidden page sends no requests. When it becomes visible, it refreshes immediately."""
     await harness.start(site="")
     page, asked = desktop, list[str]()
     await sign_in(page, harness)
     await expect(page.get_by_role("link", name="Choose a site")).to_be_visible()
     await page.evaluate("document.getElementById('live').dataset.seconds = 3600")
     await set_visibility(page, hidden=True)
-    # The browser may request the icon at any time.
+    # Count only `fetch` requests, because the browser may request the icon at any time.
     page.on("request", lambda request: asked.append(request.url) if request.resource_type == "fetch" else None)
     await harness.migration.pause("Over the holidays.", Actor())
     await set_visibility(page, hidden=True)
@@ -199,7 +199,7 @@ async def test_a_hidden_page_stops_polling_and_refreshes_when_shown(desktop: Pag
 
 
 async def set_visibility(page: Page, *, hidden: bool) -> None:
-    """Make the page believe that it is hidden or visible, which a headless browser never is."""
+    """Make the page believe that it is hidden or visible; a headless browser is never hidden."""
     await page.evaluate(
         "hidden => { Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
         " document.dispatchEvent(new Event('visibilitychange')); }",
@@ -208,7 +208,7 @@ async def set_visibility(page: Page, *, hidden: bool) -> None:
 
 
 async def test_the_guide_works_with_the_keyboard(desktop: Page, harness: MigrationHarness) -> None:
-    """Tab, space and enter are enough to sign in, start, and choose a site; the focus is always visible."""
+    """Tab, space and enter are enough to sign in, start and choose a site. The focus is always visible."""
     prepare(harness)
     page = desktop
     await page.goto("/")
@@ -236,7 +236,7 @@ async def press(page: Page, name: str) -> None:
 
 
 async def focus(page: Page, name: str) -> None:
-    """Press Tab until the element with this name has the focus, and check that the focus is visible."""
+    """Press Tab until the element with this name has the focus, and assert that the focus is visible."""
     for _ in range(40):
         await page.keyboard.press("Tab")
         focused = await page.evaluate(

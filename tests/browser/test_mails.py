@@ -19,11 +19,11 @@ MAILS = {
 
 @pytest.mark.parametrize("name", MAILS)
 async def test_an_email_passes_the_accessibility_rules_in_light_and_dark(browser: Browser, name: str) -> None:
-    """Colours, language and tables are accessible, and nothing is wider than the screen."""
+    """Colours, language and tables are accessible, and no content is wider than the screen."""
     mail: Rendered = MAILS[name]
     context = await browser.new_context(viewport=PHONE)  # type: ignore[arg-type]  # a literal
     page = await context.new_page()
     await page.set_content(mail.html)
-    # A mail is a part of the page that a mail program makes: landmarks are that page's.
+    # An email program shows the mail inside its own page, which has the landmarks.
     await check_page(page, name, WCAG)
     await context.close()

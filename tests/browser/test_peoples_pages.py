@@ -16,7 +16,7 @@ LINK, RETURN = (urlsplit(url).path for url in (LINKS.url(AUTHENTICATION), LINKS.
 
 
 async def test_pages_in_unusual_states_pass_the_accessibility_rules(browser: Browser) -> None:
-    """Expired, closed, declined and checking: on a phone, in German, which has long words."""
+    """The states are expired, closed, declined and checking, on a phone and in German, which has long words."""
     link_client = InMemoryLinkClient()
     async with running(Clients(links=link_client, admins=NoAdmins()), lambda url: settings(portal_url=url)) as url:
         context = await browser.new_context(base_url=url, viewport=PHONE)  # type: ignore[arg-type]  # a literal

@@ -1,4 +1,4 @@
-"""A person's journey in a real browser: from the email through Atlassian's page to *done*, with every process real."""
+"""A person's journey in a real browser, from the email through Atlassian's page to *done*. Every process is real."""
 
 from playwright.async_api import Browser, Page, expect
 
@@ -15,7 +15,7 @@ __all__ = ["machine"]
 
 
 async def start_migration(machine: Machine, name: str, *people: SamplePerson) -> int:
-    """Start a migration of these people; return the number of emails sent so far.
+    """Start a migration of these people; return the number of emails that were sent before.
 
     An owner and a person who never reads email keep it from completing when these people are done.
     """
@@ -45,7 +45,7 @@ async def title(page: Page) -> str:
 
 
 async def test_a_person_goes_from_the_email_to_done(browser: Browser, machine: Machine) -> None:
-    """Verify, open and leave the decline page, set up the account, return: each page passes the accessibility rules."""
+    """The person verifies, visits the decline page, sets up the account and returns. Each page is accessible."""
     bo = SamplePerson("bo@way.example.com", "Bo Lind", verified=False)
     since = await start_migration(machine, "way", bo)
     context = await browser.new_context(viewport=DESKTOP)  # type: ignore[arg-type]  # a literal

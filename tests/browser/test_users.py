@@ -17,12 +17,12 @@ from tests.workflows.harness import MigrationHarness, eventually
 ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"
 USERS = "/settings/users"
 ENOUGH_FOR_A_STATE = 170
-"""Pixels: a date in small letters on one line, and the longest state on two."""
+"""In pixels: enough for a date in small print on one line and the longest state on two lines."""
 
 
 @pytest.fixture
 async def crowd(harness: MigrationHarness, monkeypatch: pytest.MonkeyPatch) -> MigrationHarness:
-    """Thirteen people in several cohorts with their first emails; one of them is unreachable."""
+    """Thirteen people in several cohorts, who have received their first email. One of them is unreachable."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     harness.world.opsgenie.add(
         RosterPerson(email=ANN, name="Ann Lee", email_verified=True),
@@ -46,7 +46,7 @@ async def search(page: Page, text: str) -> None:
 
 
 async def test_an_admin_finds_and_helps_people(desktop: Page, crowd: MigrationHarness) -> None:
-    """The list, a filter, a search, selecting everyone, and one person's page; axe reports nothing."""
+    """Uses the list, a filter, a search, selecting everyone, and one person's page. axe reports no violations."""
     page = desktop
     await sign_in(page, crowd)
     await page.get_by_role("link", name="Users").click()
@@ -96,7 +96,7 @@ async def test_an_admin_finds_and_helps_people(desktop: Page, crowd: MigrationHa
 
 
 async def test_users_works_on_a_phone_without_scripts(plain: Page, phone: Page, crowd: MigrationHarness) -> None:
-    """Each person is a card that fits; search, selection and exclusion work with forms alone."""
+    """Each person is a card that fits the screen. Search, selection and exclusion work with forms alone."""
     page = plain
     await sign_in(page, crowd)
     await search(page, "günther")
@@ -118,7 +118,7 @@ async def test_users_works_on_a_phone_without_scripts(plain: Page, phone: Page, 
 async def test_long_words_and_names_fit(
     desktop: Page, browser: Browser, portal_url: str, crowd: MigrationHarness
 ) -> None:
-    """In German, on a desktop and on a phone: nothing is cut off, and no word of the navigation is broken."""
+    """In German, on a desktop and on a phone, nothing is cut off and no word of the navigation is broken."""
     await sign_in(desktop, crowd)
     for size in (DESKTOP, PHONE):
         context = await browser.new_context(base_url=portal_url, viewport=size, locale="de")  # type: ignore[arg-type]  # a literal

@@ -165,7 +165,7 @@ def request_for(account: str, *, site: str = "", file_roster: RosterSurvey | Non
 
 @pytest.fixture
 async def moving(client: Client, world: World, account: str) -> AsyncIterator[Migration]:
-    """A migration in which everyone has got their first mail."""
+    """A migration in which everyone has received the first mail."""
     assert world
     await migrations.start(client, request_for(account, site="acme"))
     migration = Migration(client, account)
@@ -175,6 +175,6 @@ async def moving(client: Client, world: World, account: str) -> AsyncIterator[Mi
 
     await eventually(waits_for_people)
     yield migration
-    # The test may have ended it.
+    # The test may already have ended the migration.
     with suppress(RPCError):
         await client.get_workflow_handle(ids.migration(account)).terminate()

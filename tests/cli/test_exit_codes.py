@@ -1,4 +1,4 @@
-"""Every exit code: scripts rely on them."""
+"""Every exit code. Scripts rely on them."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ from tests.workflows.harness import OWNER_EMAIL
     ],
 )
 async def test_bad_input_exits_with_2_and_one_line(cli: Cli, arguments: list[str], sentence: str) -> None:
-    """The message says what is wrong, without a traceback."""
+    """The line says what is wrong. There is no traceback."""
     ran = await cli(*arguments)
     assert (ran.code, ran.out) == (2, "")
     assert sentence in ran.err
@@ -73,7 +73,7 @@ async def test_bad_input_exits_with_2_and_one_line(cli: Cli, arguments: list[str
     ],
 )
 async def test_bad_input_is_found_before_connecting_to_temporal(arguments: list[str], sentence: str) -> None:
-    """The message names what to correct."""
+    """The message names the input to correct."""
     with pytest.raises(BadInput) as raised:
         await app.build().run_async(arguments)
     assert sentence in str(raised.value)
@@ -89,7 +89,7 @@ async def test_unreachable_temporal_exits_with_4(cli: Cli) -> None:
 
 
 async def test_an_unknown_migration_exits_with_5(client: Client, cli: Cli) -> None:
-    """For commands that read and for commands that record."""
+    """Commands that read and commands that record a fact behave the same way."""
     assert client
     commands = (
         ["status", "unheard-of"],
@@ -101,7 +101,7 @@ async def test_an_unknown_migration_exits_with_5(client: Client, cli: Cli) -> No
 
 
 async def test_an_unknown_person_exits_with_5(cli: Cli, moving: Migration, account: str) -> None:
-    """While a worker runs, a fact about an unknown person is not recorded."""
+    """While a worker runs, a fact about an unknown person is refused and not recorded."""
     assert moving
     commands = (["person"], ["verify"], ["exclude", "--reason", "x"])
     for ran in await asyncio.gather(*(cli(verb, account, "who@example.com", *rest) for verb, *rest in commands)):

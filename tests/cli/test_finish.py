@@ -1,4 +1,4 @@
-"""`cancel`, `undo` and `forget`: confirmation, effects, and what the other commands show afterwards."""
+"""The commands `cancel`, `undo` and `forget`: confirmation, effects, and the output of other commands afterwards."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.workflows.harness import OWNER_EMAIL, PROOFS, TOKEN_KEY, eventually
 
 
 async def test_commands_that_cannot_be_undone_need_confirmation(cli: Cli, moving: Migration, account: str) -> None:
-    """Without a terminal, `cancel` and `undo` need --run, and `forget` needs --yes; a reason must not be blank."""
+    """Without a terminal, `cancel` and `undo` need --run, and `forget` needs --yes. A blank reason is refused."""
     for option, command in (
         ("--run", ["cancel", account, "--reason", "x"]),
         ("--run", ["undo", account]),
@@ -33,10 +33,10 @@ async def test_commands_that_cannot_be_undone_need_confirmation(cli: Cli, moving
 
 
 async def test_cancel_undo_and_forget(cli: Cli, moving: Migration, world: World, account: str) -> None:
-    """Each command reports what it did, and later commands show it."""
+    """Each command reports what it did, and later commands show the result."""
     by = Actor(name="before")
     await moving.authenticate("eve@example.com", by)
-    # Only the account of this new address was created by this migration: the others existed before.
+    # This migration created only the account of this new address. The other accounts existed before.
     mine = f"ben-{account}@example.com"
     await moving.correct_email("ben@example.com", mine, by)
     await eventually(lambda: world.mailer.sent(mine))
@@ -86,7 +86,7 @@ async def test_cancel_undo_and_forget(cli: Cli, moving: Migration, world: World,
 async def test_the_audit_distinguishes_claims_from_proven_acts(
     cli: Cli, client: Client, account: str, moving: Migration
 ) -> None:
-    """With the portal's key; without the key, everything is shown as a claim, with a warning."""
+    """Proofs are checked with the portal's key. Without the key, everything is shown as a claim, with a warning."""
     assert await moving.progress()
     by = Actor(source=Source.ADMIN, name=OWNER_EMAIL)
     await Migration(client, account, proofs=PROOFS).pause("Look.", by)

@@ -12,7 +12,7 @@ from tests.cli.conftest import STARTER, Cli
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]], ids=" ".join)
 async def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
-    """With the first line of its help; it needs no Temporal."""
+    """Each command has the first line of its own help. Temporal is not needed."""
     ran = await cli(*arguments, COLUMNS="200")
     assert (ran.code, ran.err) == (0, "")
     for group, commands in COMMANDS.items():
@@ -22,13 +22,13 @@ async def test_help_lists_every_command(cli: Cli, arguments: list[str]) -> None:
 
 
 async def test_help_fits_the_terminal(cli: Cli) -> None:
-    """No line is cut off or wrapped by the terminal."""
+    """The terminal neither cuts off nor wraps any line."""
     ran = await cli("--help", COLUMNS="72")
     assert max(map(len, ran.out.splitlines())) <= 72
 
 
 def test_building_the_command_line_imports_no_command() -> None:
-    """So that help is fast: a command's module is imported when it is called."""
+    """Help stays fast, because a command's module is imported only when the command is called."""
     code = (
         "import sys\nfrom landbridge.cli import app\napp.build()\n"
         "print(sorted({'httpx2', 'structlog', 'temporalio'} & sys.modules.keys()))"
@@ -39,7 +39,7 @@ def test_building_the_command_line_imports_no_command() -> None:
 
 @pytest.mark.parametrize("name", [command.name for group in COMMANDS.values() for command in group])
 def test_every_command_and_option_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each command can be imported."""
+    """The test also imports each command."""
     command = app.build()
     command([name, "--help"])
     assert f"Usage: ./starter.py {name}" in capsys.readouterr().out

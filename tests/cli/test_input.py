@@ -1,4 +1,4 @@
-"""Input that users paste, pipe and mistype."""
+"""Input that users paste, pipe or mistype."""
 
 import asyncio
 import os
@@ -40,7 +40,7 @@ ROSTER = f"email,role,email_verified\n{OWNER_EMAIL},{OWNER},yes\nann@example.com
     ],
 )
 async def test_arguments_that_are_not_utf8_are_refused_by_position(cli: Cli, arguments: list[str]) -> None:
-    """The message says which argument it is."""
+    """The message gives the position of the argument."""
     ran = await cli(*arguments)
     assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
     assert (
@@ -64,7 +64,7 @@ async def test_a_roster_file_name_need_not_be_utf8(cli: Cli, tmp_path: Path) -> 
 
 
 async def start_with(cli: Cli, account: str, roster: str, content: bytes = b"") -> tuple[int | None, str]:
-    """Start a migration with a roster and this standard input; return the exit code and the output."""
+    """Start a migration with a roster and the given standard input; return the exit code and the output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, STARTER, "start", account, "--initiator", OWNER_EMAIL, "--yes", "--roster", roster),
         env=cli.environment,
@@ -80,7 +80,7 @@ async def start_with(cli: Cli, account: str, roster: str, content: bytes = b"") 
 async def test_a_roster_can_come_through_a_pipe(
     cli: Cli, client: Client, account: str, world: World, roster: str
 ) -> None:
-    """From standard input, in any of the encodings that are recognised."""
+    """Standard input may be in any of the recognised encodings."""
     assert world
     code, output = await start_with(cli, account, roster, ROSTER.encode("utf-16"))
     assert code == 0, output
@@ -90,7 +90,7 @@ async def test_a_roster_can_come_through_a_pipe(
 
 
 async def test_a_piped_roster_is_checked_like_a_file(cli: Cli, tmp_path: Path) -> None:
-    """Wrong rows and unknown encodings are reported."""
+    """Invalid rows and unknown encodings are reported."""
     code, output = await start_with(cli, "acme", "-", f"{ROSTER}nobody,user,yes\n".encode())
     assert (code, "standard input: row 4: 'nobody' cannot be used" in output) == (2, True), output
     code, output = await start_with(cli, "acme", "-", f"{ROSTER}# für".encode("latin-1"))
@@ -142,7 +142,7 @@ PASTED = ["mailto:anna@example.com", "Anna <anna@example.com>;", " anna@exam\u20
 
 @pytest.mark.parametrize("pasted", PASTED)
 async def test_pasted_addresses_are_cleaned(cli: Cli, moving: Migration, account: str, pasted: str) -> None:
-    """The person is found by list, search and requests."""
+    """List, search and requests find the person by the pasted address."""
     for arguments in (["person", account, pasted], ["people", account, "--search", pasted]):
         ran = await cli(*arguments)
         assert (ran.code, "anna@example.com" in ran.out) == (0, True), ran
@@ -160,12 +160,12 @@ async def _is_called(migration: Migration, email: str) -> bool:
 
 
 async def test_watch_in_a_pipe_prints_one_line_per_change(cli: Cli, moving: Migration, account: str) -> None:
-    """And the whole status at the end."""
+    """The whole status is printed at the end."""
     async with cli.running("status", account, "--watch") as process:
         assert process.stdout is not None
         assert "running in step 6 verify, 5 people" in (await process.stdout.readline()).decode()
         await moving.pause("The merger waits.", Actor(name="tester"))
-        # A line for numbers that have become exact may come in between.
+        # An extra line may appear between them, when estimated numbers become exact.
         while "Paused: The merger waits." not in (line := (await process.stdout.readline()).decode()):
             assert line
         await moving.cancel("It is off.", Actor(name="tester"))
@@ -175,7 +175,7 @@ async def test_watch_in_a_pipe_prints_one_line_per_change(cli: Cli, moving: Migr
 
 
 async def test_watch_ends_when_its_reader_exits(cli: Cli, moving: Migration, account: str) -> None:
-    """It notices the closed pipe without writing to it."""
+    """The command notices the closed pipe even while it has nothing to write."""
     assert moving
     reading, writing = os.pipe()
     process = await asyncio.create_subprocess_exec(
@@ -190,7 +190,7 @@ async def test_watch_ends_when_its_reader_exits(cli: Cli, moving: Migration, acc
 
 @pytest.fixture
 def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Set a time zone whose clocks change."""
+    """Set a time zone with daylight saving time."""
     monkeypatch.setenv("TZ", "Europe/Berlin")
     time.tzset()
     yield
@@ -211,14 +211,14 @@ def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_ambiguous_local_times_are_explained(typed: str, note: str) -> None:
-    """When clocks change, one hour occurs twice, and another one does not exist."""
+    """When clocks change, one hour occurs twice and another hour does not exist."""
     shown = times.clock_change_note(typed)
     assert note in shown
     assert bool(shown) is bool(note)
 
 
 async def test_set_deadline_explains_an_ambiguous_local_time(cli: Cli, moving: Migration, account: str) -> None:
-    """In addition to its usual output."""
+    """The explanation is printed in addition to the usual output."""
     ran = await cli("set-deadline", account, "2037-10-25T02:30", TZ="Europe/Berlin")
     assert (ran.code, "Using 2037-10-25 02:30 CEST (00:30 UTC)" in ran.err) == (0, True)
     progress = await moving.progress()

@@ -28,7 +28,7 @@ class Answers:
 
 @pytest.fixture(scope="module")
 async def answers(client: Client, cli: Cli) -> AsyncIterator[Answers]:
-    """Run all commands concurrently, each for its own migration: a query waits for a worker for up to half a minute."""
+    """Run all commands concurrently, each for its own migration; a query waits up to half a minute for a worker."""
     accounts = ("silent-status", "silent-people", "silent-verify", "silent-start")
     handles = [
         await client.start_workflow(
@@ -53,20 +53,20 @@ async def answers(client: Client, cli: Cli) -> AsyncIterator[Answers]:
 
 
 def test_status_without_a_worker_shows_what_temporal_knows(answers: Answers) -> None:
-    """And that no worker answers."""
+    """The status also says that no worker is responding."""
     assert answers.status.code == 0
     assert "No worker responds" in answers.status.out
     assert "up to an hour old" in answers.status.out
 
 
 def test_people_without_a_worker_exits_with_4(answers: Answers) -> None:
-    """The same code as for a Temporal server that does not answer."""
+    """The exit code is the same as for a Temporal server that does not answer."""
     assert (answers.people.code, answers.people.out) == (4, "")
     assert "No worker responds" in answers.people.err
 
 
 async def test_verify_without_a_worker_is_recorded(answers: Answers, client: Client) -> None:
-    """The signal is in the workflow's history for the next worker."""
+    """The signal is in the workflow's history and is processed by the next worker."""
     assert answers.verify.code == 0
     assert "no worker answers" in answers.verify.err
     history = await client.get_workflow_handle(ids.migration("silent-verify")).fetch_history()
@@ -75,5 +75,5 @@ async def test_verify_without_a_worker_is_recorded(answers: Answers, client: Cli
 
 
 def test_start_without_a_worker_returns(answers: Answers) -> None:
-    """It stops following after a timeout; the migration is running."""
+    """The command stops following after a timeout. The migration has been started."""
     assert (answers.start.run_state, answers.start.progress) == (RunState.RUNNING, None)

@@ -23,7 +23,7 @@ from tests.workflows.harness import OWNER_EMAIL, eventually
 
 
 async def test_json_output_is_the_clients_answer(cli: Cli, client: Client, moving: Migration, account: str) -> None:
-    """The models are complete, and stdout contains nothing else."""
+    """The JSON contains the complete models, and stdout contains nothing else."""
     commands = (
         ("list",),
         ("status", account),
@@ -47,7 +47,7 @@ async def test_json_output_is_the_clients_answer(cli: Cli, client: Client, movin
 
 
 async def test_tables_in_a_pipe_are_plain_and_unwrapped(cli: Cli, moving: Migration, account: str) -> None:
-    """So that grep finds each person on one line, without colours."""
+    """There are no colours or wrapped lines, so grep finds each person on one line."""
     assert moving
     listed, people, status, report = await asyncio.gather(
         cli("list"), cli("people", account), cli("status", account), cli("report", account)
@@ -67,7 +67,7 @@ async def test_tables_in_a_pipe_are_plain_and_unwrapped(cli: Cli, moving: Migrat
 
 
 async def test_pages_list_everyone_once(cli: Cli, moving: Migration, account: str) -> None:
-    """Each page names the next one; an invalid page is bad input."""
+    """Each page names the next page. An invalid page is bad input."""
     assert moving
     emails, page = list[str](), tuple[str, ...]()
     while True:
@@ -83,7 +83,7 @@ async def test_pages_list_everyone_once(cli: Cli, moving: Migration, account: st
 
 @pytest.mark.parametrize("command", ["people", "person"])
 async def test_names_cannot_control_the_terminal(cli: Cli, moving: Migration, account: str, command: str) -> None:
-    """Markup is printed as text; control and direction characters are replaced."""
+    """Markup is printed as text. Control and direction characters are replaced."""
     assert moving
     ran = await cli(*(command, account, *(["eve@example.com"] if command == "person" else [])))
     assert "[bold]Eve[/bold] \ufffd" in ran.out
@@ -91,7 +91,7 @@ async def test_names_cannot_control_the_terminal(cli: Cli, moving: Migration, ac
 
 
 async def test_the_csv_report_contains_no_formulas(cli: Cli, moving: Migration, account: str) -> None:
-    """A name that looks like a formula is exported as text; everyone is in the file."""
+    """The file lists everyone. A name that looks like a formula is exported as text."""
     ran = await cli("report", account, "-o", "csv")
     rows = {row["email"]: row for row in csv.DictReader(io.StringIO(ran.out))}
     assert ran.code == 0
@@ -102,7 +102,7 @@ async def test_the_csv_report_contains_no_formulas(cli: Cli, moving: Migration, 
 
 
 async def test_an_incomplete_report_writes_no_csv(cli: Cli, client: Client, world: World, account: str) -> None:
-    """The last of five cohorts was deleted: nothing is written that looks like a complete report."""
+    """The last of five cohorts was deleted, so nothing is written that could pass for a complete report."""
     assert world
     roster = [RosterPerson(email=OWNER_EMAIL, role=OWNER)]
     roster += [RosterPerson(email=f"p{number}@example.com", blocked=True) for number in range(1_100)]
@@ -130,7 +130,7 @@ async def _is_gone(client: Client, workflow_id: str) -> bool:
 
 
 async def test_watch_ends_with_the_migration(cli: Cli, client: Client, moving: Migration, account: str) -> None:
-    """It shows the final status and exits."""
+    """The command shows the final status and exits."""
     async with cli.running("status", account, "--watch") as process:
         await client.get_workflow_handle(f"site-migration:{account}").terminate()
         out, _ = await process.communicate()

@@ -60,21 +60,21 @@ def section(command: str) -> str:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_the_page_documents_exactly_the_options(command: commands.Command) -> None:
-    """None is missing, and none is outdated."""
+    """No option is missing, and no documented option is outdated."""
     options = {name for argument in arguments_of(command) for name in argument.names if name.startswith("-")}
     assert set(re.findall(r"`(--?[a-z][a-z-]*)`", section(command.name))) == options
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
 def test_headings_name_the_arguments_in_order(command: commands.Command) -> None:
-    """As they are typed."""
+    """The order is the one in which users type the arguments."""
     arguments = [argument.name for argument in arguments_of(command) if re.match("[A-Z]", argument.name)]
     heading = section(command.name).splitlines()[0].strip("# `").split()
     assert [word.strip("[]") for word in heading[1:]] == arguments
 
 
 def test_the_page_documents_exactly_the_commands() -> None:
-    """In the order of --help."""
+    """The page lists the commands in the order of --help."""
     assert re.findall(r"^### `([a-z-]+)", PAGE, re.MULTILINE) == [command.name for command in COMMANDS]
 
 

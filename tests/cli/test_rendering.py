@@ -41,7 +41,7 @@ def test_names_in_all_scripts_are_unchanged(name: str) -> None:
 
 @given(st.text(), st.sampled_from([*"=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"]))
 def test_no_csv_cell_is_a_formula(rest: str, sign: str) -> None:
-    """An apostrophe precedes every sign with which a formula can start."""
+    """An apostrophe precedes every character that can start a formula."""
     line = ReportLine(
         cohort=1,
         number=1,
@@ -64,7 +64,7 @@ def test_no_csv_cell_is_a_formula(rest: str, sign: str) -> None:
     | st.sampled_from(["x;=cmd|' /C calc'!A0;", 'x;"=cmd"', "x|@SUM(1)", "x;; \t+1", "x\n-1"])
 )
 def test_no_part_of_a_csv_cell_is_a_formula_when_split(delimiter: str, quoting: Literal[0, 3], name: str) -> None:
-    """Depending on locale and settings, spreadsheets split lines at semicolons or tabs: each part is still text."""
+    """Depending on their locale, spreadsheets split lines at semicolons or tabs. Each part must still be text."""
     line = ReportLine(
         cohort=1,
         number=1,
@@ -100,7 +100,7 @@ def test_other_text_is_unchanged_in_csv(name: str) -> None:
     ],
 )
 def test_times_are_parsed(typed: str, meant: datetime) -> None:
-    """A date, a local time, a time with an offset, or a time from now."""
+    """A time may be a date, a local time, a time with an offset, or a duration from now."""
     assert times.parse(typed, NOW) == meant
 
 
@@ -109,7 +109,7 @@ def test_times_are_parsed(typed: str, meant: datetime) -> None:
     ["", "tomorrow", "14", "-3d", "0d", "2026-02-30", "2025-01-01", "99999999y", "9999-12-31", "9999-12-31T00:00Z"],
 )
 def test_invalid_and_past_times_are_refused(typed: str) -> None:
-    """A mistyped deadline is not guessed."""
+    """The command does not guess what a mistyped deadline means."""
     with pytest.raises(BadInput):
         times.parse(typed, NOW)
 
@@ -125,13 +125,13 @@ def test_invalid_and_past_times_are_refused(typed: str) -> None:
     ],
 )
 def test_lengths_of_time_are_shown_in_their_largest_unit(length: timedelta, words: str, short: str) -> None:
-    """Long and short."""
+    """Both the long form and the short form use that unit."""
     assert (text.span(length), text.age(length)) == (words, short)
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
 def test_the_last_time_can_be_shown_in_every_zone(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The end of the year 9999 in UTC does not exist in zones further east; it must not break the list."""
+    """The end of the year 9999 in UTC does not exist in time zones further east, and must not break the list."""
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -143,12 +143,12 @@ def test_the_last_time_can_be_shown_in_every_zone(zone: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("number, words", [(0, "0 people"), (1, "1 person"), (2, "2 people")])
 def test_counts_of_people_have_a_singular(number: int, words: str) -> None:
-    """One person, two people."""
+    """The singular is `one person`, and the plural is `two people`."""
     assert text.people(number) == words
 
 
 def test_the_list_of_migrations_fits_80_columns() -> None:
-    """Only a long account name is wrapped, and all of it is shown."""
+    """Only a long account name is wrapped, and it is shown completely."""
     account, screen = "a-long-name-of-an-account", io.StringIO()
     summary = MigrationSummary(
         opsgenie_account=account,
@@ -217,7 +217,7 @@ def test_the_status_fits_80_columns_and_begins_with_the_task() -> None:
 
 
 def test_a_pause_is_shown_once() -> None:
-    """Although the cohorts report it as a problem too."""
+    """The cohorts report the pause as a problem too, but the status shows it only once."""
     progress = Progress(
         opsgenie_account="acme",
         initiator="olga@example.com",
@@ -239,7 +239,7 @@ def test_a_pause_is_shown_once() -> None:
 
 
 def test_a_pause_by_landbridge_is_shown_once() -> None:
-    """Although it is also the task."""
+    """The pause is also the open task, but the status shows it only once."""
     progress = Progress(
         opsgenie_account="acme",
         initiator="olga@example.com",
@@ -261,7 +261,7 @@ def test_a_pause_by_landbridge_is_shown_once() -> None:
 
 
 def test_mails_that_were_not_sent_yet_are_shown_as_none() -> None:
-    """After an address was corrected before the first mail, there is a mailing without a sent mail."""
+    """If an address is corrected before the first mail, the person has a mailing without a sent mail."""
     mailings = {Purpose.VERIFICATION: Mailing(), Purpose.AUTHENTICATION: Mailing(generation=2, sent=2, sent_at=NOW)}
     person = Person(number=1, email="a@example.com", since=NOW, mailings=mailings)
     found = FoundPerson(cohort=1, cohort_id="site-migration:acme:cohort:1", person=person, next_step=NO_TEXT)

@@ -43,7 +43,7 @@ async def test_recorded_facts_move_people_on(cli: Cli, moving: Migration, accoun
 
 
 async def test_resend_respects_the_cool_down(cli: Cli, world: World, moving: Migration, account: str) -> None:
-    """A person who just got a mail has to wait; an unreachable person gets another one."""
+    """A person who just received a mail has to wait. An unreachable person gets another mail immediately."""
     assert moving
     before = len(world.mailer.sent("anna@example.com", Purpose.AUTHENTICATION))
     soon, some, tried = await asyncio.gather(
@@ -65,7 +65,7 @@ async def test_resend_respects_the_cool_down(cli: Cli, world: World, moving: Mig
 
 
 async def test_people_are_excluded_and_addresses_corrected(cli: Cli, moving: Migration, account: str) -> None:
-    """The reason is recorded, and a former address still finds the person."""
+    """The reason is recorded, and the former address still finds the person."""
     excluded, corrected, taken = await asyncio.gather(
         cli("exclude", account, "anna@example.com", "--reason", "left the company"),
         cli("correct-email", account, "gone@example.com", f"{account}@example.com"),
@@ -84,7 +84,7 @@ async def test_people_are_excluded_and_addresses_corrected(cli: Cli, moving: Mig
 
 
 async def test_an_empty_address_matches_nobody(cli: Cli, moving: Migration, account: str) -> None:
-    """For example from an unset shell variable: it finds no person, and is refused as a new address."""
+    """An unset shell variable gives an empty address. It finds no person and is refused as a new address."""
     shown = await cli("person", account, "")
     assert (shown.code, "Nobody with this address" in shown.err) == (5, True)
     with pytest.raises(Refused, match="The new address cannot be used"):
@@ -102,7 +102,7 @@ async def test_refresh_reads_from_the_services_immediately(
 
 
 async def test_resume_shows_the_pause_and_asks(cli: Cli, moving: Migration, account: str) -> None:
-    """The reason need not be typed; an answer other than yes changes nothing."""
+    """The user does not have to type the reason. Any answer other than yes changes nothing."""
     assert (await cli("pause", account, "--reason", "the audit")).code == 0
     for answer, code, paused in ((b"n\n", 2, "the audit"), (b"y\n", 0, "")):
         async with cli.at_prompt("resume", account, shown=b"Paused: the audit. Resume?") as (process, terminal):
@@ -112,7 +112,7 @@ async def test_resume_shows_the_pause_and_asks(cli: Cli, moving: Migration, acco
 
 
 async def test_pause_resume_and_deadline_take_effect_immediately(cli: Cli, moving: Migration, account: str) -> None:
-    """The status shows each change immediately; resume needs the reason of the pause."""
+    """The status shows each change immediately. `resume` requires the reason of the pause."""
     assert (await cli("pause", account, "--reason", "the audit")).code == 0
     assert (await moving.progress()).paused == "the audit"
     ran = await cli("resume", account)
@@ -131,7 +131,7 @@ async def test_pause_resume_and_deadline_take_effect_immediately(cli: Cli, movin
 
 @pytest.mark.usefixtures("world")
 async def test_a_site_is_chosen_or_created(cli: Cli, client: Client, account: str) -> None:
-    """A refusal lists the sites that can be chosen, or free names."""
+    """A refusal lists the sites that can be chosen, or the names that are free."""
     await migrations.start(client, request_for(account))
     migration = Migration(client, account)
 

@@ -1,4 +1,4 @@
-"""Commands apply to what their user saw: another admin may act between `status` and the command."""
+"""Commands apply to what their user saw, since another admin may act between `status` and the command."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -39,7 +39,7 @@ async def _is(migration: Migration, run_state: RunState) -> bool:
 async def test_commands_for_an_earlier_run_are_refused(
     cli: Cli, client: Client, moving: Migration, account: str
 ) -> None:
-    """Each command names the run that status showed before."""
+    """Each command names the run that `status` showed before another admin restarted the migration."""
     for_programs, for_people = await asyncio.gather(cli("status", account, "-o", "json"), cli("status", account))
     run = ["--run", MigrationStatus.model_validate_json(for_programs.out).run]
     assert run[1] in for_people.out
@@ -61,7 +61,7 @@ async def test_commands_for_an_earlier_run_are_refused(
 
 
 async def test_an_undo_never_cancels_a_migration_that_runs(cli: Cli, moving: Migration, account: str) -> None:
-    """Even if it names the run."""
+    """The command is refused even if it names the current run."""
     ran = await cli("undo", account, "--run", (await moving.summary()).run)
     assert (ran.code, "was not cancelled" in ran.err) == (3, True)
     assert (await moving.progress()).cancelled == ""
@@ -69,14 +69,14 @@ async def test_an_undo_never_cancels_a_migration_that_runs(cli: Cli, moving: Mig
 
 @pytest.fixture
 async def by_hand(world: World) -> AsyncIterator[World]:
-    """Make sites and connections manual tasks, as with the real Atlassian."""
+    """Make site creation and connection manual tasks, as with the real Atlassian."""
     world.atlassian.by_hand = True
     yield world
     world.atlassian.by_hand = False
 
 
 async def test_confirm_names_the_task(cli: Cli, client: Client, by_hand: World, account: str) -> None:
-    """If two admins saw the same status, the second command does not confirm the next task."""
+    """If two admins saw the same status, the second `confirm` does not confirm the next task."""
     name = f"site-of-{account}"
     new_site = NewSite(name=name, first_name="Olga", last_name="Owner")
     await migrations.start(client, request_for(account).model_copy(update={"new_site": new_site}))
@@ -105,7 +105,7 @@ async def test_confirm_names_the_task(cli: Cli, client: Client, by_hand: World, 
 
 
 async def test_replacing_a_chosen_site_needs_the_task(cli: Cli, client: Client, by_hand: World, account: str) -> None:
-    """A new site was named and has not been created yet: choosing another site needs that task's id."""
+    """A new site was named but not yet created. Choosing another site requires the id of that task."""
     assert by_hand
     new_site = NewSite(name="fresh", first_name="Olga", last_name="Owner")
     await migrations.start(client, request_for(account).model_copy(update={"new_site": new_site}))

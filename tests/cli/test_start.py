@@ -1,4 +1,4 @@
-"""`start`: checks, prompts, roster files, --wait, and starting again."""
+"""The `start` command: checks, prompts, roster files, --wait, and starting again."""
 
 import os
 import signal
@@ -48,7 +48,7 @@ async def test_a_roster_with_problems_starts_nothing(cli: Cli, client: Client, a
 
 
 async def test_start_without_a_site_lists_the_sites(cli: Cli, client: Client, account: str) -> None:
-    """With the command to choose one; a second start shows the same and changes nothing."""
+    """The output has the command to choose a site. A second `start` shows the same list and changes nothing."""
     for message in ("has started", "is already running"):
         ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--yes")
         assert ran.code == 0
@@ -61,7 +61,7 @@ async def test_start_without_a_site_lists_the_sites(cli: Cli, client: Client, ac
 
 
 async def test_start_assigns_the_people_of_a_roster_file(cli: Cli, client: Client, account: str, roster: Path) -> None:
-    """And nobody else."""
+    """People who are not in the file are not migrated."""
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", roster, "--yes", "-o", "json")
     assert ran.code == 0
     run = (await Migration(client, account).summary()).run
@@ -73,7 +73,7 @@ async def test_start_assigns_the_people_of_a_roster_file(cli: Cli, client: Clien
 async def test_a_roster_that_differs_from_the_plan_is_refused(
     cli: Cli, client: Client, account: str, roster: Path, world: World
 ) -> None:
-    """A file is refused before anything starts, Opsgenie's roster in the first step; the same roster is accepted."""
+    """A file is checked before the start, Opsgenie's roster in the first step. A matching roster is accepted."""
     start = ("start", account, "--initiator", OWNER_EMAIL, "--yes")
     file_digest, opsgenie_digest = digest(reader.read(roster).people), digest(world.opsgenie.people_listed)
     ran = await cli(*start, "--roster", roster, "--plan", opsgenie_digest)
@@ -93,7 +93,7 @@ async def test_a_roster_that_differs_from_the_plan_is_refused(
 async def test_a_second_start_completes_the_roster_transfer(
     cli: Cli, client: Client, account: str, roster: Path
 ) -> None:
-    """The first start was killed before it had sent its roster."""
+    """The first `start` was killed before it had sent its whole roster."""
     people = [
         RosterPerson(email=OWNER_EMAIL, name="Olga", role=OWNER, email_verified=True),
         RosterPerson(email="cara@example.com", name="Cara", email_verified=True),
@@ -109,7 +109,7 @@ async def test_a_second_start_completes_the_roster_transfer(
 async def test_another_roster_for_a_running_migration_is_refused(
     cli: Cli, moving: Migration, account: str, roster: Path
 ) -> None:
-    """Otherwise the second file would be ignored silently."""
+    """Without the refusal, the second file would be ignored silently."""
     assert moving
     ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--roster", roster, "--yes")
     assert (ran.code, ran.out) == (3, "")
@@ -119,7 +119,7 @@ async def test_another_roster_for_a_running_migration_is_refused(
 async def test_wait_ends_with_the_migration_and_a_completed_one_is_shown(
     cli: Cli, client: Client, account: str, tmp_path: Path
 ) -> None:
-    """It exits with 0 when the migration is complete; the same command then starts nothing."""
+    """`start --wait` exits with 0 when the migration is complete. The same command then starts nothing."""
     path = tmp_path / "people.json"
     path.write_text(f'[{{"email": "{OWNER_EMAIL}", "role": "owner", "email_verified": true}}]')
     command = ["start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--roster", str(path), "--yes"]
@@ -142,7 +142,7 @@ def start_at_prompt(cli: Cli, account: str) -> AbstractAsyncContextManager[tuple
 
 @pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\x04"], ids=["no", "nothing", "end of input"])
 async def test_any_answer_but_yes_starts_nothing(cli: Cli, client: Client, account: str, answer: bytes) -> None:
-    """Exit code 2, and there is no migration."""
+    """The exit code is 2, and no migration exists."""
     async with start_at_prompt(cli, account) as (process, terminal):
         os.write(terminal, answer)
         assert await process.wait() == 2
@@ -154,7 +154,7 @@ async def test_any_answer_but_yes_starts_nothing(cli: Cli, client: Client, accou
 async def test_the_prompt_can_be_interrupted(
     cli: Cli, client: Client, account: str, number: signal.Signals, code: int
 ) -> None:
-    """Without an answer."""
+    """No migration exists afterwards."""
     async with start_at_prompt(cli, account) as (process, _):
         process.send_signal(number)
         assert await process.wait() == code
@@ -163,7 +163,7 @@ async def test_the_prompt_can_be_interrupted(
 
 
 async def test_yes_starts_the_migration(cli: Cli, client: Client, account: str) -> None:
-    """At the prompt."""
+    """The answer `yes` at the prompt is enough."""
     async with start_at_prompt(cli, account) as (process, terminal):
         os.write(terminal, b"yes\n")
         assert await process.wait() == 0
@@ -171,7 +171,7 @@ async def test_yes_starts_the_migration(cli: Cli, client: Client, account: str) 
 
 
 async def test_start_shows_why_the_roster_cannot_be_read(cli: Cli, world: World, account: str) -> None:
-    """With the command to resume; after the problem is fixed, `resume` continues the migration."""
+    """The output includes the command to resume. After the problem is fixed, `resume` continues the migration."""
     world.opsgenie.problem = ServiceRejected("Opsgenie refuses the API key.")
     try:
         ran = await cli("start", account, "--initiator", OWNER_EMAIL, "--site", "acme", "--yes")

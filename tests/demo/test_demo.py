@@ -1,4 +1,4 @@
-"""The demo and the local stack, run as users run them: starter.py and all processes of the stack."""
+"""The demo and the local stack as users run them: starter.py and all processes of the stack."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ REAL_SETTINGS = {
     "TEMPORAL_API_KEY": "real",
     "LANDBRIDGE_SMTP_HOST": "mail.example.com",
 }
-"""Settings of a real migration, which a local stack must ignore."""
+"""Settings for real accounts, which a local stack must ignore."""
 
 
 @asynccontextmanager
@@ -48,7 +48,7 @@ async def ended(process: Process) -> tuple[int, str]:
 
 
 async def read_until(process: Process, words: str) -> str:
-    """Read the output up to the line with these words; return it."""
+    """Read the output up to the first line that contains these words; return that line."""
     assert process.stdout is not None
     output = ""
     while words not in output:
@@ -59,7 +59,7 @@ async def read_until(process: Process, words: str) -> str:
 
 
 def processes_in(folder: Path) -> list[str]:
-    """Return the command lines that name a folder; none where there is no /proc."""
+    """Return the command lines that contain a folder's path; empty on systems without /proc."""
     lines = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):

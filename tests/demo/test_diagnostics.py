@@ -5,7 +5,7 @@ from dev.demo import diagnostics
 
 
 def test_the_newest_problems_of_each_log_are_shown(tmp_path: Path) -> None:
-    """Problems are warnings, errors, and lines that are no events but mention a failure."""
+    """Problems are warnings, errors, and lines that are not log events but mention a failure."""
     events = [("info", "started"), *(("warning", f"problem {number}") for number in range(5)), ("info", "continuing")]
     lines = [json.dumps({"level": level, "event": event}) for level, event in events]
     (tmp_path / "worker.log").write_text("\n".join(lines))

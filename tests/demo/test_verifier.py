@@ -1,4 +1,4 @@
-"""The verifier accepts a migration that went as it should, and reports each thing that can go wrong."""
+"""The verifier accepts a correct migration and reports each kind of error."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -53,12 +53,12 @@ Tampering = Callable[[Evidence], Evidence]
 
 
 def account(email: str, *, verified: bool = True) -> Account:
-    """Return a person's Atlassian account."""
+    """Return an Atlassian account for a person."""
     return Account(id=f"id of {email}", email=email, email_verified=verified)
 
 
 def mail(number: int, email: str, kind: MailKind) -> Mail:
-    """Return a mail with a link."""
+    """Return a mail that contains a link."""
     return Mail(
         number=number,
         recipients=(email,),
@@ -81,13 +81,13 @@ def authenticate(number: int, email: str) -> Mail:
 
 
 def notice(number: int, email: str, text: str = "5 of the 8 people of your account are connected.") -> Mail:
-    """Return the notice of the end."""
+    """Return the notice that the migration is complete."""
     message_id = f"<migration_complete.{number}@example.com>"
     return Mail(number, (email,), message_id, "Umzug beendet", text, MailKind.NOTICE, "")
 
 
 def line(email: str, state: State) -> ReportLine:
-    """Return a person's line of the report."""
+    """Return a person's line in the report."""
     return ReportLine(
         cohort=1,
         number=1,
@@ -104,7 +104,7 @@ def line(email: str, state: State) -> ReportLine:
 
 @pytest.fixture
 def evidence() -> Evidence:
-    """Return the evidence of a migration of eight people that went as it should."""
+    """Return the evidence of a correct migration of eight people."""
     accounts = [*map(account, (OWNER, VERA, ANN, ADMIN, BEN)), account(RITA, verified=False)]
     return Evidence(
         people=PEOPLE,
@@ -137,27 +137,27 @@ def evidence() -> Evidence:
 
 
 def reported(evidence: Evidence, **lines: ReportLine | None) -> Evidence:
-    """Replace lines of the report, by the local part of the address; None removes a line."""
+    """Replace lines of the report, keyed by the local part of the address; None removes a line."""
     others = [one for one in evidence.report.people if one.email.split("@")[0] not in lines]
     people = [*others, *(one for one in lines.values() if one is not None)]
     return replace(evidence, report=evidence.report.model_copy(update={"people": people}))
 
 
 def recounted(evidence: Evidence) -> Evidence:
-    """Make the report's counts fit its lines."""
+    """Recompute the report's counts from its lines."""
     states = [one.state for one in evidence.report.people]
     counts = Counts(by_state={state: states.count(state) for state in states})
     return replace(evidence, report=evidence.report.model_copy(update={"counts": counts}))
 
 
 def mailed(evidence: Evidence, *more: Mail, without: int = 0) -> Evidence:
-    """Add mails, or remove one; a mail replaces the mail with its number."""
+    """Add mails, or remove one. An added mail replaces the mail with the same number."""
     mails = {mail.number: mail for mail in (*evidence.mails, *more) if mail.number != without}
     return replace(evidence, mails=list(mails.values()))
 
 
 def stored(evidence: Evidence, **tables: object) -> Evidence:
-    """Replace tables of the services."""
+    """Replace tables in the state of the services."""
     return replace(evidence, services=evidence.services.model_copy(update=tables))
 
 
@@ -300,7 +300,7 @@ EXCUSED: dict[str, Tampering] = {
 
 
 def test_a_good_migration_passes(evidence: Evidence) -> None:
-    """Every check passes and prints a sentence of its own."""
+    """Every check passes, and each has a sentence of its own."""
     findings = verifier.verify(evidence)
     assert [finding.problems for finding in findings] == [()] * len(findings)
     assert len({finding.message for finding in findings}) == len(findings)
@@ -308,7 +308,7 @@ def test_a_good_migration_passes(evidence: Evidence) -> None:
 
 @pytest.mark.parametrize("wrong", TAMPERINGS)
 def test_each_problem_is_reported_by_its_check(wrong: str, evidence: Evidence) -> None:
-    """The check's sentence names the promise that is broken."""
+    """The sentence of the failed check names the broken promise."""
     about, tamper = TAMPERINGS[wrong]
     failed = [finding for finding in verifier.verify(tamper(evidence)) if not finding.passed]
     assert any(about in finding.message for finding in failed), failed
@@ -316,7 +316,7 @@ def test_each_problem_is_reported_by_its_check(wrong: str, evidence: Evidence) -
 
 @pytest.mark.parametrize("excuse", EXCUSED)
 def test_what_is_excused_is_no_problem(excuse: str, evidence: Evidence) -> None:
-    """The evidence says which deviations a crash, a race or an admin explains."""
+    """The evidence lists the deviations that a crash, a race or an admin explains."""
     assert verifier.problems(EXCUSED[excuse](evidence)) == []
 
 

@@ -27,11 +27,11 @@ READS: dict[str, tuple[type[BaseSettings], ...]] = {
 }
 EMULATOR_ONLY = {"LANDBRIDGE_ATLASSIAN_PROVISIONING_URL"}
 REQUIRED = re.compile(r"\$\{(\w+):\?[^}]+\}")
-"""A required variable, with compose's error message for it."""
+"""A required variable, with the error message that compose shows if it is missing."""
 
 
 def test_all_services_but_one_time_jobs_restart() -> None:
-    """They come back after a crash or a reboot."""
+    """These services come back after a crash or a reboot."""
     once = {name for name, service in SERVICES.items() if service["restart"].startswith("on-failure")}
     assert once == {"temporal-schema", "temporal-namespace"}
     assert {SERVICES[name]["restart"] for name in SERVICES.keys() - once} == {"unless-stopped"}
@@ -49,7 +49,7 @@ def test_encryption_and_token_keys_are_required(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_is_passed_through(name: str) -> None:
-    """Settings for the emulator are the exception."""
+    """Settings for the emulator are the only exception."""
     known = {
         str(field.validation_alias or f"{group.model_config['env_prefix']}{name_}".upper())
         for group in READS[name]
@@ -59,7 +59,7 @@ def test_every_setting_is_passed_through(name: str) -> None:
 
 
 def test_no_secret_has_a_default() -> None:
-    """Keys and passwords are either optional and passed through, or required."""
+    """Keys and passwords are either required, or optional and passed through without a value."""
     secrets = [
         (name, variable, value)
         for name, service in SERVICES.items()
@@ -73,7 +73,7 @@ def test_no_secret_has_a_default() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_grace_period_is_longer_than_a_shutdown(name: str) -> None:
-    """The engine must not kill a worker that is still draining."""
+    """Otherwise the engine would kill a worker that is still draining."""
     grace = re.fullmatch(r"(\d+)s", SERVICES[name]["stop_grace_period"])
     assert grace is not None
     assert int(grace[1]) >= worker.STOP_SECONDS + 10
@@ -126,7 +126,7 @@ def test_our_containers_run_with_least_privilege(name: str) -> None:
 
 
 def test_mounted_files_exist() -> None:
-    """Compose refers to every file in deploy/temporal, and to no other."""
+    """Compose refers to every file in deploy/temporal and to no other file."""
     mounted = {
         Path(word).name
         for service in SERVICES.values()

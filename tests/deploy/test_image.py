@@ -7,7 +7,7 @@ PROJECT = Path(__file__).parent.parent.parent
 
 
 def context(folder: Path) -> Path:
-    """Copy the files that `.dockerignore` includes in the image."""
+    """Copy the files that `.dockerignore` lets into the image."""
     for line in (PROJECT / ".dockerignore").read_text().splitlines():
         if not line.startswith("!"):
             continue

@@ -14,7 +14,7 @@ SCRIPT = Path(__file__).parent.parent.parent / "deploy" / "temporal" / "create-n
 
 
 async def test_the_script_creates_the_namespace_and_is_idempotent(tmp_path: Path) -> None:
-    """It registers exactly the search attributes of the workflows."""
+    """The script registers exactly the search attributes of the workflows."""
     server = temporal_server.TemporalServer(port=ports.preferred_or_free(0))
     environment = {**server.environment, "TEMPORAL_NAMESPACE": "moving"}
     path = f"{sysconfig.get_path('scripts')}:{os.environ['PATH']}"

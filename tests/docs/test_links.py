@@ -1,4 +1,4 @@
-"""Links and page names lead somewhere."""
+"""Links and page names in the documentation have existing targets."""
 
 import re
 import subprocess
@@ -11,14 +11,14 @@ PAGES = [*PROJECT.glob("*.md"), *PROJECT.glob("docs/**/*.md")]
 
 
 def headings(page: Path) -> set[str]:
-    """Return the anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors of a page's headings, in GitHub's format."""
     titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_links_of_a_page_lead_somewhere(page: Path) -> None:
-    """Files exist, and so do the headings that links name."""
+    """The files and headings that links point to exist."""
     for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
         if re.match(r"https?:", link):
             continue
@@ -29,7 +29,7 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 
 
 def test_pages_named_in_code_and_messages_exist() -> None:
-    """Help texts, errors and comments send readers to pages."""
+    """Help texts, errors and comments refer readers to these pages."""
     command = ["git", "grep", "-hoE", r"docs/[a-z/-]+\.md", "--", ".", ":!docs", ":!tests"]
     found = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)  # noqa: S603
     names = set(found.stdout.split())
@@ -39,7 +39,7 @@ def test_pages_named_in_code_and_messages_exist() -> None:
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
 def test_files_and_functions_that_a_page_names_exist(page: str) -> None:
-    """Recipes lead to today's code. Words in capitals are placeholders, and `pt.po` is an example."""
+    """Recipes name current code. Words in capitals are placeholders, and `pt.po` is an example."""
     command = ["git", "ls-files", "*.py"]
     listing = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)  # noqa: S603
     files = [PROJECT / name for name in listing.stdout.splitlines()]

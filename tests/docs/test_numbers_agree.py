@@ -1,4 +1,4 @@
-"""Limits in pages and templates match the code."""
+"""Limits that pages and templates state match the code."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ _UNITS = {timedelta(hours=1): "hour", timedelta(minutes=1): "minute", timedelta(
 
 
 def length(time: timedelta | float) -> str:
-    """Return a duration in words: `an hour`, `two minutes`."""
+    """Return a duration in words, such as `an hour` or `two minutes`."""
     time = time if isinstance(time, timedelta) else timedelta(seconds=time)
     unit = next(unit for unit in _UNITS if time >= unit and not time % unit)
     number, name = time // unit, _UNITS[unit]
@@ -83,5 +83,5 @@ DEFAULTS = Rules()
     ],
 )
 def test_a_text_states_the_limit_of_the_code(path: str, text: str) -> None:
-    """When a limit changes, this test names the texts that state it."""
+    """When a limit in the code changes, this test names the texts to update."""
     assert text in " ".join((PROJECT / path).read_text(encoding="utf-8").split())

@@ -22,7 +22,7 @@ def groups() -> list[type[settings.Settings]]:
 
 
 def known() -> Iterator[tuple[str, str]]:
-    """Yield the variable of each setting and its default, in the notation of the page."""
+    """Yield the variable of each setting and its default, as the page writes them."""
     for group in groups():
         prefix = group.model_config.get("env_prefix", "")
         for name, field in group.model_fields.items():
@@ -40,7 +40,7 @@ def known() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("variable,default", list(known()))
 def test_the_page_lists_each_setting_with_its_default(variable: str, default: str) -> None:
-    """The page is complete."""
+    """No setting is missing from the page."""
     assert f"\n| `{variable}` | {default} | " in PAGE
 
 

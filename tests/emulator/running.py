@@ -16,7 +16,7 @@ SAMPLE = Path(__file__).parents[2] / "dev" / "stack" / "sample_account.json"
 
 
 def seed(users: Sequence[Mapping[str, object]] = (), **organization: object) -> dict[str, object]:
-    """Return a seed with these Opsgenie users, and with these fields of the organization."""
+    """Return a seed with these Opsgenie users and these fields of the organization."""
     return {
         "opsgenie": {"name": ACCOUNT, "apiKey": OPSGENIE_KEY, "users": list(users)},
         "organization": {"id": ORGANIZATION, "name": "Acme", "apiKey": ORGANIZATION_KEY, **organization},
@@ -41,11 +41,11 @@ class Control:
         self.http.put("/emulator/seed", json=seed(users, **organization)).raise_for_status()
 
     def order(self, match: str, **fault: object) -> None:
-        """Add a fault."""
+        """Add a fault for requests that match."""
         self.http.post("/emulator/faults", json={"match": match, **fault}).raise_for_status()
 
     def state(self) -> dict[str, Any]:
-        """Return the tables."""
+        """Return the emulator's tables."""
         state: dict[str, Any] = self.http.get("/emulator/state").raise_for_status().json()
         return state
 

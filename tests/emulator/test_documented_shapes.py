@@ -32,7 +32,7 @@ def world(control: Control) -> None:
     ["/v2/account", "/v2/users?limit=1", "/v2/users/ann@example.com", "/v2/users/nobody", "/v2/users?limit=101"],
 )
 def test_opsgenie_responses_match_the_document(control: Control, path: str, key: str, status: int) -> None:
-    """Accounts, users, pages and errors match."""
+    """Responses for accounts, users, pages and errors match."""
     document, _ = published()
     answer = control.http.get(path, headers={"Authorization": f"GenieKey {key}"})
     assert answer.status_code in {status, 404, 422}

@@ -57,7 +57,7 @@ def test_invalid_parameters_are_answered_with_422(control: Control, query: str) 
 
 @pytest.mark.parametrize("header", ["", "GenieKey", "GenieKey wrong", f"Bearer {OPSGENIE_KEY}", OPSGENIE_KEY])
 def test_an_invalid_api_key_is_answered_with_401(control: Control, header: str) -> None:
-    """A valid key needs the scheme `GenieKey`."""
+    """A valid key must be sent with the scheme `GenieKey`."""
     for path in ("/v2/account", "/v2/users", "/v2/users/ann@example.com"):
         answer = control.http.get(path, headers={"Authorization": header})
         assert (answer.status_code, "requestId" in answer.json()) == (401, True)
@@ -83,7 +83,7 @@ def test_users_can_be_added_changed_and_deleted_by_the_control_api(control: Cont
 
 @pytest.mark.parametrize("body", ['{"verified": "perhaps"}', '{"shoeSize": 43}', "[]", "nonsense"])
 def test_the_control_api_rejects_invalid_bodies(control: Control, body: str) -> None:
-    """A mistake in a test must not go unnoticed."""
+    """Otherwise a mistake in a test would go unnoticed."""
     answer = control.http.patch("/emulator/opsgenie/acme/users/ann@example.com", content=body)
     assert answer.status_code == 422
 
@@ -109,7 +109,7 @@ def test_pending_faults_are_listed(control: Control) -> None:
 
 
 def test_faults_respect_skip_and_times_and_do_not_count_as_calls(control: Control) -> None:
-    """Calls are counted only if they reach the endpoint."""
+    """Only requests that reach the endpoint are counted."""
     control.order("GET /v2/account", skip=1, times=2, status=503, headers={"Retry-After": "3"}, body="<h1>Sorry</h1>")
     answers = [control.http.get("/v2/account", headers=HEADERS) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 503, 503, 200]

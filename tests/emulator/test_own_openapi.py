@@ -41,12 +41,12 @@ def test_every_response_matches_the_document(case: Case[Any], world: str) -> Non
     """No request, valid or not, causes a server error or an undocumented response."""
     answer = case.call_and_validate(base_url=world)
     for document in published():
-        # The published documents do not define responses to other methods.
+        # The published documents do not define responses to unsupported methods (405).
         if document.knows(case.operation.path) and answer.status_code != 405:
             body = answer.json() if answer.content else None
             document.check_answer(case.method, case.operation.path, answer.status_code, body)
 
 
 def test_the_emulator_serves_its_document(control: Control) -> None:
-    """`/openapi.json` is the document that the other test uses."""
+    """`/openapi.json` is the document that the other test checks against."""
     assert control.http.get("/openapi.json").json() == openapi.document(app.OPERATIONS)

@@ -39,7 +39,7 @@ def link(page: httpx2.Response) -> str | None:
 
 
 def test_a_password_sets_up_the_account(control: Control) -> None:
-    """Opening the page changes nothing. After the password, the page links to the continue URL."""
+    """Opening the page changes nothing. After the password is set, the page links to the continue URL."""
     page = control.http.get("/signup", params={"email": EMAIL, "continue": CONTINUE_URL})
     assert control.account(EMAIL)["email_verified"] == 0
     done = press(control, page, password="long enough")  # noqa: S106 - typed into a form
@@ -57,7 +57,7 @@ def test_a_punycode_domain_finds_the_invited_account(control: Control) -> None:
 
 
 def test_a_short_password_is_rejected(control: Control) -> None:
-    """The form is shown again with the minimum length."""
+    """The form is shown again and names the minimum length."""
     page = control.http.get("/signup", params={"email": EMAIL, "continue": CONTINUE_URL})
     again = press(control, page, password="seven77")  # noqa: S106 - typed into a form
     assert again.status_code == 422
@@ -77,7 +77,7 @@ def test_setting_up_twice_is_not_an_error(control: Control) -> None:
 
 
 def test_sign_up_needs_no_invitation(control: Control) -> None:
-    """As with Atlassian. The email address is required."""
+    """Atlassian behaves the same way. The email address is required."""
     page = control.http.get("/signup")
     assert press(control, page, password="long enough").status_code == 422  # noqa: S106 - typed into a form
     press(control, page, email="new@example.com", name="New", password="long enough")  # noqa: S106 - typed into a form

@@ -29,7 +29,7 @@ def _found(pattern: re.Pattern[str], sentence: str) -> list[str]:
 
 
 def _texts_in_code() -> Iterator[tuple[str, set[str], set[str]]]:
-    """Yield each call of `text` and `counted`: its place, the placeholders of its templates, and its values' names."""
+    """Yield each call of `text` and `counted`: its place, its templates' placeholders, and the names of its values."""
     for folder in ("activities", "landbridge", "workflows"):
         for file in sorted((update_languages.ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -46,7 +46,7 @@ def _texts_in_code() -> Iterator[tuple[str, set[str], set[str]]]:
 
 
 def test_every_text_is_given_its_values() -> None:
-    """A missing value would be an error when the text is made; `http.py` has templates that are filled later."""
+    """A missing value would raise an error at runtime. Templates in `http.py` are filled in later."""
     texts = list(_texts_in_code())
     assert len(texts) > len(TAGS)
     for place, names, given in texts:
@@ -55,13 +55,13 @@ def test_every_text_is_given_its_values() -> None:
 
 
 def test_five_languages_are_available() -> None:
-    """Besides English."""
+    """English is not counted."""
     assert {"de", "es", "fr", "ja", "tr"} <= set(TAGS)
 
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_catalogue_is_complete(tag: str) -> None:
-    """It contains every sentence of the templates and the code, translated and not fuzzy, and no other."""
+    """The catalogue has every sentence of the templates and the code, translated and not fuzzy, and no others."""
     catalogue = update_languages.read(tag)
     missing = {message.id for message in ENGLISH} ^ {message.id for message in catalogue}
     assert not missing, "make languages"
@@ -82,7 +82,7 @@ def test_a_translation_has_the_same_placeholders_and_markup(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_a_catalogue_has_the_plural_forms_of_its_language(tag: str) -> None:
-    """As many forms as the language has; the general form always contains the number."""
+    """The number of forms is the language's. The general form always contains the number."""
     catalogue = update_languages.read(tag)
     for message in _sentences(catalogue):
         if message.pluralizable:
@@ -93,7 +93,7 @@ def test_a_catalogue_has_the_plural_forms_of_its_language(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_every_sentence_is_translated_at_runtime(tag: str) -> None:
-    """The loaded catalogue knows every sentence in the file."""
+    """The loaded catalogue contains every sentence of the file."""
     words = i18n.negotiate(tag).translations
     for message in _sentences(update_languages.read(tag)):
         if message.pluralizable:
@@ -105,7 +105,7 @@ def test_every_sentence_is_translated_at_runtime(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", TAGS)
 def test_updating_is_idempotent(tag: str) -> None:
-    """`make languages` leaves up-to-date files unchanged, byte for byte."""
+    """`make languages` does not change a single byte of up-to-date files."""
     before = (i18n.CATALOGUES / f"{tag}.po").read_bytes()
     assert update_languages.updated(tag, ENGLISH) == before
 

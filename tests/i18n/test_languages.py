@@ -34,7 +34,7 @@ AFTERNOON = datetime(2026, 3, 14, 13, 5, tzinfo=UTC)
     ],
 )
 def test_negotiation_chooses_the_closest_language(locales: list[str], tag: str) -> None:
-    """The language matters more than the country; unknown languages and invalid locales fall back to English."""
+    """The language matters more than the country. Unknown languages and invalid locales give English."""
     assert i18n.negotiate(*locales).tag == tag
 
 
@@ -52,13 +52,13 @@ def test_negotiation_chooses_the_closest_language(locales: list[str], tag: str) 
     ],
 )
 def test_accept_language_is_parsed_by_preference(header: str, wanted: list[str]) -> None:
-    """Most preferred first; refused and invalid entries are skipped."""
+    """The most preferred language comes first. Refused and invalid entries are skipped."""
     assert i18n.parse_accept_language(header) == wanted
 
 
 @given(st.text())
 def test_any_input_negotiates_to_an_available_language(header: str) -> None:
-    """Any locale and any header yield a language."""
+    """Any locale and any header give an available language."""
     assert i18n.negotiate(header, *i18n.parse_accept_language(header)).tag in {"en", *i18n.available()}
 
 
@@ -77,21 +77,21 @@ def test_any_input_negotiates_to_an_available_language(header: str) -> None:
     ],
 )
 def test_dates_and_numbers_follow_the_locale(locale: str, moment: str, number: str) -> None:
-    """By language and country; in English format where the text is English."""
+    """The format depends on language and country. It is English if the text is English."""
     language = i18n.negotiate(locale)
     assert language.moment(AFTERNOON.astimezone(timezone(timedelta(hours=9)))) == moment
     assert language.number(100_000) == number
 
 
 def test_a_language_has_a_writing_direction() -> None:
-    """Also a language without a catalogue."""
+    """A language without a catalogue has a direction too."""
     german = i18n.negotiate("de")
     assert Language("he", Locale("he"), german.translations).direction == "rtl"
     assert {i18n.negotiate(tag).direction for tag in i18n.available()} == {"ltr"}
 
 
 def test_a_text_is_rendered_in_the_language() -> None:
-    """Texts among its values are translated too; numbers and dates are localized."""
+    """Texts among the values are translated too. Numbers and dates are localized."""
     german = i18n.negotiate("de_DE")
     state = text("There is no email to send in this state: {state}.", state=text("Connected"))
     assert german.render(state) == "In diesem Zustand gibt es keine E-Mail zu senden: Verbunden."

@@ -12,7 +12,7 @@ from tests.streams import collect
 
 
 async def test_no_more_jobs_run_than_workers() -> None:
-    """Every job runs, at most three concurrently."""
+    """Every job runs, at most three at the same time."""
     running = most = 0
 
     async def do(job: int) -> int:
@@ -30,7 +30,7 @@ async def test_no_more_jobs_run_than_workers() -> None:
 
 
 async def test_a_caller_stops_by_ending_the_jobs() -> None:
-    """Running jobs finish, and their results are yielded."""
+    """If the iterator of jobs ends, running jobs finish and their results are yielded."""
     started: list[int] = []
     results: list[int] = []
 
@@ -45,7 +45,7 @@ async def test_a_caller_stops_by_ending_the_jobs() -> None:
 
 
 async def test_an_error_is_raised_after_the_results_of_running_jobs() -> None:
-    """No further job starts."""
+    """No further job starts after the error."""
     release, results = asyncio.Event(), list[int]()
 
     async def do(job: int) -> int:

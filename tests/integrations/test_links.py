@@ -1,4 +1,4 @@
-"""Mailed links: only Landbridge can create them, and each has one purpose."""
+"""Emailed links. Only Landbridge can create them, and each has one purpose."""
 
 import base64
 import random
@@ -55,9 +55,9 @@ def _signed(payload: object) -> str:
 
 @given(CLAIMS)
 def test_a_link_returns_its_claims(claims: LinkClaims) -> None:
-    """Unchanged; the token is within the limit and under the configured URL."""
-    mint: LinkSigner = LINKS
-    url = mint.url(claims)
+    """The token is within the size limit, and the link is under the configured URL."""
+    signer: LinkSigner = LINKS
+    url = signer.url(claims)
     page = "verify" if claims.purpose is Purpose.VERIFICATION else "authenticate"
     prefix = f"https://landbridge.example.com/{page}/"
     assert url.startswith(prefix)
@@ -93,7 +93,7 @@ def test_a_link_has_one_purpose(claims: LinkClaims) -> None:
 
 @given(CLAIMS.filter(lambda claims: claims.purpose is Purpose.AUTHENTICATION))
 def test_a_return_link_has_no_other_purpose(claims: LinkClaims) -> None:
-    """Atlassian receives it: it cannot authenticate or decline, and no mailed link is a return link."""
+    """Atlassian receives the return link, so it must not authenticate or decline. No emailed link is a return link."""
     prefix = "https://landbridge.example.com/return/"
     url = LINKS.return_url(claims)
     assert url.startswith(prefix)
@@ -105,7 +105,7 @@ def test_a_return_link_has_no_other_purpose(claims: LinkClaims) -> None:
 
 @pytest.mark.parametrize("days", [-2, 2])
 def test_a_token_does_not_expire_by_itself(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
-    """Only the cohort decides: the worker and the portal may use a link days apart."""
+    """The worker and the portal may use a link days apart. Only the cohort decides whether it has expired."""
     token = LINKS.token(EXAMPLE)
     there = time.time() + timedelta(days=days).total_seconds()
     monkeypatch.setattr(time, "time", lambda: there)
@@ -114,7 +114,7 @@ def test_a_token_does_not_expire_by_itself(monkeypatch: pytest.MonkeyPatch, days
 
 @given(CLAIMS, st.data())
 def test_a_changed_link_is_invalid(claims: LinkClaims, data: st.DataObject) -> None:
-    """One character replaced, added or removed anywhere."""
+    """One character is replaced, added or removed at any position."""
     token = LINKS.token(claims)
     at = data.draw(st.integers(0, len(token) - 1))
     character = data.draw(st.characters() | st.sampled_from(string.ascii_letters + string.digits + "-_.= \n"))
@@ -125,7 +125,7 @@ def test_a_changed_link_is_invalid(claims: LinkClaims, data: st.DataObject) -> N
 
 
 def test_only_the_canonical_signature_is_valid() -> None:
-    """The last character of a signature has unused bits."""
+    """The last character of a signature has unused bits, which must not be accepted in other forms."""
     token = LINKS.token(EXAMPLE)
     alphabet = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
     readable = [end for end in alphabet if LINKS.read(EXAMPLE.purpose, token[:-1] + end)]
@@ -134,19 +134,19 @@ def test_only_the_canonical_signature_is_valid() -> None:
 
 @given(CLAIMS, st.data())
 def test_a_truncated_link_is_invalid(claims: LinkClaims, data: st.DataObject) -> None:
-    """Mail programs break long lines."""
+    """Some mail programs break long links."""
     token = LINKS.token(claims)
     assert LINKS.read(claims.purpose, token[: data.draw(st.integers(0, len(token) - 1))]) is None
 
 
 @given(st.text(), st.sampled_from(Purpose))
 def test_any_text_is_rejected_without_an_error(text: str, purpose: Purpose) -> None:
-    """Whatever is in the address bar."""
+    """The address bar may contain any text."""
     assert LINKS.read(purpose, text) is None
 
 
 def test_guessing_signatures_fails() -> None:
-    """A hundred thousand guesses with the correct payload."""
+    """A hundred thousand guesses for a correct payload are all rejected."""
     stem = LINKS.token(EXAMPLE).rpartition(".")[0]
     guesses = random.Random(20270405)  # noqa: S311 - guesses that are the same each time
     for _ in range(100_000):
@@ -155,7 +155,7 @@ def test_guessing_signatures_fails() -> None:
 
 
 def test_keys_can_be_rotated() -> None:
-    """The first key signs and all are accepted; a link with a removed key is invalid."""
+    """The first key signs, and all keys are accepted. A link signed with a removed key is invalid."""
     before, between = SignedLinks("https://a.example", [OLD_KEY]), SignedLinks("https://a.example", [NEW_KEY, OLD_KEY])
     assert between.read(EXAMPLE.purpose, before.token(EXAMPLE)) == EXAMPLE
     assert LINKS.read(EXAMPLE.purpose, between.token(EXAMPLE)) == EXAMPLE
@@ -186,16 +186,16 @@ def test_keys_can_be_rotated() -> None:
     ids=str,
 )
 def test_a_signed_payload_of_another_shape_is_rejected(payload: object) -> None:
-    """Even with a valid signature."""
+    """The payload is checked even if its signature is valid."""
     assert LINKS.read(Purpose.VERIFICATION, _signed(payload)) is None
 
 
 def test_an_oversized_token_is_rejected() -> None:
-    """Unread, even with a valid signature."""
+    """The token is rejected before it is parsed, even if its signature is valid."""
     assert LINKS.read(Purpose.VERIFICATION, _signed(["".join(map(chr, range(33, 800))), "r", 1, 1])) is None
 
 
 def test_a_base_url_may_have_a_path() -> None:
-    """For a portal below a path of a shared host."""
+    """The portal may run below a path of a shared host."""
     url = SignedLinks("https://tools.example.com/landbridge", [NEW_KEY]).url(EXAMPLE)
     assert url.startswith("https://tools.example.com/landbridge/verify/")

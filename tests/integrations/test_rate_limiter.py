@@ -13,12 +13,12 @@ async def test_concurrent_calls_are_spaced() -> None:
     limiter, time = RateLimiter("Opsgenie", per_second=50), asyncio.get_running_loop().time
     started = time()
     await asyncio.gather(*(limiter.acquire() for _ in range(6)))
-    # The tolerance covers the resolution of the clock.
+    # The margin covers the resolution of the clock.
     assert time() - started > 5 / 50 - 0.001
 
 
 async def test_a_pause_stops_calls_that_are_waiting_already() -> None:
-    """A call that waits for its slot when the pause begins is not sent either."""
+    """A call that is waiting for its slot when the pause begins is not sent either."""
     limiter = RateLimiter("Opsgenie", per_second=20)
     await limiter.acquire()
     waiting = asyncio.create_task(limiter.acquire())
@@ -29,7 +29,7 @@ async def test_a_pause_stops_calls_that_are_waiting_already() -> None:
 
 
 async def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
-    """Responses to concurrent calls may request different waits; the longest applies."""
+    """Responses to concurrent calls may request different waits, and the longest wait applies."""
     limiter = RateLimiter("Opsgenie")
     limiter.pause(60)
     limiter.pause(0)

@@ -1,4 +1,4 @@
-"""The wheel holds everything that the installed command line, portal and mailer need."""
+"""The wheel contains everything that the installed command line, portal and mailer need."""
 
 import subprocess
 import sys
@@ -30,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel into an empty environment, without network; return its folder of programs."""
+    """Install the wheel into an empty environment without network; return the folder of its programs."""
     folder = tmp_path_factory.mktemp("installed")
     environment = folder / "venv"
     created = run(sys.executable, "-m", "venv", "--without-pip", environment, folder=folder)
@@ -39,14 +39,14 @@ def programs(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pip = [sys.executable, "-m", "pip", f"--python={python}"]
     installed = run(*pip, "install", "--quiet", "--no-index", "--no-deps", wheel, folder=folder)
     assert installed.returncode == 0, installed.stderr
-    # The dependencies are those of this environment.
+    # This environment provides the dependencies.
     (packages,) = environment.glob("lib/python*/site-packages")
     (packages / "dependencies.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
     return environment / "bin"
 
 
 def test_every_file_of_the_packages_is_in_the_wheel(wheel: Path) -> None:
-    """Templates, catalogues, style sheets and scripts too."""
+    """Templates, catalogues, style sheets and scripts are in the wheel too."""
     listed = subprocess.run(  # noqa: S603
         ["git", "ls-files", *PACKAGES],  # noqa: S607
         cwd=PROJECT,
@@ -73,7 +73,7 @@ def test_version(programs: Path, tmp_path: Path) -> None:
 
 
 def test_help(programs: Path, tmp_path: Path) -> None:
-    """The list of commands is shown, and help for a single command."""
+    """The test shows the list of commands, and the help for a single command."""
     for arguments in (["--help"], ["start", "--help"]):
         shown = run(programs / "landbridge", *arguments, folder=tmp_path)
         assert (shown.returncode, shown.stderr) == (0, "")
@@ -81,14 +81,14 @@ def test_help(programs: Path, tmp_path: Path) -> None:
 
 
 def test_the_installed_code_is_used(programs: Path, tmp_path: Path) -> None:
-    """The tests above would prove nothing if the checkout were imported."""
+    """The other tests would prove nothing if they imported the checkout."""
     shown = run(programs / "python", "-c", "import landbridge; print(landbridge.__file__)", folder=tmp_path)
     assert shown.stdout.startswith(str(programs.parent))
 
 
 @pytest.mark.parametrize("command", ["demo", "dev"])
 def test_commands_for_development_name_the_checkout(programs: Path, tmp_path: Path, command: str) -> None:
-    """An installed package has no emulator."""
+    """An installed package does not contain the emulator."""
     shown = run(programs / "landbridge", command, folder=tmp_path)
     assert shown.returncode == 2
     assert "run in a checkout of Landbridge only" in shown.stderr

@@ -1,4 +1,4 @@
-"""The codec for payloads; it needs no server."""
+"""The payload codec, tested without a server."""
 
 import pytest
 from hypothesis import given
@@ -21,7 +21,7 @@ payloads = st.builds(
 
 @given(st.lists(payloads, max_size=4), keys)
 async def test_encryption_round_trip(clear: list[Payload], key: str) -> None:
-    """Any payload, also empty ones and other encodings; an encrypted payload is not encrypted again."""
+    """Any payload survives, even an empty one or another encoding. An encrypted payload is not encrypted again."""
     codec = PayloadEncryption([key])
     encrypted = await codec.encode(clear)
     assert all(encryption.key_id(payload) == codec.key_ids[0] for payload in encrypted)
@@ -30,7 +30,7 @@ async def test_encryption_round_trip(clear: list[Payload], key: str) -> None:
 
 
 async def test_an_encrypted_payload_reveals_nothing() -> None:
-    """Neither the text nor the key; the same text is encrypted differently each time."""
+    """Neither the text nor the key is visible, and the same text is encrypted differently each time."""
     codec = PayloadEncryption([OLD])
     clear = [Payload(data=ANN.encode() * number) for number in (1, 1, 100)]
     encrypted = await codec.encode(clear)
@@ -41,13 +41,13 @@ async def test_an_encrypted_payload_reveals_nothing() -> None:
 
 
 async def test_a_long_payload_is_compressed() -> None:
-    """Temporal limits the size of an event."""
+    """Temporal limits the size of an event, so long payloads are compressed before encryption."""
     (encrypted,) = await PayloadEncryption([OLD]).encode([Payload(data=b'{"email": "ann@example.com"}' * 1_000)])
     assert len(encrypted.data) < 1_000
 
 
 async def test_keys_can_be_rotated() -> None:
-    """The first key encrypts, all decrypt; a payload has the id of its key."""
+    """The first key encrypts, and all keys decrypt. Each payload contains the id of its key."""
     before = await PayloadEncryption([OLD]).encode([Payload(data=b"x")])
     both = PayloadEncryption([NEW, OLD])
     after = await both.encode([Payload(data=b"x")])
@@ -58,7 +58,7 @@ async def test_keys_can_be_rotated() -> None:
 
 @pytest.mark.parametrize("others", [[], [NEW]])
 async def test_a_missing_key_is_named_by_its_id(others: list[str]) -> None:
-    """Also without encryption: the message names the setting, and contains no key."""
+    """The message names the setting and contains no key, even if encryption is off."""
     encrypted = await PayloadEncryption([OLD]).encode([Payload(data=b"x")])
     with pytest.raises(KeyMissing, match="LANDBRIDGE_ENCRYPTION_KEYS") as missing:
         await PayloadEncryption(others).decode(encrypted)
@@ -67,7 +67,7 @@ async def test_a_missing_key_is_named_by_its_id(others: list[str]) -> None:
 
 
 async def test_an_unencrypted_payload_is_rejected_if_there_are_keys() -> None:
-    """Anyone can write it; a setting allows it while encryption is turned on."""
+    """Anyone could have written such a payload. A setting allows it while encryption is being turned on."""
     clear = [Payload(metadata={"encoding": b"json/plain"}, data=b"{}")]
     assert await PayloadEncryption([OLD]).decode(clear) == [encryption.UNTRUSTED]
     assert await PayloadEncryption([OLD], accept_clear=True).decode(clear) == clear
@@ -76,7 +76,7 @@ async def test_an_unencrypted_payload_is_rejected_if_there_are_keys() -> None:
 
 
 async def test_a_payload_belongs_to_one_workflow() -> None:
-    """It is rejected in any other workflow; a codec without a workflow reads all."""
+    """A codec for another workflow rejects the payload. A codec without a workflow reads every payload."""
     clear, codec = [Payload(data=b"x")], PayloadEncryption([OLD])
     (encrypted,) = await codec.for_workflow("one").encode(clear)
     moved = Payload(metadata={**encrypted.metadata, encryption.WORKFLOW_ID: b"two"}, data=encrypted.data)
@@ -95,7 +95,7 @@ async def test_a_payload_belongs_to_one_workflow() -> None:
 
 @given(st.data())
 async def test_a_changed_payload_is_rejected(data: st.DataObject) -> None:
-    """No converter reads its replacement, so no workflow gets stuck."""
+    """The codec replaces the payload with a marker that no converter reads, so no workflow gets stuck."""
     codec = PayloadEncryption([OLD])
     (encrypted,) = await codec.encode([Payload(data=ANN.encode())])
     place = data.draw(st.integers(0, len(encrypted.data) - 1))

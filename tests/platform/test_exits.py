@@ -9,7 +9,7 @@ PROJECT = Path(__file__).parent.parent.parent
 
 
 def run(main: str, *, piped: str = "", arguments: str = "") -> subprocess.CompletedProcess[str]:
-    """Run a process whose `main` has this body, its output sent on by `piped`."""
+    """Run a process whose `main` has this body. `piped` redirects its output."""
     body = "\n    ".join(main.splitlines())
     code = (
         "import asyncio, atexit, os, signal, sys\n"
@@ -24,7 +24,7 @@ def run(main: str, *, piped: str = "", arguments: str = "") -> subprocess.Comple
 
 
 @pytest.mark.parametrize(
-    "body,code,said",
+    "body,code,message",
     [
         ("pass", 0, ""),
         ("return 3", 3, ""),
@@ -39,14 +39,14 @@ def run(main: str, *, piped: str = "", arguments: str = "") -> subprocess.Comple
         ("os.kill(os.getpid(), signal.SIGINT)\nawait asyncio.sleep(9)", 130, ""),
     ],
 )
-def test_every_exit_has_its_documented_code(body: str, code: int, said: str) -> None:
-    """Users get a message, and never a traceback for their own mistakes."""
+def test_every_exit_has_its_documented_code(body: str, code: int, message: str) -> None:
+    """Users get a message, but no traceback for their own mistakes."""
     ended = run(body)
-    assert (ended.returncode, ended.stderr) == (code, said)
+    assert (ended.returncode, ended.stderr) == (code, message)
 
 
 def test_an_unexpected_error_is_logged_with_its_traceback() -> None:
-    """The exit code is a failure."""
+    """The exit code reports a failure."""
     ended = run("raise RuntimeError('a bug')")
     assert ended.returncode == 1
     assert "unexpected_error" in ended.stderr
@@ -54,13 +54,13 @@ def test_an_unexpected_error_is_logged_with_its_traceback() -> None:
 
 
 def test_output_is_flushed_before_the_exit() -> None:
-    """Code that could crash during the shutdown does not run."""
+    """Code that runs at interpreter shutdown, and could crash, is skipped."""
     ended = run("sys.stdout.write('said')", arguments="atexit.register(os.abort)")
     assert (ended.returncode, ended.stdout) == (0, "said")
 
 
 def test_a_closed_pipe_is_quiet() -> None:
-    """For example `... | head -1`."""
+    """A reader such as `head -1` may close the pipe before all output is written."""
     ended = run("for _ in range(100_000):\n    print('line')", piped="| head -1")
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, "line\n", "")
 
@@ -68,7 +68,7 @@ def test_a_closed_pipe_is_quiet() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("body", ["print('report')", "print('report', flush=True)"])
 def test_output_that_could_not_be_written_is_a_failure(body: str) -> None:
-    """A report on a full disk is neither a success nor a bug: one sentence."""
+    """A full disk is neither a success nor a bug, so it is reported in one sentence."""
     ended = run(body, piped="> /dev/full")
     assert ended.returncode == 1
     assert ended.stderr == "The output could not be written: [Errno 28] No space left on device.\n"
@@ -76,7 +76,7 @@ def test_output_that_could_not_be_written_is_a_failure(body: str) -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_process_runs_with_closed_standard_streams(closed: str) -> None:
-    """As some supervisors start it; no file gets their descriptors."""
+    """Some supervisors start processes this way. No opened file may get the descriptors of the standard streams."""
     body = "assert not sys.stdin.isatty()\nprint('report')\nassert os.open(os.devnull, os.O_RDONLY) > 2"
     ended = run(body, piped=closed)
     assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""Errors that workflows raise keep their text."""
+"""Errors that workflows raise keep their text when a client receives them."""
 
 import pytest
 from temporalio.api.failure.v1 import Failure
@@ -15,12 +15,12 @@ REASON = text("The site {name} is taken.", name="acme")
 @pytest.mark.parametrize("keys", [[], ["k" * 40]], ids=["clear", "encrypted"])
 @pytest.mark.parametrize("error", [Refused(REASON), NotFound(REASON)])
 async def test_the_client_gets_the_error_that_the_workflow_raised(error: Refused | NotFound, keys: list[str]) -> None:
-    """With its template and values, so that it can be rendered in any language."""
+    """The error keeps its template and values, so that it can be rendered in any language."""
     converter, failure = connection.data_converter(keys), Failure()
     await converter.encode_failure(error, failure)
     assert bool(keys) is (failure.message != str(REASON))
     received = await converter.decode_failure(failure)
     assert isinstance(received, ApplicationError)
     assert type(to_error(received)) is type(error)
-    told = text_of(received)
-    assert (told.key, told.params) == (REASON.key, REASON.params)
+    text_received = text_of(received)
+    assert (text_received.key, text_received.params) == (REASON.key, REASON.params)

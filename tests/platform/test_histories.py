@@ -1,4 +1,4 @@
-"""Queries about a run's newest events, from a thread, as workflows send them."""
+"""Queries about a run's newest events. Workflows send them from a thread."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ from landbridge.platform.temporal.histories import Histories
 from tests.workflows.harness import eventually
 
 KIND = "Listening"
-"""A name, since mypy (2.4) types `Listening.run`, without input, as what no other call in this project then fits."""
+"""The workflow is started by name: mypy (2.4) gives `Listening.run`, without input, a type that fits no other call."""
 
 
 @workflow.defn(name=KIND, sandboxed=False)
@@ -78,7 +78,7 @@ def _run(handle: WorkflowHandle[Listening, None]) -> str:
 
 
 async def _take(client: Client, queue: str) -> int:
-    """Take a task, as a worker does that dies of it; return the number of the event with which it began."""
+    """Take a workflow task and never complete it, like a worker that crashes; return the task's started event id."""
     taken = await client.workflow_service.poll_workflow_task_queue(
         PollWorkflowTaskQueueRequest(namespace=client.namespace, task_queue=TaskQueue(name=queue), identity="mortal")
     )
@@ -86,7 +86,7 @@ async def _take(client: Client, queue: str) -> int:
 
 
 async def test_a_completed_task_is_found(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
-    """However many events follow."""
+    """Any number of events may follow the task."""
     assert await _task_completed(client, begun, 3)
     for _ in range(250):
         await begun.signal(Listening.news)
@@ -94,7 +94,7 @@ async def test_a_completed_task_is_found(client: Client, begun: WorkflowHandle[L
 
 
 async def test_a_running_or_lost_task_is_not_completed(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
-    """Whatever events follow."""
+    """The events that follow do not matter."""
     await begun.signal(Listening.news)
     started = await _take(client, begun.id)
     assert not await _task_completed(client, begun, started)
@@ -107,13 +107,13 @@ async def test_a_running_or_lost_task_is_not_completed(client: Client, begun: Wo
 async def test_an_event_that_started_no_task_proves_nothing(
     client: Client, begun: WorkflowHandle[Listening, None]
 ) -> None:
-    """For example the number of a task that left no event."""
+    """For example, the id may belong to a task that left no event."""
     for started in (1, 2, 4, 5, 99):
         assert not await _task_completed(client, begun, started)
 
 
 async def test_only_a_closed_run_has_ended(client: Client, begun: WorkflowHandle[Listening, None]) -> None:
-    """Even if it was closed before it received its signals."""
+    """A closed run has ended even if it was closed before it received its signals."""
     await begun.signal(Listening.news)
     assert not await _has_ended(client, begun)
     other = await client.start_workflow(KIND, id=f"{begun.id}-other", task_queue=begun.id)
@@ -123,7 +123,7 @@ async def test_only_a_closed_run_has_ended(client: Client, begun: WorkflowHandle
 
 
 async def test_an_unknown_run_has_neither(client: Client) -> None:
-    """Its history may have been deleted."""
+    """The history may have been deleted."""
     unknown = client.get_workflow_handle("nobody", first_execution_run_id=str(uuid4()))
     assert not await _task_completed(client, unknown, 3)
     assert not await _has_ended(client, unknown)

@@ -39,8 +39,8 @@ exits.run(main)
 """
 
 
-def said_by(code: str, environment: dict[str, str] | None = None) -> list[dict[str, Any]]:
-    """Run a process and return its log, which must be JSON, line for line."""
+def log_of(code: str, environment: dict[str, str] | None = None) -> list[dict[str, Any]]:
+    """Run a process and return its log, each line of which must be JSON."""
     ended = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", code],
         env={**os.environ, **(environment or {})},
@@ -55,13 +55,13 @@ def said_by(code: str, environment: dict[str, str] | None = None) -> list[dict[s
 
 
 def configured(code: str, *, level: str = "INFO") -> list[dict[str, Any]]:
-    """Return what a process logs with configured logs."""
+    """Return what a process logs after configuring its logs."""
     start = "import logging, warnings\nimport structlog\nfrom landbridge.platform import logs\nlogs.configure()\n"
-    return said_by(start + code, {"LANDBRIDGE_LOG_LEVEL": level})
+    return log_of(start + code, {"LANDBRIDGE_LOG_LEVEL": level})
 
 
 def test_all_logs_use_one_pipeline() -> None:
-    """Our events, events of libraries, and warnings are JSON lines of the same form."""
+    """Landbridge's events, libraries' events and warnings are JSON lines of the same form."""
     lines = configured(
         "structlog.get_logger('ours').info('mails_sent', cohort=7)\n"
         "logging.getLogger('theirs').warning('slow %s', 'answer', extra={'seconds': 3})\n"
@@ -79,13 +79,13 @@ def test_all_logs_use_one_pipeline() -> None:
 
 
 def test_the_log_level_applies_to_all_loggers() -> None:
-    """Events below it are not written."""
+    """Events below the level are not written."""
     code = "structlog.get_logger().info('a')\nlogging.getLogger('x').info('b')\nlogging.getLogger('x').error('c')"
     assert [line["event"] for line in configured(code, level="warning")] == ["c"]
 
 
 def test_addresses_are_removed_from_the_log() -> None:
-    """Error messages of libraries may contain them."""
+    """Error messages of libraries may contain addresses."""
     lines = configured(
         "try:\n    raise ValueError('550 <ann.o-neil+x@mail.example.com> unknown')\n"
         "except ValueError:\n    logging.getLogger('theirs').exception('no mail for jürgen@exämple.com')"
@@ -96,7 +96,7 @@ def test_addresses_are_removed_from_the_log() -> None:
 
 
 def test_addresses_in_urls_are_removed_from_the_log() -> None:
-    """With the at-sign encoded as %40; the rest of the URL stays."""
+    """The at-sign may be encoded as %40. The rest of the URL is kept."""
     lines = configured(
         "logging.getLogger('x').error('GET https://api.example.com/v2/users/ann.lee%40mail.example.com 404')\n"
         "logging.getLogger('x').error('303 https://id.example.com/signup?email=ann%40example.com&next=1 Found')\n"
@@ -105,8 +105,8 @@ def test_addresses_in_urls_are_removed_from_the_log() -> None:
 
 
 def test_a_long_word_is_logged_quickly() -> None:
-    """Otherwise anyone who can have it logged could block a process."""
-    # At a square of its length in steps this would take minutes.
+    """Otherwise anyone who can cause such a log event could block a process."""
+    # With quadratic running time, this would take minutes.
     assert configured("logging.getLogger('x').error('a' * 300_000)")[0]["event"] == "a" * 300_000
 
 
@@ -124,7 +124,7 @@ def test_web_servers_and_clients_log_no_urls() -> None:
 
 async def test_a_worker_logs_workflow_ids_once(temporal_environment: dict[str, str]) -> None:
     """Events have ids, the SDK's loggers use the same pipeline, and a replay logs nothing."""
-    everything = said_by(IN_WORKER, temporal_environment)
+    everything = log_of(IN_WORKER, temporal_environment)
     lines = [line for line in everything if not line["logger"].startswith("temporalio.worker")]
     assert [line["event"] for line in lines] == ["from_workflow", "before_activity", "from_activity", "after_activity"]
     assert {line["workflow_id"] for line in lines} == {"speaking"}

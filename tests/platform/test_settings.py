@@ -1,4 +1,4 @@
-"""Settings that were pasted or mistyped are understood, or rejected by name."""
+"""Pasted or mistyped settings are understood, or rejected with the setting's name."""
 
 import asyncio
 import os
@@ -63,7 +63,7 @@ NONSENSE = {
 
 @pytest.fixture(autouse=True)
 def usual(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Begin with settings that can be used, in a folder without `.env`."""
+    """Start with valid settings, in a folder without `.env`."""
     monkeypatch.chdir(tmp_path)
     for name, value in USUAL.items():
         monkeypatch.setenv(name, value)
@@ -71,15 +71,15 @@ def usual(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @contextmanager
 def check_refusal(variable: str, value: str) -> Iterator[None]:
-    """Allow for a refusal that names a variable without its value."""
+    """Accept an error that names the variable without its value, or no error."""
     try:
         yield
     except BadInput as error:
-        told = str(error)
+        message = str(error)
     else:
         return
-    assert variable in told
-    assert len(value.strip()) < len("key?") or value.strip() not in told
+    assert variable in message
+    assert len(value.strip()) < len("key?") or value.strip() not in message
 
 
 @pytest.mark.parametrize("nonsense", NONSENSE.values(), ids=NONSENSE)
@@ -87,7 +87,7 @@ def check_refusal(variable: str, value: str) -> Iterator[None]:
 def test_each_setting_is_understood_or_rejected_by_name(
     monkeypatch: pytest.MonkeyPatch, group: type[settings.Settings], nonsense: str
 ) -> None:
-    """The message names the variable and not its value."""
+    """The message names the variable but not its value."""
     for name, field in group.model_fields.items():
         variable = str(field.validation_alias or f"{group.model_config.get('env_prefix', '')}{name.upper()}")
         with monkeypatch.context() as patch:
@@ -98,13 +98,13 @@ def test_each_setting_is_understood_or_rejected_by_name(
 
 @pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\u00a0", "\ufeff", "\u200b", "\t \u2028"])
 def test_whitespace_around_a_key_is_removed(monkeypatch: pytest.MonkeyPatch, around: str) -> None:
-    """A line break at the end of a secret's file is not part of the secret."""
+    """For example, the line break at the end of a secret's file is not part of the secret."""
     monkeypatch.setenv("LANDBRIDGE_OPSGENIE_API_KEY", f"{around}key{around}")
     assert settings.load(settings.OpsgenieSettings).api_key.get_secret_value() == "key"
 
 
 def test_spaces_in_a_password_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They may be part of it; a line break is not."""
+    """Spaces may be part of a password. A line break at its end is not."""
     monkeypatch.setenv("LANDBRIDGE_SMTP_PASSWORD", " pass word \r\n")
     assert settings.load(settings.SmtpSettings).password.get_secret_value() == " pass word "
 
@@ -118,7 +118,7 @@ def test_the_mail_server_is_a_name_or_an_address(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_the_env_file_may_have_a_byte_order_mark(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
-    """Some editors write one."""
+    """Some editors write a byte order mark."""
     monkeypatch.delenv("LANDBRIDGE_PORTAL_URL")
     Path(".env").write_text("LANDBRIDGE_PORTAL_URL=https://move.example.com\n", encoding=encoding)
     assert str(settings.load(settings.PortalSettings).portal_url) == "https://move.example.com/"
@@ -137,14 +137,14 @@ def test_the_env_file_may_have_a_byte_order_mark(monkeypatch: pytest.MonkeyPatch
 def test_an_env_file_in_another_encoding_is_one_sentence(
     group: type[settings.Settings], content: bytes, line: int
 ) -> None:
-    """It names the line and the remedy."""
+    """The message names the line and the remedy."""
     Path(".env").write_bytes(content)
     with pytest.raises(BadInput, match=rf"\.env is not UTF-8 \(line {line}\): save it as UTF-8"):
         settings.load(group)
 
 
 def test_an_unreadable_env_file_is_one_sentence() -> None:
-    """For example a folder of that name."""
+    """`.env` may be a folder, for example."""
     Path(".env").mkdir()
     with pytest.raises(BadInput, match=r"\.env cannot be read: Is a directory"):
         settings.load(settings.PortalSettings)
@@ -155,7 +155,7 @@ def test_an_unreadable_env_file_is_one_sentence() -> None:
 async def test_proxies_and_certificates_are_usable_or_rejected_by_name(
     monkeypatch: pytest.MonkeyPatch, variable: str, nonsense: str
 ) -> None:
-    """A client is built, or the message names the environment variable that is wrong."""
+    """The HTTP client can be built, or the message names the environment variable that is wrong."""
     monkeypatch.setenv(variable, nonsense)
     with check_refusal(variable, nonsense):
         async with OpsgenieRoster("https://api.example.com", "key"):
@@ -163,7 +163,7 @@ async def test_proxies_and_certificates_are_usable_or_rejected_by_name(
 
 
 async def test_an_unused_proxy_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If no request uses a proxy, its variable may have any value."""
+    """If no request uses a proxy, the proxy variable may have any value."""
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     async with OpsgenieRoster("https://api.example.com", "key"):
@@ -197,7 +197,7 @@ STARTS = {
 async def test_a_wrong_setting_ends_the_process_with_one_sentence(
     tmp_path: Path, variable: str, value: str, programs: list[str]
 ) -> None:
-    """Exit code 2 and no traceback, for the worker, the portal and commands."""
+    """The worker, the portal and commands exit with code 2 and print no traceback."""
     environment = {**USUAL, "PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), variable: value}
     for program in programs:
         first, *rest = STARTS[program]
@@ -205,15 +205,15 @@ async def test_a_wrong_setting_ends_the_process_with_one_sentence(
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, *script, *rest), cwd=tmp_path, env=environment, stdin=DEVNULL, stdout=PIPE, stderr=PIPE
         )
-        said = (await process.communicate())[1].decode()
-        assert (process.returncode, variable in said, said.count("\n")) == (2, True, 1), (program, said)
+        errors = (await process.communicate())[1].decode()
+        assert (process.returncode, variable in errors, errors.count("\n")) == (2, True, 1), (program, errors)
 
 
 async def test_other_variables_may_contain_any_bytes(tmp_path: Path) -> None:
-    """The SDK would crash the process on them."""
+    """Without this protection, such a variable would crash the process inside the SDK."""
     environment = {**USUAL, "PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "OTHER": "k\udcff"}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(PROJECT / "starter.py"), "list"), cwd=tmp_path, env=environment, stdout=PIPE, stderr=PIPE
     )
-    said = (await process.communicate())[1].decode()
-    assert (process.returncode, said.startswith("Temporal cannot be reached")) == (4, True), said
+    errors = (await process.communicate())[1].decode()
+    assert (process.returncode, errors.startswith("Temporal cannot be reached")) == (4, True), errors

@@ -9,7 +9,7 @@ from landbridge.platform.temporal import connection
 
 
 async def test_it_connects_to_the_configured_address(temporal_environment: dict[str, str]) -> None:
-    """With Temporal's own settings only."""
+    """Temporal's own settings are sufficient."""
     client = await connection.connect(environment=temporal_environment)
     assert (client.service_client.config.target_host, client.namespace) == (
         temporal_environment["TEMPORAL_ADDRESS"],
@@ -20,27 +20,27 @@ async def test_it_connects_to_the_configured_address(temporal_environment: dict[
 async def test_a_missing_namespace_is_bad_input(
     temporal_environment: dict[str, str],
 ) -> None:
-    """It is not reported as a missing migration."""
+    """The error must not look like a missing migration."""
     with pytest.raises(BadInput, match=r"has no namespace 'elsewhere'\. Set TEMPORAL_NAMESPACE"):
         await connection.connect(environment={**temporal_environment, "TEMPORAL_NAMESPACE": "elsewhere"})
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:99999", "a b:1"])
 async def test_an_invalid_address_is_bad_input(address: str) -> None:
-    """The message names it and the setting."""
+    """The message names the address and the setting."""
     with pytest.raises(BadInput, match=rf"address cannot be used \({address}\).*TEMPORAL_ADDRESS"):
         await connection.connect(environment={"TEMPORAL_ADDRESS": address})
 
 
 async def test_an_unreadable_file_is_bad_input(tmp_path: Path) -> None:
-    """A broken temporal.toml is reported, not skipped."""
+    """A broken temporal.toml is reported instead of being ignored."""
     (tmp_path / "temporal.toml").write_text("[profile")
     with pytest.raises(BadInput, match="settings cannot be read"):
         await connection.connect(environment={"TEMPORAL_CONFIG_FILE": str(tmp_path / "temporal.toml")})
 
 
 async def test_connecting_has_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever listens at the address."""
+    """The timeout applies even if a server accepts the connection but never answers."""
     monkeypatch.setattr(connection, "CONNECT_TIMEOUT", connection.CONNECT_TIMEOUT / 50)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"127.0.0.1:{silent.getsockname()[1]}"

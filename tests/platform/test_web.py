@@ -11,7 +11,7 @@ from landbridge.platform import web
 
 
 async def test_health_checks_report_the_reason() -> None:
-    """Alive while the process runs; ready unless there is a reason against it."""
+    """A process is alive while it runs. It is ready unless there is a reason why it is not."""
     port = ports.preferred_or_free(0)
     reasons = ["starting", "", "draining"]
 
@@ -33,7 +33,7 @@ async def test_health_checks_report_the_reason() -> None:
 
 
 async def test_without_an_address_no_server_runs() -> None:
-    """The process runs as usual."""
+    """The process runs as usual without a health check."""
 
     async def never() -> str:
         raise AssertionError
@@ -44,7 +44,7 @@ async def test_without_an_address_no_server_runs() -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "nowhere.invalid"])
 async def test_an_unusable_address_is_bad_input(host: str) -> None:
-    """The message names it and the setting."""
+    """The message names the address and the setting."""
 
     async def ready() -> str:
         return ""

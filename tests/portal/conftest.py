@@ -24,7 +24,7 @@ KEY = TOKEN_KEY
 
 
 def settings(**changes: object) -> PortalSettings:
-    """Return the portal's settings, all explicit, so that none comes from the environment."""
+    """Return the portal's settings. All are explicit, so none comes from the environment."""
     usual = {
         "portal_url": PORTAL_URL,
         "token_keys": KEY,
@@ -36,20 +36,20 @@ def settings(**changes: object) -> PortalSettings:
 
 class _Server(uvicorn.Server):
     def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # wider, and used as such
-        """Leave Ctrl-C to pytest."""
+        """Replace uvicorn's signal handling, so that pytest handles Ctrl-C."""
         return nullcontext()
 
 
 @asynccontextmanager
 async def running(
-    desks: Clients, settings_at: Callable[[str], PortalSettings], metrics: Metrics | None = None
+    clients: Clients, settings_at: Callable[[str], PortalSettings], metrics: Metrics | None = None
 ) -> AsyncIterator[str]:
     """Run a portal and return its URL; `create_settings` receives the URL."""
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen()
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    app = create(settings_at(url), metrics or Metrics(), lambda: nullcontext(desks))
+    app = create(settings_at(url), metrics or Metrics(), lambda: nullcontext(clients))
     server = _Server(uvicorn.Config(app, log_config=None, server_header=False, proxy_headers=False, ws="none"))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     try:
@@ -61,7 +61,7 @@ async def running(
 
 @asynccontextmanager
 async def serving(link_client: LinkClient, portal_settings: PortalSettings) -> AsyncIterator[httpx2.AsyncClient]:
-    """Run a portal of people's pages and return a client for it."""
+    """Run a portal that serves the pages behind emailed links, and return an HTTP client for it."""
     async with (
         running(Clients(links=link_client, admins=NoAdmins()), lambda _: portal_settings) as url,
         httpx2.AsyncClient(base_url=url, timeout=60) as client,
@@ -75,7 +75,7 @@ async def portal() -> AsyncIterator[tuple[httpx2.AsyncClient, InMemoryLinkClient
     link_client = InMemoryLinkClient()
     async with AsyncExitStack() as running:
         with pytest.MonkeyPatch.context() as patch:
-            # All tests share one client address and a few links; `test_limits` covers the limits.
+            # All tests share one client address and a few links. `test_limits` tests the limits themselves.
             for name in ("PER_CLIENT", "PER_TOKEN", "SIGN_INS_PER_CLIENT", "SIGN_INS_TOTAL"):
                 patch.setattr(limits, name, limits.Allowance(burst=1e6, per_second=1e6))
             client = await running.enter_async_context(serving(link_client, settings()))

@@ -28,20 +28,20 @@ class InMemoryLinkClient:
     def reset(self) -> None:
         """Restore the initial state."""
         self.shown: LinkView | None = ANN
-        """What a worker answers; None: no worker runs."""
+        """The worker's answer; None if no worker runs."""
         self.over = False
-        """The migration has ended."""
+        """Whether the migration has ended."""
         self.up = True
-        """Temporal answers."""
+        """Whether Temporal answers."""
         self.signals: list[tuple[str, LinkClaims]] = []
-        """What was signalled, in order."""
+        """All signals, in order."""
         self.on_follow: Callable[[], None] = lambda: None
-        """What the cohort does when it hears of a click."""
+        """Called when the cohort receives a click."""
         self.on_decline: Callable[[], None] = lambda: None
-        """What it does when it hears that someone declines."""
+        """Called when the cohort receives that the person declines."""
 
     async def view(self, _claims: LinkClaims) -> LinkView | None:
-        """Answer as a worker would, also when the migration has ended."""
+        """Return the worker's answer, also after the migration has ended."""
         return self.shown if self.up else None
 
     async def follow(self, claims: LinkClaims) -> bool:
@@ -115,7 +115,7 @@ class NoAdmins:
 
 
 def claims(purpose: Purpose) -> LinkClaims:
-    """Return the claims of the tests' links."""
+    """Return the claims of the link that these tests use."""
     return LinkClaims(
         cohort_id="site-migration:acme-ops:cohort:3", run="0198c2f47b1c", person=17, purpose=purpose, generation=2
     )

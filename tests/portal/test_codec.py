@@ -23,7 +23,7 @@ BASIC = {"Authorization": "Basic " + base64.b64encode(f"anyone:{TOKEN}".encode()
 
 @pytest.fixture
 async def operator(monkeypatch: pytest.MonkeyPatch) -> httpx2.AsyncClient:
-    """A client of the endpoint, inside an application with a smaller limit for bodies."""
+    """A client of the codec endpoint, in an application with a smaller limit for request bodies."""
     monkeypatch.setenv("LANDBRIDGE_ENCRYPTION_KEYS", KEY)
     monkeypatch.setenv("LANDBRIDGE_CODEC_TOKEN", TOKEN)
     monkeypatch.setenv("LANDBRIDGE_CODEC_ORIGIN", UI)
@@ -48,7 +48,7 @@ def from_json(response: httpx2.Response) -> list[Payload]:
 async def test_the_token_grants_decoding_and_encoding(
     operator: httpx2.AsyncClient, credentials: dict[str, str]
 ) -> None:
-    """As many payloads are returned as were sent, in order, also large ones."""
+    """The response has as many payloads as the request, in order. Large payloads work too."""
     clear = [*CLEAR, Payload(data=b"x" * 100_000)]
     encrypted = from_json(await operator.post("/codec/acme:1/encode", content=to_json(clear), headers=credentials))
     assert {key_id(payload) for payload in encrypted} == set(PayloadEncryption([KEY]).key_ids)
@@ -57,7 +57,7 @@ async def test_the_token_grants_decoding_and_encoding(
 
 
 async def test_encoding_binds_payloads_to_the_workflow_in_the_url(operator: httpx2.AsyncClient) -> None:
-    """Without a workflow id the answer says how to add one."""
+    """Without a workflow id, the error message says how to add it to the URL."""
     (encrypted,) = from_json(await operator.post("/codec/acme:1/encode", content=to_json(CLEAR), headers=BEARER))
     assert await PayloadEncryption([KEY]).for_workflow("acme:1").decode([encrypted]) == CLEAR
     assert await PayloadEncryption([KEY]).for_workflow("acme:2").decode([encrypted]) == [UNTRUSTED]
@@ -66,7 +66,7 @@ async def test_encoding_binds_payloads_to_the_workflow_in_the_url(operator: http
 
 
 async def test_payloads_that_cannot_be_decrypted_are_returned_unchanged(operator: httpx2.AsyncClient) -> None:
-    """Unencrypted, changed, or with a missing key: the others are still decrypted."""
+    """Payloads that are unencrypted, changed, or encrypted with a missing key stay; the others are decrypted."""
     ours, theirs = [await PayloadEncryption([key]).encode(CLEAR) for key in (KEY, KEY[::-1])]
     changed = [Payload(metadata=dict(ours[0].metadata), data=ours[0].data + b"x")]
     sent = [*theirs, *CLEAR, *ours, *changed]
@@ -90,7 +90,7 @@ async def test_payloads_that_cannot_be_decrypted_are_returned_unchanged(operator
 )
 @pytest.mark.parametrize("verb", ["encode", "decode"])
 async def test_requests_without_the_token_are_refused(operator: httpx2.AsyncClient, verb: str, shown: str) -> None:
-    """Whatever the body."""
+    """The body does not matter."""
     encrypted = await PayloadEncryption([KEY]).encode(CLEAR)
     headers = [(b"Authorization", shown.encode())] if shown else []
     answer = await operator.post(f"/codec/{verb}", content=to_json(encrypted), headers=headers)
@@ -100,13 +100,13 @@ async def test_requests_without_the_token_are_refused(operator: httpx2.AsyncClie
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b'{"payloads": 7}'])
 async def test_invalid_bodies_are_refused(operator: httpx2.AsyncClient, body: bytes) -> None:
-    """With 400 and a message."""
+    """The response is 400 with a message."""
     answer = await operator.post("/codec/decode", content=body, headers=BEARER)
     assert (answer.status_code, answer.text) == (400, "The body is not a JSON message of Temporal payloads.\n")
 
 
 async def test_bodies_are_bounded(operator: httpx2.AsyncClient) -> None:
-    """The limit is larger than that of the pages."""
+    """The limit is larger than the limit of the pages."""
     answer = await operator.post("/codec/decode", content=b"x" * (codec.MAX_BODY_BYTES + 1), headers=BEARER)
     assert answer.status_code == 413
 
@@ -115,7 +115,7 @@ async def test_bodies_are_bounded(operator: httpx2.AsyncClient) -> None:
 async def test_cors_allows_only_the_web_uis_origin(
     operator: httpx2.AsyncClient, origin: str, allowed: str | None
 ) -> None:
-    """In the preflight request and in the response."""
+    """The preflight response and the actual response have the headers."""
     asking = {
         "Origin": origin,
         "Access-Control-Request-Method": "POST",
@@ -130,7 +130,7 @@ async def test_cors_allows_only_the_web_uis_origin(
 
 
 async def test_a_browser_is_prompted_for_the_token(operator: httpx2.AsyncClient) -> None:
-    """And stores it as a password."""
+    """The browser stores the token as a password."""
     asked = await operator.get("/codec/sign-in")
     assert asked.status_code == 401
     assert asked.headers["www-authenticate"].startswith("Basic ")
@@ -141,7 +141,7 @@ async def test_a_browser_is_prompted_for_the_token(operator: httpx2.AsyncClient)
 def test_the_codec_is_disabled_without_keys_or_token(
     operator: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """A token that is too short is refused."""
+    """A token that is too short is rejected."""
     assert operator
     monkeypatch.setenv(name, "")
     assert codec.load(LOG) is None

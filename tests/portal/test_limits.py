@@ -25,7 +25,7 @@ PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 @hypothesis.settings(deadline=None)
 @given(st.lists(st.floats(min_value=0, max_value=30), min_size=1, max_size=60))
 def test_a_bucket_never_grants_more_than_its_allowance(pauses: list[float]) -> None:
-    """Over any interval: the burst plus what was refilled."""
+    """In any interval, a bucket grants at most the burst plus the refilled tokens."""
     now = 0.0
     buckets = TokenBuckets(Allowance(burst=5, per_second=0.5), clock=lambda: now)
     passed = 0
@@ -39,7 +39,7 @@ def test_a_bucket_never_grants_more_than_its_allowance(pauses: list[float]) -> N
 
 
 def test_waiting_for_retry_after_is_enough() -> None:
-    """After the returned wait there is a token."""
+    """A token is available after the wait that the bucket returned."""
     now = 0.0
     buckets = TokenBuckets(Allowance(burst=1, per_second=0.1), clock=lambda: now)
     assert buckets.acquire("a") == 0
@@ -93,7 +93,7 @@ async def client_key_of(client: str, *forwarded: str) -> str:
     ],
 )
 async def test_only_entries_of_trusted_proxies_count(client: str, forwarded: str, key: str) -> None:
-    """Ports are ignored; everything left of the trusted entries may be forged."""
+    """Ports are ignored. Entries to the left of the trusted ones may be forged."""
     assert await client_key_of(client, *([forwarded] if forwarded else [])) == key
 
 
@@ -108,7 +108,7 @@ async def test_a_proxy_may_add_a_separate_header_line(lines: list[str]) -> None:
 async def test_a_limited_client_gets_429_with_retry_after(
     link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the usual design, with the security headers; health and codec requests are limited too."""
+    """The error page has the usual design and security headers. Health checks and codec requests are limited too."""
     monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=5, per_second=0.01))
     async with serving(link_client, settings()) as browser:
         answers = [await browser.get("/sign-in") for _ in range(6)]
@@ -124,7 +124,7 @@ async def test_a_limited_client_gets_429_with_retry_after(
 async def test_sign_in_requests_have_a_lower_limit(
     link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each starts a workflow and calls Opsgenie; the page itself stays available."""
+    """Each request starts a workflow and calls Opsgenie. The sign-in page itself stays available."""
     monkeypatch.setattr(limits, "SIGN_INS_PER_CLIENT", Allowance(burst=2, per_second=0.01))
     async with serving(link_client, settings()) as browser:
         codes = [(await browser.post("/sign-in", data={"email": "nobody"})).status_code for _ in range(3)]
@@ -135,7 +135,7 @@ async def test_sign_in_requests_have_a_lower_limit(
 async def test_clients_behind_a_trusted_proxy_are_limited_separately(
     link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One client's flood does not affect another; a different port is not a different client."""
+    """A flood from one client does not affect another. A different port is not a different client."""
     monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=1, per_second=0.01))
     async with serving(link_client, settings(trusted_proxies="127.0.0.0/8, ::1/128")) as browser:
         codes = [
@@ -148,7 +148,7 @@ async def test_clients_behind_a_trusted_proxy_are_limited_separately(
 async def test_requests_with_one_token_are_limited(
     link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that repeated clicks do not fill the cohort's history."""
+    """Repeated clicks must not fill the cohort's history."""
     monkeypatch.setattr(limits, "PER_TOKEN", Allowance(burst=3, per_second=0.01))
     async with serving(link_client, settings()) as browser:
         codes = [(await browser.post(f"{VERIFY}/new")).status_code for _ in range(4)]
@@ -173,7 +173,7 @@ async def test_only_codec_requests_with_the_token_are_exempt(
 async def test_sign_in_requests_of_all_clients_share_a_limit(
     link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A flood from many addresses starts a bounded number of workflows; one client cannot use up the shared limit."""
+    """A flood from many addresses starts a bounded number of workflows. One client cannot use up the shared limit."""
     monkeypatch.setattr(limits, "SIGN_INS_PER_CLIENT", Allowance(burst=1, per_second=0.01))
     monkeypatch.setattr(limits, "SIGN_INS_TOTAL", Allowance(burst=3, per_second=0.01))
     async with serving(link_client, settings(trusted_proxies="127.0.0.0/8")) as browser:
@@ -194,10 +194,10 @@ async def test_metrics_contain_routes_and_no_paths() -> None:
     Metrics are not served on the public address.
     """
     link_client, metrics, port = InMemoryLinkClient(), Metrics(), ports.preferred_or_free(0)
-    desks = Clients(links=link_client, admins=NoAdmins())
+    clients = Clients(links=link_client, admins=NoAdmins())
     async with (
         health.serve(f"127.0.0.1:{port}", link_client, metrics),
-        running(desks, lambda _: settings(), metrics) as url,
+        running(clients, lambda _: settings(), metrics) as url,
         httpx2.AsyncClient(base_url=url) as browser,
     ):
         await browser.get(VERIFY)

@@ -29,7 +29,7 @@ def _title(response: httpx2.Response) -> str:
 
 
 def _has_return_url(query: dict[str, list[str]]) -> bool:
-    """Return whether a URL carries the return URL, and not the emailed link."""
+    """Return whether a URL contains the return URL and not the emailed link."""
     (url,) = query["continue"]
     return LINKS.read_return(url.removeprefix(f"{PORTAL_URL}/return/")) == AUTHENTICATION
 
@@ -53,7 +53,7 @@ def _actions(response: httpx2.Response) -> list[str]:
 async def test_opening_a_link_changes_nothing(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, method: str, path: str
 ) -> None:
-    """Mail scanners open links: no GET or HEAD sends a signal."""
+    """Mail scanners open links, so GET and HEAD requests never send a signal."""
     for _ in range(3):
         assert (await browser.request(method, path)).status_code == 200
     assert link_client.signals == []
@@ -61,7 +61,7 @@ async def test_opening_a_link_changes_nothing(
 
 @pytest.mark.parametrize("path", PAGES)
 async def test_the_page_shows_who_requested_what(browser: httpx2.AsyncClient, path: str) -> None:
-    """The Opsgenie account, the site, the address, and the initiator, so that people can judge the email."""
+    """The account, the site, the address and the initiator let people judge whether the email is genuine."""
     response = await browser.get(path)
     for fact in (ANN.opsgenie_account, "acme.example.net", ANN.email, ANN.initiator):
         assert fact in response.text
@@ -82,7 +82,7 @@ async def test_the_button_is_shown_without_a_worker(
 async def test_verifying_signals_the_cohort_and_announces_the_next_email(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """The signal has the link's claims."""
+    """The signal contains the link's claims."""
     link_client.on_follow = lambda: link_client.show(state=LinkState.DONE)
     response = await browser.post(VERIFY)
     assert response.status_code == 200
@@ -95,7 +95,7 @@ async def test_verifying_signals_the_cohort_and_announces_the_next_email(
 async def test_verifying_without_a_worker_is_stored(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, answer: object
 ) -> None:
-    """With no worker, or a slow one, the click is stored and the page says so."""
+    """If no worker answers in time, the click is stored and the page says so."""
     link_client.shown = ANN if answer else None
     response = await browser.post(VERIFY)
     assert response.status_code == 202
@@ -106,7 +106,7 @@ async def test_verifying_without_a_worker_is_stored(
 async def test_pressing_twice_shows_that_the_person_is_done(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """A second click, a second browser, a link opened again: no error."""
+    """A second click, a second browser and a reopened link are no errors."""
     link_client.on_follow = lambda: link_client.show(state=LinkState.DONE)
     await browser.post(VERIFY)
     assert (await browser.post(VERIFY)).status_code == 200
@@ -129,7 +129,7 @@ async def test_authenticating_redirects_to_atlassian_with_a_return_url(
 
 
 async def test_a_click_that_counts_is_signalled(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
-    """Where Atlassian cannot be queried, the click is the only evidence."""
+    """Where Atlassian cannot be queried, the click is the only evidence that the person has authenticated."""
     link_client.show(click_counts=True)
     assert _redirect_target(await browser.post(AUTHENTICATE))
     assert link_client.signals == [("follow", AUTHENTICATION)]
@@ -138,7 +138,7 @@ async def test_a_click_that_counts_is_signalled(browser: httpx2.AsyncClient, lin
 async def test_authenticating_without_a_worker_redirects_without_the_address(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """The address is not known, so the person types it; the click is stored."""
+    """Without a worker the portal does not know the address, so the person types it. The click is stored."""
     link_client.shown = None
     query = parse_qs(urlsplit(_redirect_target(await browser.post(AUTHENTICATE))).query)
     assert set(query) == {"continue"}
@@ -147,7 +147,7 @@ async def test_authenticating_without_a_worker_redirects_without_the_address(
 
 
 async def test_the_sign_up_url_keeps_its_query(link_client: InMemoryLinkClient) -> None:
-    """The portal's parameters are added to it."""
+    """The portal adds its own parameters to the query."""
     async with serving(link_client, settings(atlassian_signup_url="http://127.0.0.1:9/signup?app=ops")) as browser:
         response = await browser.post(AUTHENTICATE)
         assert _redirect_target(response).startswith("http://127.0.0.1:9/signup?app=ops&email=ann.lee%2Bops%40")
@@ -156,7 +156,7 @@ async def test_the_sign_up_url_keeps_its_query(link_client: InMemoryLinkClient) 
 async def test_pages_for_single_sign_on_never_mention_a_password(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """They go to the login page."""
+    """The pages redirect to the login page."""
     link_client.show(sso=True)
     page = await browser.get(AUTHENTICATE)
     assert "single sign-on" in page.text
@@ -169,7 +169,7 @@ async def test_pages_for_single_sign_on_never_mention_a_password(
 async def test_pages_without_a_worker_never_mention_a_password(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """While it is not known how a person signs in, the page fits both cases."""
+    """Without a worker it is unknown how the person signs in, so the text fits both cases."""
     link_client.shown = None
     assert "password" not in (await browser.get(AUTHENTICATE)).text.casefold()
 
@@ -187,7 +187,7 @@ async def test_pages_without_a_worker_never_mention_a_password(
 async def test_a_link_that_is_not_open_shows_its_state(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, method: str, state: LinkState, title: str
 ) -> None:
-    """Done, expired and closed links do not lead to Atlassian."""
+    """Completed, expired and closed links do not lead to Atlassian."""
     link_client.show(state=state)
     response = await browser.request(method, AUTHENTICATE)
     assert response.status_code == 200
@@ -196,7 +196,7 @@ async def test_a_link_that_is_not_open_shows_its_state(
 
 
 async def test_the_last_page_links_to_the_site(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
-    """If the site's URL is a web address."""
+    """The link is shown only if the site's URL is a web address."""
     link_client.show(state=LinkState.DONE)
     assert [link["href"] for link in _page(await browser.get(AUTHENTICATE)).select("main a")] == [ANN.site_url]
     link_client.show(state=LinkState.DONE, site_url="javascript:alert(1)")
@@ -207,7 +207,7 @@ async def test_the_last_page_links_to_the_site(browser: httpx2.AsyncClient, link
 async def test_an_expired_link_can_be_replaced(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, path: str, link: object
 ) -> None:
-    """The page has one button, which requests a new email."""
+    """The page has a single button, which requests a new email."""
     link_client.show(state=LinkState.EXPIRED)
     (action,) = _actions(await browser.get(path))
     response = await browser.post(action)
@@ -218,7 +218,7 @@ async def test_an_expired_link_can_be_replaced(
 async def test_requesting_a_new_link_has_one_answer(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """The answer is identical whatever the link's state."""
+    """The answer is identical for every state of the link."""
     answers = set()
     for state in LinkState:
         link_client.show(state=state)
@@ -249,7 +249,7 @@ async def test_a_person_can_decline_after_confirming(
 async def test_declining_without_a_worker_is_stored(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """The page says only that the answer is saved."""
+    """The page says only that the answer is saved, because no worker has processed it."""
     link_client.shown = None
     (action,) = _actions(await browser.get(f"{VERIFY}/decline"))
     outcome = await browser.post(action)
@@ -270,7 +270,7 @@ async def test_a_link_that_is_not_open_cannot_be_declined(
 
 
 async def test_a_return_is_signalled_once(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
-    """The page then refreshes a limited number of times, without more signals."""
+    """The page then refreshes a limited number of times and sends no more signals."""
     path, looks = RETURN, 0
     while refresh := _page(await browser.get(path)).find("meta", attrs={"http-equiv": "refresh"}):
         seconds, path = str(refresh["content"]).split(";url=")
@@ -292,7 +292,7 @@ async def test_the_checking_page_stops_when_the_answer_is_known(
 
 @pytest.mark.parametrize("look", ["-1", "x", "٣", "9" * 5000, "0"])
 async def test_an_invalid_refresh_count_is_harmless(browser: httpx2.AsyncClient, look: str) -> None:
-    """The number of refreshes comes from the client."""
+    """The client controls the refresh count, so any value must be safe."""
     assert (await browser.get(RETURN, params={"look": look})).status_code == 200
 
 
@@ -310,7 +310,7 @@ async def test_a_click_after_the_end_is_answered_with_410(
 async def test_a_return_after_the_end_is_answered_with_410(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """As for a click."""
+    """The response is the same as for a click."""
     link_client.over, link_client.shown = True, None
     assert (await browser.get(RETURN)).status_code == 410
 
@@ -318,7 +318,7 @@ async def test_a_return_after_the_end_is_answered_with_410(
 async def test_the_person_who_completes_the_migration_sees_that_they_are_done(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """The cohort is closed then, but still answers that the person is connected."""
+    """The cohort is already closed but still answers that the person is connected."""
     link_client.over = True
     link_client.show(state=LinkState.DONE)
     for response in (await browser.get(RETURN), await browser.post(AUTHENTICATE)):
@@ -330,7 +330,7 @@ async def test_the_person_who_completes_the_migration_sees_that_they_are_done(
 async def test_a_person_left_behind_sees_that_the_migration_has_ended(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """A closed cohort's answer is shown only to people who are connected."""
+    """A closed cohort's answer is shown only to connected people."""
     link_client.over = True
     link_client.show(state=LinkState.CLOSED)
     assert (await browser.get(RETURN)).status_code == 410

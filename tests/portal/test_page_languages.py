@@ -45,7 +45,7 @@ async def _every_page(
 async def test_every_page_is_complete_in_every_language(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, tag: str
 ) -> None:
-    """In the person's language, whatever the browser accepts; facts, buttons and links are the same as in English."""
+    """The person's language takes precedence over the browser's. Facts, buttons and links match the English page."""
     english = await _every_page(browser, link_client, "en_US")
     browser.headers["Accept-Language"] = "fr" if tag != "fr" else "de"
     try:
@@ -74,7 +74,7 @@ async def test_every_page_is_complete_in_every_language(
 async def test_without_a_locale_the_browser_decides(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, header: str, tag: str
 ) -> None:
-    """While no worker answers, where Opsgenie has no locale, and on error pages."""
+    """The browser's language is used if no worker answers, if Opsgenie has no locale, and on error pages."""
     headers = {"Accept-Language": header}
     answers = [await browser.get(VERIFY, headers=headers), await browser.get("/nowhere", headers=headers)]
     link_client.shown = None
@@ -87,7 +87,7 @@ async def test_without_a_locale_the_browser_decides(
 async def test_a_missing_language_falls_back_to_the_browsers_or_english(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """People may read another language better than English."""
+    """Many people can read a second language better than English."""
     link_client.show(locale="ru_RU")
     assert (await browser.get(VERIFY)).headers["content-language"] == "en"
     answer = await browser.get(VERIFY, headers={"Accept-Language": "ru,de;q=0.5"})
@@ -95,7 +95,7 @@ async def test_a_missing_language_falls_back_to_the_browsers_or_english(
 
 
 async def test_requests_do_not_share_a_language(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
-    """Also on the same connection."""
+    """Requests on the same connection are independent too."""
     link_client.show(locale="ja_JP")
     assert (await browser.get(VERIFY)).headers["content-language"] == "ja"
     link_client.shown = ANN

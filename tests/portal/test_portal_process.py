@@ -19,7 +19,7 @@ SETTINGS = {"LANDBRIDGE_PORTAL_URL": PORTAL_URL, "LANDBRIDGE_TOKEN_KEYS": KEY, "
 
 
 async def run_portal(folder: Path, *arguments: str, **environment: str) -> tuple[int | None, str]:
-    """Run it until it ends; return the exit code and its output."""
+    """Run the portal until it exits; return the exit code and the output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "landbridge.portal", "--host", "127.0.0.1", "--port", str(ports.preferred_or_free(0))),
         *arguments,
@@ -33,13 +33,13 @@ async def run_portal(folder: Path, *arguments: str, **environment: str) -> tuple
 
 
 async def test_a_missing_setting_is_reported_in_one_sentence(tmp_path: Path) -> None:
-    """With the exit code for bad input."""
+    """The exit code is the one for bad input."""
     code, output = await run_portal(tmp_path, LANDBRIDGE_PORTAL_URL=PORTAL_URL)
     assert (code, output) == (2, "LANDBRIDGE_TOKEN_KEYS is not set. See docs/reference/settings.md.\n")
 
 
 async def test_the_portal_exits_if_temporal_is_unreachable(tmp_path: Path) -> None:
-    """With the exit code that makes a supervisor restart it."""
+    """The exit code makes a supervisor restart the portal."""
     nobody = f"127.0.0.1:{ports.preferred_or_free(0)}"
     code, output = await run_portal(tmp_path, **SETTINGS, TEMPORAL_ADDRESS=nobody)
     assert (code, output.startswith(f"Temporal cannot be reached at {nobody}")) == (4, True), output
@@ -49,7 +49,7 @@ async def test_the_portal_exits_if_temporal_is_unreachable(tmp_path: Path) -> No
 async def test_an_unusable_address_is_reported_in_one_sentence(
     tmp_path: Path, temporal_environment: dict[str, str], host: str, port: int
 ) -> None:
-    """A port out of range, an unknown host, or a port in use."""
+    """An invalid port, an unknown host and a port in use each get one sentence."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         if host == "taken":
             host, port = other.getsockname()

@@ -1,4 +1,4 @@
-"""What the portal must not do, whatever the request."""
+"""What the portal must never do, whatever the request."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ HOSTILE = '<script>alert(1)</script>"onmouseover=x \u202egnp.exe\u2066 \x07'
 async def test_every_unknown_link_gets_the_same_answer(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient, method: str, page: str
 ) -> None:
-    """Forged, truncated, for the other purpose, too long, or nonsense: one page, no query and no signal."""
+    """Links that are forged, truncated, too long, malformed or for another purpose send no query and no signal."""
     if method != "POST" and page.endswith("/new"):
         assert (await browser.request(method, page.format(VERIFY_TOKEN))).status_code == 405
         return
@@ -59,7 +59,7 @@ async def test_every_unknown_link_gets_the_same_answer(
     [(VERIFY, 200), ("/nowhere", 404), ("/verify/x", 404), ("/nothing/here", 404), ("/static/portal.css", 200)],
 )
 async def test_every_response_has_the_security_headers(browser: httpx2.AsyncClient, path: str, status: int) -> None:
-    """No frames, scripts, referrer paths, or sniffing; HSTS only where the portal is on HTTPS."""
+    """Frames, scripts, referrers and sniffing are forbidden. HSTS is sent only over HTTPS."""
     response = await browser.get(path)
     assert response.status_code == status
     policy = response.headers["content-security-policy"]
@@ -76,13 +76,13 @@ async def test_every_response_has_the_security_headers(browser: httpx2.AsyncClie
 
 
 async def test_plain_http_sends_no_hsts(link_client: InMemoryLinkClient) -> None:
-    """A portal without TLS, for trying out, must not lock browsers out."""
+    """HSTS would lock browsers out of a trial portal that has no TLS."""
     async with serving(link_client, settings(portal_url="http://127.0.0.1:1")) as browser:
         assert "strict-transport-security" not in (await browser.get("/livez")).headers
 
 
 async def test_pages_load_only_the_portals_own_files(browser: httpx2.AsyncClient) -> None:
-    """And no scripts."""
+    """Pages contain no scripts."""
     page = BeautifulSoup((await browser.get(VERIFY)).text, "html.parser")
     assert page.find_all("script") == []
     assert page.find_all(style=True) == []
@@ -117,7 +117,7 @@ async def test_links_do_not_use_the_host_header(browser: httpx2.AsyncClient, hea
 
 
 async def test_there_is_no_open_redirect(browser: httpx2.AsyncClient) -> None:
-    """No parameter changes the target."""
+    """No request parameter changes the target of a redirect."""
     names = ["continue", "next", "return_to", "url", "email"]
     response = await browser.post(
         f"/authenticate/{AUTHENTICATE_TOKEN}", params=dict.fromkeys(names, "//evil.example"), data={"next": "//evil"}
@@ -128,7 +128,7 @@ async def test_there_is_no_open_redirect(browser: httpx2.AsyncClient) -> None:
 
 
 async def test_a_large_body_is_refused(browser: httpx2.AsyncClient, link_client: InMemoryLinkClient) -> None:
-    """The forms have no fields, so no client needs large bodies."""
+    """The forms have no fields, so no client needs to send a large body."""
     response = await browser.post(VERIFY, content=b"x" * 1_000_000)
     assert response.status_code == 413
     assert link_client.signals == []
@@ -138,7 +138,7 @@ async def test_a_large_body_is_refused(browser: httpx2.AsyncClient, link_client:
 async def test_other_methods_are_answered_with_an_error_page(
     browser: httpx2.AsyncClient, method: str, path: str
 ) -> None:
-    """In the same design."""
+    """The error page has the usual design."""
     response = await browser.request(method, path)
     assert response.status_code == 405
     assert "portal.css" in response.text
@@ -153,7 +153,7 @@ async def test_tokens_are_not_in_the_logs(
 ) -> None:
     """Neither uvicorn's access log nor the portal's contains a usable link."""
     caplog.set_level(logging.DEBUG)
-    # A server that another test ran in this process may have turned it off.
+    # A server that an earlier test ran in this process may have disabled this logger.
     caplog.set_level(logging.INFO, logger="uvicorn.access")
     monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)
     for path in (VERIFY, f"/return/{RETURN_TOKEN}?check=1", f"/verify/{FORGED}"):
@@ -188,7 +188,7 @@ async def test_an_unexpected_error_reveals_nothing() -> None:
 async def test_liveness_and_readiness_are_separate(
     browser: httpx2.AsyncClient, link_client: InMemoryLinkClient
 ) -> None:
-    """Ready only while Temporal can be reached."""
+    """The portal is ready only while it can reach Temporal."""
     assert (await browser.get("/readyz")).status_code == 200
     link_client.up = False
     assert (await browser.get("/readyz")).status_code == 503
@@ -196,24 +196,24 @@ async def test_liveness_and_readiness_are_separate(
 
 
 async def test_an_endless_number_is_answered_with_404(browser: httpx2.AsyncClient) -> None:
-    """Not with an exception, so that no client can fill the log with tracebacks."""
+    """An exception would let clients fill the log with tracebacks."""
     assert (await browser.get(f"/settings/users/{'1' * 5000}/1")).status_code == 404
 
 
 @pytest.mark.parametrize("header", ["de;q=x", "\x80", "a" * 10_000, ",".join(["xx"] * 3000), "../../de", "de_DE.po"])
 async def test_an_invalid_accept_language_is_harmless(browser: httpx2.AsyncClient, header: str) -> None:
-    """The page is shown whatever the header."""
+    """Any value of the header shows the page."""
     answer = await browser.get(VERIFY, headers={b"Accept-Language": header.encode("latin-1")})
     assert (answer.status_code, answer.headers["content-language"]) == (200, "en")
 
 
 def test_the_asgi_app_reports_missing_settings_in_one_sentence(tmp_path: Path) -> None:
-    """And exits without a traceback."""
+    """The process exits without a traceback."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("LANDBRIDGE_")}
     environment["LANDBRIDGE_PORTAL_URL"] = "https://landbridge.example.com"
     ended = subprocess.run(  # noqa: S603 - our own interpreter, our own words
         [sys.executable, "-m", "uvicorn", "landbridge.portal.app:app", "--port", "0", "--app-dir", str(ROOT)],
-        cwd=tmp_path,  # where no `.env` is
+        cwd=tmp_path,  # in a folder without `.env`
         env=environment,
         capture_output=True,
         text=True,
@@ -226,6 +226,6 @@ def test_the_asgi_app_reports_missing_settings_in_one_sentence(tmp_path: Path) -
 
 
 def test_views_of_other_versions_are_understood() -> None:
-    """A worker may be newer or older than the portal: unknown and missing fields are no error."""
+    """Workers may be newer or older than the portal, so unknown and missing fields are no error."""
     view = LinkView.model_validate_json(json.dumps({"state": "open", "of_tomorrow": 1}))
     assert view == LinkView(state=view.state)

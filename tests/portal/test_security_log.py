@@ -16,7 +16,7 @@ __all__ = ["operator"]
 
 
 async def test_a_forged_link_is_logged_without_its_token(link_client: InMemoryLinkClient) -> None:
-    """With the address from a trusted proxy."""
+    """The event has the client's address as reported by a trusted proxy."""
     async with serving(link_client, settings(trusted_proxies="127.0.0.0/8")) as browser:
         with capture_logs() as events:
             await browser.get(f"/verify/{FORGED}", headers={"X-Forwarded-For": "198.51.100.7"})
@@ -28,7 +28,7 @@ async def test_a_forged_link_is_logged_without_its_token(link_client: InMemoryLi
 async def test_limited_requests_are_logged_once_a_minute(
     link_client: InMemoryLinkClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """For each client."""
+    """The interval is counted for each client separately."""
     monkeypatch.setattr(limits, "PER_CLIENT", Allowance(burst=2, per_second=0.001))
     async with serving(link_client, settings()) as browser:
         with capture_logs() as events:
@@ -38,7 +38,7 @@ async def test_limited_requests_are_logged_once_a_minute(
 
 
 async def test_every_use_of_the_codec_is_logged(operator: httpx2.AsyncClient) -> None:
-    """And every denial; a browser's first request, without credentials, is not a denial."""
+    """Denials are logged too. A browser's first request, which has no credentials, is not a denial."""
     with capture_logs() as events:
         await operator.post("/codec/decode", content=to_json(CLEAR * 3), headers=BEARER)
         await operator.post("/codec/encode", content=to_json(CLEAR), headers={"Authorization": "Bearer x"})
@@ -53,7 +53,7 @@ async def test_every_use_of_the_codec_is_logged(operator: httpx2.AsyncClient) ->
 
 
 def test_the_digest_ignores_spelling_and_needs_the_key() -> None:
-    """It is the digest in the workflow ids of sign-ins."""
+    """The workflow ids of sign-ins contain the same digest."""
     scope = {"type": "http", "client": ("127.0.0.1", 1), "headers": []}
     with capture_logs() as events:
         for key, email in [(KEY, "Olga@Example.com"), (KEY, "olga@example.com"), ("x" * 32, "olga@example.com")]:

@@ -10,7 +10,7 @@ from landbridge.domain.errors import BadInput
 
 
 def test_the_preferred_port_is_chosen_only_if_it_is_free() -> None:
-    """A taken port and a port in `exclude` are replaced by another one."""
+    """If the port is taken or is in `exclude`, another port is chosen."""
     with socket.create_server((ports.HOST, 0)) as other:
         port = other.getsockname()[1]
         assert not ports.is_free(port)
@@ -27,7 +27,7 @@ def test_chosen_ports_are_not_ephemeral() -> None:
 
 
 def test_the_state_folder_is_private_and_keeps_its_key(tmp_path: Path) -> None:
-    """Only the owner can read the folder, and mailed links stay valid after a fresh start."""
+    """Only the owner can read the folder. Mailed links stay valid after a fresh start."""
     state = StateFolder(tmp_path / "state")
     with state.opened(fresh=False):
         key = state.token_key()
@@ -38,7 +38,7 @@ def test_the_state_folder_is_private_and_keeps_its_key(tmp_path: Path) -> None:
 
 
 def test_a_fresh_start_deletes_databases_and_mails(tmp_path: Path) -> None:
-    """Other files in the folder stay."""
+    """Other files in the folder are kept."""
     state = StateFolder(tmp_path)
     with state.opened(fresh=False):
         for file in (state.temporal_database, state.emulator_database, state.mailbox / "1.eml", tmp_path / "notes"):
@@ -52,7 +52,7 @@ def test_a_fresh_start_deletes_databases_and_mails(tmp_path: Path) -> None:
 
 
 def test_two_stacks_cannot_share_a_folder(tmp_path: Path) -> None:
-    """Two servers on one database would damage it."""
+    """Two servers on the same database would damage it."""
     with (
         StateFolder(tmp_path).opened(fresh=False),
         pytest.raises(BadInput, match="already runs"),

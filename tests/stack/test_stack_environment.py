@@ -46,7 +46,7 @@ def test_the_stack_does_not_inherit_settings_of_real_accounts(environment: dict[
 def test_the_environment_has_all_required_settings(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each settings class loads, and points to the emulator."""
+    """Each settings class loads and points to the emulator."""
     monkeypatch.undo()
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
@@ -61,7 +61,7 @@ def test_the_environment_has_all_required_settings(
 
 
 def test_a_shell_that_sources_the_environment_file_uses_this_stack(tmp_path: Path) -> None:
-    """Settings that the shell had before are dropped."""
+    """Settings that the shell already had are removed."""
     stack = Stack(tmp_path / "a 'state'", seed=_seed(tmp_path))
     with stack.state.opened(fresh=True), stack.state.environment_file(stack.shell_commands()):
         printed = subprocess.run(  # noqa: S603 - a file that the stack wrote

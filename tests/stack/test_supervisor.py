@@ -27,7 +27,7 @@ log("started")
 while True:
     server.accept()[0].close()
 """
-"""A stub server: it listens, and writes to a journal that it started or stopped."""
+"""A stub server. It listens, and it writes to a journal when it starts and stops."""
 
 
 def server(name: str, journal: Path, *, port: int = 0) -> Program:
@@ -61,7 +61,7 @@ def gone(pid: int) -> bool:
 
 
 async def test_programs_start_in_order_and_stop_in_reverse(tmp_path: Path) -> None:
-    """Each program depends on the programs before it."""
+    """A program may depend on the programs before it."""
     journal = tmp_path / "journal"
     async with Supervisor(tmp_path, lambda _: None) as supervisor:
         await supervisor.start(server("first", journal))
@@ -75,14 +75,16 @@ async def test_programs_start_in_order_and_stop_in_reverse(tmp_path: Path) -> No
 
 
 async def test_a_program_that_dies_is_restarted_and_reported(tmp_path: Path) -> None:
-    """A killed program listens on its port again."""
-    said: asyncio.Queue[str] = asyncio.Queue()
+    """A killed program is started again and listens on its port."""
+    messages: asyncio.Queue[str] = asyncio.Queue()
     port = ports.preferred_or_free(0)
-    async with Supervisor(tmp_path, said.put_nowait) as supervisor:
+    async with Supervisor(tmp_path, messages.put_nowait) as supervisor:
         await supervisor.start(server("part", tmp_path / "journal", port=port))
         first = supervisor.pids["part"]
         os.kill(first, signal.SIGKILL)
-        assert await said.get() == f"part exited with code -9 and will be restarted; its log is {tmp_path}/part.log."
+        assert (
+            await messages.get() == f"part exited with code -9 and will be restarted; its log is {tmp_path}/part.log."
+        )
         await until(lambda: ports.accepts(port))
         assert supervisor.pids["part"] != first
 
@@ -105,7 +107,7 @@ async def test_a_missing_program_is_reported(tmp_path: Path) -> None:
 
 
 async def test_a_taken_port_is_reported(tmp_path: Path) -> None:
-    """A program of another owner on the port must not pass the readiness probe."""
+    """Another owner's program on the port must not pass the readiness probe."""
     port = ports.preferred_or_free(0)
     async with Supervisor(tmp_path, lambda _: None) as supervisor:
         await supervisor.start(server("first", tmp_path / "journal", port=port))
@@ -114,7 +116,7 @@ async def test_a_taken_port_is_reported(tmp_path: Path) -> None:
 
 
 async def test_a_program_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
-    """Neither the program nor its children outlive the supervisor."""
+    """After the supervisor has stopped, neither the program nor its children are running."""
     child = tmp_path / "child"
     stubborn = (
         "import pathlib, signal, subprocess, sys, time\n"

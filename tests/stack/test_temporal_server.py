@@ -19,7 +19,7 @@ def on_disk(folder: Path) -> TemporalServer:
 
 
 async def test_the_server_has_the_search_attributes(tmp_path: Path) -> None:
-    """All search attributes of the workflows are registered at start."""
+    """All search attributes of the workflows are registered at startup."""
     server = on_disk(tmp_path)
     async with temporal_server.running(server, tmp_path):
         client = await connection.connect(environment=server.environment)
@@ -28,7 +28,7 @@ async def test_the_server_has_the_search_attributes(tmp_path: Path) -> None:
 
 
 async def test_a_killed_server_restarts_without_losing_workflows(tmp_path: Path) -> None:
-    """A workflow that was started before `kill -9` exists after it."""
+    """A workflow that was started before `kill -9` exists after the restart."""
     server = on_disk(tmp_path)
     async with temporal_server.running(server, tmp_path) as supervisor:
         client = await connection.connect(environment=server.environment)
@@ -39,7 +39,7 @@ async def test_a_killed_server_restarts_without_losing_workflows(tmp_path: Path)
 
 
 async def test_a_damaged_database_is_reported(tmp_path: Path) -> None:
-    """The message names the file and the remedy; the server overwrites nothing."""
+    """The message names the file and the remedy. The server overwrites nothing."""
     server = on_disk(tmp_path)
     (tmp_path / "temporal.db").write_text("not a database" * 1000)
     with pytest.raises(ProgramFailed, match=r"Its database .*temporal\.db is damaged: restore it from a copy"):

@@ -39,11 +39,11 @@ sys.path.insert(0, "tools")
 sys.argv = ["bootstrap.py", *sys.argv[1:]]
 runpy.run_path("tools/bootstrap.py", run_name="__main__")
 """
-"""Runs the script in an interpreter without pip and ensurepip."""
+"""A program that runs the script in an interpreter without pip and ensurepip."""
 
 
 def wheel() -> bytes:
-    """Return a wheel of the stub."""
+    """Return a wheel that contains the stub of uv."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("uv-1.0.data/scripts/uv", UV)
@@ -52,7 +52,7 @@ def wheel() -> bytes:
 
 @pytest.fixture(params=["json", "html"])
 def index(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Serve a package index in one of its two formats; it requires credentials."""
+    """Serve a package index in one of its two formats. The index requires credentials."""
     name, digest = f"uv-1.0-py3-none-{_platform()}.whl", hashlib.sha256(wheel()).hexdigest()
     page = f'<a href="../../files/uv-1.0.tar.gz#sha256=0">x</a><a href="../../files/{name}#sha256={digest}">x</a>'
     if request.param == "json":
@@ -83,7 +83,7 @@ def _platform() -> str:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return a project folder with the real scripts and requirements of its own."""
+    """Return a project folder with the real scripts and its own requirements."""
     shutil.copytree(PROJECT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "requirements").mkdir()
     for name in ("main", "local", "dev", "benchmarks"):
@@ -107,7 +107,7 @@ def bootstrap(project: Path, wanted: str = "dev", **environment: str) -> subproc
 
 
 def calls(project: Path) -> list[str]:
-    """Return the commands that uv was called with since the last time."""
+    """Return the commands that uv has received since the last call."""
     file = project / "calls"
     lines = file.read_text().splitlines() if file.exists() else []
     file.unlink(missing_ok=True)
@@ -115,20 +115,20 @@ def calls(project: Path) -> list[str]:
 
 
 def test_bootstrap_needs_only_a_package_index(project: Path, index: str) -> None:
-    """It downloads uv from the index, checks its hash, and installs the environment."""
+    """The script downloads uv from the index, checks its hash, and installs the environment."""
     done = bootstrap(project, UV_DEFAULT_INDEX=index)
     assert (done.returncode, calls(project)) == (0, ["venv " + str(project / ".venv"), "pip sync"]), done.stderr
     assert done.stderr.startswith("Setting up .venv from requirements/dev.txt ...\n")
 
 
 def test_the_index_of_the_pip_configuration_is_used(project: Path, index: str) -> None:
-    """Users who have configured pip need no further settings."""
+    """Users who have already configured pip need no further settings."""
     (project / "pip.conf").write_text(f"[global]\nindex-url = {index}\n")
     assert bootstrap(project, PIP_CONFIG_FILE=str(project / "pip.conf")).returncode == 0
 
 
 def test_a_second_run_does_nothing(project: Path, index: str) -> None:
-    """The same or a smaller set is already installed, so there is no output either."""
+    """The second run asks for the same or a smaller set, which is already installed. It prints nothing."""
     bootstrap(project, UV_DEFAULT_INDEX=index)
     calls(project)
     for wanted in ("dev", "main"):
@@ -146,7 +146,7 @@ def test_changed_requirements_are_installed_into_the_existing_environment(projec
 
 
 def test_an_interrupted_or_broken_environment_is_recreated(project: Path, index: str) -> None:
-    """The installation was interrupted, or the interpreter is missing."""
+    """The last installation was interrupted, or the interpreter is missing."""
     (project / "fail").touch()
     assert bootstrap(project, UV_DEFAULT_INDEX=index).returncode == 1
     (project / "fail").unlink()
@@ -158,7 +158,7 @@ def test_an_interrupted_or_broken_environment_is_recreated(project: Path, index:
 
 
 def test_a_uv_with_another_hash_is_not_run(project: Path, index: str) -> None:
-    """The pinned hash decides, not the index."""
+    """The pinned hash decides which uv is run, whatever the index serves."""
     pin(project, "0" * 64)
     done = bootstrap(project, UV_DEFAULT_INDEX=index)
     assert done.returncode == 1
@@ -167,7 +167,7 @@ def test_a_uv_with_another_hash_is_not_run(project: Path, index: str) -> None:
 
 
 def test_without_an_index_the_error_names_the_remedy(project: Path) -> None:
-    """There is no traceback."""
+    """The error is printed without a traceback."""
     done = bootstrap(project)
     assert done.returncode == 1
     assert "neither pip nor ensurepip" in done.stderr

@@ -1,4 +1,4 @@
-"""Lists every name on the wire: workflows, handlers, activities, search attributes, and the fields of all messages."""
+"""Lists every name on the wire: workflows, handlers, activities, search attributes, and the fields of messages."""
 
 import importlib
 import inspect
@@ -17,14 +17,14 @@ import worker
 from workflows.support import search_attributes
 
 RECORDED = Path(__file__).with_name("recorded.json")
-"""The names that a running migration may depend on; written by `python -m tests.wire.record`."""
+"""The names that a running migration may depend on, written by `python -m tests.wire.record`."""
 
 Contract = dict[str, list[str]]
-"""Names by where they belong: `workflow:CohortWorkflow` → its handlers, `message:Resend` → its fields."""
+"""The names in each place: `workflow:CohortWorkflow` → its handlers, `message:Resend` → its fields."""
 
 
 def current() -> Contract:
-    """Return the names that the code has now."""
+    """Return the names in the current code."""
     contract: dict[str, set[str]] = {"search attributes": {one.name for one in _search_attributes()}}
     messages: list[Any] = []
     for handlers in map(_workflow, worker.WORKFLOWS):
@@ -42,13 +42,13 @@ def current() -> Contract:
 
 
 def recorded() -> Contract:
-    """Return the names that were recorded."""
+    """Return the recorded names."""
     contract: Contract = json.loads(RECORDED.read_text(encoding="utf-8"))
     return contract
 
 
 def missing(there: Contract, here: Contract) -> list[str]:
-    """Return what `there` has and `here` has not, as `place: name`."""
+    """Return the names in `there` that `here` lacks, as `place: name`."""
     return [f"{place}: {name}" for place, names in there.items() for name in names if name not in here.get(place, [])]
 
 

@@ -1,20 +1,20 @@
-"""Running migrations depend on names on the wire: none may disappear."""
+"""Running migrations depend on the names on the wire, so no name may disappear."""
 
 from tests.wire import contract
 
 
 def test_no_name_on_the_wire_disappears() -> None:
-    """A renamed field or handler breaks migrations that run: keep the old name, or add a second one beside it."""
+    """Renaming a field or handler breaks running migrations: keep the old name, or add the new name as well."""
     assert contract.missing(contract.recorded(), contract.current()) == []
 
 
 def test_every_name_on_the_wire_is_recorded() -> None:
-    """New names are recorded too: `python -m tests.wire.record`."""
+    """If this fails, record the new names: `python -m tests.wire.record`."""
     assert contract.missing(contract.current(), contract.recorded()) == []
 
 
 def test_the_contract_covers_every_kind_of_name() -> None:
-    """One example of each kind, so that the listing cannot become empty unnoticed."""
+    """The test checks one example of each kind, so that the listing cannot become empty unnoticed."""
     names = contract.current()
     assert "cohort_status" in names["workflow:SiteMigrationWorkflow signals"]
     assert "pause" in names["workflow:SiteMigrationWorkflow updates"]
@@ -26,7 +26,7 @@ def test_the_contract_covers_every_kind_of_name() -> None:
 
 
 def test_a_missing_name_is_reported_with_its_place() -> None:
-    """As the first test would show it."""
+    """The place and the name are shown as in a failure of the first test."""
     there = {"message:Pause": ["reason", "run"]}
     assert contract.missing(there, {"message:Pause": ["run"]}) == ["message:Pause: reason"]
     assert contract.missing(there, {}) == ["message:Pause: reason", "message:Pause: run"]

@@ -1,4 +1,4 @@
-"""All services, working: a Temporal server with a worker, a mail server, the emulator, the portal."""
+"""Everything that `check` examines, working: Temporal with a worker, a mail server, the emulator and the portal."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ async def worker(client: Client) -> AsyncIterator[None]:
 
 @pytest.fixture(scope="session")
 async def mailbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[int, Path]]:
-    """Run a mail server; yields its port, and the folder for its mails."""
+    """Run a mail server; yield its port and the folder with its mails."""
     folder = tmp_path_factory.mktemp("check") / "mailbox"
     listening = await asyncio.get_running_loop().create_server(Mailbox(folder).session, "127.0.0.1", 0)
     yield listening.sockets[0].getsockname()[1], folder
@@ -46,7 +46,7 @@ async def mailbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tup
 async def portal(
     server: TemporalServer, client: Client, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[str]:
-    """Run the portal as a process; yields its URL."""
+    """Run the portal as a process; yield its URL."""
     assert client
     port = ports.preferred_or_free(0)
     url = f"http://127.0.0.1:{port}"
@@ -67,7 +67,7 @@ async def portal(
 
 @pytest.fixture
 def cli(server: TemporalServer, worker: None, mailbox: tuple[int, Path], service: str, portal: str) -> Cli:
-    """starter.py with settings with which all checks pass."""
+    """starter.py with settings that pass all checks."""
     assert worker is None
     return Cli(
         {

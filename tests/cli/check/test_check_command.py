@@ -1,4 +1,4 @@
-"""`check`: passing checks, and every kind of failure with its remedy."""
+"""The `check` command: passing checks, and every kind of failure with its remedy."""
 
 import asyncio
 import shlex
@@ -51,7 +51,7 @@ USERS = [{"username": "olga@example.com", "role": "owner"}]
 
 
 def results_of(ran: Ran) -> dict[str, CheckResult]:
-    """Parse the results; the output contains no secret and no traceback."""
+    """Parse the results, and assert that the output contains no secret and no traceback."""
     assert not any(secret in ran.out + ran.err for secret in (*SECRETS, "Traceback"))
     results = TypeAdapter(list[CheckResult]).validate_json(ran.out)
     assert tuple(finding.service for finding in results) == SERVICES
@@ -70,7 +70,7 @@ def not_ok(results: dict[str, CheckResult]) -> dict[str, CheckStatus]:
 
 
 async def test_all_checks_pass_and_nothing_is_changed(control: Control, cli: Cli, mailbox: tuple[int, Path]) -> None:
-    """Exit code 0; no mail is sent, and the emulator's data is unchanged."""
+    """The exit code is 0, no mail is sent, and the emulator's data stays the same."""
     control.load(USERS, sites=[{"name": "ours"}])
     before = {name: table for name, table in control.state().items() if name != "calls"}
     code, results = await run_check(cli)
@@ -84,7 +84,7 @@ async def test_all_checks_pass_and_nothing_is_changed(control: Control, cli: Cli
 
 
 async def test_check_in_a_pipe_prints_one_line_per_service(control: Control, cli: Cli) -> None:
-    """With the remedy on the same line, for grep and logs."""
+    """Each line includes the remedy, so that grep and log collectors keep the two together."""
     control.load(USERS)
     ran = await cli("check", LANDBRIDGE_OPSGENIE_API_KEY="wrong")
     lines = ran.out.splitlines()
@@ -95,7 +95,7 @@ async def test_check_in_a_pipe_prints_one_line_per_service(control: Control, cli
 
 
 async def test_unreachable_services_fail_independently(control: Control, cli: Cli) -> None:
-    """All checks run, and each remedy names the setting."""
+    """All checks run, and each remedy names the setting to change."""
     control.load(USERS)
     gone = f"127.0.0.1:{ports.preferred_or_free(0)}"
     code, results = await run_check(
@@ -117,7 +117,7 @@ async def test_unreachable_services_fail_independently(control: Control, cli: Cl
 
 
 async def test_a_wrong_setting_exits_with_2_and_other_checks_run(control: Control, cli: Cli) -> None:
-    """Each line names the setting, without its value."""
+    """Each failed line names the setting without printing its value."""
     control.load(USERS)
     code, results = await run_check(
         cli,
@@ -165,7 +165,7 @@ async def test_an_invalid_character_fails_only_the_affected_checks(
 
 
 async def test_a_wrong_log_setting_has_its_own_line(control: Control, cli: Cli) -> None:
-    """All other checks run."""
+    """All other checks still run."""
     control.load(USERS)
     ran = await cli("check", LANDBRIDGE_LOG_LEVEL="loud")
     lines = ran.out.splitlines()
@@ -176,7 +176,7 @@ async def test_a_wrong_log_setting_has_its_own_line(control: Control, cli: Cli) 
 
 @pytest.mark.parametrize("around", ["\n", "\r\n", " ", "\u00a0", "\ufeff"])
 async def test_whitespace_around_a_key_is_ignored(control: Control, cli: Cli, around: str) -> None:
-    """For example a line break at the end of a secret's file."""
+    """A secret's file often ends with a line break."""
     control.load(USERS)
     keys = ("LANDBRIDGE_OPSGENIE_API_KEY", "LANDBRIDGE_ATLASSIAN_API_KEY", "LANDBRIDGE_TOKEN_KEYS")
     code, results = await run_check(cli, **{name: f"{around}{cli.environment[name]}{around}" for name in keys})
@@ -184,7 +184,7 @@ async def test_whitespace_around_a_key_is_ignored(control: Control, cli: Cli, ar
 
 
 async def test_missing_permissions_and_wrong_urls_fail(control: Control, cli: Cli, service: str) -> None:
-    """A valid key without the necessary rights, and URLs of other servers."""
+    """A valid key without the required permissions fails the check, and so does the URL of another server."""
     control.load(USERS)
     control.order("/v2/users", status=403)
     control.order("users/search", status=403)
@@ -200,7 +200,7 @@ async def test_missing_permissions_and_wrong_urls_fail(control: Control, cli: Cl
 
 
 async def test_a_portal_that_cannot_reach_temporal_fails(control: Control, cli: Cli, service: str) -> None:
-    """It answers, but clicks on links would be lost."""
+    """The portal answers, but it would lose people's clicks on links."""
     control.load(USERS)
     control.order("/livez", status=200)
     control.order("/readyz", status=503)
@@ -210,7 +210,7 @@ async def test_a_portal_that_cannot_reach_temporal_fails(control: Control, cli: 
 
 
 async def test_without_the_emulator_manual_steps_are_mentioned(control: Control, cli: Cli) -> None:
-    """The check passes."""
+    """The check still passes."""
     control.load(USERS)
     code, results = await run_check(cli, LANDBRIDGE_ATLASSIAN_PROVISIONING_URL="http://127.0.0.1")
     assert (code, not_ok(results)) == (1, {"Provisioning": CheckStatus.FAILED})
@@ -250,7 +250,7 @@ async def test_mail_server_rejections_name_the_setting(
     sentence: str,
     setting: str,
 ) -> None:
-    """They are found without sending a mail, and the password is not printed."""
+    """The check finds them without sending a mail and does not print the password."""
     control.load(USERS)
     async with ScriptedServer(script=script, extensions=extensions, tls=server_tls()) as mail:
         settings = {
@@ -287,7 +287,7 @@ async def namespace(client: Client, name: str) -> None:
 async def test_an_unprepared_namespace_fails_with_the_command_to_prepare_it(
     client: Client, control: Control, cli: Cli, tmp_path: Path
 ) -> None:
-    """Running the printed command makes the check pass; that no worker is running is reported too."""
+    """Running the printed command makes the check pass. The output also says that no worker is running."""
     control.load(USERS)
     await namespace(client, "bare")
     code, results = await run_check(cli, TEMPORAL_NAMESPACE="bare")
@@ -306,7 +306,7 @@ async def test_an_unprepared_namespace_fails_with_the_command_to_prepare_it(
 
 
 async def test_unpolled_task_queues_fail(client: Client, server: TemporalServer, control: Control, cli: Cli) -> None:
-    """Only the worker for mails is running."""
+    """Only the mail worker is running, so the other task queues have no pollers."""
     control.load(USERS)
     await namespace(client, "half")
     half = await connection.connect(environment={**server.environment, "TEMPORAL_NAMESPACE": "half"})
@@ -332,7 +332,7 @@ async def test_a_search_attribute_of_another_type_fails(client: Client, control:
 
 
 async def test_checks_time_out_and_fail_independently(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check whose requirement failed is skipped."""
+    """A check that depends on a failed check is skipped."""
     monkeypatch.setattr(checks, "TIMEOUT_SECONDS", 0.05)
 
     async def never() -> Passed:
@@ -402,7 +402,7 @@ async def test_a_missing_encryption_key_fails(
 async def test_unencrypted_running_migrations_need_the_setting(
     client: Client, server: TemporalServer, control: Control, cli: Cli
 ) -> None:
-    """With the setting they run; the check then advises to remove it later."""
+    """With the setting, these migrations run, and the check advises removing the setting later."""
     control.load(USERS)
     await namespace(client, "clear")
     other = await connection.connect(environment={**server.environment, "TEMPORAL_NAMESPACE": "clear"})

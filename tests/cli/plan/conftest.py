@@ -1,4 +1,4 @@
-"""The emulator, and starter.py with settings for it only; there is no Temporal server."""
+"""The emulator, and starter.py with settings for the emulator only. There is no Temporal server."""
 
 import os
 

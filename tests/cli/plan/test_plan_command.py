@@ -1,4 +1,4 @@
-"""`plan`, run as a process against the emulator, whose data must not change."""
+"""The `plan` command as a process against the emulator, whose data must not change."""
 
 import asyncio
 import csv
@@ -56,7 +56,7 @@ def plan_of(ran: Ran) -> Plan:
 
 
 def kinds(ran: Ran) -> list[BlockerKind]:
-    """Return the kinds of blockers; check that the exit code matches."""
+    """Return the kinds of blockers, and assert that the exit code matches them."""
     stops = [stop.kind for stop in plan_of(ran).blockers]
     assert ran.code == (2 if stops else 0), ran
     return stops
@@ -68,7 +68,7 @@ def tables(control: Control) -> dict[str, Any]:
 
 
 async def test_each_plan_line_matches_what_a_migration_does(control: Control, cli: Cli, service: str) -> None:
-    """Each planned action; with the calls that a migration makes, everyone gets the planned state."""
+    """When the test makes the calls of a migration, every person gets the planned state."""
     control.load(USERS, **ORGANIZED)
     before = tables(control)
     ran = await cli(*PLAN, "--site", "ours", "-o", "json")
@@ -99,7 +99,7 @@ async def test_each_plan_line_matches_what_a_migration_does(control: Control, cl
 
 
 async def states_after_accounts(service: str) -> dict[str, State]:
-    """Create the accounts as a migration does; return everyone's state then."""
+    """Create the accounts as a migration does; return each person's state afterwards."""
     async with OpsgenieRoster(service, OPSGENIE_KEY, ["sso.example.com"]) as source:
         people = [arrive(number, row, NOW) for number, row in enumerate([row async for row in source.people(ACCOUNT)])]
     outcomes: list[AccountOutcome] = []
@@ -117,7 +117,7 @@ async def states_after_accounts(service: str) -> dict[str, State]:
 
 
 async def test_the_digest_is_the_one_that_start_compares(control: Control, cli: Cli, service: str) -> None:
-    """The digest of the roster as a worker reads it; it changes when a person joins."""
+    """The digest is computed from the roster as a worker reads it. It changes when a person joins."""
     control.load(USERS, **ORGANIZED)
     first = plan_of(await cli(*PLAN, "-o", "json"))
     async with OpsgenieRoster(service, OPSGENIE_KEY, ["sso.example.com"]) as source:
@@ -127,7 +127,7 @@ async def test_the_digest_is_the_one_that_start_compares(control: Control, cli: 
 
 
 async def test_too_few_seats_block_the_migration(control: Control, cli: Cli) -> None:
-    """The first people on the roster get the seats."""
+    """The first people on the roster get the available seats."""
     users = [USERS[0], *({"username": f"person{number}@example.com"} for number in range(4))]
     control.load(users, **ORGANIZED, seats=8)
     ran = await cli(*PLAN, "--site", "ours", "-o", "json")
@@ -139,7 +139,7 @@ async def test_too_few_seats_block_the_migration(control: Control, cli: Cli) -> 
 
 
 async def test_all_blockers_are_reported_together(control: Control, cli: Cli) -> None:
-    """With the remedy of each; the exit code is 2, and the plan is as complete as possible."""
+    """Each blocker has its remedy. The exit code is 2, and the plan is as complete as possible."""
     control.load(USERS, **ORGANIZED)
     new = ("--first-name", "O", "--last-name", "W", "-o", "json")
     ran = await asyncio.gather(
@@ -166,7 +166,7 @@ async def test_all_blockers_are_reported_together(control: Control, cli: Cli) ->
 
 
 async def test_a_taken_site_name_blocks_the_migration(control: Control, cli: Cli) -> None:
-    """The site itself is probed; if it does not answer, the plan only contains a remark."""
+    """The plan probes the site itself. If the site does not answer, the plan contains only a remark."""
     control.load(USERS, **{**ORGANIZED, "sites": [{"name": "elsewhere", "siteAdmins": ["x@example.com"]}]})
     wanted = (*PLAN, "--new-site", "elsewhere", "--first-name", "O", "--last-name", "W", "-o", "json")
     taken, unknown = await asyncio.gather(
@@ -179,7 +179,7 @@ async def test_a_taken_site_name_blocks_the_migration(control: Control, cli: Cli
 
 
 async def test_rejected_credentials_block_the_migration(control: Control, cli: Cli) -> None:
-    """Both are reported, without the keys and without the advice to resume a migration."""
+    """Both rejections are reported, without the keys and without the advice to resume a migration."""
     control.load(USERS, **ORGANIZED)
     ran = await cli(
         *PLAN,
@@ -195,14 +195,14 @@ async def test_rejected_credentials_block_the_migration(control: Control, cli: C
 
 
 async def test_a_missing_setting_is_bad_input(cli: Cli) -> None:
-    """The message names it."""
+    """The message names the missing setting."""
     ran = await cli(*PLAN, LANDBRIDGE_ATLASSIAN_URL="nonsense")
     assert (ran.code, ran.out) == (2, "")
     assert "LANDBRIDGE_ATLASSIAN_URL is wrong" in ran.err
 
 
 async def test_a_roster_file_can_be_planned(control: Control, cli: Cli, tmp_path: Path) -> None:
-    """Opsgenie is not called; every problem in the file is a blocker, as `start` would refuse the file."""
+    """Opsgenie is not called. Each problem in the file is a blocker, because `start` would refuse the file."""
     control.load(USERS, **ORGANIZED)
     before = control.state()["calls"].get("GET /v2/users", 0)
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
@@ -225,7 +225,7 @@ async def test_a_roster_file_can_be_planned(control: Control, cli: Cli, tmp_path
 
 
 async def test_temporary_errors_are_retried(control: Control, cli: Cli) -> None:
-    """A plan for many people takes hundreds of calls: a rate limit or a lost answer must not fail it."""
+    """A plan for many people takes hundreds of calls, so a rate limit or a lost response must not fail it."""
     users = [USERS[0], *({"username": f"person{number}@example.com"} for number in range(249))]
     control.load(users, **ORGANIZED)
     control.order("users/search", skip=2, status=429, headers={"Retry-After": "0"})
@@ -238,7 +238,7 @@ async def test_temporary_errors_are_retried(control: Control, cli: Cli) -> None:
 
 
 async def test_permanent_errors_fail_the_plan(control: Control, cli: Cli) -> None:
-    """A service that demands a pause of an hour fails the plan; no partial plan is printed."""
+    """If a service asks for a wait of an hour, the plan fails. No partial plan is printed."""
     control.load(USERS, **ORGANIZED)
     control.order("users/search", skip=1, times=9, status=429, headers={"Retry-After": "3600"})
     ran = await cli(*PLAN, "-o", "csv")
@@ -247,7 +247,7 @@ async def test_permanent_errors_fail_the_plan(control: Control, cli: Cli) -> Non
 
 
 async def test_the_csv_plan_contains_no_formulas(control: Control, cli: Cli) -> None:
-    """It lists everyone; the blockers are printed on stderr."""
+    """The CSV lists everyone. The blockers are printed to stderr instead."""
     control.load(USERS, **ORGANIZED)
     ran = await cli(*PLAN, "--site", "wiki", "-o", "csv")
     rows = list(csv.DictReader(io.StringIO(ran.out)))
@@ -257,7 +257,7 @@ async def test_the_csv_plan_contains_no_formulas(control: Control, cli: Cli) -> 
 
 
 async def test_the_table_shows_counts_people_and_the_start_command(control: Control, cli: Cli) -> None:
-    """People with problems are listed with the reason; the last line is the command to start."""
+    """People with problems are listed with the reason. The last line is the command that starts the migration."""
     control.load(USERS, **ORGANIZED)
     ran = await cli(*PLAN, "--site", "ours")
     assert (ran.code, ran.err) == (0, "")
@@ -270,7 +270,7 @@ async def test_the_table_shows_counts_people_and_the_start_command(control: Cont
 
 
 async def test_the_json_plan_matches_the_documentation(control: Control, cli: Cli) -> None:
-    """Enum members by their values, and nothing else on stdout."""
+    """Enum members are printed as their values, and stdout contains nothing but the JSON."""
     control.load(USERS, **ORGANIZED)
     ran = await cli(*PLAN, "-o", "json")
     answer = json.loads(ran.out)

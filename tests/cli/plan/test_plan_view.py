@@ -15,7 +15,7 @@ START = "./starter.py start acme --initiator olivia.owens@example.com --site acm
 
 
 def shown(plan: Plan) -> str:
-    """Return the plan as a terminal of 80 columns shows it."""
+    """Return the plan as rendered on a terminal of 80 columns."""
     screen = io.StringIO()
     console = Console(file=screen, width=80, markup=False, highlight=False)
     console.print(plan_view.render(plan, START), crop=False)
@@ -23,7 +23,7 @@ def shown(plan: Plan) -> str:
 
 
 def test_long_lists_of_people_are_truncated() -> None:
-    """The rest are counted, with how to list them."""
+    """The output counts the remaining people and says how to list them."""
     planner = Planner()
     rows = [RosterPerson(email=f"person{number}@example.com", blocked=True) for number in range(500)]
     lines = [planner.take(row, None) for row in rows]
@@ -58,6 +58,6 @@ def test_untrusted_names_are_safe_and_long_texts_wrap() -> None:
 
 
 def test_the_start_command_is_never_wrapped() -> None:
-    """A copied line break would start the migration without the digest."""
+    """A line break in a copied command would start the migration without the digest."""
     plan = Plan(opsgenie_account="acme", initiator="a@example.com", digest="a14695ea774fc80c")
     assert f"\n{START} --plan a14695ea774fc80c\n" in shown(plan)

@@ -1,4 +1,4 @@
-"""The emulator for the connectors; every request that they send is validated against the documents that describe it."""
+"""The emulator for the connectors. Each request is validated against the OpenAPI documents that describe it."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ OWN = Document(openapi.document(app.OPERATIONS))
 
 @pytest.fixture(autouse=True)
 def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Sent]]:
-    """Record all requests, and validate them after the test."""
+    """Record all requests of a test, and validate them afterwards."""
     requests: list[Sent] = []
     send = httpx2.AsyncHTTPTransport.handle_async_request
 

@@ -22,7 +22,7 @@ async def directory(service: str) -> AsyncIterator[AtlassianDirectory]:
 
 
 async def look_up(verb: Verb, *emails: str) -> list[AccountOutcome]:
-    """Look up these addresses; return the outcomes in their order."""
+    """Look up these addresses; return the outcomes in the same order."""
     outcomes: list[AccountOutcome] = []
     questions = [AccountQuestion(person=n, email=email) for n, email in enumerate(emails, 1)]
     await collect(verb(questions), outcomes.extend)
@@ -35,14 +35,14 @@ def many(count: int) -> list[str]:
 
 
 def calls(control: Control, endpoint: str) -> int:
-    """Return how often an endpoint was called so far."""
+    """Return how often an endpoint has been called."""
     return int(control.state()["calls"].get(endpoint, 0))
 
 
 async def test_accounts_are_found_by_any_spelling_of_the_address(
     control: Control, directory: AtlassianDirectory
 ) -> None:
-    """Verified, unverified and missing accounts are outcomes."""
+    """Verified, unverified and missing accounts are reported as outcomes, not as errors."""
     control.load(accounts=[{"email": "Ann@example.com", "emailVerified": True}, {"email": "bob@example.com"}])
     ann, bob, nobody = await look_up(directory.find, "ann@example.com", "bob@example.com", "nobody@example.com")
     assert (bool(ann.account_id), ann.verified, ann.email) == (True, True, "ann@example.com")
@@ -53,7 +53,7 @@ async def test_accounts_are_found_by_any_spelling_of_the_address(
 async def test_a_lookup_creates_nothing_and_covers_a_hundred_addresses(
     control: Control, directory: AtlassianDirectory
 ) -> None:
-    """Regular polling stays cheap."""
+    """One call covers a hundred addresses, so that regular polling stays cheap."""
     before = calls(control, SEARCH), calls(control, INVITE)
     assert len(await look_up(directory.find, *many(201))) == 201
     assert (calls(control, SEARCH) - before[0], calls(control, INVITE) - before[1]) == (3, 0)
@@ -61,7 +61,7 @@ async def test_a_lookup_creates_nothing_and_covers_a_hundred_addresses(
 
 
 async def test_missing_accounts_are_created_and_others_adopted(control: Control, directory: AtlassianDirectory) -> None:
-    """Existing accounts are kept, inside or outside the organization; each other person gets one."""
+    """Existing accounts are kept, inside or outside the organization. Each other person gets a new account."""
     control.load(
         accounts=[
             {"email": "inside@example.com"},
@@ -82,7 +82,7 @@ async def test_missing_accounts_are_created_and_others_adopted(control: Control,
 
 
 async def test_invitations_cover_twenty_five_addresses(control: Control, directory: AtlassianDirectory) -> None:
-    """The limit of the call is kept, and no address is lost at a batch boundary."""
+    """Twenty-five is the API's limit for one call. No address is lost at a batch boundary."""
     before = calls(control, INVITE)
     outcomes = await look_up(directory.ensure, *many(126))
     assert sum(outcome.created for outcome in outcomes) == 126
@@ -92,7 +92,7 @@ async def test_invitations_cover_twenty_five_addresses(control: Control, directo
 async def test_a_thousand_people_cost_the_expected_number_of_calls(
     control: Control, directory: AtlassianDirectory
 ) -> None:
-    """Lookup, invitation and second lookup; afterwards, each poll is one call for each 100 people."""
+    """The calls are lookup, invitation and second lookup. Afterwards, each poll is one call for each 100 people."""
     before = calls(control, SEARCH), calls(control, INVITE)
     assert len(await look_up(directory.ensure, *many(1000))) == 1000
     assert (calls(control, SEARCH) - before[0], calls(control, INVITE) - before[1]) == (2 * 10, 40)
@@ -104,7 +104,7 @@ async def test_a_thousand_people_cost_the_expected_number_of_calls(
 async def test_invitations_before_an_error_are_reported(
     control: Control, directory: AtlassianDirectory, status: int, error: type[Exception]
 ) -> None:
-    """The outcomes so far are yielded, then the error is raised."""
+    """The outcomes so far are yielded before the error is raised."""
     control.order("users/invite", skip=2, status=status)
     outcomes: list[AccountOutcome] = []
     questions = [AccountQuestion(person=n, email=email) for n, email in enumerate(many(80), 1)]
@@ -114,7 +114,7 @@ async def test_invitations_before_an_error_are_reported(
 
 
 async def test_a_lost_response_creates_nothing_twice(control: Control, directory: AtlassianDirectory) -> None:
-    """The invitation succeeded but its response was lost: the retry finds the accounts."""
+    """The invitation succeeded but its response was lost, so the retry finds the accounts."""
     control.order("users/invite", afterCommit=True, drop=True)
     with pytest.raises(ServiceUnavailable):
         await look_up(directory.ensure, *many(3))
@@ -126,7 +126,7 @@ async def test_a_lost_response_creates_nothing_twice(control: Control, directory
 
 
 async def test_a_lagging_directory_creates_nothing_twice(control: Control, directory: AtlassianDirectory) -> None:
-    """A person who was invited but is not listed yet counts as created, and is found later."""
+    """An invited person who is not listed yet counts as created. A later lookup finds the account."""
     control.order("users/search", status=200, body='{"data": []}', times=2)
     (first,) = await look_up(directory.ensure, "new@example.com")
     assert first.created
@@ -135,7 +135,7 @@ async def test_a_lagging_directory_creates_nothing_twice(control: Control, direc
 
 
 async def test_a_failed_invitation_does_not_stop_the_others(control: Control, directory: AtlassianDirectory) -> None:
-    """206 lists the failures with reasons; the other accounts are created."""
+    """Status 206 lists the failures with reasons. The other accounts are created."""
     control.load(uninvitable={"bad@example.com": "Domain is\nblocked"})
     good, bad = await look_up(directory.ensure, "good@example.com", "bad@example.com")
     assert (good.created, good.problem) == (True, "")
@@ -145,7 +145,7 @@ async def test_a_failed_invitation_does_not_stop_the_others(control: Control, di
 async def test_a_deactivated_account_outside_the_organization_affects_one_person(
     control: Control, directory: AtlassianDirectory
 ) -> None:
-    """Atlassian refuses the whole call; the other people are then invited without that account."""
+    """Atlassian refuses the whole call. The other people are then invited without that account."""
     control.load(accounts=[{"email": "person7@example.com", "accountStatus": "inactive", "member": False}])
     outcomes = await look_up(directory.ensure, *many(25))
     problems = [outcome for outcome in outcomes if outcome.problem]
@@ -160,7 +160,7 @@ async def test_a_deactivated_account_outside_the_organization_affects_one_person
 async def test_the_licence_limit_pauses_midway(
     control: Control, directory: AtlassianDirectory, code: str, word: str
 ) -> None:
-    """The last seat is taken midway: nobody is marked as failed, and the retry invites the rest."""
+    """The last seat is taken while people are invited. Nobody is marked as failed, and the retry invites the rest."""
     control.load(uninvitable={"person30@example.com": code})
     with pytest.raises(ServiceRejected, match=word):
         await look_up(directory.ensure, *many(60))
@@ -186,7 +186,7 @@ async def test_an_inactive_or_conflicting_address_affects_one_person(
 async def test_an_unusable_account_is_a_problem(
     control: Control, directory: AtlassianDirectory, status: str, word: str
 ) -> None:
-    """A person with an unusable account is not invited again."""
+    """The person is not invited again."""
     control.load(accounts=[{"email": "ann@example.com", "accountStatus": status, "emailVerified": True}])
     before = calls(control, INVITE)
     for verb in (directory.find, directory.ensure):
@@ -201,7 +201,7 @@ async def test_an_unusable_account_is_a_problem(
 async def test_a_problem_of_the_organization_pauses(
     control: Control, directory: AtlassianDirectory, organization: dict[str, object], word: str
 ) -> None:
-    """No plan or no seats is not the problem of one person: an admin fixes it. Nothing is half done."""
+    """A missing plan or seat affects everyone, so an admin must fix it. No account is created before that."""
     control.load([], **organization)
     with pytest.raises(ServiceRejected, match=word):
         await look_up(directory.ensure, *many(3))
@@ -214,14 +214,14 @@ async def test_a_problem_of_the_organization_pauses(
 async def test_a_refusal_of_the_whole_call_pauses(
     control: Control, directory: AtlassianDirectory, status: int, code: str
 ) -> None:
-    """A wrong role or a missing licence would fail for everyone: no person is marked."""
+    """A wrong role or a missing licence would fail for everyone, so no single person is marked."""
     control.order("users/invite", status=status, body=f'{{"errors": [{{"code": "{code}"}}]}}')
     with pytest.raises(ServiceRejected, match=str(status)):
         await look_up(directory.ensure, *many(2))
 
 
 async def test_all_pages_of_search_results_are_read(control: Control, directory: AtlassianDirectory) -> None:
-    """A cursor is followed, on its own or in a URL."""
+    """The next page's cursor may be given on its own or in a URL."""
     control.load(accounts=[{"email": "ann@example.com"}, {"email": "bob@example.com"}])
     url = "https://api.example.com/admin?cursor=100:1"
     control.order("users/search", status=200, body=f'{{"data": [], "links": {{"next": "{url}"}}}}')
@@ -233,17 +233,17 @@ async def test_all_pages_of_search_results_are_read(control: Control, directory:
 
 
 async def test_a_repeated_cursor_ends_the_reading(control: Control, directory: AtlassianDirectory) -> None:
-    """It counts as an error of the service."""
+    """A repeated cursor counts as an error of the service, so the call can be retried."""
     control.order("users/search", status=200, body='{"data": [], "links": {"next": "7:7"}}', times=9)
     with pytest.raises(ServiceUnavailable, match="pages repeat"):
         await look_up(directory.find, "ann@example.com")
 
 
 class TestAtlassiansOwnInvitations:
-    """Invitations that Atlassian mails itself, if enabled."""
+    """Invitation emails that Atlassian sends, if the setting enables them."""
 
     async def ask(self, service: str, *, sends: bool) -> dict[str, AccountOutcome]:
-        """Create accounts for people of all kinds."""
+        """Create accounts for people in all states; return the outcomes by the local part of the address."""
         questions = [
             AccountQuestion(person=1, email="verified@example.com", may_be_mailed=True),
             AccountQuestion(person=2, email="unverified@example.com"),
@@ -258,7 +258,7 @@ class TestAtlassiansOwnInvitations:
 
     @pytest.fixture(autouse=True)
     def world(self, control: Control) -> None:
-        """Someone is a member, someone has a verified account elsewhere, someone cannot be invited."""
+        """Load a member, a verified account outside the organization, and an address that cannot be invited."""
         control.load(
             accounts=[
                 {"email": "there@example.com"},
@@ -268,7 +268,7 @@ class TestAtlassiansOwnInvitations:
         )
 
     async def test_by_default_atlassian_mails_nobody(self, control: Control, service: str) -> None:
-        """People get only the mail of Landbridge."""
+        """People get only Landbridge's emails."""
         outcomes = await self.ask(service, sends=False)
         assert not any(outcome.mailed for outcome in outcomes.values())
         assert control.state()["invitationMails"] == []
@@ -276,7 +276,7 @@ class TestAtlassiansOwnInvitations:
     async def test_atlassian_mails_only_verified_emails_with_a_new_account(
         self, control: Control, service: str
     ) -> None:
-        """Unverified emails never get one (the guide, step 6), nor do existing members or failed invitations."""
+        """Unverified addresses (the guide, step 6), existing members and failed invitations never get an email."""
         outcomes = await self.ask(service, sends=True)
         assert [name for name, outcome in outcomes.items() if outcome.mailed] == ["verified"]
         assert outcomes["unverified"].created
@@ -285,12 +285,12 @@ class TestAtlassiansOwnInvitations:
 
 
 class TestSites:
-    """The sites linked to the initiator's email, and who may select them (the guide, step 2)."""
+    """The sites that are linked to the initiator's address, and who may choose them (the guide, step 2)."""
 
     async def test_sites_show_whether_the_person_is_a_site_admin(
         self, control: Control, directory: AtlassianDirectory
     ) -> None:
-        """A role on one site grants none on another; sites without a role are not listed."""
+        """A role on one site grants none on another. Sites on which the person has no role are not listed."""
         control.load(
             accounts=[{"email": "ann@example.com"}, {"email": "bob@example.com"}],
             sites=[
@@ -314,7 +314,7 @@ class TestSites:
         assert [site.admin for site in await directory.sites("ann@example.com")] == [True, True]
 
     async def test_an_unknown_address_has_no_sites(self, directory: AtlassianDirectory) -> None:
-        """No site is linked to an address that Atlassian does not know."""
+        """Atlassian does not know the address, so no site is linked to it."""
         assert await directory.sites("nobody@example.com") == []
 
     @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ class TestSites:
     async def test_workspaces_without_a_site_are_skipped(
         self, control: Control, directory: AtlassianDirectory, workspace: dict[str, object]
     ) -> None:
-        """Only an online site with an https address is listed."""
+        """A site is listed only if it is online and has an https address."""
         control.load(accounts=[{"email": "ann@example.com", "orgAdmin": True}])
         control.order("workspaces", status=200, body=json.dumps({"data": [workspace]}))
         assert await directory.sites("ann@example.com") == []

@@ -45,7 +45,7 @@ async def test_the_state_of_each_address_is_reported(
     verified: bool,
     manager: Manager,
 ) -> None:
-    """A problem is reported for each state that would stop the migration of the person."""
+    """A problem is reported for each state that would stop the person's migration."""
     control.load(accounts=[] if account is None else [{"email": "ann@example.com", **account}])
     ann = await lookup(directory, "ann@example.com")
     assert (ann.state, ann.verified, ann.manager) == (state, verified, manager)
@@ -58,7 +58,7 @@ async def test_the_state_of_each_address_is_reported(
 async def test_only_a_verified_domain_makes_accounts_managed(
     control: Control, directory: AtlassianDirectory, claim: str, *, ours: bool
 ) -> None:
-    """Existing or not; a pending or lost claim does not, and neither does a parent domain."""
+    """A pending or lost claim, or a verified parent domain, does not. It does not matter whether the account exists."""
     control.load(accounts=[{"email": "ann@Example.com"}], domains={"example.com": claim})
     assert (await lookup(directory, "ann@example.com")).manager is (
         Manager.THIS_ORGANIZATION if ours else Manager.NOBODY
@@ -72,7 +72,7 @@ async def test_only_a_verified_domain_makes_accounts_managed(
 async def test_a_survey_changes_nothing_and_covers_a_hundred_addresses(
     control: Control, directory: AtlassianDirectory
 ) -> None:
-    """Results keep the order; domains are requested once."""
+    """Results keep the order of the addresses, and domains are requested once."""
     before = control.state()["calls"]
     emails = [f"person{number}@example.com" for number in range(201)]
     assert [one.email async for one in directory.lookups(emails)] == emails
@@ -85,7 +85,7 @@ async def test_a_survey_changes_nothing_and_covers_a_hundred_addresses(
 
 
 async def test_seats_are_reported_for_limited_licences(control: Control, directory: AtlassianDirectory) -> None:
-    """The usage is a count of people, since Atlassian does not report it for a site's products."""
+    """Atlassian does not report the usage of a site's products, so the usage is a count of people."""
     people = [{"email": f"person{number}@example.com"} for number in range(3)]
     control.load(accounts=people, sites=[{"name": "ours"}], seats=5)
     (seats,) = await directory.seats()
@@ -96,7 +96,7 @@ async def test_seats_are_reported_for_limited_licences(control: Control, directo
 
 
 async def test_optional_fields_may_be_missing(control: Control, directory: AtlassianDirectory) -> None:
-    """Domains without name or claim, over-used licences, workspaces without a site."""
+    """Domains may lack a name or claim, workspaces may lack a site, and licences may be overused."""
     control.load(accounts=[{"email": "ann@example.com"}])
     control.order("/domains", status=200, body='{"data": [{"id": "1", "attributes": {}}]}')
     assert (await lookup(directory, "ann@example.com")).manager is Manager.NOBODY

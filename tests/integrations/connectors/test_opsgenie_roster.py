@@ -24,7 +24,7 @@ async def read(roster: OpsgenieRoster, account: str = ACCOUNT) -> list[RosterPer
 
 
 def many(count: int) -> list[dict[str, object]]:
-    """Return this many users for a seed."""
+    """Return a seed with this many users."""
     return [{"username": f"person{number}@example.com"} for number in range(count)]
 
 
@@ -38,7 +38,7 @@ def page(control: Control, offset: int) -> str:
 
 
 async def test_people_have_all_fields_that_the_migration_needs(control: Control, roster: OpsgenieRoster) -> None:
-    """Role, verification, blocks, locale and SSO, as Opsgenie reports them."""
+    """The fields are the role, verification, blocks, locale and SSO, as Opsgenie reports them."""
     control.load(
         [
             {"username": " Ann@EXAMPLE.com", "fullName": "Ann", "role": "owner", "locale": "de_DE"},
@@ -55,7 +55,7 @@ async def test_people_have_all_fields_that_the_migration_needs(control: Control,
 
 @pytest.mark.parametrize("unseen", ["   ", "\u3164\u00ad", "\u200b\u200e", "\u202e \u2066", "\t\n"])
 async def test_an_invisible_name_is_empty(control: Control, roster: OpsgenieRoster, unseen: str) -> None:
-    """Lists and greetings then use the address; in other names, spaces are normalised."""
+    """Lists and greetings then use the address. In other names, spaces are normalised."""
     control.load(
         [{"username": "ann@example.com", "fullName": unseen}, {"username": "bo@x.example", "fullName": " Bo\t Lind "}]
     )
@@ -64,13 +64,13 @@ async def test_an_invisible_name_is_empty(control: Control, roster: OpsgenieRost
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
 async def test_every_page_is_read(control: Control, roster: OpsgenieRoster, count: int) -> None:
-    """Each person is listed once, wherever the pages end."""
+    """Each person is listed once, wherever one page ends and the next begins."""
     control.load(many(count))
     assert [person.email for person in await read(roster)] == [user["username"] for user in many(count)]
 
 
 async def test_unusable_addresses_are_listed_with_a_problem(control: Control, roster: OpsgenieRoster) -> None:
-    """One bad row does not stop the others; a duplicate mailbox is listed once as usable."""
+    """One bad row does not stop the others. Of two rows for one mailbox, only one is usable."""
     control.load(
         [
             {"username": username}
@@ -83,7 +83,7 @@ async def test_unusable_addresses_are_listed_with_a_problem(control: Control, ro
 
 
 async def test_a_key_of_another_opsgenie_account_is_refused(control: Control, roster: OpsgenieRoster) -> None:
-    """No person of another company is listed, even if its name differs only in case."""
+    """No person of another company is listed, even if the account names differ only in case."""
     control.load(many(1))
     before = control.state()["calls"].get("GET /v2/users", 0)
     with pytest.raises(Refused, match="an Opsgenie account other than"):
@@ -105,7 +105,7 @@ async def test_a_wrong_or_restricted_key_pauses(control: Control, service: str, 
 
 @pytest.mark.parametrize("repeated", [0, 100])
 async def test_repeated_pages_end_the_reading(control: Control, roster: OpsgenieRoster, repeated: int) -> None:
-    """A page that comes twice neither loops forever nor loses a person: the counts do not match."""
+    """A page that is returned twice causes neither an endless loop nor a lost person, because the counts differ."""
     control.load(many(250))
     control.order("offset=[12]00", status=200, body=page(control, repeated), times=2)
     with pytest.raises(ServiceUnavailable, match="read again"):
@@ -115,7 +115,7 @@ async def test_repeated_pages_end_the_reading(control: Control, roster: Opsgenie
 
 
 async def test_a_list_that_changes_while_it_is_read_is_rejected(control: Control, roster: OpsgenieRoster) -> None:
-    """A person who leaves shifts the pages, and another person would be missed: nothing is listed."""
+    """If a person leaves, the pages shift and would skip another person. So no one is listed."""
     control.load(many(150))
     second = page(control, 100)
     control.order("offset=100", status=200, body=second.replace('"totalCount":150', '"totalCount":149'))
@@ -138,18 +138,18 @@ USERS = "GET /v2/users"
 async def test_an_error_midway_retries_only_that_page(
     control: Control, roster: OpsgenieRoster, fault: dict[str, object]
 ) -> None:
-    """Whatever the rate limit, a long roster is read to its end."""
+    """A rate limit or a transient error does not restart the reading of a long roster."""
     control.load(many(350))
     for offset in (100, 200, 300):
         control.order(f"offset={offset}", **fault)
     before = control.state()["calls"].get(USERS, 0)
     assert len(await read(roster)) == 350
-    # A truncated response is the real one, cut: it is counted too.
+    # The emulator truncates a real response, so it counts that call too.
     assert control.state()["calls"][USERS] - before == 4 + (3 if "truncate" in fault else 0)
 
 
 async def test_a_rate_limit_below_the_number_of_pages_only_slows_down(control: Control, roster: OpsgenieRoster) -> None:
-    """Three calls are allowed at a time and five are needed: the roster is read once, more slowly."""
+    """The limit allows three calls at a time, and five are needed. The roster is read once, more slowly."""
     control.load(many(350))
     control.http.post("/emulator/limits", json={"match": "/v2/", "calls": 3, "seconds": 0.2}).raise_for_status()
     before = control.state()["calls"].get(USERS, 0)
@@ -163,7 +163,7 @@ async def test_a_rate_limit_below_the_number_of_pages_only_slows_down(control: C
 async def test_a_wait_that_is_too_long_is_left_to_temporal(
     control: Control, roster: OpsgenieRoster, fault: dict[str, object], seconds: float
 ) -> None:
-    """The error has the wait that Opsgenie requests; until then no request is sent."""
+    """The error contains the wait that Opsgenie requests. Until it has passed, no request is sent."""
     control.load(many(150))
     control.order("offset=100", status=429, **fault)
     with pytest.raises(ServiceUnavailable, match="429") as caught:
@@ -181,7 +181,7 @@ async def test_a_wait_that_is_too_long_is_left_to_temporal(
 async def test_the_total_wait_of_one_reading_is_bounded(
     control: Control, roster: OpsgenieRoster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If Opsgenie limits the rate for longer, the roster is read again later, from its start."""
+    """If the rate limit lasts longer, the activity fails and a retry reads the roster from its start."""
     monkeypatch.setattr(opsgenie, "MAX_TOTAL_WAIT", 0.015)
     control.load(many(350))
     for offset in (100, 200, 300):
@@ -192,14 +192,14 @@ async def test_the_total_wait_of_one_reading_is_bounded(
 
 
 async def test_the_first_empty_page_ends_the_reading(control: Control, roster: OpsgenieRoster) -> None:
-    """Whatever total the pages announce."""
+    """Reading ends even if the pages announce a larger total."""
     control.order("/v2/users", status=200, body='{"data": [], "totalCount": 100000}')
     with pytest.raises(ServiceUnavailable, match="inconsistent"):
         await read(roster)
 
 
 async def test_a_roster_that_is_too_large_is_not_read(control: Control, roster: OpsgenieRoster) -> None:
-    """Only the first page is requested: Opsgenie does not decide how much memory a roster takes."""
+    """Only the first page is requested, so Opsgenie cannot make the worker use unlimited memory."""
     control.load(many(1))
     body = page(control, 0).replace('"totalCount":1', '"totalCount":1000000000')
     control.order("/v2/users", status=200, body=body, times=3)
@@ -210,7 +210,7 @@ async def test_a_roster_that_is_too_large_is_not_read(control: Control, roster: 
 
 
 def test_an_invalid_sso_domain_is_bad_input() -> None:
-    """A typo in the settings is reported at the start."""
+    """A typo in the settings is reported at startup."""
     with pytest.raises(BadInput):
         OpsgenieRoster("http://127.0.0.1:1", "key", ["not a domain"])
 
@@ -226,7 +226,7 @@ LEADERS: list[dict[str, object]] = [
 async def test_an_owner_is_found_by_the_address(
     control: Control, roster: OpsgenieRoster, sent: list[Sent], spelling: str
 ) -> None:
-    """One user is requested, and the result has the name of the Opsgenie account."""
+    """Only one user is requested. The result includes the name of the Opsgenie account."""
     control.load(LEADERS)
     found = await roster.find_admin(spelling)
     assert found == SignedIn(
@@ -237,6 +237,6 @@ async def test_an_owner_is_found_by_the_address(
 
 @pytest.mark.parametrize("email", ["ulla@example.com", "bert@example.com", "nobody@example.com", "a/b?c@example.com"])
 async def test_other_users_are_not_admins(control: Control, roster: OpsgenieRoster, email: str) -> None:
-    """Users without the role, blocked users, and strangers."""
+    """Users without the role, blocked users and unknown addresses are not returned."""
     control.load(LEADERS)
     assert await roster.find_admin(email) is None

@@ -22,7 +22,7 @@ def new(name: str) -> NewSite:
 
 @pytest.fixture
 async def emulated(service: str, control: Control) -> AsyncIterator[EmulatedProvisioning]:
-    """Connect to the emulator; Ann and Bob have accounts, two names were used in the past."""
+    """Connect to the emulator. Ann and Bob have accounts, and two site names were used in the past."""
     control.load(accounts=[{"email": ANN, "name": "Ann"}, {"email": BOB}], pastSiteNames=["taken", "taken-team"])
     async with EmulatedProvisioning(service, ORGANIZATION_KEY) as provisioning:
         yield provisioning
@@ -30,7 +30,7 @@ async def emulated(service: str, control: Control) -> AsyncIterator[EmulatedProv
 
 @pytest.fixture
 async def by_admin(service: str) -> AsyncIterator[AdminProvisioning]:
-    """Let an admin do the work in the same organization."""
+    """Return the adapter that turns each step into a task for an admin of the same organization."""
     async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
         yield AdminProvisioning(directory, SiteProbe(f"{service}/sites/{{name}}"))
 
@@ -39,12 +39,12 @@ async def by_admin(service: str) -> AsyncIterator[AdminProvisioning]:
 def provisioning(
     request: pytest.FixtureRequest, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
 ) -> Provisioning:
-    """Take each implementation of the port in turn."""
+    """Return each implementation of the port in turn."""
     return emulated if request.param == "emulated" else by_admin
 
 
 class TestEitherWay:
-    """Behaviour of both adapters."""
+    """Behaviour that both adapters share."""
 
     async def test_an_existing_account_is_signed_up(self, control: Control, provisioning: Provisioning) -> None:
         """No second account is created."""
@@ -55,7 +55,7 @@ class TestEitherWay:
     async def test_a_retry_finds_the_created_site(
         self, emulated: EmulatedProvisioning, provisioning: Provisioning
     ) -> None:
-        """The repeated request returns the same site."""
+        """A repeated request returns the same site."""
         created = await emulated.ensure_site(ANN, new("ours"))
         assert isinstance(created, Site)
         assert created.admin
@@ -64,7 +64,7 @@ class TestEitherWay:
     async def test_connecting_again_changes_nothing(
         self, emulated: EmulatedProvisioning, provisioning: Provisioning
     ) -> None:
-        """The connection exists already."""
+        """The second call finds the existing connection."""
         site = await emulated.ensure_site(ANN, new("ours"))
         assert isinstance(site, Site)
         await emulated.ensure_connected(ACCOUNT, site, confirmed=False)
@@ -77,7 +77,7 @@ class TestEmulated:
     async def test_a_sign_up_creates_an_unverified_account(
         self, control: Control, emulated: EmulatedProvisioning
     ) -> None:
-        """Entering an address proves nothing about it."""
+        """Entering an address does not prove who owns it."""
         signed_up = await emulated.ensure_signed_up("new@example.com", "Neo", "New")
         account = control.account("new@example.com")
         assert (account["id"], account["name"], account["email_verified"]) == (signed_up.account_id, "Neo New", 0)
@@ -86,7 +86,7 @@ class TestEmulated:
     async def test_a_used_name_is_not_free_and_free_names_are_suggested(
         self, control: Control, emulated: EmulatedProvisioning, name: str
     ) -> None:
-        """The name is in use, or was; each suggestion is free."""
+        """A name that is used now, or was used before, is not free. Each suggestion is free."""
         await emulated.ensure_site(BOB, new("in-use"))
         answer = await emulated.ensure_site(ANN, new(name))
         assert isinstance(answer, NameNotFree)
@@ -99,7 +99,7 @@ class TestEmulated:
     async def test_a_lost_response_creates_no_second_site(
         self, control: Control, emulated: EmulatedProvisioning
     ) -> None:
-        """The retry finds the created site and does not report its name as taken."""
+        """The retry finds the new site and does not report its name as taken."""
         control.order("provisioning/v1/sites", afterCommit=True, drop=True)
         with pytest.raises(ServiceUnavailable):
             await emulated.ensure_site(ANN, new("ours"))
@@ -107,7 +107,7 @@ class TestEmulated:
         assert len(control.state()["sites"]) == 1
 
     async def test_an_opsgenie_account_is_connected_to_one_site_only(self, emulated: EmulatedProvisioning) -> None:
-        """A second site is a conflict for a person to resolve."""
+        """A second site is a conflict that a person has to resolve."""
         first, second = [await emulated.ensure_site(ANN, new(name)) for name in ("first", "second")]
         assert isinstance(first, Site)
         assert isinstance(second, Site)
@@ -121,7 +121,7 @@ class TestByAdmin:
     """An admin executes the steps, and the adapter checks them."""
 
     async def test_a_missing_account_is_a_task(self, by_admin: AdminProvisioning) -> None:
-        """The task says what to do and where, without the address."""
+        """The task says what to do and where. It does not contain the address."""
         task = await by_admin.ensure_signed_up("new@example.com", "Neo", "New")
         assert isinstance(task, AdminTask)
         assert task.url.startswith("https://")
@@ -130,7 +130,7 @@ class TestByAdmin:
     async def test_a_missing_site_is_a_task_until_it_exists(
         self, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
     ) -> None:
-        """Atlassian has to list it with the initiator as site admin."""
+        """The task is done when Atlassian lists the site with the initiator as site admin."""
         task = await by_admin.ensure_site(ANN, new("ours"))
         assert isinstance(task, AdminTask)
         assert "'ours'" in task.task
@@ -140,7 +140,7 @@ class TestByAdmin:
     async def test_a_site_without_the_initiator_as_site_admin_is_a_task(
         self, control: Control, by_admin: AdminProvisioning
     ) -> None:
-        """Being a user of the site is not enough."""
+        """An initiator who is only a user of the site does not suffice."""
         control.load(accounts=[{"email": ANN}], sites=[{"name": "ours", "users": [ANN]}])
         task = await by_admin.ensure_site(ANN, new("ours"))
         assert isinstance(task, AdminTask)
@@ -149,7 +149,7 @@ class TestByAdmin:
     async def test_the_name_of_a_foreign_site_is_not_free(
         self, control: Control, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
     ) -> None:
-        """The probe finds the site, since the organization does not list it; the suggestions are free."""
+        """The organization does not list the site, but the probe finds it. The suggestions are free."""
         await emulated.ensure_site(BOB, new("ours"))
         await emulated.ensure_site(BOB, new("ours-team"))
         answer = await by_admin.ensure_site(ANN, new("ours"))
@@ -174,7 +174,7 @@ class TestByAdmin:
         by_admin: AdminProvisioning,
         fault: dict[str, object],
     ) -> None:
-        """People are not sent to a site that does not respond; redirects are not followed."""
+        """People are never sent to a site that does not respond. The probe follows no redirects."""
         created = await emulated.ensure_site(ANN, new("ours"))
         control.order("tenant_info", **fault)
         task = await by_admin.ensure_site(ANN, new("ours"))
@@ -185,7 +185,7 @@ class TestByAdmin:
     async def test_a_failing_site_is_probed_again(
         self, control: Control, emulated: EmulatedProvisioning, by_admin: AdminProvisioning
     ) -> None:
-        """An error page or an endless page says nothing about the name."""
+        """An error page or an endless page does not show whether the name is taken."""
         await emulated.ensure_site(ANN, new("ours"))
         for fault in ({"status": 503}, {"status": 200, "body": "<html>"}, {"body": "0" * 1024, "repeat": 17 * 1024}):
             control.order("tenant_info", **fault)
@@ -193,7 +193,7 @@ class TestByAdmin:
                 await by_admin.ensure_site(ANN, new("ours"))
 
     async def test_sites_are_probed_without_the_key(self) -> None:
-        """The server at a site's address gets no credentials."""
+        """The server at a site's address must not receive credentials."""
         heads = list[bytes]()
 
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -208,14 +208,14 @@ class TestByAdmin:
         assert b"authorization" not in heads[0].lower()
 
     async def test_the_site_url_needs_a_placeholder(self) -> None:
-        """A typo in the settings is reported at the start."""
+        """A typo in the settings is reported at startup."""
         with pytest.raises(BadInput, match="name"):
             SiteProbe("https://atlassian.example")
 
     async def test_without_a_probe_only_the_organization_is_checked(
         self, service: str, emulated: EmulatedProvisioning
     ) -> None:
-        """For networks from which sites cannot be reached."""
+        """Some networks cannot reach the sites."""
         async with AtlassianDirectory(service, ORGANIZATION_KEY, ORGANIZATION) as directory:
             provisioning = AdminProvisioning(directory)
             assert isinstance(await provisioning.ensure_site(ANN, new("ours")), AdminTask)
@@ -223,7 +223,7 @@ class TestByAdmin:
             assert await provisioning.ensure_site(ANN, new("ours")) == created
 
     async def test_a_connection_needs_the_confirmation_of_an_admin(self, by_admin: AdminProvisioning) -> None:
-        """No API can check it."""
+        """No API can check whether the connection exists."""
         site = Site(id="1", name="ours", url="https://ours.example")
         assert isinstance(await by_admin.ensure_connected(ACCOUNT, site, confirmed=False), AdminTask)
         assert await by_admin.ensure_connected(ACCOUNT, site, confirmed=True) == Connected()

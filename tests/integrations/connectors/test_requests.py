@@ -9,7 +9,7 @@ from tests.streams import collect
 
 
 async def test_every_request_matches_the_published_documents(control: Control, service: str, sent: list[Sent]) -> None:
-    """All methods of all ports, including further pages; the fixture validates each request."""
+    """The test calls all methods of all ports and reads further pages. The fixture validates each request."""
     people = [{"username": f"person{number}@example.com"} for number in range(101)]
     control.load(
         people,
@@ -27,7 +27,7 @@ async def test_every_request_matches_the_published_documents(control: Control, s
         for endpoint in ("users/search", "/workspaces", "/role-assignments"):
             control.order(endpoint, status=200, body='{"data": [], "links": {"next": "100:0"}}')
         assert [site.name for site in await directory.sites("ann@example.com")] == ["ours"]
-        assert [standing.email async for standing in directory.lookups(emails)] == emails
+        assert [lookup.email async for lookup in directory.lookups(emails)] == emails
         await directory.seats()
     asked = {one.path.rpartition("/")[2] for one in sent}
     assert asked >= {"account", "users", "search", "invite", "workspaces", "role-assignments", "domains", "count"}
@@ -49,14 +49,14 @@ async def test_every_request_matches_the_published_documents(control: Control, s
     ],
 )
 def test_the_validator_finds_errors(request_: Sent) -> None:
-    """Types, limits, enumerations, unknown and missing names, schemes and methods."""
+    """The validator checks types, limits, enumerations, unknown and missing names, schemes and methods."""
     (document,) = [one for one in published() if one.knows(request_.path)]
     with pytest.raises(AssertionError):
         document.check_request(request_)
 
 
 def test_the_validator_handles_all_features_of_documents() -> None:
-    """Handwritten samples: references, null, combined schemas."""
+    """The handwritten samples contain references, null values and combined schemas."""
     document = Document(
         {
             "paths": {"/things/{id}": {"get": {"responses": {"200": {"schema": {"$ref": "#/definitions/Thing"}}}}}},

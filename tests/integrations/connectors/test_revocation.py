@@ -1,4 +1,4 @@
-"""Revoked invitations: verified accounts, and accounts that are not named, stay."""
+"""Revoking invitations. Verified accounts and accounts that are not named are kept."""
 
 from collections.abc import AsyncIterator
 
@@ -21,7 +21,7 @@ async def directory(service: str) -> AsyncIterator[AtlassianDirectory]:
 
 
 async def invited(directory: AtlassianDirectory, count: int) -> list[str]:
-    """Invite this many people; return their accounts."""
+    """Invite this many people; return the ids of their accounts."""
     accounts: list[str] = []
     questions = [AccountQuestion(person=n, email=f"person{n}@example.com") for n in range(count)]
     async for outcomes in directory.ensure(questions):
@@ -30,12 +30,12 @@ async def invited(directory: AtlassianDirectory, count: int) -> list[str]:
 
 
 def members(control: Control) -> set[str]:
-    """Return whose accounts are in the organization."""
+    """Return the ids of the accounts in the organization."""
     return {member["account_id"] for member in control.state()["members"]}
 
 
 async def test_only_named_unverified_accounts_are_removed(control: Control, directory: AtlassianDirectory) -> None:
-    """From the organization: the accounts themselves stay."""
+    """They are removed from the organization. The accounts themselves still exist."""
     control.load(accounts=[{"email": "before@example.com"}, {"email": "verified@example.com", "emailVerified": True}])
     before = {account["email"]: account["id"] for account in control.state()["accounts"]}
     ours = await invited(directory, 23)
@@ -51,7 +51,7 @@ async def test_only_named_unverified_accounts_are_removed(control: Control, dire
 
 
 async def test_a_retry_changes_nothing(control: Control, directory: AtlassianDirectory) -> None:
-    """After an error midway, outcomes so far were yielded, and removed accounts count as removed."""
+    """Outcomes before an error are yielded. In the retry, accounts that are already removed count as removed."""
     ours = await invited(directory, 4)
     outcomes: list[Revocation] = []
     control.order(REMOVE, skip=2, status=503)
@@ -74,7 +74,7 @@ async def test_a_key_without_permission_pauses(control: Control, directory: Atla
 
 
 async def test_a_malformed_request_affects_one_person(control: Control, directory: AtlassianDirectory) -> None:
-    """Other accounts are removed."""
+    """The other accounts are removed."""
     ours = await invited(directory, 2)
     control.order(REMOVE, status=400)
     outcomes: list[Revocation] = []

@@ -24,7 +24,7 @@ async def transport(service: str) -> AsyncIterator[Transport]:
 
 
 async def ask(transport: Transport) -> str:
-    """Ask for the name of the Opsgenie account."""
+    """Request the name of the Opsgenie account."""
     return (await transport.send(account_request())).read(AccountResult).data.name
 
 
@@ -45,21 +45,21 @@ async def ask(transport: Transport) -> str:
     ],
 )
 def test_a_requested_wait_is_parsed_and_at_most_an_hour(headers: dict[str, str], seconds: float | None) -> None:
-    """Seconds, dates, Opsgenie's own header, and nonsense."""
+    """The wait may be in seconds, a date, Opsgenie's own header, or nonsense."""
     assert http.retry_after(headers, NOW) == seconds
 
 
 def test_any_header_gives_a_bounded_wait_or_none() -> None:
     """No header value raises an error."""
-    letters = random.Random(20270301)  # noqa: S311 - a repeatable choice, not a secret
+    rng = random.Random(20270301)  # noqa: S311 - a repeatable choice, not a secret
     for _ in range(2000):
-        text = "".join(letters.choice("0123456789 -+:,.einfMonGMTΩ\x00") for _ in range(letters.randrange(30)))
+        text = "".join(rng.choice("0123456789 -+:,.einfMonGMTΩ\x00") for _ in range(rng.randrange(30)))
         wait = http.retry_after({"Retry-After": text, "X-RateLimit-Period-In-Sec": text[::-1]}, NOW)
         assert wait is None or 0 <= wait <= http.MAX_WAIT
 
 
 async def test_the_error_for_a_429_has_the_requested_wait(control: Control, transport: Transport) -> None:
-    """Temporal retries after it."""
+    """Temporal retries after that wait."""
     control.order("/v2/account", status=429, headers={"X-RateLimit-Period-In-Sec": "60"})
     with pytest.raises(ServiceUnavailable) as caught:
         await ask(transport)
@@ -67,7 +67,7 @@ async def test_the_error_for_a_429_has_the_requested_wait(control: Control, tran
 
 
 async def test_a_429_pauses_all_calls(control: Control, transport: Transport) -> None:
-    """Other calls fail with the same wait, and are not sent."""
+    """Other calls fail with the same wait and are not sent."""
     control.order("/v2/account", status=429, headers={"Retry-After": "60"})
     with pytest.raises(ServiceUnavailable, match="429"):
         await ask(transport)
@@ -79,7 +79,7 @@ async def test_a_429_pauses_all_calls(control: Control, transport: Transport) ->
 
 
 async def test_calls_resume_after_the_wait_of_a_429(control: Control, transport: Transport) -> None:
-    """Then calls are sent again."""
+    """After the wait, calls are sent again."""
     control.order("/v2/account", status=429, headers={"Retry-After": "0.2"})
     with pytest.raises(ServiceUnavailable, match="429"):
         await ask(transport)
@@ -97,7 +97,7 @@ async def test_calls_resume_after_the_wait_of_a_429(control: Control, transport:
 async def test_the_status_decides_whether_to_retry(
     control: Control, transport: Transport, status: int, error: type[LandbridgeError]
 ) -> None:
-    """Errors of the service are retried, other errors pause. No message contains the response or the key."""
+    """Errors of the service are retried, and other errors pause. No message contains the response or the key."""
     control.order("/v2/account", status=status, body=UNQUOTED)
     with pytest.raises(error) as caught:
         await ask(transport)
@@ -122,7 +122,7 @@ async def test_the_status_decides_whether_to_retry(
     ids=["html", "empty", "null", "wrong type", "truncated", "dropped", "no gzip"],
 )
 async def test_an_invalid_response_is_retried(control: Control, transport: Transport, fault: dict[str, object]) -> None:
-    """The transport stays usable."""
+    """The transport can still be used afterwards."""
     control.order("/v2/account", **fault)
     with pytest.raises(ServiceUnavailable) as caught:
         await ask(transport)
@@ -134,7 +134,7 @@ async def test_an_invalid_response_is_retried(control: Control, transport: Trans
 async def test_a_body_that_is_too_large_is_not_read(
     control: Control, transport: Transport, fault: dict[str, object]
 ) -> None:
-    """However small it is when compressed; the request is retried."""
+    """The limit applies to the decompressed size. The request is retried."""
     control.order("/v2/account", status=200, body="0" * 1024, **fault)
     with pytest.raises(ServiceUnavailable, match="more than 16 MB"):
         await ask(transport)
@@ -142,7 +142,7 @@ async def test_a_body_that_is_too_large_is_not_read(
 
 
 async def test_a_redirect_is_not_followed(control: Control, transport: Transport) -> None:
-    """The key is sent only to the configured service."""
+    """The key must be sent only to the configured service."""
     control.order("/v2/account", status=302, headers={"Location": f"{control.url}/v2/users/elsewhere"})
     before = control.state()["calls"].get("GET /v2/users/{identifier}", 0)
     with pytest.raises(ServiceRejected, match="redirects"):
@@ -153,7 +153,7 @@ async def test_a_redirect_is_not_followed(control: Control, transport: Transport
 async def test_the_time_for_a_response_is_bounded(
     control: Control, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However slowly it arrives."""
+    """The limit applies even if the response arrives slowly but steadily."""
     monkeypatch.setattr(http, "MAX_RESPONSE_SECONDS", 0.05)
     control.order("/v2/account", delay=5)
     with pytest.raises(ServiceUnavailable, match="in time"):
@@ -161,7 +161,7 @@ async def test_the_time_for_a_response_is_bounded(
 
 
 async def test_an_unreachable_service_is_retried(unused_tcp_port: int) -> None:
-    """A service that is down may return."""
+    """The service may be available again later."""
     async with Transport(
         "Opsgenie", f"http://127.0.0.1:{unused_tcp_port}", "GenieKey x", settings="LANDBRIDGE_X"
     ) as nobody:
@@ -180,14 +180,14 @@ async def test_a_tls_failure_pauses(service: str) -> None:
 
 @pytest.mark.parametrize("key", ["“key”", "key\n", "\u00a0key", "", "a b c"])
 def test_a_key_that_does_not_fit_a_header_is_bad_input(key: str) -> None:
-    """It is rejected before a request is sent; the message names the settings, not the key."""
+    """The key is rejected before a request is sent. The message names the setting and not the key."""
     with pytest.raises(BadInput, match="LANDBRIDGE_X") as caught:
         Transport("Opsgenie", "http://127.0.0.1", f"GenieKey {key}", settings="LANDBRIDGE_X")
     assert not key.strip() or key not in str(caught.value)
 
 
 async def test_a_request_that_cannot_be_sent_is_bad_input(service: str) -> None:
-    """The client library rejects an address that is too long; the service did nothing wrong."""
+    """The HTTP library rejects an address that is too long. The service is not at fault."""
     async with Transport("Opsgenie", service, settings="LANDBRIDGE_X") as transport:
         with pytest.raises(BadInput, match="cannot be sent: check LANDBRIDGE_X"):
             await transport.send(Request("GET", f"/{'x' * 70_000}"))
@@ -195,7 +195,7 @@ async def test_a_request_that_cannot_be_sent_is_bad_input(service: str) -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_a_proxy_that_requires_a_login_pauses(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    """It would refuse every retry too."""
+    """The proxy would refuse every retry too."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

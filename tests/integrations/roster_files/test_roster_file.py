@@ -1,4 +1,4 @@
-"""Roster files are read completely, and every problem is reported by row."""
+"""Roster files are read completely, and every problem is reported with its row."""
 
 import csv
 import io
@@ -51,10 +51,10 @@ def _refusal(folder: Path, content: str | bytes) -> str:
 
 
 class TestCsv:
-    """CSV files of spreadsheets and people."""
+    """CSV files, written by spreadsheet programs or by hand."""
 
     def test_every_column_is_read(self, folder: Path) -> None:
-        """Headings in any case and order, with spaces or hyphens, and values in common spellings."""
+        """Headings may have any case and order, with spaces or hyphens. Values may have any common spelling."""
         people, problems = _read(
             folder,
             "Role,E-Mail,NAME,Email Verified,blocked,SSO,Locale\n"
@@ -75,7 +75,7 @@ class TestCsv:
     def test_delimiters_line_ends_and_encodings_are_detected(
         self, folder: Path, delimiter: str, line_end: str, encoding: str
     ) -> None:
-        """As spreadsheet programs write them."""
+        """All variants that spreadsheet programs write are detected."""
         lines = [HEADER, "zoë@example.com,Zoë 象,owner", "bo@example.com,Bo,user"]
         people, problems = _read(folder, line_end.join(lines).replace(",", delimiter).encode(encoding))
         assert problems == []
@@ -85,13 +85,13 @@ class TestCsv:
         ]
 
     def test_csv_rows_are_numbered_by_line(self, folder: Path) -> None:
-        """Also after blank lines and names that span two lines."""
+        """Numbers stay correct after blank lines and after names that span two lines."""
         people, problems = _read_lines(folder, "", ",,", '"bo@example.com","Bo\nBerg",user', "nobody,No Body,user")
         assert [problem.row for problem in problems] == [7]
         assert people[1].name == "Bo Berg"
 
     def test_empty_fields_at_the_end_are_ignored(self, folder: Path) -> None:
-        """Spreadsheets leave delimiters where columns once were."""
+        """Spreadsheet programs leave delimiters where columns used to be."""
         assert _read(folder, f"{HEADER},,\n{OWNER_LINE},,\nbo@example.com,Bo,user,\n").problems == []
 
     @pytest.mark.parametrize(
@@ -106,27 +106,27 @@ class TestCsv:
         ],
     )
     def test_lines_above_the_header_are_skipped(self, folder: Path, above: str, delimiter: str) -> None:
-        """Excel declares the delimiter, PowerShell the row type, people leave lines empty. Row numbers count them."""
+        """Excel declares the delimiter, PowerShell the row type, and people leave blank lines. Rows count them."""
         lines = [HEADER, OWNER_LINE, "bo@example.com,Bo,king"]
         people, problems = _read(folder, above + "\n".join(lines).replace(",", delimiter))
         assert [person.email for person in people] == ["olga@example.com", "bo@example.com"]
         assert [problem.row for problem in problems] == [above.count("\n") + 3]
 
     def test_a_declared_delimiter_is_used(self, folder: Path) -> None:
-        """Even if another delimiter would find more columns."""
+        """The declaration wins even if another delimiter would give more columns."""
         assert "'email,name,role' is not known" in _refusal(folder, f"sep=;\n{HEADER}\n{OWNER_LINE}\n")
 
     @pytest.mark.parametrize("header", ["username" + "," * 80_000, "," * 80_000 + "email", "username" + ",x" * 80_000])
     def test_a_header_with_thousands_of_columns_is_fast(self, folder: Path, header: str) -> None:
-        """Empty headings at the end take linear time, and other headings are limited in number."""
+        """Empty headings at the end take linear time. The number of other headings is limited."""
         began = time.process_time()
         with suppress(BadInput):
             _read(folder, f"{header}\n")
-        assert time.process_time() - began < 5  # it was 43 seconds
+        assert time.process_time() - began < 5  # it took 43 seconds before the limit
 
     @pytest.mark.parametrize("line", ["bo@example.com,Bo", "bo@example.com,Bo,user,more", "bo@example.com;Bo;user"])
     def test_a_row_with_the_wrong_number_of_fields_is_reported(self, folder: Path, line: str) -> None:
-        """Too few fields, too many, or another delimiter: only that row is affected."""
+        """A row with too few fields, too many, or another delimiter does not affect other rows."""
         people, problems = _read_lines(folder, line, "cy@example.com,Cy,user")
         assert _reported(Reading(people, problems)) == [(3, ProblemKind.MISSING)]
         assert ("semicolons" in problems[0].message) == (";" in line)
@@ -152,7 +152,7 @@ class TestCsv:
         ],
     )
     def test_a_wrong_header_rejects_the_file(self, folder: Path, header: str, sentence: str) -> None:
-        """A missing, duplicate, unknown or misspelt column; the message says what to change."""
+        """A column may be missing, duplicate, unknown or misspelt. The message says what to change."""
         assert sentence in _refusal(folder, f"{header}\nbo@example.com,Bo\n")
 
     @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ class TestCsv:
         ],
     )
     def test_unbalanced_quotes_reject_the_file(self, folder: Path, line: str, sentence: str) -> None:
-        """It is unknown where the next rows begin."""
+        """After an unbalanced quote, it is unknown where the next rows begin."""
         assert sentence in _refusal(folder, f"{HEADER}\n{OWNER_LINE}\n{line}\ncy@example.com,Cy,user\n")
 
     def test_an_opsgenie_export_is_read_unedited(self, folder: Path) -> None:
-        """Its other columns are ignored and its custom roles are accepted."""
+        """The export's other columns are ignored, and its custom roles are accepted."""
         people, problems = _read(
             folder,
             "username,fullName,role,verified,timeZone\nann@example.com,Ann,Owner,true,Europe/Paris\n"
@@ -194,7 +194,7 @@ class TestCsv:
         )
     )
     def test_csv_round_trip(self, folder: Path, rows: list[tuple[str, str, bool]]) -> None:
-        """Any names, with quotes and delimiters, are read back from a file that the csv module wrote."""
+        """The csv module writes names with any quotes and delimiters, and the reader returns the same names."""
         written = io.StringIO()
         writer = csv.writer(written)
         writer.writerow(["email", "name", "role", "blocked"])
@@ -220,7 +220,7 @@ class TestRows:
         ],
     )
     def test_a_duplicate_mailbox_is_reported_with_both_rows(self, folder: Path, first: str, second: str) -> None:
-        """By case, spaces, punycode and Unicode form; the first row is used."""
+        """Addresses are compared by case, spaces, punycode and Unicode form. The first row is used."""
         reading = _read_lines(folder, f"{first},A,user", "bo@example.com,Bo,user", f"{second},B,user")
         assert _reported(reading) == [(5, ProblemKind.DUPLICATE)]
         assert "row 3" in reading.problems[0].message
@@ -235,7 +235,7 @@ class TestRows:
         ],
     )
     def test_different_mailboxes_are_not_duplicates(self, folder: Path, first: str, second: str) -> None:
-        """A +tag makes another mailbox, and so does another domain."""
+        """A +tag or another domain makes another mailbox."""
         assert _read_lines(folder, f"{first},A,user", f"{second},B,user").problems == []
 
     @pytest.mark.parametrize(
@@ -270,7 +270,7 @@ class TestRows:
         ],
     )
     def test_an_unusable_address_is_reported(self, folder: Path, address: str) -> None:
-        """An address is one mailbox that can receive mail; the original value is kept for display."""
+        """An address must be one mailbox that can receive mail. The original value is kept for display."""
         quoted = address.replace('"', '""')
         reading = _read_lines(folder, f'"{quoted}",Ann,user', "bo@example.com,Bo,user")
         assert _reported(reading) == [(3, ProblemKind.INVALID_ADDRESS)]
@@ -278,7 +278,7 @@ class TestRows:
         assert reading.people[1].problem
 
     def test_a_missing_address_is_reported(self, folder: Path) -> None:
-        """Two rows without an address are not duplicates of each other."""
+        """Two rows without an address do not count as duplicates."""
         reading = _read_lines(folder, ",Ann,user", " ,Bo,user")
         assert _reported(reading) == [(3, ProblemKind.MISSING), (4, ProblemKind.MISSING)]
 
@@ -287,13 +287,13 @@ class TestRows:
         [("onwer", "did you mean 'owner'?"), ("ad min", "did you mean 'admin'?"), ("night shift", "“custom: ")],
     )
     def test_an_unknown_role_is_reported(self, folder: Path, role: str, hint: str) -> None:
-        """A typo would remove an owner's rights, so a custom role has to be marked."""
+        """A typo would remove an owner's rights, so a custom role must be marked as such."""
         reading = _read_lines(folder, f"ann@example.com,Ann,{role}")
         assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
         assert hint in reading.problems[0].message
 
     def test_known_and_custom_roles_are_accepted(self, folder: Path) -> None:
-        """Opsgenie's five roles in any case, and marked custom roles."""
+        """Opsgenie's five roles are accepted in any case, and custom roles if they are marked."""
         roles = ["OWNER", "Admin", "user", "Stakeholder", " observer ", "custom:Night  Shift", "Custom: Lead"]
         people, problems = _read_lines(folder, *(f"p{n}@example.com,P,{role}" for n, role in enumerate(roles)))
         assert problems == []
@@ -310,21 +310,21 @@ class TestRows:
     @pytest.mark.parametrize("column", ["email_verified", "blocked", "sso"])
     @pytest.mark.parametrize("word", ["maybe", "2", "tru", "-"])
     def test_an_unknown_boolean_is_reported(self, folder: Path, column: str, word: str) -> None:
-        """A value that is neither yes nor no does not count as no."""
+        """A value that is neither yes nor no must not count as no."""
         reading = _read(folder, f"email,role,{column}\nolga@example.com,owner,yes\nbo@example.com,user,{word}\n")
         assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
         assert f"'{column}'" in reading.problems[0].message
 
     @pytest.mark.parametrize("line", [f"b@example.com,{'x' * 513},user", "b@example.com,Bo\x07,user"])
     def test_an_unusable_name_is_reported(self, folder: Path, line: str) -> None:
-        """Too long for Opsgenie, or with a control character."""
+        """A name is unusable if it is too long for Opsgenie or contains a control character."""
         assert _reported(_read_lines(folder, line)) == [(3, ProblemKind.UNKNOWN_VALUE)]
 
     @pytest.mark.parametrize(
         "name", ["\u200b", "\u00ad\u00ad", "\u3164", "\u2800 \u2060", "\u034f", "\ufe0f", "\u3000"]
     )
     def test_an_invisible_name_is_empty(self, folder: Path, name: str) -> None:
-        """It would be a link without text: lists and greetings use the address instead."""
+        """An invisible name would be a link without text, so lists and greetings use the address instead."""
         people, problems = _read_lines(folder, f"bo@example.com,{name},user", f"cy@example.com,{name}Cy,user")
         assert problems == []
         assert people[1].name == ""
@@ -336,26 +336,26 @@ class TestRows:
         assert _reported(reading) == [(3, ProblemKind.UNKNOWN_VALUE)]
 
     def test_all_problems_are_reported_together(self, folder: Path) -> None:
-        """No problem shows only after another was fixed."""
+        """No problem is hidden until another one is fixed."""
         reading = _read_lines(folder, "nobody,Ann,king", "olga@example.com,Olga,user", ",Bo,user", "x,y")
         assert [row for row, _ in _reported(reading)] == [3, 3, 4, 5, 6]
         assert survey(reading.people).problems == 4
 
     def test_a_roster_without_owner_or_admin_is_reported(self, folder: Path) -> None:
-        """Nobody on it may initiate the migration; the problem concerns the whole file."""
+        """Without an owner or admin, nobody may initiate the migration. The problem concerns the whole file."""
         reading = _read(folder, "email\nann@example.com\n")
         assert _reported(reading) == [(0, ProblemKind.MISSING)]
 
     def test_an_owner_with_an_unusable_row_does_not_count(self, folder: Path) -> None:
-        """An initiator has to be reachable."""
+        """An initiator must be reachable."""
         assert (0, ProblemKind.MISSING) in _reported(_read(folder, "email,role\nnobody,owner\nann@example.com,user\n"))
 
 
 class TestJson:
-    """Lists of objects."""
+    """JSON files with lists of objects."""
 
     def test_own_column_names_are_keys(self, folder: Path) -> None:
-        """The columns of the CSV, with booleans or words."""
+        """Keys are the columns of the CSV. Values are booleans or words."""
         people, problems = _read(
             folder,
             json.dumps(
@@ -372,7 +372,7 @@ class TestJson:
         ]
 
     def test_users_of_the_opsgenie_api_are_read(self, folder: Path) -> None:
-        """Roles are objects, custom roles included, and other data are ignored."""
+        """Roles are objects, including custom roles. Other data is ignored."""
         user = {"id": "1", "username": "Ann@example.com", "fullName": "Ann", "role": {"id": "Owner", "name": "Owner"}}
         more = {"blocked": False, "verified": True, "locale": "en_US", "userAddress": {"city": ""}, "tags": []}
         other = {"username": "bo@example.com", "fullName": "Bo", "role": {"id": "x", "name": "Night Shift"}}
@@ -384,7 +384,7 @@ class TestJson:
         ]
 
     def test_json_rows_are_numbered_by_place(self, folder: Path) -> None:
-        """Objects without an address, wrong types, and elements that are not objects."""
+        """Objects without an address, wrong types, and elements that are not objects are reported with their place."""
         owner = {"email": "olga@example.com", "role": "owner"}
         wrong = [
             {"name": "Ann"},
@@ -403,13 +403,13 @@ class TestJson:
         ]
 
     def test_empty_lines_before_json_are_allowed(self, folder: Path) -> None:
-        """Errors name the line in the file."""
+        """Errors still name the line in the file."""
         assert _read(folder, '\n  \n [{"email": "olga@example.com", "role": "owner"}]').problems == []
         assert "Line 3, column 3 is not JSON" in _refusal(folder, "\n\n [")
 
     @pytest.mark.parametrize("element", ["{}", "7", "[]", '{"email": ""}'])
     def test_a_file_that_is_not_a_roster_takes_little_memory(self, folder: Path, element: str) -> None:
-        """A million invalid elements are rejected after ten thousand problems; the message has the first ones."""
+        """A million invalid elements are rejected after ten thousand problems. The message shows the first of them."""
         content = f"[{','.join([element] * 1_000_000)}]"
         tracemalloc.start()
         try:
@@ -441,12 +441,12 @@ class TestJson:
         ],
     )
     def test_invalid_json_rejects_the_file(self, folder: Path, text: str, sentence: str) -> None:
-        """The message names the place and the reason."""
+        """The message names the position and the reason."""
         assert sentence in _refusal(folder, text)
 
 
 class TestFiles:
-    """The file as a whole."""
+    """The file as a whole: encodings, sizes and file types."""
 
     @pytest.mark.parametrize(
         "content, sentence",
@@ -465,30 +465,30 @@ class TestFiles:
         ],
     )
     def test_an_unreadable_file_is_one_sentence(self, folder: Path, content: bytes, sentence: str) -> None:
-        """Empty, in another encoding, or damaged: the message names the line if possible."""
+        """The file may be empty, damaged or in another encoding. The message names the line if possible."""
         assert sentence in _refusal(folder, content)
 
     @pytest.mark.parametrize("start", [b"PK\x03\x04\x14\0\x06\0", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"])
     def test_a_workbook_is_rejected_with_advice(self, folder: Path, start: bytes) -> None:
-        """Spreadsheet programs save workbooks by default."""
+        """Spreadsheet programs save workbooks by default, so users will pass them."""
         assert "export the sheet with the people (File, Save As, “CSV UTF-8”)" in _refusal(folder, start + bytes(100))
 
     def test_the_number_of_people_is_limited(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Too many people are rejected while they are read."""
+        """The limit is checked while the file is read."""
         monkeypatch.setattr(rows, "MAX_PEOPLE", 2)
         assert _read_lines(folder, "bo@example.com,Bo,user").problems == []
         with pytest.raises(BadInput, match="more than 2 people"):
             _read_lines(folder, "bo@example.com,Bo,user", "cy@example.com,Cy,user")
 
     def test_a_wrong_byte_is_reported_with_its_line(self, folder: Path) -> None:
-        """However far down in a long file."""
+        """The line is correct even far down in a long file."""
         content = (
             b"email\r\n" + b"".join(b"a%d@example.com\r\n" % row for row in range(20_000)) + b"z\xeb@example.com\r\n"
         )
         assert "Line 20002 is not UTF-8" in _refusal(folder, content)
 
     def test_an_endless_file_is_not_read(self, folder: Path) -> None:
-        """Its size is limited: reading it would use all memory."""
+        """The size is limited, because an endless file would use all memory."""
         endless = folder / "endless"
         with endless.open("wb") as file:
             file.truncate(MAX_SIZE + 1)
@@ -504,12 +504,12 @@ class TestFiles:
         ],
     )
     def test_only_files_are_read(self, path: str, sentence: str) -> None:
-        """No URL is fetched, and no device is read."""
+        """URLs are not fetched, and devices are not read."""
         with pytest.raises(BadInput, match=sentence):
             read(Path(path))
 
     def test_a_missing_file_is_one_sentence(self, folder: Path) -> None:
-        """A folder is another message."""
+        """A folder gets a different message."""
         for path, sentence in ((folder / "nothing", "There is no file"), (folder, "is a folder: name a file")):
             with pytest.raises(BadInput, match=sentence):
                 read(path)
@@ -522,7 +522,7 @@ class TestFiles:
 
     @given(st.lists(st.text(max_size=30), max_size=5))
     def test_any_rows_are_accepted_or_reported(self, folder: Path, rows: list[str]) -> None:
-        """With a valid header, every other row is a problem with the number of a row in the file."""
+        """With a valid header, every row is accepted or is a problem with its row number."""
         written = io.StringIO(newline="")
         csv.writer(written).writerows([[row] for row in ["email", *rows]])
         try:

@@ -1,4 +1,4 @@
-"""Certificates for one test: from their own authority, for the right name or another, valid or expired."""
+"""Certificates for one test, signed by its own authority: for the right or a wrong name, valid or expired."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """Signs certificates; `file` has the authority's own certificate."""
+    """A certificate authority. `file` contains its own certificate."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -22,7 +22,7 @@ class Authority:
         self.file.write_bytes(certificate.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
 
     def certificate(self, name: str = "localhost", *, valid_for: timedelta = timedelta(days=1)) -> Path:
-        """Return a file with the key and the certificate of a server; a negative time means that it has expired."""
+        """Return a file with a server's key and certificate. A negative `valid_for` makes an expired certificate."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._built(_name(name), key.public_key(), valid_for).add_extension(
             x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False

@@ -1,4 +1,4 @@
-"""Shared by the tests of mail: outgoing mails, a mailer, and real SMTP servers on loopback."""
+"""Fixtures that the mail tests share: outgoing mails, a mailer, and real SMTP servers on loopback."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

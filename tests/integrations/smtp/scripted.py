@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
-"""Key and certificate for the name `localhost`, signed by itself, for these tests only."""
+"""A self-signed key and certificate for the name `localhost`, for these tests only."""
 
 
 class Act(Enum):
@@ -20,9 +20,9 @@ class Act(Enum):
     DROP = auto()
     """Breaks the connection."""
     RESET = auto()
-    """Breaks it with an error for the other side (RST)."""
+    """Resets the connection (RST), which is an error for the client."""
     CUT = auto()
-    """Reads only a part of a mail's content, then breaks the connection."""
+    """Reads only part of a mail's content, then breaks the connection."""
     LOSE = auto()
     """Discards a complete mail and breaks the connection."""
     BABBLE = auto()
@@ -32,7 +32,7 @@ class Act(Enum):
 
 
 DOT = "."
-"""The command that a script gets for a complete mail."""
+"""The command that a script receives for a complete mail."""
 
 
 @dataclass
@@ -44,17 +44,17 @@ class Heard:
     line: str
     """The command, or `DOT`."""
     mails: int
-    """Mails that were accepted on this connection before."""
+    """The number of mails that were accepted on this connection so far."""
     recipient: str = ""
     """The recipient of the current mail, if known."""
 
 
 Script = Callable[[Heard], str | Act | None]
-"""Returns the reply; None: the default reply."""
+"""Returns the reply, or None for the default reply."""
 
 
 Keep = Callable[[str, bytes], None]
-"""Gets the recipient and the content of every complete mail, before the reply."""
+"""Called with the recipient and the content of every complete mail, before the reply is sent."""
 
 
 def nothing_special(_heard: Heard) -> None:
@@ -62,7 +62,7 @@ def nothing_special(_heard: Heard) -> None:
 
 
 def few_connections(limit: int) -> Script:
-    """Return a script that lets so many connections send, and rejects others at MAIL, as Exchange Online does."""
+    """Return a script that lets `limit` connections send and rejects MAIL on others, as Exchange Online does."""
     sending = set[int]()
 
     def script(heard: Heard) -> str | None:
@@ -79,7 +79,7 @@ def few_connections(limit: int) -> Script:
 
 @dataclass
 class ScriptedServer:
-    """The server and what it recorded."""
+    """A server that runs a script, and what it recorded."""
 
     script: Script = nothing_special
     greeting: str | Act = "220 scripted.example ready"
@@ -89,19 +89,19 @@ class ScriptedServer:
     port: int = 0
     keep: Keep | None = None
     delay: float = 0
-    """Seconds before every reply."""
+    """Seconds to wait before every reply."""
     bite: int = 100
-    """Bytes of a mail's content that are read before it is cut."""
+    """The number of bytes that `Act.CUT` reads of a mail's content."""
     connections: int = 0
     open_now: int = 0
     most_open: int = 0
     commands: list[str] = field(default_factory=list)
     received: list[bytes] = field(default_factory=list)
-    """Every complete mail, whatever the reply."""
+    """Every complete mail, whatever reply it got."""
     accepted: list[bytes] = field(default_factory=list)
     """The mails that were accepted with 250."""
     unanswered: int = 0
-    """Mails that were kept, but whose reply was not sent or may not have been received."""
+    """The number of kept mails whose reply was not sent or may not have been received."""
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
     """Set once the server hangs."""
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -119,7 +119,7 @@ class ScriptedServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop listening; clients close their connections."""
+        """Stop listening. Clients close their own connections."""
         self.release.set()
         self._server.close()
 
@@ -131,7 +131,7 @@ class ScriptedServer:
             writer.transport.abort()
 
     def let_go(self) -> None:
-        """Send the replies that hang now; later ones may hang again."""
+        """Send the replies that are held back now. Later replies may be held back again."""
         self.release.set()
         self.release.clear()
 
@@ -182,7 +182,7 @@ class ScriptedServer:
         try:
             await writer.start_tls(tls)
         except AttributeError:
-            # The client left right after the handshake; neither this call nor the writer expects it (3.11).
+            # The client left right after the handshake, which asyncio does not handle (3.11).
             writer._transport = plain  # type: ignore[attr-defined]  # noqa: SLF001
             raise ConnectionResetError from None
 

@@ -1,4 +1,4 @@
-"""The content of the emails, in text and HTML."""
+"""The content of the emails as text and HTML."""
 
 import re
 from collections.abc import Iterator
@@ -42,10 +42,10 @@ def personal(**changes: Any) -> Rendered:  # noqa: ANN401 - any field of the mod
 
 def notice(kind: NoticeKind, locale: str = "", **changes: object) -> Rendered:
     """Return a notice."""
-    told = NOTICE.model_copy(update={"kind": kind, **changes})
+    changed = NOTICE.model_copy(update={"kind": kind, **changes})
     recipient = AccountAdmin(email="olga@example.com", name=NAME, locale=locale)
-    order_ = OutgoingNotice(message_id="x", number=1, recipient=recipient, notice=told)
-    return content.notice_mail(order_, PlainLinks())
+    outgoing_notice = OutgoingNotice(message_id="x", number=1, recipient=recipient, notice=changed)
+    return content.notice_mail(outgoing_notice, PlainLinks())
 
 
 def every_email() -> Iterator[Rendered]:
@@ -66,7 +66,7 @@ def words(html: str) -> str:
 
 @pytest.mark.parametrize("rendered", list(every_email()))
 def test_every_email_is_safe_and_complete(rendered: Rendered) -> None:
-    """Each has a one-line subject, text, and HTML with escaped names that loads no external resources."""
+    """Each email has a one-line subject, text, and HTML with escaped names that loads no external resources."""
     page = BeautifulSoup(rendered.html, "html.parser")
     assert rendered.subject
     assert "\n" not in rendered.subject
@@ -86,7 +86,7 @@ def test_every_email_is_safe_and_complete(rendered: Rendered) -> None:
 
 @pytest.mark.parametrize("purpose", Purpose)
 def test_a_persons_mail_explains_itself(purpose: Purpose) -> None:
-    """It names account, site, initiator, the link's host and lifetime, and shows the whole link."""
+    """The mail names account, site, initiator, and the link's host and lifetime. It shows the whole link."""
     rendered = personal(purpose=purpose, person=4, generation=2)
     link = f"https://move.example.com/{purpose}/{CONTEXT.cohort_id}/4/2"
     lifetime = {Purpose.VERIFICATION: "24 hours", Purpose.AUTHENTICATION: "7 days"}[purpose]
@@ -100,7 +100,7 @@ def test_a_persons_mail_explains_itself(purpose: Purpose) -> None:
 
 @pytest.mark.parametrize("reminder", [False, True])
 def test_mails_to_people_with_sso_mention_no_password(*, reminder: bool) -> None:
-    """They keep signing in by single sign-on; other people set a password."""
+    """People with SSO keep signing in by single sign-on. Other people set a password."""
     sso = personal(sso=True, reminder=reminder)
     plain = personal(sso=False, reminder=reminder)
     assert "password" not in (sso.subject + sso.text + sso.html).casefold()
@@ -112,7 +112,7 @@ def test_mails_to_people_with_sso_mention_no_password(*, reminder: bool) -> None
 
 @pytest.mark.parametrize("purpose", Purpose)
 def test_a_reminder_says_that_it_is_one(purpose: Purpose) -> None:
-    """In the subject and in the first line; a first mail does not."""
+    """The subject and the first line say so. The first mail does not."""
     first, reminder = personal(purpose=purpose), personal(purpose=purpose, reminder=True)
     assert reminder.subject.startswith("Reminder: ")
     assert reminder.text.startswith("Reminder: ")
@@ -123,7 +123,7 @@ def test_a_reminder_says_that_it_is_one(purpose: Purpose) -> None:
 
 
 def test_link_in_a_notice_is_shown_with_its_host_and_escaped() -> None:
-    """A notice shows task, address with host and port, and command; scripts are never linked to."""
+    """A notice shows the task, the command, and the address with host and port. Script URLs are never linked."""
     task = notice(NoticeKind.ADMIN_TASK)
     for shown in (task.text, words(task.html)):
         for fact in (NOTICE.task, NOTICE.url, NOTICE.command, "admin.example.net:8443"):
@@ -142,7 +142,7 @@ def test_link_in_a_notice_is_shown_with_its_host_and_escaped() -> None:
     ],
 )
 def test_notices_link_to_their_page_in_the_portal(kind: NoticeKind, page: str) -> None:
-    """Even if a task is open with its own address: only the notice of that task links there."""
+    """Only the notice of an open task links to that task's own address."""
     where = f"https://move.example.com/settings/{page}"
     for rendered in (notice(kind), notice(kind, url="", command="")):
         assert where in rendered.text
@@ -151,7 +151,7 @@ def test_notices_link_to_their_page_in_the_portal(kind: NoticeKind, page: str) -
 
 
 def test_the_final_notice_has_counts_and_next_steps() -> None:
-    """It counts each state, gives the next step for the people who are not connected, and says when it ended."""
+    """The notice counts each state, gives the next step for people who are not connected, and says when it ended."""
     rendered = notice(NoticeKind.MIGRATION_COMPLETE)
     for shown in (rendered.text, words(rendered.html)):
         assert "3 of 6 people" in shown
@@ -163,14 +163,14 @@ def test_the_final_notice_has_counts_and_next_steps() -> None:
 
 
 def test_the_deadline_notice_counts_missing_people() -> None:
-    """It says how many people are awaited."""
+    """The subject says how many people have not moved."""
     assert notice(NoticeKind.DEADLINE_PASSED).subject.startswith("Deadline passed: 2 people")
     one = notice(NoticeKind.DEADLINE_PASSED, counts=Counts(by_state={State.ARRIVED: 1}))
     assert one.subject.startswith("Deadline passed: one person has not moved")
 
 
 @pytest.mark.parametrize(
-    "lifetime, said",
+    "lifetime, expected",
     [
         (timedelta(days=7), "7 days"),
         (timedelta(days=1), "24 hours"),
@@ -179,11 +179,11 @@ def test_the_deadline_notice_counts_missing_people() -> None:
         (timedelta(seconds=5), "one minute"),
     ],
 )
-def test_lifetimes_use_a_suitable_unit(lifetime: timedelta, said: str) -> None:
-    """Never rounded up."""
+def test_lifetimes_use_a_suitable_unit(lifetime: timedelta, expected: str) -> None:
+    """A lifetime is never rounded up."""
     context = CONTEXT.model_copy(update={"rules": Rules(authentication_link_lifetime=lifetime)})
     mail = OutgoingMail(person=1, purpose=Purpose.AUTHENTICATION, generation=1, email="a@example.com")
-    assert f"works for {said};" in content.person_mail(context, mail, PlainLinks()).text
+    assert f"works for {expected};" in content.person_mail(context, mail, PlainLinks()).text
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_lifetimes_use_a_suitable_unit(lifetime: timedelta, said: str) -> None:
     ],
 )
 def test_names_cannot_inject_text(value: str, shown: str) -> None:
-    """Names of every script stay; line breaks and direction marks are removed."""
+    """Names in every script are kept. Line breaks and direction marks are removed."""
     assert emails.plain(value) == shown
 
 
@@ -219,7 +219,7 @@ def in_language(tag: str) -> Iterator[Rendered]:
 
 @pytest.mark.parametrize("tag", ["en", *i18n.available()])
 def test_every_email_is_complete_in_every_language(tag: str) -> None:
-    """It declares its language, and has the same facts and links as the English email."""
+    """Each email declares its language and has the same facts and links as the English email."""
     for english, rendered in zip(in_language("en"), in_language(tag), strict=True):
         page = BeautifulSoup(rendered.html, "html.parser")
         assert page.html is not None
@@ -240,14 +240,14 @@ def test_every_email_is_complete_in_every_language(tag: str) -> None:
 
 @pytest.mark.parametrize("tag", ["en", *i18n.available()])
 def test_a_paragraph_is_one_line(tag: str) -> None:
-    """Mail programs wrap lines at any width, also in scripts without spaces."""
+    """Mail programs wrap lines at any width, even in scripts without spaces."""
     text = personal(locale=LOCALES[tag]).text
     paragraphs = [line for line in text.split("\n") if len(line) > 60]
     assert all(line[-1] in ".。:,?" for line in paragraphs if "http" not in line)
 
 
 def test_numbers_follow_the_rules_of_the_language() -> None:
-    """Plural forms and thousands separators."""
+    """Plural forms and thousands separators are those of the language."""
     one, many = Counts(by_state={State.ARRIVED: 1}), Counts(by_state={State.ARRIVED: 12_345})
     subjects = {
         locale: [notice(NoticeKind.DEADLINE_PASSED, locale, counts=counts).subject for counts in (one, many)]
@@ -263,11 +263,11 @@ def test_numbers_follow_the_rules_of_the_language() -> None:
 
 
 def test_notices_translate_states_times_and_tasks() -> None:
-    """English sentences of the domain are translated, with the names in them; other texts stay unchanged."""
+    """The domain's English sentences are translated, with the names in them. Other texts stay unchanged."""
     german = notice(NoticeKind.MIGRATION_COMPLETE, "de_DE")
     for shown in (german.text, words(german.html)):
-        for said in ("Atlassian-Konto nicht eingerichtet", "Bitten Sie die Person", "14. März 2026, 10:00 UTC"):
-            assert said in shown
+        for expected in ("Atlassian-Konto nicht eingerichtet", "Bitten Sie die Person", "14. März 2026, 10:00 UTC"):
+            assert expected in shown
     foreign = BeautifulSoup(notice(NoticeKind.ADMIN_TASK, "ja_JP").html, "html.parser").find("strong", lang="en")
     assert foreign is not None
     assert foreign.get_text() == NOTICE.task
@@ -280,19 +280,19 @@ def test_notices_translate_states_times_and_tasks() -> None:
 
 
 def test_unknown_locales_get_english() -> None:
-    """Also invalid locales."""
+    """The same applies to invalid locales."""
     for locale in ("ru_RU", "", "../de"):
         assert personal(locale=locale) == personal()
 
 
 def test_a_missing_value_is_an_error() -> None:
-    """No email is sent with a gap."""
+    """An email with a gap is never sent."""
     with pytest.raises(jinja2.UndefinedError):
         emails.render("verification", {"name": "Ann"}, i18n.negotiate("en"))
 
 
 def test_every_kind_of_email_has_its_folder() -> None:
-    """One folder with three files for each email."""
+    """Each folder has the three files of one kind of email."""
     root = Path(emails.__file__).parent
     folders = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("__")}
     assert folders == {*Purpose, *NoticeKind, "sign_in"}
@@ -301,20 +301,20 @@ def test_every_kind_of_email_has_its_folder() -> None:
 
 
 def test_the_sign_in_mail_says_what_the_link_does() -> None:
-    """It works once, for a quarter of an hour; the mail names the account and the host, and escapes the name."""
-    leader = SignedIn(email="olga@example.com", name=NAME, role="owner", opsgenie_account="acme")
+    """The link works once, for a quarter of an hour. The mail names the account and the host, and escapes the name."""
+    admin = SignedIn(email="olga@example.com", name=NAME, role="owner", opsgenie_account="acme")
     claims = SignInClaims(sign_in_id="sign-in:0", run_id="r", generation=2, identity="0")
-    mail = content.sign_in_mail(SignInMail(recipient=leader, claims=claims), PlainLinks())
-    for said in (mail.text, words(mail.html)):
+    mail = content.sign_in_mail(SignInMail(recipient=admin, claims=claims), PlainLinks())
+    for body in (mail.text, words(mail.html)):
         for fact in ("once, expires after 15 minutes", "acme", "move.example.com", "Zoë <b>& Sons</b>"):
-            assert fact in said
+            assert fact in body
     assert mail.html.count('href="https://move.example.com/sign-in/r/2"') == 2
     assert "<b>" not in mail.html
 
 
 @pytest.mark.parametrize("person,name", [(1, "Ann"), (2, ""), (3, "Bob & \\1"), (4, "the-link-e5b1c0 the-name-e5b1c0")])
 def test_a_mail_has_only_its_own_name_and_link(person: int, name: str) -> None:
-    """The shared part is rendered once; a name that looks like a placeholder stays a name."""
+    """The shared part is rendered once for all mails. A name that looks like a placeholder stays a name."""
     personal(person=9, name="Somebody Else")
     written = personal(person=person, name=name)
     page = BeautifulSoup(written.html, "html.parser")

@@ -1,4 +1,4 @@
-"""Mails that are delivered to the local mail server."""
+"""Delivery of mails to the local mail server."""
 
 import re
 from email.header import decode_header, make_header
@@ -19,7 +19,7 @@ from tests.streams import collect
 async def test_each_person_gets_one_mail_with_their_own_link(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """A batch uses few connections; each person has one mail and one outcome."""
+    """A batch uses few connections. Each person has one mail and one outcome."""
     await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing(n) for n in range(1, 31)]), outcomes.append)
     mails = {str(mail["X-Envelope-To"]): mail for mail in mailbox.mails()}
     assert sorted(outcome.person for outcome in outcomes) == list(range(1, 31))
@@ -36,7 +36,7 @@ async def test_each_person_gets_one_mail_with_their_own_link(
 async def test_the_header_is_complete(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """Sender, one recipient, date, Message-ID, and that the mail is auto-generated."""
+    """The mail has a sender, one recipient, a date and a Message-ID, and is marked as auto-generated."""
     await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing(7, generation=3)]), outcomes.append)
     (mail,) = mailbox.mails()
     assert not mail.defects
@@ -50,9 +50,9 @@ async def test_the_header_is_complete(
 async def test_a_refused_address_does_not_stop_the_others(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """The outcome has the code and our reason, without the address."""
-    orders = [outgoing(1), outgoing(2, "gone@example.com"), outgoing(3)]
-    await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, orders), outcomes.append)
+    """The outcome has the reply code and Landbridge's own reason, without the address."""
+    mails = [outgoing(1), outgoing(2, "gone@example.com"), outgoing(3)]
+    await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, mails), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.ACCEPTED, Delivery.REFUSED, Delivery.ACCEPTED]
     assert outcomes[1].reason == "550: there is no such mailbox"
     assert outcomes[1].purpose is Purpose.AUTHENTICATION
@@ -61,9 +61,9 @@ async def test_a_refused_address_does_not_stop_the_others(
 async def test_addresses_in_other_scripts_are_delivered(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """A domain is sent in ASCII; a local part that is not ASCII is sent with SMTPUTF8."""
-    orders = [outgoing(1, "ann@bücher.example.com"), outgoing(2, "用户@例子.example.com")]
-    await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, orders), outcomes.append)
+    """A domain is sent in ASCII. A local part that is not ASCII is sent with SMTPUTF8."""
+    mails = [outgoing(1, "ann@bücher.example.com"), outgoing(2, "用户@例子.example.com")]
+    await collect(make_mailer(mailbox.port, connections=1).send(CONTEXT, mails), outcomes.append)
     first, second = mailbox.mails()
     assert {outcome.delivery for outcome in outcomes} == {Delivery.ACCEPTED}
     assert first["To"] == first["X-Envelope-To"] == "ann@xn--bcher-kva.example.com"
@@ -78,10 +78,10 @@ async def test_mail_in_another_language_is_delivered_unchanged(
     locale: str,
     encoding: str,
 ) -> None:
-    """Subject, sender's name and both bodies; each line is within the limit of RFC 5322."""
-    told = outgoing(name="小林", locale=locale)
-    written = content.person_mail(CONTEXT, told, PlainLinks())
-    await collect(make_mailer(mailbox.port).send(CONTEXT, [told]), outcomes.append)
+    """The subject, the sender's name and both bodies arrive unchanged, in lines within the limit of RFC 5322."""
+    outgoing_mail = outgoing(name="小林", locale=locale)
+    written = content.person_mail(CONTEXT, outgoing_mail, PlainLinks())
+    await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing_mail]), outcomes.append)
     (mail,) = mailbox.mails()
     assert not written.subject.isascii()
     assert (mail["Subject"], mail["Content-Language"]) == (written.subject, locale[:2])
@@ -98,7 +98,7 @@ async def test_mail_in_another_language_is_delivered_unchanged(
 async def test_notices_have_no_personal_link(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """They have task, address and command; the link to the portal requires a sign-in."""
+    """Notices have the task, its address and the command. Their link to the portal requires a sign-in."""
     notice = Notice(
         kind=NoticeKind.ADMIN_TASK,
         opsgenie_account="acme",
@@ -107,11 +107,11 @@ async def test_notices_have_no_personal_link(
         command="starter.py confirm acme",
     )
     admins = [AccountAdmin(email=f"admin{n}@example.com", name=f"Admin {n}") for n in (1, 2)]
-    orders = [
-        OutgoingNotice(message_id=f"admin_task.{n}.run", number=n, recipient=leader, notice=notice)
-        for n, leader in enumerate(admins, start=1)
+    notices = [
+        OutgoingNotice(message_id=f"admin_task.{n}.run", number=n, recipient=admin, notice=notice)
+        for n, admin in enumerate(admins, start=1)
     ]
-    await collect(make_mailer(mailbox.port).notify(orders), outcomes.append)
+    await collect(make_mailer(mailbox.port).notify(notices), outcomes.append)
     assert sorted((o.person, o.purpose, o.delivery) for o in outcomes) == [
         (1, None, Delivery.ACCEPTED),
         (2, None, Delivery.ACCEPTED),
@@ -122,10 +122,10 @@ async def test_notices_have_no_personal_link(
     }
     for mail in mailbox.mails():
         for kind in ("plain", "html"):
-            said = part(mail, kind)
+            body = part(mail, kind)
             for words in ("Create the site.", "https://admin.example.net/new", "starter.py confirm acme"):
-                assert words in said
-            assert set(re.findall(r"https://move\.example\.com[^\s\"<]*", said)) == {
+                assert words in body
+            assert set(re.findall(r"https://move\.example\.com[^\s\"<]*", body)) == {
                 "https://move.example.com/settings/general"
             }
 
@@ -133,13 +133,13 @@ async def test_notices_have_no_personal_link(
 async def test_the_completion_notice_has_counts(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """With the next step for people who are not connected."""
+    """The notice has the next step for people who are not connected."""
     counts = Counts(by_state={State.CONNECTED: 20, State.LEFT_BEHIND: 2, State.SKIPPED: 1})
     notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme", site=CONTEXT.site, counts=counts)
-    order_ = OutgoingNotice(
+    outgoing_notice = OutgoingNotice(
         message_id="done.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
-    await collect(make_mailer(mailbox.port).notify([order_]), outcomes.append)
+    await collect(make_mailer(mailbox.port).notify([outgoing_notice]), outcomes.append)
     (mail,) = mailbox.mails()
     text = part(mail, "plain")
     assert mail["Subject"] == "Opsgenie migration of acme complete; 2 people were not moved"
@@ -150,7 +150,7 @@ async def test_the_completion_notice_has_counts(
 async def test_unusable_addresses_are_refused_before_connecting(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """The port of this test is closed."""
+    """The port of this test is closed, so a connection attempt would fail."""
     hostile = [
         "quentin@example.com\r\nBcc: all@example.com",
         "quentin@example.com>\r\nRCPT TO:<x@example.com",
@@ -164,8 +164,8 @@ async def test_unusable_addresses_are_refused_before_connecting(
         "quentin",
         " ",
     ]
-    orders = [outgoing(number, email) for number, email in enumerate(hostile, start=1)]
-    await collect(make_mailer(1).send(CONTEXT, orders), outcomes.append)
+    mails = [outgoing(number, email) for number, email in enumerate(hostile, start=1)]
+    await collect(make_mailer(1).send(CONTEXT, mails), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.REFUSED] * len(hostile)
     assert not any("quentin" in outcome.reason or "example" in outcome.reason for outcome in outcomes)
     assert mailbox.mails() == []
@@ -199,14 +199,14 @@ async def test_untrusted_values_cannot_change_the_mail(
 async def test_notices_cannot_inject_headers(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """A subject is one line, whatever its values."""
+    """A subject is one line, whatever values it contains."""
     notice = Notice(
         kind=NoticeKind.ADMIN_TASK, opsgenie_account="acme\r\nX-Evil: 1", task=text("T"), url="javascript:x"
     )
-    order_ = OutgoingNotice(
+    outgoing_notice = OutgoingNotice(
         message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
-    await collect(make_mailer(mailbox.port).notify([order_]), outcomes.append)
+    await collect(make_mailer(mailbox.port).notify([outgoing_notice]), outcomes.append)
     (mail,) = mailbox.mails()
     assert mail["X-Evil"] is None
     assert mail["Subject"] == "Action needed: Opsgenie migration of acme X-Evil: 1"
@@ -225,12 +225,12 @@ async def test_notices_cannot_inject_headers(
 async def test_an_encoded_word_in_a_name_is_not_decoded(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome], name: str
 ) -> None:
-    """Encoded words (RFC 2047) stay text: Python before 3.11.10 wrote their hidden line breaks."""
+    """Encoded words (RFC 2047) stay text. Python before 3.11.10 wrote their hidden line breaks."""
     notice = Notice(kind=NoticeKind.ADMIN_TASK, opsgenie_account=name, task=text("T"), url="")
-    order_ = OutgoingNotice(
+    outgoing_notice = OutgoingNotice(
         message_id="task.1.run", number=1, recipient=AccountAdmin(email="a@example.com"), notice=notice
     )
-    await collect(make_mailer(mailbox.port).notify([order_]), outcomes.append)
+    await collect(make_mailer(mailbox.port).notify([outgoing_notice]), outcomes.append)
     (raw,) = mailbox.directory.glob("*.eml")
     header = raw.read_bytes().partition(b"\r\n\r\n")[0]
     lines = re.sub(rb"\r\n[ \t]", b" ", header).split(b"\r\n")
@@ -238,19 +238,19 @@ async def test_an_encoded_word_in_a_name_is_not_decoded(
     assert b"Bcc" not in names
     assert names[-1] == b"Content-Type", "the header does not end early"
     subject = dict(zip(names, lines, strict=True))[b"Subject"].decode("ascii")
-    told = str(make_header(decode_header(subject.removeprefix("Subject: "))))
-    assert told == f"Action needed: Opsgenie migration of {name}"
+    decoded = str(make_header(decode_header(subject.removeprefix("Subject: "))))
+    assert decoded == f"Action needed: Opsgenie migration of {name}"
 
 
 async def test_a_full_disk_of_the_mail_server_defers(
     make_mailer: MakeMailer, mailbox: RunningMailbox, outcomes: list[MailOutcome]
 ) -> None:
-    """No mail is lost."""
+    """The mail stays with Landbridge and is sent later, so it is not lost."""
     mailbox.directory.rmdir()
     await collect(make_mailer(mailbox.port).send(CONTEXT, [outgoing(1)]), outcomes.append)
     assert [outcome.delivery for outcome in outcomes] == [Delivery.DEFERRED]
 
 
 def test_the_parse_helper_keeps_other_scripts() -> None:
-    """The tests' own parsing of mails."""
+    """The tests parse mails with this helper, so it must not change the text."""
     assert parse("To: zoë@example.com\r\n\r\n".encode())["To"] == "zoë@example.com"

@@ -1,4 +1,4 @@
-"""Failures of a mail server, simulated by a scripted server."""
+"""Failures of a mail server, simulated with a scripted server."""
 
 import asyncio
 import random
@@ -19,12 +19,12 @@ ACCEPTED, DEFERRED, REFUSED = Delivery.ACCEPTED, Delivery.DEFERRED, Delivery.REF
 
 
 def message_ids(mails: list[bytes]) -> Counter[str]:
-    """Count mails by Message-ID."""
+    """Count the mails by Message-ID."""
     return Counter(str(parse(mail)["Message-ID"]) for mail in mails)
 
 
 def by_person(outcomes: list[MailOutcome]) -> dict[int, Delivery]:
-    """Return each person's outcome, having checked that nobody has two."""
+    """Return the outcome of each person, and assert that nobody has two."""
     assert len({outcome.person for outcome in outcomes}) == len(outcomes)
     return {outcome.person: outcome.delivery for outcome in outcomes}
 
@@ -42,7 +42,7 @@ def by_person(outcomes: list[MailOutcome]) -> dict[int, Delivery]:
 async def test_a_reply_about_a_recipient_is_their_outcome(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], answer: str, delivery: Delivery, reason: str
 ) -> None:
-    """4xx defers, 5xx refuses; the reason never contains the server's text; other people get their mail."""
+    """4xx defers and 5xx refuses. The reason never contains the server's text, and other people get their mail."""
 
     def script(heard: Heard) -> str | None:
         return answer if heard.line == "RCPT TO:<person2@example.com>" else None
@@ -60,7 +60,7 @@ async def test_a_reply_about_a_recipient_is_their_outcome(
 async def test_a_reply_to_the_content_is_an_outcome(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], answer: str, delivery: Delivery
 ) -> None:
-    """The connection stays usable."""
+    """The connection can still be used."""
 
     def script(heard: Heard) -> str | None:
         return answer if heard.line == DOT and heard.mails == 1 else None
@@ -74,11 +74,11 @@ async def test_a_reply_to_the_content_is_an_outcome(
 
 
 async def test_connections_are_bounded_and_reused(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """However many mails and concurrent batches there are."""
+    """The limit holds for any number of mails and concurrent batches."""
     async with ScriptedServer() as server:
         mailer = make_mailer(server.port, connections=3)
-        slices = [[outgoing(10 * n + m) for m in range(10)] for n in range(4)]
-        await asyncio.gather(*(collect(mailer.send(CONTEXT, people), outcomes.append) for people in slices))
+        batches = [[outgoing(10 * n + m) for m in range(10)] for n in range(4)]
+        await asyncio.gather(*(collect(mailer.send(CONTEXT, people), outcomes.append) for people in batches))
         await collect(mailer.send(CONTEXT, [outgoing(99)]), outcomes.append)
     assert server.most_open <= 3
     assert server.connections <= 3
@@ -88,7 +88,7 @@ async def test_connections_are_bounded_and_reused(make_mailer: MakeMailer, outco
 async def test_a_mail_lost_after_the_dot_is_resent_with_the_same_id(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """It is in doubt: logged by number, and counted."""
+    """The mail is in doubt: the log names it by number, and a counter counts it."""
     doubtful = {2, 5}
 
     def script(heard: Heard) -> Act | None:
@@ -116,7 +116,7 @@ async def test_a_mail_lost_after_the_dot_is_resent_with_the_same_id(
 async def test_a_connection_lost_before_the_content_is_replaced(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], when: str, how: Act
 ) -> None:
-    """Lost at any command, or dropped because a reply never ends: the mail is sent once, over a new connection."""
+    """The connection is lost at any command, or because a reply never ends. The mail is sent once, over a new one."""
 
     def script(heard: Heard) -> Act | None:
         return how if heard.connection == 1 and heard.mails == 1 and heard.line.startswith(when) else None
@@ -130,7 +130,7 @@ async def test_a_connection_lost_before_the_content_is_replaced(
 
 
 async def test_a_mail_that_breaks_connections_is_deferred(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """After at most two copies; the other mails are sent."""
+    """At most two copies of the mail are sent before it is deferred. The other mails are sent."""
 
     def script(heard: Heard) -> Act | None:
         return Act.DROP if heard.line == DOT and "person2" in server.commands[-2] else None
@@ -146,7 +146,7 @@ async def test_a_mail_that_breaks_connections_is_deferred(make_mailer: MakeMaile
 async def test_a_server_that_loses_every_mail_is_unavailable(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """Sending stops after a few copies instead of doubling every mail."""
+    """Sending stops after a few copies, so that not every mail is sent twice."""
 
     def script(heard: Heard) -> Act | None:
         return Act.DROP if heard.line == DOT else None
@@ -162,7 +162,7 @@ async def test_a_server_that_loses_every_mail_is_unavailable(
 async def test_a_server_may_close_a_connection_after_some_mails(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """421 to a reused connection: a new connection replaces it."""
+    """A reply of 421 on a reused connection makes the mailer open a new one."""
 
     def script(heard: Heard) -> str | None:
         return "421 4.7.0 enough" if heard.line.startswith("MAIL") and heard.mails == 3 else None
@@ -195,7 +195,7 @@ async def test_a_server_may_greet_fewer_connections(make_mailer: MakeMailer, out
 async def test_a_server_that_is_not_ready_is_unavailable(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], greeting: str | Act
 ) -> None:
-    """It requests a retry, hangs up, or sends invalid replies; no outcome is invented."""
+    """The server requests a retry, hangs up, or sends invalid replies. No outcome is invented."""
 
     def script(heard: Heard) -> Act | None:
         return Act.DROP if heard.line.startswith("EHLO") else None
@@ -244,7 +244,7 @@ async def test_mails_sent_before_an_error_are_reported(make_mailer: MakeMailer, 
 async def test_a_refusal_of_the_sender_pauses(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], command: str, answer: str, advice: str
 ) -> None:
-    """The message says what to check; no person is marked, and no address is quoted."""
+    """The message says what to check. No person is marked, and no address is quoted."""
 
     def script(heard: Heard) -> str | None:
         return answer if heard.line.startswith(command) else None
@@ -261,7 +261,7 @@ async def test_a_refusal_of_the_sender_pauses(
 async def test_a_relay_refusal_among_accepted_mails_is_an_outcome(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """If the server accepts other mails, such a refusal concerns the recipient."""
+    """If the server accepts other mails, the refusal concerns only the recipient."""
 
     def script(heard: Heard) -> str | None:
         return "554 5.7.1 relay access denied" if "person2" in heard.line else None
@@ -274,7 +274,7 @@ async def test_a_relay_refusal_among_accepted_mails_is_an_outcome(
 
 
 @pytest.mark.parametrize(
-    "command, answer, told",
+    "command, answer, advice",
     [
         ("RCPT", "554 5.7.1 Relay access denied", "does not relay mail for Landbridge"),
         ("RCPT", "550 no", "rejects every recipient"),
@@ -282,18 +282,18 @@ async def test_a_relay_refusal_among_accepted_mails_is_an_outcome(
     ],
 )
 async def test_an_ambiguous_refusal_has_advice_for_many(
-    make_mailer: MakeMailer, outcomes: list[MailOutcome], command: str, answer: str, told: str
+    make_mailer: MakeMailer, outcomes: list[MailOutcome], command: str, answer: str, advice: str
 ) -> None:
-    """The activity decides from all of them; no address is quoted."""
+    """The activity decides once it has all outcomes. The advice quotes no address."""
     async with ScriptedServer(lambda heard: answer if heard.line.startswith(command) else None) as server:
         await collect(make_mailer(server.port).send(CONTEXT, [outgoing(n) for n in range(1, 11)]), outcomes.append)
     assert set(by_person(outcomes).values()) == {REFUSED}
-    assert all(told in outcome.if_many for outcome in outcomes)
+    assert all(advice in outcome.if_many for outcome in outcomes)
     assert "example.com" not in str([outcome.if_many for outcome in outcomes])
 
 
 async def test_a_connection_limit_midway_is_respected(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """Exchange Online reports it during a session: each person gets one mail over the allowed connections."""
+    """Exchange Online reports the limit during a session. Each person gets one mail over the allowed connections."""
     async with ScriptedServer(few_connections(3)) as server:
         mailer = make_mailer(server.port, connections=8)
         await collect(mailer.send(CONTEXT, [outgoing(n) for n in range(1, 41)]), outcomes.append)
@@ -317,7 +317,7 @@ async def test_a_server_that_allows_no_connection_is_unavailable(
 
 
 async def test_full_mailboxes_never_concern_the_sender(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """However many there are, and even if the server reports it only after the content."""
+    """Even many full mailboxes, reported only after the content, never count as a refusal of the sender."""
     people = [outgoing(n) for n in range(1, 31)]
     async with ScriptedServer(lambda heard: "552 5.2.2 Mailbox full" if heard.line == DOT else None) as server:
         await collect(make_mailer(server.port, connections=4).send(CONTEXT, people), outcomes.append)
@@ -328,7 +328,7 @@ async def test_full_mailboxes_never_concern_the_sender(make_mailer: MakeMailer, 
 async def test_an_invalid_reply_is_not_an_acceptance(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], nonsense: str
 ) -> None:
-    """It ends the connection; the mail is sent over a new one."""
+    """An invalid reply ends the connection. The mail is sent over a new one."""
 
     def script(heard: Heard) -> str | None:
         return nonsense if heard.connection == 1 and heard.line.startswith("RCPT") else None
@@ -344,7 +344,7 @@ async def test_an_invalid_reply_is_not_an_acceptance(
 async def test_an_internationalised_address_needs_smtputf8(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """Without it, the address is refused before anything is sent; other people get their mail."""
+    """If the server lacks SMTPUTF8, the address is refused before anything is sent. Other people get their mail."""
     async with ScriptedServer() as server:
         await collect(
             make_mailer(server.port, connections=1).send(CONTEXT, [outgoing(1, "zoë@example.com"), outgoing(2)]),
@@ -371,7 +371,7 @@ async def test_a_missing_reply_leaves_the_mail_in_doubt(make_mailer: MakeMailer,
 async def test_a_cancelled_batch_finishes_the_current_mail(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """No further mail starts; the current mail is finished and reported, so there are no duplicates."""
+    """No further mail starts. The current mail is finished and reported, so there are no duplicates."""
 
     def script(heard: Heard) -> Act | None:
         return Act.HANG if heard.line == DOT else None
@@ -392,7 +392,7 @@ async def test_a_cancelled_batch_finishes_the_current_mail(
 async def test_a_connection_cancelled_midway_is_not_reused(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A late reply to one mail must not be taken for the reply to another."""
+    """A late reply to one mail must not be taken for the reply to another mail."""
     monkeypatch.setattr("landbridge.integrations.bounded.LAST_JOB_SECONDS", 0.05)
 
     def script(heard: Heard) -> Act | None:
@@ -415,7 +415,7 @@ async def test_a_connection_cancelled_midway_is_not_reused(
 async def test_a_silent_server_is_unavailable(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It accepts connections but never greets; the timeout is short."""
+    """The server accepts connections but never greets. The timeout is short."""
     monkeypatch.setattr("landbridge.integrations.smtp.relay.OPENING_SECONDS", 0.05)
     async with ScriptedServer(greeting=Act.HANG) as server:
         with pytest.raises(ServiceUnavailable, match="does not answer"):
@@ -426,7 +426,7 @@ async def test_a_silent_server_is_unavailable(
 async def test_a_server_may_refuse_an_internationalised_address(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """It offers SMTPUTF8 and still refuses the mail: that concerns the person, not the sender."""
+    """If a server that offers SMTPUTF8 refuses such a mail, that concerns the person and not the sender."""
 
     def script(heard: Heard) -> str | None:
         return "553 5.6.7 not here" if "SMTPUTF8" in heard.line else None
@@ -443,7 +443,7 @@ async def test_a_server_may_refuse_an_internationalised_address(
 async def test_a_connection_cut_in_the_content_loses_nothing(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], seed: int
 ) -> None:
-    """Wherever it is cut, the mail arrives completely, once, over another connection."""
+    """Wherever the connection is cut, the mail arrives once and completely over another connection."""
     chance = random.Random(seed)  # noqa: S311 - places in a mail, not secrets
 
     def script(heard: Heard) -> Act | None:
@@ -459,7 +459,7 @@ async def test_a_connection_cut_in_the_content_loses_nothing(
 
 
 async def test_a_slow_reply_causes_no_duplicate(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """For example from a server that scans mails after the final dot."""
+    """A server that scans mails after the final dot replies slowly, for example."""
     async with ScriptedServer(delay=0.3) as server:
         mailer = make_mailer(server.port, connections=1, reply_seconds=5)
         await collect(mailer.send(CONTEXT, [outgoing(1)]), outcomes.append)
@@ -470,7 +470,7 @@ async def test_a_slow_reply_causes_no_duplicate(make_mailer: MakeMailer, outcome
 
 
 async def test_a_slow_server_is_used_over_all_connections(make_mailer: MakeMailer) -> None:
-    """A cancellation waits only for the current mails."""
+    """A cancellation waits only for the mails that are being sent."""
     outcomes, enough = list[MailOutcome](), asyncio.Event()
 
     def done(outcome: MailOutcome) -> None:

@@ -1,4 +1,4 @@
-"""TLS and login: the connection is as configured, or no mail is sent."""
+"""TLS and login. If the connection is not as configured, no mail is sent."""
 
 import asyncio
 import gc
@@ -31,7 +31,7 @@ LOGIN = {"username": "user", "password": WORD}
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_mail_is_sent_over_tls(make_mailer: MakeMailer, outcomes: list[MailOutcome], security: str) -> None:
-    """With a trusted certificate for the host name; the login is sent only over TLS."""
+    """The server needs a trusted certificate for its host name. The login is sent only over TLS."""
     extensions = ("STARTTLS", "AUTH PLAIN") if security == "starttls" else ("AUTH PLAIN",)
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=extensions) as server:
         await collect(
@@ -47,7 +47,7 @@ async def test_mail_is_sent_over_tls(make_mailer: MakeMailer, outcomes: list[Mai
 
 
 async def test_a_server_without_starttls_gets_nothing(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """STARTTLS is not offered, or was stripped: neither login nor mail is sent unencrypted."""
+    """If STARTTLS is not offered, or was stripped, neither the login nor mail is sent unencrypted."""
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
         with pytest.raises(ServiceRejected, match="does not offer STARTTLS"):
             await collect(
@@ -65,7 +65,7 @@ async def test_a_server_without_starttls_gets_nothing(make_mailer: MakeMailer, o
 async def test_an_untrusted_certificate_pauses(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], host: str, ca_file: str, security: str
 ) -> None:
-    """An unknown authority or another name: nothing is sent."""
+    """With an unknown authority or a wrong name, nothing is sent."""
     async with ScriptedServer(tls=server_tls(), tls_from_start=security == "tls", extensions=("STARTTLS",)) as server:
         with pytest.raises(ServiceRejected, match="LANDBRIDGE_SMTP_CA_FILE"):
             await collect(
@@ -79,7 +79,7 @@ async def test_an_untrusted_certificate_pauses(
 async def test_an_expired_certificate_pauses(
     make_mailer: MakeMailer, outcomes: list[MailOutcome], tmp_path: Path
 ) -> None:
-    """Even from a trusted authority; a valid one is accepted."""
+    """Even a trusted authority's certificate is rejected after it has expired. A valid one is accepted."""
     authority = Authority(tmp_path)
     for valid_for, refused in ((timedelta(days=-1), True), (timedelta(days=1), False)):
         tls = server_tls(authority.certificate(valid_for=valid_for))
@@ -98,7 +98,7 @@ async def test_tls_on_an_unencrypted_port_pauses(make_mailer: MakeMailer, outcom
 
 
 async def test_a_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """Many pending mails do not cause many logins, which would lock the user."""
+    """Many pending mails must not cause many logins, which could lock the user."""
 
     def script(heard: Heard) -> str | None:
         return "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
@@ -118,7 +118,7 @@ async def test_a_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes:
 async def test_a_wrong_password_is_tried_with_one_mechanism(
     make_mailer: MakeMailer, mechanisms: str, security: str
 ) -> None:
-    """Whatever the server offers, and however many mails and connections there are."""
+    """The limit holds for any mechanisms that the server offers, and for any number of mails and connections."""
 
     def script(heard: Heard) -> str | None:
         if heard.line.startswith(("AUTH CRAM-MD5", "AUTH LOGIN")):
@@ -128,9 +128,9 @@ async def test_a_wrong_password_is_tried_with_one_mechanism(
     async with ScriptedServer(
         script, extensions=(f"AUTH {mechanisms}",), tls=server_tls(), tls_from_start=security == "tls"
     ) as server:
-        how = {"host": "localhost", "security": security, "ca_file": str(CERTIFICATE), "connections": 16}
-        mailer = make_mailer(server.port, **LOGIN, **how)
-        slices = [
+        options = {"host": "localhost", "security": security, "ca_file": str(CERTIFICATE), "connections": 16}
+        mailer = make_mailer(server.port, **LOGIN, **options)
+        batches = [
             collect(
                 mailer.send(
                     CONTEXT.model_copy(update={"cohort_id": f"cohort {n}"}), [outgoing(m) for m in range(1, 20)]
@@ -139,7 +139,7 @@ async def test_a_wrong_password_is_tried_with_one_mechanism(
             )
             for n in range(4)
         ]
-        answers = await asyncio.gather(*slices, return_exceptions=True)
+        answers = await asyncio.gather(*batches, return_exceptions=True)
         with pytest.raises(ServiceRejected):
             await mailer.send_sign_in_link(
                 SignInMail(
@@ -152,7 +152,7 @@ async def test_a_wrong_password_is_tried_with_one_mechanism(
 
 
 async def test_a_resumed_cohort_logs_in_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """Other cohorts get the recent refusal; a cohort that got it comes back only after it was resumed."""
+    """Other cohorts get the cached rejection. A cohort that calls again was resumed, so the mailer logs in again."""
     async with ScriptedServer(extensions=("AUTH PLAIN",)) as server:
         server.script = lambda heard: "535 5.7.8 wrong" if heard.line.startswith("AUTH") else None
         mailer = make_mailer(server.port, **LOGIN)
@@ -168,7 +168,7 @@ async def test_a_resumed_cohort_logs_in_again(make_mailer: MakeMailer, outcomes:
 
 
 async def test_a_notice_logs_in_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """A login that was rejected a moment before fails no notice: another worker may have served the resume."""
+    """A recent rejection does not fail a notice, because another worker may have processed the resume."""
     recipient = AccountAdmin(email="olga@example.com")
     notice = Notice(kind=NoticeKind.MIGRATION_COMPLETE, opsgenie_account="acme", counts=Counts())
     completed = OutgoingNotice(message_id="done.1.run", number=1, recipient=recipient, notice=notice)
@@ -185,7 +185,7 @@ async def test_a_notice_logs_in_again(make_mailer: MakeMailer, outcomes: list[Ma
 async def test_an_unsupported_mechanism_is_not_a_failed_login(
     make_mailer: MakeMailer, outcomes: list[MailOutcome]
 ) -> None:
-    """Some servers offer mechanisms that they do not support."""
+    """Some servers offer mechanisms that they do not support, so the mailer tries another one."""
 
     def script(heard: Heard) -> str | None:
         return "504 5.5.4 unrecognized authentication type" if heard.line.startswith("AUTH CRAM-MD5") else None
@@ -206,7 +206,7 @@ async def test_an_unsupported_mechanism_is_not_a_failed_login(
 async def test_a_login_that_cannot_be_checked_is_retried(
     make_mailer: MakeMailer, answer: str, extensions: tuple[str, ...], error: type[Exception]
 ) -> None:
-    """A server without a supported mechanism is a wrong setting."""
+    """If the server offers no supported mechanism, a setting is wrong, so that error is not retried."""
 
     def script(heard: Heard) -> str | None:
         return answer if heard.line.startswith("AUTH") else None
@@ -217,7 +217,7 @@ async def test_a_login_that_cannot_be_checked_is_retried(
 
 
 async def test_a_greeting_that_refuses_us_pauses(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """A greeting with 5xx."""
+    """A 5xx greeting is a permanent refusal."""
     async with ScriptedServer(greeting="554 5.7.1 go away") as server:
         with pytest.raises(ServiceRejected, match="this network"):
             await collect(make_mailer(server.port).send(CONTEXT, [outgoing(1)]), outcomes.append)
@@ -233,7 +233,7 @@ async def test_a_greeting_that_refuses_us_pauses(make_mailer: MakeMailer, outcom
     ],
 )
 def test_unusable_settings_are_rejected(changes: dict[str, str], sentence: str, make_mailer: MakeMailer) -> None:
-    """No mailer is created with them."""
+    """The error is raised before a mailer is created."""
     with pytest.raises(BadInput, match=sentence):
         make_mailer(25, **changes)
 
@@ -241,10 +241,10 @@ def test_unusable_settings_are_rejected(changes: dict[str, str], sentence: str, 
 async def test_the_scripted_server_survives_a_client_that_leaves_after_the_handshake(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It must not fail a test that has ended."""
+    """An error in the server must not fail a test that has already ended."""
 
     async def gone(*_: object, **__: object) -> None:
-        """Answer as the loop does then."""
+        """Return None, as `loop.start_tls` does in this case."""
 
     monkeypatch.setattr(asyncio.get_running_loop(), "start_tls", gone)
     async with ScriptedServer(tls=server_tls(), extensions=("STARTTLS",)) as server:
@@ -261,14 +261,14 @@ async def test_the_scripted_server_survives_a_client_that_leaves_after_the_hands
     name=st.text(st.characters(exclude_categories=["Cs"])), subject=st.text(st.characters(exclude_categories=["Cs"]))
 )
 def test_no_text_adds_a_header_line(name: str, subject: str) -> None:
-    """Sender's name and subject stay in one field each, or no mail is created."""
+    """The sender's name and the subject stay in one field each, or no mail is created."""
     written = Rendered(subject=subject, sender=name, language="en", text="text", html="html")
     try:
-        letter = compose(written, sender="from@example.com", recipient="to@example.com", message_id="1.run")
+        message = compose(written, sender="from@example.com", recipient="to@example.com", message_id="1.run")
     except ValueError:
-        assert any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} for letter in name + subject)
+        assert any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in name + subject)
         return
-    header = letter.content.partition(b"\r\n\r\n")[0].decode("ascii")
+    header = message.content.partition(b"\r\n\r\n")[0].decode("ascii")
     lines = re.sub("\r\n[ \t]", " ", header).split("\r\n")
     assert [line.partition(":")[0] for line in lines] == [
         *("To", "Message-ID", "Date", "From", "Subject", "Content-Language"),

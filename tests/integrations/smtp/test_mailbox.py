@@ -1,4 +1,4 @@
-"""The local mail server as a process of its own."""
+"""The local mail server as a separate process."""
 
 import signal
 import smtplib
@@ -17,7 +17,7 @@ MAIL = b"To: ann@example.com\r\nMessage-ID: <%d@example.com>\r\nSubject: hello\r
 
 @contextmanager
 def running(directory: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Run the mail server as its user does; yield the process and its port."""
+    """Run the mail server as a user would; yield the process and its port."""
     command = [sys.executable, "-m", "dev.stack.mailbox", "--port", "0", "--directory", str(directory), *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own command
         try:
@@ -28,7 +28,7 @@ def running(directory: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen
 
 
 def test_no_acknowledged_mail_is_lost_when_killed(tmp_path: Path) -> None:
-    """Each mail with a 250 is a complete file after `kill -9`, and the numbers continue after a restart."""
+    """After `kill -9`, each mail with a 250 is a complete file, and the numbers continue after the restart."""
     acknowledged = []
     for life in range(2):
         with running(tmp_path) as (process, port), smtplib.SMTP("127.0.0.1", port) as client:
@@ -47,7 +47,7 @@ def test_no_acknowledged_mail_is_lost_when_killed(tmp_path: Path) -> None:
 
 
 def test_refuses_whom_it_is_told_to_refuse(tmp_path: Path) -> None:
-    """A configured recipient gets 550 in any spelling and leaves no file; others of the same mail do."""
+    """A configured recipient gets 550 in any spelling, and no file is written. Other recipients get the mail."""
     with running(tmp_path, "--reject", "gone@bücher.example.com", "--reject", "left@example.com") as (_, port):
         with smtplib.SMTP("127.0.0.1", port) as client:
             recipients = ["Gone@xn--bcher-kva.example.com", "ann@example.com", "bob@example.com"]
@@ -61,7 +61,7 @@ def test_refuses_whom_it_is_told_to_refuse(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signals_end_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
-    """SIGTERM and Ctrl-C end it with exit code 0, with or without open connections."""
+    """SIGTERM and Ctrl-C end the process with exit code 0, with or without open connections."""
     with running(tmp_path) as (process, port), smtplib.SMTP("127.0.0.1", port) as client:
         client.noop()
         process.send_signal(number)

@@ -1,4 +1,4 @@
-"""Each row of the table of refusals, with the replies that providers document."""
+"""Each row of the table of refusals, tested with replies that providers document."""
 
 from itertools import chain
 from typing import Any
@@ -96,67 +96,67 @@ OPEN = [
 ]
 
 
-def heard(stage: Stage, words: str) -> Reply:
-    """Return an answer as the connection hands it on."""
+def reply(stage: Stage, words: str) -> Reply:
+    """Return a reply as the connection would."""
     return Reply(stage, int(words[:3]), words[4:])
 
 
 @pytest.mark.parametrize("stage, words, lasts", QUOTAS)
 def test_a_used_up_quota_is_a_long_wait(stage: Stage, words: str, lasts: float) -> None:
-    """At most for the period of the quota, with retries in between."""
+    """The wait is at most the period of the quota, with retries in between."""
     with pytest.raises(QuotaExceeded) as caught:
-        classify(heard(stage, words))
+        classify(reply(stage, words))
     assert (caught.value.lasts, 0 < (caught.value.retry_after or 0) <= lasts) == (lasts, True)
 
 
 @pytest.mark.parametrize("stage, words, advice", SENDERS)
 def test_a_refusal_of_the_sender_says_what_to_fix(stage: Stage, words: str, advice: str) -> None:
-    """Without quoting an address."""
+    """The message quotes no address."""
     with pytest.raises(ServiceRejected, match=advice) as caught:
-        classify(heard(stage, words))
+        classify(reply(stage, words))
     assert "example.com" not in str(caught.value)
 
 
 @pytest.mark.parametrize("stage, words, wait", SLOWER)
 def test_a_rate_limit_is_a_short_wait(stage: Stage, words: str, wait: float) -> None:
-    """The message names the setting that avoids it."""
+    """The message names the setting that avoids the limit."""
     with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_") as caught:
-        classify(heard(stage, words))
+        classify(reply(stage, words))
     assert caught.value.retry_after == wait
     assert not isinstance(caught.value, QuotaExceeded)
 
 
 @pytest.mark.parametrize("stage, words", FEWER)
 def test_a_connection_limit_is_detected(stage: Stage, words: str) -> None:
-    """The pool continues with fewer connections; without any, the server is unavailable."""
-    assert wants_fewer_connections(heard(stage, words))
+    """The pool continues with fewer connections. If no connection is left, the server is unavailable."""
+    assert wants_fewer_connections(reply(stage, words))
     with pytest.raises(ServiceUnavailable, match="LANDBRIDGE_SMTP_CONNECTIONS"):
-        classify(heard(stage, words))
+        classify(reply(stage, words))
 
 
 @pytest.mark.parametrize("stage, words", THEIRS)
 def test_a_refusal_of_the_recipient_never_concerns_the_sender(stage: Stage, words: str) -> None:
-    """However many there are. A 4xx is transient, whatever its text."""
-    verdict = classify(heard(stage, words))
+    """Even many such refusals concern only the recipients. A 4xx is transient, whatever its text."""
+    verdict = classify(reply(stage, words))
     assert verdict.delivery is (Delivery.DEFERRED if words[0] == "4" else Delivery.REFUSED)
     assert not verdict.if_many
 
 
 @pytest.mark.parametrize("stage, words", LATER)
 def test_a_busy_mailbox_is_deferred(stage: Stage, words: str) -> None:
-    """Even if the code is permanent."""
-    assert classify(heard(stage, words)).delivery is Delivery.DEFERRED
+    """The mail is deferred even if the server sends a permanent code."""
+    assert classify(reply(stage, words)).delivery is Delivery.DEFERRED
 
 
 @pytest.mark.parametrize("stage, words", OPEN)
 def test_other_refusals_are_ambiguous(stage: Stage, words: str) -> None:
-    """The person is refused, unless many refusals follow each other."""
-    verdict = classify(heard(stage, words))
+    """Such a refusal concerns the person, unless many follow each other."""
+    verdict = classify(reply(stage, words))
     assert (verdict.delivery, bool(verdict.if_many)) == (Delivery.REFUSED, True)
 
 
 def test_every_row_is_used() -> None:
-    """By one of the replies above."""
+    """Each row of the table matches at least one of the replies above."""
     groups: list[list[Any]] = [QUOTAS, SENDERS, SLOWER, FEWER, THEIRS, LATER, OPEN]
     used = []
     for _, words, *_ in chain.from_iterable(groups):

@@ -1,4 +1,4 @@
-"""A process does not send an accepted mail again."""
+"""A process never sends an accepted mail again."""
 
 import asyncio
 
@@ -17,13 +17,13 @@ def outcome(delivery: Delivery) -> MailOutcome:
 
 
 async def test_a_repeated_batch_is_not_sent_again(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
-    """It has the earlier outcomes; a new generation or another address is another mail."""
+    """A repeated mail has its earlier outcome. A new generation or address makes it another mail."""
     async with ScriptedServer() as server:
         # One connection, so that the outcomes keep the order of the mails.
         mailer = make_mailer(server.port, connections=1)
-        orders = [outgoing(1), outgoing(2)]
+        mails = [outgoing(1), outgoing(2)]
         for _ in range(2):
-            await collect(mailer.send(CONTEXT, orders), outcomes.append)
+            await collect(mailer.send(CONTEXT, mails), outcomes.append)
         assert len(server.accepted) == 2
         assert outcomes[:2] == outcomes[2:]
         await collect(
@@ -35,10 +35,10 @@ async def test_a_repeated_batch_is_not_sent_again(make_mailer: MakeMailer, outco
 async def test_a_mail_is_not_sent_twice_concurrently(make_mailer: MakeMailer, outcomes: list[MailOutcome]) -> None:
     """The second attempt waits for the first."""
 
-    def mute(heard: Heard) -> Act | None:
+    def script(heard: Heard) -> Act | None:
         return Act.HANG if heard.line == DOT else None
 
-    async with ScriptedServer(mute) as server:
+    async with ScriptedServer(script) as server:
         mailer = make_mailer(server.port)
         attempts = [asyncio.create_task(collect(mailer.send(CONTEXT, [outgoing()]), outcomes.append)) for _ in range(2)]
         await server.hanging.wait()
@@ -50,7 +50,7 @@ async def test_a_mail_is_not_sent_twice_concurrently(make_mailer: MakeMailer, ou
 
 @pytest.mark.parametrize("delivery", [Delivery.DEFERRED, Delivery.REFUSED])
 async def test_a_mail_that_was_not_accepted_is_sent_again(delivery: Delivery) -> None:
-    """By the next attempt."""
+    """The next attempt sends the mail."""
     sent, answers = SentMails(), [outcome(delivery), outcome(Delivery.ACCEPTED)]
 
     async def send() -> MailOutcome:
@@ -61,7 +61,7 @@ async def test_a_mail_that_was_not_accepted_is_sent_again(delivery: Delivery) ->
 
 
 async def test_after_a_failed_attempt_the_next_one_sends() -> None:
-    """Also if it is waiting already."""
+    """The next attempt may already be waiting when the first one fails."""
     sent, fail = SentMails(), asyncio.Event()
 
     async def break_off() -> MailOutcome:

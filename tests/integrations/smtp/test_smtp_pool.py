@@ -9,12 +9,12 @@ from tests.integrations.smtp.scripted import ScriptedServer
 
 
 def at(port: int) -> Server:
-    """Return the settings for a server on loopback."""
+    """Return settings for a server on loopback."""
     return Server(host="127.0.0.1", port=port, sender="no-reply@example.com", security="none")
 
 
 async def test_an_idle_connection_is_closed_with_quit() -> None:
-    """The next mail opens another connection."""
+    """The next mail opens a new connection."""
     mail = EncodedMessage(recipient="ann@example.com", content=b"Subject: hello\r\n\r\nhello\r\n")
     async with ScriptedServer() as server:
         pool = Pool(at(server.port).open, 2, idle_seconds=0.01)
@@ -29,7 +29,7 @@ async def test_an_idle_connection_is_closed_with_quit() -> None:
 
 
 async def test_slots_are_restored_when_no_connection_is_open() -> None:
-    """The pool then finds out again how many connections the server allows."""
+    """The pool then discovers again how many connections the server allows."""
     async with ScriptedServer() as server:
         pool = Pool(at(server.port).open, 2)
         server.script = lambda heard: "421 busy" if server.open_now > 1 and heard.line.startswith("EHLO") else None

@@ -12,7 +12,7 @@ from tests.portal.conftest import KEY
 from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
-"""What browsers send with a form of the portal's own pages, besides `Origin`."""
+"""Headers that browsers send, besides `Origin`, with a form on one of the portal's own pages."""
 
 
 def page(response: httpx2.Response) -> BeautifulSoup:
@@ -33,7 +33,7 @@ def title(response: httpx2.Response) -> str:
 
 
 def form(response: httpx2.Response, action: str) -> dict[str, str]:
-    """Return the fields that a form on a page would send unchanged."""
+    """Return the fields that a form would send if it were submitted unchanged."""
     found = page(response).find("form", action=action)
     assert isinstance(found, Tag), f"no form {action} on {response.url}: {response.text}"
     return {

@@ -30,15 +30,15 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cl
 async def portal_url(temporal: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     """A portal on that server, with high limits for sign-in links."""
     monkeypatch.setattr(limits, "SIGN_INS_PER_CLIENT", Allowance(burst=1_000, per_second=100))
-    desks = Clients(links=TemporalLinkClient(temporal, PROOFS), admins=TemporalAdminClient(temporal, PROOFS))
-    async with running(desks, lambda url: settings(portal_url=url)) as url:
+    clients = Clients(links=TemporalLinkClient(temporal, PROOFS), admins=TemporalAdminClient(temporal, PROOFS))
+    async with running(clients, lambda url: settings(portal_url=url)) as url:
         yield url
 
 
 @pytest.fixture
 async def harness(temporal: Client) -> AsyncIterator[MigrationHarness]:
-    """An Opsgenie account with one owner, whose migration a worker serves."""
-    # The owners of all tests share an address, and so a sign-in; Temporal's lists may not show it yet.
+    """An Opsgenie account with one owner and a worker that runs its migration."""
+    # All tests use the same owner's address, so an earlier sign-in workflow may still run; Temporal's lists may lag.
     with suppress(RPCError):
         await temporal.get_workflow_handle(ids.sign_in(sign_in.digest(OWNER_EMAIL, KEY))).terminate()
     async with running_harness(temporal) as harness:

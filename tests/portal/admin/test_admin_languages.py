@@ -25,7 +25,7 @@ ENGLISH = re.compile(
     r"done|email|sent|mail|verified|account|user|owner|moments|seconds|address|people|person's|near|names|free|who|what|when|again|made|ask)(?![-\w])",
     re.IGNORECASE,
 )
-"""English words that do not exist in German, except within longer words."""
+"""English words that German uses only as parts of longer words."""
 
 
 def check_german(response: httpx2.Response) -> None:
@@ -123,7 +123,7 @@ async def test_a_running_migration_is_translated(german: AdminBrowser) -> None:
         ("pause", {"reason": ""}),
         ("resume", {}),
     ):
-        # There is no button to confirm where no task waits: the form of another page may be older.
+        # Without an open task no page has a confirm button, so the test uses another form, as an outdated page could.
         shown = form(await german.open(GENERAL), f"{GENERAL}/{'refresh' if act == 'confirm' else act}")
         check_german(await german.post(f"{GENERAL}/{act}", shown | typed))
     check_german(await german.open(AUDIT))

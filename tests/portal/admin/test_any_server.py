@@ -25,7 +25,7 @@ async def answers(browser: httpx2.AsyncClient) -> bool:
 
 
 async def test_uvicorn_serves_the_portal(temporal: Client, tmp_path: Path) -> None:
-    """With settings from the environment it is alive and ready, serves its pages, and counts them."""
+    """Configured by environment variables, the portal passes its health checks, serves pages and counts requests."""
     port, health = ports.preferred_or_free(0), ports.preferred_or_free(0)
     url = f"http://127.0.0.1:{port}"
     process = await asyncio.create_subprocess_exec(

@@ -29,15 +29,15 @@ async def moving(admin_browser: AdminBrowser) -> AdminBrowser:
 
 
 async def cancelled(admin_browser: AdminBrowser, **fields: object) -> None:
-    """Cancel as an owner does, and wait for the end."""
+    """Cancel in the portal and wait for the migration to end."""
     await admin_browser.send(CANCEL, on=CANCEL, reason=WHY, **fields)
     await admin_browser.harness.handle.result()
 
 
-async def says(admin_browser: AdminBrowser, *signs: str) -> bool:
-    """Return whether the first page contains all these texts."""
+async def shows(admin_browser: AdminBrowser, *texts: str) -> bool:
+    """Return whether the General page contains all these texts."""
     shown = words(await admin_browser.open(GENERAL))
-    return all(sign in shown for sign in signs)
+    return all(text in shown for text in texts)
 
 
 async def test_cancelling_needs_confirmation_and_a_reason(moving: AdminBrowser) -> None:
@@ -52,7 +52,7 @@ async def test_cancelling_needs_confirmation_and_a_reason(moving: AdminBrowser) 
 
 
 async def test_a_cancelled_migration_is_shown_and_keeps_its_invitations(moving: AdminBrowser) -> None:
-    """The page shows state, reason and skipped steps; the audit shows who cancelled."""
+    """The page shows the state, the reason and the skipped steps. The audit shows who cancelled."""
     outcome = await moving.send(CANCEL, on=CANCEL, reason=WHY)
     assert "Cancelled: no more emails are sent" in words(outcome)
     await moving.harness.handle.result()
@@ -71,7 +71,7 @@ async def test_a_cancelled_migration_is_shown_and_keeps_its_invitations(moving: 
 
 
 async def test_a_migration_that_is_ending_has_no_controls(moving: AdminBrowser) -> None:
-    """While the mail server delays the notice, the page says so and a second request is refused."""
+    """While the mail server delays the notice, the page says that the migration is ending and refuses new requests."""
     asked = form(await moving.open(CANCEL), CANCEL) | {"reason": WHY}
     moving.harness.world.mailer.problem = ServiceUnavailable("Nobody is there.")
     await moving.post(CANCEL, asked)
@@ -85,29 +85,29 @@ async def test_a_migration_that_is_ending_has_no_controls(moving: AdminBrowser) 
 
 
 async def test_invitations_are_revoked_with_the_cancellation(moving: AdminBrowser) -> None:
-    """With the checkbox, the page shows the progress of revoking."""
+    """If the checkbox is set, the page shows the progress of revoking."""
     await cancelled(moving, undo=1)
-    await eventually(lambda: says(moving, "were revoked", "1 revoked", "0 kept"))
+    await eventually(lambda: shows(moving, "were revoked", "1 revoked", "0 kept"))
     assert moving.harness.world.atlassian.calls["revoke"] == 1
     assert not page(await moving.open(GENERAL)).select(f'a[href="{UNDO}"]')
 
 
 async def test_invitations_can_be_revoked_later_and_retried(moving: AdminBrowser) -> None:
-    """If revoking fails, the page says why; after the fix it can be retried."""
+    """If revoking fails, the page says why. After the cause is fixed, an admin can retry."""
     atlassian = moving.harness.world.atlassian
     await cancelled(moving)
     ask = form(await moving.open(UNDO), UNDO)
     atlassian.problem = ServiceRejected("The key is not good any more.")
     assert "are being revoked" in words(await moving.post(UNDO, ask))
-    await eventually(lambda: says(moving, "The key is not good any more. Fix the problem, then try again."))
+    await eventually(lambda: shows(moving, "The key is not good any more. Fix the problem, then try again."))
     atlassian.problem = None
     await moving.send(UNDO, on=UNDO)
-    await eventually(lambda: says(moving, "were revoked", "1 revoked"))
+    await eventually(lambda: shows(moving, "were revoked", "1 revoked"))
     assert (await moving.open(UNDO)).url.path == GENERAL
 
 
 async def test_another_migration_starts_after_a_cancelled_one(moving: AdminBrowser) -> None:
-    """With the button on the current page, and with no older form; the person is invited again."""
+    """The button on the current page starts it and invites the person again. A form from before is refused."""
     older = form(await moving.open(GENERAL), f"{GENERAL}/refresh")
     await cancelled(moving)
     assert "was cancelled earlier; nothing was started" in words(await moving.post(MIGRATE, older))
@@ -121,27 +121,27 @@ async def test_another_migration_starts_after_a_cancelled_one(moving: AdminBrows
 
 
 async def test_another_migration_waits_until_invitations_are_revoked(moving: AdminBrowser) -> None:
-    """So that nobody is invited and removed at the same time."""
+    """Otherwise a person could be invited and removed at the same time."""
     again = form(await moving.open(GENERAL), f"{GENERAL}/refresh") | {"again": "1"}
     moving.harness.world.atlassian.problem = ServiceUnavailable("Atlassian is away.")
     await cancelled(moving, undo=1)
-    await eventually(lambda: says(moving, "are being revoked"))
+    await eventually(lambda: shows(moving, "are being revoked"))
     assert not page(await moving.open(GENERAL)).select("#migrate")
     assert "are being revoked" in words(await moving.post(MIGRATE, again))
 
 
 async def test_another_migration_starts_after_a_failed_one(admin_browser: AdminBrowser) -> None:
-    """A person who is no owner or admin started the first; the page shows why it ended early."""
+    """The first migration fails because its initiator is no account admin. The page says that it ended early."""
     admin_browser.harness.world.opsgenie.add(RosterPerson(email=ANN, email_verified=True))
     await admin_browser.sign_in()
     await admin_browser.harness.start(initiator=ANN)
-    await eventually(lambda: says(admin_browser, "The last migration ended early."))
+    await eventually(lambda: shows(admin_browser, "The last migration ended early."))
     assert (await admin_browser.harness.migration.summary()).run_state is RunState.FAILED
     assert "The migration has started" in words(await admin_browser.send(MIGRATE))
 
 
 async def test_a_completed_migration_can_be_neither_cancelled_nor_restarted(admin_browser: AdminBrowser) -> None:
-    """However old the form."""
+    """Forms that were loaded before the migration completed are refused too."""
     await admin_browser.sign_in()
     again = form(await admin_browser.open(GENERAL), MIGRATE) | {"again": "1", "reason": WHY, "undo": "1"}
     await admin_browser.harness.start()

@@ -19,7 +19,7 @@ from tests.workflows.harness import eventually
 PROJECT = Path(__file__).parents[3]
 HALF_HEADER = b"GET /sign-in HTTP/1.1\r\nHost: x\r\n"
 SLOW_BODY = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nemail="
-"""What a client sends before it stops."""
+"""The bytes that a client sends before it stops."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Portal:
         return await asyncio.open_connection("127.0.0.1", self.port)
 
     async def alive(self) -> bool:
-        """Return whether the health address answers."""
+        """Return whether the health check answers."""
         try:
             return (await self.browser.get(f"{self.health}/livez")).text == "alive\n"
         except httpx2.ConnectError:
@@ -85,7 +85,7 @@ async def portal(temporal: Client, folder: Path, limits: dict[str, str], *, file
 
 
 async def closed(reader: StreamReader) -> bytes:
-    """Wait until the server closes a connection; return what it sent before."""
+    """Wait until the server closes a connection; return the bytes that it sent before."""
     received = b""
     with suppress(ConnectionResetError):
         while part := await reader.read(4096):
@@ -94,7 +94,7 @@ async def closed(reader: StreamReader) -> bytes:
 
 
 async def test_idle_clients_are_disconnected(temporal: Client, tmp_path: Path) -> None:
-    """Silent ones, half a header, half a body, a stalled second request; others are served meanwhile."""
+    """Silent, incomplete and stalled connections are closed. Other clients are served in the meantime."""
     seconds = {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "2", "LANDBRIDGE_PORTAL_BODY_SECONDS": "2"}
     async with portal(temporal, tmp_path, seconds) as running, AsyncExitStack() as connections:
         readers = []
@@ -112,7 +112,7 @@ async def test_idle_clients_are_disconnected(temporal: Client, tmp_path: Path) -
 
 
 async def test_a_client_that_sends_slowly_but_in_time_is_served(temporal: Client, tmp_path: Path) -> None:
-    """The timeouts apply to each part of a request; an active connection may live longer."""
+    """Each timeout covers one part of a request, so an active connection may live longer."""
     seconds = {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "20", "LANDBRIDGE_PORTAL_BODY_SECONDS": "20"}
     async with portal(temporal, tmp_path, seconds) as running:
         reader, writer = await running.connect()
@@ -124,7 +124,7 @@ async def test_a_client_that_sends_slowly_but_in_time_is_served(temporal: Client
 
 
 async def test_a_flood_of_connections_does_not_affect_health(temporal: Client, tmp_path: Path) -> None:
-    """With few files and too many connections, health still answers, and pages are served again afterwards."""
+    """With few file descriptors and too many connections, health checks answer, and pages recover afterwards."""
     async with portal(temporal, tmp_path, {"LANDBRIDGE_PORTAL_HEADER_SECONDS": "100"}, files=256) as running:
         flood = [await running.connect() for _ in range(400)]
         try:

@@ -59,13 +59,13 @@ async def test_the_banner_is_shown_until_a_migration_runs(admin_browser: AdminBr
 
 
 async def test_an_invalid_account_name_starts_no_migration(admin_browser: AdminBrowser, portal_url: str) -> None:
-    """The button validates the name from Opsgenie as the page does."""
+    """The button validates the account name that Opsgenie returned, as the page does."""
     admin_browser.harness.world.opsgenie.account = admin_browser.harness.account = (
         "=?utf-8?q?acme=0D=0ABcc:=20eve@example.com?="
     )
     await admin_browser.sign_in()
     assert (await admin_browser.open("/settings/general")).status_code == 404
-    # The page has no form, so the form's token comes from the session itself.
+    # This page has no form, so the test takes the CSRF token from the session.
     cookies = "; ".join(f"{name}={value}" for name, value in admin_browser.browser.cookies.items())
     visitor = Request({"type": "http", "headers": [(b"cookie", cookies.encode())]})
     session = Sessions([KEY], secure=urlsplit(portal_url).scheme == "https").read(visitor)
@@ -78,7 +78,7 @@ async def test_an_invalid_account_name_starts_no_migration(admin_browser: AdminB
 async def test_a_failing_workflow_task_is_shown_with_its_remedy(
     admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Instead of the message that no worker is responding."""
+    """The remedy replaces the message that no worker is responding."""
     await start_in_portal(admin_browser)
     task = FailingTask(
         workflow_id=admin_browser.harness.handle.id,
@@ -106,7 +106,7 @@ async def test_pressing_migrate_twice_starts_one_migration(admin_browser: AdminB
 
 
 async def test_all_seven_steps_are_shown(admin_browser: AdminBrowser) -> None:
-    """Each with its status; tasks for admins come first."""
+    """Each step has its status, and tasks for admins come first."""
     await start_in_portal(admin_browser)
     shown = await admin_browser.open("/settings/general")
     assert len(page(shown).select("ol.steps > li")) == len(Step)
@@ -115,7 +115,7 @@ async def test_all_seven_steps_are_shown(admin_browser: AdminBrowser) -> None:
 
 
 async def test_an_existing_site_is_chosen_after_a_summary(admin_browser: AdminBrowser) -> None:
-    """Nothing changes before the button on the summary page."""
+    """Nothing changes until the button on the summary page is pressed."""
     await start_in_portal(admin_browser)
     review = await admin_browser.send(REVIEW, on=SITE, site="acme")
     assert title(review) == "Ready to migrate?"
@@ -128,7 +128,7 @@ async def test_an_existing_site_is_chosen_after_a_summary(admin_browser: AdminBr
 
 
 async def test_a_choice_can_be_changed_on_the_summary_page(admin_browser: AdminBrowser) -> None:
-    """The form keeps everything that was filled in."""
+    """The form still contains everything that the admin had filled in."""
     await start_in_portal(admin_browser)
     for filled in ({"site": "acme"}, NEW | {"site": ""}):
         review = await admin_browser.send(REVIEW, on=SITE, **filled)
@@ -144,7 +144,7 @@ async def test_a_choice_can_be_changed_on_the_summary_page(admin_browser: AdminB
 
 
 async def test_a_site_without_site_admin_rights_is_disabled_and_refused(admin_browser: AdminBrowser) -> None:
-    """The page says why; a forged form is refused too."""
+    """The page says why the site is disabled, and the server refuses a forged form for it."""
     wiki = Site(id="cloud-wiki", name="acme-wiki", url="https://acme-wiki.atlassian.net")
     admin_browser.harness.world.atlassian.listed_sites.append(wiki)
     await start_in_portal(admin_browser)
@@ -160,7 +160,7 @@ async def test_a_site_without_site_admin_rights_is_disabled_and_refused(admin_br
 
 
 def names(response: httpx2.Response) -> list[str]:
-    """Return the first and last name in the form for a new site."""
+    """Return the first and last name that the form for a new site contains."""
     return [str(field["value"]) for field in page(response).select("#first-name, #last-name")]
 
 
@@ -171,7 +171,7 @@ def names(response: httpx2.Response) -> list[str]:
 async def test_a_full_name_is_split_by_script(
     admin_browser: AdminBrowser, name: str, first_and_last: list[str]
 ) -> None:
-    """The last word is the last name, except in Chinese, Japanese and Korean, where the first word is."""
+    """The last word is the last name. In Chinese, Japanese and Korean the first word is."""
     admin_browser.harness.world.opsgenie.people_listed[0] = RosterPerson(
         email=OWNER_EMAIL, name=name, role=roster.OWNER
     )
@@ -180,7 +180,7 @@ async def test_a_full_name_is_split_by_script(
 
 
 async def test_another_admin_sees_for_whom_the_site_is_created(admin_browser: AdminBrowser) -> None:
-    """The initiator becomes its site admin, so no other name is filled in."""
+    """The initiator becomes the site admin, so the form does not contain the other admin's name."""
     admin_browser.harness.world.opsgenie.add(
         RosterPerson(email=ADAM, name="Adam Novak", role=ADMIN, email_verified=True)
     )
@@ -198,7 +198,7 @@ async def test_another_admin_sees_for_whom_the_site_is_created(admin_browser: Ad
 
 
 async def test_a_taken_name_comes_back_with_suggestions(admin_browser: AdminBrowser) -> None:
-    """The form keeps its fields, and available names are buttons."""
+    """The form keeps its fields and offers available names as buttons."""
     admin_browser.harness.world.atlassian.taken.add("acme-new")
     await start_in_portal(admin_browser)
     review = await admin_browser.send(REVIEW, on=SITE, **NEW, site="")
@@ -206,7 +206,7 @@ async def test_a_taken_name_comes_back_with_suggestions(admin_browser: AdminBrow
     assert (refused.status_code, "already in use" in words(refused)) == (422, True)
     suggestions = [str(button["value"]) for button in page(refused).select('button[name="suggestion"]')]
     assert suggestions
-    # Enter in a field presses a form's first button, which must not be a suggested name.
+    # Enter in a field presses the form's first button, so that must not be a suggested name.
     assert not page(refused).select("form:has(#name) button")[0].has_attr("name")
     wanted = form(await admin_browser.open(SITE), REVIEW) | NEW | {"suggestion": suggestions[0]}
     await admin_browser.post(SITE, form(await admin_browser.post(REVIEW, wanted), SITE))
@@ -217,7 +217,7 @@ async def test_a_taken_name_comes_back_with_suggestions(admin_browser: AdminBrow
 
 @pytest.mark.parametrize("name", ["ab", "Acme", "-acme", "acme!", "", "x" * 64, "<b>"])
 async def test_an_invalid_name_is_refused_by_script_and_server(admin_browser: AdminBrowser, name: str) -> None:
-    """The script checks while the person types; without scripts, the form does."""
+    """A script checks the name while the person types. Without scripts, the server checks the submitted form."""
     await start_in_portal(admin_browser)
     outcome = (await admin_browser.browser.get("/settings/site/check", params={"name": name})).json()["problem"]
     assert outcome.startswith(("A site name must have", "A site name may contain"))
@@ -229,7 +229,7 @@ async def test_an_invalid_name_is_refused_by_script_and_server(admin_browser: Ad
 
 
 async def test_tasks_are_confirmed_in_the_portal(admin_browser: AdminBrowser) -> None:
-    """A task without an API is shown with its URL, and continues after a button press."""
+    """A task without an API is shown with its URL. The migration continues when an admin confirms the task."""
     admin_browser.harness.world.atlassian.by_hand = True
     await start_in_portal(admin_browser)
     review = await admin_browser.send(REVIEW, on=SITE, site="acme")
@@ -242,7 +242,7 @@ async def test_tasks_are_confirmed_in_the_portal(admin_browser: AdminBrowser) ->
 
 
 async def test_pause_resume_and_deadline_are_applied_and_confirmed(admin_browser: AdminBrowser) -> None:
-    """Each is recorded in the name of the signed-in person."""
+    """Each action is recorded in the name of the signed-in person."""
     await start_in_portal(admin_browser)
     assert "Paused: The mail server moves" in words(
         await admin_browser.send("/settings/general/pause", reason="The mail server moves")
@@ -266,7 +266,7 @@ async def test_pause_resume_and_deadline_are_applied_and_confirmed(admin_browser
 
 
 async def test_unproven_requests_are_shown_as_claims(admin_browser: AdminBrowser) -> None:
-    """In the audit and on a person's page: portal requests are the admin's, signals sent by hand an operator's."""
+    """The audit and the person's page show portal requests as the admin's and signals sent by hand as an operator's."""
     harness, ann, bo = admin_browser.harness, "ann@example.com", "bo@example.com"
     harness.world.opsgenie.add(RosterPerson(email=ann), RosterPerson(email=bo))
     await admin_browser.sign_in()
@@ -295,14 +295,14 @@ async def test_unproven_requests_are_shown_as_claims(admin_browser: AdminBrowser
 
 
 async def test_a_flash_message_is_shown_once(admin_browser: AdminBrowser) -> None:
-    """Reloading repeats neither the request nor its message."""
+    """Reloading the page neither repeats the request nor shows its message again."""
     await start_in_portal(admin_browser)
     assert "is checking Opsgenie and Atlassian" in words(await admin_browser.send("/settings/general/refresh"))
     assert "is checking Opsgenie and Atlassian" not in words(await admin_browser.open("/settings/general"))
 
 
 async def test_the_report_shows_who_is_not_connected_and_what_to_do(admin_browser: AdminBrowser) -> None:
-    """People by state with the next step; the CSV file has everyone, and no cell is a formula."""
+    """The report groups people by state, with the next step. The CSV file lists everyone, and no cell is a formula."""
     admin_browser.harness.world.opsgenie.add(
         RosterPerson(email="eve@example.com", name="=cmd|'/c calc'!A1", email_verified=True),
         RosterPerson(email="bert@example.com", name="Bert <b>", blocked=True),
@@ -324,7 +324,7 @@ async def test_the_report_shows_who_is_not_connected_and_what_to_do(admin_browse
 
 
 async def test_a_completed_migration_is_shown(admin_browser: AdminBrowser) -> None:
-    """Without the banner; its report stays available."""
+    """The banner is gone, and the report stays available."""
     await admin_browser.sign_in()
     await admin_browser.harness.start()
     await admin_browser.harness.handle.result()
@@ -336,7 +336,7 @@ async def test_a_completed_migration_is_shown(admin_browser: AdminBrowser) -> No
 
 
 async def test_the_last_person_to_return_sees_that_they_are_done(admin_browser: AdminBrowser) -> None:
-    """Their Atlassian account completed the migration before they returned; the closed cohort still answers."""
+    """The new Atlassian account completed the migration before the person returned. The closed cohort still answers."""
     admin_browser.harness.world.opsgenie.add(RosterPerson(email="last@example.com", email_verified=True))
     await admin_browser.harness.start()
     await admin_browser.harness.until("last@example.com", State.AUTHENTICATING)
@@ -349,7 +349,7 @@ async def test_the_last_person_to_return_sees_that_they_are_done(admin_browser: 
 
 
 async def test_large_counts_are_localized(admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many cohorts there are."""
+    """Counts are summed over all cohorts and formatted for the reader's language."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 40)
     admin_browser.harness.world.opsgenie.add(
         *(RosterPerson(email=f"p{number}@example.com", blocked=True) for number in range(1_200)),
@@ -371,7 +371,7 @@ async def shows(admin_browser: AdminBrowser, text: str) -> bool:
 async def test_without_temporal_the_page_says_when_to_retry(
     admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a link back, and without the text about people's links."""
+    """The page links back and does not show the text about people's links."""
     await admin_browser.sign_in()
 
     async def away(_: Migration) -> MigrationStatus:
@@ -386,7 +386,7 @@ async def test_without_temporal_the_page_says_when_to_retry(
 
 
 async def test_admins_share_one_migration(admin_browser: AdminBrowser) -> None:
-    """Each request is recorded with its admin."""
+    """Each request is recorded in the name of the admin who made it."""
     admin_browser.harness.world.opsgenie.add(RosterPerson(email="adam@example.com", role=ADMIN, email_verified=True))
     await start_in_portal(admin_browser)
     admin_browser.browser.cookies.clear()
@@ -396,7 +396,7 @@ async def test_admins_share_one_migration(admin_browser: AdminBrowser) -> None:
 
 
 async def test_pages_without_a_migration_redirect_to_general(admin_browser: AdminBrowser) -> None:
-    """A page with nothing to show is no dead end."""
+    """Pages that have nothing to show without a migration redirect instead of showing a dead end."""
     await admin_browser.sign_in()
     for path in (SITE, "/settings/report", "/settings/report.csv"):
         assert (await admin_browser.open(path)).url.path == "/settings/general"

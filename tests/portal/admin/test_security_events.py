@@ -1,4 +1,4 @@
-"""Requests of owners and admins are logged once, accepted or refused, without addresses and tokens."""
+"""Requests of owners and admins, accepted or refused, are logged once, without addresses and tokens."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,14 +19,14 @@ INFO, WARNING = "info", "warning"
 
 @pytest.fixture
 def events() -> Iterator[list[Any]]:
-    """The portal's log events, as they are written."""
+    """The portal's log events, in the order in which they are written."""
     with capture_logs() as logged:
         yield logged
 
 
 def taken(events: list[Any], admin_browser: AdminBrowser) -> list[dict[str, Any]]:
     """Return the events so far, without their common fields, and clear them."""
-    # The worker of the harness logs in this process too.
+    # The harness's worker logs in this process too, so its events are filtered out.
     portal_events = [event for event in events if "client" in event]
     events.clear()
     logged = str(portal_events)
@@ -39,7 +39,7 @@ def taken(events: list[Any], admin_browser: AdminBrowser) -> list[dict[str, Any]
 
 
 async def test_sign_ins_and_sign_outs_are_logged(admin_browser: AdminBrowser, events: list[Any]) -> None:
-    """Link requests, sign-ins, sign-outs, forged and used links, ended and unknown sessions."""
+    """Link requests, sign-ins, sign-outs, forged links, used links, and ended and unknown sessions are all logged."""
     account = admin_browser.harness.account
     await admin_browser.ask_for_link()
     assert taken(events, admin_browser) == [{"event": "sign_in_link_requested", "log_level": INFO, "who": WHO}]
@@ -74,7 +74,7 @@ async def test_sign_ins_and_sign_outs_are_logged(admin_browser: AdminBrowser, ev
 
 
 async def test_forms_and_refusals_are_logged(admin_browser: AdminBrowser, events: list[Any]) -> None:
-    """Each form with its path, which contains numbers only; refused forms, and the export."""
+    """Each form is logged with its path, which contains only numbers. Refused forms and the export are logged too."""
     harness = admin_browser.harness
     harness.world.opsgenie.add(RosterPerson(email="bo@example.com", name="Bo", email_verified=True))
     await admin_browser.sign_in()

@@ -1,4 +1,4 @@
-"""How long sessions last and what ends them: over HTTP with a real worker and a clock that tests control."""
+"""How long sessions last and what ends them, over HTTP with a real worker and a clock that tests control."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -30,9 +30,9 @@ ADAM = "adam@example.com"
 @asynccontextmanager
 async def copied(admin_browser: AdminBrowser, temporal: Client) -> AsyncIterator[AdminBrowser]:
     """Return another browser with the same cookies, in front of another portal process."""
-    desks = Clients(links=TemporalLinkClient(temporal), admins=TemporalAdminClient(temporal, PROOFS))
+    clients = Clients(links=TemporalLinkClient(temporal), admins=TemporalAdminClient(temporal, PROOFS))
     async with (
-        running(desks, lambda _: settings(portal_url=str(admin_browser.browser.base_url))) as url,
+        running(clients, lambda _: settings(portal_url=str(admin_browser.browser.base_url))) as url,
         httpx2.AsyncClient(base_url=url, timeout=30) as thief,
     ):
         for cookie in admin_browser.browser.cookies.jar:
@@ -50,7 +50,7 @@ def set_role(harness: MigrationHarness, email: str, role: str) -> None:
 
 
 def session_of(admin_browser: AdminBrowser) -> WorkflowHandle[None, None]:
-    """Return the workflow of the session in a browser's cookie."""
+    """Return a handle of the session workflow that a browser's cookie names."""
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in admin_browser.browser.cookies.jar)
     request = Request({"type": "http", "headers": [(b"cookie", cookies.encode())]})
     session = Sessions([KEY], secure=False).read(request)
@@ -59,7 +59,7 @@ def session_of(admin_browser: AdminBrowser) -> WorkflowHandle[None, None]:
 
 
 async def has(session: WorkflowHandle[None, None], *statuses: Status | None) -> bool:
-    """Return whether a session's newest run has one of these events."""
+    """Return whether the session's newest run has the given event."""
     return (await session.describe()).status in statuses
 
 
@@ -69,7 +69,7 @@ async def is_out(admin_browser: AdminBrowser, path: str = "/settings/general") -
 
 
 async def test_a_copied_cookie_ends_with_the_sign_out(admin_browser: AdminBrowser, temporal: Client) -> None:
-    """On every portal process immediately, for pages and forms."""
+    """The copy stops working immediately on every portal process, for pages and forms."""
     csrf = form(await admin_browser.sign_in(), "/settings/general/migrate")
     async with copied(admin_browser, temporal) as thief:
         assert not await is_out(thief)
@@ -80,7 +80,7 @@ async def test_a_copied_cookie_ends_with_the_sign_out(admin_browser: AdminBrowse
 
 
 async def test_signing_out_clears_the_browsers_cache(admin_browser: AdminBrowser) -> None:
-    """But not the cookies of the company's other sites."""
+    """Cookies of the company's other sites are kept."""
     csrf = form(await admin_browser.sign_in(), "/sign-out")
     answer = await admin_browser.browser.post("/sign-out", data=csrf)
     assert answer.headers["clear-site-data"] == '"cache"'
@@ -91,7 +91,7 @@ async def test_signing_out_clears_the_browsers_cache(admin_browser: AdminBrowser
 async def test_a_session_is_renewed_only_while_opsgenie_confirms_the_role(
     admin_browser: AdminBrowser, *, gone: bool
 ) -> None:
-    """A demoted or deleted person is signed out after a quarter of an hour; others notice nothing."""
+    """A demoted or deleted person is signed out after a quarter of an hour. Other people notice nothing."""
     harness = admin_browser.harness
     harness.world.opsgenie.add(RosterPerson(email=ADAM, role=ADMIN, email_verified=True))
     await admin_browser.sign_in(ADAM)
@@ -127,7 +127,7 @@ async def test_a_session_of_another_account_is_not_renewed(admin_browser: AdminB
 
 
 async def test_a_session_survives_only_a_short_outage_of_opsgenie(admin_browser: AdminBrowser) -> None:
-    """It ends half an hour after the last confirmation."""
+    """The session ends half an hour after Opsgenie last confirmed the role."""
     await admin_browser.sign_in()
     session = session_of(admin_browser)
     admin_browser.harness.world.opsgenie.problem = ServiceUnavailable("Opsgenie is away.")
@@ -139,8 +139,8 @@ async def test_a_session_survives_only_a_short_outage_of_opsgenie(admin_browser:
 
 
 async def test_a_session_ends_after_eight_hours(admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Renewals do not extend the limit, which the server enforces."""
-    # Not by skipped time: a server that has skipped some adds it to this end (1.32).
+    """Renewals do not extend the limit, which the Temporal server enforces."""
+    # Time is not skipped here: a server (1.32) that has skipped time adds it to this expiration.
     monkeypatch.setattr(sign_in, "SESSION_RENEWAL", timedelta(seconds=1))
     await admin_browser.sign_in()
     session = session_of(admin_browser)
@@ -154,7 +154,7 @@ async def test_a_session_ends_after_eight_hours(admin_browser: AdminBrowser, mon
 
 
 def expires(session: WorkflowExecutionDescription) -> datetime:
-    """Return when a session expires at the latest."""
+    """Return when a session expires if nothing ends it earlier."""
     expiration = session.raw_description.workflow_extended_info.execution_expiration_time
     return expiration.ToDatetime(tzinfo=UTC)
 
@@ -176,7 +176,7 @@ async def test_sessions_work_without_a_worker(
             await second.sign_in()
             await harness.start()
             await eventually(lambda: harness.step_is(Step.VERIFY))
-            # So that the sessions are not ended with the harness.
+            # Otherwise the harness would end the sessions when it stops.
             monkeypatch.setattr("tests.workflows.harness.end_all", nothing)
         shown = await admin_browser.open("/settings/users")
         assert shown.url.path == "/settings/users"
@@ -185,22 +185,22 @@ async def test_sessions_work_without_a_worker(
         assert await is_out(admin_browser)
         await eventually(lambda: is_out(second))
         async with served(temporal, harness.world):
-            # What waits for a worker must not disturb the next test.
+            # A migration that still waits for a worker would disturb the next test.
             await harness.handle.terminate()
 
 
 async def nothing(_: Client) -> None:
-    """Change nothing."""
+    """Replace `end_all`, so that no session is ended."""
 
 
 async def test_the_sign_in_page_needs_no_temporal_without_a_session(admin_browser: AdminBrowser) -> None:
-    """A forged cookie starts no look-up."""
+    """A forged cookie does not trigger a look-up either."""
     admin_browser.browser.cookies.set("landbridge-session", "made.up.cookie")
     assert title(await admin_browser.open("/sign-in")) == "Sign in"
 
 
 async def test_a_role_lost_in_the_roster_ends_the_session(admin_browser: AdminBrowser, temporal: Client) -> None:
-    """A running migration's roster is newer than the session."""
+    """The roster of a running migration is newer than the session, so its roles apply."""
     harness = admin_browser.harness
     harness.world.opsgenie.add(
         RosterPerson(email=ADAM, name="Adam", role=ADMIN, email_verified=True),
@@ -217,7 +217,7 @@ async def test_a_role_lost_in_the_roster_ends_the_session(admin_browser: AdminBr
 
 
 async def test_a_role_granted_after_the_roster_was_read_is_valid(admin_browser: AdminBrowser) -> None:
-    """Opsgenie's newer answer overrides an older roster."""
+    """Opsgenie's answer is newer than the roster, so the answer applies."""
     harness = admin_browser.harness
     harness.world.opsgenie.add(RosterPerson(email=ADAM, email_verified=True))
     await harness.start()

@@ -1,4 +1,4 @@
-"""Who can sign in, and how: over HTTP with a real worker and a clock that tests control."""
+"""Who can sign in, and how, over HTTP with a real worker and a clock that tests control."""
 
 import time
 from collections.abc import Callable
@@ -37,17 +37,17 @@ FORGED = SignedLinks("https://x.example", ["f" * 32])
 
 
 def sign_in_of(harness: MigrationHarness, email: str) -> WorkflowHandle[None, None]:
-    """Return the sign-in workflow of an address."""
+    """Return a handle of the sign-in workflow for an address."""
     return harness.client.get_workflow_handle(ids.sign_in(sign_in.digest(email, KEY)))
 
 
 async def skip(harness: MigrationHarness, time: timedelta, email: str = OWNER_EMAIL) -> None:
-    """Skip time for a sign-in."""
+    """Skip time in the Temporal test server while a sign-in runs."""
     await let_pass(harness.client, sign_in_of(harness, email), time)
 
 
 async def ask_until_mailed(admin_browser: AdminBrowser, number: int) -> str:
-    """Request a link after the worker has seen the end of the cool-down; return the email's link."""
+    """Request links until the worker has seen the end of the cool-down and sends an email; return its link."""
     mails = admin_browser.harness.world.mailer.sign_in_links
 
     async def mailed() -> bool:
@@ -64,7 +64,7 @@ async def is_over(harness: MigrationHarness, email: str) -> bool:
 
 
 async def test_an_owner_signs_in_with_an_emailed_link(admin_browser: AdminBrowser) -> None:
-    """The settings then show who is signed in."""
+    """Afterwards the settings show who is signed in."""
     assert title(await admin_browser.ask_for_link()) == "Check your inbox"
     link = await admin_browser.link()
     confirm = await admin_browser.open(link)
@@ -77,7 +77,7 @@ async def test_an_owner_signs_in_with_an_emailed_link(admin_browser: AdminBrowse
 
 
 async def test_everyone_else_gets_the_same_answer_and_no_email(admin_browser: AdminBrowser) -> None:
-    """Unknown, ordinary and blocked users: the same page, and a sign-in workflow of the same duration."""
+    """Unknown, ordinary and blocked users get the same page, and a sign-in workflow of the same duration."""
     admin_browser.harness.world.opsgenie.add(
         RosterPerson(email="ulla@example.com", email_verified=True),
         RosterPerson(email="bert@example.com", role=ADMIN, blocked=True),
@@ -94,7 +94,7 @@ async def test_everyone_else_gets_the_same_answer_and_no_email(admin_browser: Ad
 
 
 async def test_case_and_spaces_in_an_address_are_ignored(admin_browser: AdminBrowser) -> None:
-    """All spellings share one sign-in."""
+    """All spellings of an address share one sign-in workflow."""
     await admin_browser.ask_for_link(f"  {OWNER_EMAIL.upper()} ")
     await admin_browser.post(await admin_browser.link())
     assert admin_browser.signed_in
@@ -103,7 +103,7 @@ async def test_case_and_spaces_in_an_address_are_ignored(admin_browser: AdminBro
 
 @pytest.mark.parametrize("typed", ["", "olga", "olga@", "a@example.com, b@example.com", '"><script>'])
 async def test_an_invalid_address_is_refused(admin_browser: AdminBrowser, typed: str) -> None:
-    """The form keeps it, and no sign-in starts."""
+    """The form keeps the address, and no sign-in workflow starts."""
     response = await admin_browser.ask_for_link(typed)
     assert response.status_code == 422
     assert form(response, "/sign-in")["email"] == typed
@@ -111,7 +111,7 @@ async def test_an_invalid_address_is_refused(admin_browser: AdminBrowser, typed:
 
 
 async def test_a_link_works_once(admin_browser: AdminBrowser) -> None:
-    """A used link is refused."""
+    """A second use of the same link is refused."""
     await admin_browser.sign_in()
     link = await admin_browser.link()
     admin_browser.browser.cookies.clear()
@@ -121,13 +121,13 @@ async def test_a_link_works_once(admin_browser: AdminBrowser) -> None:
 
 
 async def test_pressing_twice_redirects_to_the_settings(admin_browser: AdminBrowser) -> None:
-    """The first press has signed in."""
+    """The first press has already signed the person in."""
     await admin_browser.sign_in()
     assert (await admin_browser.post(await admin_browser.link())).url.path == "/settings/general"
 
 
 async def test_a_link_expires_after_a_quarter_of_an_hour(admin_browser: AdminBrowser) -> None:
-    """With the same answer as any invalid link."""
+    """The page is the same as for any invalid link."""
     await admin_browser.ask_for_link()
     link = await admin_browser.link()
     await skip(admin_browser.harness, LINK_LIFETIME)
@@ -137,7 +137,7 @@ async def test_a_link_expires_after_a_quarter_of_an_hour(admin_browser: AdminBro
 
 
 async def test_requests_respect_the_cool_down_and_then_replace_the_link(admin_browser: AdminBrowser) -> None:
-    """A minute later there is a new link, and only it works."""
+    """After a minute a new link is sent, and only the new link works."""
     await admin_browser.ask_for_link()
     first = await admin_browser.link()
     await admin_browser.ask_for_link()
@@ -150,8 +150,8 @@ async def test_requests_respect_the_cool_down_and_then_replace_the_link(admin_br
 
 
 async def test_emails_to_one_address_are_limited(admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often links are requested, until the newest link has expired."""
-    # Waited for rather than skipped: the server has let a quarter of an hour pass instead of a minute.
+    """No further email is sent until the newest link has expired, however often links are requested."""
+    # Do not skip time: when asked to skip a minute, the server has skipped a quarter of an hour.
     monkeypatch.setattr(sign_in, "COOL_DOWN", timedelta(milliseconds=10))
     for number in range(1, MAX_LINKS + 1):
         await ask_until_mailed(admin_browser, number)
@@ -163,7 +163,7 @@ async def test_emails_to_one_address_are_limited(admin_browser: AdminBrowser, mo
 
 
 async def test_a_browser_that_refuses_cookies_sees_an_explanation(admin_browser: AdminBrowser) -> None:
-    """Instead of a loop back to the sign-in page."""
+    """The page does not redirect back to the sign-in page in a loop."""
     await admin_browser.ask_for_link()
     signed_in = await admin_browser.browser.post(await admin_browser.link(), headers=SAME_ORIGIN)
     admin_browser.browser.cookies.clear()
@@ -173,7 +173,7 @@ async def test_a_browser_that_refuses_cookies_sees_an_explanation(admin_browser:
 
 
 async def test_invalid_links_get_one_answer(admin_browser: AdminBrowser) -> None:
-    """Forged, truncated, without a sign-in, or nonsense: one page."""
+    """Forged, truncated and malformed links, and links without a sign-in workflow, all get the same page."""
     await admin_browser.ask_for_link()
     link = await admin_browser.link()
     claims = SignInClaims(
@@ -192,7 +192,7 @@ async def test_invalid_links_get_one_answer(admin_browser: AdminBrowser) -> None
 
 
 async def test_opening_a_link_signs_nobody_in(admin_browser: AdminBrowser) -> None:
-    """Mail scanners open links; the person's own press still works."""
+    """Mail scanners open links. The person can still sign in by pressing the button."""
     await admin_browser.ask_for_link()
     link = await admin_browser.link()
     for method in ("GET", "HEAD", "GET"):
@@ -203,14 +203,14 @@ async def test_opening_a_link_signs_nobody_in(admin_browser: AdminBrowser) -> No
 
 @workflow.defn(sandboxed=False)
 class Rogue:
-    """An attacker's sign-in workflow, with answers of their choice."""
+    """An attacker's sign-in workflow, whose answers the attacker chooses."""
 
     def __init__(self) -> None:
         self._identity: str | None = None
 
     @workflow.run
     async def run(self) -> None:
-        """Wait for ever."""
+        """Wait forever."""
         await workflow.wait_condition(lambda: False)
 
     @workflow.signal
@@ -243,7 +243,7 @@ OLGA = SignedIn(email=OWNER_EMAIL, role=OWNER, opsgenie_account="acme")
 async def test_temporal_cannot_forge_an_identity(
     admin_browser: AdminBrowser, answer: Callable[[str, tuple[str, str]], str], *, signs_in: bool
 ) -> None:
-    """The attacker has their own link, runs the workflow that it names, and can even encrypt."""
+    """The attacker owns a link, runs the workflow that it names, and can even encrypt payloads."""
     connection = admin_browser.harness.client
     async with Worker(connection, task_queue="rogue", workflows=[Rogue]):
         rogue = await connection.start_workflow(Rogue.run, id="sign-in:rogue", task_queue="rogue")
@@ -258,7 +258,7 @@ async def test_temporal_cannot_forge_an_identity(
 
 
 def test_an_identity_token_expires_after_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a stored token is useless after the role is lost."""
+    """A stored token must be useless after its owner has lost the role."""
     links = SignedLinks("", [KEY])
     long_ago = time.time() - IDENTITY_LIFETIME.total_seconds() - 1
     with monkeypatch.context() as patch:
@@ -271,13 +271,13 @@ def test_an_identity_token_expires_after_an_hour(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("path", ["/settings/general", "/settings", "/"])
 async def test_the_settings_need_a_session(admin_browser: AdminBrowser, path: str) -> None:
-    """Other requests are redirected to the sign-in page."""
+    """Without a session, each page redirects to the sign-in page."""
     response = await admin_browser.open(path)
     assert (response.url.path, title(response)) == ("/sign-in", "Sign in")
 
 
 async def test_a_form_after_the_session_reports_that_nothing_changed(admin_browser: AdminBrowser) -> None:
-    """So that the person knows to enter it again."""
+    """The person then knows to enter the data again."""
     await admin_browser.sign_in()
     migrate = form(await admin_browser.open("/settings/general"), "/settings/general/migrate")
     admin_browser.browser.cookies.clear()
@@ -290,7 +290,7 @@ async def test_a_form_after_the_session_reports_that_nothing_changed(admin_brows
 async def test_forms_of_other_sites_cannot_request_or_redeem_links(
     admin_browser: AdminBrowser, headers: dict[str, str]
 ) -> None:
-    """They send no email and sign nobody in."""
+    """Cross-site forms send no email and sign nobody in."""
     refused = await admin_browser.browser.post("/sign-in", data={"email": OWNER_EMAIL}, headers=headers)
     assert refused.status_code == 403
     await admin_browser.ask_for_link()
@@ -305,7 +305,7 @@ async def test_forms_of_other_sites_cannot_request_or_redeem_links(
 async def test_browsers_that_send_only_the_origin_can_sign_in(
     admin_browser: AdminBrowser, origin: str, status: int
 ) -> None:
-    """On plain HTTP, browsers send no `Sec-Fetch-Site`."""
+    """On plain HTTP, browsers do not send `Sec-Fetch-Site`."""
     ours = str(admin_browser.browser.base_url).rstrip("/")
     answer = await admin_browser.browser.post(
         "/sign-in", data={"email": OWNER_EMAIL}, headers={"Origin": origin or ours}
@@ -314,7 +314,7 @@ async def test_browsers_that_send_only_the_origin_can_sign_in(
 
 
 async def test_signing_out_ends_the_session(admin_browser: AdminBrowser) -> None:
-    """The cookie is deleted, and the settings need a new sign-in."""
+    """The cookie is deleted, and the settings require a new sign-in."""
     await admin_browser.sign_in()
     assert title(await admin_browser.send("/sign-out")) == "Sign in"
     assert not admin_browser.signed_in
@@ -334,7 +334,7 @@ async def test_signing_out_ends_the_session(admin_browser: AdminBrowser) -> None
 async def test_forms_need_the_csrf_token_and_the_portals_origin(
     admin_browser: AdminBrowser, fields: dict[str, str] | None, headers: dict[str, str]
 ) -> None:
-    """Otherwise they are refused and change nothing."""
+    """Without both, a form is refused and changes nothing."""
     usual = form(await admin_browser.sign_in(), "/sign-out")
     answer = await admin_browser.browser.post("/sign-out", data=usual if fields is None else fields, headers=headers)
     assert answer.status_code == 403
@@ -342,19 +342,19 @@ async def test_forms_need_the_csrf_token_and_the_portals_origin(
 
 
 async def test_the_session_cookie_is_httponly_and_samesite(admin_browser: AdminBrowser) -> None:
-    """For eight hours; no page contains it."""
+    """The cookie lasts eight hours, and no page contains its value."""
     await admin_browser.ask_for_link()
     answer = await admin_browser.browser.post(await admin_browser.link(), headers=SAME_ORIGIN)
     cookie = answer.headers["set-cookie"]
     for flag in ("HttpOnly", "SameSite=lax", "Max-Age=28800", "Path=/"):
         assert flag in cookie
-    assert "Secure" not in cookie  # this portal is on plain HTTP
+    assert "Secure" not in cookie  # not set, because this portal is on plain HTTP
     value = cookie.partition("=")[2].partition(";")[0]
     assert value not in (await admin_browser.open("/settings/general")).text
 
 
 def test_key_rotation_keeps_sessions() -> None:
-    """While the portal still has the old key."""
+    """Sessions stay valid as long as the portal still accepts the old key."""
     olga = SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme")
     old, new = "o" * 32, "n" * 32
     answer = Response()
@@ -368,7 +368,7 @@ def test_key_rotation_keeps_sessions() -> None:
 
 
 async def test_a_link_requested_without_a_worker_is_sent_later(temporal: Client, portal_url: str) -> None:
-    """The request is durable."""
+    """The request is durable, so Temporal keeps it until a worker runs."""
     late = "late@example.com"
     async with httpx2.AsyncClient(base_url=portal_url, timeout=60) as browser:
         assert (
@@ -385,7 +385,7 @@ async def test_a_link_requested_without_a_worker_is_sent_later(temporal: Client,
 async def test_addresses_appear_in_no_ids_or_logs(
     admin_browser: AdminBrowser, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Only the sign-in's own input contains the address."""
+    """Only the input of the sign-in workflow contains the address."""
     await admin_browser.sign_in()
     captured = capsys.readouterr()
     assert "olga" not in captured.out + captured.err
@@ -408,7 +408,7 @@ def _cookie(sessions: Sessions) -> tuple[str, str]:
 
 
 def test_on_https_the_cookie_is_secure() -> None:
-    """It is never sent over plain HTTP, never accepted from another host, and small enough for browsers."""
+    """The cookie is never sent over plain HTTP, is bound to its host, and is small enough for browsers."""
     response = Response()
     sessions = Sessions([KEY], secure=True)
     sessions.begin(response, SignedIn(email=OWNER_EMAIL, role="owner", opsgenie_account="acme"), "5e55")
@@ -420,7 +420,7 @@ def test_on_https_the_cookie_is_secure() -> None:
 
 
 def test_a_session_cookie_expires_and_needs_a_current_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After eight hours, or when its key is removed; the newest key signs."""
+    """A cookie is valid for eight hours and as long as its key is configured. The newest key signs."""
     name, value = _cookie(Sessions([KEY], secure=False))
     assert Sessions(["n" * 32, KEY], secure=False).read(_request(value, name))
     assert Sessions(["n" * 32], secure=False).read(_request(value, name)) is None
@@ -446,9 +446,9 @@ def test_an_emailed_link_is_not_a_session() -> None:
 
 
 def test_each_purpose_has_its_own_signature() -> None:
-    """Whatever the payload."""
+    """A token signed for one purpose is invalid for every other purpose."""
     sessions, links = Sessions([KEY], secure=False), SignedLinks("", [KEY])
-    # The signatures must differ, whatever the payloads are.
+    # All tokens have the same payload, so only the signatures can differ.
     signers: list[URLSafeTimedSerializer] = [*links._serializers.values(), links._sign_in, links._identity]  # noqa: SLF001
     signers += [sessions._session, sessions._flash, sessions._search]  # noqa: SLF001
     for one, other in permutations(signers, 2):

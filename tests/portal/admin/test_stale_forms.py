@@ -1,4 +1,4 @@
-"""A form applies only to the migration, task and person that it was shown for."""
+"""A form applies only to the migration, the task and the person that the page showed."""
 
 from collections.abc import AsyncIterator
 
@@ -65,7 +65,7 @@ async def actions(harness: MigrationHarness) -> list[Act]:
 async def test_revoking_invitations_never_affects_a_newer_migration(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
-    """Another admin started it again while the confirmation page was open."""
+    """Another admin starts a new migration while the confirmation page of the old one is open."""
     await moving(admin_browser.harness)
     await admin_browser.harness.migration.cancel(WHY, BY)
     await admin_browser.harness.handle.result()
@@ -85,7 +85,7 @@ async def test_revoking_invitations_never_affects_a_newer_migration(
 async def test_a_task_confirmed_by_two_admins_is_confirmed_once(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
-    """The second press does not confirm the task that follows."""
+    """The second press does not confirm the next task."""
     harness = admin_browser.harness
     harness.world.atlassian.by_hand = True
     await harness.start(site="", new_site=NEW)
@@ -109,7 +109,7 @@ async def test_a_task_confirmed_by_two_admins_is_confirmed_once(
 
 
 async def test_forms_of_an_older_migration_are_refused(admin_browser: AdminBrowser, second: AdminBrowser) -> None:
-    """Every form of one migration, submitted after another admin has started it again."""
+    """All forms of one migration are refused after another admin has started a new migration."""
     harness = admin_browser.harness
     await moving(harness)
     await admin_browser.sign_in()
@@ -124,7 +124,7 @@ async def test_forms_of_an_older_migration_are_refused(admin_browser: AdminBrows
             filled[action] = form(shown, action)
     assert len(filled) == len(("refresh", "pause", "deadline", "cancel", "resend", "resend-all")) + len(
         ("resend", "verify", "authenticate", "exclude", "correct-email")
-    ) - len(("verify",))  # Ann's address is verified, so that there is no button for it.
+    ) - len(("verify",))  # Ann's address is verified, so her page has no button to verify it.
     filled[f"{person}/verify"] = filled[f"{person}/authenticate"]
     typed = {"reason": "x", "undo": "1", "email": "new@example.com", "only": ANN, "deadline": "2099-03-01T18:00"}
     await restarted(harness)
@@ -133,7 +133,7 @@ async def test_forms_of_an_older_migration_are_refused(admin_browser: AdminBrows
     for action, fields in filled.items():
         refused = words(await admin_browser.post(action, typed | fields))
         assert AGAIN in refused, action
-        # What is sent by hand, or was shown before there was a migration, names none.
+        # Forms sent by hand, and forms loaded before there was a migration, name no run.
         unnamed = {name: value for name, value in (typed | fields).items() if name != "run"}
         assert "out of date" in words(await admin_browser.post(action, unnamed)), action
     assert await actions(harness) == [Act.START]
@@ -145,7 +145,7 @@ async def test_forms_of_an_older_migration_are_refused(admin_browser: AdminBrows
 async def test_a_site_choice_applies_only_to_its_migration_and_task(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
-    """A second admin, on the same page, cannot replace the first admin's choice."""
+    """A second admin who has the same page open cannot replace the first admin's choice."""
     harness = admin_browser.harness
     harness.world.atlassian.by_hand = True
     await harness.start(site="")
@@ -158,7 +158,7 @@ async def test_a_site_choice_applies_only_to_its_migration_and_task(
     refused = await admin_browser.post(SITE, form(chosen, SITE))
     assert "no longer waits for the task choose-site" in words(refused)
     assert await harness.waits_for("Create the site fresh.")
-    # What it is now was shown with the refusal: the next press is about that.
+    # A new migration waits for the same task and still refuses the form of the old migration.
     await harness.migration.cancel(WHY, BY)
     await harness.handle.result()
     await migrations.start(harness.client, harness.request(site=""), again=True)
@@ -168,7 +168,7 @@ async def test_a_site_choice_applies_only_to_its_migration_and_task(
 
 
 async def test_resuming_ends_only_the_pause_that_was_shown(admin_browser: AdminBrowser, second: AdminBrowser) -> None:
-    """Another admin has paused since, for another reason."""
+    """Another admin has resumed and paused again, with another reason, since the page was loaded."""
     harness = admin_browser.harness
     await moving(harness)
     await harness.migration.pause("The mail server moves.", BY)
@@ -186,7 +186,7 @@ async def test_resuming_ends_only_the_pause_that_was_shown(admin_browser: AdminB
 async def test_a_deadline_replaces_only_the_one_that_was_shown(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
-    """A newer deadline of another admin is kept."""
+    """A newer deadline that another admin has set is kept."""
     harness = admin_browser.harness
     await moving(harness)
     await admin_browser.sign_in()
@@ -205,7 +205,7 @@ async def test_a_deadline_replaces_only_the_one_that_was_shown(
 async def test_actions_for_a_person_apply_only_to_the_address_shown(
     admin_browser: AdminBrowser, second: AdminBrowser
 ) -> None:
-    """Another admin has corrected it since."""
+    """Another admin has corrected the person's address since the page was loaded."""
     harness = admin_browser.harness
     harness.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))
     await moving(harness)
@@ -227,7 +227,7 @@ async def test_actions_for_a_person_apply_only_to_the_address_shown(
 
 
 async def test_facts_about_a_former_address_are_ignored(admin_browser: AdminBrowser) -> None:
-    """A signal cannot be refused, and may be sent by hand at any time."""
+    """A signal cannot be refused and can be sent by hand at any time, so the workflow has to ignore outdated ones."""
     harness = admin_browser.harness
     harness.world.opsgenie.add(RosterPerson(email="ben@example.com", name="Ben"))
     await moving(harness)

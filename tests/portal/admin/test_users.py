@@ -31,7 +31,7 @@ ANN, BEN, GONE = "ann@example.com", "ben@example.com", "gone@example.com"
 
 @pytest.fixture
 async def users(admin_browser: AdminBrowser, monkeypatch: pytest.MonkeyPatch) -> AdminBrowser:
-    """The browser of an owner with 16 people in several cohorts, who all received their first email."""
+    """The browser of an owner with 16 people in several cohorts. Everyone has received the first email."""
     monkeypatch.setattr(roster, "COHORT_SIZE", 4)
     monkeypatch.setattr(listing, "PAGE", 10)
     harness = admin_browser.harness
@@ -88,7 +88,7 @@ async def resend_selected(users: AdminBrowser, on: str, *emails: str) -> httpx2.
 
 
 async def test_pages_and_filters_show_everyone_once(users: AdminBrowser) -> None:
-    """Full pages; each filter shows its number of people."""
+    """All pages but the last are full, and each filter shows its number of people."""
     first = await users.open(USERS)
     second = await users.open(link(first, "Next page"))
     assert len(people(first)) == 10
@@ -105,7 +105,7 @@ async def test_pages_and_filters_show_everyone_once(users: AdminBrowser) -> None
 
 
 async def test_a_search_is_not_in_urls(users: AdminBrowser) -> None:
-    """Results can be filtered, paged and cleared."""
+    """Search results can be filtered, paged and cleared."""
     found = await search(users, "LEE")
     assert people(found) == [ANN]
     assert "lee" not in str(found.url).lower()
@@ -123,7 +123,7 @@ async def test_a_search_is_not_in_urls(users: AdminBrowser) -> None:
 
 
 async def test_links_contain_no_email_addresses(users: AdminBrowser) -> None:
-    """Links and forms use numbers, since paths are logged."""
+    """Links and forms contain numbers instead of addresses, because paths are logged."""
     for path in (USERS, f"{USERS}?group=for_admins", await person(users, ANN)):
         shown = page(await users.open(path))
         paths = [str(a["href"]) for a in shown.find_all("a")] + [str(f["action"]) for f in shown.find_all("form")]
@@ -131,7 +131,7 @@ async def test_links_contain_no_email_addresses(users: AdminBrowser) -> None:
 
 
 async def test_emails_are_resent_to_selected_people(users: AdminBrowser) -> None:
-    """People in the cool-down are skipped, and the page says why; unreachable people are tried again."""
+    """People in the cool-down are skipped, and the page says why. Unreachable people are retried."""
     post = users.harness.world.mailer
     nobody = await users.post(f"{USERS}/resend", form(await users.open(USERS), f"{USERS}/resend"))
     assert "Nobody is selected." in words(nobody)
@@ -150,7 +150,7 @@ async def test_emails_are_resent_to_selected_people(users: AdminBrowser) -> None
 
 
 def test_reasons_that_differ_in_a_number_are_shown_once() -> None:
-    """With the largest number; and only a few different reasons."""
+    """The page shows the largest number, and only the first few different reasons."""
     reasons = [text("An email was sent moments ago; wait {seconds} seconds.", seconds=n) for n in (9, 30, 28)]
     waits = [NotSent(email="x", reason=reason) for reason in reasons]
     report = listing.describe_resend(Resent(queued=1_200, not_now=3, refused=waits))
@@ -161,7 +161,7 @@ def test_reasons_that_differ_in_a_number_are_shown_once() -> None:
 
 
 async def test_people_who_declined_are_marked(users: AdminBrowser) -> None:
-    """In the list, the report and the CSV file, with what to do."""
+    """The list, the report and the CSV file mark them and say what to do."""
     declined = users.harness.world.mailer.link(BEN, Purpose.VERIFICATION)
     assert await TemporalLinkClient(users.harness.client).decline(declined)
     await users.harness.until(BEN, State.ATTENTION)
@@ -186,7 +186,7 @@ async def test_resending_to_a_group_needs_confirmation(users: AdminBrowser) -> N
 
 
 async def test_actions_for_one_person_are_applied_and_recorded(users: AdminBrowser) -> None:
-    """Correct, verify, authenticate, exclude: in the timeline and the audit, with the admin's name."""
+    """Correct, verify, authenticate and exclude appear in the timeline and the audit, with the admin's name."""
     ben, gone, ann = await person(users, BEN), await person(users, GONE), await person(users, ANN)
     shown = await users.open(ben)
     assert title(shown) == "Ben <b>Ortiz</b>"
@@ -211,7 +211,7 @@ async def test_actions_for_one_person_are_applied_and_recorded(users: AdminBrows
 
 
 async def test_a_persons_page_links_back_to_its_list(users: AdminBrowser) -> None:
-    """Also after an action; without a list it links to everyone."""
+    """The link is kept after an action. Without a list, the page links to everyone."""
     group = f"{USERS}?group=for_admins"
     there = linked(await users.open(group))
     path, _, query = there.partition("?")
@@ -224,7 +224,7 @@ async def test_a_persons_page_links_back_to_its_list(users: AdminBrowser) -> Non
 
 
 async def test_an_outdated_action_is_refused_with_a_reason(users: AdminBrowser) -> None:
-    """On the person's page."""
+    """The person's page shows the reason."""
     ann = await person(users, ANN)
     before = await users.open(ann)
     forms = {act: form(before, f"{ann}/{act}") for act in ("resend", "authenticate", "exclude")}
@@ -238,7 +238,7 @@ async def test_an_outdated_action_is_refused_with_a_reason(users: AdminBrowser) 
 
 
 async def test_users_needs_a_session_and_the_csrf_token(admin_browser: AdminBrowser) -> None:
-    """Other requests are redirected to the sign-in page or refused."""
+    """Other requests are refused or redirected to the sign-in page."""
     for path in (USERS, f"{USERS}/1/1", f"{USERS}/resend-all?group=waiting"):
         assert (await admin_browser.open(path)).url.path == "/sign-in"
     await admin_browser.sign_in()
@@ -249,7 +249,7 @@ async def test_users_needs_a_session_and_the_csrf_token(admin_browser: AdminBrow
 
 
 async def test_users_is_empty_before_the_migration(admin_browser: AdminBrowser) -> None:
-    """And a person's page does not exist."""
+    """No person has a page yet."""
     await admin_browser.sign_in()
     assert "There are no people here yet" in words(await admin_browser.open(USERS))
     nobody = await admin_browser.open(f"{USERS}/1/1")
@@ -262,7 +262,7 @@ async def test_users_is_empty_before_the_migration(admin_browser: AdminBrowser) 
 async def test_without_a_worker_no_group_is_shown_as_empty(
     users: AdminBrowser, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    """Temporal knows the counts, but only workers know the people."""
+    """Temporal knows the counts, but only a worker can list the people."""
     status = await users.harness.migration.status()
 
     async def unanswered(_: Migration) -> MigrationStatus:
@@ -277,7 +277,7 @@ async def test_without_a_worker_no_group_is_shown_as_empty(
 async def test_without_a_worker_the_export_is_answered_with_503(
     users: AdminBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With `Retry-After`, and no partial file."""
+    """The response has `Retry-After`, and no partial file is sent."""
     status = await users.harness.migration.status()
 
     async def unanswered(_: Migration) -> MigrationStatus:
@@ -291,7 +291,7 @@ async def test_without_a_worker_the_export_is_answered_with_503(
 async def test_an_action_without_a_worker_says_when_to_check_again(
     users: AdminBrowser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may still be carried out; owners and admins cannot start workers."""
+    """The action may still be carried out. The page does not ask admins to start workers, which they cannot."""
 
     async def unanswered(_: Migration, _by: Actor) -> None:
         raise NoWorkerAnswers("No worker responds for the migration. Start one (worker.py) and check again.")
@@ -303,7 +303,7 @@ async def test_an_action_without_a_worker_says_when_to_check_again(
 
 
 async def test_the_export_has_everyone_and_no_formulas(users: AdminBrowser) -> None:
-    """One line for each person of all cohorts; cells that a spreadsheet would execute begin with an apostrophe."""
+    """The file has one line for each person. Cells that a spreadsheet would execute begin with an apostrophe."""
     listed = await users.open(USERS)
     answer = await users.open(link(listed, "Download everyone as CSV"))
     rows = {row["email"]: row for row in csv.DictReader(io.StringIO(answer.text))}
