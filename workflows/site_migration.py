@@ -291,7 +291,7 @@ class SiteMigrationWorkflow:
         self._mark(
             Step.VERIFY,
             StepStatus.RUNNING,
-            text("Waiting for people to confirm their email addresses and set up their Atlassian accounts."),
+            text("People confirm their email addresses and set up their Atlassian accounts."),
         )
         state, from_file = self._state, self._request.file_roster is not None
         interval = None if from_file else state.rules.roster_refresh_interval
