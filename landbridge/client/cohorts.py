@@ -17,6 +17,7 @@ from landbridge.domain import addresses
 from landbridge.domain.errors import ServiceUnavailable
 from landbridge.domain.messages import AssignPeople, CohortResult, InvitedAccount
 from landbridge.domain.roster import RosterPerson
+from landbridge.domain.text import text
 from workflows.cohort import CohortWorkflow
 
 MAX_UPDATE_BYTES = 256 * 1024
@@ -46,7 +47,9 @@ class TemporalCohortClient:
                     CohortWorkflow.assign_people, AssignPeople(people=rows), rpc_timeout=_ANSWER
                 )
             except _UPDATE_ERRORS:
-                raise ServiceUnavailable(f"The cohort {cohort_id} is not there yet, or no worker answers.") from None
+                raise ServiceUnavailable(
+                    text("The cohort {cohort_id} is not there yet, or no worker answers.", cohort_id=cohort_id)
+                ) from None
 
     async def signal(self, cohort_id: str, signal: str, message: Mapping[str, object] | None) -> None:
         """Signal a cohort; do nothing if it has ended.
@@ -59,7 +62,13 @@ class TemporalCohortClient:
             await self._cohort(cohort_id).signal(signal, args=[] if message is None else [message], rpc_timeout=_ANSWER)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
-                raise ServiceUnavailable(f"The cohort {cohort_id} was not signalled: {error.status.name}.") from None
+                raise ServiceUnavailable(
+                    text(
+                        "The cohort {cohort_id} was not signalled: {status}.",
+                        cohort_id=cohort_id,
+                        status=error.status.name,
+                    )
+                ) from None
 
     async def refresh(self, cohort_id: str, people: Sequence[RosterPerson]) -> None:
         """Send a cohort the roster rows that are new to it, or newly verified; do nothing if it has ended.
@@ -95,7 +104,7 @@ class TemporalCohortClient:
         cohort = self._cohort(cohort_id)
         try:
             if (await cohort.describe(rpc_timeout=_ANSWER)).status is WorkflowExecutionStatus.RUNNING:
-                raise ServiceUnavailable(f"The cohort {cohort_id} has not ended yet.")
+                raise ServiceUnavailable(text("The cohort {cohort_id} has not ended yet.", cohort_id=cohort_id))
             return await cohort.query(CohortWorkflow.invited, run, rpc_timeout=_ANSWER)
         except (RPCError, WorkflowQueryFailedError) as error:
             if _is_gone(error):
@@ -112,8 +121,10 @@ def _is_gone(error: Exception) -> bool:
 
 def _no_answer(cohort_id: str, error: RPCError | WorkflowQueryFailedError) -> ServiceUnavailable:
     # The message of a failed query may contain personal data.
-    reason = error.status.name if isinstance(error, RPCError) else "the query failed"
-    return ServiceUnavailable(f"The cohort {cohort_id} does not answer: {reason}.")
+    reason = error.status.name if isinstance(error, RPCError) else text("the query failed")
+    return ServiceUnavailable(
+        text("The cohort {cohort_id} does not answer: {reason}.", cohort_id=cohort_id, reason=reason)
+    )
 
 
 def _batches(people: Sequence[RosterPerson]) -> Iterator[list[RosterPerson]]:

@@ -4,6 +4,7 @@ import re
 
 from landbridge.domain.errors import BadInput
 from landbridge.domain.links import Purpose
+from landbridge.domain.text import text
 
 TOO_EARLY = "These events belong to a workflow task that is yet to come."
 """The error of a query that a worker cannot answer yet (`platform.temporal.sandbox`)."""
@@ -21,8 +22,11 @@ def check_opsgenie_account(name: str) -> str:
     """
     if not _ACCOUNT.fullmatch(name):
         raise BadInput(
-            "The name of an Opsgenie account has 1 to 100 letters, digits, dots, underscores or hyphens and starts "
-            f"with a letter or digit; {name!r} does not fit."
+            text(
+                "The name of an Opsgenie account has 1 to 100 letters, digits, dots, underscores or hyphens and starts "
+                "with a letter or digit; {name} does not fit.",
+                name=repr(name),
+            )
         )
     return name
 

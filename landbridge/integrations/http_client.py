@@ -8,6 +8,7 @@ import urllib.request
 import httpx2
 
 from landbridge.domain.errors import BadInput
+from landbridge.domain.text import Text, text
 
 CANNOT_SEND = (
     httpx2.InvalidURL,
@@ -50,14 +51,17 @@ def build(service: str, url: str, authorization: str, settings: str) -> httpx2.A
         raise BadInput(cannot_send(service, settings)) from None
 
 
-def cannot_send(service: str, settings: str) -> str:
+def cannot_send(service: str, settings: str) -> Text:
     """Return the error message for a request that cannot be sent."""
-    return f"The request to {service} cannot be sent: check {settings}."
+    return text("The request to {service} cannot be sent: check {settings}.", service=service, settings=settings)
 
 
-def proxy_requires_login(service: str) -> str:
+def proxy_requires_login(service: str) -> Text:
     """Return the error message for a proxy that requires a login."""
-    return f"The proxy for {service} requires a login (407): add it to HTTPS_PROXY, HTTP_PROXY or ALL_PROXY."
+    return text(
+        "The proxy for {service} requires a login (407): add it to HTTPS_PROXY, HTTP_PROXY or ALL_PROXY.",
+        service=service,
+    )
 
 
 def _proxy_problem() -> str:

@@ -19,7 +19,7 @@ from landbridge.domain.text import NO_TEXT, Text, text
 from landbridge.integrations.http import Body, Request, Transport
 
 NAME = "Opsgenie"
-SETTINGS = "LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY"
+SETTINGS = text("LANDBRIDGE_OPSGENIE_URL and LANDBRIDGE_OPSGENIE_API_KEY")
 PAGE_SIZE = 100
 """Users on one page: Opsgenie's maximum."""
 MAX_WAIT = 60.0

@@ -4,9 +4,10 @@ import pytest
 from temporalio.api.failure.v1 import Failure
 from temporalio.exceptions import ApplicationError
 
-from landbridge.domain.errors import NotFound, Refused
+from landbridge.domain.errors import NotFound, Refused, Untrusted
 from landbridge.domain.text import text
 from landbridge.platform.temporal import connection
+from landbridge.platform.temporal.untrusted_payloads import ANSWER
 from workflows.support.failures import text_of, to_error
 
 REASON = text("The site {name} is taken.", name="acme")
@@ -24,3 +25,9 @@ async def test_the_client_gets_the_error_that_the_workflow_raised(error: Refused
     assert type(to_error(received)) is type(error)
     text_received = text_of(received)
     assert (text_received.key, text_received.params) == (REASON.key, REASON.params)
+
+
+def test_a_rejected_payload_is_reported_in_the_language_of_the_reader() -> None:
+    """Its failure has no details. The message of another failure is not translated."""
+    assert text_of(ApplicationError(str(ANSWER), type=Untrusted.code)).key == ANSWER.key
+    assert text_of(ApplicationError(str(ANSWER), type="ValueError")).key != ANSWER.key

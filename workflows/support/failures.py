@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from landbridge.domain.errors import LandbridgeError, NotFound, Refused
+    from landbridge.domain.errors import LandbridgeError, NotFound, Refused, Untrusted
     from landbridge.domain.text import Text, as_json, verbatim
 
 
@@ -23,6 +23,9 @@ def to_error(failure: ApplicationError) -> NotFound | Refused:
 
 def text_of(failure: ApplicationError) -> Text:
     """Return the text of a failure, or the message if Landbridge did not raise the failure."""
+    if failure.type == Untrusted.code and not failure.details:
+        # `platform.temporal.untrusted_payloads` writes failures without details; their message is a whole template.
+        return Text(failure.message)
     try:
         return Text.read(failure.details[0]) if failure.details else verbatim(failure.message)
     except ValueError:

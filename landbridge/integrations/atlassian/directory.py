@@ -25,7 +25,7 @@ from landbridge.integrations.atlassian.organizations import (
 from landbridge.integrations.http import Body, Request, Transport
 
 NAME = "Atlassian"
-SETTINGS = "LANDBRIDGE_ATLASSIAN_URL, LANDBRIDGE_ATLASSIAN_API_KEY and LANDBRIDGE_ATLASSIAN_ORG_ID"
+SETTINGS = text("LANDBRIDGE_ATLASSIAN_URL, LANDBRIDGE_ATLASSIAN_API_KEY and LANDBRIDGE_ATLASSIAN_ORG_ID")
 _Item = TypeVar("_Item", bound=Body)
 _Element = TypeVar("_Element")
 

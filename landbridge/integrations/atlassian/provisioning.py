@@ -23,8 +23,8 @@ from landbridge.domain.text import text
 from landbridge.integrations.atlassian.site_probe import SiteProbe
 from landbridge.integrations.http import Body, Request, Transport
 
-NAME = "The emulator"
-SETTINGS = "LANDBRIDGE_ATLASSIAN_PROVISIONING_URL and LANDBRIDGE_ATLASSIAN_API_KEY"
+NAME = text("The emulator")
+SETTINGS = text("LANDBRIDGE_ATLASSIAN_PROVISIONING_URL and LANDBRIDGE_ATLASSIAN_API_KEY")
 SIGN_UP_URL = "https://id.atlassian.com/signup"
 ADMINISTRATION_URL = "https://admin.atlassian.com"
 OPSGENIE_URL = "https://app.opsgenie.com"

@@ -6,9 +6,10 @@ find a site's cloud id.
 
 from landbridge.domain import sites
 from landbridge.domain.errors import BadInput
+from landbridge.domain.text import text
 from landbridge.integrations.http import Body, Request, Transport
 
-NAME = "The site"
+NAME = text("The site")
 SETTINGS = "LANDBRIDGE_ATLASSIAN_SITE_URL"
 SITE_URL = "https://{name}.atlassian.net"
 _OK = 200

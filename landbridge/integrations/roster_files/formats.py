@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from itertools import chain
 
 from landbridge.domain.errors import BadInput
+from landbridge.domain.text import NO_TEXT, Text, text
 from landbridge.integrations.roster_files.rows import RosterCheck, column, columns, is_export
 
 _DELIMITERS = ",;\t|"
 _DECLARATION = re.compile(r'#TYPE .*|"?sep=(.)"?\s*', re.IGNORECASE | re.DOTALL)
 """Lines above the header: the row type from Windows PowerShell's `Export-Csv`, or the delimiter for Excel."""
-_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+_NAMES = {",": text("commas"), ";": text("semicolons"), "\t": text("tabs"), "|": text("bars")}
 _ALL_NAMES = ", ".join(_NAMES.values())
 
 
@@ -73,14 +74,23 @@ def _count_known_columns(header: str, delimiter: str) -> int:
         return 0
 
 
-def _width_problem(fields: list[str], headings: list[str], delimiter: str) -> str:
+def _width_problem(fields: list[str], headings: list[str], delimiter: str) -> Text:
     """Return why a row has the wrong number of fields, as a clause; empty if it has the right number."""
     if len(fields) == len(headings):
-        return ""
-    clause = f"the row has {len(fields)} fields where the header has {len(headings)}"
-    other = next((_NAMES[each] for each in _DELIMITERS if each != delimiter and each in "".join(fields)), "")
-    hint = f": separate them by {_NAMES[delimiter]}, as in the header, not by {other}" if other else ""
-    return clause + hint
+        return NO_TEXT
+    other = next((_NAMES[each] for each in _DELIMITERS if each != delimiter and each in "".join(fields)), None)
+    if other is None:
+        return text(
+            "the row has {fields} fields where the header has {headings}", fields=len(fields), headings=len(headings)
+        )
+    return text(
+        "the row has {fields} fields where the header has {headings}: separate them by {expected}, as in the header, "
+        "not by {found}",
+        fields=len(fields),
+        headings=len(headings),
+        expected=_NAMES[delimiter],
+        found=other,
+    )
 
 
 def _strip_empty_end(fields: list[str], keep: int = 0) -> list[str]:
@@ -92,6 +102,7 @@ def _strip_empty_end(fields: list[str], keep: int = 0) -> list[str]:
 
 
 _SPACE = re.compile(r"[ \t\r\n]*")
+_NO_OBJECT = text("this is not an object with a person's data")
 
 
 def read_json(text: str, roster: RosterCheck) -> None:
@@ -118,7 +129,7 @@ def _read_elements(text: str, roster: RosterCheck) -> None:
         if escapes and not _encodable(person):
             raise BadInput("The file has one half of a surrogate pair (an escape like \\ud800), which is no character.")
         if not isinstance(person, dict):
-            roster.add(row, {}, exported=False, misfit="this is not an object with a person's data")
+            roster.add(row, {}, exported=False, misfit=_NO_OBJECT)
             continue
         keys = tuple(person)
         if keys not in known:  # in most lists, all objects have the same keys

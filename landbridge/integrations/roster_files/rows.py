@@ -8,7 +8,7 @@ from typing import NamedTuple
 from landbridge.domain import addresses
 from landbridge.domain.errors import BadInput
 from landbridge.domain.roster import MAX_PEOPLE, ProblemKind, RosterPerson, RosterProblem
-from landbridge.domain.text import verbatim
+from landbridge.domain.text import NO_TEXT, Text, text
 from landbridge.integrations.roster_files.values import BY_HAND, EXPORTED, InvalidValue, shown
 
 COLUMNS = ("email", "name", "role", "email_verified", "blocked", "sso", "locale")
@@ -104,7 +104,7 @@ class RosterCheck:
         self._problems: list[RosterProblem] = []
         self._first_rows: dict[str, int] = {}
 
-    def add(self, row: int, values: Mapping[str, object], *, exported: bool, misfit: str = "") -> None:
+    def add(self, row: int, values: Mapping[str, object], *, exported: bool, misfit: Text = NO_TEXT) -> None:
         """Check a row.
 
         Arguments:
@@ -122,9 +122,9 @@ class RosterCheck:
             raise BadInput(f"The roster has more than {MAX_PEOPLE:,} people, which is more than Landbridge moves.")
         if misfit:
             self._problem(row, ProblemKind.MISSING, f"{misfit[0].upper()}{misfit[1:]}.")
-            self._people.append(RosterPerson(email=str(values.get("email", "")), problem=verbatim(misfit)))
+            self._people.append(RosterPerson(email=str(values.get("email", "")), problem=misfit))
             return
-        clauses: list[str] = []
+        clauses: list[Text] = []
         fields: dict[str, object] = {}
         for name, read in (EXPORTED if exported else BY_HAND).items():
             try:
@@ -140,8 +140,8 @@ class RosterCheck:
                 ProblemKind.DUPLICATE,
                 f"{shown(values['email'])} is the mailbox of row {first} again; remove one of the two rows.",
             )
-            clauses.append(f"the mailbox is already in row {first}")
-        self._people.append(RosterPerson.model_validate({**fields, "problem": clauses[0] if clauses else ""}))
+            clauses.append(text("the mailbox is already in row {row}", row=first))
+        self._people.append(RosterPerson.model_validate({**fields, "problem": clauses[0] if clauses else NO_TEXT}))
 
     def finish(self) -> Reading:
         """Return the result, after the last row.

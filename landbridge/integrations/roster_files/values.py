@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from landbridge.domain import addresses, names
 from landbridge.domain.errors import BadInput
 from landbridge.domain.roster import ADMIN, OWNER, ProblemKind
+from landbridge.domain.text import Text, text
 
 ROLES = (OWNER, ADMIN, "user", "stakeholder", "observer")
 """Opsgenie's built-in roles. An Opsgenie account can also have custom roles: see `CUSTOM`."""
@@ -26,7 +27,8 @@ _SHOWN = 60
 class InvalidValue(Exception):
     """One value of a row cannot be used."""
 
-    def __init__(self, kind: ProblemKind, sentence: str, clause: str) -> None:
+    def __init__(self, kind: ProblemKind, sentence: str, clause: Text) -> None:
+        """Take the kind, a sentence for the command line, and a clause for `RosterPerson.problem`."""
         super().__init__(sentence)
         self.problem = kind, sentence
         self.clause = clause
@@ -34,8 +36,8 @@ class InvalidValue(Exception):
 
 def shown(value: object) -> str:
     """Return a value for an error message: quoted, with escaped control characters, and shortened."""
-    text = repr(value)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    quoted = repr(value)
+    return quoted if len(quoted) <= _SHOWN else f"{quoted[:_SHOWN]}…"
 
 
 def _text(column_name: str, value: object) -> str:
@@ -43,20 +45,20 @@ def _text(column_name: str, value: object) -> str:
         return ""
     if not isinstance(value, str):
         sentence = f"{column_name!r} is to be a text, not {shown(value)}."
-        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, f"{column_name} is no text")
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, text("{column} is no text", column=column_name))
     return value.strip()
 
 
 def _email(value: object) -> str:
-    text = _text("email", value)
-    if not text:
+    address = _text("email", value)
+    if not address:
         raise InvalidValue(
-            ProblemKind.MISSING, "There is no email address; add it or remove the row.", "no email address"
+            ProblemKind.MISSING, "There is no email address; add it or remove the row.", text("no email address")
         )
     try:
-        return addresses.normalise(text)
+        return addresses.normalise(address)
     except BadInput as error:
-        sentence = f"{shown(text)} cannot be used as an address: {error}. Correct it or remove the row."
+        sentence = f"{shown(address)} cannot be used as an address: {error}. Correct it or remove the row."
         raise InvalidValue(ProblemKind.INVALID_ADDRESS, sentence, addresses.unusable(error)) from None
 
 
@@ -64,10 +66,10 @@ def _name(value: object) -> str:
     name = " ".join(unicodedata.normalize("NFC", _text("name", value)).split())
     if len(name) > MAX_NAME_LENGTH:
         sentence = f"The name has {len(name)} characters; shorten it to {MAX_NAME_LENGTH}."
-        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the name is too long")
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, text("the name is too long"))
     if any(unicodedata.category(character) == "Cc" for character in name):
         sentence = f"The name {shown(name)} holds a control character; remove it."
-        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the name holds a control character")
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, text("the name holds a control character"))
     return name if names.is_visible(name) else ""  # lists and greetings use the address instead
 
 
@@ -79,7 +81,7 @@ def _role(value: object) -> str:
     meant = get_close_matches(role, ROLES, n=1)
     hint = f"did you mean {meant[0]!r}?" if meant else f"use one of {', '.join(ROLES)}."
     sentence = f"The role {shown(role)} is not known; {hint} A custom role is written “{CUSTOM} its name”."
-    raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the role is not known")
+    raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, text("the role is not known"))
 
 
 def _exported_role(value: object) -> str:
@@ -87,7 +89,7 @@ def _exported_role(value: object) -> str:
     role = _role_name(value.get("name") if isinstance(value, Mapping) else value)
     if len(role) > MAX_ROLE_LENGTH:
         sentence = f"The role {shown(role)} has {len(role)} characters, more than any role in Opsgenie."
-        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the role is too long")
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, text("the role is too long"))
     return role
 
 
@@ -99,7 +101,7 @@ def _locale(value: object) -> str:
     locale = _text("locale", value)
     if not _LOCALE.fullmatch(locale):
         sentence = f"The locale {shown(locale)} is not known; write it like 'en_US', or leave it empty."
-        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, "the locale is not known")
+        raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, text("the locale is not known"))
     return locale
 
 
@@ -115,7 +117,9 @@ class _Flag:
         word = _text(self._name, value).casefold()
         if word not in _YES | _NO:
             sentence = f"{self._name!r} is {shown(word)}; write true or false."
-            raise InvalidValue(ProblemKind.UNKNOWN_VALUE, sentence, f"{self._name} is neither true nor false")
+            raise InvalidValue(
+                ProblemKind.UNKNOWN_VALUE, sentence, text("{column} is neither true nor false", column=self._name)
+            )
         return word in _YES
 
 

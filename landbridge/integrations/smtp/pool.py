@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from landbridge.domain.errors import ServiceRejected, ServiceUnavailable
+from landbridge.domain.text import Text
 from landbridge.integrations.smtp.connection import Connection
 from landbridge.integrations.smtp.relay import LoginRefused
 
@@ -33,7 +34,7 @@ class Pool:
         """Each with the time of its release, oldest first; the newest is used first."""
         self._idle_seconds = idle_seconds
         self._opening = asyncio.Lock()
-        self._login_refused: tuple[float, str] | None = None
+        self._login_refused: tuple[float, Text] | None = None
         """Time and error message of the last refused login."""
         self._failures = 0
         self._last_failure: ServiceUnavailable | ServiceRejected | None = None
@@ -113,8 +114,8 @@ class Pool:
             try:
                 return await self._open_connection()
             except LoginRefused as refused:
-                self._login_refused = now, str(refused)
-                raise ServiceRejected(str(refused)) from None
+                self._login_refused = now, refused.text
+                raise ServiceRejected(refused.text) from None
             except (ServiceUnavailable, ServiceRejected) as failure:
                 self._failures += 1
                 self._last_failure = failure

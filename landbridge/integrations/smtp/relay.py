@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import aiosmtplib
 
 from landbridge.domain.errors import BadInput, ServiceRejected, ServiceUnavailable
-from landbridge.domain.text import text
+from landbridge.domain.text import Text, text
 from landbridge.integrations.smtp import message
 from landbridge.integrations.smtp.connection import Connection, ConnectionLost
 from landbridge.integrations.smtp.replies import Kind, Reply, Stage, classify, kind, raise_if_global
@@ -118,8 +118,9 @@ class Server:
         classify(reply)
 
     @property
-    def _where(self) -> str:
-        return f"at {self.host}:{self.port}"
+    def _where(self) -> Text:
+        # The port is no quantity: a number would be shown with a thousands separator.
+        return text("at {host}:{port}", host=self.host, port=str(self.port))
 
     async def _connect(self, smtp: aiosmtplib.SMTP) -> None:
         try:
@@ -128,8 +129,12 @@ class Server:
         except aiosmtplib.SMTPResponseException as error:
             if kind(error.code) is Kind.PERMANENT:
                 raise ServiceRejected(
-                    f"The mail server {self._where} refuses the connection ({error.code}): check that it takes mail "
-                    "from this network, and LANDBRIDGE_SMTP_PORT."
+                    text(
+                        "The mail server {where} refuses the connection ({code}): check that it takes mail "
+                        "from this network, and LANDBRIDGE_SMTP_PORT.",
+                        where=self._where,
+                        code=error.code,
+                    )
                 ) from None
             raise ServiceUnavailable(
                 text("The mail server {where} rejected the connection ({code}).", where=self._where, code=error.code)
@@ -137,15 +142,21 @@ class Server:
         except (aiosmtplib.SMTPConnectError, aiosmtplib.SMTPServerDisconnected, OSError) as error:
             if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
                 raise ServiceRejected(
-                    f"TLS with the mail server {self._where} failed: check that its certificate is valid for "
-                    "that name and signed by an authority of the system or of LANDBRIDGE_SMTP_CA_FILE, and that "
-                    "LANDBRIDGE_SMTP_SECURITY fits the port."
+                    text(
+                        "TLS with the mail server {where} failed: check that its certificate is valid for "
+                        "that name and signed by an authority of the system or of LANDBRIDGE_SMTP_CA_FILE, and that "
+                        "LANDBRIDGE_SMTP_SECURITY fits the port.",
+                        where=self._where,
+                    )
                 ) from None
             raise ServiceUnavailable(text("The mail server {where} cannot be reached.", where=self._where)) from None
         except aiosmtplib.SMTPException:
             raise ServiceRejected(
-                f"The mail server {self._where} does not offer STARTTLS, so nothing was sent: check "
-                "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY."
+                text(
+                    "The mail server {where} does not offer STARTTLS, so nothing was sent: check "
+                    "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY.",
+                    where=self._where,
+                )
             ) from None
 
     async def _log_in(self, smtp: aiosmtplib.SMTP) -> None:
@@ -159,8 +170,11 @@ class Server:
             ) from None
         if reply is None:
             raise ServiceRejected(
-                f"The mail server {self._where} offers no supported login mechanism (CRAM-MD5, PLAIN, LOGIN): check "
-                "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY, or leave LANDBRIDGE_SMTP_USERNAME empty."
+                text(
+                    "The mail server {where} offers no supported login mechanism (CRAM-MD5, PLAIN, LOGIN): check "
+                    "LANDBRIDGE_SMTP_PORT and LANDBRIDGE_SMTP_SECURITY, or leave LANDBRIDGE_SMTP_USERNAME empty.",
+                    where=self._where,
+                )
             )
         if kind(reply.code) is Kind.ACCEPTED:
             return
@@ -174,8 +188,12 @@ class Server:
                 )
             )
         raise LoginRefused(
-            f"The mail server {self._where} refuses the login ({reply.code}): check LANDBRIDGE_SMTP_USERNAME and "
-            "LANDBRIDGE_SMTP_PASSWORD."
+            text(
+                "The mail server {where} refuses the login ({code}): check LANDBRIDGE_SMTP_USERNAME and "
+                "LANDBRIDGE_SMTP_PASSWORD.",
+                where=self._where,
+                code=reply.code,
+            )
         )
 
     async def _authenticate(self, smtp: aiosmtplib.SMTP) -> Reply | None:

@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 
 from landbridge.domain.activity_io import Delivery
 from landbridge.domain.errors import QuotaExceeded, ServiceRejected, ServiceUnavailable
-from landbridge.domain.text import NO_TEXT, Text, labelled, text, verbatim
+from landbridge.domain.text import NO_TEXT, Text, labelled, text
 from landbridge.integrations.smtp.reply_table import Concern, Row, row_for
 
 
@@ -64,9 +64,6 @@ CLOSING = 421
 """The server closes the connection; it has not executed the command (RFC 5321, 3.8)."""
 _NOT_INTERNATIONAL = {504, 553, 555}
 """Replies to MAIL FROM that concern SMTPUTF8, not the sender (RFC 6531, 3.5). The status code 5.6.7 does too."""
-_TOO_FAST = "The mail server limits the sending rate, so emails are delayed at times"
-_REFUSES_US = "The mail server rejects Landbridge as a sender"
-_NOT_FOR_US = "The mail server does not relay mail for Landbridge"
 _RECIPIENT_REASONS = {
     "4.2.2": text("the mailbox is full"),
     "5.1.1": text("there is no such mailbox"),
@@ -112,8 +109,11 @@ def classify(reply: Reply) -> Verdict:
                 text("{code}: the mail server does not support non-ASCII letters before the @", code=code),
             )
         raise ServiceRejected(
-            f"The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
-            "LANDBRIDGE_SMTP_USERNAME may use it."
+            text(
+                "The mail server does not let us send as LANDBRIDGE_SMTP_FROM ({code}): check that address, and that "
+                "LANDBRIDGE_SMTP_USERNAME may use it.",
+                code=code,
+            )
         )
     in_question = NO_TEXT if concern is Concern.RECIPIENT else _if_many(reply, row)
     if stage is Stage.CONTENT:
@@ -130,7 +130,7 @@ def raise_if_global(reply: Reply) -> None:
         QuotaExceeded, ServiceUnavailable, ServiceRejected: see `classify`.
 
     """
-    row, where = _row(reply), f"{reply.code} after {reply.stage}"
+    row = _row(reply)
     if row is None:
         return
     match row.concern:
@@ -145,14 +145,34 @@ def raise_if_global(reply: Reply) -> None:
                 lasts=row.lasts,
             )
         case Concern.RATE:
-            raise ServiceUnavailable(f"{_TOO_FAST}: {row.advice} ({where}).", retry_after=row.wait)
+            raise ServiceUnavailable(
+                text(
+                    "The mail server limits the sending rate, so emails are delayed at times: {advice} "
+                    "({code} after {stage}).",
+                    advice=row.advice,
+                    code=reply.code,
+                    stage=reply.stage,
+                ),
+                retry_after=row.wait,
+            )
         case Concern.CONNECTIONS:
             raise ServiceUnavailable(
-                f"The mail server does not allow a single connection now ({where}): set LANDBRIDGE_SMTP_CONNECTIONS "
-                "to what it allows for all workers together."
+                text(
+                    "The mail server does not allow a single connection now ({code} after {stage}): set "
+                    "LANDBRIDGE_SMTP_CONNECTIONS to what it allows for all workers together.",
+                    code=reply.code,
+                    stage=reply.stage,
+                )
             )
         case Concern.SENDER:
-            raise ServiceRejected(f"{_REFUSES_US}: {row.advice} ({where}).")
+            raise ServiceRejected(
+                text(
+                    "The mail server rejects Landbridge as a sender: {advice} ({code} after {stage}).",
+                    advice=row.advice,
+                    code=reply.code,
+                    stage=reply.stage,
+                )
+            )
 
 
 def wants_fewer_connections(reply: Reply) -> bool:
@@ -167,17 +187,26 @@ def _row(reply: Reply) -> Row | None:
 
 def _if_many(reply: Reply, row: Row | None) -> Text:
     """Return the problem to report if the server refuses many mails like this."""
-    where = f"{reply.code} after {reply.stage}"
+    code, stage = reply.code, reply.stage
     if row is not None:
-        return verbatim(f"{_NOT_FOR_US}: {row.advice} ({where}).")
-    if reply.stage is Stage.CONTENT:
-        return verbatim(
-            f"The mail server rejects the content of every email ({where}): see its log; often the "
-            "domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM."
+        return text(
+            "The mail server does not relay mail for Landbridge: {advice} ({code} after {stage}).",
+            advice=row.advice,
+            code=code,
+            stage=stage,
         )
-    return verbatim(
-        f"The mail server rejects every recipient ({where}): see its log; check "
-        "LANDBRIDGE_SMTP_USERNAME and LANDBRIDGE_SMTP_FROM, and correct or exclude people whom it will never accept."
+    if stage is Stage.CONTENT:
+        return text(
+            "The mail server rejects the content of every email ({code} after {stage}): see its log; often the "
+            "domain of LANDBRIDGE_SMTP_FROM lacks SPF or DKIM.",
+            code=code,
+            stage=stage,
+        )
+    return text(
+        "The mail server rejects every recipient ({code} after {stage}): see its log; check "
+        "LANDBRIDGE_SMTP_USERNAME and LANDBRIDGE_SMTP_FROM, and correct or exclude people whom it will never accept.",
+        code=code,
+        stage=stage,
     )
 
 

@@ -12,13 +12,15 @@ import re
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from landbridge.domain.text import NO_TEXT, Text, text
+
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
-_SENDER = "check LANDBRIDGE_SMTP_FROM, and that LANDBRIDGE_SMTP_USERNAME may send as this address"
-_VERIFY = "verify LANDBRIDGE_SMTP_FROM, or its domain, with the mail provider"
-_LOGIN = "check LANDBRIDGE_SMTP_USERNAME and LANDBRIDGE_SMTP_PASSWORD, and LANDBRIDGE_SMTP_SECURITY"
-_RELAY = "check LANDBRIDGE_SMTP_USERNAME, LANDBRIDGE_SMTP_FROM, and that it relays mail from this network"
-_BANNED = "the account or network of LANDBRIDGE_SMTP_USERNAME is blocked, ask the mail provider to release it"
-_FASTER = "set LANDBRIDGE_SMTP_PER_SECOND to what the mail provider allows"
+_SENDER = text("check LANDBRIDGE_SMTP_FROM, and that LANDBRIDGE_SMTP_USERNAME may send as this address")
+_VERIFY = text("verify LANDBRIDGE_SMTP_FROM, or its domain, with the mail provider")
+_LOGIN = text("check LANDBRIDGE_SMTP_USERNAME and LANDBRIDGE_SMTP_PASSWORD, and LANDBRIDGE_SMTP_SECURITY")
+_RELAY = text("check LANDBRIDGE_SMTP_USERNAME, LANDBRIDGE_SMTP_FROM, and that it relays mail from this network")
+_BANNED = text("the account or network of LANDBRIDGE_SMTP_USERNAME is blocked, ask the mail provider to release it")
+_FASTER = text("set LANDBRIDGE_SMTP_PER_SECOND to what the mail provider allows")
 
 
 class Concern(Enum):
@@ -51,7 +53,7 @@ class Row:
     """A pattern for the whole enhanced status code (RFC 3463)."""
     text: str = ""
     """A pattern for a part of the text, case-insensitive; addresses have been removed from the text."""
-    advice: str = ""
+    advice: Text = NO_TEXT
     """What to do; names the setting."""
     wait: float = 0
     """Seconds until the next attempt."""
@@ -77,14 +79,14 @@ TABLE = (
     Row(
         Concern.SENDER,
         text=r"STOREDRV\.Submission.*QuotaExceeded",
-        advice="the mailbox of LANDBRIDGE_SMTP_USERNAME is full, empty its Sent Items",
+        advice=text("the mailbox of LANDBRIDGE_SMTP_USERNAME is full, empty its Sent Items"),
     ),
     Row(Concern.SENDER, text="SendAsDenied|send as denied|not allowed to send as", advice=_SENDER),
     Row(Concern.SENDER, status=r"5\.7\.60", advice=_SENDER),
     Row(
         Concern.SENDER,
         status=r"5\.2\.25[1-5]",
-        advice="it throttles LANDBRIDGE_SMTP_USERNAME for its many errors (mailbox full, send-as, licence)",
+        advice=text("it throttles LANDBRIDGE_SMTP_USERNAME for its many errors (mailbox full, send-as, licence)"),
     ),
     Row(Concern.SENDER, code="5..", text=r"STOREDRV\.Submission", advice=_SENDER),
     Row(Concern.SENDER, status=r"5\.7\.(?:54|57|64|139)", advice=_LOGIN),
@@ -107,8 +109,10 @@ TABLE = (
     Row(
         Concern.SENDER,
         text="email address is not verified",
-        advice="verify LANDBRIDGE_SMTP_FROM with Amazon SES in the region of LANDBRIDGE_SMTP_HOST, and ask for "
-        "production access if its account is in the sandbox",
+        advice=text(
+            "verify LANDBRIDGE_SMTP_FROM with Amazon SES in the region of LANDBRIDGE_SMTP_HOST, and ask for "
+            "production access if its account is in the sandbox"
+        ),
     ),
     Row(Concern.SENDER, text="is not authorized to perform|sending (?:is )?(?:paused|suspended)", advice=_BANNED),
     # SendGrid, Mailgun, Postmark.

@@ -30,6 +30,7 @@ from temporalio.converter import (
 )
 
 from landbridge.domain import ids
+from landbridge.domain.text import text
 from landbridge.platform.exits import KeyMissing
 
 ENCODING = b"binary/encrypted"
@@ -148,8 +149,11 @@ class PayloadEncryption(PayloadCodec, WithSerializationContext):
                 self._reported.add(name)
                 logger.error("encryption_key_missing", key_id=name, known=self.key_ids)
             raise KeyMissing(
-                f"Temporal holds data encrypted with the key {name!r}, which is not among LANDBRIDGE_ENCRYPTION_KEYS. "
-                "Add it; see docs/how-to/encrypt.md."
+                text(
+                    "Temporal holds data encrypted with the key {key_id}, which is not among "
+                    "LANDBRIDGE_ENCRYPTION_KEYS. Add it; see docs/how-to/encrypt.md.",
+                    key_id=repr(name),
+                )
             )
         workflow_id = payload.metadata.get(WORKFLOW_ID, b"")
         if self._workflow_id is not None and workflow_id != self._workflow_id.encode():

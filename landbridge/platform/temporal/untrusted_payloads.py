@@ -18,10 +18,14 @@ from temporalio.worker import WorkflowInstance
 
 from landbridge.domain import ids
 from landbridge.domain.errors import Untrusted
+from landbridge.domain.text import text
 from landbridge.platform.temporal.instance_wrapper import InstanceWrapper
 
-ANSWER = "Temporal delivered a result that no worker of Landbridge wrote. Find out who else has access to Temporal."
-_INPUT_NOT_ENCRYPTED = (
+# A failure has no place for a text; `workflows.support.failures.text_of` restores it from the message.
+ANSWER = text(
+    "Temporal delivered a result that no worker of Landbridge wrote. Find out who else has access to Temporal."
+)
+_INPUT_NOT_ENCRYPTED = text(
     "This workflow's input is unencrypted, or was encrypted without our keys. If it began before encryption was "
     "turned on, set LANDBRIDGE_ENCRYPTION_ACCEPT_CLEAR until it has ended; see docs/how-to/encrypt.md."
 )

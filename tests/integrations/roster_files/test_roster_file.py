@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landbridge import i18n
 from landbridge.domain import names
 from landbridge.domain.errors import BadInput
 from landbridge.domain.roster import ProblemKind, RosterPerson, survey
@@ -131,6 +132,7 @@ class TestCsv:
         assert _reported(Reading(people, problems)) == [(3, ProblemKind.MISSING)]
         assert ("semicolons" in problems[0].message) == (";" in line)
         assert [bool(person.problem) for person in people] == [False, True, False]
+        assert i18n.negotiate("de").render(people[1].problem).startswith("die Zahl der Felder in der Zeile ist")
 
     @pytest.mark.parametrize(
         "header, sentence",

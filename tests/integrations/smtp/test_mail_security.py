@@ -110,6 +110,7 @@ async def test_a_wrong_password_is_tried_once(make_mailer: MakeMailer, outcomes:
             )
     assert len([line for line in server.commands if line.startswith("AUTH")]) == 1
     assert WORD not in repr(caught.value)
+    assert caught.value.text.key.startswith("The mail server {where} refuses the login")
     assert outcomes == []
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from landbridge import i18n
 from landbridge.domain.activity_io import Delivery
 from landbridge.domain.errors import QuotaExceeded, ServiceRejected, ServiceUnavailable
 from landbridge.integrations.smtp.replies import Reply, Stage, classify, wants_fewer_connections
@@ -111,10 +112,13 @@ def test_a_used_up_quota_is_a_long_wait(stage: Stage, words: str, lasts: float) 
 
 @pytest.mark.parametrize("stage, words, advice", SENDERS)
 def test_a_refusal_of_the_sender_says_what_to_fix(stage: Stage, words: str, advice: str) -> None:
-    """The message quotes no address."""
+    """The message quotes no address, and is rendered in the reader's language."""
     with pytest.raises(ServiceRejected, match=advice) as caught:
         classify(reply(stage, words))
     assert "example.com" not in str(caught.value)
+    german = i18n.negotiate("de").render(caught.value.text)
+    assert "Der Mailserver" in german
+    assert "The mail server" not in german
 
 
 @pytest.mark.parametrize("stage, words, wait", SLOWER)
