@@ -28,7 +28,7 @@ async def test_commands_that_cannot_be_undone_need_confirmation(cli: Cli, moving
     assert "reason" in ran.err
     ran = await cli("forget", account, "--yes")
     assert ran.code == 3
-    assert "not over" in ran.err
+    assert "has not ended" in ran.err
     assert (await moving.status()).run_state is RunState.RUNNING
 
 

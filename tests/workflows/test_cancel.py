@@ -377,7 +377,7 @@ class TestForgetting:
         """All runs of all its workflows are deleted, its links stop working, and the request can be repeated."""
         await moving(harness)
         link = harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
-        with pytest.raises(Refused, match="not over"):
+        with pytest.raises(Refused, match="has not ended"):
             await deletion.forget(harness.client, harness.account, lambda _: None)
         await harness.migration.cancel(WHY, BY, undo=True)
         await harness.handle.result()
