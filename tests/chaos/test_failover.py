@@ -10,6 +10,7 @@ import pytest
 from dev.demo.records import AtlassianAccount, Services
 from dev.stack import ports
 from dev.stack.processes import Program
+from landbridge.client.migration import Migration
 from tests.chaos.faults import SMTP_DELAY
 from tests.chaos.faulty_stack import LONG, FaultyStack
 from tests.chaos.proxy import Outage, Proxy
@@ -94,7 +95,9 @@ async def test_accounts_created_during_an_outage_can_be_revoked(machine: Proxied
             await asyncio.sleep(SHORT)
         due = sum(bool(one.expected_mails) for one in scenario.account.people)
         await eventually(lambda: len(scenario.mails()) == due)
-        cancelled = await machine.starter("cancel", scenario.account.name, "--reason", "Not now", "--undo", "--yes")
+        account = scenario.account.name
+        run = (await Migration(machine.client, account).status()).run
+        cancelled = await machine.starter("cancel", account, "--reason", "Not now", "--undo", "--run", run)
         assert cancelled.code == 0, cancelled
         # Accounts that existed before the migration remain in the organization.
         after = await machine.services()
