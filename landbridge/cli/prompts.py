@@ -85,4 +85,4 @@ def _deadline(rules: Rules) -> str:
 
 
 def _reminders(rules: Rules) -> str:
-    return f"every {text.span(rules.reminder_interval)}, at most {rules.reminders_at_most} to each person"
+    return f"every {text.span(rules.reminder_interval)}, at most {rules.max_reminders} to each person"

@@ -21,7 +21,7 @@ from landbridge.domain.sites import NewSite
 _DEFAULTS = Rules()
 _OPTION_NAMES = {
     "reminder_interval": "--reminder-every",
-    "reminders_at_most": "--reminders",
+    "max_reminders": "--reminders",
     "verification_link_lifetime": "--verification-lifetime",
     "authentication_link_lifetime": "--authentication-lifetime",
 }
@@ -80,7 +80,7 @@ class RuleOptions:
         default=_DEFAULTS.reminder_interval
     )
     reminders: Annotated[int, Parameter(help="Maximum number of reminders per person.", metavar="N"), SHOWN] = (
-        _DEFAULTS.reminders_at_most
+        _DEFAULTS.max_reminders
     )
     resend_cooldown: Annotated[_Length, Parameter(help="Minimum time between requested mails to a person.")] = field(
         default=_DEFAULTS.resend_cooldown
@@ -109,7 +109,7 @@ class RuleOptions:
                 deadline=self.deadline,
                 at_deadline=self.at_deadline,
                 reminder_interval=self.reminder_every,
-                reminders_at_most=self.reminders,
+                max_reminders=self.reminders,
                 resend_cooldown=self.resend_cooldown,
                 verification_link_lifetime=self.verification_lifetime,
                 authentication_link_lifetime=self.authentication_lifetime,

@@ -358,7 +358,7 @@ class CohortState:
 
     def record_poll(self, *, changed: bool, now: datetime) -> None:
         """Schedule the next poll; the interval doubles while nothing changes."""
-        doubled = min(2 * (self.poll_interval or self.rules.poll_interval), self.rules.poll_interval_at_most)
+        doubled = min(2 * (self.poll_interval or self.rules.poll_interval), self.rules.max_poll_interval)
         self.poll_interval = None if changed else doubled
         self.poll_due = now + (self.poll_interval or self.rules.poll_interval)
 

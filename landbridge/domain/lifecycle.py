@@ -187,7 +187,7 @@ def _invited_by_atlassian(person: Person, now: datetime, rules: Rules) -> Person
     invited = _note(person, now, text("invitation sent by Atlassian"), ATLASSIAN)
     if person.state is not State.AUTHENTICATING:
         return invited
-    due = now + rules.reminder_interval if rules.reminders_at_most else None
+    due = now + rules.reminder_interval if rules.max_reminders else None
     return replace(invited, mails_in_state=1, due=due)
 
 
@@ -273,7 +273,7 @@ def _mail_sent(person: Person, mail: Mail, now: datetime, rules: Rules) -> Perso
     if MAILED.get(person.state) is not mail.purpose:
         return sent
     mails = person.mails_in_state + 1
-    due = now + rules.reminder_interval if mails <= rules.reminders_at_most else None
+    due = now + rules.reminder_interval if mails <= rules.max_reminders else None
     return replace(sent, mails_in_state=mails, deferrals=0, due=due)
 
 

@@ -28,13 +28,13 @@ class Rules(Model):
     authentication_link_lifetime: timedelta = Field(default=timedelta(days=7), gt=timedelta(0))
     reminder_interval: timedelta = Field(default=timedelta(days=3), ge=timedelta(minutes=1))
     """Time between two emails to a person who has not acted."""
-    reminders_at_most: int = Field(default=5, ge=0, le=50)
+    max_reminders: int = Field(default=5, ge=0, le=50)
     """Maximum reminders to one person in one state. After the last one, nothing happens until a person acts."""
     resend_cooldown: timedelta = timedelta(seconds=30)
     """Minimum time between two requested emails to one person."""
     poll_interval: timedelta = Field(default=timedelta(minutes=15), ge=timedelta(seconds=1))
-    """Time between two polls of Atlassian for waiting people; backs off to `poll_interval_at_most` without changes."""
-    poll_interval_at_most: timedelta = timedelta(hours=6)
+    """Time between two polls of Atlassian for waiting people; backs off to `max_poll_interval` without changes."""
+    max_poll_interval: timedelta = timedelta(hours=6)
     roster_refresh_interval: timedelta = Field(default=timedelta(hours=6), ge=timedelta(seconds=1))
     """Time between two reads of the roster, to find people who joined or verified their address at Opsgenie."""
     task_mail_delay: timedelta = timedelta(minutes=10)

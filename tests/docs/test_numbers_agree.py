@@ -64,7 +64,7 @@ DEFAULTS = Rules()
         ("docs/reference/cli.md", f"at most {messages.MAX_REASON_LENGTH} characters"),
         (
             "docs/reference/cli.md",
-            f"(`{DEFAULTS.reminder_interval.days}d`), and how many at most (`{DEFAULTS.reminders_at_most}`)",
+            f"(`{DEFAULTS.reminder_interval.days}d`), and how many at most (`{DEFAULTS.max_reminders}`)",
         ),
         ("docs/reference/cli.md", f"(`{DEFAULTS.resend_cooldown.seconds}s`)"),
         ("docs/reference/cli.md", f"a verification link works (`{DEFAULTS.verification_link_lifetime.days}d`)"),

@@ -263,7 +263,7 @@ def test_polls_back_off_while_nothing_changes() -> None:
         assert state.poll_due is not None
         intervals.append(state.poll_due - NOW)
     assert intervals == sorted(intervals)
-    assert intervals[-1] == state.rules.poll_interval_at_most
+    assert intervals[-1] == state.rules.max_poll_interval
     state.record_poll(changed=True, now=NOW)
     assert state.next_poll() == NOW + state.rules.poll_interval
 

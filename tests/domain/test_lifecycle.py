@@ -133,12 +133,12 @@ class TestAtlassiansOwnInvitation:
         while person.due is not None:
             now = person.due
             person, sent = mailed(person, now), sent + 1
-        assert now == START + RULES.reminders_at_most * RULES.reminder_interval
-        assert sent == RULES.reminders_at_most
+        assert now == START + RULES.max_reminders * RULES.reminder_interval
+        assert sent == RULES.max_reminders
 
     def test_without_reminders_our_mail_is_sent_only_on_request(self) -> None:
         """The request is for a person who lost Atlassian's mail."""
-        rules = Rules(reminders_at_most=0)
+        rules = Rules(max_reminders=0)
         person = lifecycle.transition(ann(), self.INVITED, START, rules)
         assert person.due is None
         asked = lifecycle.transition(person, events.MailRequested(ADMIN), START, rules)

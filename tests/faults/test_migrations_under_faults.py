@@ -53,7 +53,7 @@ KINDS: dict[str, list[dict[str, Any]]] = {
 ADMIN = Actor(name="tester")
 RULES = Rules(
     poll_interval=timedelta(seconds=1),
-    poll_interval_at_most=timedelta(seconds=1),
+    max_poll_interval=timedelta(seconds=1),
     roster_refresh_interval=timedelta(seconds=1),
     task_mail_delay=timedelta(hours=1),
 )

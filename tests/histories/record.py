@@ -37,7 +37,7 @@ async def migrate(harness: MigrationHarness) -> None:
     )
     harness.world.atlassian.taken = {"acme-team"}
     harness.world.mailer.refused = {"cy@example.com"}
-    await harness.start(site="", rules=Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM))
+    await harness.start(site="", rules=Rules(poll_interval=SELDOM, max_poll_interval=SELDOM))
     await eventually(lambda: harness.waits_for("Choose a site"))
     await harness.migration.name_site(NewSite(name="acme-ops", first_name="Olga", last_name="Owner"), BY)
     await harness.until("cy@example.com", State.UNREACHABLE)

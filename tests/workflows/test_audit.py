@@ -25,7 +25,7 @@ OPERATOR = Actor(name="ops")
 OWNER = Actor(source=Source.ADMIN, name=OWNER_EMAIL.upper())
 ADA = Actor(source=Source.ADMIN, name="ada@example.com")
 SELDOM = timedelta(days=60)
-UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, resend_cooldown=timedelta(0))
+UNASKED = Rules(poll_interval=SELDOM, max_poll_interval=SELDOM, resend_cooldown=timedelta(0))
 PEOPLE = [RosterPerson(email=f"p{n}@example.com", email_verified=bool(n % 2)) for n in range(8)]
 SOON = datetime.now(UTC) + timedelta(days=9)
 

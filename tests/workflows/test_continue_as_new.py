@@ -20,7 +20,7 @@ from tests.workflows.harness import AT_ONCE, MigrationHarness, eventually, runni
 
 BY = Actor(name="olga@example.com")
 SELDOM = timedelta(days=60)
-UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
+UNASKED = Rules(poll_interval=SELDOM, max_poll_interval=SELDOM)
 PEOPLE = [RosterPerson(email=f"p{n}@example.com", email_verified=bool(n % 2)) for n in range(60)]
 
 

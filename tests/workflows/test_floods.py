@@ -33,7 +33,7 @@ BY = Actor(name="olga@example.com")
 BO = RosterPerson(email="bo@example.com", name="Bo User")
 ANN = RosterPerson(email="ann@example.com", email_verified=True)
 SELDOM = timedelta(days=60)
-UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, reminder_interval=SELDOM)
+UNASKED = Rules(poll_interval=SELDOM, max_poll_interval=SELDOM, reminder_interval=SELDOM)
 SIGNALS = int(os.environ.get("CHAOS_SIGNALS", "2000"))
 """`make chaos` sends 10,000 signals."""
 FULL = "limit for signal events"

@@ -31,7 +31,7 @@ from tests.workflows.test_steps import SELDOM
 
 _numbers = itertools.count(1)
 BY = Actor(name=OWNER_EMAIL)
-QUIET = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, roster_refresh_interval=SELDOM)
+QUIET = Rules(poll_interval=SELDOM, max_poll_interval=SELDOM, roster_refresh_interval=SELDOM)
 """Nothing happens on a schedule except mail."""
 RELAY, SPAM = "554 5.7.1 Relay access denied", "554 5.7.1 Message blocked as spam"
 REFUSED_TO_ALL = [("RCPT", RELAY, "relays mail"), (DOT, SPAM, "SPF or DKIM")]

@@ -32,7 +32,7 @@ BY = Actor(name="ops")
 COHORTS = 3
 CROWD = [RosterPerson(email=f"p{n}@example.com") for n in range(11)]
 SELDOM = timedelta(days=60)
-UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM, resend_cooldown=timedelta(0))
+UNASKED = Rules(poll_interval=SELDOM, max_poll_interval=SELDOM, resend_cooldown=timedelta(0))
 
 
 def of_cohort(number: int) -> list[str]:

@@ -10,7 +10,7 @@ from tests.workflows.harness import OWNER_EMAIL, MigrationHarness, eventually
 
 BY = Actor(name=OWNER_EMAIL)
 SELDOM = timedelta(days=60)
-UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
+UNASKED = Rules(poll_interval=SELDOM, max_poll_interval=SELDOM)
 NAMES = ("ann", "bo", "cy")
 
 

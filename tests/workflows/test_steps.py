@@ -30,7 +30,7 @@ BY = Actor(name=OWNER_EMAIL)
 ACME = Site(id="cloud-acme", name="acme", url="https://acme.atlassian.net", admin=True)
 ANN = RosterPerson(email="ann@example.com", name="Ann", email_verified=True)
 SELDOM = timedelta(days=60)
-UNASKED = Rules(poll_interval=SELDOM, poll_interval_at_most=SELDOM)
+UNASKED = Rules(poll_interval=SELDOM, max_poll_interval=SELDOM)
 """Atlassian is not polled, so that the server can skip weeks in a few steps."""
 BO = RosterPerson(email="bo@example.com", name="Bo")
 

@@ -52,7 +52,7 @@ class Admins:
         """Send mails about the current task at growing intervals."""
         rules = self._state.rules
         interval = rules.task_mail_delay
-        for reminders in range(rules.reminders_at_most + 1):
+        for reminders in range(rules.max_reminders + 1):
             await workflow.sleep(interval, summary="Next mail about the task")
             await self.notify(NoticeKind.ADMIN_TASK)
             interval = rules.reminder_interval * (reminders + 1)
