@@ -66,7 +66,7 @@ def answered_rosters(draw: st.DrawFn) -> tuple[list[RosterPerson], list[AccountL
 def test_everyone_has_one_line_and_the_totals_add_up(
     answered: tuple[list[RosterPerson], list[AccountLookup]], seats: int | None
 ) -> None:
-    """Lines are in roster order, nobody is counted twice, and nobody is invited beyond the seats."""
+    """Lines are in roster order, each person is counted once, and no more people are invited than there are seats."""
     roster, answers = answered
     lines, totals = planned(roster, answers, seats)
     assert [line.email for line in lines] == [row.email for row in roster]

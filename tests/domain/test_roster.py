@@ -1,4 +1,4 @@
-"""The roster: nobody is lost, nobody changes cohort, and every change is detected."""
+"""The roster: no person is lost or changes cohort, and every change is detected."""
 
 import random
 

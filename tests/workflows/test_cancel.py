@@ -143,10 +143,10 @@ async def test_cancel_while_no_service_responds(harness: MigrationHarness) -> No
     """Cohorts end and links stop working immediately; only the notice waits for the mail server."""
     await moving(harness)
     link = harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
-    problem = ServiceUnavailable("Nobody is there.")
+    problem = ServiceUnavailable("The mail server does not answer.")
     harness.world.mailer.problem = harness.world.atlassian.problem = harness.world.opsgenie.problem = problem
     await harness.migration.refresh(BY)
-    await eventually(lambda: harness.status_shows("Nobody is there."))
+    await eventually(lambda: harness.status_shows("The mail server does not answer."))
     await harness.migration.cancel(WHY, BY)
     await harness.cohort().result()
     view = await TemporalLinkClient(harness.client).view(link)
@@ -161,7 +161,7 @@ async def test_cancel_while_no_service_responds(harness: MigrationHarness) -> No
 async def test_requests_after_a_cancel_are_refused(harness: MigrationHarness) -> None:
     """While the migration ends, the answer is that it is cancelled; later, that it is over."""
     await moving(harness)
-    harness.world.mailer.problem = ServiceUnavailable("Nobody is there.")
+    harness.world.mailer.problem = ServiceUnavailable("The mail server does not answer.")
     await harness.migration.cancel(WHY, BY)
     with pytest.raises(Refused, match="already cancelled"):
         await harness.migration.cancel("again", BY)
@@ -204,7 +204,7 @@ async def test_a_cancellation_in_temporal_cancels_the_migration(harness: Migrati
 async def test_a_cancellation_in_temporal_does_not_interrupt_the_end(harness: MigrationHarness) -> None:
     """The cancellation arrives while owners and admins are being notified."""
     await moving(harness)
-    harness.world.mailer.problem = ServiceUnavailable("Nobody is there.")
+    harness.world.mailer.problem = ServiceUnavailable("The mail server does not answer.")
     await harness.migration.cancel(WHY, BY)
     await harness.cohort().result()
     await harness.handle.cancel()
@@ -307,7 +307,7 @@ class TestUndo:
 
     async def test_undo_during_a_cancel_runs_once(self, harness: MigrationHarness) -> None:
         await moving(harness)
-        harness.world.mailer.problem = ServiceUnavailable("Nobody is there.")
+        harness.world.mailer.problem = ServiceUnavailable("The mail server does not answer.")
         await harness.migration.cancel(WHY, BY)
         with pytest.raises(Refused, match="already cancelled"):
             await harness.migration.cancel(WHY, BY, undo=True)

@@ -28,7 +28,7 @@ async def links(harness: MigrationHarness) -> list[LinkClaims]:
 
 
 async def signals(harness: MigrationHarness) -> int:
-    """Return how many signals the cohort has received. Those that arrive during a workflow task count when it ends."""
+    """Return how many signals the cohort's history has; those that arrive during a task are added when it ends."""
     return (await cost(harness.client, harness.cohort().id)).kinds["EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED"]
 
 

@@ -278,7 +278,7 @@ class TestAuthentication:
         assert (await harness.person("cy@example.com")).state is State.SKIPPED
 
     async def test_atlassians_own_invitation_replaces_the_first_email(self, harness: MigrationHarness) -> None:
-        """Our emails follow as reminders; nobody is invited before their Opsgenie email is verified."""
+        """Landbridge's emails follow as reminders; an invitation requires a verified Opsgenie email."""
         harness.world.atlassian.invites = True
         harness.world.opsgenie.add(ANN, BO)
         await harness.start(rules=UNASKED)
@@ -306,10 +306,8 @@ class TestAuthentication:
         harness.world.opsgenie.add(ANN)
         await harness.start()
         await eventually(lambda: harness.world.mailer.sent(ANN.email))
-        link_client, claims = (
-            TemporalLinkClient(harness.client),
-            harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION),
-        )
+        link_client = TemporalLinkClient(harness.client)
+        claims = harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
         before = harness.world.atlassian.calls["find"]
         assert await link_client.follow(claims)
         await eventually(lambda: harness.world.atlassian.calls["find"] > before)
@@ -346,10 +344,8 @@ class TestVerifying:
         harness.world.opsgenie.add(BO)
         await harness.start()
         await eventually(lambda: harness.world.mailer.sent(BO.email))
-        link_client, claims = (
-            TemporalLinkClient(harness.client),
-            harness.world.mailer.link(BO.email, Purpose.VERIFICATION),
-        )
+        link_client = TemporalLinkClient(harness.client)
+        claims = harness.world.mailer.link(BO.email, Purpose.VERIFICATION)
         view = await link_client.view(claims)
         assert view is not None
         assert view.state is LinkState.OPEN
@@ -686,10 +682,8 @@ async def test_unknown_links_look_like_closed_ones(harness: MigrationHarness) ->
     harness.world.opsgenie.add(ANN)
     await harness.start()
     await eventually(lambda: harness.world.mailer.sent(ANN.email))
-    link_client, claims = (
-        TemporalLinkClient(harness.client),
-        harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION),
-    )
+    link_client = TemporalLinkClient(harness.client)
+    claims = harness.world.mailer.link(ANN.email, Purpose.AUTHENTICATION)
     stranger: LinkClaims = claims.model_copy(update={"person": 99})
     view = await link_client.view(stranger)
     assert view is not None

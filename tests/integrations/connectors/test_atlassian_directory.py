@@ -160,7 +160,7 @@ async def test_a_deactivated_account_outside_the_organization_affects_one_person
 async def test_the_licence_limit_pauses_midway(
     control: Control, directory: AtlassianDirectory, code: str, word: str
 ) -> None:
-    """The last seat is taken while people are invited. Nobody is marked as failed, and the retry invites the rest."""
+    """The last seat is taken while people are invited: no person is marked as failed, and a retry invites the rest."""
     control.load(uninvitable={"person30@example.com": code})
     with pytest.raises(ServiceRejected, match=word):
         await look_up(directory.ensure, *many(60))

@@ -73,7 +73,7 @@ async def test_a_cancelled_migration_is_shown_and_keeps_its_invitations(moving: 
 async def test_a_migration_that_is_ending_has_no_controls(moving: AdminBrowser) -> None:
     """While the mail server delays the notice, the page says that the migration is ending and refuses new requests."""
     asked = form(await moving.open(CANCEL), CANCEL) | {"reason": WHY}
-    moving.harness.world.mailer.problem = ServiceUnavailable("Nobody is there.")
+    moving.harness.world.mailer.problem = ServiceUnavailable("The mail server does not answer.")
     await moving.post(CANCEL, asked)
     await moving.harness.cohort().result()
     shown = await moving.open(GENERAL)
